@@ -1,0 +1,136 @@
+// Files of the state: every write is exclusive creation or temporary file, fsync, rename (architecture.md, rule 6).
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { TranshipError } from "../base/errors.ts";
+
+export interface WriteOptions {
+  /** Permission bits. Default 0600: state is the owner's. */
+  mode?: number;
+  /** Skip fsync for what can be made again (caches). */
+  volatile?: boolean;
+}
+
+/** Replaces or creates a file so that a reader, or a crash at any moment, finds the old or the new content whole. */
+export function writeFileAtomic(
+  path: string,
+  content: string | Uint8Array,
+  options: WriteOptions = {},
+): void {
+  const temporary = join(dirname(path), `.${randomBytes(6).toString("hex")}.tmp`);
+  const bytes = typeof content === "string" ? Buffer.from(content) : content;
+  try {
+    const fd = openSync(
+      temporary,
+      constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY,
+      options.mode ?? 0o600,
+    );
+    try {
+      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+      if (options.volatile !== true) fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    renameSync(temporary, path);
+    if (options.volatile !== true) syncDirectory(dirname(path));
+  } catch (cause) {
+    rmSync(temporary, { force: true });
+    throw ioError(`cannot write ${path}`, cause);
+  }
+}
+
+/** Creates a file that must not exist yet; false where it does. */
+export function createExclusive(path: string, content: string | Uint8Array, mode = 0o600): boolean {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, mode);
+  } catch (cause) {
+    if (errnoOf(cause) === "EEXIST") return false;
+    throw ioError(`cannot create ${path}`, cause);
+  }
+  try {
+    const bytes = typeof content === "string" ? Buffer.from(content) : content;
+    for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+    fsyncSync(fd);
+    return true;
+  } catch (cause) {
+    rmSync(path, { force: true });
+    throw ioError(`cannot write ${path}`, cause);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Content of a text file; undefined where it does not exist. */
+export function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    const code = errnoOf(cause);
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw ioError(`cannot read ${path}`, cause);
+  }
+}
+
+/** A JSON file of our own state: undefined where absent, E_STATE_CORRUPT where it is not JSON. */
+export function readJson(path: string): unknown {
+  const text = readText(path);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new TranshipError("E_STATE_CORRUPT", `${path} is not JSON`, {
+      hint: "the file is a part of the state; `tranship doctor` names what can be repaired",
+      cause,
+    });
+  }
+}
+
+export function makeDirectory(path: string, mode = 0o700): void {
+  try {
+    mkdirSync(path, { recursive: true, mode });
+  } catch (cause) {
+    throw ioError(`cannot create the directory ${path}`, cause);
+  }
+}
+
+export function syncDirectory(path: string): void {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+export function errnoOf(cause: unknown): string | undefined {
+  return cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined;
+}
+
+/** Wraps what node:fs throws; a full disk gets its own code. */
+export function ioError(what: string, cause: unknown): TranshipError {
+  if (cause instanceof TranshipError) return cause;
+  const errno = errnoOf(cause);
+  if (errno === "ENOSPC" || errno === "EDQUOT") {
+    return new TranshipError("E_NO_SPACE", `${what}: no space left`, {
+      hint: "free space or choose another state root with --root", cause,
+    }); // biome-ignore format: short
+  }
+  const reason =
+    cause instanceof Error
+      ? cause.message.replace(/^E[A-Z]+: /, "").replace(/, \w+ '.*$/, "")
+      : String(cause);
+  const hint =
+    errno === "EACCES" || errno === "EPERM" ? "run as root, or as the owner of the state root" : undefined;
+  return new TranshipError("E_IO", `${what}: ${reason}`, { cause, ...(hint === undefined ? {} : { hint }) });
+}

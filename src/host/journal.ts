@@ -1,0 +1,76 @@
+// The journal of host changes: what Tranship changes on this host is written down before it is done, with its undo.
+// A change belongs to an owner (an instance id, or "host"); when the owner is gone its changes are undone.
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Log } from "../base/log.ts";
+import { makeDirectory, readJson, writeFileAtomic } from "./files.ts";
+
+/** Each kind has one executor of its undo, below; a missing one does not compile. */
+export type HostChange =
+  | { kind: "sysctl"; path: string; before: string }
+  | { kind: "bridge"; name: string }
+  | { kind: "nft-table"; family: "ip"; name: string }
+  | { kind: "cgroup"; name: string };
+
+export interface JournalEntry {
+  owner: string;
+  time: string;
+  change: HostChange;
+}
+
+/** How each kind is undone; every one is idempotent: undoing what is no longer there is success. */
+export type Undo = { [K in HostChange["kind"]]: (change: Extract<HostChange, { kind: K }>) => Promise<void> };
+
+export class Journal {
+  readonly #directory: string;
+  readonly #log: Log;
+  #next = 0;
+
+  constructor(directory: string, log: Log) {
+    this.#directory = directory;
+    this.#log = log;
+    makeDirectory(directory);
+  }
+
+  /** Writes the change down; call before making it. Returns the entry's name, for forget(). */
+  record(owner: string, change: HostChange): string {
+    const name = `${Date.now().toString().padStart(15, "0")}-${process.pid}-${this.#next++}.json`;
+    const entry: JournalEntry = { owner, time: new Date().toISOString(), change };
+    writeFileAtomic(join(this.#directory, name), `${JSON.stringify(entry)}\n`);
+    return name;
+  }
+
+  forget(name: string): void {
+    rmSync(join(this.#directory, name), { force: true });
+  }
+
+  /** Oldest first. Files that are no entries are reported and left alone. */
+  entries(): { name: string; entry: JournalEntry }[] {
+    const found: { name: string; entry: JournalEntry }[] = [];
+    for (const name of readdirSync(this.#directory).sort()) {
+      if (!name.endsWith(".json")) continue;
+      const entry = readJson(join(this.#directory, name)) as JournalEntry;
+      if (typeof entry?.owner === "string" && typeof entry.change?.kind === "string")
+        found.push({ name, entry });
+      else this.#log.warn(`journal: ${name} is not an entry and was left alone`);
+    }
+    return found;
+  }
+
+  /** Undoes, newest first, what belongs to owners for which `gone` is true. Returns how many were undone. */
+  async undo(gone: (owner: string) => boolean, undo: Undo): Promise<number> {
+    let count = 0;
+    for (const { name, entry } of this.entries().reverse()) {
+      if (!gone(entry.owner)) continue;
+      const act = undo[entry.change.kind] as ((change: HostChange) => Promise<void>) | undefined;
+      if (act === undefined) {
+        this.#log.warn(`journal: ${name} has the unknown kind ${entry.change.kind} and was left alone`);
+        continue;
+      }
+      await act(entry.change);
+      this.forget(name);
+      count++;
+    }
+    return count;
+  }
+}

@@ -1,0 +1,95 @@
+// Locks between processes. A lock is a file that names its holder; a holder that died no longer holds it.
+import { readFileSync, rmSync } from "node:fs";
+import { TranshipError } from "../base/errors.ts";
+import { createExclusive, readText } from "./files.ts";
+
+export interface Lock {
+  release(): void;
+}
+
+interface Holder {
+  pid: number;
+  /** Field 22 of /proc/PID/stat: tells a process from a later one with the same pid. */
+  startTime: string;
+  what: string;
+}
+
+/** Start time of a process in clock ticks since boot; undefined where there is no such process. */
+export function processStartTime(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    // A zombie no longer runs: what it held is free.
+    return fields[0] === "Z" || fields[0] === "X" ? undefined : fields[19];
+  } catch {
+    return undefined;
+  }
+}
+
+export function processAlive(pid: number, startTime: string): boolean {
+  return processStartTime(pid) === startTime;
+}
+
+/**
+ * Takes the lock file `path`, waiting up to `wait` milliseconds (default 10 s) for a live holder.
+ * The lock of a dead process is taken over at once. E_STATE_BUSY names the holder.
+ */
+export async function acquireLock(path: string, what: string, wait = 10_000): Promise<Lock> {
+  const mine: Holder = { pid: process.pid, startTime: processStartTime(process.pid) ?? "", what };
+  const text = JSON.stringify(mine);
+  const deadline = Date.now() + wait;
+  for (let pause = 5; ; pause = Math.min(pause * 2, 200)) {
+    if (createExclusive(path, text)) return { release: () => release(path, text) };
+    const seen = readText(path);
+    if (seen !== undefined && !holderAlive(seen)) {
+      takeOver(path, seen);
+      continue;
+    }
+    if (Date.now() > deadline) {
+      throw new TranshipError("E_STATE_BUSY", `${path} is held by ${describe(seen)}`, {
+        hint: "wait for that command to end, or stop it",
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
+function holderAlive(text: string): boolean {
+  try {
+    const holder = JSON.parse(text) as Holder;
+    return processAlive(holder.pid, holder.startTime);
+  } catch {
+    return text === ""; // created a moment ago and not yet written
+  }
+}
+
+/** Two waiters may see the same dead holder: only one may remove it, so the removal itself is guarded by a lock file. */
+function takeOver(path: string, seen: string): void {
+  const guard = `${path}.takeover`;
+  const guardText = readText(guard);
+  if (guardText !== undefined && !holderAlive(guardText)) rmSync(guard, { force: true });
+  const mine: Holder = {
+    pid: process.pid,
+    startTime: processStartTime(process.pid) ?? "",
+    what: "take over",
+  };
+  if (!createExclusive(guard, JSON.stringify(mine))) return;
+  try {
+    if (readText(path) === seen) rmSync(path, { force: true });
+  } finally {
+    rmSync(guard, { force: true });
+  }
+}
+
+function release(path: string, text: string): void {
+  if (readText(path) === text) rmSync(path, { force: true });
+}
+
+function describe(text: string | undefined): string {
+  try {
+    const holder = JSON.parse(text ?? "") as Holder;
+    return `process ${holder.pid} (${holder.what})`;
+  } catch {
+    return "another process";
+  }
+}

@@ -1,0 +1,78 @@
+// The state root: one directory that holds the store, the instances and the journal. Two roots never see each other.
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { TranshipError } from "../base/errors.ts";
+import { createExclusive, makeDirectory, readJson } from "./files.ts";
+
+/** Raised when the layout of the state root changes; older ones are migrated, newer ones refused. */
+const stateVersion = 1;
+
+export interface StateRoot {
+  readonly path: string;
+  /** OCI image layout: the packages. */
+  readonly store: string;
+  /** Unpacked layers by diffID, the lower directories of overlays. */
+  readonly layers: string;
+  readonly instances: string;
+  readonly volumes: string;
+  /** Work of commands that are under way; emptied by the next command where its owner died. */
+  readonly work: string;
+  readonly locks: string;
+  readonly journal: string;
+}
+
+export function defaultStateRoot(env: NodeJS.ProcessEnv = process.env): string {
+  const chosen = env.TRANSHIP_ROOT;
+  if (chosen !== undefined && chosen !== "") return resolve(chosen);
+  if (process.getuid?.() === 0) return "/var/lib/tranship";
+  const data = env.XDG_DATA_HOME;
+  return join(data !== undefined && data !== "" ? data : join(homedir(), ".local/share"), "tranship");
+}
+
+/** Opens or creates a state root. E_STATE_VERSION where a newer Tranship wrote it. */
+export function openStateRoot(path: string): StateRoot {
+  const root: StateRoot = {
+    path,
+    store: join(path, "store"),
+    layers: join(path, "layers"),
+    instances: join(path, "instances"),
+    volumes: join(path, "volumes"),
+    work: join(path, "work"),
+    locks: join(path, "locks"),
+    journal: join(path, "journal"),
+  };
+  const versionFile = join(path, "version.json");
+  if (!existsSync(versionFile)) {
+    for (const directory of [
+      path,
+      root.store,
+      root.layers,
+      root.instances,
+      root.volumes,
+      root.work,
+      root.locks,
+      root.journal,
+    ]) {
+      makeDirectory(directory, directory === path ? 0o711 : 0o700);
+    }
+    createExclusive(versionFile, `${JSON.stringify({ tranship: "state", version: stateVersion })}\n`);
+    return root;
+  }
+  const seen = readJson(versionFile) as { version?: unknown } | undefined;
+  if (typeof seen?.version !== "number") {
+    throw new TranshipError("E_STATE_CORRUPT", `${versionFile} names no version`, {
+      hint: "choose another directory with --root; this one is no state root of Tranship",
+    });
+  }
+  if (seen.version > stateVersion) {
+    throw new TranshipError(
+      "E_STATE_VERSION",
+      `${path} has state version ${seen.version}, this tool knows ${stateVersion}`,
+      {
+        hint: "use the newer Tranship that wrote it, or another directory with --root",
+      },
+    );
+  }
+  return root;
+}
