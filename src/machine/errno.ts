@@ -1,0 +1,33 @@
+// errno numbers as names, and the error for a path that could not be read.
+import { constants } from "node:os";
+import { TranshipError } from "../base/errors.ts";
+import type { ByteString } from "../formats/entry.ts";
+
+const names = new Map<number, string>();
+for (const [name, value] of Object.entries(constants.errno)) if (!names.has(value)) names.set(value, name);
+
+export function errnoName(errno: number): string {
+  return names.get(errno) ?? `errno ${errno}`;
+}
+
+const absentNames = new Set(["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG"]);
+
+/** Whether the path names nothing, as opposed to something that cannot be read. */
+export function isAbsent(errno: number): boolean {
+  return absentNames.has(errnoName(errno));
+}
+
+/** A byte string for people. */
+export function showPath(path: ByteString): string {
+  const text = Buffer.from(path, "latin1").toString("utf8");
+  return /[\p{Cc}\ufffd]/u.test(text) ? JSON.stringify(path) : text;
+}
+
+export function ioError(errno: number, path: ByteString): TranshipError {
+  const error = errnoName(errno);
+  const denied = error === "EACCES" || error === "EPERM";
+  return new TranshipError("E_IO", `cannot read ${showPath(path)}: ${error}`, {
+    details: { path, errno: error },
+    ...(denied ? { hint: "run as root to read everything on this machine" } : {}),
+  });
+}

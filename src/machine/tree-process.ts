@@ -1,0 +1,174 @@
+// One running `tree serve`: requests go out as they come, answers come back in the same order.
+// It never outlives this process: the end of its stdin ends it, and the kernel kills it when its parent dies.
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { Socket } from "node:net";
+import type { Readable, Writable } from "node:stream";
+import { TranshipError } from "../base/errors.ts";
+import { encodeFrame, encodeMagic, type Frame, FrameReader, treeMagic } from "../formats/frames.ts";
+import { nativePath } from "../host/native.ts";
+import { spawnError, statusOf } from "../host/process.ts";
+
+/** Who gets the answers to one request. */
+export interface Answer {
+  /** "end" after the last frame; "pause" where no more should be read until resume(). */
+  frame(frame: Frame): "more" | "end" | "pause";
+  fail(error: TranshipError): void;
+}
+
+export interface TreeProcessOptions {
+  /** For tests: never use openat2. */
+  noOpenat2?: boolean;
+}
+
+const keptStderr = 4096;
+
+export class TreeProcess {
+  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #reader = new FrameReader(treeMagic);
+  readonly #closed: Promise<void>;
+  readonly #root: string;
+  #pending = new Map<number, Answer>();
+  #nextId = 1;
+  #firstId = 1;
+  #paused = false;
+  #corked = false;
+  #stderr = "";
+  #broken: TranshipError | undefined;
+  #ending = false;
+
+  constructor(root: string, options: TreeProcessOptions = {}) {
+    this.#root = root;
+    const args = ["serve", ...(options.noOpenat2 ? ["--no-openat2"] : []), root];
+    this.#child = spawn(nativePath("tree"), args, { stdio: ["pipe", "pipe", "pipe"], cwd: "/", env: {} });
+    const { stdin, stdout, stderr } = this.#child;
+    // An idle server does not keep the command alive.
+    this.#child.unref();
+    for (const stream of [stdin, stdout, stderr]) if (stream instanceof Socket) stream.unref();
+    stdin.on("error", () => {}); // told by the exit status
+    stdin.write(encodeMagic(treeMagic));
+    stdout.on("data", (chunk: Uint8Array) => this.#received(chunk));
+    stderr.on("data", (chunk: Uint8Array) => {
+      if (this.#stderr.length < keptStderr) this.#stderr += new TextDecoder().decode(chunk);
+    });
+    this.#closed = new Promise((resolve) => {
+      this.#child.on("error", (cause: NodeJS.ErrnoException) => {
+        this.#fail(spawnError("tree", cause));
+        resolve();
+      });
+      this.#child.on("close", (code, signal) => {
+        this.#fail(this.#died(statusOf(code, signal)));
+        resolve();
+      });
+    });
+  }
+
+  /** Why it can no longer be used. */
+  get broken(): TranshipError | undefined {
+    return this.#broken;
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  request(type: number, payload: Uint8Array, answer: Answer): void {
+    if (this.#broken !== undefined) {
+      answer.fail(this.#broken);
+      return;
+    }
+    const { stdin, stdout } = this.#child;
+    if (this.#pending.size === 0 && stdout instanceof Socket) stdout.ref();
+    const id = this.#nextId;
+    this.#nextId = id === 0xffffffff ? 1 : id + 1;
+    this.#pending.set(id, answer);
+    if (!this.#corked) {
+      // What is asked in one turn goes out in one write.
+      this.#corked = true;
+      stdin.cork();
+      process.nextTick(() => {
+        this.#corked = false;
+        stdin.uncork();
+      });
+    }
+    stdin.write(encodeFrame({ type, id, payload }));
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#deliver();
+    if (!this.#paused) this.#child.stdout.resume();
+  }
+
+  /** Ends it at once; what was asked fails. */
+  async kill(): Promise<void> {
+    this.#ending = true;
+    this.#child.ref();
+    this.#child.kill("SIGKILL");
+    this.#child.stdout.destroy();
+    await this.#closed;
+  }
+
+  /** Lets it answer what was asked, then ends it. */
+  async close(): Promise<void> {
+    this.#ending = true;
+    if (this.#paused) return this.kill();
+    this.#child.ref();
+    this.#child.stdin.end();
+    await this.#closed;
+  }
+
+  #received(chunk: Uint8Array): void {
+    if (this.#broken !== undefined) return;
+    this.#reader.push(chunk);
+    this.#deliver();
+    if (this.#paused) this.#child.stdout.pause();
+  }
+
+  #deliver(): void {
+    try {
+      while (!this.#paused) {
+        const frame = this.#reader.next();
+        if (frame === undefined) return;
+        this.#dispatch(frame);
+      }
+    } catch (error) {
+      const failure =
+        error instanceof TranshipError
+          ? error
+          : new TranshipError("E_INTERNAL", String(error), { cause: error });
+      this.#fail(failure);
+      this.#child.kill("SIGKILL");
+    }
+  }
+
+  #dispatch(frame: Frame): void {
+    const answer = this.#pending.get(frame.id);
+    if (answer === undefined || frame.id !== this.#firstId) {
+      throw new TranshipError("E_PROTOCOL", `tree answers request ${frame.id}, ${this.#firstId} was next`);
+    }
+    const verdict = answer.frame(frame);
+    if (verdict === "end") {
+      this.#pending.delete(frame.id);
+      this.#firstId = frame.id === 0xffffffff ? 1 : frame.id + 1;
+      const { stdout } = this.#child;
+      if (this.#pending.size === 0 && stdout instanceof Socket) stdout.unref();
+    }
+    if (verdict === "pause") this.#paused = true;
+  }
+
+  #died(status: number): TranshipError {
+    if (this.#ending) return new TranshipError("E_TOOL_FAILED", `the machine at ${this.#root} was closed`);
+    const words = this.#stderr.trim();
+    return new TranshipError("E_TOOL_FAILED", `tree ended with status ${status}${words && `: ${words}`}`, {
+      details: { program: "tree", root: this.#root, status },
+    });
+  }
+
+  #fail(error: TranshipError): void {
+    this.#broken ??= error;
+    const pending = this.#pending;
+    this.#pending = new Map();
+    for (const answer of pending.values()) answer.fail(this.#broken);
+  }
+}
