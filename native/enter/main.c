@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * enter: namespaces, mounts and network for one command, then exec.
+ *
+ * Theory. Everything made here lives in a namespace that dies with its last
+ * process, so that kill -9 of anyone at any moment leaves nothing: mounts are
+ * attached only in a mount namespace of our own, and the end of a veth pair
+ * that stays on the host goes with the one inside. There is no clean-up code,
+ * because there is no moment at which it would be needed. What outlives us on
+ * purpose (a bridge, a directory) was named by the caller, who keeps a journal.
+ * docs/internals/enter.md says who keeps whom alive.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "die.h"
+#include "mounts.h"
+#include "netlink.h"
+#include "options.h"
+#include "process.h"
+#include "report.h"
+
+static const int ns_flags[NS_KINDS] = {
+	CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP,
+	CLONE_NEWPID, CLONE_NEWNS,
+};
+
+static const char *const ns_files[NS_KINDS] = {
+	"net", "ipc", "uts", "cgroup", "pid", "mnt",
+};
+
+/* What is held of the processes to be joined, before anything changes. */
+struct joined {
+	int ns[NS_KINDS];
+	int root;
+};
+
+static int open_of_process(pid_t pid, const char *name, int flags)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	fd = open(path, flags | O_CLOEXEC);
+	if (fd < 0 && (errno == ENOENT || errno == ESRCH))
+		fail_errno("no process %d to join", (int)pid);
+	if (fd < 0)
+		fail_errno("cannot join process %d", (int)pid);
+	return fd;
+}
+
+static struct joined open_joined(const struct config *c)
+{
+	struct joined j = { .root = -1 };
+
+	for (int i = 0; i < NS_KINDS; i++) {
+		char name[16];
+
+		j.ns[i] = -1;
+		if (!c->join[i])
+			continue;
+		snprintf(name, sizeof(name), "ns/%s", ns_files[i]);
+		j.ns[i] = open_of_process(c->join[i], name, O_RDONLY);
+	}
+	if (c->join[NS_MNT])
+		j.root = open_of_process(c->join[NS_MNT], "root",
+					 O_PATH | O_DIRECTORY);
+	return j;
+}
+
+static void enter_joined(const struct joined *j)
+{
+	for (int i = 0; i < NS_KINDS; i++)
+		if (j->ns[i] >= 0 && setns(j->ns[i], ns_flags[i]) < 0)
+			fail_errno("cannot join the %s namespace", ns_files[i]);
+	if (j->root >= 0 &&
+	    (fchdir(j->root) < 0 || chroot(".") < 0 || chdir("/") < 0))
+		fail_errno("cannot enter the root of the process");
+}
+
+static void unshare_or_fail(int flags)
+{
+	if (flags && unshare(flags) < 0)
+		fail_errno("cannot make namespaces");
+}
+
+static void set_hostname(const struct config *c)
+{
+	if (c->hostname && sethostname(c->hostname, strlen(c->hostname)) < 0)
+		fail_errno("cannot set the host name %s", c->hostname);
+}
+
+static int sandbox(struct config *c)
+{
+	struct joined j = open_joined(c);
+	int flags = 0;
+
+	if (c->net == NET_NONE || c->net == NET_OWN)
+		flags |= CLONE_NEWNET;
+	for (int i = NS_IPC; i <= NS_PID; i++)
+		if (i != NS_CGROUP && !c->join[i])
+			flags |= ns_flags[i];
+	if (c->hostname && c->join[NS_UTS])
+		fail("--hostname and --join-uts exclude each other");
+	mounts_fetch(c);
+	enter_joined(&j);
+	unshare_or_fail(flags);
+	if (c->net == NET_OWN)
+		net_loopback_up();
+	set_hostname(c);
+	process_split(c);
+	/* Here in the new pid namespace, which proc is mounted for. */
+	mounts_private();
+	mounts_open(c);
+	mounts_stage();
+	mounts_perform(c);
+	mounts_finish();
+	process_ready();
+	process_guard(c);
+}
+
+static int join(struct config *c)
+{
+	struct joined j = open_joined(c);
+
+	if (c->op_count > 0)
+		fail("join mounts nothing; a sandbox can join namespaces");
+	enter_joined(&j);
+	process_split(c);
+	if (c->root && (chroot(c->root) < 0 || chdir("/") < 0))
+		fail_errno("cannot enter %s", c->root);
+	process_identity(c);
+	process_tie();
+	process_ready();
+	process_exec(c);
+}
+
+static int launch(struct config *c)
+{
+	int host = c->veth.name ? net_open() : -1;
+
+	mounts_fetch(c);
+	if (c->net != NET_HOST)
+		unshare_or_fail(CLONE_NEWNET);
+	mounts_private();
+	mounts_open(c);
+	mounts_perform(c);
+	if (c->net == NET_OWN)
+		net_loopback_up();
+	if (c->veth.name)
+		net_veth(host, &c->veth);
+	report_pid(getpid());
+	process_wait_word(c);
+	process_identity(c);
+	process_exec(c);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		enum verb verb;
+		int (*run)(struct config *c);
+	} verbs[] = {
+		{ "sandbox", VERB_SANDBOX, sandbox },
+		{ "join", VERB_JOIN, join },
+		{ "launch", VERB_LAUNCH, launch },
+	};
+	struct config c = { 0 };
+
+	program_name = "enter";
+	if (argc > 1 && strcmp(argv[1], "bridge") == 0)
+		return bridge_main(argv + 2);
+	for (size_t i = 0; argc > 1 && i < sizeof(verbs) / sizeof(verbs[0]);
+	     i++) {
+		if (strcmp(argv[1], verbs[i].name) != 0)
+			continue;
+		parse_options(&c, verbs[i].verb, argv + 2);
+		process_begin(&c);
+		return verbs[i].run(&c);
+	}
+	fail("expected: sandbox, join, launch or bridge");
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line as data: what to enter, a list of mount operations to be
+ * carried out in order, and the process that follows. */
+#ifndef TRANSHIP_ENTER_OPTIONS_H
+#define TRANSHIP_ENTER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum op_type {
+	OP_OVERLAY,
+	OP_BIND,
+	OP_BIND_FROM,		/* out of another mount namespace */
+	OP_TMPFS,
+	OP_PROC,
+	OP_DEV,
+	OP_SYS,
+	OP_DIR,
+	OP_HIDE_CGROUP2,
+};
+
+struct overlay {
+	const char **lowers;	/* topmost first */
+	size_t count;
+	const char *upper;	/* NULL: read-only, or scratch */
+	const char *work;
+	bool scratch;		/* upper and work on a tmpfs of its own */
+	bool sync_off;		/* the "volatile" mount option */
+	bool nodev;
+	bool nosuid;
+	bool read_only;
+	/* While mounting: lowers, then upper and work where given. */
+	int *fds;
+};
+
+struct op {
+	enum op_type type;
+	const char *source;
+	const char *target;
+	bool read_only;
+	mode_t mode;
+	pid_t pid;		/* OP_BIND_FROM */
+	struct overlay overlay;
+	int fd;			/* opened source or detached mount, else -1 */
+	bool is_dir;
+};
+
+enum net { NET_HOST, NET_NONE, NET_OWN, NET_JOIN };
+enum ns_kind { NS_NET, NS_IPC, NS_UTS, NS_CGROUP, NS_PID, NS_MNT, NS_KINDS };
+
+struct veth {
+	const char *name;	/* the end on the host; NULL: no veth */
+	const char *bridge;
+	const char *mac;
+	const char *addresses[4];
+	const char *gateways[4];
+	size_t address_count;
+	size_t gateway_count;
+};
+
+#define GROUPS_MAX 64
+#define KEEP_FDS_MAX 64
+
+struct config {
+	struct op *ops;
+	size_t op_count;
+	bool has_root;		/* an operation mounts "/" */
+	bool old_mount_api;
+
+	enum net net;
+	pid_t target;		/* the process that `join` names */
+	pid_t join[NS_KINDS];	/* 0: not joined */
+	const char *root;
+	const char *hostname;
+	struct veth veth;
+
+	pid_t parent;		/* 0: not named */
+	bool survive_parent;
+	bool linger;
+	int wait_fd;
+
+	const char *chdir;
+	bool set_user;
+	uid_t uid;
+	gid_t gid;
+	gid_t groups[GROUPS_MAX];
+	size_t group_count;
+	bool limit_caps;
+	uint64_t caps;
+	bool no_new_privs;
+	bool new_session;
+	int exec_fd;
+	int keep_fds[KEEP_FDS_MAX];
+	size_t keep_count;
+	char **argv;
+};
+
+enum verb { VERB_SANDBOX, VERB_JOIN, VERB_LAUNCH };
+
+/* parse_options() - everything after the verb; fails in words. The environment
+ * options act on the environment of this process at once. */
+void parse_options(struct config *c, enum verb verb, char **args);
+
+#endif

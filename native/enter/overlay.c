@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+
+#include "mounts.h"
+#include "overlay.h"
+#include "report.h"
+#include "sys.h"
+
+/* fsconfig(2) refuses longer strings. */
+#define FSCONFIG_STRING_MAX 255
+/* mount(2) copies one page, whatever its size; 4096 is the least. */
+#define MOUNT_OPTIONS_MAX 4095
+
+/*
+ * Redirects and metadata-only copies in a lower layer are not followed (it may
+ * be hostile) and none are made, so that an upper directory can be read as
+ * plain files.
+ */
+static const char *const plain_options[][2] = {
+	{ "redirect_dir", "nofollow" },
+	{ "metacopy", "off" },
+	{ "index", "off" },
+};
+#define PLAIN_COUNT (sizeof(plain_options) / sizeof(plain_options[0]))
+
+static int open_dir(const char *path)
+{
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		fail_errno("overlay: cannot open directory %s", path);
+	return fd;
+}
+
+void overlay_open(struct overlay *o)
+{
+	o->fds = calloc(o->count + 2, sizeof(*o->fds));
+	if (!o->fds)
+		fail_errno("cannot allocate memory");
+	for (size_t i = 0; i < o->count; i++)
+		o->fds[i] = open_dir(o->lowers[i]);
+	o->fds[o->count] = o->upper ? open_dir(o->upper) : -1;
+	o->fds[o->count + 1] = o->work ? open_dir(o->work) : -1;
+}
+
+/* A backslash is taken for an escape in upper and work directories. */
+static bool nameable(const char *path)
+{
+	return path[0] == '/' && strlen(path) <= FSCONFIG_STRING_MAX &&
+	       !strchr(path, '\\');
+}
+
+static int add_dir(int fs, const char *key, const char *path, int fd)
+{
+	char by_fd[FD_PATH_SIZE];
+
+	if (!path || !nameable(path)) {
+		fd_path(by_fd, fd);
+		path = by_fd;
+	}
+	return sys_fsconfig(fs, TR_FSCONFIG_SET_STRING, key, path);
+}
+
+__attribute__((noreturn))
+static void fail_overlay(int fs, const struct op *op, const char *what)
+{
+	int saved = errno;
+	char text[512];
+	ssize_t n = read(fs, text, sizeof(text) - 1);
+
+	text[n > 0 ? n : 0] = 0;
+	text[strcspn(text, "\n")] = 0;
+	errno = saved;
+	fail_errno("cannot mount overlay at %s: %s%s%s", op->target, what,
+		   n > 0 ? ": " : "", text);
+}
+
+static void set_options(int fs, const struct op *op)
+{
+	for (size_t i = 0; i < PLAIN_COUNT; i++)
+		if (sys_fsconfig(fs, TR_FSCONFIG_SET_STRING,
+				 plain_options[i][0], plain_options[i][1]) < 0)
+			fail_overlay(fs, op, plain_options[i][0]);
+	if (op->overlay.sync_off && sys_fsconfig(fs, TR_FSCONFIG_SET_FLAG,
+						 "volatile", NULL) < 0)
+		fail_overlay(fs, op, "volatile");
+}
+
+int overlay_detached(const struct op *op, bool named)
+{
+	const struct overlay *o = &op->overlay;
+	int fs = sys_fsopen("overlay");
+	unsigned int attr = 0;
+	int mount_fd;
+
+	if (fs < 0 && (errno == ENOSYS || errno == EPERM))
+		return -1;
+	if (fs < 0)
+		fail_errno("cannot mount overlay at %s", op->target);
+	for (size_t i = 0; i < o->count; i++) {
+		if (add_dir(fs, "lowerdir+", named ? o->lowers[i] : NULL,
+			    o->fds[i]) == 0)
+			continue;
+		/* Before 6.8 the key is unknown. */
+		if (i == 0 && errno == EINVAL) {
+			close(fs);
+			return -1;
+		}
+		fail_overlay(fs, op, o->lowers[i]);
+	}
+	if (o->fds[o->count] >= 0 &&
+	    (add_dir(fs, "upperdir", named ? o->upper : NULL,
+		     o->fds[o->count]) < 0 ||
+	     add_dir(fs, "workdir", named ? o->work : NULL,
+		     o->fds[o->count + 1]) < 0))
+		fail_overlay(fs, op, "upper or work directory");
+	set_options(fs, op);
+	sys_fsconfig(fs, TR_FSCONFIG_SET_STRING, "source", "tranship");
+	if (sys_fsconfig(fs, TR_FSCONFIG_CMD_CREATE, NULL, NULL) < 0)
+		fail_overlay(fs, op, "refused");
+	attr |= o->nodev ? TR_MOUNT_ATTR_NODEV : 0;
+	attr |= o->nosuid ? TR_MOUNT_ATTR_NOSUID : 0;
+	attr |= o->read_only ? TR_MOUNT_ATTR_RDONLY : 0;
+	mount_fd = sys_fsmount(fs, attr);
+	if (mount_fd < 0)
+		fail_overlay(fs, op, "fsmount");
+	close(fs);
+	overlay_api = "fsconfig";
+	return mount_fd;
+}
+
+static size_t append(char *options, size_t used, const char *text)
+{
+	size_t n = strlen(text);
+
+	if (used + n > MOUNT_OPTIONS_MAX)
+		fail("too many lower directories for this kernel: the mount "
+		     "options pass %d bytes", MOUNT_OPTIONS_MAX);
+	memcpy(options + used, text, n + 1);
+	return used + n;
+}
+
+void overlay_mount(const struct op *op, const char *target)
+{
+	const struct overlay *o = &op->overlay;
+	char options[MOUNT_OPTIONS_MAX + 1], dir[FD_PATH_SIZE];
+	unsigned long flags = (o->nodev ? MS_NODEV : 0) |
+			      (o->nosuid ? MS_NOSUID : 0) |
+			      (o->read_only ? MS_RDONLY : 0);
+	size_t used = append(options, 0, "lowerdir=");
+
+	for (size_t i = 0; i < o->count; i++) {
+		fd_path(dir, o->fds[i]);
+		if (i > 0)
+			used = append(options, used, ":");
+		used = append(options, used, dir);
+	}
+	if (o->fds[o->count] >= 0) {
+		fd_path(dir, o->fds[o->count]);
+		used = append(options, used, ",upperdir=");
+		used = append(options, used, dir);
+		fd_path(dir, o->fds[o->count + 1]);
+		used = append(options, used, ",workdir=");
+		used = append(options, used, dir);
+	}
+	for (size_t i = 0; i < PLAIN_COUNT; i++) {
+		used = append(options, used, ",");
+		used = append(options, used, plain_options[i][0]);
+		used = append(options, used, "=");
+		used = append(options, used, plain_options[i][1]);
+	}
+	if (o->sync_off)
+		append(options, used, ",volatile");
+	if (mount("tranship", target, "overlay", flags, options) < 0)
+		fail_errno("cannot mount overlay at %s", op->target);
+	overlay_api = "mount";
+}
