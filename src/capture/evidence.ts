@@ -1,0 +1,68 @@
+// Evidence: what was seen while the application ran, path by path. Append-only; judgement comes later, in make-plan.ts.
+import type { ByteString } from "../formats/entry.ts";
+
+/** The operations of trace records (docs/internals/records.md, section 2), by name. */
+export type Use =
+  | "open" | "write" | "create" | "stat" | "access" | "readlink" | "list" | "chdir" | "unlink" | "rename" | "link" | "symlink"
+  | "mkdir" | "rmdir" | "mknod" | "metadata" | "xattr" | "truncate" | "mount" | "socket" | "other" | "exec"; // biome-ignore format: a list
+
+export interface PathEvidence {
+  /** What was done to it, each once, with the program that did it first. */
+  uses: Map<Use, ByteString>;
+  /** Something succeeded on it. False: it was only ever found absent. */
+  found: boolean;
+  /** It did not exist before the run: made by the application itself. */
+  madeByRun: boolean;
+}
+
+export interface Listener {
+  family: "inet" | "inet6";
+  address: string;
+  port: number;
+  protocol: "tcp" | "udp";
+}
+
+export interface TracedProgram {
+  path: ByteString;
+  /** The command line of its first start. */
+  argv: ByteString[];
+  count: number;
+}
+
+export interface Evidence {
+  paths: Map<ByteString, PathEvidence>;
+  programs: Map<ByteString, TracedProgram>;
+  listeners: Listener[];
+  /** What could not be seen. Any entry makes the capture incomplete. */
+  lost: string[];
+  records: number;
+}
+
+export function newEvidence(): Evidence {
+  return { paths: new Map(), programs: new Map(), listeners: [], lost: [], records: 0 };
+}
+
+export function noteUse(evidence: Evidence, path: ByteString, use: Use, by: ByteString): PathEvidence {
+  let known = evidence.paths.get(path);
+  if (known === undefined) {
+    known = { uses: new Map(), found: false, madeByRun: false };
+    evidence.paths.set(path, known);
+  }
+  if (!known.uses.has(use)) known.uses.set(use, by);
+  return known;
+}
+
+/** Uses that change a path. */
+export const writingUses: readonly Use[] = [
+  "write",
+  "create",
+  "unlink",
+  "rename",
+  "link",
+  "symlink",
+  "mkdir",
+  "rmdir",
+  "mknod",
+  "metadata",
+  "truncate",
+];

@@ -1,0 +1,66 @@
+// What to do about each error code; with errorCodes the source of docs/reference/errors.md.
+import type { ErrorCode } from "../../base/errors.ts";
+
+export const advice: Record<ErrorCode, string> = {
+  E_USAGE: "Read the hint, or `tranship VERB --help`, which shows examples first.",
+  E_INTERNAL:
+    "Nothing that you did should lead here. Run the command again with --log-level debug and attach what `tranship support-bundle` collects.",
+  E_INTERRUPTED: "Run the command again; it starts from a clean state.",
+  E_NEEDS_ROOT: "Run the command as root. `tranship doctor` names the capability that is missing.",
+  E_TOOL_MISSING:
+    "Install the named program; scripts/setup installs all that Tranship needs on Debian and Ubuntu.",
+  E_TOOL_FAILED:
+    "The message holds the last lines of the program. Where it names the host's configuration, mend that; `tranship doctor` checks the usual causes.",
+  E_NATIVE_MISSING: "Run scripts/setup, or `make -C native` where a C compiler and musl-tools are installed.",
+  E_PROTOCOL:
+    "A helper of another version than the tool, or a damaged file. Rebuild with scripts/setup; if it stays, report it.",
+  E_STATE_BUSY:
+    "Wait for the command that is named, or stop it. The lock of a process that died is taken over by itself.",
+  E_STATE_VERSION: "Use the newer Tranship, or another state root with --root.",
+  E_STATE_CORRUPT:
+    "Move the named file away; `tranship doctor` says what can be made again. Images are verified with `tranship verify`.",
+  E_NO_SPACE:
+    "Free space on the file system that is named, or choose another one with --root. What was half written has been removed.",
+  E_IO: "The message names the file and the reason of the kernel. Check owner, mode and the state of the disk.",
+  E_MACHINE_UNKNOWN: "Write local: for this host, or rootfs:DIR for an unpacked or mounted root file system.",
+  E_MACHINE_UNREACHABLE:
+    "Check that the directory exists, holds a root file system (etc, usr) and can be read by you.",
+  E_COMMAND_NOT_FOUND:
+    "The path is looked up inside the machine's root, by the machine's own PATH. Give it in full.",
+  E_SERVICE_NOT_FOUND: "`tranship discover MACHINE` lists the services that were found.",
+  E_CAPTURE_FAILED:
+    "The message tells how the program ended. Try it natively first; --log-level debug shows its output and every step.",
+  E_CAPTURE_INCOMPLETE:
+    "Run the capture again; where it stays, the named call of the program cannot be watched in this mode.",
+  E_EXERCISE_FAILED:
+    "Its output was printed. Mend the script, or the application's start (longer --until-port, other --service).",
+  E_SOURCE_CHANGED:
+    "The source must not change between plan and packing. Stop what writes there, then make the plan anew.",
+  E_PLAN_INVALID: "The message names the line. A fresh plan comes from --plan-only.",
+  E_DESCRIPTOR_INVALID: "The message names the line and the key; docs/reference/package.md lists all keys.",
+  E_NOT_IN_PACKAGE: "Add the path with --include, or exercise what needs it, and capture again.",
+  E_KERNEL_PART: "Remove the path from the plan or the --include. The target machine brings its own kernel.",
+  E_REFERENCE_INVALID: "Lower-case letters, digits and ._-/ for the name, then :TAG or @sha256:DIGEST.",
+  E_IMAGE_NOT_FOUND:
+    "`tranship images` lists what the store of this state root has; another state root is chosen with --root.",
+  E_IMAGE_CORRUPT:
+    "Capture or pull the package again; `tranship verify --read-data` names every damaged blob.",
+  E_IMAGE_UNSUPPORTED: "The message names the media type. Convert the image with skopeo, or ask for support.",
+  E_IMAGE_IN_USE: "Remove the instance first (`tranship rm`), or use --force.",
+  E_LAYER_HOSTILE: "Do not run this image. The message names the entry; tell whoever made it.",
+  E_LIMIT: "The input is larger than any real one should be. If yours is real, report it with its size.",
+  E_INSTANCE_NOT_FOUND: "`tranship ps -a` lists instances; another state root is chosen with --root.",
+  E_INSTANCE_STATE: "`tranship ps -a` shows the state; start or stop the instance first.",
+  E_NAME_TAKEN: "Choose another --name, or remove the instance that has it.",
+  E_PORT_TAKEN: "Choose another port of the host with -p, or stop what listens there.",
+  E_NETWORK:
+    "The message names the step. `tranship doctor` checks bridge, nftables and addresses; --network none or host needs none of them.",
+  E_RUNTIME:
+    "The message holds what the OCI runtime said. `tranship doctor` runs a small container to find the cause.",
+  E_NO_RUNTIME: "Install crun or runc; --log-level debug tells why each one found cannot be used.",
+  E_SECRET_MISSING:
+    "Give it with --secret PATH=FILE; `tranship package show` lists the secrets of a package.",
+  E_ID_AMBIGUOUS: "Write more characters of the id; the message lists what fits.",
+  E_TEST_FAILED:
+    "The message tells which side could not be started. Start it alone first: `tranship run`, or the service on the original.",
+};

@@ -1,0 +1,123 @@
+// Verbs before a package exists: look, judge, capture.
+import type { Verb } from "../verb.ts";
+import { captureOptions, formatOption, sessionOptions } from "./options.ts";
+
+const group = "Lift";
+
+export const captureVerbs: readonly Verb[] = [
+  {
+    name: "lift",
+    group,
+    summary:
+      "Lift an application off a machine: discover, assess, plan, capture, verify, test against the original",
+    description:
+      "The main job in one line. Prints each command that it stands for, shows the plan, and asks before it captures.",
+    examples: [
+      "tranship lift rootfs:/mnt/old --service apache2 --service mariadb --until-port 80 -t shop",
+      "tranship lift rootfs:/mnt/old -t shop --exercise ./try.sh -- /opt/shop/bin/server --port 8080",
+    ],
+    arguments: [
+      { name: "MACHINE", summary: "the source: local: or rootfs:DIR" },
+      { name: "[CMD...]", summary: "the program to lift, after --" },
+    ],
+    options: [
+      ...sessionOptions,
+      { flags: "--installed <NAME>", summary: "lift this installed package", many: true },
+      ...captureOptions.filter((option) => !/--machine|--plan|--output/.test(option.flags)),
+      { flags: "--report <FILE>", summary: "where the report of the test goes, as one HTML file" },
+    ],
+    load: () => import("../capture/lift.ts"),
+  },
+  {
+    name: "discover",
+    group,
+    summary: "List what is on a machine: programs, services, schedules, sockets, installed packages, users",
+    examples: ["tranship discover", "tranship discover rootfs:/mnt/old --format json"],
+    arguments: [{ name: "[MACHINE]", summary: "local: (default) or rootfs:DIR" }],
+    options: [formatOption],
+    load: () => import("../capture/discover.ts"),
+  },
+  {
+    name: "assess",
+    group,
+    summary: "Judge whether an application can be lifted; exit status 3 when something blocks it",
+    examples: ["tranship assess rootfs:/mnt/old", "tranship assess rootfs:/mnt/old --report assessment.html"],
+    arguments: [{ name: "[MACHINE]", summary: "local: (default) or rootfs:DIR" }],
+    options: [{ flags: "--report <FILE>", summary: "write one self-contained HTML file" }, formatOption],
+    load: () => import("../capture/assess.ts"),
+  },
+  {
+    name: "capture run",
+    group,
+    summary: "Start services or a command under the tracer, on an overlay, and package what they used",
+    description:
+      "Ends when CMD ends; or, with --until-port and --exercise, when all ports are open, the exercise has ended and --linger has passed. " +
+      "The source is not changed: what the application writes goes to an overlay and is thrown away.",
+    examples: [
+      "tranship capture run -m rootfs:/mnt/old -t shop --service apache2 --until-port 80 --exercise ./try.sh",
+      "tranship capture run -t hello -- /usr/bin/python3 -c 'print(1)'",
+    ],
+    arguments: [{ name: "[CMD...]", summary: "the command, after --" }],
+    options: [...sessionOptions, ...captureOptions],
+    passThrough: true,
+    load: () => import("../capture/capture-run.ts"),
+  },
+  {
+    name: "capture installed",
+    group,
+    summary: "Package what the installed-package database says belongs to these installed packages",
+    examples: ["tranship capture installed -m rootfs:/mnt/old -t shop apache2 mariadb-server-10.5"],
+    arguments: [{ name: "<NAME...>", summary: "installed packages" }],
+    options: [
+      { flags: "--service <NAME>", summary: "a service of the package", many: true },
+      ...captureOptions,
+    ],
+    load: () => import("../capture/capture-installed.ts"),
+  },
+  {
+    name: "plan show",
+    group,
+    summary:
+      "Summarise a plan: groups with counts and bytes, largest files, secrets, what was never exercised",
+    examples: ["tranship plan show plan.yaml"],
+    arguments: [{ name: "FILE", summary: "a plan made with --plan-only" }],
+    options: [formatOption],
+    load: () => import("../capture/plan-show.ts"),
+  },
+  {
+    name: "why",
+    group,
+    summary: "Tell why a path is in a package, or why it was left out; exit status 4 when it is not in it",
+    examples: ["tranship why shop /usr/lib/x86_64-linux-gnu/libssl.so.1.1"],
+    arguments: [
+      { name: "REF", summary: "a package" },
+      { name: "PATH", summary: "a path inside it" },
+    ],
+    options: [formatOption],
+    load: () => import("../capture/why.ts"),
+  },
+  {
+    name: "test",
+    group,
+    summary:
+      "Start a package alone and probe it; with --against, run the same exercise on the original and compare",
+    examples: [
+      "tranship test shop",
+      "tranship test shop --against rootfs:/mnt/old --exercise ./try.sh --report parity.html",
+    ],
+    arguments: [{ name: "REF", summary: "a package" }],
+    options: [
+      { flags: "--against <MACHINE>", summary: "the original" },
+      ...sessionOptions.filter((option) => /--exercise|--until-port|--service|--data/.test(option.flags)),
+      { flags: "--mask <REGEX>", summary: "text that may differ: times, ids", many: true },
+      {
+        flags: "--secret <PATH=FILE>",
+        summary: "a secret of the package; with --against it is taken from the original",
+        many: true,
+      },
+      { flags: "--report <FILE>", summary: "write one self-contained HTML file" },
+      formatOption,
+    ],
+    load: () => import("../capture/test.ts"),
+  },
+];

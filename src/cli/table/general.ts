@@ -1,0 +1,51 @@
+// Verbs about Tranship itself.
+import type { Verb } from "../verb.ts";
+import { formatOption } from "./options.ts";
+
+const group = "Everything else";
+
+export const generalVerbs: readonly Verb[] = [
+  {
+    name: "demo",
+    group,
+    summary: "Lift a guest book off a Debian 11 machine made for the purpose, stage by stage, and clean up",
+    examples: ["tranship demo", "tranship demo --keep"],
+    options: [
+      { flags: "--keep", summary: "leave the package and its running instance, and say how to remove them" },
+      { flags: "--cache <DIR>", summary: "where the old machine is kept between demos" },
+    ],
+    load: () => import("../general/demo.ts"),
+  },
+  {
+    name: "doctor",
+    group,
+    summary: "Check this host and the state root; each line with what to do",
+    examples: ["tranship doctor", "tranship doctor --format json"],
+    options: [formatOption],
+    load: () => import("../general/doctor.ts"),
+  },
+  {
+    name: "explain",
+    group,
+    summary: "Explain an error code",
+    examples: ["tranship explain E_NO_SPACE"],
+    arguments: [{ name: "[CODE]", summary: "without one: all codes" }],
+    load: () => import("../general/explain.ts"),
+  },
+  {
+    name: "support-bundle",
+    group,
+    summary: "Collect what a report of a defect needs in one archive, without secrets",
+    examples: ["tranship support-bundle -o bundle.tar.gz"],
+    options: [{ flags: "-o, --output <FILE>", summary: "the archive (default tranship-support.tar.gz)" }],
+    load: () => import("../general/support-bundle.ts"),
+  },
+  {
+    name: "version",
+    group,
+    summary: "Print the version",
+    examples: ["tranship version"],
+    options: [formatOption],
+    load: () => import("../general/version.ts"),
+  },
+];

@@ -1,0 +1,182 @@
+// Verbs for instances: as in docker.
+import type { OptionSpec, Verb } from "../verb.ts";
+import { formatOption, listingOptions } from "./options.ts";
+
+const group = "Instances";
+const instance = { name: "INSTANCE", summary: "name or id, shortened while unique" };
+const instances = { name: "<INSTANCE...>", summary: "names or ids, shortened while unique" };
+
+const createOptions: readonly OptionSpec[] = [
+  { flags: "--name <NAME>", summary: "the instance's name" },
+  { flags: "-i, --interactive", summary: "keep standard input open" },
+  { flags: "-t, --tty", summary: "give it a terminal" },
+  { flags: "-p, --publish <PORT>", summary: "[IP:]HOSTPORT:PORT[/PROTO]", many: true },
+  { flags: "-P, --publish-all", summary: "publish every port of the package on a random port of the host" },
+  { flags: "-v, --volume <VOLUME>", summary: "DIR:PATH[:ro] or NAME:PATH", many: true },
+  {
+    flags: "-e, --env <NAME=VALUE>",
+    summary: "a variable; without =VALUE it is taken from here",
+    many: true,
+  },
+  { flags: "--env-file <FILE>", summary: "variables, one a line", many: true },
+  { flags: "-w, --workdir <DIR>", summary: "where the command starts" },
+  { flags: "-u, --user <USER>", summary: "name or uid[:gid] that runs the command" },
+  { flags: "--hostname <NAME>", summary: "host name" },
+  { flags: "--mac-address <MAC>", summary: "MAC address of eth0" },
+  { flags: "--ip <ADDRESS>", summary: "IPv4 address of eth0" },
+  { flags: "--memory <SIZE>", summary: "memory limit" },
+  { flags: "--cpus <NUMBER>", summary: "processors, also a fraction" },
+  { flags: "--pids-limit <NUMBER>", summary: "processes and threads" },
+  { flags: "--read-only", summary: "the root file system cannot be written" },
+  { flags: "--network <MODE>", summary: "bridge, host or none", default: "bridge" },
+  { flags: "--restart <POLICY>", summary: "no, on-failure[:N], always or unless-stopped", default: "no" },
+  { flags: "--entrypoint <CMD>", summary: "run this instead of the package's init" },
+  { flags: "--cap-add <NAME>", summary: "add a capability", many: true },
+  { flags: "--cap-drop <NAME>", summary: "drop a capability", many: true },
+  { flags: "--label <KEY=VALUE>", summary: "a label", many: true },
+  { flags: "--secret <PATH=FILE>", summary: "a secret of the package", many: true },
+  { flags: "--stop-signal <SIGNAL>", summary: "what stops it" },
+  { flags: "--stop-timeout <SECONDS>", summary: "from the stop signal to SIGKILL" },
+];
+
+const imageAndCommand = [
+  { name: "REF", summary: "a package" },
+  { name: "[CMD...]", summary: "nothing: all its services; @NAME [ARGS]: that program; else this command" },
+];
+
+export const instanceVerbs: readonly Verb[] = [
+  {
+    name: "run",
+    group,
+    summary: "Make an instance of a package and start it",
+    description:
+      "The exit status is the program's own; 125 when Tranship failed, 126 and 127 when the command cannot be run or found.",
+    examples: [
+      "tranship run -d --name shop -p 8080:80 shop",
+      "tranship run --rm -it shop /bin/sh",
+      "tranship run --rm shop @rotate",
+    ],
+    arguments: imageAndCommand,
+    options: [
+      ...createOptions,
+      { flags: "-d, --detach", summary: "in the background; prints the id" },
+      { flags: "--rm", summary: "remove the instance when it ends" },
+    ],
+    passThrough: true,
+    load: () => import("../instances/run.ts"),
+  },
+  {
+    name: "create",
+    group,
+    summary: "Make an instance without starting it",
+    examples: ["tranship create --name shop -p 8080:80 shop"],
+    arguments: imageAndCommand,
+    options: createOptions,
+    passThrough: true,
+    load: () => import("../instances/create.ts"),
+  },
+  {
+    name: "start",
+    group,
+    summary: "Start stopped instances",
+    examples: ["tranship start shop"],
+    arguments: [instances],
+    load: () => import("../instances/start.ts"),
+  },
+  {
+    name: "stop",
+    group,
+    summary: "Stop instances: services in reverse order, then SIGKILL after the timeout",
+    examples: ["tranship stop shop", "tranship stop -t 30 shop"],
+    arguments: [instances],
+    options: [{ flags: "-t, --time <SECONDS>", summary: "until SIGKILL" }],
+    load: () => import("../instances/stop.ts"),
+  },
+  {
+    name: "kill",
+    group,
+    summary: "Send a signal to instances",
+    examples: ["tranship kill shop", "tranship kill -s HUP shop"],
+    arguments: [instances],
+    options: [{ flags: "-s, --signal <SIGNAL>", summary: "the signal", default: "KILL" }],
+    load: () => import("../instances/kill.ts"),
+  },
+  {
+    name: "wait",
+    group,
+    summary: "Wait until instances end and print their exit statuses",
+    examples: ["tranship wait shop"],
+    arguments: [instances],
+    load: () => import("../instances/wait.ts"),
+  },
+  {
+    name: "rm",
+    group,
+    summary: "Remove instances",
+    examples: ["tranship rm shop", "tranship rm -f -v shop"],
+    arguments: [instances],
+    options: [
+      { flags: "-f, --force", summary: "stop it first" },
+      { flags: "-v, --volumes", summary: "its anonymous volumes too" },
+    ],
+    load: () => import("../instances/rm.ts"),
+  },
+  {
+    name: "ps",
+    group,
+    summary: "List instances",
+    examples: ["tranship ps", "tranship ps -a --format json"],
+    options: [{ flags: "-a, --all", summary: "also those that do not run" }, ...listingOptions],
+    load: () => import("../instances/ps.ts"),
+  },
+  {
+    name: "logs",
+    group,
+    summary: "Print what an instance wrote",
+    examples: ["tranship logs -f shop", "tranship logs --tail 20 -t shop"],
+    arguments: [instance],
+    options: [
+      { flags: "-f, --follow", summary: "go on as it writes" },
+      { flags: "-n, --tail <LINES>", summary: "only the last lines" },
+      { flags: "--since <TIME>", summary: "a time, or a duration before now" },
+      { flags: "-t, --timestamps", summary: "each line with its time" },
+      { flags: "--service <NAME>", summary: "only this service" },
+    ],
+    load: () => import("../instances/logs.ts"),
+  },
+  {
+    name: "exec",
+    group,
+    summary: "Run a command in a running instance",
+    examples: ["tranship exec -it shop /bin/sh", "tranship exec shop mysqladmin status"],
+    arguments: [instance, { name: "<CMD...>", summary: "the command" }],
+    options: [
+      { flags: "-i, --interactive", summary: "keep standard input open" },
+      { flags: "-t, --tty", summary: "give it a terminal" },
+      { flags: "-d, --detach", summary: "in the background" },
+      { flags: "-e, --env <NAME=VALUE>", summary: "a variable", many: true },
+      { flags: "-w, --workdir <DIR>", summary: "where it starts" },
+      { flags: "-u, --user <USER>", summary: "name or uid[:gid]" },
+    ],
+    passThrough: true,
+    load: () => import("../instances/exec.ts"),
+  },
+  {
+    name: "port",
+    group,
+    summary: "List the published ports of an instance",
+    examples: ["tranship port shop"],
+    arguments: [instance],
+    options: [formatOption],
+    load: () => import("../instances/port.ts"),
+  },
+  {
+    name: "internal instance-ended",
+    group,
+    hidden: true,
+    summary: "Called by the monitor when an instance ended: frees what it held, restarts or removes it",
+    examples: ["tranship internal instance-ended ID"],
+    arguments: [{ name: "ID", summary: "the instance" }],
+    load: () => import("../instances/instance-ended.ts"),
+  },
+];

@@ -1,0 +1,80 @@
+// Option groups that several verbs share, so that a flag means the same everywhere.
+import type { OptionSpec } from "../verb.ts";
+
+export const machineOption: OptionSpec = {
+  flags: "-m, --machine <MACHINE>",
+  summary: "the source: local: or rootfs:DIR",
+  default: "local:",
+};
+
+export const formatOption: OptionSpec = {
+  flags: "--format <FORMAT>",
+  summary: "table, json or a template such as '{{.Name}}'",
+};
+
+export const listingOptions: readonly OptionSpec[] = [
+  formatOption,
+  { flags: "-q, --quiet", summary: "only ids" },
+  { flags: "--no-trunc", summary: "do not shorten" },
+  { flags: "-f, --filter <KEY=VALUE>", summary: "only what fits", many: true },
+];
+
+export const dryRunOption: OptionSpec = {
+  flags: "--dry-run",
+  summary: "say what would be done and change nothing",
+};
+
+/** How a program is started, watched and stopped while it is captured or tested. */
+export const sessionOptions: readonly OptionSpec[] = [
+  {
+    flags: "--service <NAME>",
+    summary: "start this service of the machine; more than one in their order",
+    many: true,
+  },
+  { flags: "--until-port <PORT>", summary: "the capture ends when all of these ports are open", many: true },
+  {
+    flags: "--exercise <SCRIPT>",
+    summary: "an executable that is run inside, beside the application; its exit status counts",
+  },
+  {
+    flags: "--linger <DURATION>",
+    summary: "how long to go on watching after ports and exercise",
+    default: "2s",
+  },
+  { flags: "--for <DURATION>", summary: "watch for this long instead of waiting for ports or an exercise" },
+  {
+    flags: "--network <MODE>",
+    summary: "own: only loopback; host: the host's",
+    choices: ["own", "host"],
+    default: "own",
+  },
+  {
+    flags: "--data <FROM>",
+    summary: "what data directories start from: copy, empty or snapshot:DIR",
+    default: "copy",
+  },
+];
+
+/** What every kind of capture takes. */
+export const captureOptions: readonly OptionSpec[] = [
+  { flags: "-t, --tag <REF>", summary: "the package that is made" },
+  machineOption,
+  { flags: "--also <KIND:ARG>", summary: "more evidence: installed:NAME, include:GLOB", many: true },
+  { flags: "--plan-only", summary: "make the plan, print it (or write it to --output), and stop" },
+  { flags: "-o, --output <FILE>", summary: "where --plan-only writes the plan" },
+  { flags: "--plan <FILE>", summary: "carry out this plan; nothing is run" },
+  { flags: "--include <GLOB>", summary: "take these paths in", many: true },
+  { flags: "--exclude <GLOB>", summary: "leave these paths out", many: true },
+  { flags: "--volume <PATH>", summary: "data that outlives an instance", many: true },
+  {
+    flags: "--keep-secret <PATH>",
+    summary: "pack this secret file; by default secrets are listed and left out",
+    many: true,
+  },
+  { flags: "--no-closure", summary: "only what was seen, without what it needs beyond that" },
+  { flags: "--cmd <CMD>", summary: "the command line of the package's main program" },
+  { flags: "--env <NAME=VALUE>", summary: "a variable of the package's environment", many: true },
+  { flags: "--port <PORT>", summary: "a port that the package serves", many: true },
+  { flags: "--user <USER>", summary: "who runs the main program" },
+  { flags: "--workdir <DIR>", summary: "where the main program starts" },
+];

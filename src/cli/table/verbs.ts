@@ -1,0 +1,8 @@
+// The table of verbs: what exists, in the order in which help shows it. Each entry loads its own file when it is called.
+import type { Verb } from "../verb.ts";
+import { captureVerbs } from "./capture.ts";
+import { generalVerbs } from "./general.ts";
+import { instanceVerbs } from "./instances.ts";
+import { storeVerbs } from "./store.ts";
+
+export const verbs: readonly Verb[] = [...captureVerbs, ...storeVerbs, ...instanceVerbs, ...generalVerbs];

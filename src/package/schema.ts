@@ -1,0 +1,255 @@
+// The schema of a descriptor: checks a YAML text and fills in defaults. Not loaded by hot verbs (zod).
+import { z } from "zod";
+import type { Descriptor } from "./descriptor.ts";
+
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, "must start with a letter or digit; then letters, digits, _ . -")
+  .max(128);
+const path = z.string().regex(/^\//, "must be an absolute path").max(4096);
+const duration = z
+  .string()
+  .regex(/^-?\d+(\.\d+)?(ms|s|m|h|d)?(\d+(ms|s|m|h))*$/, "must be a duration such as 30s");
+const command = z.array(z.string()).min(1);
+const variables = z.record(z.string().regex(/^[^=\0]+$/, "a variable's name has no ="), z.string());
+
+const program = z.looseObject({
+  name,
+  command,
+  workingDirectory: path.optional(),
+  user: z.string().optional(),
+  environment: variables.optional(),
+});
+
+const readiness = z
+  .looseObject({
+    port: z.int().min(1).max(65535).optional(),
+    file: path.optional(),
+    exec: command.optional(),
+    log: z.string().optional(),
+    timeout: duration.optional(),
+  })
+  .refine(
+    (value) => [value.port, value.file, value.exec, value.log].filter((way) => way !== undefined).length <= 1,
+    {
+      message: "at most one of port, file, exec and log",
+    },
+  );
+
+const service = z
+  .looseObject({
+    name,
+    program: name,
+    startup: z.enum(["auto", "manual", "disabled"]).optional(),
+    essential: z.boolean().optional(),
+    after: z.array(name).optional(),
+    type: z.enum(["simple", "forking", "oneshot"]).optional(),
+    pidFile: path.optional(),
+    readiness: readiness.optional(),
+    restart: z
+      .looseObject({
+        policy: z.enum(["no", "on-failure", "always"]),
+        attempts: z.int().min(0).optional(),
+        backoff: duration.optional(),
+      })
+      .optional(),
+    stop: z
+      .looseObject({
+        signal: z.string().optional(),
+        timeout: duration.optional(),
+        command: command.optional(),
+      })
+      .optional(),
+  })
+  .refine((value) => value.type !== "forking" || value.pidFile !== undefined, {
+    message: "type forking needs pidFile",
+  });
+
+const secret = z.discriminatedUnion("delivery", [
+  z.looseObject({
+    delivery: z.literal("mount"),
+    path,
+    required: z.boolean().default(true),
+    reason: z.string().optional(),
+  }),
+  z.looseObject({
+    delivery: z.literal("env"),
+    name: z.string(),
+    required: z.boolean().default(true),
+    reason: z.string().optional(),
+  }),
+]);
+
+const identity = z.looseObject({
+  hostname: z.string().nullable().default(null),
+  domain: z.string().nullable().default(null),
+  timezone: z.string().nullable().default(null),
+  locale: z.string().nullable().default(null),
+  macAddress: z.string().nullable().default(null),
+  addresses: z.array(z.string()).default([]),
+  machineId: z.string().nullable().default(null),
+  hostId: z.string().nullable().default(null),
+  dmi: z.record(z.string(), z.string()).nullable().default(null),
+});
+
+const hook = z.looseObject({
+  program: name.optional(),
+  command: command.optional(),
+  where: z.enum(["package", "host"]).default("package"),
+});
+
+export const descriptorSchema = z
+  .looseObject({
+    apiVersion: z.literal("tranship/v1alpha1"),
+    kind: z.literal("Package"),
+    metadata: z.looseObject({
+      id: z.string(),
+      name: z.string(),
+      version: z.string().default("1"),
+      publisher: z.string().default(""),
+    }),
+    origin: z.looseObject({
+      os: z.looseObject({ id: z.string(), version: z.string() }),
+      kernel: z.string().default(""),
+      architecture: z.string(),
+    }),
+    programs: z.array(program).default([]),
+    services: z.array(service).default([]),
+    schedules: z.array(z.looseObject({ name, cron: z.string(), program: name })).default([]),
+    environment: variables.default({}),
+    ports: z
+      .array(
+        z.looseObject({
+          port: z.int().min(1).max(65535),
+          protocol: z.enum(["tcp", "udp", "sctp"]).default("tcp"),
+          name: z.string().optional(),
+        }),
+      )
+      .default([]),
+    volumes: z
+      .array(
+        z.looseObject({
+          path,
+          initial: z.enum(["copy", "none", "sync"]).default("copy"),
+          reason: z.string().optional(),
+          size: z.string().optional(),
+        }),
+      )
+      .default([]),
+    secrets: z.array(secret).default([]),
+    directories: z
+      .array(
+        z.looseObject({
+          path,
+          mode: z.string().regex(/^[0-7]{3,5}$/),
+          uid: z.int().min(0),
+          gid: z.int().min(0),
+        }),
+      )
+      .default([]),
+    identity: identity.prefault({}),
+    elements: z
+      .looseObject({
+        clock: z
+          .looseObject({
+            offset: z.string().optional(),
+            at: z.string().optional(),
+            rate: z.number().optional(),
+            frozen: z.string().optional(),
+          })
+          .nullable()
+          .default(null),
+        uname: z
+          .looseObject({
+            release: z.string().optional(),
+            version: z.string().optional(),
+            machine: z.string().optional(),
+          })
+          .nullable()
+          .default(null),
+        vsyscall: z.enum(["auto", "on", "off"]).default("auto"),
+        loopback: z.enum(["kernel", "fast"]).default("kernel"),
+      })
+      .prefault({}),
+    redirections: z
+      .looseObject({
+        files: z
+          .array(
+            z.looseObject({
+              from: path,
+              to: path,
+              match: z.enum(["exact", "folder"]),
+              mode: z.enum(["full", "write-copy", "merged", "hide", "read-only"]),
+            }),
+          )
+          .default([]),
+        network: z
+          .array(
+            z.looseObject({ kind: z.enum(["connect", "name", "bind"]), from: z.string(), to: z.string() }),
+          )
+          .default([]),
+        registry: z.array(z.unknown()).default([]),
+      })
+      .prefault({}),
+    limits: z
+      .looseObject({
+        memory: z.string().nullable().default(null),
+        cpus: z.number().positive().nullable().default(null),
+        pids: z.int().positive().nullable().default(null),
+        disk: z.string().nullable().default(null),
+        network: z.string().nullable().default(null),
+      })
+      .prefault({}),
+    syscalls: z
+      .looseObject({ profile: z.enum(["default", "learned", "off"]).default("default") })
+      .prefault({}),
+    hooks: z
+      .looseObject({
+        preInstall: z.array(hook).default([]),
+        postInstall: z.array(hook).default([]),
+        uninstall: z.array(hook).default([]),
+      })
+      .prefault({}),
+    associations: z
+      .array(
+        z.looseObject({ program: name, extensions: z.array(z.string()), mimeType: z.string().optional() }),
+      )
+      .default([]),
+    shortcuts: z
+      .array(
+        z.looseObject({
+          name: z.string(),
+          program: name,
+          icon: z.string().optional(),
+          comment: z.string().optional(),
+        }),
+      )
+      .default([]),
+    links: z.array(z.string()).default([]),
+    excludes: z.array(z.string()).default([]),
+  })
+  .superRefine((value, context) => {
+    const programs = new Set(value.programs.map((one) => one.name));
+    const services = new Set(value.services.map((one) => one.name));
+    const dangling = (where: (string | number)[], what: string, wanted: string, known: Set<string>): void => {
+      if (known.has(wanted)) return;
+      context.addIssue({
+        code: "custom",
+        path: where,
+        message: `no ${what} is named ${JSON.stringify(wanted)} (there are: ${[...known].join(", ") || "none"})`,
+      });
+    };
+    value.services.forEach((one, i) => {
+      dangling(["services", i, "program"], "program", one.program, programs);
+      one.after?.forEach((other, j) => {
+        dangling(["services", i, "after", j], "service", other, services);
+      });
+    });
+    value.schedules.forEach((one, i) => {
+      dangling(["schedules", i, "program"], "program", one.program, programs);
+    });
+  });
+
+/** The schema and the plain types must not drift apart. */
+type SchemaIsDescriptor = z.infer<typeof descriptorSchema> extends Descriptor ? true : never;
+export const schemaIsDescriptor: SchemaIsDescriptor = true;

@@ -1,0 +1,103 @@
+// Runs the suites: `node test/run.ts [SUITE...]`. Each prints its minutes; a skip prints its reason and is a failure under CI=true.
+import { readdirSync } from "node:fs";
+import { join, relative } from "node:path";
+import { run } from "node:test";
+
+interface Suite {
+  name: string;
+  folders: string[];
+  /** "none": all files in one process (pure code). "process": one process a file. */
+  isolation: "none" | "process";
+  /** Files at once. */
+  concurrency: number;
+}
+
+const top = join(import.meta.dirname, "..");
+const suites: readonly Suite[] = [
+  { name: "unit", folders: ["test/unit", "test/golden", "test/property"], isolation: "none", concurrency: 1 },
+  { name: "integration", folders: ["test/integration"], isolation: "process", concurrency: 2 },
+  { name: "e2e", folders: ["test/e2e"], isolation: "process", concurrency: 1 },
+];
+
+interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+const strict = process.env.CI === "true";
+const wanted = process.argv.slice(2);
+const filter = wanted.find((word) => !suites.some((suite) => suite.name === word));
+const total: Count = { passed: 0, failed: 0, skipped: 0 };
+for (const suite of suites) {
+  if (wanted.length > 0 && !wanted.includes(suite.name) && filter === undefined) continue;
+  const files = testFiles(suite).filter((file) => filter === undefined || file.includes(filter));
+  if (files.length === 0) continue;
+  const began = Date.now();
+  const count = await runSuite(suite, files);
+  const minutes = ((Date.now() - began) / 60_000).toFixed(2);
+  console.log(
+    `${suite.name}: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped in ${minutes} min`,
+  );
+  total.passed += count.passed;
+  total.failed += count.failed;
+  total.skipped += count.skipped;
+}
+if (total.passed === 0 && total.failed === 0) {
+  console.log("no test matched");
+  process.exitCode = 1;
+}
+if (strict && total.skipped > 0) console.log(`CI=true: ${total.skipped} skipped tests count as failed`);
+console.log(
+  `${total.passed} passed, ${total.failed + (strict ? total.skipped : 0)} failed, ${strict ? 0 : total.skipped} skipped`,
+);
+if (total.failed > 0 || (strict && total.skipped > 0)) process.exitCode = 1;
+
+function testFiles(suite: Suite): string[] {
+  const found: string[] = [];
+  for (const folder of suite.folders) {
+    for (const entry of readdirSync(join(top, folder), { recursive: true, withFileTypes: true })) {
+      if (entry.isFile() && entry.name.endsWith(".test.ts")) found.push(join(entry.parentPath, entry.name));
+    }
+  }
+  return found.sort();
+}
+
+function runSuite(suite: Suite, files: string[]): Promise<Count> {
+  const count: Count = { passed: 0, failed: 0, skipped: 0 };
+  const isolated = suite.isolation === "process";
+  const stream = run({
+    files,
+    isolation: suite.isolation,
+    ...(isolated ? { concurrency: suite.concurrency } : {}),
+  });
+  stream.on("test:pass", (event) => {
+    if (event.details.type === "suite" || isFileOf(event.name)) return;
+    if (event.skip !== undefined && event.skip !== false) {
+      count.skipped++;
+      console.log(`skip: ${event.name}: ${event.skip === true ? "no reason given" : event.skip}`);
+    } else count.passed++;
+  });
+  stream.on("test:fail", (event) => {
+    if (event.details.type === "suite" && event.details.error.message.includes("subtest")) return;
+    count.failed++;
+    console.log(`FAIL ${relative(top, event.file ?? "")}: ${event.name}`);
+    const cause = event.details.error.cause ?? event.details.error;
+    console.log(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause));
+  });
+  stream.on("test:stderr", (event) => process.stderr.write(event.message));
+  stream.on("test:stdout", (event) => {
+    // In one process the reporter's own output comes here too; what tests print for people starts with "#".
+    if (isolated || event.message.startsWith("#")) process.stdout.write(event.message);
+  });
+  return new Promise((resolve, reject) => {
+    stream.on("end", () => resolve(count));
+    stream.on("error", reject);
+    stream.resume();
+  });
+}
+
+/** With a process a file, the file itself is reported as a test. */
+function isFileOf(name: string): boolean {
+  return name.endsWith(".test.ts");
+}
