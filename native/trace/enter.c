@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory. A stop costs more than all else, so the exit of a call is only
+ * waited for where nothing else tells the result:
+ *  - what was already recorded as a success is not looked at again;
+ *  - of a call that changes nothing the tracer foretells the result by
+ *    looking for the file itself, where it has the same root, namespace and
+ *    rights as the task (PATH_FORETOLD). What matters later is whether the
+ *    file was there, and that is what the lookup answers;
+ *  - all other calls are resumed to their exit.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+
+#include "enter.h"
+#include "resolve.h"
+#include "special.h"
+
+/* Two names at a time, one task at a time: no stack of 24 KiB each. */
+static struct name first, second;
+
+/* An interrupted call is begun again or returns EINTR: never a success. */
+static int32_t tidy_result(int32_t result)
+{
+	return result <= -512 && result >= -516 ? -EINTR : result;
+}
+
+static bool wait_exit(struct task *t, const struct call *c,
+		      const struct path_record *r, struct seen_key key)
+{
+	struct pending *k = &t->pending;
+
+	if (!task_keep(t, r->path.p, r->path.n, r->second.p, r->second.n))
+		return false;
+	k->call = c;
+	k->op = r->op;
+	k->flags = r->flags;
+	k->key = key;
+	k->unresolved = false;
+	k->magic = false;
+	return true;
+}
+
+static bool wait_unresolved(struct task *t, const struct call *c)
+{
+	struct path_record r = { .path = { "", 0 }, .second = { "", 0 } };
+
+	if (!wait_exit(t, c, &r, (struct seen_key){ 0, 0 }))
+		return false;
+	t->pending.unresolved = true;
+	return true;
+}
+
+/* foretell() - true where the record is written already. */
+static bool foretell(struct task *t, struct path_record *r,
+		     struct seen_key key)
+{
+	struct stat st;
+	int result;
+
+	if (lookups_off || !first.plain || first.magic || t->less_rights ||
+	    t->orphan)
+		return false;
+	result = lookup(&first, (r->flags & PATH_NOFOLLOW) != 0, &st);
+	if (result != 0 && result != -ENOENT && result != -ENOTDIR)
+		return false;
+	if (result == 0) {
+		if (r->op == OP_READLINK && !S_ISLNK(st.st_mode))
+			result = -EINVAL;
+		else if (r->op == OP_READ && S_ISDIR(st.st_mode))
+			r->op = OP_LIST;
+		else if (r->op == OP_LIST && !S_ISDIR(st.st_mode))
+			result = -ENOTDIR;
+		else if (r->op == OP_READ && S_ISLNK(st.st_mode))
+			result = -ELOOP;
+	}
+	r->flags |= PATH_FORETOLD;
+	r->result = result;
+	record_path(t->pid, r, key);
+	return true;
+}
+
+static bool say(struct task *t, const struct call *c, struct path_record *r)
+{
+	struct seen_key key = record_key(r);
+	bool waits = (c->how & HOW_CHANGES) || c->kind != KIND_PATH;
+
+	if (r->op == OP_READ || r->op == OP_LIST)
+		waits = false;
+	if (c->kind == KIND_OPEN && r->op == OP_STAT)
+		waits = false;
+	/* A repeated rename may move other directories than the first. */
+	if (r->op != OP_RENAME && r->op != OP_CHDIR && seen_has(key)) {
+		statistics.suppressed++;
+		return false;
+	}
+	if (!waits && foretell(t, r, key))
+		return false;
+	if (waits && r->op != OP_CHDIR && r->op != OP_OTHER) {
+		const struct name *made = c->kind == KIND_TWO ? &second
+							      : &first;
+
+		if (existed(t, made, c->kind == KIND_TWO ||
+				     (r->flags & PATH_NOFOLLOW) != 0))
+			r->flags |= PATH_EXISTED;
+	}
+	if (!wait_exit(t, c, r, key))
+		return false;
+	t->pending.magic = first.magic;
+	return true;
+}
+
+static bool no_follow(const struct call *c, const struct entry *e)
+{
+	uint32_t at = 0;
+
+	if (c->flags >= 0 && !(c->how & HOW_PLAIN_FLAGS))
+		at = (uint32_t)e->arg[c->flags];
+	if (c->how & HOW_FOLLOW_FLAG)
+		return !(at & AT_SYMLINK_FOLLOW);
+	return (c->how & HOW_NOFOLLOW) || (at & AT_SYMLINK_NOFOLLOW);
+}
+
+static int dir_of(int arg, const struct entry *e)
+{
+	return arg < 0 ? AT_FDCWD : (int)e->arg[arg];
+}
+
+enum got { GOT_NAME, GOT_NOTHING, GOT_FAULT };
+
+/* get_name() - the path in argument @path, or what stands for one. */
+static enum got get_name(struct task *t, const struct call *c,
+			 const struct entry *e, int dir, int path)
+{
+	static char raw[STRING_MAX];
+	struct name *out = path == c->path ? &first : &second;
+	int fd = dir_of(dir, e);
+	bool names_fd = c->how & HOW_EMPTY;
+	long n;
+
+	if (e->arg[path] == 0 && (c->how & HOW_NULL))
+		return resolve_fd(t, fd, out) ? GOT_NAME : GOT_NOTHING;
+	n = memory_string(t, e->arg[path], raw, sizeof(raw));
+	if (n == -1)
+		return GOT_FAULT;
+	if (n == -2)
+		return GOT_NOTHING;	/* ENAMETOOLONG */
+	if (n > 0)
+		return resolve(t, fd, (struct span){ raw, (size_t)n }, false,
+			       out) ? GOT_NAME : GOT_FAULT;
+	if (c->flags >= 0 && !(c->how & HOW_PLAIN_FLAGS))
+		names_fd |= (e->arg[c->flags] & AT_EMPTY_PATH) != 0;
+	/* What is only looked at was recorded when it was opened. */
+	if (!names_fd || fd == AT_FDCWD || c->op == OP_STAT ||
+	    c->op == OP_ACCESS)
+		return GOT_NOTHING;
+	return resolve_fd(t, fd, out) ? GOT_NAME : GOT_NOTHING;
+}
+
+static struct path_record record_of(const struct call *c,
+				    const struct entry *e)
+{
+	struct path_record r = { .op = c->op, .second = { "", 0 } };
+
+	r.path = name_span(&first);
+	if (e->i386)
+		r.flags |= PATH_I386;
+	if (first.foreign)
+		r.flags |= PATH_FOREIGN;
+	return r;
+}
+
+static bool enter_path(struct task *t, const struct call *c,
+		       const struct entry *e)
+{
+	enum got got = get_name(t, c, e, c->dir, c->path);
+	struct path_record r;
+
+	if (got != GOT_NAME)
+		return got == GOT_FAULT && wait_unresolved(t, c);
+	r = record_of(c, e);
+	if (no_follow(c, e) && !(first.slash && !(c->how & HOW_CHANGES)))
+		r.flags |= PATH_NOFOLLOW;
+	if (r.op == OP_UNLINK && c->flags >= 0 &&
+	    (e->arg[c->flags] & AT_REMOVEDIR))
+		r.op = OP_RMDIR;
+	if (c->kind == KIND_PATH)
+		return say(t, c, &r);
+	return wait_exit(t, c, &r, record_key(&r));
+}
+
+static bool say_open(struct task *t, const struct call *c,
+		     const struct entry *e, uint64_t flags)
+{
+	static struct call writes;
+	struct path_record r = record_of(c, e);
+
+	if (flags & O_PATH) {
+		r.op = OP_STAT;
+	} else if ((flags & O_TMPFILE) == O_TMPFILE) {
+		r.op = OP_OTHER;
+	} else if (flags & O_CREAT) {
+		r.op = OP_CREATE;
+	} else if ((flags & 3) != O_RDONLY || (flags & O_TRUNC)) {
+		r.op = OP_WRITE;
+	} else {
+		r.op = flags & O_DIRECTORY ? OP_LIST : OP_READ;
+	}
+	if ((flags & O_NOFOLLOW) && !first.slash)
+		r.flags |= PATH_NOFOLLOW;
+	if ((flags & O_TRUNC) && !(flags & O_PATH))
+		r.flags |= PATH_TRUNCATED;
+	if (flags & O_CREAT && flags & O_EXCL)
+		r.flags |= PATH_NOFOLLOW;
+	if (r.op != OP_CREATE && r.op != OP_WRITE)
+		return say(t, c, &r);
+	writes = *c;
+	writes.how |= HOW_CHANGES;
+	if (!say(t, &writes, &r))
+		return false;
+	t->pending.call = c;
+	return true;
+}
+
+static bool enter_open(struct task *t, const struct call *c,
+		       const struct entry *e)
+{
+	enum got got = get_name(t, c, e, c->dir, c->path);
+
+	if (got != GOT_NAME)
+		return got == GOT_FAULT && wait_unresolved(t, c);
+	return say_open(t, c, e, c->flags >= 0 ? (uint32_t)e->arg[c->flags]
+					       : O_CREAT | O_TRUNC | O_WRONLY);
+}
+
+static bool enter_openat2(struct task *t, const struct call *c,
+			  const struct entry *e)
+{
+	static char raw[STRING_MAX];
+	struct open_how how;
+	bool in_root;
+	long n;
+
+	n = memory_string(t, e->arg[1], raw, sizeof(raw));
+	if (!memory_read(t, e->arg[2], &how, sizeof(how)) || n == -1)
+		return wait_unresolved(t, c);
+	if (n <= 0)
+		return false;
+	in_root = how.resolve & RESOLVE_IN_ROOT;
+	if (!resolve(t, (int)e->arg[0], (struct span){ raw, (size_t)n },
+		     in_root, &first))
+		return wait_unresolved(t, c);
+	/* The rules of resolution are the task's: no plain lookup is equal. */
+	if (how.resolve)
+		first.plain = false;
+	return say_open(t, c, e, how.flags);
+}
+
+static bool enter_two(struct task *t, const struct call *c,
+		      const struct entry *e)
+{
+	enum got one = get_name(t, c, e, c->dir, c->path);
+	enum got two = get_name(t, c, e, c->dir2, c->path2);
+	struct path_record r;
+
+	if (one != GOT_NAME || two != GOT_NAME)
+		return (one == GOT_FAULT || two == GOT_FAULT) &&
+		       wait_unresolved(t, c);
+	r = record_of(c, e);
+	r.second = name_span(&second);
+	if (no_follow(c, e))
+		r.flags |= PATH_NOFOLLOW;
+	return say(t, c, &r);
+}
+
+static bool enter_symlink(struct task *t, const struct call *c,
+			  const struct entry *e)
+{
+	static char target[STRING_MAX];
+	enum got got = get_name(t, c, e, c->dir, c->path);
+	long n = memory_string(t, e->arg[c->path2], target, sizeof(target));
+	struct path_record r;
+
+	if (got != GOT_NAME || n < 0)
+		return got == GOT_FAULT && wait_unresolved(t, c);
+	r = record_of(c, e);
+	r.flags |= PATH_NOFOLLOW;
+	r.second = (struct span){ target, (size_t)n };
+	return say(t, c, &r);
+}
+
+static bool enter_fd(struct task *t, const struct call *c,
+		     const struct entry *e)
+{
+	struct path_record r;
+
+	if (!resolve_fd(t, (int)e->arg[0], &first))
+		return c->op == OP_CHDIR && wait_unresolved(t, c);
+	r = record_of(c, e);
+	return say(t, c, &r);
+}
+
+bool call_enter(struct task *t, const struct entry *e)
+{
+	const struct call *c;
+
+	if (e->x32) {
+		lost(t, LOST_X32, "call of the x32 ABI");
+		return false;
+	}
+	c = calls_find(e->i386, e->nr);
+	if (!c)
+		return false;
+	switch ((enum call_kind)c->kind) {
+	case KIND_PATH:
+		return enter_path(t, c, e);
+	case KIND_OPEN:
+		return enter_open(t, c, e);
+	case KIND_OPENAT2:
+		return enter_openat2(t, c, e);
+	case KIND_TWO:
+		return enter_two(t, c, e);
+	case KIND_SYMLINK:
+		return enter_symlink(t, c, e);
+	case KIND_FD:
+	case KIND_FCHDIR:
+		return enter_fd(t, c, e);
+	case KIND_CHDIR:
+	case KIND_CHROOT:
+	case KIND_PIVOT:
+		return enter_path(t, c, e);
+	case KIND_MOUNT:
+		mount_note(t, c, e);
+		return enter_path(t, c, e);
+	case KIND_HANDLE:
+		return wait_unresolved(t, c);
+	default:
+		return special_enter(t, c, e);
+	}
+}
+
+/* The file that was opened through a link of /proc has its own name too. */
+static void say_opened(struct task *t, struct path_record *r, int32_t fd)
+{
+	if (!resolve_fd(t, fd, &first) || first.magic)
+		return;
+	if (r->op == OP_READ && fd_is_directory(t, fd))
+		r->op = OP_LIST;
+	r->path = name_span(&first);
+	if (first.foreign)
+		r->flags |= PATH_FOREIGN;
+	r->flags |= PATH_EXISTED;
+	record_path(t->pid, r, record_key(r));
+}
+
+static void exit_open(struct task *t, struct path_record *r, int32_t fd)
+{
+	const struct pending *k = &t->pending;
+
+	if (k->unresolved) {
+		r->op = OP_READ;
+		say_opened(t, r, fd);
+		return;
+	}
+	if (r->op == OP_READ && fd_is_directory(t, fd))
+		r->op = OP_LIST;
+	record_path(t->pid, r, k->key);
+	if (k->magic)
+		say_opened(t, r, fd);
+}
+
+static void exit_path(struct task *t, int32_t result)
+{
+	const struct pending *k = &t->pending;
+	struct path_record r = {
+		.op = k->op, .flags = k->flags, .result = result,
+		.path = { k->text, k->n },
+		.second = { k->text + k->n, k->n2 },
+	};
+	bool opens = k->call->kind == KIND_OPEN ||
+		     k->call->kind == KIND_OPENAT2 ||
+		     k->call->kind == KIND_HANDLE;
+
+	if (opens && result >= 0) {
+		exit_open(t, &r, result);
+		return;
+	}
+	if (k->unresolved) {
+		if (result >= 0 && k->call->kind != KIND_FCHDIR)
+			lost(t, LOST_UNREADABLE, "path of a call that succeeded");
+		return;
+	}
+	record_path(t->pid, &r, k->key);
+}
+
+void call_exit(struct task *t, int32_t result)
+{
+	const struct call *c = t->pending.call;
+
+	if (!c)
+		return;
+	result = tidy_result(result);
+	if (c->kind >= KIND_EXEC) {
+		special_exit(t, result);
+	} else {
+		exit_path(t, result);
+		if (result >= 0)
+			special_effect(t);
+	}
+	t->pending.call = NULL;
+}
+
+void call_broken(struct task *t)
+{
+	if (t->pending.call && !t->pending.unresolved)
+		call_exit(t, RESULT_NOT_ASKED);
+	t->pending.call = NULL;
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * trace --fd N [--mode seccomp|plain] [--kill-on-exit] -- CMD...
+ *
+ * Runs CMD and writes what it and all its descendants do with files, programs
+ * and sockets to descriptor N (docs/internals/records.md, section 2). Ends
+ * with the status of CMD when the last descendant has gone. 125: the tracer
+ * itself failed, 126 and 127: CMD could not be run, was not found.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "calls.h"
+#include "die.h"
+#include "enter.h"
+#include "loop.h"
+#include "record.h"
+
+#define O_EXITKILL 0x100000
+#define O_SECCOMP 0x80
+
+static const int passed_on[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1,
+				 SIGUSR2 };
+#define PASSED (sizeof(passed_on) / sizeof(passed_on[0]))
+
+static struct sigaction before[PASSED], before_child, before_pipe, before_alarm;
+static struct loop loop;
+
+struct options {
+	int fd;
+	bool plain;
+	bool kill;
+	char **cmd;
+};
+
+/* What the terminal sends goes to CMD as well: only a kill() is handed on. */
+static void pass_on(int sig, siginfo_t *info, void *context)
+{
+	int saved = errno;
+
+	(void)context;
+	if (loop.cmd > 0 && info->si_code <= 0)
+		kill(loop.cmd, sig);
+	errno = saved;
+}
+
+static void tick(int sig)
+{
+	(void)sig;
+}
+
+static void take_signals(void)
+{
+	struct sigaction on = { .sa_sigaction = pass_on,
+				.sa_flags = SA_SIGINFO | SA_RESTART };
+	struct sigaction alarms = { .sa_handler = tick };
+	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction plain = { .sa_handler = SIG_DFL };
+
+	for (size_t i = 0; i < PASSED; i++)
+		sigaction(passed_on[i], &on, &before[i]);
+	sigaction(SIGALRM, &alarms, &before_alarm);
+	sigaction(SIGPIPE, &ignore, &before_pipe);
+	sigaction(SIGCHLD, &plain, &before_child);
+}
+
+static void give_signals_back(void)
+{
+	for (size_t i = 0; i < PASSED; i++)
+		sigaction(passed_on[i], &before[i], NULL);
+	sigaction(SIGALRM, &before_alarm, NULL);
+	sigaction(SIGPIPE, &before_pipe, NULL);
+	sigaction(SIGCHLD, &before_child, NULL);
+}
+
+__attribute__((noreturn)) static void child(const struct options *o, int go)
+{
+	long nnp = 0;
+	char c;
+
+	/* The tracer closes its end once it holds us. */
+	while (read(go, &c, 1) < 0 && errno == EINTR)
+		;
+	close(go);
+	if (!o->plain && filter_install() < 0) {
+		if (errno != EACCES ||
+		    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+		    filter_install() < 0)
+			die_errno("cannot install the filter (try --mode "
+				  "plain)");
+		nnp = HELLO_NNP;
+	}
+	syscall(SYS_access, HELLO_POINTER, HELLO_MODE, nnp);
+	give_signals_back();
+	execvp(o->cmd[0], o->cmd);
+	fprintf(stderr, "%s: cannot run %s: %s\n", program_name, o->cmd[0],
+		strerror(errno));
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+static void seize(const struct options *o, pid_t pid)
+{
+	long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK |
+		       PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
+		       PTRACE_O_TRACEEXEC;
+
+	/* A filter that outlives its tracer answers ENOSYS to everything. */
+	if (!o->plain)
+		options |= O_SECCOMP | O_EXITKILL;
+	if (o->kill)
+		options |= O_EXITKILL;
+	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)options) == 0)
+		return;
+	options &= ~(long)O_EXITKILL;
+	if (errno == EINVAL &&
+	    ptrace(PTRACE_SEIZE, pid, NULL, (void *)options) == 0)
+		return;
+	kill(pid, SIGKILL);
+	die_errno("cannot trace");
+}
+
+static void start(const struct options *o)
+{
+	struct task *t;
+	int go[2];
+
+	if (pipe2(go, O_CLOEXEC) < 0)
+		die_errno("pipe");
+	loop.cmd = fork();
+	if (loop.cmd < 0)
+		die_errno("fork");
+	if (loop.cmd == 0) {
+		close(go[1]);
+		child(o, go[0]);
+	}
+	close(go[0]);
+	seize(o, loop.cmd);
+	t = task_new(loop.cmd);
+	t->tgid = loop.cmd;
+	t->launching = true;
+	t->orphan = false;
+	t->fs->uncached = false;
+	report_inherited(loop.cmd, go[1]);
+	close(go[1]);
+}
+
+__attribute__((noreturn)) static void usage(void)
+{
+	fprintf(stderr, "usage: trace --fd N [--mode seccomp|plain] "
+		"[--kill-on-exit] -- CMD...\n");
+	_exit(125);
+}
+
+static int number(const char *text)
+{
+	char *end;
+	long v;
+
+	errno = 0;
+	v = text ? strtol(text, &end, 10) : -1;
+	if (!text || errno || *end || end == text || v < 0 || v > 1 << 20)
+		usage();
+	return (int)v;
+}
+
+static struct options parse(char **argv)
+{
+	struct options o = { .fd = -1 };
+
+	for (argv++; *argv && strcmp(*argv, "--") != 0; argv++) {
+		if (strcmp(*argv, "--fd") == 0) {
+			o.fd = number(*++argv);
+		} else if (strcmp(*argv, "--mode") == 0 && argv[1]) {
+			argv++;
+			o.plain = strcmp(*argv, "plain") == 0;
+			if (!o.plain && strcmp(*argv, "seccomp") != 0)
+				usage();
+		} else if (strcmp(*argv, "--kill-on-exit") == 0) {
+			o.kill = true;
+		} else {
+			usage();
+		}
+	}
+	if (o.fd < 0 || !*argv || !argv[1])
+		usage();
+	o.cmd = argv + 1;
+	return o;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	pid_t cmd;
+	int status;
+
+	(void)argc;
+	program_name = "trace";
+	o = parse(argv);
+	if (fcntl(o.fd, F_SETFD, FD_CLOEXEC) < 0)
+		die_errno("descriptor %d", o.fd);
+	loop.plain = o.plain;
+	take_signals();
+	record_open(o.fd);
+	start(&o);
+	cmd = loop.cmd;
+	status = loop_run(&loop);
+	record_end(cmd, status);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+				   : WEXITSTATUS(status);
+}
