@@ -1,0 +1,243 @@
+// Recipe of a systemd unit. The unit's files are read again: the inventory holds masked values only.
+import type { ByteString } from "../formats/entry.ts";
+import { parseAssignments } from "../formats/os-release.ts";
+import { parseUnitName } from "../formats/unit-names.ts";
+import { type ExecCommand, expandCommand, parseEnvironment, parseExec } from "../formats/units.ts";
+import type { ServiceFact } from "./inventory.ts";
+import { emptyRecipe, noRecipe, type ServiceRecipe } from "./recipe.ts";
+import { foregroundOf } from "./recipe-hints.ts";
+import { addDirectory, addTmpfilesDirectories, directoryOfCommand } from "./runtime-directories.ts";
+import { baseName, parentOf, type Source } from "./source.ts";
+import { specifierFacts, UnitReader, underRun } from "./systemd-services.ts";
+import { loadUnit } from "./unit-tree.ts";
+import { readUsers } from "./users.ts";
+
+export async function unitRecipe(source: Source, service: ServiceFact): Promise<ServiceRecipe> {
+  const unit = await loadUnit(source, `${service.name}.service`, service.from);
+  const account = await accountOf(source, unit.settings.last("Service", "User") ?? "");
+  const facts = await specifierFacts(source);
+  const reader = new UnitReader(
+    unit,
+    account.name === "root" ? facts : { ...facts, user: account.name, home: account.home },
+  );
+  const recipe = emptyRecipe(service);
+  recipe.user = account.name;
+  recipe.group = reader.service("Group");
+  recipe.supplementaryGroups = reader.list("Service", "SupplementaryGroups");
+  recipe.environment = await environmentOf(source, reader, account);
+  recipe.workingDirectory = workingDirectory(reader.service("WorkingDirectory"), account.home);
+  recipe.stopSignal = signalName(reader.service("KillSignal")) ?? "SIGTERM";
+  const umask = /^[0-7]{3,4}$/.exec(reader.service("UMask"))?.[0];
+  if (umask !== undefined) recipe.umask = Number.parseInt(umask, 8);
+  const type = service.type;
+  recipe.type = type === "forking" || type === "oneshot" ? type : "simple";
+  const pidFile = underRun(reader.service("PIDFile"));
+  if (pidFile !== "") recipe.pidFile = pidFile;
+  await declaredDirectories(source, reader, recipe, account.group);
+  await commands(source, service, reader, recipe);
+  await addTmpfilesDirectories(source, service, recipe);
+  leftOut(reader, recipe);
+  return recipe;
+}
+
+interface Account {
+  name: ByteString;
+  home: ByteString;
+  shell: ByteString;
+  group: ByteString;
+}
+
+async function accountOf(source: Source, user: ByteString): Promise<Account> {
+  const { users, groups } = await readUsers(source);
+  const wanted = user === "" ? "root" : user;
+  const found = users.find((each) => each.name === wanted || String(each.uid) === wanted);
+  const group = groups.find((each) => each.gid === found?.gid)?.name ?? wanted;
+  return {
+    name: wanted,
+    home: found?.home ?? (wanted === "root" ? "/root" : "/"),
+    shell: found?.shell ?? "/bin/sh",
+    group,
+  };
+}
+
+/** As systemd sets it: its own values, Environment=, then EnvironmentFile= above them. */
+async function environmentOf(
+  source: Source,
+  reader: UnitReader,
+  account: Account,
+): Promise<Record<string, ByteString>> {
+  const environment: Record<string, ByteString> = {
+    ...emptyRecipe({ name: "", from: [] as ByteString[] } as ServiceFact).environment,
+  };
+  const locale = parseAssignments(
+    (await source.text("/etc/locale.conf")) ?? (await source.text("/etc/default/locale")) ?? "",
+  );
+  for (const [name, value] of Object.entries(locale))
+    if (/^(LANG|LC_[A-Z]+)$/.test(name)) environment[name] = value;
+  if (reader.service("User") !== "") {
+    Object.assign(environment, {
+      HOME: account.home,
+      LOGNAME: account.name,
+      USER: account.name,
+      SHELL: account.shell,
+    });
+  }
+  Object.assign(environment, parseEnvironment(reader.services("Environment")));
+  for (const value of reader.services("EnvironmentFile")) {
+    const path = value.replace(/^-/, "");
+    for (const each of path.includes("*")
+      ? await source.filesIn(parentOf(path), globPattern(baseName(path)))
+      : [path]) {
+      Object.assign(environment, parseAssignments((await source.text(each)) ?? ""));
+    }
+  }
+  return environment;
+}
+
+function globPattern(glob: ByteString): RegExp {
+  return new RegExp(
+    `^${glob
+      .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+      .replace(/\*+/g, "[^/]*")
+      .replace(/\?/g, ".")}$`,
+  );
+}
+
+function workingDirectory(value: ByteString, home: ByteString): ByteString {
+  const path = value.replace(/^-/, "");
+  return path === "" ? "/" : path === "~" ? home : path;
+}
+
+async function declaredDirectories(
+  source: Source,
+  reader: UnitReader,
+  recipe: ServiceRecipe,
+  group: ByteString,
+): Promise<void> {
+  const owner = { user: recipe.user, group: recipe.group || group };
+  const mode = Number.parseInt(/^[0-7]{3,5}$/.exec(reader.service("RuntimeDirectoryMode"))?.[0] ?? "0755", 8);
+  for (const name of reader.list("Service", "RuntimeDirectory")) {
+    await addDirectory(source, recipe, { path: `/run/${name.split(":")[0]}`, mode, ...owner });
+  }
+  const pidDirectory = parentOf(recipe.pidFile ?? "");
+  if (/^\/(var\/)?run\/./.test(pidDirectory))
+    await addDirectory(source, recipe, { path: pidDirectory, mode: 0o755, ...owner });
+}
+
+/** Fills start, before and stop. */
+async function commands(
+  source: Source,
+  service: ServiceFact,
+  reader: UnitReader,
+  recipe: ServiceRecipe,
+): Promise<void> {
+  const parse = (key: string): ExecCommand[] => reader.services(key).flatMap(parseExec);
+  const starts = parse("ExecStart");
+  const last = starts.at(-1);
+  if (last === undefined) throw noRecipe(service, "has no ExecStart", "give the command itself after --");
+  const rootBefore = /^(yes|true|1|on)$/i.test(reader.service("PermissionsStartOnly"));
+  for (const command of [...parse("ExecStartPre"), ...starts.slice(0, -1)]) {
+    const argv = await withProgram(source, expandCommand(command, recipe.environment));
+    if (speaksToManager(argv)) {
+      recipe.notes.push(`left out, it speaks to the service manager: ${argv.join(" ").slice(0, 200)}`);
+      continue;
+    }
+    const directory = directoryOfCommand(argv);
+    if (directory !== undefined) {
+      await addDirectory(source, recipe, directory);
+      continue;
+    }
+    const user = rootBefore || command.privileged ? "root" : recipe.user;
+    recipe.before.push({ command: argv, user, ignoreFailure: command.ignoreFailure });
+  }
+  if (last.privileged) recipe.user = "root";
+  recipe.start = await withProgram(source, expandCommand(last, recipe.environment));
+  if (last.argv0 !== undefined) recipe.notes.push(`argv[0] would be ${last.argv0}`);
+  await stopCommand(source, recipe, parse("ExecStop"));
+  if (recipe.type === "forking") await toForeground(source, service, recipe);
+}
+
+async function stopCommand(
+  source: Source,
+  recipe: ServiceRecipe,
+  stops: readonly ExecCommand[],
+): Promise<void> {
+  for (const command of stops) {
+    const argv = await withProgram(
+      source,
+      expandCommand(command, { ...recipe.environment, MAINPID: "$MAINPID" }),
+    );
+    if (speaksToManager(argv)) continue;
+    if (!argv.some((word) => word.includes("$MAINPID"))) {
+      recipe.stop = argv;
+      return;
+    }
+    const signal = baseName(argv[0] ?? "") === "kill" ? signalName(argv.join(" ")) : undefined;
+    if (signal !== undefined) recipe.stopSignal = signal;
+    else recipe.notes.push(`left out, it needs the main process's number: ${argv.join(" ").slice(0, 200)}`);
+    return;
+  }
+}
+
+async function toForeground(source: Source, service: ServiceFact, recipe: ServiceRecipe): Promise<void> {
+  const instance = parseUnitName(`${service.name}.service`)?.instance ?? "";
+  const foreground = await foregroundOf(source, { argv: recipe.start, instance, exact: true });
+  if (foreground === undefined) return;
+  recipe.start = foreground.argv;
+  recipe.type = "simple";
+  recipe.user = foreground.user ?? recipe.user;
+  recipe.stopSignal = foreground.stopSignal ?? recipe.stopSignal;
+  recipe.hints.push(foreground.why);
+  delete recipe.stop;
+  delete recipe.pidFile;
+  for (const directory of foreground.directories ?? []) await addDirectory(source, recipe, directory, true);
+}
+
+/** systemd looks a program without a slash up in its own path. */
+async function withProgram(source: Source, argv: ByteString[]): Promise<ByteString[]> {
+  const [program = "", ...rest] = argv;
+  if (program.startsWith("/") || program === "") return argv;
+  for (const directory of ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]) {
+    if (await source.exists(`${directory}/${program}`)) return [`${directory}/${program}`, ...rest];
+  }
+  return argv;
+}
+
+function speaksToManager(argv: readonly ByteString[]): boolean {
+  return /(^|[\s/;&"'])(systemctl|systemd-notify|systemd-run|initctl|busctl)\b/.test(argv.join(" "));
+}
+
+/** "QUIT", "-QUIT", "3", "SIGQUIT" or a kill command line. */
+function signalName(text: ByteString): string | undefined {
+  const numbers: Record<string, string> = {
+    "1": "HUP",
+    "2": "INT",
+    "3": "QUIT",
+    "9": "KILL",
+    "10": "USR1",
+    "12": "USR2",
+    "15": "TERM",
+    "28": "WINCH",
+  };
+  const match =
+    /(?:^|\s)(?:-s\s+|-)?(?:SIG)?(HUP|INT|QUIT|KILL|USR1|USR2|TERM|WINCH|1|2|3|9|10|12|15|28)(?=\s|$)/.exec(
+      text,
+    );
+  return match?.[1] === undefined ? undefined : `SIG${numbers[match[1]] ?? match[1]}`;
+}
+
+/** Settings that change how the program runs and that a recipe does not carry. */
+function leftOut(reader: UnitReader, recipe: ServiceRecipe): void {
+  for (const key of [
+    "RootDirectory",
+    "RootImage",
+    "DynamicUser",
+    "LoadCredential",
+    "PAMName",
+    "Sockets",
+    "PassEnvironment",
+  ]) {
+    const value = reader.service(key);
+    if (value !== "" && value !== "no") recipe.notes.push(`${key}=${value} is not carried over`);
+  }
+}
