@@ -130,7 +130,7 @@ int overlay_detached(const struct op *op, bool named)
 	if (mount_fd < 0)
 		fail_overlay(fs, op, "fsmount");
 	close(fs);
-	overlay_api = "fsconfig";
+	overlay_api = OVERLAY_FSCONFIG;
 	return mount_fd;
 }
 
@@ -178,5 +178,5 @@ void overlay_mount(const struct op *op, const char *target)
 		append(options, used, ",volatile");
 	if (mount("tranship", target, "overlay", flags, options) < 0)
 		fail_errno("cannot mount overlay at %s", op->target);
-	overlay_api = "mount";
+	overlay_api = OVERLAY_MOUNT;
 }

@@ -23,7 +23,7 @@ static const int passed_on[] = {
 
 static sigset_t waited_for;	/* blocked while we guard */
 static sigset_t inherited;	/* given back to the command */
-static int ready_fd = -1;	/* child: one byte says ready */
+static int ready_fd = -1;	/* child: one byte says ready, and overlay_api */
 static int go_fd = -1;		/* child: one byte says go on */
 
 static void close_from(int first)
@@ -160,6 +160,7 @@ void process_split(const struct config *c)
 	close(go[0]);
 	/* No byte: the child has said why, or was killed. */
 	if (read_all(ready[0], &byte, 1) == 1) {
+		overlay_api = (enum overlay_api)byte;
 		report_pid(pid);
 		process_wait_word(c);
 		(void)!write_all(go[1], &byte, 1);
@@ -170,7 +171,7 @@ void process_split(const struct config *c)
 
 void process_ready(void)
 {
-	char byte = 0;
+	char byte = (char)overlay_api;
 
 	if (write_all(ready_fd, &byte, 1) < 0 || read_all(go_fd, &byte, 1) != 1)
 		_exit(EXIT_SETUP);	/* the parent is gone */

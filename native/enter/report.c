@@ -12,7 +12,7 @@
 #include "report.h"
 
 int status_fd = -1;
-const char *overlay_api;
+enum overlay_api overlay_api;
 
 static void report_error(const char *text, int number)
 {
@@ -38,16 +38,15 @@ static void report_error(const char *text, int number)
 	(void)!write_all(status_fd, line, used);
 }
 
-__attribute__((noreturn, format(printf, 3, 0)))
-static void finish(int status, int number, const char *fmt, va_list ap)
-{
-	char text[4096];
+#define TEXT_MAX 4096
 
-	vsnprintf(text, sizeof(text), fmt, ap);
+__attribute__((noreturn))
+static void finish(int status, int number, char *text)
+{
 	if (number != 0) {
 		size_t used = strlen(text);
 
-		snprintf(text + used, sizeof(text) - used, ": %s",
+		snprintf(text + used, TEXT_MAX - used, ": %s",
 			 strerror(number));
 	}
 	fprintf(stderr, "%s: %s\n", program_name, text);
@@ -57,53 +56,52 @@ static void finish(int status, int number, const char *fmt, va_list ap)
 
 void fail(const char *fmt, ...)
 {
+	char text[TEXT_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
-	finish(EXIT_SETUP, 0, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	finish(EXIT_SETUP, 0, text);
 }
 
 void fail_errno(const char *fmt, ...)
 {
 	int saved = errno;
+	char text[TEXT_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
-	finish(EXIT_SETUP, saved, fmt, ap);
-}
-
-__attribute__((noreturn, format(printf, 3, 4)))
-static void finish_with(int status, int number, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	finish(status, number, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	finish(EXIT_SETUP, saved, text);
 }
 
 void fail_exec(const char *command)
 {
 	int saved = errno;
+	char text[TEXT_MAX];
 	bool missing = saved == ENOENT || saved == ENOTDIR;
 	/* The kernel says ENOENT for a missing interpreter too. */
 	bool loader = saved == ENOENT && strchr(command, '/') &&
 		      access(command, F_OK) == 0;
 
-	finish_with(missing ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE, saved,
-		    loader ? "cannot execute %s, its interpreter or loader is "
-			     "missing" : "cannot execute %s", command);
+	snprintf(text, sizeof(text), "cannot execute %s%s", command,
+		 loader ? ", its interpreter or loader is missing" : "");
+	finish(missing ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE, saved, text);
 }
 
 void report_pid(pid_t pid)
 {
+	static const char *const names[] = {
+		"null", "\"fsconfig\"", "\"mount\"",
+	};
 	char line[128];
 	int n;
 
 	if (status_fd < 0)
 		return;
-	n = snprintf(line, sizeof(line), "{\"pid\":%d,\"overlay\":%s%s%s}\n",
-		     (int)pid, overlay_api ? "\"" : "",
-		     overlay_api ? overlay_api : "null",
-		     overlay_api ? "\"" : "");
+	n = snprintf(line, sizeof(line), "{\"pid\":%d,\"overlay\":%s}\n",
+		     (int)pid, names[overlay_api]);
 	(void)!write_all(status_fd, line, (size_t)n);
 }

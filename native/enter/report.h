@@ -21,8 +21,9 @@
 
 /* -1 when nobody asked. */
 extern int status_fd;
-/* Which way the last overlay was mounted, NULL for none. */
-extern const char *overlay_api;
+/* Which way the last overlay was mounted. */
+enum overlay_api { OVERLAY_NONE, OVERLAY_FSCONFIG, OVERLAY_MOUNT };
+extern enum overlay_api overlay_api;
 
 /* fail() - say it, report it with errno 0 and exit 125; fail_errno() adds the
  * reason and its number. */

@@ -1,0 +1,173 @@
+// The control groups of this host: v1 (a tree per controller), v2 (one tree), or both at once (hybrid).
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmdirSync, writeSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { TranshipError } from "../base/errors.ts";
+import { errnoOf, ioError } from "./files.ts";
+import { mountsBelow } from "./mountinfo.ts";
+
+export interface CgroupHierarchy {
+  version: 1 | 2;
+  /** Where its root is mounted. */
+  path: string;
+  /** v1: "cpu", "memory", "name=systemd"; v2: what the tree offers. */
+  controllers: readonly string[];
+}
+
+export interface CgroupMode {
+  kind: "v1" | "v2" | "hybrid" | "none";
+  /** Controllers that set limits, wherever they are. */
+  controllers: readonly string[];
+  hierarchies: readonly CgroupHierarchy[];
+}
+
+const knownV1 = [
+  "cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "net_cls", "net_prio", "perf_event",
+  "hugetlb", "rdma", "misc",
+]; // biome-ignore format: a table
+
+/** What this host has. "hybrid": a v2 tree beside v1 trees; it may offer controllers of its own or none. */
+export function cgroupMode(): CgroupMode {
+  const hierarchies: CgroupHierarchy[] = [];
+  for (const mount of mountsBelow("/")) {
+    if (mount.fstype === "cgroup2") {
+      const path = mount.target;
+      hierarchies.push({ version: 2, path, controllers: words(read(`${path}/cgroup.controllers`)) });
+    } else if (mount.fstype === "cgroup") {
+      const controllers = mount.superOptions.filter((word) => knownV1.includes(word) || /^name=/.test(word));
+      hierarchies.push({ version: 1, path: mount.target, controllers });
+    }
+  }
+  const v1 = hierarchies.some((one) => one.version === 1);
+  const v2 = hierarchies.some((one) => one.version === 2);
+  const limits = hierarchies.flatMap((one) => one.controllers).filter((name) => !name.startsWith("name="));
+  return {
+    kind: v1 && v2 ? "hybrid" : v1 ? "v1" : v2 ? "v2" : "none",
+    controllers: [...new Set(limits)].sort(),
+    hierarchies,
+  };
+}
+
+/** The directories of a group that exist, one per hierarchy. name: "/tranship/ID" or "tranship/ID". */
+export function cgroupDirectories(name: string, mode: CgroupMode = cgroupMode()): string[] {
+  const parts = name.split("/").filter((part) => part !== "");
+  if (parts.length === 0 || parts.some((part) => part === "." || part === ".." || part.includes("\0"))) {
+    throw new TranshipError("E_INTERNAL", `not a name of a control group: ${JSON.stringify(name)}`);
+  }
+  const found = mode.hierarchies
+    .map((one) => `${one.path}/${parts.join("/")}`)
+    .filter((dir) => existsSync(dir));
+  return [...new Set(found)];
+}
+
+/** Processes in the group and in all groups below it, in every hierarchy; sorted. */
+export function cgroupProcesses(name: string, mode?: CgroupMode): number[] {
+  const pids = new Set<number>();
+  for (const dir of cgroupDirectories(name, mode).flatMap(groupsBelow)) {
+    for (const word of words(read(`${dir}/cgroup.procs`))) pids.add(Number(word));
+  }
+  pids.delete(0); // a process of another pid namespace
+  return [...pids].sort((a, b) => a - b);
+}
+
+/** Removes the group and all below it, deepest first, in every hierarchy. E_STATE_BUSY while processes are in it. */
+export async function removeCgroup(name: string, mode?: CgroupMode): Promise<void> {
+  for (const dir of cgroupDirectories(name, mode).flatMap(groupsBelow)) await removeDirectory(dir);
+}
+
+/** SIGKILL to all of the group, until none is left. Processes that cannot be killed (state D): E_STATE_BUSY after 10 s. */
+export async function killCgroup(name: string, mode: CgroupMode = cgroupMode()): Promise<void> {
+  for (let round = 0; round < 500; round++) {
+    const pids = cgroupProcesses(name, mode);
+    if (pids.length === 0) return;
+    // Frozen first, a group that forks faster than it is read has no chance (v1; v2 has a file for the purpose).
+    if (!writeAll(name, mode, "cgroup.kill", "1")) {
+      freezeCgroup(name, true, mode);
+      for (const pid of cgroupProcesses(name, mode)) kill(pid);
+      freezeCgroup(name, false, mode);
+    }
+    await sleep(20);
+  }
+  const left = cgroupProcesses(name, mode);
+  if (left.length > 0) {
+    throw new TranshipError("E_STATE_BUSY", `processes of ${name} cannot be killed: ${left.join(", ")}`);
+  }
+}
+
+/** Stops or continues all of the group. False where the host has no freezer. */
+export function freezeCgroup(name: string, frozen: boolean, mode: CgroupMode = cgroupMode()): boolean {
+  const v2 = writeAll(name, mode, "cgroup.freeze", frozen ? "1" : "0");
+  const v1 = writeAll(name, mode, "freezer.state", frozen ? "FROZEN" : "THAWED");
+  return v1 || v2;
+}
+
+function writeAll(name: string, mode: CgroupMode, file: string, text: string): boolean {
+  const files = cgroupDirectories(name, mode).map((dir) => `${dir}/${file}`);
+  let written = false;
+  for (const path of files.filter((candidate) => existsSync(candidate))) {
+    try {
+      const fd = openSync(path, "w");
+      try {
+        writeSync(fd, text);
+      } finally {
+        closeSync(fd);
+      }
+      written = true;
+    } catch (cause) {
+      if (errnoOf(cause) !== "ENOENT" && errnoOf(cause) !== "ENODEV") {
+        throw ioError(`cannot write ${path}`, cause);
+      }
+    }
+  }
+  return written;
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (cause) {
+    if (errnoOf(cause) !== "ESRCH") throw ioError(`cannot kill process ${pid}`, cause);
+  }
+}
+
+/** Deepest first, the group itself last. */
+function groupsBelow(dir: string): string[] {
+  try {
+    const children = readdirSync(dir, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    return [...children.flatMap((child) => groupsBelow(`${dir}/${child.name}`)), dir];
+  } catch (cause) {
+    if (errnoOf(cause) === "ENOENT") return [];
+    throw ioError(`cannot list ${dir}`, cause);
+  }
+}
+
+async function removeDirectory(dir: string): Promise<void> {
+  // A killed process stays in its group for a moment.
+  for (let round = 0; ; round++) {
+    try {
+      rmdirSync(dir);
+      return;
+    } catch (cause) {
+      const errno = errnoOf(cause);
+      if (errno === "ENOENT") return;
+      if (errno !== "EBUSY") throw ioError(`cannot remove the control group ${dir}`, cause);
+      if (round === 50 || words(read(`${dir}/cgroup.procs`)).length > 0) {
+        throw new TranshipError("E_STATE_BUSY", `the control group ${dir} is in use`, { cause });
+      }
+      await sleep(20);
+    }
+  }
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch (cause) {
+    const errno = errnoOf(cause);
+    if (errno === "ENOENT" || errno === "ENODEV") return "";
+    throw ioError(`cannot read ${path}`, cause);
+  }
+}
+
+function words(text: string): string[] {
+  return text.split(/\s+/).filter((word) => word !== "");
+}

@@ -1,0 +1,229 @@
+// What native/enter can be asked for, as a value, and its command line. Nothing else in TypeScript knows the options.
+// docs/internals/enter.md explains them. Paths, arguments and environment are byte strings.
+import type { ByteString } from "../formats/entry.ts";
+
+export interface OverlayMount {
+  kind: "overlay";
+  target: ByteString;
+  /** Topmost first. */
+  lowers: readonly ByteString[];
+  /** Directories of one file system; "scratch": a tmpfs that dies with the namespace; absent: read-only. */
+  upper?: { dir: ByteString; work: ByteString } | "scratch";
+  /** No fsync reaches the disk: for what is thrown away after a crash. */
+  volatile?: boolean;
+  nodev?: boolean;
+  nosuid?: boolean;
+  readOnly?: boolean;
+}
+
+export type EnterMount =
+  | OverlayMount
+  /** With all that is mounted below source; a target that is absent is made. */
+  | { kind: "bind"; source: ByteString; target: ByteString; readOnly?: boolean }
+  /** source as the process sees it, links included. */
+  | { kind: "bind-from-pid"; pid: number; source: ByteString; target: ByteString; readOnly?: boolean }
+  | { kind: "tmpfs"; target: ByteString; mode: number }
+  | { kind: "proc"; target: ByteString }
+  | { kind: "dev"; target: ByteString }
+  | { kind: "sys"; target: ByteString }
+  | { kind: "dir"; target: ByteString; mode: number };
+
+export interface EnterCommand {
+  argv: readonly ByteString[];
+  cwd?: ByteString;
+  /** Added to the caller's environment, or all of it with clearEnv. */
+  env?: Readonly<Record<string, ByteString>>;
+  clearEnv?: boolean;
+  user?: { uid: number; gid: number; groups?: readonly number[] };
+  /** Capabilities that stay (all others leave the bounding set too). Absent: as the caller. */
+  capabilities?: readonly Capability[];
+  noNewPrivileges?: boolean;
+  /** Own session: a terminal of the caller cannot be typed into. */
+  newSession?: boolean;
+  /** Execute the static program open at this descriptor (of enter); argv[0] is only its name. */
+  execFd?: number;
+  /** Descriptors (of enter) that the command inherits beside 0, 1 and 2. */
+  keepFds?: readonly number[];
+}
+
+export interface SandboxOptions {
+  /** The first one has the target "/". Carried out in order. */
+  mounts: readonly EnterMount[];
+  /** none: not even a loopback; own: loopback only; or that of a process. Default none. */
+  network?: "none" | "own" | "host" | { pid: number };
+  joinIpc?: number;
+  joinUts?: number;
+  joinPid?: number;
+  hostname?: string;
+  /** Wait for what the command left running (a daemon that detached itself); else that is killed. */
+  lingerOrphans?: boolean;
+  command: EnterCommand;
+}
+
+export type NamespaceKind = "net" | "ipc" | "uts" | "cgroup" | "pid" | "mnt";
+
+export interface JoinOptions {
+  pid: number;
+  /** Default: all. With mnt also the root directory of the process. */
+  namespaces?: readonly NamespaceKind[];
+  /** Directory to take as root after that. */
+  root?: ByteString;
+  command: EnterCommand;
+}
+
+export interface VethOptions {
+  /** Name of the end that stays on the host, up to 15 characters. The other end is eth0. */
+  name: string;
+  bridge: string;
+  /** With prefix length; IPv4 and IPv6. */
+  addresses: readonly string[];
+  gateways?: readonly string[];
+  mac?: string;
+}
+
+export interface LaunchOptions {
+  /** None may have the target "/": the tree stays that of the host. */
+  mounts?: readonly EnterMount[];
+  /** Default host. */
+  network?: "host" | "none" | "own" | VethOptions;
+  /** crun on a hybrid machine (cgroup v1 and v2) works only without the v2 controllers in sight. */
+  hideCgroup2?: boolean;
+  command: EnterCommand;
+}
+
+/** What to execute; startEnter() adds its descriptors. */
+export interface EnterCall {
+  verb: "sandbox" | "join" | "launch";
+  /** Words that come right after the verb. */
+  subject: readonly string[];
+  options: readonly ByteString[];
+  argv: readonly ByteString[];
+}
+
+export function sandboxCall(options: SandboxOptions): EnterCall {
+  const words = options.mounts.flatMap(mountWords);
+  const network = options.network ?? "none";
+  if (typeof network === "string") words.push("--network", network);
+  else words.push("--join-net", String(network.pid));
+  if (options.joinIpc !== undefined) words.push("--join-ipc", String(options.joinIpc));
+  if (options.joinUts !== undefined) words.push("--join-uts", String(options.joinUts));
+  if (options.joinPid !== undefined) words.push("--join-pid", String(options.joinPid));
+  if (options.hostname !== undefined) words.push("--hostname", options.hostname);
+  if (options.lingerOrphans) words.push("--linger-orphans");
+  words.push(...commandWords(options.command));
+  return { verb: "sandbox", subject: [], options: words, argv: options.command.argv };
+}
+
+export function joinCall(options: JoinOptions): EnterCall {
+  const words: ByteString[] = [];
+  if (options.namespaces !== undefined) words.push("--namespaces", options.namespaces.join(","));
+  if (options.root !== undefined) words.push("--root", options.root);
+  words.push(...commandWords(options.command));
+  return { verb: "join", subject: [String(options.pid)], options: words, argv: options.command.argv };
+}
+
+export function launchCall(options: LaunchOptions): EnterCall {
+  const words = (options.mounts ?? []).flatMap(mountWords);
+  const network = options.network ?? "host";
+  if (typeof network === "string") words.push("--network", network);
+  else words.push(...vethWords(network));
+  if (options.hideCgroup2) words.push("--hide-cgroup2");
+  words.push(...commandWords(options.command));
+  return { verb: "launch", subject: [], options: words, argv: options.command.argv };
+}
+
+/** Arguments of enter for a bridge: idempotent both. */
+export function bridgeUpArguments(name: string, addresses: readonly string[]): string[] {
+  return ["bridge", "up", name, ...addresses];
+}
+
+export function bridgeDownArguments(name: string): string[] {
+  return ["bridge", "down", name];
+}
+
+/** The whole command line, for where another program starts enter. Secrets in env would show in process lists. */
+export function callArguments(call: EnterCall, extra: readonly ByteString[] = []): ByteString[] {
+  return [call.verb, ...callWords(call, extra)];
+}
+
+/** All words after the verb. */
+export function callWords(call: EnterCall, extra: readonly ByteString[]): ByteString[] {
+  return [...call.subject, ...extra, ...call.options, "--", ...call.argv];
+}
+
+function mountWords(mount: EnterMount): ByteString[] {
+  switch (mount.kind) {
+    case "overlay":
+      return overlayWords(mount);
+    case "bind":
+      return mount.target === "/"
+        ? ["--bind-root", mount.source, ...readOnlyWord(mount)]
+        : ["--bind", mount.source, mount.target, ...readOnlyWord(mount)];
+    case "bind-from-pid":
+      return ["--bind-from-pid", String(mount.pid), mount.source, mount.target, ...readOnlyWord(mount)];
+    case "tmpfs":
+    case "dir":
+      return [`--${mount.kind}`, mount.target, mount.mode.toString(8)];
+    default:
+      return [`--${mount.kind}`, mount.target];
+  }
+}
+
+function readOnlyWord(mount: { readOnly?: boolean }): string[] {
+  return mount.readOnly ? ["ro"] : [];
+}
+
+function overlayWords(mount: OverlayMount): ByteString[] {
+  const words = mount.lowers.flatMap((dir) => ["--lower", dir]);
+  if (mount.upper === "scratch") words.push("--scratch");
+  else if (mount.upper !== undefined) words.push("--upper", mount.upper.dir, "--work", mount.upper.work);
+  if (mount.volatile) words.push("--volatile");
+  if (mount.nodev) words.push("--nodev");
+  if (mount.nosuid) words.push("--nosuid");
+  if (mount.readOnly) words.push("--ro");
+  words.push("--overlay", mount.target);
+  return words;
+}
+
+function vethWords(veth: VethOptions): string[] {
+  const words = ["--veth", veth.name, veth.bridge];
+  for (const address of veth.addresses) words.push("--address", address);
+  for (const gateway of veth.gateways ?? []) words.push("--gateway", gateway);
+  if (veth.mac !== undefined) words.push("--mac", veth.mac);
+  return words;
+}
+
+function commandWords(command: EnterCommand): ByteString[] {
+  const words: ByteString[] = [];
+  if (command.clearEnv) words.push("--clearenv");
+  for (const [key, value] of Object.entries(command.env ?? {})) words.push("--setenv", key, value);
+  if (command.cwd !== undefined) words.push("--chdir", command.cwd);
+  if (command.user !== undefined) words.push("--user", userWord(command.user));
+  if (command.capabilities !== undefined) words.push("--caps", capabilityMask(command.capabilities));
+  if (command.noNewPrivileges) words.push("--no-new-privs");
+  if (command.newSession) words.push("--new-session");
+  if (command.execFd !== undefined) words.push("--fd-exec", String(command.execFd));
+  for (const fd of command.keepFds ?? []) words.push("--keep-fd", String(fd));
+  return words;
+}
+
+function userWord(user: NonNullable<EnterCommand["user"]>): string {
+  const groups = user.groups ?? [];
+  return `${user.uid}:${user.gid}${groups.length > 0 ? `:${groups.join(",")}` : ""}`;
+}
+
+/** In the kernel's order: the index is the number (capability.h). */
+export const capabilities = [
+  "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
+  "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
+  "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
+  "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
+  "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
+  "CHECKPOINT_RESTORE",
+] as const; // biome-ignore format: a table
+
+export type Capability = (typeof capabilities)[number];
+
+export function capabilityMask(kept: readonly Capability[]): string {
+  return kept.reduce((mask, name) => mask | (1n << BigInt(capabilities.indexOf(name))), 0n).toString(16);
+}
