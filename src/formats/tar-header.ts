@@ -1,0 +1,176 @@
+// The 512-byte header block of tar: ustar as written by us; v7, ustar and old GNU as read.
+import { TranshipError } from "../base/errors.ts";
+import { byteStringOf, putByteString } from "./byte-string.ts";
+import type { ByteString, Extent } from "./entry.ts";
+
+export const tarBlock = 512;
+
+export interface TarHeader {
+  /** Prefix and name joined. */
+  name: ByteString;
+  mode: number;
+  uid: number;
+  gid: number;
+  size: number;
+  /** Whole seconds. */
+  mtime: number;
+  /** One char; "\0" is read as "0". */
+  type: string;
+  linkName: ByteString;
+  devMajor: number;
+  devMinor: number;
+}
+
+/** Old GNU sparse fields of a header of type S. */
+export interface OldSparse {
+  extents: Extent[];
+  realSize: number;
+  /** Extension blocks with further extents follow the header. */
+  more: boolean;
+}
+
+const largest = { mode: 0o7777777, id: 0o7777777, size: 0o77777777777, device: 0o7777777 };
+
+/** Whether a number fits its octal field; what does not needs a PAX record. */
+export function fitsField(field: "id" | "size" | "device", value: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= largest[field];
+}
+
+/** Splits a name over name (100) and prefix (155); undefined where ustar cannot hold it. */
+export function splitName(name: ByteString): [prefix: ByteString, name: ByteString] | undefined {
+  if (name.length <= 100) return ["", name];
+  if (name.length > 256) return undefined;
+  const slash = name.indexOf("/", name.length - 101);
+  if (slash <= 0 || slash > 155 || slash === name.length - 1) return undefined;
+  return [name.slice(0, slash), name.slice(slash + 1)];
+}
+
+/** Writes a ustar block. Numbers that do not fit are written as 0, names that do not fit are cut: PAX has them. */
+export function putTarHeader(header: TarHeader, into: Uint8Array, at: number): void {
+  const [prefix, name] = splitName(header.name) ?? ["", header.name.slice(0, 100)];
+  into.fill(0, at, at + tarBlock);
+  putByteString(name, into, at);
+  putOctal(header.mode, 8, into, at + 100);
+  putOctal(fitsField("id", header.uid) ? header.uid : 0, 8, into, at + 108);
+  putOctal(fitsField("id", header.gid) ? header.gid : 0, 8, into, at + 116);
+  putOctal(fitsField("size", header.size) ? header.size : 0, 12, into, at + 124);
+  putOctal(fitsField("size", header.mtime) ? header.mtime : 0, 12, into, at + 136);
+  putByteString("        ", into, at + 148);
+  putByteString(header.type, into, at + 156);
+  putByteString(header.linkName.slice(0, 100), into, at + 157);
+  putByteString("ustar\x0000", into, at + 257);
+  putOctal(header.devMajor, 8, into, at + 329);
+  putOctal(header.devMinor, 8, into, at + 337);
+  putByteString(prefix, into, at + 345);
+  putOctal(sums(into, at)[0], 7, into, at + 148);
+}
+
+function putOctal(value: number, width: number, into: Uint8Array, at: number): void {
+  putByteString(value.toString(8).padStart(width - 1, "0"), into, at);
+}
+
+/** Unsigned and signed sum of the block with its checksum field as blanks. */
+function sums(block: Uint8Array, at: number): [unsigned: number, signed: number] {
+  let unsigned = 0;
+  let signed = 0;
+  for (let i = 0; i < tarBlock; i++) {
+    const byte = i >= 148 && i < 156 ? 0x20 : (block[at + i] ?? 0);
+    unsigned += byte;
+    signed += byte < 128 ? byte : byte - 256;
+  }
+  return [unsigned, signed];
+}
+
+export function isZeroBlock(block: Uint8Array, at: number): boolean {
+  for (let i = at; i < at + tarBlock; i++) if (block[i] !== 0) return false;
+  return true;
+}
+
+/** Reads a block that is not all zeros. E_IMAGE_CORRUPT where it is no tar header. */
+export function readTarHeader(block: Uint8Array, at: number): TarHeader {
+  const given = readNumber(block, at + 148, 8, "checksum");
+  if (!sums(block, at).includes(given)) throw malformed("header has a wrong checksum");
+  const magic = byteStringOf(block, at + 257, at + 263);
+  const ustar = magic === "ustar\0";
+  const known = ustar || magic === "ustar ";
+  const prefix = ustar ? readText(block, at + 345, 155) : "";
+  const name = readText(block, at, 100);
+  const type = byteStringOf(block, at + 156, at + 157);
+  return {
+    name: prefix === "" ? name : `${prefix}/${name}`,
+    mode: readNumber(block, at + 100, 8, "mode") & 0o7777,
+    uid: readNumber(block, at + 108, 8, "uid"),
+    gid: readNumber(block, at + 116, 8, "gid"),
+    size: readSize(block, at + 124, "size"),
+    mtime: readNumber(block, at + 136, 12, "mtime"),
+    type: type === "\0" ? "0" : type,
+    linkName: readText(block, at + 157, 100),
+    devMajor: known ? readNumber(block, at + 329, 8, "device") : 0,
+    devMinor: known ? readNumber(block, at + 337, 8, "device") : 0,
+  };
+}
+
+export function readOldSparse(block: Uint8Array, at: number): OldSparse {
+  return {
+    extents: readSparseTable(block, at + 386, 4),
+    realSize: readSize(block, at + 483, "real size"),
+    more: block[at + 482] === 1,
+  };
+}
+
+export function readOldSparseExtension(block: Uint8Array, at: number): { extents: Extent[]; more: boolean } {
+  return { extents: readSparseTable(block, at, 21), more: block[at + 504] === 1 };
+}
+
+function readSparseTable(block: Uint8Array, at: number, count: number): Extent[] {
+  const extents: Extent[] = [];
+  for (let i = 0; i < count; i++) {
+    const field = at + i * 24;
+    if (block[field] === 0) break;
+    extents.push({
+      offset: readSize(block, field, "sparse offset"),
+      length: readSize(block, field + 12, "sparse length"),
+    });
+  }
+  return extents;
+}
+
+function readText(block: Uint8Array, at: number, width: number): ByteString {
+  let end = at;
+  while (end < at + width && block[end] !== 0) end++;
+  return byteStringOf(block, at, end);
+}
+
+function readSize(block: Uint8Array, at: number, what: string): number {
+  const value = readNumber(block, at, 12, what);
+  if (value < 0) throw malformed(`${what} is negative: ${value}`);
+  return value;
+}
+
+/** Octal text, or base-256 where the top bit of the first byte is set (GNU). */
+function readNumber(block: Uint8Array, at: number, width: number, what: string): number {
+  const first = block[at] ?? 0;
+  if ((first & 0x80) !== 0) return readBase256(block, at, width, what);
+  const text = byteStringOf(block, at, at + width);
+  const match = /^[ \0]*([0-7]*)(?:[ \0]|$)/.exec(text);
+  if (match === null) throw malformed(`${what} is not octal: ${JSON.stringify(text)}`);
+  return Number.parseInt(match[1] || "0", 8);
+}
+
+function readBase256(block: Uint8Array, at: number, width: number, what: string): number {
+  const negative = ((block[at] ?? 0) & 0x40) !== 0;
+  let value = negative ? -1 : 0;
+  for (let i = 0; i < width; i++) {
+    let byte = block[at + i] ?? 0;
+    if (i === 0) byte = negative ? byte | 0x80 : byte & 0x7f;
+    value = i === 0 ? (negative ? byte - 256 : byte) : value * 256 + byte;
+    if (!Number.isSafeInteger(value)) throw malformed(`${what} is too large`);
+  }
+  return value;
+}
+
+export function malformed(what: string): TranshipError {
+  return new TranshipError("E_IMAGE_CORRUPT", `malformed tar: ${what}`, {
+    hint: "the archive is damaged or is no tar; fetch it again",
+  });
+}

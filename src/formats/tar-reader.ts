@@ -1,0 +1,278 @@
+// Reading tar of any make as a stream: v7, ustar, PAX (also global), GNU long names, old GNU sparse and PAX sparse
+// 0.0, 0.1 and 1.0. Bytes are pushed in chunks of any size; events come out; memory is bounded by the caps below.
+// Input is hostile: whatever does not follow the format is E_IMAGE_CORRUPT, what is too large is E_LIMIT.
+import { TranshipError } from "../base/errors.ts";
+import { byteStringOf } from "./byte-string.ts";
+import type { ByteString, Extent } from "./entry.ts";
+import { decodePax } from "./pax.ts";
+import { type Extensions, entryOf, parseSparseMap, type SparseSource, type TarEntry } from "./tar-entry.ts";
+import {
+  isZeroBlock,
+  malformed,
+  type OldSparse,
+  readOldSparse,
+  readOldSparseExtension,
+  readTarHeader,
+  type TarHeader,
+  tarBlock,
+} from "./tar-header.ts";
+
+const maxMetadata = 8 << 20;
+const maxSparseMap = 4 << 20;
+const maxExtents = 200_000;
+
+export type TarEvent =
+  | { type: "entry"; entry: TarEntry }
+  /** Content of the last entry; `offset` is where it lies in the file. */
+  | { type: "data"; offset: number; bytes: Uint8Array }
+  | { type: "end" };
+
+type State = "header" | "sparse-extension" | "metadata" | "sparse-map" | "content" | "skip" | "zeros";
+
+export class TarReader {
+  #state: State = "header";
+  /** Bytes of the part being collected (a block, a metadata body); filled up to #need. */
+  #held: Uint8Array = new Uint8Array(tarBlock);
+  #have = 0;
+  #need = tarBlock;
+  /** Type of the metadata body being collected: x, g, L or K. */
+  #metadata = "";
+  #global: Extensions["records"] = [];
+  #extensions: Extensions = { records: [], longName: undefined, longLink: undefined };
+  #header: TarHeader | undefined;
+  #entry: TarEntry | undefined;
+  #oldSparse: OldSparse | undefined;
+  /** Stored bytes of the current content not seen yet, and what pads them. */
+  #left = 0;
+  #padding = 0;
+  #extents: readonly Extent[] = [];
+  #extent = 0;
+  #inExtent = 0;
+
+  /** Events of this chunk, in order. The bytes of data events are views into the chunk. */
+  push(chunk: Uint8Array): TarEvent[] {
+    const events: TarEvent[] = [];
+    for (let at = 0; at < chunk.length; ) at = this.#step(chunk, at, events);
+    return events;
+  }
+
+  /** Call after the last chunk: E_IMAGE_CORRUPT where the archive ends inside an entry. */
+  finish(): void {
+    const between = this.#state === "zeros" || (this.#state === "header" && this.#have === 0);
+    if (!between || this.#extensions.records.length > 0)
+      throw malformed("the archive ends in the middle of an entry");
+  }
+
+  #step(chunk: Uint8Array, at: number, events: TarEvent[]): number {
+    switch (this.#state) {
+      case "content":
+        return this.#content(chunk, at, events);
+      case "skip": {
+        const count = Math.min(this.#padding, chunk.length - at);
+        this.#padding -= count;
+        if (this.#padding === 0) this.#expect("header", tarBlock);
+        return at + count;
+      }
+      case "zeros":
+        for (let i = at; i < chunk.length; i++)
+          if (chunk[i] !== 0) throw malformed("data after the end of the archive");
+        return chunk.length;
+      default:
+        return this.#collect(chunk, at, events);
+    }
+  }
+
+  #expect(state: State, need: number): void {
+    this.#state = state;
+    this.#have = 0;
+    this.#need = need;
+  }
+
+  #collect(chunk: Uint8Array, at: number, events: TarEvent[]): number {
+    // The usual case needs no copy: the whole part lies in this chunk.
+    if (this.#have === 0 && chunk.length - at >= this.#need) {
+      const end = at + this.#need;
+      this.#collected(chunk.subarray(at, end), events);
+      return end;
+    }
+    const count = Math.min(this.#need - this.#have, chunk.length - at);
+    this.#grow(this.#have + count);
+    this.#held.set(chunk.subarray(at, at + count), this.#have);
+    this.#have += count;
+    if (this.#have === this.#need) this.#collected(this.#held.subarray(0, this.#need), events);
+    return at + count;
+  }
+
+  /** Grows with what has come, not with what a header promises. */
+  #grow(size: number): void {
+    if (this.#held.length >= size) return;
+    const larger = new Uint8Array(Math.max(size, Math.min(this.#held.length * 2, this.#need)));
+    larger.set(this.#held.subarray(0, this.#have));
+    this.#held = larger;
+  }
+
+  #collected(part: Uint8Array, events: TarEvent[]): void {
+    switch (this.#state) {
+      case "header":
+        this.#readHeader(part, events);
+        break;
+      case "metadata":
+        this.#readMetadata(part);
+        break;
+      case "sparse-extension":
+        this.#readSparseExtension(part, events);
+        break;
+      case "sparse-map":
+        this.#readSparseMap(part, events);
+        break;
+    }
+  }
+
+  #readHeader(block: Uint8Array, events: TarEvent[]): void {
+    if (isZeroBlock(block, 0)) {
+      this.#state = "zeros";
+      return;
+    }
+    const header = readTarHeader(block, 0);
+    if ("xgLK".includes(header.type)) {
+      if (header.size > maxMetadata) {
+        throw new TranshipError(
+          "E_LIMIT",
+          `tar metadata of ${header.size} bytes, at most ${maxMetadata} are accepted`,
+        );
+      }
+      this.#metadata = header.type;
+      this.#padding = pad(header.size);
+      if (header.size === 0) this.#expect("header", tarBlock);
+      else this.#expect("metadata", header.size + this.#padding);
+      return;
+    }
+    this.#header = header;
+    this.#oldSparse = undefined;
+    if (header.type === "S") {
+      this.#oldSparse = readOldSparse(block, 0);
+    }
+    if (this.#oldSparse?.more === true) this.#expect("sparse-extension", tarBlock);
+    else this.#begin(events);
+  }
+
+  #readMetadata(padded: Uint8Array): void {
+    const body = padded.subarray(0, padded.length - this.#padding);
+    if (this.#metadata === "L") this.#extensions.longName = untilNul(body);
+    else if (this.#metadata === "K") this.#extensions.longLink = untilNul(body);
+    else if (this.#metadata === "g") this.#global = decodePax(body);
+    else this.#extensions.records = decodePax(body);
+    this.#expect("header", tarBlock);
+  }
+
+  #readSparseExtension(block: Uint8Array, events: TarEvent[]): void {
+    const { extents, more } = readOldSparseExtension(block, 0);
+    this.#oldSparse?.extents.push(...extents);
+    if ((this.#oldSparse?.extents.length ?? 0) > maxExtents) throw tooManyExtents();
+    if (more) this.#expect("sparse-extension", tarBlock);
+    else this.#begin(events);
+  }
+
+  /** All of an entry's headers are there. */
+  #begin(events: TarEvent[]): void {
+    if (this.#header === undefined) throw malformed("content without a header");
+    const records = [...this.#global, ...this.#extensions.records];
+    const { entry, sparse, stored } = entryOf(
+      this.#header,
+      { ...this.#extensions, records },
+      this.#oldSparse,
+    );
+    this.#extensions = { records: [], longName: undefined, longLink: undefined };
+    this.#entry = entry;
+    this.#left = stored;
+    this.#padding = pad(stored);
+    if (sparse === "map-in-content") this.#expect("sparse-map", tarBlock);
+    else this.#start(sparse, events);
+  }
+
+  /** GNU sparse 1.0: the map grows block by block until its last line is there. */
+  #readSparseMap(part: Uint8Array, events: TarEvent[]): void {
+    const map = parseSparseMap(part, maxExtents);
+    if (part.length > this.#left) throw malformed("sparse map is longer than the content");
+    if (map === undefined) {
+      if (part.length >= maxSparseMap) throw tooManyExtents();
+      // What was not copied (the whole part lay in the chunk) is kept now.
+      this.#have = 0;
+      this.#grow(part.length);
+      if (part.buffer !== this.#held.buffer) this.#held.set(part);
+      this.#have = part.length;
+      this.#need = part.length + tarBlock * Math.max(1, Math.floor(part.length / tarBlock / 4));
+      if (this.#need > this.#left) this.#need = part.length + tarBlock;
+      return;
+    }
+    this.#left -= map.size;
+    this.#start(map.extents, events);
+    const rest = part.slice(map.size);
+    for (let at = 0; at < rest.length; ) at = this.#step(rest, at, events);
+  }
+
+  #start(sparse: SparseSource, events: TarEvent[]): void {
+    const entry = this.#entry;
+    if (entry === undefined) throw malformed("content without a header");
+    if (Array.isArray(sparse)) {
+      checkExtents(sparse, entry.size, this.#left);
+      entry.extents = sparse;
+      this.#extents = sparse.filter((extent) => extent.length > 0);
+    } else this.#extents = [{ offset: 0, length: this.#left }];
+    this.#extent = 0;
+    this.#inExtent = 0;
+    events.push({ type: "entry", entry });
+    this.#state = "content";
+    if (this.#left === 0) this.#contentEnds(events);
+  }
+
+  #content(chunk: Uint8Array, at: number, events: TarEvent[]): number {
+    const extent = this.#extents[this.#extent];
+    if (extent === undefined) throw malformed("more content than the sparse map says");
+    const count = Math.min(chunk.length - at, this.#left, extent.length - this.#inExtent);
+    events.push({
+      type: "data",
+      offset: extent.offset + this.#inExtent,
+      bytes: chunk.subarray(at, at + count),
+    });
+    this.#inExtent += count;
+    this.#left -= count;
+    if (this.#inExtent === extent.length) {
+      this.#extent++;
+      this.#inExtent = 0;
+    }
+    if (this.#left === 0) this.#contentEnds(events);
+    return at + count;
+  }
+
+  #contentEnds(events: TarEvent[]): void {
+    events.push({ type: "end" });
+    if (this.#padding > 0) this.#state = "skip";
+    else this.#expect("header", tarBlock);
+  }
+}
+
+function checkExtents(extents: readonly Extent[], size: number, stored: number): void {
+  let end = 0;
+  let sum = 0;
+  for (const extent of extents) {
+    if (extent.offset < end || extent.offset + extent.length > size)
+      throw malformed("sparse map is not in order");
+    end = extent.offset + extent.length;
+    sum += extent.length;
+  }
+  if (sum !== stored) throw malformed(`sparse map names ${sum} bytes, the archive holds ${stored}`);
+}
+
+function tooManyExtents(): TranshipError {
+  return new TranshipError("E_LIMIT", `a sparse file has more than ${maxExtents} extents`);
+}
+
+function pad(size: number): number {
+  return (tarBlock - (size % tarBlock)) % tarBlock;
+}
+
+function untilNul(bytes: Uint8Array): ByteString {
+  const end = bytes.indexOf(0);
+  return byteStringOf(bytes, 0, end < 0 ? bytes.length : end);
+}

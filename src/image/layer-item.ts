@@ -1,0 +1,24 @@
+// One object of a layer with its content: what the writer takes and the reader gives.
+import type { ByteString, Entry } from "../formats/entry.ts";
+
+export interface LayerData {
+  offset: number;
+  bytes: Uint8Array;
+}
+
+export interface LayerItem {
+  entry: Entry;
+  /**
+   * Content of a regular file: data in ascending order, holes left out; needed where size is above 0 and it is no hard
+   * link. Read at most once, and only where it is needed.
+   */
+  data?: AsyncIterable<LayerData>;
+  /** Absolute path of an earlier item of the same layer: this one is another name of it. */
+  hardlinkTo?: ByteString;
+}
+
+/** An object that could not be put into the layer, or not with everything it has. */
+export interface LayerNote {
+  path: ByteString;
+  reason: string;
+}

@@ -1,0 +1,181 @@
+// Writing blobs. A session is a work directory of this process: its temporary files and the list of blobs that it
+// needs lie in it, so that a crash leaves nothing behind and the collector leaves alone what is not yet named.
+//
+// Order that makes this safe without a lock per blob (the collector is in store-gc.ts): a session first writes down
+// that it needs a blob, then waits while a collector is at work, then looks whether the blob is there. The collector
+// first takes its lock, then reads what sessions need, then index.json, then removes.
+import { existsSync } from "node:fs";
+import { type FileHandle, open, rename } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { TranshipError } from "../base/errors.ts";
+import type { Descriptor } from "../formats/oci.ts";
+import { type Digest, splitDigest } from "../formats/oci-reference.ts";
+import { createExclusive, ioError, makeDirectory, syncDirectory } from "../host/files.ts";
+import { acquireLock } from "../host/lock.ts";
+import { makeWorkDirectory, type WorkDirectory } from "../host/work.ts";
+import { Digester, digestOf } from "./digest.ts";
+import type { ImageStore } from "./store.ts";
+
+export const sessionPurpose = "store";
+export const collectorLock = "store-collector";
+
+export interface Expected {
+  digest: Digest;
+  size: number;
+}
+
+export class StoreSession {
+  readonly store: ImageStore;
+  readonly #work: WorkDirectory;
+  #files = 0;
+
+  constructor(store: ImageStore) {
+    this.store = store;
+    this.#work = makeWorkDirectory(store.root, sessionPurpose);
+    makeDirectory(join(this.#work.path, "needs"));
+  }
+
+  /** From now until close() the blob will not be removed. True where the store has it. */
+  async retain(digest: Digest): Promise<boolean> {
+    const file = this.store.blobPath(digest); // also refuses what is no digest
+    createExclusive(join(this.#work.path, "needs", splitDigest(digest).join("-")), "");
+    const lock = join(this.store.root.locks, collectorLock);
+    if (existsSync(lock)) (await acquireLock(lock, "store a blob")).release();
+    return existsSync(file);
+  }
+
+  /** A new blob, filled by append() and put in place by commit(). */
+  async create(): Promise<BlobFile> {
+    const path = join(this.#work.path, `blob-${this.#files++}`);
+    try {
+      return new BlobFile(this, await open(path, "wx", 0o644), path);
+    } catch (cause) {
+      throw ioError(`cannot create ${path}`, cause);
+    }
+  }
+
+  async put(mediaType: string, bytes: Uint8Array | string): Promise<Descriptor> {
+    const content = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
+    const descriptor = { mediaType, digest: digestOf(content), size: content.length };
+    if ((await this.retain(descriptor.digest)) && this.store.blobSize(descriptor.digest) === content.length) {
+      return descriptor;
+    }
+    const file = await this.create();
+    try {
+      await file.append(content);
+      return await file.commit(mediaType);
+    } finally {
+      await file.discard();
+    }
+  }
+
+  /** Stores what flows; E_IMAGE_CORRUPT where it is not what was expected. Stops reading beyond the expected size. */
+  async putStream(
+    mediaType: string,
+    source: AsyncIterable<Uint8Array>,
+    expected?: Expected,
+  ): Promise<Descriptor> {
+    const file = await this.create();
+    try {
+      for await (const chunk of source) {
+        if (expected !== undefined && file.size + chunk.length > expected.size) {
+          throw new TranshipError(
+            "E_IMAGE_CORRUPT",
+            `blob ${expected.digest} is longer than ${expected.size} bytes`,
+          );
+        }
+        await file.append(chunk);
+      }
+      return await file.commit(mediaType, expected);
+    } finally {
+      await file.discard();
+    }
+  }
+
+  /** Removes temporary files and gives up what was retained. Call when the blobs are named, or given up. */
+  close(): void {
+    this.#work.remove();
+  }
+}
+
+export class BlobFile {
+  readonly #session: StoreSession;
+  readonly #file: FileHandle;
+  readonly #path: string;
+  readonly #digester = new Digester();
+  #closed = false;
+  size = 0;
+
+  constructor(session: StoreSession, file: FileHandle, path: string) {
+    this.#session = session;
+    this.#file = file;
+    this.#path = path;
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    this.#digester.update(bytes);
+    try {
+      for (let done = 0; done < bytes.length; ) {
+        done += (await this.#file.write(bytes, done, bytes.length - done)).bytesWritten;
+      }
+    } catch (cause) {
+      throw ioError("cannot write a blob", cause);
+    }
+    this.size += bytes.length;
+  }
+
+  /** Flushes, checks and puts the blob in its place, and closes it. A blob that is there already with that size is left as it is. */
+  async commit(mediaType: string, expected?: Expected): Promise<Descriptor> {
+    const descriptor = { mediaType, digest: this.#digester.digest(), size: this.size };
+    try {
+      if (expected !== undefined) checkExpected(descriptor, expected);
+      const known = await this.#session.retain(descriptor.digest);
+      if (known && this.#session.store.blobSize(descriptor.digest) === this.size) return descriptor;
+      await this.#file.sync();
+      const path = this.#session.store.blobPath(descriptor.digest);
+      makeDirectory(dirname(path), 0o755);
+      await rename(this.#path, path);
+      syncDirectory(dirname(path));
+      return descriptor;
+    } catch (cause) {
+      throw ioError(`cannot store blob ${descriptor.digest}`, cause);
+    } finally {
+      await this.discard();
+    }
+  }
+
+  /** Gives the blob up where it was not committed; after a commit it does nothing. */
+  async discard(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#file.close();
+  }
+}
+
+function checkExpected(descriptor: Descriptor, expected: Expected): void {
+  if (descriptor.size !== expected.size) {
+    throw new TranshipError(
+      "E_IMAGE_CORRUPT",
+      `blob ${expected.digest}: size is ${descriptor.size}, expected ${expected.size}`,
+    );
+  }
+  if (descriptor.digest !== expected.digest) {
+    throw new TranshipError(
+      "E_IMAGE_CORRUPT",
+      `blob ${expected.digest}: content has the digest ${descriptor.digest}`,
+    );
+  }
+}
+
+/** Runs `work` in a session that is closed whatever happens. */
+export async function withSession<T>(
+  store: ImageStore,
+  work: (session: StoreSession) => Promise<T>,
+): Promise<T> {
+  const session = new StoreSession(store);
+  try {
+    return await work(session);
+  } finally {
+    session.close();
+  }
+}
