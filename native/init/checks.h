@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What must be there before a program of the package starts. */
+#ifndef TRANSHIP_INIT_CHECKS_H
+#define TRANSHIP_INIT_CHECKS_H
+
+#include <stdbool.h>
+
+#include "plan.h"
+
+/* make_directories() - those that are missing, with missing parents */
+bool make_directories(const struct plan *plan);
+/* check_volumes(), check_secrets() - name each that is missing; Return: none */
+bool check_volumes(const struct plan *plan);
+bool check_secrets(const struct plan *plan);
+
+#endif

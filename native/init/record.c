@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "frame.h"
+#include "json.h"
+#include "record.h"
+#include "service.h"
+#include "talk.h"
+
+static struct timespec started;
+static bool absent;
+
+static void format_time(const struct timespec *t, char *out, size_t size)
+{
+	struct tm tm;
+	char seconds[24];
+
+	gmtime_r(&t->tv_sec, &tm);
+	strftime(seconds, sizeof(seconds), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(out, size, "%s.%09ldZ", seconds, t->tv_nsec);
+}
+
+void record_time(char *out, size_t size)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	format_time(&t, out, size);
+}
+
+void record_start(void)
+{
+	clock_gettime(CLOCK_REALTIME, &started);
+}
+
+static void replace(const char *name, const struct text *t, bool sync)
+{
+	char path[64], draft[64];
+	bool done;
+	int fd;
+
+	if (absent)
+		return;
+	snprintf(path, sizeof(path), RUN_DIRECTORY "/%s", name);
+	snprintf(draft, sizeof(draft), RUN_DIRECTORY "/.%s.new", name);
+	fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
+		  O_NOFOLLOW, 0644);
+	if (fd < 0) {
+		absent = errno == ENOENT || errno == EROFS || errno == EACCES;
+		if (errno != ENOENT)
+			debug("cannot write %s: %s", path, strerror(errno));
+		return;
+	}
+	done = write_all(fd, t->at, t->used) == 0 && (!sync || !fsync(fd));
+	close(fd);
+	if (!done || rename(draft, path) < 0) {
+		complain("cannot write %s: %s", path, strerror(errno));
+		unlink(draft);
+	}
+}
+
+static void put_signal(struct text *t, int signal)
+{
+	if (signal)
+		text_format(t, "\"signal\":%d", signal);
+	else
+		text_format(t, "\"signal\":null");
+}
+
+void record_state(const struct service *services, size_t count, bool ready)
+{
+	static struct text t;
+	size_t i;
+
+	if (absent)
+		return;
+	t.used = 0;
+	text_format(&t, "{\"ready\":%s,\"services\":[",
+		    ready ? "true" : "false");
+	for (i = 0; i < count; i++) {
+		const struct service *s = &services[i];
+
+		text_format(&t, "%s{\"name\":", i ? "," : "");
+		json_text(&t, s->is->name);
+		text_format(&t, ",\"state\":\"%s\",\"pid\":",
+			    state_names[s->state]);
+		text_format(&t, s->pid ? "%d" : "null", s->pid);
+		text_format(&t, ",\"restarts\":%u,\"ready\":%s}", s->restarts,
+			    s->ready ? "true" : "false");
+	}
+	text_format(&t, "]}\n");
+	replace("state.json", &t, false);
+}
+
+static void put_services(struct text *t, const struct service *services,
+			 size_t count)
+{
+	size_t i;
+
+	text_format(t, "\"services\":[");
+	for (i = 0; i < count; i++) {
+		const struct service *s = &services[i];
+
+		text_format(t, "%s{\"name\":", i ? "," : "");
+		json_text(t, s->is->name);
+		text_format(t, ",\"status\":%d,", s->status);
+		put_signal(t, s->signal);
+		text_format(t, ",\"restarts\":%u}", s->restarts);
+	}
+	text_add(t, "]", 1);
+}
+
+void record_exit(int status, int signal, const char *reason,
+		 const struct service *services, size_t count)
+{
+	const char *sync = getenv("TRANSHIP_RECORD_SYNC");
+	struct rusage self, children;
+	struct text t = { 0 };
+	char from[40], to[40];
+	double cpu;
+
+	getrusage(RUSAGE_SELF, &self);
+	getrusage(RUSAGE_CHILDREN, &children);
+	cpu = (double)(self.ru_utime.tv_sec + self.ru_stime.tv_sec +
+		       children.ru_utime.tv_sec + children.ru_stime.tv_sec) +
+		(double)(self.ru_utime.tv_usec + self.ru_stime.tv_usec +
+			 children.ru_utime.tv_usec +
+			 children.ru_stime.tv_usec) / 1e6;
+	format_time(&started, from, sizeof(from));
+	record_time(to, sizeof(to));
+	text_format(&t, "{\"status\":%d,", status);
+	put_signal(&t, signal);
+	text_format(&t, ",\"reason\":");
+	json_text(&t, reason);
+	text_format(&t, ",\"startedAt\":\"%s\",\"finishedAt\":\"%s\",", from,
+		    to);
+	put_services(&t, services, count);
+	text_format(&t, ",\"cpuSeconds\":%.6f,\"maxRssKiB\":%ld}\n", cpu,
+		    children.ru_maxrss);
+	replace("exit.json", &t, !sync || strcmp(sync, "0") != 0);
+	free(t.at);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What init leaves in /.tranship/run: state.json while it runs, exit.json at
+ * the end. Both are replaced as a whole; nothing happens where the directory
+ * is missing or cannot be written. */
+#ifndef TRANSHIP_INIT_RECORD_H
+#define TRANSHIP_INIT_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define RUN_DIRECTORY "/.tranship/run"
+
+/* record_time() - now, RFC 3339 in UTC with nanoseconds */
+void record_time(char *out, size_t size);
+void record_start(void);
+
+struct service;
+
+/* record_state() - @services may be NULL where @count is 0 */
+void record_state(const struct service *services, size_t count, bool ready);
+/**
+ * record_exit() - The last word of the instance
+ * @signal:	0 where no signal ended it
+ */
+void record_exit(int status, int signal, const char *reason,
+		 const struct service *services, size_t count);
+
+#endif

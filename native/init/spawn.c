@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "die.h"
+#include "spawn.h"
+
+#define DEFAULT_PATH \
+	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+extern char **environ;
+
+static sigset_t old_mask;
+static bool pipe_was_ignored;
+bool launch_failed_early;
+
+static const char *lookup(char *const *list, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (; *list; list++)
+		if (strncmp(*list, name, n) == 0 && (*list)[n] == '=')
+			return *list + n + 1;
+	return NULL;
+}
+
+void environment_set(struct environment *e, const char *name,
+		     const char *value)
+{
+	size_t n = strlen(name), m = strlen(value), i;
+	char *entry = malloc(n + m + 2);
+
+	if (e->count + 1 >= e->size) {
+		e->size = 2 * e->size + 32;
+		e->list = realloc(e->list, e->size * sizeof(*e->list));
+	}
+	if (!entry || !e->list)
+		die("out of memory");
+	memcpy(entry, name, n);
+	entry[n] = '=';
+	memcpy(entry + n + 1, value, m + 1);
+	for (i = 0; i < e->count; i++) {
+		if (strncmp(e->list[i], entry, n + 1) != 0)
+			continue;
+		free(e->list[i]);
+		e->list[i] = entry;
+		return;
+	}
+	e->list[e->count++] = entry;
+	e->list[e->count] = NULL;
+}
+
+static void set_all(struct environment *e, const struct variables *v)
+{
+	size_t i;
+
+	for (i = 0; i < v->count; i++)
+		environment_set(e, v->list[i].name, v->list[i].value);
+}
+
+static void set_of_container(struct environment *e)
+{
+	char **p, name[256];
+
+	for (p = environ; *p; p++) {
+		size_t n = strcspn(*p, "=");
+
+		if (n == 0 || n >= sizeof(name) || !(*p)[n] ||
+		    strncmp(*p, "TRANSHIP_", 9) == 0)
+			continue;
+		memcpy(name, *p, n);
+		name[n] = 0;
+		environment_set(e, name, *p + n + 1);
+	}
+}
+
+static bool sets(const struct variables *v, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < v->count; i++)
+		if (strcmp(v->list[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+void environment_build(struct environment *e, const struct plan *plan,
+		       const struct program *program, const struct user *user)
+{
+	static const char *const names[] = { "HOME", "USER", "LOGNAME" };
+	size_t i;
+
+	set_all(e, &plan->env);
+	set_of_container(e);
+	if (program)
+		set_all(e, &program->env);
+	for (i = 0; user && i < 3; i++) {
+		const char *value = i == 0 ? user->home : user->name;
+
+		if (sets(&plan->env, names[i]) ||
+		    (program && sets(&program->env, names[i])) ||
+		    (user->uid == getuid() && getenv(names[i])) || !*value)
+			continue;
+		environment_set(e, names[i], value);
+	}
+	if (!e->list || !lookup(e->list, "PATH"))
+		environment_set(e, "PATH", DEFAULT_PATH);
+}
+
+void environment_free(struct environment *e)
+{
+	size_t i;
+
+	for (i = 0; i < e->count; i++)
+		free(e->list[i]);
+	free(e->list);
+	*e = (struct environment){ 0 };
+}
+
+int signals_block(void)
+{
+	static const int left[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
+				    SIGABRT, SIGSYS, SIGPIPE };
+	struct sigaction ignore = { .sa_handler = SIG_IGN }, old;
+	sigset_t mask;
+	size_t i;
+	int fd;
+
+	sigfillset(&mask);
+	for (i = 0; i < sizeof(left) / sizeof(*left); i++)
+		sigdelset(&mask, left[i]);
+	sigprocmask(SIG_BLOCK, &mask, &old_mask);
+	sigaction(SIGPIPE, &ignore, &old);
+	pipe_was_ignored = old.sa_handler == SIG_IGN;
+	fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		die_errno("cannot make a signal descriptor");
+	return fd;
+}
+
+/* One attempt per directory of PATH; EACCES is remembered, as execvp() does. */
+static void exec_in_path(const struct launch *l)
+{
+	const char *path = lookup(l->envp, "PATH"), *end;
+	size_t n = strlen(l->argv[0]);
+	char file[PATH_MAX];
+	int seen = ENOENT;
+
+	if (strchr(l->argv[0], '/')) {
+		execve(l->argv[0], l->argv, l->envp);
+		return;
+	}
+	if (!path || !*path)
+		path = DEFAULT_PATH;
+	for (; n > 0; path = end + 1) {
+		size_t m;
+
+		end = strchrnul(path, ':');
+		m = (size_t)(end - path);
+		if (m + n + 2 <= sizeof(file)) {
+			memcpy(file, path, m);
+			if (m > 0)
+				file[m++] = '/';
+			memcpy(file + m, l->argv[0], n + 1);
+			execve(file, l->argv, l->envp);
+			if (errno == EACCES)
+				seen = EACCES;
+			else if (errno != ENOENT && errno != ENOTDIR)
+				return;
+		}
+		if (!*end)
+			break;
+	}
+	errno = seen;
+}
+
+static const char *become(const struct user *u)
+{
+#ifdef SYS_setgroups32
+	if (syscall(SYS_setgroups32, u->group_count, u->groups) < 0)
+		return "set the groups";
+	if (syscall(SYS_setresgid32, u->gid, u->gid, u->gid) < 0)
+		return "set the group";
+	if (syscall(SYS_setresuid32, u->uid, u->uid, u->uid) < 0)
+		return "set the user";
+#else
+	if (syscall(SYS_setgroups, u->group_count, u->groups) < 0)
+		return "set the groups";
+	if (syscall(SYS_setresgid, u->gid, u->gid, u->gid) < 0)
+		return "set the group";
+	if (syscall(SYS_setresuid, u->uid, u->uid, u->uid) < 0)
+		return "set the user";
+#endif
+	return NULL;
+}
+
+/* Onto 0, 1, 2; a source below 3 was moved up by the caller's O_CLOEXEC pipes
+ * never being there. */
+static int place(int fd, int target)
+{
+	return fd < 0 ? 0 : dup2(fd, target);
+}
+
+static const char *prepare(const struct launch *l)
+{
+	struct sigaction standard = { .sa_handler = SIG_DFL };
+	const char *step;
+
+	if (l->session && setsid() < 0)
+		return "make a session";
+	if (l->foreground) {
+		pid_t self = getpid();
+
+		setpgid(0, 0);
+		/* SIGTTOU is still blocked: this does not stop us. */
+		ioctl(STDIN_FILENO, TIOCSPGRP, &self);
+	}
+	if (place(l->in, 0) < 0 || place(l->out, 1) < 0 ||
+	    place(l->err, 2) < 0)
+		return "place the standard streams";
+	if (l->cwd && chdir(l->cwd) < 0)
+		return "enter the working directory";
+	if (l->user) {
+		step = become(l->user);
+		if (step)
+			return step;
+	}
+	if (!pipe_was_ignored)
+		sigaction(SIGPIPE, &standard, NULL);
+	sigprocmask(SIG_SETMASK, &old_mask, NULL);
+	return NULL;
+}
+
+static void explain(const struct launch *l, int error, const char *step,
+		    char *problem, size_t size)
+{
+	const char *name = l->argv[0];
+
+	if (step && l->cwd && strstr(step, "working"))
+		snprintf(problem, size, "cannot %s %s: %s", step, l->cwd,
+			 strerror(error));
+	else if (step)
+		snprintf(problem, size, "cannot %s for %s: %s", step, name,
+			 strerror(error));
+	else if (error == ENOENT && strchr(name, '/') &&
+		 access(name, F_OK) == 0)
+		snprintf(problem, size, "cannot run %s: the file is there, "
+			 "its interpreter or loader is not", name);
+	else if (error == ENOENT && !strchr(name, '/'))
+		snprintf(problem, size, "cannot run %s: not found in PATH",
+			 name);
+	else
+		snprintf(problem, size, "cannot run %s: %s", name,
+			 strerror(error));
+}
+
+pid_t launch(const struct launch *l, char *problem, size_t size)
+{
+	/* Shared with the child until it has called execve(). */
+	const char *volatile step = NULL;
+	volatile int error = 0;
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		step = prepare(l);
+		if (!step)
+			exec_in_path(l);
+		error = errno ? errno : EINVAL;
+		_exit(127);
+	}
+	if (pid < 0) {
+		error = errno;
+		step = "fork";
+	} else if (error) {
+		int status;
+
+		while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+			;
+	}
+	if (!error)
+		return pid;
+	launch_failed_early = step != NULL;
+	explain(l, error, step, problem, size);
+	errno = error;
+	return -1;
+}
+
+int spawn_status(int error, bool before_exec)
+{
+	if (before_exec)
+		return 125;
+	return error == ENOENT || error == ENOTDIR ? 127 : 126;
+}

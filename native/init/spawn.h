@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Starting one process. All that can fail or allocate is prepared by the
+ * caller; between vfork() and execve() there are plain system calls only, so
+ * that a start costs the same whatever init has in memory.
+ */
+#ifndef TRANSHIP_INIT_SPAWN_H
+#define TRANSHIP_INIT_SPAWN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "plan.h"
+#include "users.h"
+
+struct environment {
+	char **list;		/* NULL-terminated */
+	size_t count, size;
+};
+
+/* environment_set() - replaces or adds */
+void environment_set(struct environment *e, const char *name,
+		     const char *value);
+
+/**
+ * environment_build() - What a program sees
+ * @program:	NULL for a bare command
+ * @user:	NULL where the user stays the same
+ *
+ * Weakest first: descriptor, container (docker's -e), program. Names that
+ * begin with TRANSHIP_ speak to init and are left out. HOME, USER and LOGNAME
+ * follow @user unless the plan sets them: the container's are those of init's
+ * own user.
+ */
+void environment_build(struct environment *e, const struct plan *plan,
+		       const struct program *program,
+		       const struct user *user);
+void environment_free(struct environment *e);
+
+struct launch {
+	char *const *argv;
+	char *const *envp;
+	const char *cwd;		/* NULL: as it is */
+	const struct user *user;	/* NULL: as it is */
+	int in, out, err;		/* -1: as it is */
+	bool session;			/* in a session of its own */
+	bool foreground;		/* own group, owning the terminal */
+};
+
+/**
+ * launch() - Start a process
+ * @problem:	Gets the sentence on failure
+ *
+ * Return: its pid, or -1 with errno; spawn_status() makes an exit status of it
+ */
+pid_t launch(const struct launch *l, char *problem, size_t size);
+
+/* spawn_status() - 127 not found, 126 cannot be invoked, 125 ours */
+int spawn_status(int error, bool before_exec);
+
+/* What failed before execve() is ours, and is remembered here. */
+extern bool launch_failed_early;
+
+/* signals_block() - all that init handles; the old mask is given to children.
+ * Return: a signalfd */
+int signals_block(void);
+
+#endif

@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * All services of a package: start in order, watch, stop in reverse.
+ *
+ * Theory: one loop, no threads. A turn lets every service take its step, acts
+ * on what changed (dependents may start, an essential one has ended), writes
+ * state.json if need be, and waits for a signal, for output, or for the
+ * earliest of all deadlines.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "die.h"
+#include "logs.h"
+#include "modes.h"
+#include "process.h"
+#include "record.h"
+#include "schedule.h"
+#include "service.h"
+#include "spawn.h"
+#include "talk.h"
+
+#define ORPHAN_GRACE 2000
+#define MOST_POLLED 1100
+
+struct run {
+	pid_t pid;
+};
+
+struct supervisor {
+	const struct plan *plan;
+	struct service *services;
+	struct run *runs;	/* of schedules */
+	size_t count;
+	int signals;
+	bool ready;
+	bool stopping;
+	bool killing;		/* asked twice */
+	bool decided;		/* status is settled */
+	int status, signal;
+	char reason[160];
+	struct cron_clock clock;
+	long long next_minute;	/* monotonic; 0: schedules wait for ready */
+};
+
+static void begin_stop(struct supervisor *v, const char *reason)
+{
+	size_t i;
+
+	if (v->stopping)
+		return;
+	v->stopping = true;
+	services_changed = true;
+	snprintf(v->reason, sizeof(v->reason), "%s", reason);
+	debug("stopping: %s", reason);
+	for (i = 0; i < v->plan->schedule_count; i++)
+		if (v->runs[i].pid)
+			processes_of_session(v->runs[i].pid, SIGTERM);
+}
+
+static void decide(struct supervisor *v, const struct service *s)
+{
+	if (v->decided)
+		return;
+	v->status = s->status;
+	v->signal = s->signal;
+}
+
+/* An essential service that ended for good takes the instance with it. */
+static void look_for_end(struct supervisor *v)
+{
+	bool lasting = false, alive = false;
+	char reason[160];
+	size_t i;
+
+	for (i = 0; i < v->count; i++) {
+		const struct service *s = &v->services[i];
+
+		if (s->state == STATE_IDLE)
+			continue;
+		if (s->given_up && s->is->essential && !v->stopping) {
+			decide(v, s);
+			v->decided = true;
+			snprintf(reason, sizeof(reason), "essential service "
+				 "%.64s ended with status %d", s->is->name,
+				 s->status);
+			complain("%s", reason);
+			begin_stop(v, reason);
+		}
+		if (s->is->type != TYPE_ONESHOT)
+			lasting = true;
+		if (s->state != STATE_EXITED && s->state != STATE_FAILED)
+			alive = true;
+	}
+	if (!alive && !v->stopping &&
+	    (lasting || v->plan->schedule_count == 0)) {
+		v->decided = true;
+		begin_stop(v, "all services have ended");
+	}
+}
+
+static void start_waiting(struct supervisor *v, struct service *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->is->after_count; i++) {
+		const struct service *d = &v->services[s->is->after[i]];
+
+		if (d->state == STATE_IDLE || d->was_ready)
+			continue;
+		if (d->state != STATE_FAILED && d->state != STATE_EXITED)
+			return;
+		complain("service %s is not started: %s, which it needs, "
+			 "failed", s->is->name, d->is->name);
+		s->state = STATE_FAILED;
+		s->given_up = true;
+		s->status = d->status ? d->status : 125;
+		services_changed = true;
+		return;
+	}
+	service_start(s);
+}
+
+static bool down(const struct service *s)
+{
+	return !service_alive(s) && s->state != STATE_WAITING &&
+		s->state != STATE_BACKOFF;
+}
+
+/* Whether all that started after @self have stopped. */
+static bool unneeded(const struct supervisor *v, size_t self)
+{
+	size_t i, j;
+
+	for (i = self + 1; i < v->count; i++) {
+		const struct service *s = &v->services[i];
+
+		if (down(s))
+			continue;
+		for (j = 0; j < s->is->after_count; j++)
+			if (s->is->after[j] == self)
+				return false;
+	}
+	return true;
+}
+
+/* False once all services are down. */
+static bool stop_some(struct supervisor *v)
+{
+	bool any = false;
+	size_t i;
+
+	for (i = v->count; i-- > 0;) {
+		struct service *s = &v->services[i];
+
+		if (unneeded(v, i))
+			service_stop(s);
+		any = any || !down(s);
+	}
+	return any;
+}
+
+static void look_for_ready(struct supervisor *v)
+{
+	size_t i;
+
+	for (i = 0; i < v->count && !v->ready; i++) {
+		const struct service *s = &v->services[i];
+
+		if (s->state != STATE_IDLE && !s->was_ready)
+			return;
+	}
+	if (!v->ready)
+		services_changed = true;
+	v->ready = true;
+}
+
+static void run_schedule(struct supervisor *v, size_t i)
+{
+	const struct schedule_plan *is = &v->plan->schedules[i];
+	const struct program *p = &v->plan->programs[is->program];
+	struct launch l = { .argv = p->command.list, .out = -1, .err = -1,
+			    .session = true, .cwd = *p->cwd ? p->cwd : NULL };
+	struct environment env = { 0 };
+	static struct user user;
+	char problem[4352], name[64];
+
+	if (v->runs[i].pid) {
+		say("schedule %s is due, but still runs: skipped", is->name);
+		return;
+	}
+	snprintf(name, sizeof(name), "schedule:%s", is->name);
+	l.in = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (*p->user)
+		l.user = &user;
+	if (l.user && user_lookup(p->user, &user, problem,
+				  sizeof(problem)) < 0)
+		goto out;
+	environment_build(&env, v->plan, p, l.user);
+	l.envp = env.list;
+	snprintf(problem, sizeof(problem), "cannot make pipes");
+	if (logs_to_file() && (!logs_add(name, 1, &l.out) ||
+			       !logs_add(name, 2, &l.err)))
+		goto out;
+	v->runs[i].pid = launch(&l, problem, sizeof(problem));
+	if (v->runs[i].pid < 0)
+		v->runs[i].pid = 0;
+out:
+	if (!v->runs[i].pid)
+		say("schedule %s: %s", is->name, problem);
+	if (l.out >= 0)
+		close(l.out);
+	if (l.err >= 0)
+		close(l.err);
+	if (l.in >= 0)
+		close(l.in);
+	environment_free(&env);
+}
+
+/* Once a minute, and first when everything has started. */
+static void look_at_clock(struct supervisor *v, long long now)
+{
+	bool first = v->next_minute == 0;
+	struct timespec t;
+	long long minute;
+	size_t i;
+
+	if (v->plan->schedule_count == 0 || !v->ready || v->stopping ||
+	    now < v->next_minute)
+		return;
+	clock_gettime(CLOCK_REALTIME, &t);
+	minute = local_minute(t.tv_sec);
+	v->next_minute = now + (60 - t.tv_sec % 60) * 1000 -
+		t.tv_nsec / 1000000 + 1;
+	if (first)
+		v->clock = (struct cron_clock){ minute, minute };
+	for (i = 0; i < v->plan->schedule_count; i++) {
+		const struct cron *c = &v->plan->schedules[i].cron;
+
+		if (c->flags & CRON_AT_START ? first :
+		    !first && minute != v->clock.last &&
+		    cron_due(c, &v->clock, minute))
+			run_schedule(v, i);
+	}
+	cron_advance(&v->clock, minute);
+}
+
+static void reap(struct supervisor *v)
+{
+	int status;
+	size_t i;
+	pid_t pid;
+
+	/* Output first: the last words may be what readiness waits for. */
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (i = 0; i < v->count; i++) {
+			struct service *s = &v->services[i];
+
+			if (!service_reaped(s, pid, status))
+				continue;
+			if (s->is->essential && v->stopping && !s->pid &&
+			    s->state == STATE_STOPPING)
+				decide(v, s);
+			break;
+		}
+		for (i = 0; i < v->plan->schedule_count; i++) {
+			if (v->runs[i].pid != pid)
+				continue;
+			v->runs[i].pid = 0;
+			if (status)
+				say("schedule %s ended with status %d",
+				    v->plan->schedules[i].name,
+				    WIFSIGNALED(status) ?
+				    128 + WTERMSIG(status) :
+				    WEXITSTATUS(status));
+		}
+	}
+}
+
+static bool is_stop(unsigned int number)
+{
+	return number == SIGTERM || number == SIGINT || number == SIGQUIT ||
+		number == SIGPWR || number == (unsigned int)SIGRTMIN + 3;
+}
+
+static void take_signals(struct supervisor *v)
+{
+	struct signalfd_siginfo info;
+	char reason[64];
+
+	while (read(v->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (info.ssi_signo == SIGCHLD) {
+			reap(v);
+		} else if (is_stop(info.ssi_signo)) {
+			if (v->stopping)
+				v->killing = true;
+			snprintf(reason, sizeof(reason),
+				 "stopped by signal %u", info.ssi_signo);
+			begin_stop(v, reason);
+		} else {
+			debug("signal %u is not for services",
+			      info.ssi_signo);
+		}
+	}
+}
+
+static int pause_until_next(const struct supervisor *v, long long now)
+{
+	long long next = -1;
+	size_t i;
+
+	for (i = 0; i < v->count; i++) {
+		const struct service *s = &v->services[i];
+
+		if (s->next >= 0 && (next < 0 || s->next < next))
+			next = s->next;
+	}
+	if (v->next_minute > 0 && !v->stopping &&
+	    (next < 0 || v->next_minute < next))
+		next = v->next_minute;
+	if (next < 0)
+		return -1;
+	return next <= now ? 0 : next - now > 60000 ? 60000 :
+		(int)(next - now);
+}
+
+static void wait_for(struct supervisor *v, int pause)
+{
+	static struct pollfd fds[MOST_POLLED];
+	size_t n;
+
+	fds[0] = (struct pollfd){ .fd = v->signals, .events = POLLIN };
+	n = 1 + logs_poll(fds + 1, MOST_POLLED - 1);
+	if (poll(fds, n, pause) < 0)
+		return;
+	logs_handle(fds + 1, n - 1);
+	if (fds[0].revents)
+		take_signals(v);
+}
+
+/* Processes that nobody answers for any more: asked, then killed. */
+static void end_orphans(struct supervisor *v)
+{
+	long long until = now_ms() + (v->killing ? 0 : ORPHAN_GRACE);
+	int signal = v->killing ? SIGKILL : SIGTERM;
+
+	while (processes_of_parent(signal) > 0) {
+		if (v->killing || now_ms() >= until)
+			signal = SIGKILL;
+		else
+			signal = 0;
+		if (now_ms() >= until + ORPHAN_GRACE)
+			break;
+		wait_for(v, 20);
+		reap(v);
+	}
+}
+
+/* One turn; false at the end. */
+static bool turn(struct supervisor *v)
+{
+	long long now = now_ms();
+	bool any = true;
+	size_t i;
+
+	for (i = 0; i < v->count; i++) {
+		struct service *s = &v->services[i];
+
+		if (v->killing)
+			service_kill(s);
+		service_step(s, now);
+		if (s->state == STATE_WAITING && !v->stopping)
+			start_waiting(v, s);
+	}
+	look_for_ready(v);
+	look_for_end(v);
+	if (v->stopping)
+		any = stop_some(v);
+	look_at_clock(v, now);
+	if (services_changed) {
+		services_changed = false;
+		record_state(v->services, v->count,
+			     v->ready && !v->stopping);
+	}
+	if (any)
+		wait_for(v, pause_until_next(v, now));
+	return any;
+}
+
+static void take_time_zone(const struct plan *plan)
+{
+	size_t i;
+
+	for (i = 0; i < plan->env.count; i++)
+		if (strcmp(plan->env.list[i].name, "TZ") == 0)
+			setenv("TZ", plan->env.list[i].value, 0);
+}
+
+int run_services(const struct plan *plan)
+{
+	static struct supervisor v;
+	size_t i, automatic = 0;
+
+	v.plan = plan;
+	v.count = plan->service_count;
+	v.services = calloc(v.count + 1, sizeof(*v.services));
+	v.runs = calloc(plan->schedule_count + 1, sizeof(*v.runs));
+	if (!v.services || !v.runs)
+		die("out of memory");
+	for (i = 0; i < v.count; i++) {
+		service_init(&v.services[i], plan, &plan->services[i]);
+		automatic += plan->services[i].startup == STARTUP_AUTO;
+	}
+	if (automatic == 0 && plan->schedule_count == 0) {
+		complain("no service starts by itself; name a program: "
+			 "@NAME");
+		return end_early("nothing to start");
+	}
+	take_time_zone(plan);
+	v.signals = signals_block();
+	logs_open(plan, false);
+	while (turn(&v))
+		;
+	end_orphans(&v);
+	logs_drain();
+	while (logs_pending() && !v.killing) {
+		wait_for(&v, 1000);
+		logs_drain();
+	}
+	record_state(v.services, v.count, false);
+	record_exit(v.status, v.signal, v.reason, v.services, v.count);
+	return v.status;
+}
