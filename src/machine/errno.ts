@@ -2,6 +2,7 @@
 import { constants } from "node:os";
 import { TranshipError } from "../base/errors.ts";
 import type { ByteString } from "../formats/entry.ts";
+import { escapeBytes } from "../formats/escape.ts";
 
 const names = new Map<number, string>();
 for (const [name, value] of Object.entries(constants.errno)) if (!names.has(value)) names.set(value, name);
@@ -17,16 +18,10 @@ export function isAbsent(errno: number): boolean {
   return absentNames.has(errnoName(errno));
 }
 
-/** A byte string for people. */
-export function showPath(path: ByteString): string {
-  const text = Buffer.from(path, "latin1").toString("utf8");
-  return /[\p{Cc}\ufffd]/u.test(text) ? JSON.stringify(path) : text;
-}
-
 export function ioError(errno: number, path: ByteString): TranshipError {
   const error = errnoName(errno);
   const denied = error === "EACCES" || error === "EPERM";
-  return new TranshipError("E_IO", `cannot read ${showPath(path)}: ${error}`, {
+  return new TranshipError("E_IO", `cannot read ${escapeBytes(path)}: ${error}`, {
     details: { path, errno: error },
     ...(denied ? { hint: "run as root to read everything on this machine" } : {}),
   });

@@ -8,7 +8,7 @@ import { FrameQueue } from "./frame-queue.ts";
 import { TreeProcess, type TreeProcessOptions } from "./tree-process.ts";
 
 /** Servers kept for the next walk or stream. */
-const keptIdle = 2;
+const keptIdle = 5;
 /** Walks and streams that may be open at once. */
 const maxOpen = 64;
 

@@ -1,9 +1,10 @@
 // The files of a machine, told by `tree serve`.
 import { TranshipError } from "../base/errors.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
+import { escapeBytes } from "../formats/escape.ts";
 import type { Frame } from "../formats/frames.ts";
 import * as records from "../formats/tree-records.ts";
-import { errnoName, ioError, isAbsent, showPath } from "./errno.ts";
+import { errnoName, ioError, isAbsent } from "./errno.ts";
 import type { FileStream, MachineFiles, Resolution, Unreadable, WalkOptions } from "./machine.ts";
 import { errorOfFrame, type Stream, TreeClient } from "./tree-client.ts";
 import type { TreeProcessOptions } from "./tree-process.ts";
@@ -69,7 +70,7 @@ export class TreeFiles implements MachineFiles {
     const maxBytes = options.maxBytes ?? defaultMaxBytes;
     const bytes = await this.readRange(path, 0, maxBytes + 1);
     if (bytes !== undefined && bytes.length > maxBytes) {
-      throw new TranshipError("E_LIMIT", `${showPath(path)} has more than ${maxBytes} bytes`, {
+      throw new TranshipError("E_LIMIT", `${escapeBytes(path)} has more than ${maxBytes} bytes`, {
         details: { path, maxBytes },
       });
     }
@@ -89,7 +90,7 @@ export class TreeFiles implements MachineFiles {
     const stream = this.#client.stream(treeRequest.stream, records.encodePath(path), true);
     const frames = (await stream.queue.take()) ?? [];
     const first = frames.shift();
-    if (first === undefined) throw new TranshipError("E_PROTOCOL", `no answer for ${showPath(path)}`);
+    if (first === undefined) throw new TranshipError("E_PROTOCOL", `no answer for ${escapeBytes(path)}`);
     if (first.type === treeFrame.error) return absent(records.decodeError(first.payload).errno, path);
     const data = new StreamData(stream, frames);
     return { entry: entryOf(first), data, changed: () => data.changed };
