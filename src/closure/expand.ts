@@ -1,0 +1,327 @@
+// From what a program was seen to use to what it needs to run: rules applied to a fix point.
+//
+// Theory. The expansion is a set of canonical paths, each with the reasons for it. It grows in rounds: what the rules asked
+// for in the last round is resolved (many requests at once), each new path and each new kind of reason is shown
+// to every rule, and their answers, taken in order, are the next round. When nothing is left each rule may settle;
+// when that adds nothing either, the set is closed. Answers are ordered by what was asked, never by what
+// came first from the machine, so the same machine gives the same result.
+import { TranshipError } from "../base/errors.ts";
+import type { ByteString, Entry } from "../formats/entry.ts";
+import type { MachineFiles } from "../machine/machine.ts";
+import { isUnreadable } from "../machine/machine.ts";
+import { ElfReader } from "./elf-reader.ts";
+import type { InstalledPackages, InstalledProblem } from "./installed.ts";
+import { loadInstalled } from "./installed.ts";
+import { Loader } from "./loader.ts";
+import { excludedBecause } from "./policy.ts";
+import type { Missing, Reason } from "./reason.ts";
+import { reasonKinds } from "./reason.ts";
+import type { Emit, Included, Rule, Scene } from "./rule.ts";
+import { makeRules } from "./rules/index.ts";
+import type { Resolved, Tree } from "./tree.ts";
+import { dirname, machineTree, mapLimit } from "./tree.ts";
+
+export interface Seed {
+  path: ByteString;
+  /** detail "list" on a directory: its names have to be complete. */
+  reason: Reason;
+}
+
+/** Reachable, but not packed. */
+export interface Candidate extends Missing {
+  because: string;
+}
+
+export interface LanguageUse {
+  /** "python3.9", "perl5.32", "php7.4": as in the detail of the reasons. */
+  name: string;
+  /** The file that showed its use. */
+  from: ByteString;
+}
+
+export interface Expansion {
+  /** Canonical path -> reasons, most telling first; in byte order of the paths. */
+  paths: Map<ByteString, Reason[]>;
+  /** What the machine says of each path. */
+  entries: Map<ByteString, Entry>;
+  missing: Missing[];
+  languages: LanguageUse[];
+  candidates: Candidate[];
+  /** Names of the installed packages that are packed, sorted. */
+  packages: string[];
+  problems: InstalledProblem[];
+}
+
+export interface ExpandOptions {
+  /** Default: loaded from the machine. */
+  installed?: InstalledPackages;
+  /** PATH of the traced program, as directories. */
+  path?: readonly ByteString[];
+  /** LD_LIBRARY_PATH of the traced program, as directories. */
+  libraryPath?: readonly ByteString[];
+  /** Default 2,000,000. E_LIMIT above. */
+  maxPaths?: number;
+  /** Only these rules; for tests. */
+  rules?: readonly Rule[];
+}
+
+const defaultPath = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+const requestsAtOnce = 64;
+const visitsAtOnce = 32;
+const walksAtOnce = 8;
+const maxReasonsOfKind = 4;
+const maxCandidates = 100_000;
+
+export async function expand(
+  files: MachineFiles,
+  seeds: Iterable<Seed>,
+  options: ExpandOptions = {},
+): Promise<Expansion> {
+  const installed = options.installed ?? (await loadInstalled(files));
+  return new Expander(files, installed, options).run(seeds);
+}
+
+interface Ask {
+  path: ByteString;
+  reason: Reason;
+  whole: boolean;
+}
+
+interface Answer {
+  ask: Ask;
+  resolved: Resolved;
+  below: Entry[];
+  unreadable: ByteString[];
+}
+
+interface Fresh {
+  included: Included;
+  reason: Reason;
+  /** False where the path was there and has a new kind of reason. */
+  joined: boolean;
+}
+
+class Expander implements Scene {
+  readonly files: MachineFiles;
+  readonly tree: Tree;
+  readonly elves: ElfReader;
+  readonly loader: Loader;
+  readonly installed: InstalledPackages;
+  readonly path: readonly ByteString[];
+  readonly included = new Map<ByteString, Included>();
+  readonly #rules: readonly Rule[];
+  readonly #languages: LanguageUse[] = [];
+  readonly #packages = new Set<string>();
+  readonly #maxPaths: number;
+  readonly #heads = new Map<ByteString, Promise<Uint8Array>>();
+  readonly #swept = new Set<ByteString>();
+  readonly #parents = new Set<ByteString>();
+  readonly #missing = new Map<string, Missing>();
+  readonly #candidates = new Map<ByteString, Candidate>();
+  #pending: Ask[] = [];
+
+  constructor(files: MachineFiles, installed: InstalledPackages, options: ExpandOptions) {
+    this.files = files;
+    this.installed = installed;
+    this.tree = machineTree(files);
+    this.elves = new ElfReader(this.tree);
+    this.loader = new Loader(this.tree, this.elves, options.libraryPath);
+    this.path = options.path ?? defaultPath;
+    this.#maxPaths = options.maxPaths ?? 2_000_000;
+    this.#rules = options.rules ?? makeRules({ languages: this.#languages, packages: this.#packages });
+  }
+
+  async run(seeds: Iterable<Seed>): Promise<Expansion> {
+    for (const seed of seeds) this.#pending.push({ ...seed, whole: false });
+    for (const rule of this.#rules) await this.#collect((emit) => rule.start?.(this, emit));
+    do {
+      while (this.#pending.length > 0) await this.#round();
+      for (const rule of this.#rules) await this.#collect((emit) => rule.settle?.(this, emit));
+    } while (this.#pending.length > 0);
+    return this.#result();
+  }
+
+  async #round(): Promise<void> {
+    const asks = this.#pending;
+    this.#pending = [];
+    const answers = await mapLimit(asks, requestsAtOnce, async (ask): Promise<Answer> => {
+      return { ask, resolved: await this.tree.resolve(ask.path), below: [], unreadable: [] };
+    });
+    await this.#walkAll(answers);
+    const fresh: Fresh[] = [];
+    for (const answer of answers) this.#commit(answer, fresh);
+    const said = await mapLimit(fresh, visitsAtOnce, async (one) => {
+      const sink = new Sink();
+      for (const rule of this.#rules) {
+        if (one.joined) await rule.entry?.(this, one.included.entry, one.reason, sink);
+        await rule.reason?.(this, one.included.entry, one.reason, sink);
+      }
+      return sink;
+    });
+    for (const sink of said) this.#take(sink);
+  }
+
+  async #collect(work: (emit: Emit) => Promise<void> | undefined): Promise<void> {
+    const sink = new Sink();
+    await work(sink);
+    this.#take(sink);
+  }
+
+  #take(sink: Sink): void {
+    for (const ask of sink.asks) this.#pending.push(ask);
+    for (const one of sink.missings) this.#miss(one.path, one.reason);
+    for (const one of sink.candidates) this.#hold(one);
+  }
+
+  #miss(path: ByteString, reason: Reason): void {
+    const key = `${path}\0${reason.kind}\0${reason.from ?? ""}`;
+    if (!this.#missing.has(key)) this.#missing.set(key, { path, reason });
+  }
+
+  #hold(candidate: Candidate): void {
+    if (this.#candidates.size < maxCandidates && !this.#candidates.has(candidate.path)) {
+      this.#candidates.set(candidate.path, candidate);
+    }
+  }
+
+  /** Which directories are walked is decided in order, so that of two rules the first names the reason. */
+  async #walkAll(answers: readonly Answer[]): Promise<void> {
+    const walks = answers.filter((answer) => {
+      const { entry } = answer.resolved;
+      if (!answer.ask.whole || entry?.kind !== "directory" || this.#isSwept(entry.path)) return false;
+      const inside: Entry = { ...entry, path: `${entry.path}/x`, kind: "file" };
+      if (excludedBecause(inside, answer.ask.reason) === "made by the kernel") return false;
+      this.#swept.add(entry.path);
+      return true;
+    });
+    await mapLimit(walks, walksAtOnce, (answer) => this.#walk(answer));
+  }
+
+  #isSwept(path: ByteString): boolean {
+    for (let at = path; at !== "/"; at = dirname(at)) if (this.#swept.has(at)) return true;
+    return false;
+  }
+
+  async #walk(answer: Answer): Promise<void> {
+    const top = answer.resolved.at;
+    for await (const one of this.files.walk(top)) {
+      if (isUnreadable(one)) answer.unreadable.push(one.path);
+      else if (one.path !== top) {
+        this.tree.know(one);
+        answer.below.push(one);
+      }
+      if (answer.below.length > this.#maxPaths) throw this.#tooMany();
+    }
+  }
+
+  #tooMany(): TranshipError {
+    return new TranshipError("E_LIMIT", `the closure has more than ${this.#maxPaths} paths`, {
+      hint: "name what is not needed with --exclude, or capture with --no-closure",
+    });
+  }
+
+  #commit(answer: Answer, fresh: Fresh[]): void {
+    const { ask, resolved } = answer;
+    for (const link of resolved.links) this.#join(link, { kind: "link", from: ask.path }, fresh);
+    if (resolved.entry !== undefined) this.#join(resolved.entry, ask.reason, fresh);
+    else if (ask.reason.kind === "traced" || ask.reason.kind === "rule") {
+      if (resolved.links.length === 0) this.#miss(ask.path, ask.reason);
+    }
+    for (const path of answer.unreadable) this.#miss(path, { ...ask.reason, detail: "cannot be read" });
+    for (const entry of answer.below) {
+      this.#join(entry, ask.reason, fresh);
+      if (entry.kind === "symlink")
+        this.#pending.push({ path: entry.path, reason: ask.reason, whole: false });
+    }
+  }
+
+  /** Adds a path that exists, with its parents (which are canonical, as the path is). */
+  #join(entry: Entry, reason: Reason, fresh: Fresh[]): void {
+    const because = excludedBecause(entry, reason);
+    if (because !== undefined) {
+      if (because !== "made by the kernel") this.#hold({ path: entry.path, reason, because });
+      return;
+    }
+    const known = this.included.get(entry.path);
+    if (known === undefined) {
+      if (this.included.size >= this.#maxPaths) throw this.#tooMany();
+      const included: Included = { entry, reasons: [reason] };
+      this.included.set(entry.path, included);
+      fresh.push({ included, reason, joined: true });
+      this.#wantParent(entry.path);
+      return;
+    }
+    const same = known.reasons.filter((one) => one.kind === reason.kind);
+    if (same.length === 0) fresh.push({ included: known, reason, joined: false });
+    const most = reason.kind === "parent" ? 1 : maxReasonsOfKind;
+    if (same.length >= most || same.some((one) => one.from === reason.from && one.detail === reason.detail))
+      return;
+    known.reasons.push(reason);
+  }
+
+  #wantParent(path: ByteString): void {
+    const parent = dirname(path);
+    if (path === "/" || this.#parents.has(parent)) return;
+    this.#parents.add(parent);
+    this.#pending.push({ path: parent, reason: { kind: "parent", from: path }, whole: false });
+  }
+
+  head(entry: Entry): Promise<Uint8Array> {
+    let head = this.#heads.get(entry.path);
+    if (head === undefined) {
+      head = this.files
+        .readRange(entry.path, 0, 512)
+        .then((bytes) => bytes ?? new Uint8Array())
+        .catch(() => new Uint8Array());
+      this.#heads.set(entry.path, head);
+    }
+    return head;
+  }
+
+  #result(): Expansion {
+    const paths = new Map<ByteString, Reason[]>();
+    const entries = new Map<ByteString, Entry>();
+    for (const path of [...this.included.keys()].sort()) {
+      const included = this.included.get(path);
+      if (included === undefined) continue;
+      paths.set(
+        path,
+        included.reasons.sort((a, b) => reasonKinds.indexOf(a.kind) - reasonKinds.indexOf(b.kind)),
+      );
+      entries.set(path, included.entry);
+    }
+    const byPath = (a: Missing, b: Missing): number => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
+    return {
+      paths,
+      entries,
+      missing: [...this.#missing.values()].sort(byPath),
+      languages: [...this.#languages].sort((a, b) => (a.name < b.name ? -1 : 1)),
+      candidates: [...this.#candidates.values()].filter((one) => !paths.has(one.path)).sort(byPath),
+      packages: [...this.#packages].sort(),
+      problems: [...this.installed.problems],
+    };
+  }
+}
+
+/** Collects what the rules say of one path, to be taken in order. */
+class Sink implements Emit {
+  readonly asks: Ask[] = [];
+  readonly missings: Missing[] = [];
+  readonly candidates: Candidate[] = [];
+
+  add(path: ByteString, reason: Reason): void {
+    this.asks.push({ path, reason, whole: false });
+  }
+
+  tree(path: ByteString, reason: Reason): void {
+    this.asks.push({ path, reason, whole: true });
+  }
+
+  missing(path: ByteString, reason: Reason): void {
+    this.missings.push({ path, reason });
+  }
+
+  candidate(path: ByteString, reason: Reason, because: string): void {
+    this.candidates.push({ path, reason, because });
+  }
+}

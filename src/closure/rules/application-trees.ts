@@ -1,0 +1,62 @@
+/**
+ * Application directories that no package manager of the system owns.
+ *
+ * Why: what was unpacked below /opt, /srv or /usr/local/NAME, a virtual environment, a node_modules or a composer vendor directory
+ * belongs together like an installed package; the trace shows only the modules that were imported.
+ */
+import type { ByteString } from "../../formats/entry.ts";
+import { isSweepable } from "../policy.ts";
+import type { Rule, Scene } from "../rule.ts";
+import { dirname } from "../tree.ts";
+
+export function applicationTrees(): Rule {
+  return {
+    name: "applications",
+    async reason(scene, entry, reason, emit) {
+      if (
+        reason.kind !== "traced" &&
+        reason.kind !== "rule" &&
+        reason.kind !== "needed" &&
+        reason.kind !== "interpreter"
+      )
+        return;
+      if (entry.kind !== "file" && entry.kind !== "symlink") return;
+      const { path } = entry;
+      const home = homeOf(path) ?? (await environmentOf(scene, path));
+      if (home === undefined || !isSweepable(home) || scene.installed.owner(path).length > 0) return;
+      emit.tree(home, { kind: "language", from: path, detail: `application directory ${home}` });
+    },
+  };
+}
+
+const shared = new Set([
+  "bin",
+  "sbin",
+  "lib",
+  "lib64",
+  "share",
+  "etc",
+  "include",
+  "man",
+  "src",
+  "games",
+  "libexec",
+  "var",
+]);
+
+function homeOf(path: ByteString): ByteString | undefined {
+  const modules =
+    /^(.*?\/node_modules)\//.exec(path) ?? /^(.*?\/vendor)\/(?:autoload\.php|composer\/)/.exec(path);
+  if (modules !== null) return modules[1];
+  const match = /^(\/opt\/[^/]+|\/srv\/[^/]+|\/usr\/local\/([^/]+))\/./.exec(path);
+  return match === null || (match[2] !== undefined && shared.has(match[2])) ? undefined : match[1];
+}
+
+/** The virtual environment that a file of site-packages or bin is in. */
+async function environmentOf(scene: Scene, path: ByteString): Promise<ByteString | undefined> {
+  const inside = /^(.*?)\/(?:lib|lib64)\/python[\d.]+\/site-packages\//.exec(path)?.[1];
+  const home = inside ?? (/\/bin\/[^/]+$/.test(path) ? dirname(dirname(path)) : undefined);
+  if (home === undefined || home === "/" || home === "/usr" || home === "/usr/local") return undefined;
+  const { entry } = await scene.tree.resolve(`${home}/pyvenv.cfg`);
+  return entry === undefined ? undefined : home;
+}

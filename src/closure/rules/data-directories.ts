@@ -1,0 +1,57 @@
+/**
+ * Data directories of database servers: taken whole.
+ *
+ * Why: a database opens the tables that were asked for; half of its files are no database. The directory is known by
+ * the server's configuration (datadir, dir, data_directory) or by where its makers put it.
+ */
+import type { ByteString } from "../../formats/entry.ts";
+import { isSweepable } from "../policy.ts";
+import type { Emit, Rule, Scene } from "../rule.ts";
+import { basename } from "../tree.ts";
+import { isConfiguration } from "./configuration-paths.ts";
+
+/** Program -> where its data is by default. */
+const servers: ReadonlyArray<readonly [RegExp, readonly ByteString[]]> = [
+  [/^(mysqld|mariadbd)$/, ["/var/lib/mysql"]],
+  [/^postgres$/, ["/var/lib/postgresql", "/var/lib/pgsql"]],
+  [/^redis-(server|check-rdb)$/, ["/var/lib/redis"]],
+  [/^mongod$/, ["/var/lib/mongodb", "/var/lib/mongo"]],
+  [/^slapd$/, ["/var/lib/ldap"]],
+  [/^influxd$/, ["/var/lib/influxdb"]],
+  [/^beam\.smp$/, ["/var/lib/rabbitmq"]],
+  [/^memcachedb$/, ["/var/lib/memcachedb"]],
+];
+
+const setting =
+  /^\s*(?:datadir|data_directory|dbPath|dir|innodb_data_home_dir|innodb_log_group_home_dir)\s*[=:\s]\s*['"]?(\/[^'"\s#;]+)/;
+
+export function dataDirectories(): Rule {
+  return {
+    name: "data",
+    async entry(scene, entry, _reason, emit) {
+      if (entry.kind !== "file" || (entry.mode & 0o111) === 0) return;
+      const name = basename(entry.path);
+      for (const [program, directories] of servers) {
+        if (!program.test(name)) continue;
+        for (const path of directories) await addData(scene, path, entry.path, emit);
+      }
+    },
+    async reason(scene, entry, reason, emit) {
+      if (
+        !isConfiguration(scene, entry, reason) ||
+        !/(mysql|maria|my\.cnf|postgres|redis|mongo|ldap)/i.test(entry.path)
+      )
+        return;
+      for (const line of ((await scene.tree.text(entry.path)) ?? "").split("\n")) {
+        const path = setting.exec(line)?.[1]?.replace(/\/+$/, "");
+        if (path !== undefined) await addData(scene, path, entry.path, emit);
+      }
+    },
+  };
+}
+
+async function addData(scene: Scene, path: ByteString, from: ByteString, emit: Emit): Promise<void> {
+  const { entry } = await scene.tree.resolve(path);
+  if (entry?.kind !== "directory" || !isSweepable(entry.path)) return;
+  emit.tree(path, { kind: "data", from });
+}

@@ -1,0 +1,38 @@
+// The table of rules. Their order decides only which reason comes first.
+import type { ByteString } from "../../formats/entry.ts";
+import type { Rule } from "../rule.ts";
+import { applicationTrees } from "./application-trees.ts";
+import { baseFiles } from "./base-files.ts";
+import { configurationPaths } from "./configuration-paths.ts";
+import { dataDirectories } from "./data-directories.ts";
+import { documentRoots } from "./document-roots.ts";
+import { elfClosure } from "./elf-closure.ts";
+import { installedPackages } from "./installed-packages.ts";
+import { languageTrees } from "./language-trees.ts";
+import { libcRuntime } from "./libc-runtime.ts";
+import { listedDirectories } from "./listed-directories.ts";
+import { loadedCandidates } from "./loaded-candidates.ts";
+import { scripts } from "./scripts.ts";
+
+/** What rules report besides paths. */
+export interface RuleState {
+  languages: Array<{ name: string; from: ByteString }>;
+  packages: Set<string>;
+}
+
+export function makeRules(state: RuleState): Rule[] {
+  return [
+    elfClosure(),
+    scripts(),
+    loadedCandidates(),
+    libcRuntime(),
+    baseFiles(),
+    installedPackages(state),
+    languageTrees(state),
+    applicationTrees(),
+    listedDirectories(),
+    documentRoots(),
+    configurationPaths(),
+    dataDirectories(),
+  ];
+}

@@ -1,0 +1,30 @@
+/**
+ * Directories whose names the program read.
+ *
+ * Why: a program that lists a directory acts on the names it finds, also on those that it did not open this time. All
+ * children of one level are taken, so that the list is complete and each of them has its content.
+ */
+import { isSweepable } from "../policy.ts";
+import type { Rule } from "../rule.ts";
+
+const maxChildren = 20_000;
+
+export function listedDirectories(): Rule {
+  return {
+    name: "listed",
+    async reason(scene, entry, reason, emit) {
+      if (entry.kind !== "directory" || reason.kind !== "traced" || reason.detail !== "list") return;
+      const children = await scene.tree.list(entry.path);
+      if (children === undefined) return;
+      const why = { kind: "listed", from: entry.path } as const;
+      if (!isSweepable(entry.path) || children.length > maxChildren) {
+        for (const child of children.slice(0, maxChildren)) {
+          if (!scene.included.has(child.path))
+            emit.candidate(child.path, why, "below a listed directory that the whole system shares");
+        }
+        return;
+      }
+      for (const child of children) emit.add(child.path, why);
+    },
+  };
+}

@@ -1,0 +1,34 @@
+/**
+ * Scripts: the interpreter of the "#!" line and, for `env NAME`, the program found by PATH.
+ *
+ * Why: the kernel starts the interpreter by itself, so a script that joins without having run would lack it. The
+ * interpreter may be a script as well; it joins as a path and is looked at in its turn.
+ */
+import { parseShebang } from "../../formats/shebang.ts";
+import type { Rule } from "../rule.ts";
+import { usedKinds } from "../rule.ts";
+
+export function scripts(): Rule {
+  return {
+    name: "scripts",
+    async entry(scene, entry, reason, emit) {
+      if (entry.kind !== "file" || entry.size < 4) return;
+      if ((entry.mode & 0o111) === 0 && !usedKinds.has(reason.kind)) return;
+      const shebang = parseShebang(await scene.head(entry));
+      if (shebang === undefined) return;
+      const why = { kind: "interpreter", from: entry.path } as const;
+      const { entry: found } = await scene.tree.resolve(shebang.interpreter);
+      if (found === undefined) emit.missing(shebang.interpreter, why);
+      else emit.add(shebang.interpreter, why);
+      if (shebang.envProgram === undefined) return;
+      for (const directory of scene.path) {
+        const path = `${directory}/${shebang.envProgram}`;
+        const program = (await scene.tree.resolve(path)).entry;
+        if (program?.kind !== "file" || (program.mode & 0o111) === 0) continue;
+        emit.add(path, why);
+        return;
+      }
+      emit.missing(shebang.envProgram, why);
+    },
+  };
+}
