@@ -26,6 +26,8 @@ export interface StartOptions {
   survive?: boolean;
   env?: NodeJS.ProcessEnv;
   cwd?: string;
+  /** A program and its arguments that execute enter (`nsenter ...`), in this same process. */
+  through?: readonly string[];
 }
 
 export interface EnterReady {
@@ -53,7 +55,7 @@ export interface EnterProcess {
 }
 
 export function startEnter(call: EnterCall, options: StartOptions = {}): EnterProcess {
-  const program = nativePath("enter");
+  const [program, ...before] = [...(options.through ?? []), nativePath("enter"), call.verb];
   const words = ["--status-fd", String(statusFd)];
   if (options.hold) words.push("--wait-fd", String(waitFd));
   if (options.survive) words.push("--survive-parent");
@@ -68,7 +70,7 @@ export function startEnter(call: EnterCall, options: StartOptions = {}): EnterPr
     options.hold ? "pipe" : "ignore",
     ...(options.fds ?? []),
   ];
-  const child = spawn(program, [call.verb, "--args-fd", String(argsFd)], {
+  const child = spawn(program, [...before, "--args-fd", String(argsFd)], {
     stdio,
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
