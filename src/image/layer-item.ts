@@ -9,7 +9,12 @@ export interface LayerData {
 export interface LayerItem {
   entry: Entry;
   /**
-   * Content of a regular file: data in ascending order, holes left out; needed where size is above 0 and it is no hard
+   * Where a regular file lies on this host (byte string), for machines whose root is a directory here: read directly,
+   * which is several times faster than a stream. Refused where it is not the very inode that the entry tells of.
+   */
+  hostFile?: ByteString;
+  /**
+   * Else the content of a regular file: data in ascending order, holes left out; needed where size is above 0 and it is no hard
    * link. Read at most once, and only where it is needed.
    */
   data?: AsyncIterable<LayerData>;

@@ -10,6 +10,8 @@ import type { Digest } from "../formats/oci-reference.ts";
 import { encodeTarHeader, tarEnd, tarHolds, tarPadding } from "../formats/tar.ts";
 import { Compressor } from "./compress.ts";
 import { Digester } from "./digest.ts";
+import { ExtentCursor } from "./extent-cursor.ts";
+import { openHostFile, sourceChanged } from "./host-file.ts";
 import type { LayerData, LayerItem, LayerNote } from "./layer-item.ts";
 import { readAhead } from "./read-ahead.ts";
 import type { StoreSession } from "./store-session.ts";
@@ -89,7 +91,12 @@ class TarWriter {
     const { entry } = item;
     if (item.hardlinkTo !== undefined || this.#refusal(entry) !== undefined) return false;
     const first = this.#firstName(entry);
-    return entry.kind === "file" && entry.size > 0 && (first === undefined || first === entry.path);
+    return (
+      item.hostFile === undefined &&
+      entry.kind === "file" &&
+      entry.size > 0 &&
+      (first === undefined || first === entry.path)
+    );
   }
 
   async add(item: LayerItem): Promise<void> {
@@ -104,7 +111,9 @@ class TarWriter {
     const { bytes, extents } = encodeTarHeader(entry, hardlinkTo);
     this.#entries++;
     await this.#append(bytes);
-    if (extents.length > 0) await this.#content(entry, extents, item.data);
+    if (item.hostFile !== undefined && extents.length > 0)
+      await this.#hostContent(entry, extents, item.hostFile);
+    else if (extents.length > 0) await this.#content(entry, extents, item.data);
     this.#progress.advance(0, entry.path);
   }
 
@@ -151,15 +160,38 @@ class TarWriter {
     const cursor = new ExtentCursor(extents, (bytes) => this.#append(bytes));
     let end = 0;
     for await (const { offset, bytes } of data) {
-      if (offset < end || offset + bytes.length > entry.size) throw changed(entry);
+      if (offset < end || offset + bytes.length > entry.size) throw sourceChanged(entry);
       end = offset + bytes.length;
-      await cursor.data(offset, bytes, () => changed(entry));
+      await cursor.data(offset, bytes, () => sourceChanged(entry));
       this.#contentSize += bytes.length;
       this.#progress.advance(bytes.length);
     }
     await cursor.finish();
-    const padding = tarPadding(cursor.written);
-    if (padding > 0) await this.#append(zeros.subarray(0, padding));
+    await this.#append(zeros.subarray(0, tarPadding(cursor.written)));
+  }
+
+  /** From the file straight into the compressor's buffer: one copy, made by the kernel. */
+  async #hostContent(entry: Entry, extents: readonly Extent[], path: ByteString): Promise<void> {
+    const file = openHostFile(path, entry);
+    let written = 0;
+    try {
+      for (const extent of extents) {
+        for (let at = 0; at < extent.length; ) {
+          const count = file.read(this.#compressor.room(extent.length - at), extent.offset + at);
+          at += count;
+          this.#tarSize += count;
+          const wait = this.#compressor.filled(count);
+          if (wait !== undefined) await wait;
+        }
+        written += extent.length;
+      }
+      file.check();
+    } finally {
+      file.close();
+    }
+    this.#contentSize += written;
+    this.#progress.advance(written);
+    await this.#append(zeros.subarray(0, tarPadding(written)));
   }
 
   #append(bytes: Uint8Array): Promise<void> | undefined {
@@ -188,62 +220,3 @@ class TarWriter {
 
 /** Set by the machine's own overlay, its security module or its integrity checks; not part of the file. */
 export const machineXattr = /^(?:trusted\.overlay\.|user\.overlay\.|security\.(?:selinux|ima|evm)$)/;
-
-/** Puts data into the extents that a tar header has announced. */
-class ExtentCursor {
-  readonly #extents: readonly Extent[];
-  readonly #append: (bytes: Uint8Array) => Promise<void> | undefined;
-  #index = 0;
-  #inExtent = 0;
-  written = 0;
-
-  constructor(extents: readonly Extent[], append: (bytes: Uint8Array) => Promise<void> | undefined) {
-    this.#extents = extents;
-    this.#append = append;
-  }
-
-  async data(offset: number, bytes: Uint8Array, changedError: () => TranshipError): Promise<void> {
-    for (let at = 0; at < bytes.length; ) {
-      await this.#zerosUntil(offset + at);
-      const extent = this.#extents[this.#index];
-      // Data where the entry had a hole: the file was written to since.
-      if (extent === undefined || offset + at < extent.offset) throw changedError();
-      const count = Math.min(bytes.length - at, extent.length - this.#inExtent);
-      await this.#put(bytes.subarray(at, at + count));
-      at += count;
-    }
-  }
-
-  async finish(): Promise<void> {
-    await this.#zerosUntil(Number.POSITIVE_INFINITY);
-  }
-
-  /** Fills what the source skipped inside extents before `offset`. */
-  async #zerosUntil(offset: number): Promise<void> {
-    for (;;) {
-      const extent = this.#extents[this.#index];
-      if (extent === undefined) return;
-      const gap = Math.min(offset, extent.offset + extent.length) - (extent.offset + this.#inExtent);
-      if (gap <= 0) return;
-      await this.#put(zeros.subarray(0, Math.min(gap, zeros.length)));
-    }
-  }
-
-  async #put(bytes: Uint8Array): Promise<void> {
-    const wait = this.#append(bytes);
-    if (wait !== undefined) await wait;
-    this.written += bytes.length;
-    this.#inExtent += bytes.length;
-    if (this.#inExtent === this.#extents[this.#index]?.length) {
-      this.#index++;
-      this.#inExtent = 0;
-    }
-  }
-}
-
-function changed(entry: Entry): TranshipError {
-  return new TranshipError("E_SOURCE_CHANGED", `${entry.path} is no longer what it was when it was listed`, {
-    hint: "stop what writes to it, or leave it out and make it a volume, and capture again",
-    details: { path: entry.path },
-  });
-}

@@ -2,7 +2,7 @@
 import type { LayerData, LayerItem } from "./layer-item.ts";
 
 /** Items in hand beyond the current one. A source may keep a process per open file, so it is small. */
-const depth = 2;
+const depth = 1;
 
 interface Started {
   item: LayerItem;
