@@ -7,6 +7,7 @@ import { configurationPaths } from "./configuration-paths.ts";
 import { dataDirectories } from "./data-directories.ts";
 import { documentRoots } from "./document-roots.ts";
 import { elfClosure } from "./elf-closure.ts";
+import { essentialPackages } from "./essential-packages.ts";
 import { installedPackages } from "./installed-packages.ts";
 import { languageTrees } from "./language-trees.ts";
 import { libcRuntime } from "./libc-runtime.ts";
@@ -28,6 +29,7 @@ export function makeRules(state: RuleState): Rule[] {
     libcRuntime(),
     baseFiles(),
     installedPackages(state),
+    essentialPackages(state),
     languageTrees(state),
     applicationTrees(),
     listedDirectories(),
