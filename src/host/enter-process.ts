@@ -52,6 +52,8 @@ export interface EnterProcess {
   exit: Promise<number>;
   /** Lets a held command start. */
   release(): void;
+  /** Gives a held command up: exit will be 125. */
+  abandon(): void;
 }
 
 export function startEnter(call: EnterCall, options: StartOptions = {}): EnterProcess {
@@ -92,6 +94,7 @@ export function startEnter(call: EnterCall, options: StartOptions = {}): EnterPr
     failure,
     exit,
     release: () => stream(child, waitFd)?.end(Buffer.of(1)),
+    abandon: () => stream(child, waitFd)?.destroy(),
   };
 }
 
