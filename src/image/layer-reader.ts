@@ -1,0 +1,198 @@
+// A layer of any make as a stream of objects: blob -> (zstd, gzip, plain) -> tar -> items with checked names. Memory is
+// constant; bytes, entries and the ratio of packed to unpacked are bounded; digest and diffID are checked at the end,
+// so nothing that was read counts before the iteration has ended.
+import { createReadStream } from "node:fs";
+import { TranshipError } from "../base/errors.ts";
+import type { ByteString, Entry, EntryKind } from "../formats/entry.ts";
+import { type Descriptor, layerCompression } from "../formats/oci.ts";
+import type { Digest } from "../formats/oci-reference.ts";
+import type { TarEntry } from "../formats/tar-entry.ts";
+import { TarReader } from "../formats/tar-reader.ts";
+import { decompress } from "./decompress.ts";
+import { Digester } from "./digest.ts";
+import type { LayerData } from "./layer-item.ts";
+import { hostile, layerName, layerPath } from "./layer-path.ts";
+import { machineXattr } from "./layer-writer.ts";
+import type { ImageStore, StoredLayer } from "./store.ts";
+
+export interface LayerLimits {
+  /** Bytes of the tar. Default 256 GiB. */
+  maxBytes: number;
+  /** Default 10 million. */
+  maxEntries: number;
+  /** Unpacked to packed, beyond the first GiB. Default 1000. */
+  maxRatio: number;
+  /** Device nodes that may be in the layer: "c 1:3". Default none. */
+  devices: ReadonlySet<string>;
+}
+
+export const defaultLimits: LayerLimits = {
+  maxBytes: 256 * 2 ** 30,
+  maxEntries: 10_000_000,
+  maxRatio: 1000,
+  devices: new Set(),
+};
+
+/** Below this many bytes the ratio does not matter: a few files of zeros are no bomb. */
+const ratioFree = 2 ** 30;
+
+export type LayerEvent =
+  | { type: "entry"; entry: Entry; hardlinkTo: ByteString | undefined }
+  /** Content of the last entry, in ascending order. The bytes are valid until the next event is asked for. */
+  | ({ type: "data" } & LayerData)
+  /** After the content of a regular file, also of an empty one. */
+  | { type: "end" }
+  | { type: "whiteout"; path: ByteString }
+  | { type: "opaque"; path: ByteString };
+
+export interface LayerSource {
+  store: ImageStore;
+  layer: StoredLayer;
+}
+
+/** The objects of a layer in the order of the archive. The last step throws where digest or diffID are wrong. */
+export async function* readLayer(
+  { store, layer }: LayerSource,
+  options: Partial<LayerLimits> = {},
+): AsyncGenerator<LayerEvent, void, void> {
+  const limits = { ...defaultLimits, ...options };
+  const tar = new TarReader();
+  const translator = new Translator(limits);
+  for await (const chunk of readLayerTar({ store, layer }, limits)) {
+    for (const event of tar.push(chunk)) {
+      if (event.type === "entry") yield* translator.entry(event.entry);
+      else if (translator.regular) yield event;
+    }
+  }
+  tar.finish();
+}
+
+/** The tar of a layer, uncompressed; the last step throws where digest or diffID are wrong. */
+export async function* readLayerTar(
+  { store, layer }: LayerSource,
+  limits: LayerLimits = defaultLimits,
+): AsyncGenerator<Uint8Array, void, void> {
+  const { descriptor, diffId } = layer;
+  const compression = layerCompression(descriptor.mediaType);
+  if (compression === undefined) {
+    throw new TranshipError(
+      "E_IMAGE_UNSUPPORTED",
+      `layer ${descriptor.digest} has the media type ${descriptor.mediaType}`,
+    );
+  }
+  const packed = new Digester(descriptor.digest);
+  const unpacked = new Digester(diffId);
+  let read = 0;
+  let size = 0;
+  const blob = async function* (): AsyncGenerator<Uint8Array, void, void> {
+    for await (const chunk of readBlobFile(store, descriptor)) {
+      packed.update(chunk);
+      read += chunk.length;
+      yield chunk;
+    }
+  };
+  for await (const chunk of decompress(compression, blob())) {
+    size += chunk.length;
+    if (size > limits.maxBytes) throw tooMuch(descriptor, `has more than ${limits.maxBytes} bytes`);
+    if (size > ratioFree && size > read * limits.maxRatio) {
+      throw tooMuch(descriptor, `unpacks to more than ${limits.maxRatio} times its size`);
+    }
+    unpacked.update(chunk);
+    yield chunk;
+  }
+  check(`layer ${descriptor.digest}: content`, packed.digest(), descriptor.digest);
+  check(`layer ${descriptor.digest}: diffID`, unpacked.digest(), diffId);
+}
+
+/** Reads a blob of the store in large pieces; E_IMAGE_CORRUPT where it is missing or has another size. */
+export async function* readBlobFile(
+  store: ImageStore,
+  descriptor: Descriptor,
+): AsyncGenerator<Uint8Array, void, void> {
+  const seen = store.blobSize(descriptor.digest);
+  if (seen !== descriptor.size) {
+    const what = seen === undefined ? "is missing" : `has ${seen} bytes, expected ${descriptor.size}`;
+    throw new TranshipError("E_IMAGE_CORRUPT", `blob ${descriptor.digest} ${what}`, {
+      hint: "see all damage with `tranship verify`",
+    });
+  }
+  yield* createReadStream(store.blobPath(descriptor.digest), { highWaterMark: 1 << 20 });
+}
+
+function check(what: string, found: Digest, expected: Digest): void {
+  if (found !== expected)
+    throw new TranshipError("E_IMAGE_CORRUPT", `${what} is ${found}, expected ${expected}`);
+}
+
+function tooMuch(descriptor: Descriptor, what: string): TranshipError {
+  return new TranshipError("E_LIMIT", `layer ${descriptor.digest} ${what}`, {
+    hint: "the layer may be a bomb; raise the limit only where you know who made it",
+  });
+}
+
+/** Tar entries into objects of a layer. */
+class Translator {
+  readonly #limits: LayerLimits;
+  #entries = 0;
+  /** The current entry is a regular file: its content counts. */
+  regular = false;
+
+  constructor(limits: LayerLimits) {
+    this.#limits = limits;
+  }
+
+  *entry(tar: TarEntry): Generator<LayerEvent, void, void> {
+    if (++this.#entries > this.#limits.maxEntries) {
+      throw new TranshipError("E_LIMIT", `a layer has more than ${this.#limits.maxEntries} entries`);
+    }
+    const name = layerName(tar.name);
+    this.regular = name.type === "object" && tar.kind === "file";
+    if (name.type === "whiteout" || name.type === "opaque") yield name;
+    if (name.type === "object" && tar.kind !== "unknown") yield this.#object(tar, name.path);
+  }
+
+  #object(tar: TarEntry, path: ByteString): LayerEvent {
+    const link = tar.kind === "hardlink";
+    if (path === "/" && tar.kind !== "directory") throw hostile(tar.name, `makes the root a ${tar.kind}`);
+    const kind: EntryKind = tar.kind === "hardlink" || tar.kind === "unknown" ? "file" : tar.kind;
+    if (kind === "character" || kind === "block") this.#checkDevice(tar, kind);
+    if (tar.uid < 0 || tar.gid < 0 || tar.uid > 0xfffffffe || tar.gid > 0xfffffffe)
+      throw hostile(tar.name, "has an impossible owner");
+    if (
+      kind === "symlink" &&
+      (tar.linkName === "" || tar.linkName.length > 4095 || tar.linkName.includes("\0"))
+    ) {
+      throw hostile(tar.name, "is a symbolic link without a usable target");
+    }
+    const hardlinkTo = link ? layerPath(tar.linkName) : undefined;
+    if (hardlinkTo === path || hardlinkTo === "/")
+      throw hostile(tar.name, "is a hard link to itself or to the root");
+    return { type: "entry", entry: { ...blank, ...attributes(tar), path, kind }, hardlinkTo };
+  }
+
+  #checkDevice(tar: TarEntry, kind: "character" | "block"): void {
+    const name = `${kind === "character" ? "c" : "b"} ${tar.devMajor}:${tar.devMinor}`;
+    // 0:0 is how overlayfs writes a deletion: it would hide what lower layers have.
+    if (name === "c 0:0" || !this.#limits.devices.has(name)) {
+      throw hostile(tar.name, `is the device ${name}, which the package does not declare`);
+    }
+  }
+}
+
+const blank = { nlink: 1, dev: 0n, ino: 0n, blocks: 0, ctime: 0n };
+
+function attributes(tar: TarEntry): Omit<Entry, "path" | "kind" | keyof typeof blank> {
+  return {
+    mode: tar.mode,
+    uid: tar.uid,
+    gid: tar.gid,
+    size: tar.size,
+    mtime: tar.mtime,
+    rdevMajor: tar.devMajor,
+    rdevMinor: tar.devMinor,
+    target: tar.kind === "symlink" ? tar.linkName : "",
+    // What would steer overlayfs itself never leaves an archive.
+    xattrs: tar.xattrs.filter(([name]) => !machineXattr.test(name)),
+    extents: tar.extents,
+  };
+}
