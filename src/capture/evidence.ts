@@ -1,10 +1,9 @@
 // Evidence: what was seen while the application ran, path by path. Append-only; judgement comes later, in make-plan.ts.
 import type { ByteString } from "../formats/entry.ts";
+import type { PathOperation } from "../formats/trace-records.ts";
 
-/** The operations of trace records (docs/internals/records.md, section 2), by name. */
-export type Use =
-  | "open" | "write" | "create" | "stat" | "access" | "readlink" | "list" | "chdir" | "unlink" | "rename" | "link" | "symlink"
-  | "mkdir" | "rmdir" | "mknod" | "metadata" | "xattr" | "truncate" | "mount" | "socket" | "other" | "exec"; // biome-ignore format: a list
+/** The operations of trace records (docs/internals/records.md, section 2), and starting a program. */
+export type Use = PathOperation | "exec";
 
 export interface PathEvidence {
   /** What was done to it, each once, with the program that did it first. */

@@ -54,13 +54,7 @@ export function buildProgram(verbs: readonly Verb[], onCall: (verb: Verb, call: 
     let parent = program;
     let name = first;
     if (second !== undefined) {
-      parent =
-        groups.get(first) ??
-        program
-          .command(first)
-          .exitOverride()
-          .configureOutput({ writeErr: () => {} });
-      parent.enablePositionalOptions();
+      parent = groups.get(first) ?? addGroup(program, first);
       groups.set(first, parent);
       name = second;
     }

@@ -1,0 +1,247 @@
+// The main path: a request becomes evidence, a plan, and an image. Each step can be had alone.
+import { readFileSync } from "node:fs";
+import { TranshipError } from "../base/errors.ts";
+import type { Log, Progress } from "../base/log.ts";
+import type { Seed } from "../closure/expand.ts";
+import { type InstalledPackages, loadInstalled } from "../closure/installed.ts";
+import type { Reason } from "../closure/reason.ts";
+import type { ByteString } from "../formats/entry.ts";
+import { escapeBytes } from "../formats/escape.ts";
+import type { StateRoot } from "../host/state-root.ts";
+import { makeWorkDirectory } from "../host/work.ts";
+import type { Machine } from "../machine/machine.ts";
+import type { Descriptor } from "../package/descriptor.ts";
+import { type ApplicationOptions, describeApplication } from "./application.ts";
+import { checkCommand } from "./check-command.ts";
+import { checkDataSpace, dataRequest } from "./data-directories.ts";
+import type { Evidence } from "./evidence.ts";
+import { makeEvidenceDocument } from "./evidence-document.ts";
+import { makePlan, type PlanRequest } from "./make-plan.ts";
+import { type PackedImage, pack } from "./pack.ts";
+import { type Plan, parsePlan } from "./plan.ts";
+import type { SandboxRequest } from "./sandbox.ts";
+import { runSession, type SessionOptions, type SessionResult } from "./session.ts";
+
+export interface CaptureTools {
+  root: StateRoot;
+  log: Log;
+  progress: Progress;
+  signal: AbortSignal;
+  /** "tranship 1.2.3": goes into the evidence. */
+  tool: string;
+}
+
+/** What decides what is packed, beyond the evidence itself. */
+export type Choices = Pick<PlanRequest, "include" | "exclude" | "volumes" | "keepSecrets" | "closure"> & {
+  /** Installed packages of --also. */
+  alsoInstalled: readonly string[];
+};
+
+export interface RunRequest {
+  machine: Machine;
+  application: ApplicationOptions;
+  session: Pick<SessionOptions, "ports" | "exercise" | "linger" | "for" | "timeout">;
+  network: SandboxRequest["network"];
+  /** "copy", "empty" or "snapshot:DIR". */
+  data: string;
+  choices: Choices;
+}
+
+/** A plan with all that packing needs beside it. */
+export interface Captured {
+  plan: Plan;
+  evidence: string;
+  session: SessionResult | undefined;
+}
+
+/** Runs the application under the tracer and plans. The source is not changed. */
+export async function captureRun(request: RunRequest, tools: CaptureTools): Promise<Captured> {
+  const { machine, application } = request;
+  const command = await checkCommand(machine, application.command, application.workingDirectory);
+  const descriptor = await describeApplication(machine, { ...application, command });
+  const data = await checkDataSpace(machine, descriptor, tools.root.work);
+  const work = makeWorkDirectory(tools.root, "capture");
+  try {
+    const start: SandboxRequest["start"] =
+      application.services.length > 0 ? { kind: "services" } : { kind: "command", argv: command };
+    const sandbox: SandboxRequest = {
+      machine, work: work.path, descriptor, start, network: request.network, trace: true, ...dataRequest(request.data, data),
+    }; // biome-ignore format: short
+    const watching = tools.progress.begin("watching the application", undefined, "files");
+    const session = await runSession(sandbox, { ...request.session, signal: tools.signal, log: tools.log });
+    checkSession(session, start);
+    watching.end(
+      `${session.evidence?.paths.size ?? 0} paths seen in ${session.evidence?.records ?? 0} records`,
+    );
+    return await planFrom(request, descriptor, session, tools);
+  } finally {
+    work.remove();
+  }
+}
+
+function checkSession(session: SessionResult, start: SandboxRequest["start"]): void {
+  const lost = session.evidence?.lost ?? [];
+  if (lost.length > 0) {
+    throw new TranshipError(
+      "E_CAPTURE_INCOMPLETE",
+      `the tracer lost sight of something: ${lost.slice(0, 3).map(escapeBytes).join("; ")}`,
+      {
+        hint: "run the capture again; a package made from this could lack files",
+        details: { lost: lost.slice(0, 100).map(escapeBytes) },
+      },
+    );
+  }
+  if (start.kind !== "command" || session.status === undefined || session.status === 0) return;
+  const how =
+    session.status > 128
+      ? `was killed by signal ${session.status - 128}`
+      : `ended with status ${session.status}`;
+  throw new TranshipError("E_CAPTURE_FAILED", `the command ${how}`, {
+    hint: "a package is made only from a run that succeeded; its output is above",
+    details: { status: session.status },
+  });
+}
+
+async function planFrom(
+  request: RunRequest,
+  descriptor: Descriptor,
+  session: SessionResult,
+  tools: CaptureTools,
+): Promise<Captured> {
+  const exercised = [
+    ...request.application.services.map((name) => `service ${name}`),
+    ...(request.application.command.length > 0 ? [request.application.command.join(" ")] : []),
+    ...(session.exercise === undefined ? [] : ["exercise"]),
+    ...request.session.ports.map((port) => `port ${port} open`),
+  ];
+  return await plan(
+    request.machine,
+    descriptor,
+    { evidence: session.evidence, seeds: [], choices: request.choices, exercised, session },
+    tools,
+  );
+}
+
+interface PlanParts {
+  evidence: Evidence | undefined;
+  seeds: readonly Seed[];
+  choices: Choices;
+  exercised: readonly string[];
+  session?: SessionResult;
+}
+
+async function plan(
+  machine: Machine,
+  descriptor: Descriptor,
+  parts: PlanParts,
+  tools: CaptureTools,
+): Promise<Captured> {
+  const installed = await loadInstalled(machine.files);
+  for (const problem of installed.problems.slice(0, 20)) {
+    tools.log.warn(
+      `${escapeBytes(problem.path)}${problem.line > 0 ? `:${problem.line}` : ""}: ${problem.message}`,
+    );
+  }
+  const working = tools.progress.begin("finding what it needs", undefined, "files");
+  const seeds = [...parts.seeds, ...installedSeeds(installed, parts.choices.alsoInstalled, machine)];
+  const planned = await makePlan({
+    machine,
+    descriptor,
+    installed,
+    evidence: parts.evidence,
+    seeds,
+    ...parts.choices,
+  });
+  working.end(`${planned.reasons.size} paths planned`);
+  return {
+    plan: planned.plan,
+    evidence: evidenceText(planned.plan, planned.reasons, parts, tools),
+    session: parts.session,
+  };
+}
+
+function evidenceText(
+  plan: Plan,
+  reasons: ReadonlyMap<ByteString, readonly Reason[]>,
+  parts: Pick<PlanParts, "evidence" | "exercised">,
+  tools: CaptureTools,
+): string {
+  return JSON.stringify(
+    makeEvidenceDocument({
+      plan,
+      reasons,
+      evidence: parts.evidence,
+      exercised: parts.exercised,
+      tool: tools.tool,
+    }),
+  );
+}
+
+export interface InstalledRequest {
+  machine: Machine;
+  application: ApplicationOptions;
+  /** Installed packages by name. */
+  names: readonly string[];
+  choices: Choices;
+}
+
+/** Reverse packaging: what the data base says belongs to the named installed packages, and what that needs. */
+export async function captureInstalled(request: InstalledRequest, tools: CaptureTools): Promise<Captured> {
+  const descriptor = await describeApplication(request.machine, request.application);
+  const choices = { ...request.choices, alsoInstalled: [...request.names, ...request.choices.alsoInstalled] };
+  return await plan(
+    request.machine,
+    descriptor,
+    { evidence: undefined, seeds: [], choices, exercised: [] },
+    tools,
+  );
+}
+
+function installedSeeds(installed: InstalledPackages, names: readonly string[], machine: Machine): Seed[] {
+  return names.flatMap((name) => {
+    if (installed.get(name) === undefined) {
+      const like = installed.all().map((one) => one.name).filter((known) => known.includes(name) || name.includes(known)).slice(0, 10); // biome-ignore format: short
+      throw new TranshipError(
+        "E_USAGE",
+        `no installed package ${JSON.stringify(name)} on ${machine.address}`,
+        {
+          hint:
+            like.length > 0
+              ? `there are: ${like.join(", ")}`
+              : "`tranship discover` lists installed packages",
+        },
+      );
+    }
+    const reason: Reason = { kind: "installed", detail: name };
+    return installed.filesOf(name).map((path) => ({ path, reason }));
+  });
+}
+
+/** Carries out a plan made before with --plan-only; its evidence is found in the store where it was made there. */
+export function readPlan(file: string, tools: CaptureTools): { plan: Plan; evidence: string } {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new TranshipError("E_IO", `cannot read the plan ${file}: ${(cause as Error).message}`, { cause });
+  }
+  const plan = parsePlan(text, file);
+  const parts = { evidence: undefined, exercised: ["a plan that was made before"] };
+  return { plan, evidence: evidenceText(plan, new Map(), parts, tools) };
+}
+
+export async function packPlan(
+  machine: Machine,
+  reference: string,
+  captured: { plan: Plan; evidence: string },
+  tools: CaptureTools,
+): Promise<PackedImage> {
+  return await pack({
+    root: tools.root,
+    machine,
+    reference,
+    ...captured,
+    progress: tools.progress,
+    signal: tools.signal,
+  });
+}

@@ -1,0 +1,122 @@
+// The evidence document: stored beside the image, it answers `why` for every path. It alone holds machine names and times.
+import { TranshipError } from "../base/errors.ts";
+import type { Reason } from "../closure/reason.ts";
+import type { ByteString } from "../formats/entry.ts";
+import { escapeBytes, unescapeBytes } from "../formats/escape.ts";
+import type { Evidence } from "./evidence.ts";
+import { describeReason } from "./make-plan.ts";
+import type { Plan } from "./plan.ts";
+
+const evidenceVersion = 1;
+
+export interface EvidenceDocument {
+  schema: "tranship/evidence";
+  version: number;
+  tool: string;
+  machine: string;
+  captured: string;
+  /** How the application was exercised; empty for captures from a data base. */
+  exercised: string[];
+  programs: { path: string; command: string[]; starts: number }[];
+  /** Reasons are told once and named by their number. */
+  reasons: string[];
+  /** Path -> numbers of its reasons. */
+  paths: Record<string, number[]>;
+  excluded: Record<string, string>;
+  candidates: Record<string, string>;
+  missing: Record<string, string>;
+}
+
+export interface EvidenceParts {
+  plan: Plan;
+  reasons: ReadonlyMap<ByteString, readonly Reason[]>;
+  evidence: Evidence | undefined;
+  exercised: readonly string[];
+  tool: string;
+}
+
+export function makeEvidenceDocument(parts: EvidenceParts): EvidenceDocument {
+  const { plan, evidence } = parts;
+  const numbers = new Map<string, number>();
+  const numberOf = (text: string): number => {
+    const known = numbers.get(text);
+    if (known !== undefined) return known;
+    numbers.set(text, numbers.size);
+    return numbers.size - 1;
+  };
+  const paths: Record<string, number[]> = {};
+  for (const group of plan.groups) {
+    for (const path of group.files) {
+      const reasons = parts.reasons.get(path)?.map(describeReason) ?? [
+        group.why === "" ? "in the plan" : group.why,
+      ];
+      paths[escapeBytes(path)] = reasons.map(numberOf);
+    }
+  }
+  const table = (list: Plan["excluded"]) =>
+    Object.fromEntries(list.map((one) => [escapeBytes(one.path), one.why]));
+  return {
+    schema: "tranship/evidence",
+    version: evidenceVersion,
+    tool: parts.tool,
+    machine: plan.source.machine,
+    captured: new Date().toISOString(),
+    exercised: [...parts.exercised],
+    programs: [...(evidence?.programs.values() ?? [])].map((program) => ({
+      path: escapeBytes(program.path),
+      command: program.argv.map(escapeBytes),
+      starts: program.count,
+    })),
+    reasons: [...numbers.keys()],
+    paths,
+    excluded: table(plan.excluded),
+    candidates: table(plan.candidates),
+    missing: table(plan.missing),
+  };
+}
+
+export interface Answer {
+  packed: boolean;
+  /** Reasons why it is in; or the one why it is not; empty where nothing is known of it. */
+  because: string[];
+}
+
+export function readEvidenceDocument(bytes: Uint8Array, name: string): EvidenceDocument {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder().decode(bytes));
+  } catch (cause) {
+    throw new TranshipError("E_IMAGE_CORRUPT", `the evidence of ${name} is not JSON`, { cause });
+  }
+  const document = value as Partial<EvidenceDocument> | null;
+  if (
+    document?.schema !== "tranship/evidence" ||
+    typeof document.version !== "number" ||
+    document.version > evidenceVersion
+  ) {
+    throw new TranshipError(
+      "E_IMAGE_UNSUPPORTED",
+      `the evidence of ${name} has a form that this tool does not know`,
+      {
+        hint: "use the newer Tranship that made the package",
+      },
+    );
+  }
+  return document as EvidenceDocument;
+}
+
+/** path as a person types it. */
+export function whyOf(document: EvidenceDocument, path: string): Answer {
+  const key = escapeBytes(unescapeBytes(path.length > 1 ? path.replace(/\/+$/, "") : path));
+  const numbers = Object.hasOwn(document.paths, key) ? document.paths[key] : undefined;
+  if (numbers !== undefined)
+    return { packed: true, because: numbers.map((number) => document.reasons[number] ?? "unknown") };
+  if (key === "/.tranship" || key.startsWith("/.tranship/"))
+    return { packed: true, because: ["put in by Tranship: init and the compiled descriptor"] };
+  const told: string[] = [];
+  if (Object.hasOwn(document.excluded, key)) told.push(`left out: ${document.excluded[key]}`);
+  if (Object.hasOwn(document.candidates, key))
+    told.push(`reachable, not packed: ${document.candidates[key]}`);
+  if (Object.hasOwn(document.missing, key)) told.push(`not on the source: ${document.missing[key]}`);
+  return { packed: false, because: told };
+}

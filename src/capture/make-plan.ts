@@ -1,0 +1,316 @@
+// Evidence -> plan: what was seen, what that needs, what is left out; each path with its reasons.
+
+import { formatSize } from "../base/units.ts";
+import { type Candidate, type Expansion, expand, type Seed } from "../closure/expand.ts";
+import type { InstalledPackages } from "../closure/installed.ts";
+import type { Reason } from "../closure/reason.ts";
+import type { ByteString, Entry } from "../formats/entry.ts";
+import { escapeBytes, unescapeBytes } from "../formats/escape.ts";
+import { isUnreadable, type Machine } from "../machine/machine.ts";
+import type { Descriptor, RuntimeDirectory, Secret, Volume } from "../package/descriptor.ts";
+import type { Evidence } from "./evidence.ts";
+import { globBase, globMatcher } from "./globs.ts";
+import { neverPacked } from "./kernel-parts.ts";
+import { groupOf, layerOf } from "./layers.ts";
+import { type Exclusion, layerNames, type Plan, type PlanGroup } from "./plan.ts";
+import { isLoopback } from "./reduce.ts";
+import { secretIn } from "./secrets.ts";
+import { dataDirectories } from "./volumes.ts";
+
+export interface PlanRequest {
+  machine: Machine;
+  descriptor: Descriptor;
+  installed: InstalledPackages;
+  /** From a watched run; undefined for captures from a data base. */
+  evidence: Evidence | undefined;
+  /** Further seeds: installed packages, --also. */
+  seeds: readonly Seed[];
+  include: readonly string[];
+  exclude: readonly string[];
+  volumes: readonly string[];
+  keepSecrets: readonly string[];
+  closure: boolean;
+}
+
+export interface PlannedCapture {
+  plan: Plan;
+  /** Every planned path with all of its reasons: becomes the evidence document. */
+  reasons: Map<ByteString, readonly Reason[]>;
+}
+
+export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
+  const { machine, evidence } = request;
+  const seeds = [
+    ...(await tracedSeeds(machine, evidence)),
+    ...request.seeds,
+    ...(await includedSeeds(machine, request.include)),
+  ];
+  const system = await expand(machine.files, [], { installed: request.installed });
+  const expansion = request.closure
+    ? await expand(machine.files, seeds, { installed: request.installed })
+    : await justSeen(machine, seeds);
+  const sorted = await sortOut(request, expansion, system);
+  const directories = [...request.descriptor.directories, ...(await runtimeDirectories(machine, evidence))];
+  const descriptor: Descriptor = {
+    ...request.descriptor,
+    directories: uniqueBy(directories, (directory) => directory.path),
+    ports: uniqueBy(
+      [...request.descriptor.ports, ...servedPorts(evidence)],
+      (port) => `${port.port}/${port.protocol}`,
+    ),
+    volumes: volumesOf(request, sorted.entries),
+    secrets: [...request.descriptor.secrets, ...sorted.secrets],
+  };
+  const plan: Plan = {
+    source: { machine: machine.address, asOf: sorted.asOf, evidence: undefined },
+    package: descriptor,
+    groups: sorted.groups,
+    excluded: sorted.excluded,
+    candidates: expansion.candidates.map(candidateLine),
+    missing: expansion.missing.map((one) => ({ path: one.path, why: describeReason(one.reason) })),
+  };
+  return { plan, reasons: sorted.reasons };
+}
+
+/** What was found on the source and not made by the run itself. A path that the run made speaks for its directory. */
+async function tracedSeeds(machine: Machine, evidence: Evidence | undefined): Promise<Seed[]> {
+  const seeds: Seed[] = [];
+  for (const [path, seen] of evidence?.paths ?? []) {
+    if (!seen.found || neverPacked(path, true) !== undefined) continue;
+    const [use, from] = seen.uses.entries().next().value ?? ["other", ""];
+    const detail = seen.uses.has("list") ? "list" : use;
+    if (seen.madeByRun)
+      seeds.push({ path: parentOf(path), reason: { kind: "traced", from, detail: "create" } });
+    else seeds.push({ path, reason: { kind: "traced", from, detail } });
+  }
+  // A directory that only exists because the run made it is not on the source.
+  const known = await Promise.all(
+    seeds.map(async (seed) => (await machine.files.stat(seed.path)) !== undefined),
+  );
+  return seeds.filter((_, index) => known[index]);
+}
+
+async function includedSeeds(machine: Machine, globs: readonly string[]): Promise<Seed[]> {
+  const seeds: Seed[] = [];
+  for (const glob of globs) {
+    const matches = globMatcher([glob]);
+    for await (const entry of machine.files.walk(globBase(glob))) {
+      if (!isUnreadable(entry) && matches(entry.path))
+        seeds.push({ path: entry.path, reason: { kind: "rule", detail: `--include ${glob}` } });
+    }
+  }
+  return seeds;
+}
+
+/** --no-closure: the seeds with the links and directories on the way to them. */
+async function justSeen(machine: Machine, seeds: readonly Seed[]): Promise<Expansion> {
+  return await expand(machine.files, seeds, { rules: [] });
+}
+
+interface Sorted {
+  groups: PlanGroup[];
+  excluded: Exclusion[];
+  secrets: Secret[];
+  reasons: Map<ByteString, readonly Reason[]>;
+  entries: Map<ByteString, Entry>;
+  asOf: bigint;
+}
+
+async function sortOut(request: PlanRequest, expansion: Expansion, system: Expansion): Promise<Sorted> {
+  const excludes = globMatcher(request.exclude);
+  const kept = new Set(request.keepSecrets.map(unescapeBytes));
+  const groups = new Map<string, PlanGroup>();
+  const result: Sorted = {
+    groups: [],
+    excluded: [],
+    secrets: [],
+    reasons: new Map(),
+    entries: new Map(),
+    asOf: 0n,
+  };
+  const paths = merged(expansion, request.closure ? system : undefined);
+  const secrets = await findSecrets(
+    request.machine,
+    paths.map(([, , entry]) => entry),
+  );
+  for (const [path, reasons, entry] of paths) {
+    const never = neverPacked(path, entry.kind === "directory");
+    const secret = secrets.get(path);
+    const wanted = !excludes(path) || onlyParent(reasons);
+    if (never !== undefined || !wanted || entry.kind === "socket") {
+      result.excluded.push({
+        path,
+        why: never ?? (wanted ? "a socket of a program that ran" : "left out by --exclude"),
+      });
+      continue;
+    }
+    if (secret !== undefined && !kept.has(path)) {
+      result.excluded.push({
+        path,
+        why: `secret: ${secret}; give it with --secret, or pack it with --keep-secret`,
+      });
+      // What the base rules alone sweep in was asked for by nobody: the application can do without.
+      if (
+        reasons.some(
+          (reason) => reason.kind === "traced" || reason.kind === "rule" || reason.kind === "configuration",
+        )
+      ) {
+        result.secrets.push({
+          path: escapeBytes(path),
+          delivery: "mount",
+          required: reasons.some((reason) => reason.kind === "traced"),
+          reason: secret,
+        });
+      }
+      continue;
+    }
+    const layer = layerOf(path, reasons, system.paths.has(path));
+    const { name, why } = groupOf(path, reasons, layer);
+    const key = `${layer} ${name}`;
+    const group = groups.get(key) ?? {
+      name: escapeBytes(name),
+      layer,
+      why: escapeBytes(why),
+      bytes: 0,
+      files: [],
+    };
+    groups.set(key, group);
+    group.files.push(path);
+    if (entry.kind === "file") group.bytes += entry.size;
+    result.reasons.set(path, reasons);
+    result.entries.set(path, entry);
+    if (entry.ctime > result.asOf) result.asOf = entry.ctime;
+  }
+  const rank = (group: PlanGroup) => layerNames.indexOf(group.layer);
+  result.groups = [...groups.values()].sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
+  return result;
+}
+
+/** The system files are taken whole, so that applications of one machine share their layer by digest. */
+function merged(
+  expansion: Expansion,
+  system: Expansion | undefined,
+): [ByteString, readonly Reason[], Entry][] {
+  const all: [ByteString, readonly Reason[], Entry][] = [];
+  for (const from of system === undefined ? [expansion] : [expansion, system]) {
+    for (const [path, reasons] of from.paths) {
+      const entry = from.entries.get(path);
+      if (entry === undefined || (from === system && expansion.paths.has(path))) continue;
+      all.push([path, reasons, entry]);
+    }
+  }
+  return all.sort((a, b) => (a[0] < b[0] ? -1 : 1));
+}
+
+async function findSecrets(machine: Machine, entries: readonly Entry[]): Promise<Map<ByteString, string>> {
+  const found = await Promise.all(entries.map((entry) => secretIn(machine.files, entry)));
+  return new Map(
+    found.filter((secret) => secret !== undefined).map((secret) => [secret.path, secret.reason]),
+  );
+}
+
+function onlyParent(reasons: readonly Reason[]): boolean {
+  return reasons.every((reason) => reason.kind === "parent");
+}
+
+/** Directories below /run that the application used and that the source has: a fresh /run does not. */
+async function runtimeDirectories(
+  machine: Machine,
+  evidence: Evidence | undefined,
+): Promise<RuntimeDirectory[]> {
+  const found = new Map<ByteString, RuntimeDirectory>();
+  for (const [path, seen] of evidence?.paths ?? []) {
+    if (!seen.found || !/^\/(var\/)?(run|lock)\/./.test(path)) continue;
+    const resolution = await machine.files.resolve(seen.madeByRun ? parentOf(path) : path);
+    const entry = resolution.entry;
+    if (entry?.kind !== "directory" || !/^\/run\/./.test(entry.path)) continue;
+    found.set(entry.path, {
+      path: escapeBytes(entry.path),
+      mode: `0${entry.mode.toString(8)}`,
+      uid: entry.uid,
+      gid: entry.gid,
+    });
+  }
+  return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** Ports on which the application listened for others. */
+function servedPorts(evidence: Evidence | undefined): Descriptor["ports"][number][] {
+  const served = (evidence?.listeners ?? []).filter((one) => !isLoopback(one.address));
+  return served.map((one) => ({ port: one.port, protocol: one.protocol })).sort((a, b) => a.port - b.port);
+}
+
+function volumesOf(request: PlanRequest, entries: ReadonlyMap<ByteString, Entry>): Volume[] {
+  const isDirectory = (path: ByteString) => entries.get(path)?.kind === "directory";
+  const written = request.evidence === undefined ? [] : dataDirectories(request.evidence, isDirectory);
+  const asked = request.volumes.map((path) => unescapeBytes(path));
+  const make = (path: ByteString, reason: string): Volume => {
+    const size = sizeBelow(path, entries);
+    return {
+      path: escapeBytes(path),
+      initial: size > 0 ? "copy" : "none",
+      reason,
+      size: formatSize(size).replace(" ", ""),
+    };
+  };
+  const volumes = [
+    ...request.descriptor.volumes,
+    ...asked.map((path) => make(path, "asked for")),
+    ...written.filter((path) => entries.has(path)).map((path) => make(path, "written while traced")),
+  ];
+  return uniqueBy(volumes, (volume) => volume.path);
+}
+
+function sizeBelow(path: ByteString, entries: ReadonlyMap<ByteString, Entry>): number {
+  let size = 0;
+  for (const [at, entry] of entries)
+    if (entry.kind === "file" && at.startsWith(`${path}/`)) size += entry.size;
+  return size;
+}
+
+function candidateLine(candidate: Candidate): Exclusion {
+  return { path: candidate.path, why: `${candidate.because} (${describeReason(candidate.reason)})` };
+}
+
+export function describeReason(reason: Reason): string {
+  const from = reason.from === undefined || reason.from === "" ? "" : ` ${escapeBytes(reason.from)}`;
+  const detail = reason.detail === undefined ? "" : ` ${escapeBytes(reason.detail)}`;
+  switch (reason.kind) {
+    case "traced":
+      return `traced:${detail} by${from || " the application"}`;
+    case "rule":
+      return `asked for:${detail}`;
+    case "installed":
+      return `installed package${detail}${from === "" ? "" : `, of which${from} is used`}`;
+    case "needed":
+      return `needed by${from}${detail === "" ? "" : ` as${detail}`}`;
+    case "interpreter":
+      return `interpreter of${from}`;
+    case "loaded":
+      return `loaded at run time by${from}${detail === "" ? "" : ` (${detail.trim()})`}`;
+    case "language":
+      return `library of${detail}`;
+    case "configuration":
+      return `named in${from}`;
+    case "listed":
+      return `below${from}, which is listed or served`;
+    case "data":
+      return `data below${from}`;
+    case "base":
+      return `base:${detail}`;
+    case "link":
+      return `link on the way to${from}`;
+    case "parent":
+      return `directory above${from}`;
+  }
+}
+
+function uniqueBy<T>(values: readonly T[], key: (value: T) => string): T[] {
+  const seen = new Map<string, T>();
+  for (const value of values) if (!seen.has(key(value))) seen.set(key(value), value);
+  return [...seen.values()];
+}
+
+function parentOf(path: ByteString): ByteString {
+  return path.slice(0, Math.max(1, path.lastIndexOf("/")));
+}

@@ -1,0 +1,219 @@
+// A plan is carried out: files of the source become layers, layers and descriptor become an image in the store.
+import { readFileSync } from "node:fs";
+import { TranshipError } from "../base/errors.ts";
+import type { Progress } from "../base/log.ts";
+import { formatSize } from "../base/units.ts";
+import type { ByteString, Entry } from "../formats/entry.ts";
+import { escapeBytes } from "../formats/escape.ts";
+import type { ContainerConfig } from "../formats/oci.ts";
+import { nativePath } from "../host/native.ts";
+import type { StateRoot } from "../host/state-root.ts";
+import { step } from "../host/steps.ts";
+import { type BuiltImage, buildImage, type ImageLayer } from "../image/build.ts";
+import type { LayerItem, LayerNote } from "../image/layer-item.ts";
+import { writeLayer } from "../image/layer-writer.ts";
+import { openStore } from "../image/store.ts";
+import { StoreSession } from "../image/store-session.ts";
+import type { Machine } from "../machine/machine.ts";
+import type { Descriptor } from "../package/descriptor.ts";
+import { compileInitPlan, encodeInitPlan } from "../package/init-plan.ts";
+import { printDescriptor } from "../package/yaml.ts";
+import { isKernelPart } from "./kernel-parts.ts";
+import { layerNames, type Plan } from "./plan.ts";
+import { insidePath } from "./sandbox.ts";
+
+export interface PackRequest {
+  root: StateRoot;
+  machine: Machine;
+  reference: string;
+  plan: Plan;
+  /** JSON text of the evidence document. */
+  evidence: string;
+  progress: Progress;
+  signal: AbortSignal;
+}
+
+export interface PackedImage extends BuiltImage {
+  layers: { origin: string; entries: number; contentSize: number; compressedSize: number }[];
+  notes: LayerNote[];
+}
+
+export async function pack(request: PackRequest): Promise<PackedImage> {
+  const { plan, machine } = request;
+  const kernel = plan.groups.flatMap((group) => group.files).find(isKernelPart);
+  if (kernel !== undefined) {
+    throw new TranshipError("E_KERNEL_PART", `the plan holds ${escapeBytes(kernel)}`, {
+      hint: "remove it from the plan; the target brings its own kernel",
+    });
+  }
+  const entries = await unchangedEntries(machine, plan);
+  const session = new StoreSession(openStore(request.root));
+  const notes: LayerNote[] = [];
+  const layers: ImageLayer[] = [];
+  const summary: PackedImage["layers"] = [];
+  const total = [...entries.values()].reduce(
+    (sum, entry) => sum + (entry.kind === "file" ? entry.size : 0),
+    0,
+  );
+  const task = request.progress.begin("packing", total);
+  try {
+    for (const name of [...layerNames, "tranship"] as const) {
+      const items =
+        name === "tranship"
+          ? ownItems(plan.package)
+          : layerItems(machine, entries, pathsOf(plan, name, entries), request.signal);
+      step(`write the ${name} layer`);
+      const built = await writeLayer(items, session, { progress: task });
+      if (built.entries === 0) continue;
+      layers.push({ descriptor: built.descriptor, diffId: built.diffId, origin: name });
+      notes.push(...built.notes);
+      summary.push({
+        origin: name,
+        entries: built.entries,
+        contentSize: built.contentSize,
+        compressedSize: built.descriptor.size,
+      });
+    }
+    task.end(
+      `${entries.size} files, ${formatSize(total)} to ${formatSize(summary.reduce((sum, layer) => sum + layer.compressedSize, 0))}`,
+    );
+    step("name the image");
+    const image = await buildImage(session, {
+      reference: request.reference,
+      layers,
+      config: containerConfig(plan.package),
+      architecture: plan.package.origin.architecture,
+      descriptorYaml: printDescriptor(plan.package),
+      evidence: request.evidence,
+      captured: new Date().toISOString(),
+    });
+    return { ...image, layers: summary, notes };
+  } finally {
+    await session.close();
+  }
+}
+
+/** E_SOURCE_CHANGED names what is gone or was changed after the plan was made. */
+async function unchangedEntries(machine: Machine, plan: Plan): Promise<Map<ByteString, Entry>> {
+  const paths = [...new Set(plan.groups.flatMap((group) => group.files))].sort();
+  const entries = new Map<ByteString, Entry>();
+  const changed: ByteString[] = [];
+  const stats = await Promise.all(paths.map((path) => machine.files.stat(path)));
+  for (const [index, path] of paths.entries()) {
+    const entry = stats[index];
+    // A directory's times change with what is made inside of it; its files speak for themselves.
+    if (entry === undefined || (entry.ctime > plan.source.asOf && entry.kind !== "directory"))
+      changed.push(path);
+    else entries.set(path, entry);
+  }
+  if (changed.length > 0) {
+    const some = changed.slice(0, 5).map(escapeBytes).join(", ");
+    throw new TranshipError(
+      "E_SOURCE_CHANGED",
+      `${changed.length} files of ${machine.address} are gone or changed since the plan was made: ${some}`,
+      {
+        hint: "stop what writes there, then make the plan anew",
+        details: { changed: changed.slice(0, 1000).map(escapeBytes) },
+      },
+    );
+  }
+  return entries;
+}
+
+/** The paths of a layer with every directory above them, so that each layer is whole by itself; in byte order. */
+function pathsOf(plan: Plan, layer: string, entries: ReadonlyMap<ByteString, Entry>): ByteString[] {
+  const paths = new Set<ByteString>();
+  for (const group of plan.groups) {
+    if (group.layer !== layer) continue;
+    for (const path of group.files) {
+      paths.add(path);
+      for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
+        const parent = path.slice(0, at);
+        if (entries.has(parent)) paths.add(parent);
+      }
+    }
+  }
+  paths.delete("/");
+  return [...paths].sort();
+}
+
+async function* layerItems(
+  machine: Machine,
+  entries: ReadonlyMap<ByteString, Entry>,
+  paths: readonly ByteString[],
+  signal: AbortSignal,
+): AsyncGenerator<LayerItem> {
+  const inodes = new Map<string, ByteString>();
+  for (const path of paths) {
+    if (signal.aborted) throw new TranshipError("E_INTERRUPTED", "the packing was stopped");
+    const entry = entries.get(path);
+    if (entry === undefined || entry.kind === "socket") continue;
+    if (entry.kind !== "file") {
+      yield { entry };
+      continue;
+    }
+    const inode = `${entry.dev}:${entry.ino}`;
+    const first = entry.nlink > 1 ? inodes.get(inode) : undefined;
+    if (first !== undefined) {
+      yield { entry, hardlinkTo: first };
+      continue;
+    }
+    if (entry.nlink > 1) inodes.set(inode, path);
+    yield { entry, data: content(machine, entry) };
+  }
+}
+
+/** What is packed is what was planned: a file that changed in between, or while it was read, ends the packing. */
+async function* content(
+  machine: Machine,
+  planned: Entry,
+): AsyncGenerator<{ offset: number; bytes: Uint8Array }> {
+  const stream = await machine.files.stream(planned.path);
+  const differs =
+    stream === undefined ||
+    stream.entry.size !== planned.size ||
+    stream.entry.mtime !== planned.mtime ||
+    stream.entry.ino !== planned.ino;
+  if (!differs) yield* stream.data;
+  if (differs || stream.changed()) {
+    throw new TranshipError("E_SOURCE_CHANGED", `${escapeBytes(planned.path)} changed while it was packed`, {
+      hint: "stop what writes there, or capture a snapshot of the file system",
+    });
+  }
+}
+
+/** The layer that is ours: init and the compiled descriptor. The same for the same descriptor and build. */
+function* ownItems(descriptor: Descriptor): Generator<LayerItem> {
+  yield { entry: ownEntry("/.tranship", "directory", 0o755, 0) };
+  yield* [ownFile("/.tranship/init", readFileSync(nativePath("init")), 0o755)];
+  yield* [ownFile("/.tranship/init.bin", encodeInitPlan(compileInitPlan(descriptor)), 0o644)];
+  yield { entry: ownEntry("/.tranship/run", "directory", 0o755, 0) };
+}
+
+function ownFile(path: string, bytes: Uint8Array, mode: number): LayerItem {
+  return { entry: ownEntry(path, "file", mode, bytes.length), data: (async function* () { yield { offset: 0, bytes }; })() }; // biome-ignore format: one line
+}
+
+function ownEntry(path: string, kind: Entry["kind"], mode: number, size: number): Entry {
+  return {
+    path, kind, mode, size, uid: 0, gid: 0, nlink: 1, dev: 0n, ino: 0n, blocks: 0, mtime: 0n, ctime: 0n, rdevMajor: 0, rdevMinor: 0,
+    target: "", xattrs: [], extents: undefined,
+  }; // biome-ignore format: a table
+}
+
+/** What any OCI runtime needs to know; the rest is init's. */
+function containerConfig(descriptor: Descriptor): ContainerConfig {
+  const environment = { PATH: insidePath, ...descriptor.environment };
+  const keys = (values: readonly string[]) => Object.fromEntries(values.map((value) => [value, {}]));
+  return {
+    Entrypoint: ["/.tranship/init"],
+    Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+    WorkingDir: "/",
+    ...(descriptor.ports.length === 0
+      ? {}
+      : { ExposedPorts: keys(descriptor.ports.map((port) => `${port.port}/${port.protocol}`)) }),
+    ...(descriptor.volumes.length === 0
+      ? {}
+      : { Volumes: keys(descriptor.volumes.map((volume) => volume.path)) }),
+  };
+}

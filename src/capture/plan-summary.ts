@@ -1,0 +1,55 @@
+// A plan in a few lines: groups with counts and bytes, volumes, secrets, what is missing.
+import { formatSize } from "../base/units.ts";
+import { escapeBytes } from "../formats/escape.ts";
+import type { Plan } from "./plan.ts";
+
+const groupsShown = 12;
+
+export function summarizePlan(plan: Plan): string[] {
+  const files = plan.groups.reduce((sum, group) => sum + group.files.length, 0);
+  const bytes = plan.groups.reduce((sum, group) => sum + group.bytes, 0);
+  const lines = [`plan: ${files} paths, ${formatSize(bytes)}, from ${plan.source.machine}`];
+  const largest = [...plan.groups].sort((a, b) => b.bytes - a.bytes);
+  for (const group of largest.slice(0, groupsShown)) {
+    lines.push(
+      `  ${formatSize(group.bytes).padStart(9)} ${String(group.files.length).padStart(6)}  ${group.layer.padEnd(8)}${group.name}`,
+    );
+  }
+  if (largest.length > groupsShown) {
+    const rest = largest.slice(groupsShown);
+    const size = formatSize(rest.reduce((sum, group) => sum + group.bytes, 0));
+    lines.push(
+      `  ${size.padStart(9)} ${String(rest.reduce((sum, group) => sum + group.files.length, 0)).padStart(6)}  and ${rest.length} more groups`,
+    );
+  }
+  for (const volume of plan.package.volumes)
+    lines.push(`  volume ${volume.path} (${volume.size ?? "?"}): ${volume.reason ?? ""}`);
+  for (const secret of plan.package.secrets) {
+    const name = secret.delivery === "mount" ? secret.path : secret.name;
+    lines.push(`  secret ${name}: ${secret.reason ?? ""}, left out; give it with --secret`);
+  }
+  if (plan.package.ports.length > 0)
+    lines.push(`  ports ${plan.package.ports.map((port) => `${port.port}/${port.protocol}`).join(", ")}`);
+  const counts = [
+    `${plan.excluded.length} left out`,
+    `${plan.candidates.length} reachable but not packed`,
+    `${plan.missing.length} asked for and absent on the source`,
+  ];
+  lines.push(`  ${counts.join(", ")}`);
+  return lines;
+}
+
+/** The largest files are only known on the machine; here: the paths of each group, for `plan show`. */
+export function describePlan(plan: Plan): string[] {
+  const lines = summarizePlan(plan);
+  const section = (title: string, list: Plan["excluded"], most: number): void => {
+    if (list.length === 0) return;
+    lines.push("", `${title} (${list.length})`);
+    for (const one of list.slice(0, most)) lines.push(`  ${escapeBytes(one.path)}: ${one.why}`);
+    if (list.length > most) lines.push(`  and ${list.length - most} more`);
+  };
+  section("left out", plan.excluded, 20);
+  section("never exercised, reachable and not packed", plan.candidates, 20);
+  section("asked for and absent on the source", plan.missing, 20);
+  return lines;
+}

@@ -1,0 +1,96 @@
+// Trace records -> evidence. The records are the facts in order; here each becomes "this path was used so by that program".
+
+import type { ByteString } from "../formats/entry.ts";
+import {
+  lostIncomplete,
+  type TraceBind,
+  type TraceExec,
+  type TracePath,
+  type TraceRecord,
+} from "../formats/trace-records.ts";
+import { type Evidence, newEvidence, noteUse } from "./evidence.ts";
+
+/** Operations by which a path comes into being. */
+const making = new Set(["create", "mkdir", "symlink", "link", "mknod", "rename"]);
+
+/** Feed records in order; `evidence` is complete when the trace has ended. */
+export class Reducer {
+  readonly evidence: Evidence = newEvidence();
+  /** Program of each process, by pid as the tracer sees it. */
+  readonly #programs = new Map<number, ByteString>();
+  readonly #ours: (program: ByteString) => boolean;
+
+  /** ours: programs that we put there; what they do themselves is no evidence. */
+  constructor(ours: (program: ByteString) => boolean) {
+    this.#ours = ours;
+  }
+
+  add(record: TraceRecord): void {
+    this.evidence.records++;
+    if (record.type === "fork") this.#programs.set(record.child, this.#programs.get(record.pid) ?? "");
+    else if (record.type === "exec") this.#exec(record);
+    else if (record.type === "path") this.#path(record);
+    else if (record.type === "bind") this.#bind(record);
+    else if (record.type === "lost" && record.reason >= lostIncomplete) this.evidence.lost.push(record.text);
+  }
+
+  #exec(record: TraceExec): void {
+    const by = this.#programs.get(record.pid) ?? "";
+    if (record.result < 0) {
+      if (!this.#ours(by)) noteUse(this.evidence, record.path, "exec", by);
+      return;
+    }
+    const program = record.executable === "" ? record.path : record.executable;
+    this.#programs.set(record.pid, program);
+    if (this.#ours(program)) return;
+    for (const path of new Set([record.path, program])) noteUse(this.evidence, path, "exec", by).found = true;
+    const known = this.evidence.programs.get(program);
+    if (known === undefined)
+      this.evidence.programs.set(program, { path: program, argv: [...record.args], count: 1 });
+    else known.count++;
+  }
+
+  #path(record: TracePath): void {
+    const by = this.#programs.get(record.pid) ?? "";
+    if (record.foreign || this.#ours(by)) return;
+    const failed = record.result < 0;
+    const made = making.has(record.operation);
+    const target = record.operation === "rename" || record.operation === "link" ? record.second : "";
+    const seen = noteUse(this.evidence, record.path, record.operation, by);
+    // A failed attempt at what is there (EACCES, EEXIST, ENOTDIR of a longer path) still shows that it is there.
+    if (!failed || record.existed) seen.found = true;
+    if (made && target === "" && !failed && !record.existed) seen.madeByRun = true;
+    if (target === "") return;
+    const to = noteUse(this.evidence, target, record.operation, by);
+    if (!failed) to.found = true;
+    if (!failed && !record.existed) to.madeByRun = true;
+  }
+
+  #bind(record: TraceBind): void {
+    if (record.kind !== "listen" || record.result < 0 || record.port === 0) return;
+    const family = record.family === 10 ? "inet6" : "inet";
+    const address = addressText(record.address, family);
+    const known = this.evidence.listeners.some((one) => one.port === record.port && one.address === address);
+    if (!known) this.evidence.listeners.push({ family, address, port: record.port, protocol: "tcp" });
+  }
+}
+
+function addressText(bytes: ByteString, family: "inet" | "inet6"): string {
+  const at = (index: number): number => bytes.charCodeAt(index) || 0;
+  if (family === "inet") return [0, 1, 2, 3].map(at).join(".");
+  const words = Array.from({ length: 8 }, (_, index) =>
+    ((at(index * 2) << 8) | at(index * 2 + 1)).toString(16),
+  );
+  return words
+    .join(":")
+    .replace(/\b0(:0)+\b/, ":")
+    .replace(/^::?$/, "::")
+    .replace(/:{3,}/, "::");
+}
+
+/** Loopback only: such a port is the application's own affair and not one that it serves. */
+export function isLoopback(address: string): boolean {
+  return (
+    address.startsWith("127.") || address === "::1" || (address.endsWith(":1") && address.startsWith("::"))
+  );
+}

@@ -1,0 +1,208 @@
+// A watched session: start the application, wait for what was asked (ports, exercise, time), stop it, collect the evidence.
+import { accessSync, chmodSync, constants, copyFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { TranshipError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { formatDuration } from "../base/units.ts";
+import { TraceDecoder } from "../formats/trace-records.ts";
+import { makeDirectory } from "../host/files.ts";
+import type { Evidence } from "./evidence.ts";
+import { Reducer } from "./reduce.ts";
+import { type Sandbox, type SandboxRequest, startSandbox } from "./sandbox.ts";
+
+export interface SessionOptions {
+  ports: readonly number[];
+  /** Executable of this host that is run inside. */
+  exercise: string | undefined;
+  /** Milliseconds. */
+  linger: number;
+  /** Watch for this long instead; milliseconds. */
+  for: number | undefined;
+  /** How long to wait for start and ports; milliseconds. */
+  timeout: number;
+  signal: AbortSignal;
+  log: Log;
+}
+
+export interface SessionResult {
+  evidence: Evidence | undefined;
+  /** Of the command, where it ended by itself. */
+  status: number | undefined;
+  exercise: { status: number; output: string } | undefined;
+  /** Ports that listened when the session ended. */
+  ports: number[];
+}
+
+/** Throws E_CAPTURE_FAILED or E_EXERCISE_FAILED; whatever happens nothing is left running. */
+export async function runSession(request: SandboxRequest, options: SessionOptions): Promise<SessionResult> {
+  if (options.exercise !== undefined) placeExercise(join(request.work, "run"), options.exercise);
+  const sandbox = await startSandbox(request);
+  const onAbort = (): void => sandbox.kill();
+  options.signal.addEventListener("abort", onAbort, { once: true });
+  const collected = collect(sandbox);
+  collected.catch(() => {}); // awaited below; a failure before that is told there
+  try {
+    if (options.signal.aborted) sandbox.kill();
+    const seen = await watch(sandbox, request, options);
+    const status = await stop(sandbox, seen.ended);
+    if (options.signal.aborted) throw new TranshipError("E_INTERRUPTED", "the capture was stopped");
+    const evidence = await collected;
+    return {
+      evidence,
+      status: seen.ended,
+      exercise: seen.exercise,
+      ports: seen.ports,
+      ...(seen.ended === undefined ? {} : { status }),
+    };
+  } catch (error) {
+    sandbox.kill();
+    await sandbox.exit.catch(() => {});
+    if (options.signal.aborted)
+      throw new TranshipError("E_INTERRUPTED", "the capture was stopped", { cause: error });
+    throw error;
+  } finally {
+    options.signal.removeEventListener("abort", onAbort);
+  }
+}
+
+const exerciseName = "exercise";
+
+function placeExercise(directory: string, script: string): void {
+  try {
+    accessSync(script, constants.R_OK);
+    if (!statSync(script).isFile()) throw new Error("not a file");
+    makeDirectory(directory, 0o755);
+    const inside = join(directory, exerciseName);
+    copyFileSync(script, inside);
+    chmodSync(inside, 0o755);
+  } catch (cause) {
+    throw new TranshipError("E_USAGE", `cannot use the exercise ${script}: ${(cause as Error).message}`, {
+      hint: "--exercise takes an executable file of this host",
+      cause,
+    });
+  }
+}
+
+async function collect(sandbox: Sandbox): Promise<Evidence | undefined> {
+  if (sandbox.records === undefined) return undefined;
+  const decoder = new TraceDecoder();
+  const reducer = new Reducer((program) => program.startsWith("/.tranship/"));
+  for await (const chunk of sandbox.records as AsyncIterable<Uint8Array>) {
+    for (const record of decoder.feed(chunk)) reducer.add(record);
+  }
+  if (!decoder.ended) {
+    throw new TranshipError("E_CAPTURE_INCOMPLETE", "the tracer ended before it had written everything", {
+      hint: "run the capture again; was a process of it killed from outside, or memory short?",
+    });
+  }
+  return reducer.evidence;
+}
+
+interface Seen {
+  ended: number | undefined;
+  exercise: SessionResult["exercise"];
+  ports: number[];
+}
+
+async function watch(sandbox: Sandbox, request: SandboxRequest, options: SessionOptions): Promise<Seen> {
+  let ended: number | undefined;
+  const exit = sandbox.exit.then((status) => {
+    ended = status;
+  });
+  const openEnded = options.ports.length === 0 && options.exercise === undefined && options.for === undefined;
+  if (openEnded && request.start.kind === "command") {
+    await exit;
+    return { ended, exercise: undefined, ports: [] };
+  }
+  const waiting = (): string[] => {
+    const open = sandbox.listening();
+    const missing = options.ports.filter((port) => !open.has(port)).map((port) => `port ${port}`);
+    return sandbox.ready() ? missing : ["the services' start", ...missing];
+  };
+  const deadline = Date.now() + options.timeout;
+  for (let missing = waiting(); missing.length > 0; missing = waiting()) {
+    if (ended !== undefined) throw failedStart(sandbox, ended);
+    if (Date.now() > deadline) {
+      throw new TranshipError(
+        "E_CAPTURE_FAILED",
+        `waited ${formatDuration(options.timeout)} in vain for ${missing.join(" and ")}${tail(sandbox)}`,
+        {
+          hint: "is the port right, and does the application start natively? --timeout waits longer",
+        },
+      );
+    }
+    await Promise.race([exit, pause(50)]);
+  }
+  const exercise = options.exercise === undefined ? undefined : await runExercise(sandbox, options);
+  if (ended !== undefined) throw failedStart(sandbox, ended);
+  const ports = [...sandbox.listening()].sort((a, b) => a - b);
+  await Promise.race([exit, pause(options.for ?? options.linger), aborted(options.signal)]);
+  return { ended, exercise, ports };
+}
+
+async function runExercise(
+  sandbox: Sandbox,
+  options: SessionOptions,
+): Promise<{ status: number; output: string }> {
+  let output = "";
+  const status = await sandbox.runInside([`/.tranship/run/${exerciseName}`], (text) => {
+    if (output.length < 16 << 20) output += text;
+    for (const line of text.trimEnd().split("\n")) options.log.debug(`exercise: ${line}`);
+  });
+  if (status !== 0) {
+    const words = output.trim().split("\n").slice(-8).join("\n    ");
+    throw new TranshipError(
+      "E_EXERCISE_FAILED",
+      `the exercise ${options.exercise} ended with status ${status}${words === "" ? "" : `:\n    ${words}`}`,
+      {
+        hint:
+          status === 127 || status === 126
+            ? "it runs inside the machine's root: its interpreter and commands must exist there"
+            : "mend the script, or the application's start",
+      },
+    );
+  }
+  return { status, output };
+}
+
+function failedStart(sandbox: Sandbox, status: number): TranshipError {
+  const how = status > 128 ? `was killed by signal ${status - 128}` : `ended with status ${status}`;
+  return new TranshipError(
+    "E_CAPTURE_FAILED",
+    `the application ${how} before the capture was done${tail(sandbox)}`,
+    {
+      hint: "try it natively first; --log-level debug shows every step",
+      details: { status },
+    },
+  );
+}
+
+function tail(sandbox: Sandbox): string {
+  const text = sandbox.logTail();
+  return text === "" ? "" : `; its last words:\n    ${text.split("\n").join("\n    ")}`;
+}
+
+async function stop(sandbox: Sandbox, ended: number | undefined): Promise<number> {
+  if (ended !== undefined) return ended;
+  sandbox.stop();
+  const late = Symbol("late");
+  const outcome = await Promise.race([sandbox.exit, pause(120_000).then(() => late)]);
+  if (outcome !== late) return outcome as number;
+  sandbox.kill();
+  throw new TranshipError("E_CAPTURE_FAILED", "the application did not stop within two minutes", {
+    hint: "give it a stop command that ends it",
+  });
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds).unref();
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

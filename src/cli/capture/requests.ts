@@ -1,0 +1,124 @@
+// Flags of the capture verbs -> requests of the capture room.
+import { TranshipError } from "../../base/errors.ts";
+import { parseDuration } from "../../base/units.ts";
+import type { ApplicationOptions } from "../../capture/application.ts";
+import type { CaptureTools, Choices, RunRequest } from "../../capture/capture.ts";
+import { installRoot } from "../../host/native.ts";
+import { repairWork } from "../../host/work.ts";
+import type { Machine } from "../../machine/machine.ts";
+import type { Context } from "../context.ts";
+import { versionText } from "../general/version.ts";
+import { list, type OptionValues, text } from "../verb.ts";
+
+export function captureTools(context: Context): CaptureTools {
+  repairWork(context.root, context.log);
+  return {
+    root: context.root,
+    log: context.log,
+    progress: context.progress,
+    signal: context.signal,
+    tool: versionText(installRoot),
+  };
+}
+
+export function choicesOf(options: OptionValues): Choices {
+  const also = list(options, "also").map((word) => {
+    const [kind = "", ...rest] = word.split(":");
+    const argument = rest.join(":");
+    if ((kind !== "installed" && kind !== "include") || argument === "") {
+      throw new TranshipError("E_USAGE", `--also ${word} is not of the form KIND:ARG`, {
+        hint: "kinds: installed:NAME, include:GLOB",
+      });
+    }
+    return { kind, argument };
+  });
+  return {
+    include: [
+      ...list(options, "include"),
+      ...also.filter((one) => one.kind === "include").map((one) => one.argument),
+    ],
+    exclude: list(options, "exclude"),
+    volumes: list(options, "volume"),
+    keepSecrets: list(options, "keepSecret"),
+    closure: options.closure !== false,
+    alsoInstalled: also.filter((one) => one.kind === "installed").map((one) => one.argument),
+  };
+}
+
+/** The last part of the reference's name: "registry/team/shop:1" -> "shop". */
+export function packageName(reference: string): string {
+  const name = reference.replace(/@.*$/, "").split("/").at(-1)?.split(":")[0] ?? "";
+  return name === "" ? "package" : name;
+}
+
+export function applicationOf(
+  options: OptionValues,
+  command: readonly string[],
+  reference: string,
+): ApplicationOptions {
+  const environment = Object.fromEntries(
+    list(options, "env").map((word) => {
+      const at = word.indexOf("=");
+      if (at < 1) throw new TranshipError("E_USAGE", `--env ${word} is not of the form NAME=VALUE`);
+      return [word.slice(0, at), word.slice(at + 1)];
+    }),
+  );
+  const asked = text(options, "cmd");
+  return {
+    name: packageName(reference),
+    services: list(options, "service"),
+    command: command.length > 0 ? command : asked === undefined ? [] : ["/bin/sh", "-c", asked],
+    environment,
+    ports: list(options, "port").map(portNumber),
+    user: text(options, "user"),
+    workingDirectory: text(options, "workdir"),
+  };
+}
+
+export function portNumber(word: string): number {
+  const port = Number(word);
+  if (Number.isInteger(port) && port >= 1 && port <= 65535) return port;
+  throw new TranshipError("E_USAGE", `${JSON.stringify(word)} is not a port`, {
+    hint: "a number from 1 to 65535",
+  });
+}
+
+export function runRequestOf(
+  options: OptionValues,
+  command: readonly string[],
+  machine: Machine,
+  reference: string,
+): RunRequest {
+  const application = applicationOf(options, command, reference);
+  if (application.services.length > 0 && application.command.length > 0) {
+    throw new TranshipError("E_USAGE", "give --service or a command, not both", {
+      hint: "what a service's program is called with stands in its unit",
+    });
+  }
+  if (application.services.length === 0 && application.command.length === 0) {
+    throw new TranshipError("E_USAGE", "nothing to capture", {
+      hint: "name a service with --service, or a command after --",
+    });
+  }
+  const duration = text(options, "for");
+  return {
+    machine,
+    application,
+    session: {
+      ports: list(options, "untilPort").map(portNumber),
+      exercise: text(options, "exercise"),
+      linger: parseDuration(text(options, "linger") ?? "2s"),
+      for: duration === undefined ? undefined : parseDuration(duration),
+      timeout: parseDuration(text(options, "timeout") ?? "120s"),
+    },
+    network: text(options, "network") === "host" ? "host" : "own",
+    data: text(options, "data") ?? "copy",
+    choices: choicesOf(options),
+  };
+}
+
+export function requiredTag(options: OptionValues): string {
+  const reference = text(options, "tag");
+  if (reference !== undefined) return reference;
+  throw new TranshipError("E_USAGE", "the package needs a name", { hint: "give it with -t NAME[:TAG]" });
+}
