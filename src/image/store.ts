@@ -230,6 +230,15 @@ export class ImageStore {
     return { name, target, manifestDescriptor, manifest, config, layers, descriptorManifest };
   }
 
+  /** The layer of that diffID in any image of the store. E_IMAGE_NOT_FOUND. */
+  layer(diffId: Digest): StoredLayer {
+    for (const { target } of this.names()) {
+      const found = this.imageOf(target).layers.find((layer) => layer.diffId === diffId);
+      if (found !== undefined) return found;
+    }
+    throw new TranshipError("E_IMAGE_NOT_FOUND", `no image of the store has the layer ${diffId}`);
+  }
+
   /** YAML of the package descriptor; undefined where the image is no package. */
   descriptorYaml(image: StoredImage): Uint8Array | undefined {
     if (image.descriptorManifest === undefined) return undefined;

@@ -40,13 +40,20 @@ function layerDirectory(root: StateRoot, diffId: Digest): string {
 
 /** Unpacks the layer where it is not there yet; returns its directory. Safe for any number of processes at once. */
 export async function ensureLayer(
+  root: StateRoot,
   store: ImageStore,
-  layer: StoredLayer,
+  diffId: Digest,
   limits: Partial<LayerLimits> = {},
 ): Promise<string> {
+  return unpackedLayer(root, diffId) ?? (await makeLayer(store, store.layer(diffId), limits));
+}
+
+async function makeLayer(
+  store: ImageStore,
+  layer: StoredLayer,
+  limits: Partial<LayerLimits>,
+): Promise<string> {
   const { root } = store;
-  const ready = unpackedLayer(root, layer.diffId);
-  if (ready !== undefined) return ready;
   const work = makeWorkDirectory(root, "layer");
   try {
     const made = join(work.path, "layer");
@@ -59,17 +66,6 @@ export async function ensureLayer(
     work.remove();
   }
   return join(layerDirectory(root, layer.diffId), "fs");
-}
-
-/** All layers of an image, lowest first. */
-export async function ensureLayers(
-  store: ImageStore,
-  layers: readonly StoredLayer[],
-  limits: Partial<LayerLimits> = {},
-): Promise<string[]> {
-  const paths: string[] = [];
-  for (const layer of layers) paths.push(await ensureLayer(store, layer, limits));
-  return paths;
 }
 
 function moveInPlace(made: string, place: string): void {
