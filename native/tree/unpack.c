@@ -59,13 +59,15 @@ static void add_range(struct id_map *map, const char *text, const char *option)
 static void add_device(struct rules *rules, const char *text,
 		       const char *option)
 {
-	uint32_t major;
+	uint32_t x;
+	uint32_t y;
 
 	if (rules->device_count == MAX_DEVICES)
 		die("%s: more than %d", option, MAX_DEVICES);
-	major = number32(&text, ':', option);
-	rules->devices[rules->device_count++] =
-		makedev(major, number32(&text, '\0', option));
+	/* makedev() may be a macro that names its arguments twice. */
+	x = number32(&text, ':', option);
+	y = number32(&text, '\0', option);
+	rules->devices[rules->device_count++] = makedev(x, y);
 }
 
 /* Options into rules; DEST. */
@@ -239,7 +241,8 @@ static int take(struct unpack *u, const struct frame *f, struct bytes *path)
 		*path = u->file >= 0 ? u->entry.path : (struct bytes){ 0 };
 		return f->type == FRAME_DATA ? take_data(u, &c) : take_end(u);
 	}
-	if (u->file >= 0)
+	if (u->file >= 0 || f->type < FRAME_ENTRY || f->type > FRAME_FINISH ||
+	    f->type == FRAME_ERROR)
 		return -EPROTO;
 	if (f->type == FRAME_FINISH)
 		return 1;
