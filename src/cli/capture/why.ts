@@ -1,0 +1,35 @@
+import { exitStatus, TranshipError } from "../../base/errors.ts";
+import { readEvidenceDocument, whyOf } from "../../capture/evidence-document.ts";
+import { mediaType } from "../../formats/oci.ts";
+import { openStore } from "../../image/store.ts";
+import type { Context } from "../context.ts";
+import { printValue } from "../format.ts";
+import { type Call, text } from "../verb.ts";
+
+export async function run(call: Call, context: Context): Promise<number> {
+  const [reference = "", path = ""] = call.args;
+  if (!path.startsWith("/"))
+    throw new TranshipError("E_USAGE", `${JSON.stringify(path)} is not an absolute path`);
+  const store = openStore(context.root);
+  const image = store.image(reference);
+  const referrer = store.referrers(image.manifestDescriptor.digest, mediaType.evidence)[0];
+  const blob = referrer === undefined ? undefined : store.readManifest(referrer).layers[0];
+  if (blob === undefined) {
+    throw new TranshipError("E_IMAGE_UNSUPPORTED", `${reference} carries no evidence`, {
+      hint: "only packages made by a capture of this store can be asked why",
+    });
+  }
+  const answer = whyOf(readEvidenceDocument(store.readBlob(blob, "evidence"), reference), path);
+  const format = text(call.options, "format");
+  if (format !== undefined && format !== "table") context.print(printValue({ path, ...answer }, format));
+  else if (answer.packed)
+    context.print([`${path} is in ${reference}:`, ...answer.because.map((one) => `  ${one}`)].join("\n"));
+  else
+    context.print(
+      [
+        `${path} is not in ${reference}:`,
+        ...(answer.because.length > 0 ? answer.because : ["nothing asked for it"]).map((one) => `  ${one}`),
+      ].join("\n"),
+    );
+  return answer.packed ? exitStatus.done : exitStatus.no;
+}

@@ -1,0 +1,170 @@
+// --format: json, or a template of the subset of Go's that docker users know: fields, json, range, join, len.
+import { TranshipError } from "../base/errors.ts";
+
+/** One value. */
+export function printValue(value: unknown, format: string): string {
+  if (format === "json") return JSON.stringify(value, jsonValue, 2);
+  return renderTemplate(format, value);
+}
+
+/** A listing: json is one document, a template is applied to each row. */
+export function printRows(rows: readonly unknown[], format: string): string {
+  if (format === "json") return JSON.stringify(rows, jsonValue, 2);
+  return rows.map((row) => `${renderTemplate(format.replace(/^table /, ""), row)}\n`).join("");
+}
+
+/** Columns padded to the widest cell, two or three spaces apart, as docker prints them. */
+export function printTable(headers: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = headers.map((header, column) =>
+    Math.max(header.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => cell.padEnd((widths[column] ?? 0) + 3))
+      .join("")
+      .trimEnd();
+  return [headers, ...rows].map((cells) => `${line(cells)}\n`).join("");
+}
+
+function jsonValue(_key: string, value: unknown): unknown {
+  if (typeof value === "bigint") return value.toString();
+  return value instanceof Map ? Object.fromEntries(value) : value;
+}
+
+type Node =
+  | { kind: "text"; text: string }
+  | { kind: "value"; call: string[] }
+  | { kind: "range"; path: string; body: Node[] }
+  | { kind: "if"; path: string; body: Node[]; otherwise: Node[] };
+
+export function renderTemplate(template: string, value: unknown): string {
+  const tokens = template
+    .replaceAll("\\t", "\t")
+    .replaceAll("\\n", "\n")
+    .split(/(\{\{.*?\}\})/);
+  const { nodes, rest } = parseNodes(tokens, 0);
+  if (rest < tokens.length) throw bad(`{{${words(tokens[rest] ?? "").join(" ")}}} without its beginning`);
+  return evaluate(nodes, value);
+}
+
+function words(token: string): string[] {
+  return [
+    ...token
+      .slice(2, -2)
+      .replace(/^-|-$/g, "")
+      .trim()
+      .matchAll(/"(?:[^"\\]|\\.)*"|\S+/g),
+  ].map((match) => match[0]);
+}
+
+/** Until {{end}} or {{else}}, whose index is `rest`, or the end of the tokens. */
+function parseNodes(tokens: readonly string[], from: number): { nodes: Node[]; rest: number } {
+  const nodes: Node[] = [];
+  for (let at = from; at < tokens.length; at++) {
+    const token = tokens[at] ?? "";
+    if (!token.startsWith("{{")) {
+      if (token !== "") nodes.push({ kind: "text", text: token });
+      continue;
+    }
+    const call = words(token);
+    const [first = "", path = "."] = call;
+    if (first === "end" || first === "else") return { nodes, rest: at };
+    if (first !== "range" && first !== "if") {
+      nodes.push({ kind: "value", call });
+      continue;
+    }
+    const body = parseNodes(tokens, at + 1);
+    const isElse = words(tokens[body.rest] ?? "{{}}")[0] === "else";
+    const otherwise = isElse ? parseNodes(tokens, body.rest + 1) : { nodes: [], rest: body.rest };
+    if (otherwise.rest >= tokens.length) throw bad(`{{${first}}} without {{end}}`);
+    nodes.push(
+      first === "range"
+        ? { kind: "range", path, body: body.nodes }
+        : { kind: "if", path, body: body.nodes, otherwise: otherwise.nodes },
+    );
+    at = otherwise.rest;
+  }
+  return { nodes, rest: tokens.length };
+}
+
+function evaluate(nodes: readonly Node[], value: unknown): string {
+  return nodes
+    .map((node) => {
+      if (node.kind === "text") return node.text;
+      if (node.kind === "value") return show(evaluateCall(node.call, value));
+      const found = field(node.path, value);
+      if (node.kind === "if") return evaluate(truthy(found) ? node.body : node.otherwise, value);
+      const items = Array.isArray(found)
+        ? found
+        : typeof found === "object" && found !== null
+          ? Object.values(found)
+          : [];
+      return items.map((item) => evaluate(node.body, item)).join("");
+    })
+    .join("");
+}
+
+function evaluateCall(call: readonly string[], value: unknown): unknown {
+  const [first = "", ...args] = call;
+  const argument = (index: number): unknown => {
+    const word = args[index] ?? ".";
+    return word.startsWith('"') ? JSON.parse(word) : field(word, value);
+  };
+  switch (first) {
+    case "json":
+      return JSON.stringify(argument(0), jsonValue);
+    case "join":
+      return (argument(0) as unknown[]).map(show).join(String(argument(1)));
+    case "len":
+      return lengthOf(argument(0));
+    case "upper":
+      return show(argument(0)).toUpperCase();
+    case "lower":
+      return show(argument(0)).toLowerCase();
+    default:
+      if (!first.startsWith(".")) throw bad(`unknown word ${JSON.stringify(first)}`);
+      return field(first, value);
+  }
+}
+
+function lengthOf(value: unknown): number {
+  if (typeof value === "string" || Array.isArray(value)) return value.length;
+  return typeof value === "object" && value !== null ? Object.keys(value).length : 0;
+}
+
+/** ".A.B": keys are found whatever their case, so that docker's .ID fits our id. */
+function field(path: string, value: unknown): unknown {
+  let found = value;
+  for (const name of path.split(".").filter((part) => part !== "")) {
+    if (typeof found !== "object" || found === null) throw bad(`there is no field ${path}`);
+    const key =
+      Object.keys(found).find((one) => one === name) ??
+      Object.keys(found).find((one) => one.toLowerCase() === name.toLowerCase());
+    if (key === undefined)
+      throw bad(`there is no field ${path}; there are: ${Object.keys(found).join(", ")}`);
+    found = (found as Record<string, unknown>)[key];
+  }
+  return found;
+}
+
+function truthy(value: unknown): boolean {
+  return (
+    value !== undefined &&
+    value !== null &&
+    value !== false &&
+    value !== "" &&
+    value !== 0 &&
+    !(Array.isArray(value) && value.length === 0)
+  );
+}
+
+function show(value: unknown): string {
+  if (value === null || value === undefined) return "";
+  return typeof value === "object" ? JSON.stringify(value, jsonValue) : String(value);
+}
+
+function bad(what: string): TranshipError {
+  return new TranshipError("E_USAGE", `--format: ${what}`, {
+    hint: "a template is like '{{.Name}}' or '{{json .}}'; or give json or table",
+  });
+}
