@@ -103,7 +103,7 @@ export class TreeProcess {
   /** Ends it at once; what was asked fails. */
   async kill(): Promise<void> {
     this.#ending = true;
-    this.#child.ref();
+    this.#ref();
     this.#child.kill("SIGKILL");
     this.#child.stdout.destroy();
     await this.#closed;
@@ -113,9 +113,15 @@ export class TreeProcess {
   async close(): Promise<void> {
     this.#ending = true;
     if (this.#paused) return this.kill();
-    this.#child.ref();
+    this.#ref();
     this.#child.stdin.end();
     await this.#closed;
+  }
+
+  /** Its end is worth waiting for. */
+  #ref(): void {
+    this.#child.ref();
+    for (const stream of [this.#child.stdout, this.#child.stderr]) if (stream instanceof Socket) stream.ref();
   }
 
   #received(chunk: Uint8Array): void {
