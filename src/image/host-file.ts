@@ -2,6 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { TranshipError } from "../base/errors.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
+import { escapeBytes } from "../formats/escape.ts";
 import { errnoOf, ioError } from "../host/files.ts";
 
 export interface HostFile {
@@ -45,18 +46,22 @@ function openQuietly(path: ByteString, entry: Entry): number {
     return openSync(name, flags | constants.O_NOATIME);
   } catch (cause) {
     if (errnoOf(cause) === "ENOENT" || errnoOf(cause) === "ELOOP") throw sourceChanged(entry);
-    if (errnoOf(cause) !== "EPERM") throw ioError(`cannot read ${entry.path}`, cause);
+    if (errnoOf(cause) !== "EPERM") throw ioError(`cannot read ${escapeBytes(entry.path)}`, cause);
   }
   try {
     return openSync(name, flags);
   } catch (cause) {
-    throw ioError(`cannot read ${entry.path}`, cause);
+    throw ioError(`cannot read ${escapeBytes(entry.path)}`, cause);
   }
 }
 
 export function sourceChanged(entry: Entry): TranshipError {
-  return new TranshipError("E_SOURCE_CHANGED", `${entry.path} is no longer what it was when it was listed`, {
-    hint: "stop what writes to it, or leave it out and make it a volume, and capture again",
-    details: { path: entry.path },
-  });
+  return new TranshipError(
+    "E_SOURCE_CHANGED",
+    `${escapeBytes(entry.path)} is no longer what it was when it was listed`,
+    {
+      hint: "stop what writes to it, or leave it out and make it a volume, and capture again",
+      details: { path: entry.path },
+    },
+  );
 }

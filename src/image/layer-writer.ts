@@ -5,6 +5,7 @@
 import { TranshipError } from "../base/errors.ts";
 import { type ProgressTask, silentProgress } from "../base/log.ts";
 import type { ByteString, Entry, Extent } from "../formats/entry.ts";
+import { escapeBytes } from "../formats/escape.ts";
 import { type Descriptor, mediaType } from "../formats/oci.ts";
 import type { Digest } from "../formats/oci-reference.ts";
 import { encodeTarHeader, tarEnd, tarHolds, tarPadding } from "../formats/tar.ts";
@@ -156,7 +157,7 @@ class TarWriter {
     data: AsyncIterable<LayerData> | undefined,
   ): Promise<void> {
     if (data === undefined)
-      throw new TranshipError("E_INTERNAL", `${entry.path} has content that was not given`);
+      throw new TranshipError("E_INTERNAL", `${escapeBytes(entry.path)} has content that was not given`);
     const cursor = new ExtentCursor(extents, (bytes) => this.#append(bytes));
     let end = 0;
     for await (const { offset, bytes } of data) {

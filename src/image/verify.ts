@@ -1,0 +1,198 @@
+// Holds an image against what every package has to be: all blobs there and right, no kernel part in any layer, no device
+// that was not declared, an init where the Entrypoint names one. Findings are values; only what cannot be looked at throws.
+import { isTranshipError } from "../base/errors.ts";
+import type { Entry } from "../formats/entry.ts";
+import { escapeBytes } from "../formats/escape.ts";
+import { kernelPartByPath } from "../formats/kernel-part.ts";
+import { type Descriptor, layerCompression, mediaType } from "../formats/oci.ts";
+import { type Digest, splitDigest } from "../formats/oci-reference.ts";
+import { Digester } from "./digest.ts";
+import { FileEndsCollector } from "./file-ends.ts";
+import { defaultLimits, readBlobFile, readLayer } from "./layer-reader.ts";
+import type { ImageStore, StoredImage, StoredLayer } from "./store.ts";
+
+export interface VerifyFinding {
+  /** Stable word for programs. */
+  id: "blob" | "document" | "layer" | "kernel-part" | "device" | "init";
+  severity: "error" | "warning";
+  /** One sentence with the value concerned. */
+  message: string;
+  /** The blob concerned. */
+  digest: Digest | undefined;
+  /** Path inside the package, printable. */
+  path: string | undefined;
+}
+
+export interface VerifyOptions {
+  /** Also read blobs that no layer check reads: descriptor, evidence and whatever else refers to the image. Layers are always read. */
+  readData?: boolean;
+  /** Device nodes that the package declares: "c 1:3". */
+  devices?: ReadonlySet<string>;
+}
+
+export const initPath = "/.tranship/init";
+
+/** An empty list means: nothing is wrong. E_IMAGE_NOT_FOUND where there is no such image. */
+export async function verifyImage(
+  store: ImageStore,
+  reference: string,
+  options: VerifyOptions = {},
+): Promise<VerifyFinding[]> {
+  const findings: VerifyFinding[] = [];
+  const { target, name } = store.resolve(reference);
+  let image: StoredImage;
+  try {
+    image = store.imageOf(target, name);
+  } catch (error) {
+    return [asFinding("document", error, target.digest)];
+  }
+  const init: InitSeen = { present: false, executable: false };
+  for (const layer of image.layers) findings.push(...(await verifyLayer(store, layer, options, init)));
+  findings.push(...initFindings(image, init));
+  findings.push(...(await verifyArtifacts(store, image, options.readData === true)));
+  return findings;
+}
+
+interface InitSeen {
+  present: boolean;
+  executable: boolean;
+}
+
+function asFinding(id: VerifyFinding["id"], error: unknown, digest: Digest): VerifyFinding {
+  if (!isTranshipError(error)) throw error;
+  return { id, severity: "error", message: error.message, digest, path: undefined };
+}
+
+async function verifyLayer(
+  store: ImageStore,
+  layer: StoredLayer,
+  options: VerifyOptions,
+  init: InitSeen,
+): Promise<VerifyFinding[]> {
+  const { digest, mediaType: type } = layer.descriptor;
+  const findings: VerifyFinding[] = [];
+  if (layerCompression(type) === undefined) {
+    return [
+      {
+        id: "layer",
+        severity: "error",
+        message: `layer ${digest} has the media type ${type}`,
+        digest,
+        path: undefined,
+      },
+    ];
+  }
+  const found = (id: VerifyFinding["id"], entry: Entry, reason: string): void => {
+    const path = escapeBytes(entry.path);
+    findings.push({ id, severity: "error", message: `${path} ${reason}`, digest, path });
+  };
+  const declared = options.devices ?? new Set<string>();
+  try {
+    // Undeclared devices are reported one by one, so the reader lets them pass.
+    const limits = { ...defaultLimits, devices: anyDevice };
+    let current: { entry: Entry; ends: FileEndsCollector } | undefined;
+    for await (const event of readLayer({ store, layer }, limits)) {
+      if (event.type === "entry") {
+        const { entry } = event;
+        noteInit(entry, event.hardlinkTo !== undefined, init);
+        const named = kernelPartByPath(entry.path, entry.kind);
+        if (named !== undefined) found("kernel-part", entry, `is a part of a kernel: it ${named}`);
+        const device = undeclaredDevice(entry, declared);
+        if (device !== undefined) found("device", entry, `is the device ${device}, which is not declared`);
+        current = named === undefined ? { entry, ends: new FileEndsCollector() } : undefined;
+      } else if (event.type === "data") current?.ends.push(event.offset, event.bytes);
+      else if (event.type === "end" && current !== undefined) {
+        const reason = await current.ends.verdict();
+        if (reason !== undefined) found("kernel-part", current.entry, `${reason}, under another name`);
+      } else if (event.type === "whiteout" && event.path === initPath) init.present = false;
+    }
+  } catch (error) {
+    findings.push(asFinding("layer", error, digest));
+  }
+  return findings;
+}
+
+const anyDevice: ReadonlySet<string> = Object.assign(new Set<string>(), { has: () => true });
+
+function undeclaredDevice(entry: Entry, declared: ReadonlySet<string>): string | undefined {
+  if (entry.kind !== "character" && entry.kind !== "block") return undefined;
+  const name = `${entry.kind === "character" ? "c" : "b"} ${entry.rdevMajor}:${entry.rdevMinor}`;
+  return declared.has(name) ? undefined : name;
+}
+
+function noteInit(entry: Entry, link: boolean, init: InitSeen): void {
+  if (entry.path !== initPath) return;
+  init.present = entry.kind === "file";
+  init.executable = link || (entry.mode & 0o111) !== 0;
+}
+
+function initFindings(image: StoredImage, init: InitSeen): VerifyFinding[] {
+  if (image.config.config?.Entrypoint?.[0] !== initPath || (init.present && init.executable)) return [];
+  const what = init.present ? "is not executable" : "is in no layer";
+  const message = `the Entrypoint is ${initPath}, which ${what}`;
+  return [{ id: "init", severity: "error", message, digest: image.manifest.config.digest, path: initPath }];
+}
+
+/** Descriptor and referrers: documents always, their content where data is to be read, else only its size. */
+async function verifyArtifacts(
+  store: ImageStore,
+  image: StoredImage,
+  readData: boolean,
+): Promise<VerifyFinding[]> {
+  const findings: VerifyFinding[] = [];
+  const own = image.descriptorManifest === undefined ? [] : [image.descriptorManifest];
+  let referrers: Descriptor[] = [];
+  try {
+    referrers = store.referrers(image.manifestDescriptor.digest);
+  } catch (error) {
+    findings.push(asFinding("document", error, image.manifestDescriptor.digest));
+  }
+  for (const artifact of [...own, ...referrers]) {
+    try {
+      const manifest = store.readManifest(artifact);
+      for (const blob of [manifest.config, ...manifest.layers])
+        findings.push(...(await verifyBlob(store, blob, readData)));
+    } catch (error) {
+      findings.push(asFinding("document", error, artifact.digest));
+    }
+  }
+  const subject = image.descriptorManifest && subjectOf(store, image.descriptorManifest);
+  if (subject !== undefined && subject !== image.manifestDescriptor.digest) {
+    const message = `the package descriptor belongs to ${subject}, not to ${image.manifestDescriptor.digest}`;
+    findings.push({
+      id: "document",
+      severity: "error",
+      message,
+      digest: image.descriptorManifest?.digest,
+      path: undefined,
+    });
+  }
+  return findings;
+}
+
+function subjectOf(store: ImageStore, manifest: Descriptor): Digest | undefined {
+  try {
+    return store.readManifest(manifest).subject?.digest;
+  } catch {
+    return undefined; // already among the findings
+  }
+}
+
+async function verifyBlob(store: ImageStore, blob: Descriptor, readData: boolean): Promise<VerifyFinding[]> {
+  // The descriptor is always read: it is small and decides what runs.
+  const read = readData || blob.mediaType === mediaType.descriptor;
+  try {
+    const digester = new Digester(blob.digest);
+    if (!read) {
+      const size = store.blobSize(blob.digest);
+      if (size === blob.size) return [];
+    }
+    for await (const chunk of readBlobFile(store, blob)) digester.update(chunk);
+    const found = digester.digest();
+    if (found === blob.digest) return [];
+    const message = `blob ${splitDigest(blob.digest).join(":")} has the digest ${found}`;
+    return [{ id: "blob", severity: "error", message, digest: blob.digest, path: undefined }];
+  } catch (error) {
+    return [asFinding("blob", error, blob.digest)];
+  }
+}
