@@ -126,6 +126,12 @@ static const struct call table[] = {
 	{ 101, 26, KIND_PTRACE, 0, N, N, N, N, N, 0 },
 	{ 317, 354, KIND_SECCOMP, 0, N, N, N, N, N, 0 },
 	{ 425, 425, KIND_IOURING, 0, N, N, N, N, N, 0 },
+	{ 56, 120, KIND_FORK, 1, N, N, N, N, 0, 0 },
+	{ 57, 2, KIND_FORK, 0, N, N, N, N, N, 0 },
+	{ 58, 190, KIND_FORK, 0, N, N, N, N, N, 0 },
+	{ 435, 435, KIND_FORK, 3, N, N, N, N, 0, 0 },
+	{ 203, 241, KIND_AFFINITY, 0, N, N, N, N, N, 0 },
+	{ 204, 242, KIND_AFFINITY, 0, N, N, N, N, N, 0 },
 };
 
 #define NR_MAX 512

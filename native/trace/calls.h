@@ -36,6 +36,8 @@ enum call_kind {
 	KIND_PTRACE,
 	KIND_SECCOMP,
 	KIND_IOURING,
+	KIND_FORK,	/* its flags say what parent and child share */
+	KIND_AFFINITY,
 };
 
 #define NO_ARG (-1)

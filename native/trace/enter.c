@@ -87,6 +87,9 @@ static bool say(struct task *t, const struct call *c, struct path_record *r)
 	struct seen_key key = record_key(r);
 	bool waits = (c->how & HOW_CHANGES) || c->kind != KIND_PATH;
 
+	if (first.magic && first.n > 7 &&
+	    memcmp(first.text + first.n - 7, "/status", 7) == 0)
+		t->reads_status = true;
 	if (r->op == OP_READ || r->op == OP_LIST)
 		waits = false;
 	if (c->kind == KIND_OPEN && r->op == OP_STAT)

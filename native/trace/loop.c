@@ -24,6 +24,7 @@
 #include "enter.h"
 #include "die.h"
 #include "loop.h"
+#include "near.h"
 #include "resolve.h"
 #include "special.h"
 
@@ -49,12 +50,13 @@ struct syscall_info {
 
 static bool old_order;	/* kernel < 4.8 */
 
-static void resume(const struct loop *loop, const struct task *t, int sig)
+static void resume(const struct loop *loop, struct task *t, int sig)
 {
 	int how = loop->plain || t->want_exit ? PTRACE_SYSCALL : PTRACE_CONT;
 
 	/* ESRCH: killed while it was stopped; wait will say so. */
-	ptrace(how, t->pid, NULL, (void *)(intptr_t)sig);
+	near_resume(how, t->pid, sig, !t->steady && !t->reads_status);
+	t->steady = false;
 }
 
 static bool is_int80(const struct task *t, uint64_t ip)
@@ -219,34 +221,10 @@ static void on_plain_stop(struct loop *loop, struct task *t)
 	resume(loop, t, 0);
 }
 
-/* The flags of the clone() in whose middle @t has stopped. No number of one
- * ABI means another such call in the other. */
-static uint64_t clone_flags(const struct task *t)
-{
-	struct user_regs_struct r;
-	uint64_t flags = 0;
-
-	if (ptrace(PTRACE_GETREGS, t->pid, NULL, &r) < 0)
-		return 0;
-	switch ((int)r.orig_rax) {
-	case 56:
-		return r.rdi;
-	case 120:
-		return (uint32_t)r.rbx;
-	case 435:
-		if (r.cs == 0x23 || is_int80(t, r.rip))
-			r.rdi = (uint32_t)r.rbx;
-		memory_read(t, r.rdi, &flags, sizeof(flags));
-		return flags;
-	default:
-		return 0;	/* fork, vfork */
-	}
-}
-
 static void on_fork(const struct loop *loop, struct task *t, int event)
 {
 	unsigned long id = 0;
-	uint64_t flags = clone_flags(t);
+	uint64_t flags = t->clone_flags;
 	struct task *child;
 	uint8_t kind = (uint8_t)event;
 
@@ -315,6 +293,7 @@ static void on_status(struct loop *loop, pid_t pid, int status, int *cmd)
 {
 	struct task *t = task_find(pid);
 
+	near_event(pid);
 	if (WIFSTOPPED(status)) {
 		on_stop(loop, t ? t : task_new(pid), status);
 		return;

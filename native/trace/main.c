@@ -24,6 +24,7 @@
 #include "die.h"
 #include "enter.h"
 #include "loop.h"
+#include "near.h"
 #include "record.h"
 
 #define O_EXITKILL 0x100000
@@ -211,6 +212,7 @@ int main(int argc, char **argv)
 	loop.plain = o.plain;
 	take_signals();
 	record_open(o.fd);
+	near_init();
 	start(&o);
 	cmd = loop.cmd;
 	status = loop_run(&loop);

@@ -164,6 +164,10 @@ static void exit_socket(struct task *t, int32_t result)
 		if (n > 0 && (k->op == 2 || addr.ss_family != AF_UNIX)) {
 			b = bind_from(&addr, n);
 			b.kind = k->op;
+			if (b.family == AF_UNIX && b.address.n > 0 &&
+			    b.address.p[0] &&
+			    resolve(t, AT_FDCWD, b.address, false, &scratch))
+				b.address = name_span(&scratch);
 		}
 	}
 	record_bind(t->pid, &b);
@@ -224,6 +228,17 @@ bool special_enter(struct task *t, const struct call *c,
 		       keep(t, c, none);
 	case KIND_IOURING:
 		return keep(t, c, none);
+	case KIND_FORK:
+		/* The mask of the parent is inherited. */
+		t->steady = true;
+		t->clone_flags = c->flags < 0 ? 0 : e->arg[0];
+		if (c->op == 3 && !memory_read(t, e->arg[0], &t->clone_flags,
+					       sizeof(t->clone_flags)))
+			t->clone_flags = 0;
+		return false;
+	case KIND_AFFINITY:
+		t->steady = true;
+		return false;
 	default:
 		return false;
 	}

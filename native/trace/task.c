@@ -136,6 +136,7 @@ void task_exec(struct task *t, pid_t former)
 	t->less_rights |= old->less_rights;
 	t->want_exit = old->want_exit;
 	t->in_call = old->in_call;
+	t->reads_status |= old->reads_status;
 	task_free(old);
 }
 

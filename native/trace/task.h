@@ -57,6 +57,9 @@ struct task {
 	bool want_exit;		/* a seccomp stop asked for the exit stop */
 	bool skip_entry;	/* kernel < 4.8: an entry stop comes first */
 	bool in_call;		/* plain mode, kernels without op */
+	bool steady;		/* this resume must leave its affinity alone */
+	bool reads_status;	/* may read its affinity from /proc */
+	uint64_t clone_flags;	/* of the clone() it is in */
 	bool less_rights;	/* may see less than the tracer does */
 	struct pending pending;
 };
