@@ -77,10 +77,19 @@ static bool empty(const char *path)
 	return !found;
 }
 
-bool check_volumes(const struct plan *plan)
+static void list(char *reason, size_t size, const char *what,
+		 const char *name)
 {
-	bool all = true;
+	size_t used = strlen(reason);
+
+	snprintf(reason + used, size - used, "%s%s", used ? ", " : what, name);
+}
+
+bool check_volumes(const struct plan *plan, char *reason, size_t size)
+{
 	size_t i;
+
+	*reason = 0;
 
 	for (i = 0; i < plan->volume_count; i++) {
 		const struct volume *v = &plan->volumes[i];
@@ -94,15 +103,16 @@ bool check_volumes(const struct plan *plan)
 			 "use a named volume, which the image seeds, or copy "
 			 "the image's content there" :
 			 "sync the data from the old machine first");
-		all = false;
+		list(reason, size, "empty volumes: ", v->path);
 	}
-	return all;
+	return !*reason;
 }
 
-bool check_secrets(const struct plan *plan)
+bool check_secrets(const struct plan *plan, char *reason, size_t size)
 {
-	bool all = true;
 	size_t i;
+
+	*reason = 0;
 
 	for (i = 0; i < plan->secret_count; i++) {
 		const struct secret *s = &plan->secrets[i];
@@ -126,7 +136,7 @@ bool check_secrets(const struct plan *plan)
 				 "there, or `tranship run --secret %s=FILE`",
 				 s->name, s->reason, s->name);
 		}
-		all = false;
+		list(reason, size, "missing secrets: ", s->name);
 	}
-	return all;
+	return !*reason;
 }

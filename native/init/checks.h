@@ -9,8 +9,9 @@
 
 /* make_directories() - those that are missing, with missing parents */
 bool make_directories(const struct plan *plan);
-/* check_volumes(), check_secrets() - name each that is missing; Return: none */
-bool check_volumes(const struct plan *plan);
-bool check_secrets(const struct plan *plan);
+/* check_volumes(), check_secrets() - say which are missing and list them in
+ * @reason, for the exit record; Return: whether none is */
+bool check_volumes(const struct plan *plan, char *reason, size_t size);
+bool check_secrets(const struct plan *plan, char *reason, size_t size);
 
 #endif

@@ -13,6 +13,7 @@
 #include "json.h"
 #include "logs.h"
 #include "record.h"
+#include "talk.h"
 
 #define LOG_FILE "/.tranship/run/log/all.log"
 #define LINE_MAX_BYTES 16384
@@ -50,7 +51,6 @@ static struct {
 	struct queue queues[2];
 	struct log_source *sources;
 	struct text batch;
-	unsigned long batch_lines;
 } logs = { .fd = -1 };
 
 static unsigned long long number_of(const char *name,
@@ -168,25 +168,36 @@ static void rotate(void)
 		logs.failed = true;
 }
 
-/* All of @t or nothing: half a line would spoil the next one. */
-static bool append(const struct text *t)
+static unsigned long count_lines(const char *p, size_t n)
 {
-	size_t done = 0;
+	unsigned long lines = 0;
+	size_t i;
 
-	while (done < t->used) {
-		ssize_t n = write(logs.fd, t->at + done, t->used - done);
+	for (i = 0; i < n; i++)
+		lines += p[i] == '\n';
+	return lines;
+}
+
+/* Whole lines only: half a one would spoil the next. Return: lines lost */
+static unsigned long append(const char *p, size_t size)
+{
+	size_t done = 0, kept;
+
+	while (done < size) {
+		ssize_t n = write(logs.fd, p + done, size - done);
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0) {
-			if (done > 0 && ftruncate(logs.fd, logs.size) < 0)
-				logs.size += (off_t)done;
-			return false;
-		}
+		if (n <= 0)
+			break;
 		done += (size_t)n;
 	}
-	logs.size += (off_t)t->used;
-	return true;
+	for (kept = done; kept > 0 && p[kept - 1] != '\n'; kept--)
+		;
+	if (kept < done && ftruncate(logs.fd, logs.size + (off_t)kept) < 0)
+		debug("cannot cut the log: %s", strerror(errno));
+	logs.size += (off_t)kept;
+	return count_lines(p + kept, size - kept);
 }
 
 static void put_line(struct text *t, const char *service, int stream,
@@ -206,35 +217,55 @@ static void put_line(struct text *t, const char *service, int stream,
 	text_add(t, "}\n", 2);
 }
 
-static void flush_batch(void)
+/* Says how many lines were lost, as soon as there is room for saying so. */
+static void own_up(void)
 {
 	static struct text note;
-	unsigned long lines = logs.batch_lines;
-	char line[96];
+	char line[64];
 
-	logs.batch_lines = 0;
-	if (logs.batch.used == 0)
+	note.used = 0;
+	snprintf(line, sizeof(line), "%lu lines of the log were lost\n",
+		 logs.lost);
+	put_line(&note, "init", 2, line, strlen(line));
+	if (append(note.at, note.used) == 0)
+		logs.lost = 0;
+}
+
+/* Writes the first @size bytes of the batch. */
+static void flush_part(size_t size)
+{
+	if (size == 0)
 		return;
 	if (logs.fd >= 0 && logs.size > 0 && logs.max_size > 0 &&
-	    (unsigned long long)logs.size + logs.batch.used > logs.max_size)
+	    (unsigned long long)logs.size + size > logs.max_size)
 		rotate();
 	if (logs.fd < 0 && logs.failed)
 		logs.failed = !open_file(0);
-	if (logs.fd < 0) {
-		logs.lost += lines;
-	} else {
-		if (logs.lost > 0) {
-			note.used = 0;
-			snprintf(line, sizeof(line), "%lu lines of the log "
-				 "were lost\n", logs.lost);
-			put_line(&note, "init", 2, line, strlen(line));
-			if (append(&note))
-				logs.lost = 0;
-		}
-		if (!append(&logs.batch))
-			logs.lost += lines;
-	}
-	logs.batch.used = 0;
+	if (logs.fd >= 0 && logs.lost > 0)
+		own_up();
+	if (logs.fd < 0 || logs.lost > 0)
+		logs.lost += count_lines(logs.batch.at, size);
+	else
+		logs.lost += append(logs.batch.at, size);
+	logs.batch.used -= size;
+	memmove(logs.batch.at, logs.batch.at + size, logs.batch.used);
+}
+
+static void flush_batch(void)
+{
+	flush_part(logs.batch.used);
+}
+
+static void add_line(const char *service, int stream, const char *line,
+		     size_t n)
+{
+	size_t before = logs.batch.used;
+
+	put_line(&logs.batch, service, stream, line, n);
+	/* No file grows beyond its size for the sake of a larger batch. */
+	if (logs.max_size > 0 && (unsigned long long)logs.size +
+	    logs.batch.used > logs.max_size)
+		flush_part(before);
 }
 
 static void send_queue(struct queue *q)
@@ -329,10 +360,8 @@ static void emit(struct log_source *s, char *line, size_t n)
 {
 	char kept;
 
-	if (logs.fd >= 0 || logs.failed) {
-		put_line(&logs.batch, s->service, s->stream, line, n);
-		logs.batch_lines++;
-	}
+	if (logs.fd >= 0 || logs.failed)
+		add_line(s->service, s->stream, line, n);
 	if (!s->listener)
 		return;
 	n -= n > 0 && line[n - 1] == '\n';
@@ -476,8 +505,7 @@ void logs_line(const char *service, const char *line)
 
 	if (logs.fd < 0)
 		return;
-	put_line(&logs.batch, service, 2, line, n);
-	logs.batch_lines++;
+	add_line(service, 2, line, n);
 	flush_batch();
 }
 

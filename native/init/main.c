@@ -27,6 +27,7 @@
 
 #define VERSION "0.1.0"
 
+static char reason[1024];
 static const char *const plan_files[] = { RUN_DIRECTORY "/init.bin",
 					  "/.tranship/init.bin" };
 /* Reachable to the end: nothing of it is ever freed. */
@@ -85,10 +86,9 @@ static int run_program(const struct program *program, char **more)
 	struct strings command = { 0 };
 	size_t extra = 0, n = program->command.count;
 
-	if (!check_secrets(&plan))
-		return end_early("a secret is missing");
-	if (!check_volumes(&plan))
-		return end_early("a volume is empty");
+	if (!check_secrets(&plan, reason, sizeof(reason)) ||
+	    !check_volumes(&plan, reason, sizeof(reason)))
+		return end_early(reason);
 	while (more[extra])
 		extra++;
 	command.count = n + extra;
@@ -137,10 +137,9 @@ static int run(char **argv)
 	program = sole_program();
 	if (program)
 		return run_program(program, none);
-	if (!check_secrets(&plan))
-		return end_early("a secret is missing");
-	if (!check_volumes(&plan))
-		return end_early("a volume is empty");
+	if (!check_secrets(&plan, reason, sizeof(reason)) ||
+	    !check_volumes(&plan, reason, sizeof(reason)))
+		return end_early(reason);
 	return run_services(&plan);
 }
 

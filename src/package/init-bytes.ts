@@ -15,11 +15,13 @@ export class ByteWriter {
   }
 
   raw(bytes: ArrayLike<number>): void {
-    this.#bytes.set(bytes, this.#grow(bytes.length));
+    const at = this.#grow(bytes.length);
+    this.#bytes.set(bytes, at);
   }
 
   u8(value: number): void {
-    this.#view.setUint8(this.#grow(1), value);
+    const at = this.#grow(1);
+    this.#view.setUint8(at, value);
   }
 
   bool(value: boolean): void {
@@ -29,18 +31,21 @@ export class ByteWriter {
   u16(value: number): void {
     if (value > 0xffff)
       throw new TranshipError("E_LIMIT", `a count or index of ${value} does not fit in init.bin`);
-    this.#view.setUint16(this.#grow(2), value, true);
+    const at = this.#grow(2);
+    this.#view.setUint16(at, value, true);
   }
 
   u32(value: number): void {
     if (!Number.isInteger(value) || value < 0 || value > 0xffff_ffff) {
       throw new TranshipError("E_DESCRIPTOR_INVALID", `${value} is not a whole number of 32 bits`);
     }
-    this.#view.setUint32(this.#grow(4), value, true);
+    const at = this.#grow(4);
+    this.#view.setUint32(at, value, true);
   }
 
   u64(value: bigint): void {
-    this.#view.setBigUint64(this.#grow(8), value, true);
+    const at = this.#grow(8);
+    this.#view.setBigUint64(at, value, true);
   }
 
   text16(text: string): void {
@@ -91,7 +96,7 @@ export class ByteWriter {
     return this.#encoder.encode(text);
   }
 
-  /** Makes room; returns where. */
+  /** Makes room; returns where. Call it before naming the bytes: it may replace them. */
   #grow(count: number): number {
     const at = this.#used;
     if (at + count > this.#limit)

@@ -10,10 +10,12 @@
  *	trap SIGNAL NAME FILE	from now on, notes NAME in FILE on SIGNAL; on
  *				SIGTERM it then ends with 0
  *	ignore SIGNAL
+ *	until FILE		waits until it is there
  *	listen PORT		and keeps listening; says if anyone connects
  *	daemon PIDFILE		goes on in a child of a child; parents end
  *	spawn			goes on in a child; the parent does so, too,
  *				with what stands behind the next "--"
+ *	orphan MS		leaves a child of an ended child for so long
  *	env NAME, who, cwd, tty	says it
  *	flood LINES BYTES	so many lines of so many bytes
  *	bytes HEX
@@ -102,6 +104,15 @@ static void do_daemon(const char *file)
 		_exit(0);
 	snprintf(text, sizeof(text), "%d", getpid());
 	note(file, text);
+}
+
+static void do_orphan(long ms)
+{
+	if (fork() > 0)
+		return;
+	if (fork() == 0)
+		usleep((unsigned int)ms * 1000);
+	_exit(0);
 }
 
 static void do_who(void)
@@ -229,6 +240,9 @@ static char **perform(char **arg)
 			do_sleep(1000);
 	else if (strcmp(word, "trap") == 0)
 		do_trap(arg);
+	else if (strcmp(word, "until") == 0)
+		while (access(a, F_OK) < 0)
+			do_sleep(10);
 	else if (strcmp(word, "ignore") == 0)
 		signal(atoi(a), SIG_IGN);
 	else if (strcmp(word, "listen") == 0)
@@ -237,6 +251,8 @@ static char **perform(char **arg)
 		do_daemon(a);
 	else if (strcmp(word, "spawn") == 0)
 		return do_spawn(arg + 1);
+	else if (strcmp(word, "orphan") == 0)
+		do_orphan(atol(a));
 	else if (strcmp(word, "env") == 0)
 		put(1, getenv(a) ? getenv(a) : "(unset)", "\n");
 	else if (strcmp(word, "who") == 0)
