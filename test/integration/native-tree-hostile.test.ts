@@ -3,46 +3,13 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import type { Entry } from "../../src/formats/entry.ts";
 import { encodeFrame, encodeMagic, treeMagic } from "../../src/formats/frames.ts";
 import * as records from "../../src/formats/tree-records.ts";
 import { nativePath } from "../../src/host/native.ts";
-import {
-  entryFrame,
-  fileFrames,
-  finish,
-  frame,
-  judge,
-  openTree,
-  temporaryDirectory,
-  unpack,
-  ways,
-} from "../support/tree.ts";
-
-interface Scene {
-  /** Where is unpacked: beside `victim`, which must stay as it is. */
-  root: string;
-  victim: string;
-  /** Everything about the victim but access times. */
-  state: () => string;
-}
-
-function scene(t: TestContext): Scene {
-  const top = temporaryDirectory(t);
-  const victim = join(top, "victim");
-  const root = join(top, "root");
-  fs.mkdirSync(join(victim, "sub"), { recursive: true });
-  fs.mkdirSync(root);
-  fs.writeFileSync(join(victim, "file"), "OUTSIDE");
-  fs.writeFileSync(join(victim, "sub/lower"), "OUTSIDE");
-  const state = () =>
-    judge(victim, "sh", [
-      "-c",
-      "find . -printf '%p %y %m %U %G %n %s %T@ %C@ %l\\n' | sort; getfattr -R -d -m - . ; cat file sub/lower; ls -A ..",
-    ]);
-  return { root, victim, state };
-}
+import { entryFrame, fileFrames, finish, frame, judge, openTree, unpack, ways } from "../support/tree.ts";
+import { type Scene, scene } from "../support/victim.ts";
 
 const symlink = (path: string, target: string): Uint8Array =>
   entryFrame({ path, kind: "symlink", mode: 0o777, target });
@@ -225,85 +192,6 @@ for (const [way, options] of ways) {
     for await (const entry of files.walk("/")) walked.push(entry.path);
     assert.deepEqual(walked, ["/", "/absolute", "/file", "/magic", "/relative"]);
   });
-
-  test(`links swapped during requests never lead out (${way})`, async (t) => {
-    const { root, victim } = scene(t);
-    fs.mkdirSync(join(root, "real/sub"), { recursive: true });
-    fs.writeFileSync(join(root, "real/file"), "inside");
-    fs.writeFileSync(join(root, "real/sub/lower"), "inside");
-    fs.symlinkSync(victim, join(root, "out"));
-    const files = openTree(t, root, options);
-    const at = join(root, "at");
-    const asked: Promise<Uint8Array | undefined>[] = [];
-    const told: unknown[] = [];
-    let seen = 0;
-    for (let round = 0; round < 200; round++) {
-      for (let i = 0; i < 5; i++) {
-        asked.push(files.read("/at/file"), files.read("/at/sub/../sub/lower"), files.read("/at/../at/file"));
-      }
-      const walk = (async () => {
-        for await (const entry of files.walk("/at")) told.push("ino" in entry ? entry.ino : entry.error);
-      })();
-      for (let i = 0; i < 10; i++) {
-        fs.renameSync(join(root, "real"), at);
-        fs.renameSync(at, join(root, "real"));
-        fs.renameSync(join(root, "out"), at);
-        fs.renameSync(at, join(root, "out"));
-      }
-      fs.renameSync(join(root, "real"), at);
-      await new Promise(setImmediate);
-      fs.renameSync(at, join(root, "real"));
-      await walk;
-    }
-    for (const bytes of await Promise.all(asked)) {
-      if (bytes === undefined) continue;
-      seen++;
-      assert.equal(Buffer.from(bytes).toString(), "inside");
-    }
-    assert.ok(seen > 0, "some requests met the directory");
-    for (const path of ["file", "sub", "sub/lower"]) {
-      assert.ok(!told.includes(fs.statSync(join(victim, path), { bigint: true }).ino), path);
-    }
-  });
-
-  test(`links swapped during unpacking never lead out (${way})`, async (t) => {
-    const { root, victim, state } = scene(t);
-    const before = state();
-    fs.symlinkSync(victim, join(root, "out"));
-    async function* frames(): AsyncGenerator<Uint8Array> {
-      for (let round = 0; round < 300; round++) {
-        yield Buffer.concat([
-          entryFrame({ path: "/at", kind: "directory", mode: 0o755 }),
-          ...fileFrames(`/at/new${round}`, "in"),
-          whiteout("/at/sub"),
-          ...fileFrames("/at/file", "in"),
-        ]);
-        for (let i = 0; i < 5; i++) {
-          swap(join(root, "out"), join(root, "at"));
-          await new Promise(setImmediate);
-        }
-      }
-      yield finish;
-    }
-    const result = await unpack(root, frames(), flags);
-    // It may end early: what it made has been replaced under its hands. What counts is the victim.
-    assert.ok(result.status === 0 || result.status === 1, result.stderr);
-    assert.equal(state(), before);
-  });
-}
-
-/** Exchanges two names where both are there. */
-function swap(a: string, b: string): void {
-  try {
-    fs.renameSync(b, `${b}.aside`);
-    fs.renameSync(a, b);
-    fs.renameSync(b, a);
-    fs.renameSync(`${b}.aside`, b);
-  } catch (error) {
-    // The unpacker made it anew meanwhile: the next round has it again.
-    if (!(error instanceof Error && "code" in error)) throw error;
-    fs.rmSync(`${b}.aside`, { recursive: true, force: true });
-  }
 }
 
 test("a set-id file is kept, an announced device is made", async (t) => {

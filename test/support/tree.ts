@@ -46,8 +46,9 @@ export async function unpack(
   destination: string,
   frames: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
   options: readonly string[] = [],
+  ids: { uid?: number; gid?: number } = {},
 ): Promise<Unpacked> {
-  const child = spawn(nativePath("tree"), ["unpack", ...options, destination], { stdio: "pipe" });
+  const child = spawn(nativePath("tree"), ["unpack", ...options, destination], { stdio: "pipe", ...ids });
   const out: Uint8Array[] = [];
   let stderr = "";
   child.stdout.on("data", (chunk: Uint8Array) => out.push(chunk));
