@@ -71,6 +71,7 @@ export function parseDpkgStatus(text: ByteString): DpkgStatus {
     }
     status.packages.push(packageOf(name, words[2] ?? "", stanza.fields));
   }
+  status.problems.sort((a, b) => a.line - b.line);
   return status;
 }
 

@@ -3,6 +3,7 @@
 
 import type { ReadAt, Segment } from "./elf-image.ts";
 import { ElfImage, latin1 } from "./elf-image.ts";
+import { countDynamicSymbols } from "./elf-symbols.ts";
 import { readVersionsDefined, readVersionsNeeded } from "./elf-versions.ts";
 import type { ByteString } from "./entry.ts";
 
@@ -189,12 +190,6 @@ async function readDynamic(image: ElfImage, segment: Segment, elf: ElfFile): Pro
   elf.imports = await readImports(image, strings, tags);
 }
 
-const maxSymbols = 1 << 20;
-
-/**
- * With a GNU hash table all undefined symbols stand before the first hashed one; with a System V table the number
- * of chains is the number of symbols. No section header is needed.
- */
 async function readImports(
   image: ElfImage,
   strings: { peek(at: number): ByteString | undefined },
@@ -203,7 +198,7 @@ async function readImports(
   const imports = new Set<ByteString>();
   const table = image.offsetOf(tags.get(6));
   if (table === undefined) return imports;
-  const count = Math.min(await countSymbols(image, tags), maxSymbols);
+  const count = await countDynamicSymbols(image, tags);
   const size = image.wide ? 24 : 16;
   const bytes = await image.bytes(table, count * size);
   const view = image.view(bytes);
@@ -214,16 +209,4 @@ async function readImports(
     if (name !== undefined && name !== "") imports.add(name);
   }
   return imports;
-}
-
-async function countSymbols(image: ElfImage, tags: ReadonlyMap<number, number>): Promise<number> {
-  const gnu = image.offsetOf(tags.get(0x6ffffef5));
-  if (gnu !== undefined) {
-    const head = await image.bytes(gnu, 16);
-    return head.length < 16 ? 0 : image.view(head).u32(4);
-  }
-  const sysv = image.offsetOf(tags.get(4));
-  if (sysv === undefined) return 0;
-  const head = await image.bytes(sysv, 8);
-  return head.length < 8 ? 0 : image.view(head).u32(4);
 }

@@ -26,7 +26,7 @@ export function findPathStrings(bytes: Uint8Array, limit = 10_000): PathStrings 
       continue;
     }
     const length = at - start;
-    if (start >= 0 && byte === 0 && length >= 2 && length <= maxString) {
+    if (start >= 0 && byte === 0 && bytes[start - 1] !== 0x20 && length >= 2 && length <= maxString) {
       classify(bytes, start, at, sonames, paths);
       if (sonames.size + paths.size >= limit) return result(sonames, paths, true);
     }
