@@ -20,6 +20,7 @@ import { makePlan, type PlanRequest } from "./make-plan.ts";
 import { type PackedImage, pack } from "./pack.ts";
 import { type Plan, parsePlan } from "./plan.ts";
 import type { SandboxRequest } from "./sandbox.ts";
+import { applicationSchedules } from "./schedules.ts";
 import { runSession, type SessionOptions, type SessionResult } from "./session.ts";
 
 export interface CaptureTools {
@@ -117,14 +118,21 @@ async function planFrom(
   return await plan(
     request.machine,
     descriptor,
-    { evidence: session.evidence, seeds: [], choices: request.choices, exercised, session },
+    {
+      evidence: session.evidence,
+      schedules: request.application.services.length > 0,
+      choices: request.choices,
+      exercised,
+      session,
+    },
     tools,
   );
 }
 
 interface PlanParts {
   evidence: Evidence | undefined;
-  seeds: readonly Seed[];
+  /** Whether the machine's own schedules come along. */
+  schedules: boolean;
   choices: Choices;
   exercised: readonly string[];
   session?: SessionResult;
@@ -132,18 +140,24 @@ interface PlanParts {
 
 async function plan(
   machine: Machine,
-  descriptor: Descriptor,
+  _descriptor: Descriptor,
   parts: PlanParts,
   tools: CaptureTools,
 ): Promise<Captured> {
   const installed = await loadInstalled(machine.files);
+  // A service lives beside its schedules; a single command does not.
+  const jobs = parts.schedules ? await applicationSchedules(machine, installed, application) : undefined;
+  const descriptor =
+    jobs === undefined
+      ? application
+      : { ...application, programs: [...application.programs, ...jobs.programs], schedules: jobs.schedules };
   for (const problem of installed.problems.slice(0, 20)) {
     tools.log.warn(
       `${escapeBytes(problem.path)}${problem.line > 0 ? `:${problem.line}` : ""}: ${problem.message}`,
     );
   }
   const working = tools.progress.begin("finding what it needs", undefined, "files");
-  const seeds = [...parts.seeds, ...installedSeeds(installed, parts.choices.alsoInstalled, machine)];
+  const seeds = [...(jobs?.seeds ?? []), ...installedSeeds(installed, parts.choices.alsoInstalled, machine)];
   const planned = await makePlan({
     machine,
     descriptor,
@@ -192,7 +206,7 @@ export async function captureInstalled(request: InstalledRequest, tools: Capture
   return await plan(
     request.machine,
     descriptor,
-    { evidence: undefined, seeds: [], choices, exercised: [] },
+    { evidence: undefined, schedules: request.application.services.length > 0, choices, exercised: [] },
     tools,
   );
 }

@@ -35,9 +35,9 @@ export const generalVerbs: readonly Verb[] = [
   {
     name: "support-bundle",
     group,
-    summary: "Collect what a report of a defect needs in one archive, without secrets",
-    examples: ["tranship support-bundle -o bundle.tar.gz"],
-    options: [{ flags: "-o, --output <FILE>", summary: "the archive (default tranship-support.tar.gz)" }],
+    summary: "Collect what a report of a defect needs in one file, without secrets",
+    examples: ["tranship support-bundle -o bundle.json.gz"],
+    options: [{ flags: "-o, --output <FILE>", summary: "the file (default tranship-support.json.gz)" }],
     load: () => import("../general/support-bundle.ts"),
   },
   {

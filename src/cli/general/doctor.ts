@@ -1,0 +1,243 @@
+// Checks this host and the state root: each line ok, warn or fail, with what to do. Exit status 1 when something fails.
+import { existsSync, readdirSync, readFileSync, statfsSync, statSync } from "node:fs";
+import { release } from "node:os";
+import { delimiter, join } from "node:path";
+import { exitStatus } from "../../base/errors.ts";
+import { formatSize } from "../../base/units.ts";
+import { cgroupMode } from "../../host/cgroup.ts";
+import { sandboxCall } from "../../host/enter.ts";
+import { startEnter } from "../../host/enter-process.ts";
+import { nativePath } from "../../host/native.ts";
+import { run as runProgram } from "../../host/process.ts";
+import { makeWorkDirectory, repairWork } from "../../host/work.ts";
+import type { Context } from "../context.ts";
+import { printRows } from "../format.ts";
+import { type Call, text } from "../verb.ts";
+
+interface Check {
+  name: string;
+  state: "ok" | "warn" | "fail";
+  found: string;
+  /** What to do where it is not ok. */
+  remedy: string;
+}
+
+export async function run(call: Call, context: Context): Promise<number> {
+  const checks = [
+    ...platform(),
+    ...(await natives()),
+    ...tools(),
+    ...kernel(),
+    ...(await namespaces(context)),
+    ...storage(context),
+    repaired(context),
+  ];
+  const format = text(call.options, "format");
+  if (format !== undefined && format !== "table") context.print(printRows(checks, format));
+  else {
+    const width = Math.max(...checks.map((check) => check.name.length));
+    for (const check of checks) {
+      context.print(`${check.state.padEnd(5)}${check.name.padEnd(width + 2)}${check.found}`);
+      if (check.state !== "ok") context.print(`     ${" ".repeat(width + 2)}${check.remedy}`);
+    }
+  }
+  return checks.some((check) => check.state === "fail") ? exitStatus.failed : exitStatus.done;
+}
+
+function platform(): Check[] {
+  const major = Number(process.versions.node.split(".")[0]);
+  const supported = process.arch === "x64";
+  return [
+    {
+      name: "node",
+      state: major >= 24 ? "ok" : "fail",
+      found: process.version,
+      remedy: "install Node.js 24 (scripts/setup brings it)",
+    },
+    {
+      name: "architecture",
+      state: supported ? "ok" : "warn",
+      found: process.arch,
+      remedy: "the tracer is made for x86-64; packages run elsewhere, captures do not",
+    },
+    {
+      name: "user",
+      state: process.getuid?.() === 0 ? "ok" : "warn",
+      found: process.getuid?.() === 0 ? "root" : `uid ${process.getuid?.()}`,
+      remedy: "capture and run need root; discover, inspect and verify do not",
+    },
+    { name: "kernel", state: "ok", found: release(), remedy: "" },
+  ];
+}
+
+async function natives(): Promise<Check[]> {
+  const checks: Check[] = [];
+  for (const name of ["tree", "trace", "enter", "init"] as const) {
+    try {
+      checks.push({
+        name: `native ${name}`,
+        state: "ok",
+        found: formatSize(statSync(nativePath(name)).size),
+        remedy: "",
+      });
+    } catch {
+      checks.push({
+        name: `native ${name}`,
+        state: "fail",
+        found: "not built",
+        remedy: "run scripts/setup, or `make -C native`",
+      });
+    }
+  }
+  return checks;
+}
+
+function onPath(program: string): string | undefined {
+  const directories = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"];
+  return directories.map((directory) => join(directory, program)).find((path) => existsSync(path));
+}
+
+function tools(): Check[] {
+  const runtime = onPath("crun") ?? onPath("runc");
+  const checks: Check[] = [
+    {
+      name: "OCI runtime",
+      state: runtime === undefined ? "fail" : "ok",
+      found: runtime ?? "neither crun nor runc",
+      remedy: "apt-get install crun",
+    },
+  ];
+  for (const [program, use] of [
+    ["conmon", "detached instances"],
+    ["nft", "published ports"],
+  ] as const) {
+    const path = onPath(program);
+    checks.push({
+      name: program,
+      state: path === undefined ? "fail" : "ok",
+      found: path ?? "not installed",
+      remedy: `needed for ${use}: run scripts/setup`,
+    });
+  }
+  return checks;
+}
+
+function kernel(): Check[] {
+  const filesystems = readFileSync("/proc/filesystems", "latin1");
+  const overlay = /\boverlay$/m.test(filesystems);
+  const actions = readIf("/proc/sys/kernel/seccomp/actions_avail");
+  const cgroups = cgroupMode();
+  return [
+    {
+      name: "overlayfs",
+      state: overlay ? "ok" : "fail",
+      found: overlay ? "in the kernel" : "not in /proc/filesystems",
+      remedy: "modprobe overlay",
+    },
+    {
+      name: "seccomp",
+      state: actions.includes("trace") ? "ok" : "warn",
+      found: actions === "" ? "no actions_avail" : actions,
+      remedy: "without RET_TRACE the tracer uses its slow mode",
+    },
+    {
+      name: "cgroups",
+      state: cgroups.kind === "none" ? "warn" : "ok",
+      found: `${cgroups.kind} (${[...cgroups.controllers].join(" ")})`,
+      remedy: "without cgroups limits are refused",
+    },
+    {
+      name: "user namespaces",
+      state: "ok",
+      found: readIf("/proc/sys/user/max_user_namespaces") || "unknown",
+      remedy: "",
+    },
+  ];
+}
+
+function readIf(path: string): string {
+  try {
+    return readFileSync(path, "latin1").trim();
+  } catch {
+    return "";
+  }
+}
+
+/** The real thing: a program on an overlay in namespaces of its own. */
+async function namespaces(context: Context): Promise<Check[]> {
+  const name = "sandbox";
+  if (process.getuid?.() !== 0)
+    return [{ name, state: "warn", found: "not tried without root", remedy: "run doctor as root" }];
+  try {
+    const work = makeWorkDirectory(context.root, "doctor");
+    try {
+      const upper = join(work.path, "upper");
+      const scratch = join(work.path, "scratch");
+      const lower = join(work.path, "lower");
+      await runProgram("mkdir", [upper, scratch, lower]);
+      const started = startEnter(
+        sandboxCall({
+          mounts: [
+            { kind: "overlay", target: "/", lowers: [lower], upper: { dir: upper, work: scratch } },
+            { kind: "proc", target: "/proc" },
+            { kind: "bind", source: nativePath("init"), target: "/init", readOnly: true },
+          ],
+          network: "own",
+          command: { argv: ["/init", "--version"], clearEnv: true },
+        }),
+        { stdio: ["ignore", "ignore", "ignore"] },
+      );
+      await started.ready;
+      const status = await started.exit;
+      if (status === 0)
+        return [
+          { name, state: "ok", found: "a program ran on an overlay in its own namespaces", remedy: "" },
+        ];
+      return [
+        {
+          name,
+          state: "fail",
+          found: `the program ended with status ${status}`,
+          remedy: "see with --log-level debug",
+        },
+      ];
+    } finally {
+      work.remove();
+    }
+  } catch (error) {
+    return [
+      {
+        name,
+        state: "fail",
+        found: (error as Error).message,
+        remedy: "root with CAP_SYS_ADMIN and a kernel with namespaces and overlayfs are needed",
+      },
+    ];
+  }
+}
+
+function storage(context: Context): Check[] {
+  const stats = statfsSync(context.root.path);
+  const free = stats.bavail * stats.bsize;
+  const low = free < 2 * 2 ** 30;
+  const journal = readdirSync(context.root.journal).length;
+  return [
+    { name: "state root", state: "ok", found: context.root.path, remedy: "" },
+    {
+      name: "free space",
+      state: low ? "warn" : "ok",
+      found: formatSize(free),
+      remedy: "a capture needs room for layers and data; choose another file system with --root",
+    },
+    { name: "journal", state: "ok", found: `${journal} changes of this host are in force`, remedy: "" },
+  ];
+}
+
+function repaired(context: Context): Check {
+  const removed = repairWork(context.root, context.log);
+  const found =
+    removed.length === 0
+      ? "nothing left behind by commands that ended early"
+      : `removed the work of ${removed.length} commands that ended early`;
+  return { name: "repair", state: "ok", found, remedy: "" };
+}
