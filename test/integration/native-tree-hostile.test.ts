@@ -204,6 +204,9 @@ test("a set-id file is kept, an announced device is made", async (t) => {
   const result = await unpack(root, frames, ["--allow-device", "1:3"]);
   assert.equal(result.errno, 0, result.stderr);
   assert.equal(judge(root, "stat", ["-c", "%a %u %t:%T", "su", "null"]), "4755 7 0:0\n644 0 1:3\n");
+  // A whiteout is not a device that anybody could announce.
+  const whited = await unpack(root, [device("/wh", 0, 0, "character"), finish], ["--allow-device", "0:0"]);
+  assert.deepEqual([whited.errno, whited.path], [EPERM, "/wh"]);
 });
 
 test("what is no request ends the server with a message, not a crash or a hang", () => {
