@@ -16,7 +16,7 @@ import {
   type Platform,
 } from "../formats/oci.ts";
 import type { Digest } from "../formats/oci-reference.ts";
-import { zstdCompressor } from "./compress.ts";
+import { compressorName } from "./compress.ts";
 import { newName } from "./store.ts";
 import type { StoreSession } from "./store-session.ts";
 
@@ -104,7 +104,7 @@ function imageConfig(content: ImageContent): ImageConfig {
 }
 
 function imageManifest(content: ImageContent, config: Descriptor): ImageManifest {
-  const annotations = { ...content.annotations, [compressorAnnotation]: zstdCompressor };
+  const annotations = { ...content.annotations, [compressorAnnotation]: compressorName.zstd };
   return {
     schemaVersion: 2,
     mediaType: mediaType.manifest,
@@ -149,13 +149,14 @@ export async function putArtifact(
 ): Promise<Descriptor> {
   const layer = await session.put(artifactType, bytes);
   const config = await session.put(mediaType.empty, "{}");
+  const { mediaType: type, digest, size } = subject;
   const manifest = await putJson(session, mediaType.manifest, {
     schemaVersion: 2,
     mediaType: mediaType.manifest,
     artifactType,
     config,
     layers: [layer],
-    subject: { mediaType: subject.mediaType, digest: subject.digest, size: subject.size },
+    subject: { mediaType: type, digest, size },
     ...(Object.keys(annotations).length === 0 ? {} : { annotations: sorted(annotations) }),
   } satisfies ImageManifest);
   return { ...manifest, artifactType };

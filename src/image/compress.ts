@@ -8,7 +8,10 @@ import { constants, gzip, zstdCompress } from "node:zlib";
 export type Compression = "zstd" | "gzip";
 
 /** Says all that the bytes of a compressed layer depend on; an annotation of the manifest. */
-export const zstdCompressor = `zstd ${process.versions.zstd ?? "unknown"} level 3, frames of 8 MiB`;
+export const compressorName: Record<Compression, string> = {
+  zstd: `zstd ${process.versions.zstd ?? "unknown"} level 3, frames of 8 MiB`,
+  gzip: `zlib ${process.versions.zlib ?? "unknown"} level 6, members of 1 MiB`,
+};
 
 const pieceSize = { zstd: 8 << 20, gzip: 1 << 20 };
 
