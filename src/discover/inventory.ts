@@ -46,8 +46,8 @@ export interface OsFacts {
 }
 
 export interface KernelFacts {
-  /** Running kernel; undefined for a machine that does not run. */
-  running: { release: ByteString; commandLine: ByteString; modules: string[] } | undefined;
+  /** Running kernel; null for a machine that does not run. */
+  running: { release: ByteString; commandLine: ByteString; modules: string[] } | null;
   /** Releases found in /boot and /lib/modules. */
   installed: ByteString[];
   from: From;
@@ -214,6 +214,9 @@ export interface MountFact {
   source: ByteString;
   type: string;
   options: string[];
+  /** Bytes; null where the machine cannot be asked. */
+  size: number | null;
+  free: number | null;
   from: From;
 }
 

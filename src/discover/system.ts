@@ -4,6 +4,7 @@ import { parseAssignments, parseOsRelease } from "../formats/os-release.ts";
 import { parseModules } from "../formats/procfs.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { ArchitectureFacts, IdentityFacts, KernelFacts, OsFacts } from "./inventory.ts";
+import { maskText } from "./mask.ts";
 import { baseName, type Source } from "./source.ts";
 
 const releaseFiles = [
@@ -75,11 +76,11 @@ export async function readKernel(machine: Machine, source: Source): Promise<Kern
       from.push(`${directory}/${baseName(entry.path)}`);
     }
   }
-  const facts: KernelFacts = { running: undefined, installed: [...installed].sort(), from };
+  const facts: KernelFacts = { running: null, installed: [...installed].sort(), from };
   if (!machine.live) return facts;
   facts.running = {
     release: (await source.line("/proc/sys/kernel/osrelease")) ?? "",
-    commandLine: (await source.line("/proc/cmdline")) ?? "",
+    commandLine: maskText((await source.line("/proc/cmdline")) ?? ""),
     modules: parseModules((await source.text("/proc/modules")) ?? "").map((module) => module.name),
   };
   facts.from.push("/proc/sys/kernel/osrelease");

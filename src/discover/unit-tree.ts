@@ -123,6 +123,7 @@ export class UnitTree {
   async load(name: ByteString): Promise<LoadedUnit | undefined> {
     const found = this.#find(name);
     if (found === undefined) return undefined;
+    if (found.masked) return { ...(await loadUnit(this.#source, name, [])), from: [found.path] };
     return loadUnit(this.#source, name, [found.path, ...(await this.#dropInFiles(name))]);
   }
 

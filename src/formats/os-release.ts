@@ -20,6 +20,16 @@ export function parseOsRelease(text: ByteString): Record<string, ByteString> {
   return parseAssignments(text);
 }
 
+/** NAME=value words, as in /proc/PID/environ: nothing is unquoted. */
+export function parseAssignmentList(words: readonly ByteString[]): Record<string, ByteString> {
+  const values: Record<string, ByteString> = Object.create(null);
+  for (const word of words) {
+    const equals = word.indexOf("=");
+    if (equals > 0) values[word.slice(0, equals)] = word.slice(equals + 1);
+  }
+  return values;
+}
+
 /** Lines with those continued by a backslash joined; comments left out. */
 function* logicalLines(text: ByteString): Generator<string> {
   let pending: string[] = [];

@@ -117,42 +117,6 @@ export function parseMaps(text: ByteString): { files: Mapping[]; special: string
   return { files: [...files.values()], special: [...special], vsyscall };
 }
 
-export interface MountInfo {
-  id: number;
-  parent: number;
-  device: string;
-  /** The part of the file system that is mounted. */
-  root: ByteString;
-  mountPoint: ByteString;
-  options: string[];
-  type: string;
-  source: ByteString;
-  superOptions: string[];
-}
-
-export function parseMountInfo(text: ByteString): MountInfo[] {
-  const mounts: MountInfo[] = [];
-  for (const line of text.split("\n").slice(0, 100_000)) {
-    const separator = line.indexOf(" - ");
-    if (separator < 0) continue;
-    const left = line.slice(0, separator).split(" ");
-    const [type = "", source = "", superOptions = ""] = line.slice(separator + 3).split(" ");
-    if (left.length < 6) continue;
-    mounts.push({
-      id: Number(left[0]),
-      parent: Number(left[1]),
-      device: left[2] ?? "",
-      root: unescapeOctal(left[3] ?? ""),
-      mountPoint: unescapeOctal(left[4] ?? ""),
-      options: (left[5] ?? "").split(","),
-      type,
-      source: unescapeOctal(source),
-      superOptions: superOptions.split(","),
-    });
-  }
-  return mounts;
-}
-
 export interface FstabEntry {
   source: ByteString;
   mountPoint: ByteString;
