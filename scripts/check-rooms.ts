@@ -12,7 +12,7 @@ const top = resolve(import.meta.dirname, "..");
 const allow: Allow = JSON.parse(readFileSync(join(top, "scripts/rooms.json"), "utf8"));
 const source = join(top, "src");
 const importPattern =
-  /(?:^|\n)\s*(?:import|export)\b[^;"']*?["']([^"']+)["']|import\(\s*["']([^"']+)["']\s*\)/g;
+  /^(?:import|export)\b[^;"']*?\bfrom\s+["']([^"']+)["']|^import\s+["']([^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)/gm;
 
 const problems: string[] = [];
 let imports = 0;
@@ -26,7 +26,7 @@ for (const entry of readdirSync(source, { recursive: true, withFileTypes: true }
     continue;
   }
   for (const match of readFileSync(file, "utf8").matchAll(importPattern)) {
-    const specifier = match[1] ?? match[2] ?? "";
+    const specifier = match[1] ?? match[2] ?? match[3] ?? "";
     imports++;
     const problem = judge(room, allowed, file, specifier);
     if (problem !== undefined) problems.push(`${relative(top, file)}: ${problem}`);

@@ -83,7 +83,7 @@ async function addServices(
         path: escapeBytes(directory.path),
         mode: `0${directory.mode.toString(8)}`,
         uid: ids.user(directory.user),
-        gid: ids.group(directory.group),
+        gid: directory.group === "" ? ids.primaryGroup(directory.user) : ids.group(directory.group),
       });
     }
   }
@@ -180,16 +180,22 @@ function unique<T>(values: readonly T[]): T[] {
 interface Ids {
   user(name: ByteString): number;
   group(name: ByteString): number;
+  primaryGroup(user: ByteString): number;
 }
 
 async function readIds(machine: Machine): Promise<Ids> {
   const text = async (path: ByteString) =>
     new TextDecoder("latin1").decode((await machine.files.read(path)) ?? new Uint8Array());
-  const users = new Map(parsePasswd(await text("/etc/passwd")).entries.map((user) => [user.name, user.uid]));
+  const passwd = parsePasswd(await text("/etc/passwd")).entries;
+  const users = new Map(passwd.map((user) => [user.name, user.uid]));
   const groups = new Map(
     parseGroup(await text("/etc/group")).entries.map((group) => [group.name, group.gid]),
   );
   const number = (name: ByteString, table: Map<string, number>) =>
     /^\d+$/.test(name) ? Number(name) : (table.get(name) ?? 0);
-  return { user: (name) => number(name, users), group: (name) => number(name, groups) };
+  return {
+    user: (name) => number(name, users),
+    group: (name) => number(name, groups),
+    primaryGroup: (name) => passwd.find((user) => user.name === name)?.gid ?? 0,
+  };
 }

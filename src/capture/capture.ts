@@ -140,7 +140,7 @@ interface PlanParts {
 
 async function plan(
   machine: Machine,
-  _descriptor: Descriptor,
+  application: Descriptor,
   parts: PlanParts,
   tools: CaptureTools,
 ): Promise<Captured> {

@@ -168,3 +168,22 @@ function bad(what: string): TranshipError {
     hint: "a template is like '{{.Name}}' or '{{json .}}'; or give json or table",
   });
 }
+
+/** --filter KEY=VALUE on listings: every filter must fit; a value fits where the field contains it. */
+export function filterRows<T extends object>(rows: readonly T[], filters: readonly string[]): T[] {
+  const wanted = filters.map((filter) => {
+    const at = filter.indexOf("=");
+    if (at < 1) throw new TranshipError("E_USAGE", `--filter ${filter} is not of the form KEY=VALUE`);
+    return { key: filter.slice(0, at).toLowerCase(), value: filter.slice(at + 1).toLowerCase() };
+  });
+  const fits = (row: T, one: { key: string; value: string }): boolean => {
+    const field = Object.entries(row).find(([name]) => name.toLowerCase() === one.key);
+    if (field === undefined) {
+      throw new TranshipError("E_USAGE", `--filter: there is no field ${one.key}`, {
+        hint: `there are: ${Object.keys(row).join(", ")}`,
+      });
+    }
+    return show(field[1]).toLowerCase().includes(one.value);
+  };
+  return rows.filter((row) => wanted.every((one) => fits(row, one)));
+}

@@ -176,7 +176,18 @@ export const instanceVerbs: readonly Verb[] = [
     hidden: true,
     summary: "Called by the monitor when an instance ended: frees what it held, restarts or removes it",
     examples: ["tranship internal instance-ended ID"],
-    arguments: [{ name: "ID", summary: "the instance" }],
+    arguments: [
+      { name: "ID", summary: "the instance" },
+      { name: "[STATUS]", summary: "how it ended" },
+    ],
     load: () => import("../instances/instance-ended.ts"),
+  },
+  {
+    name: "internal network-idle",
+    group,
+    hidden: true,
+    summary: "Called a while after the last instance: takes bridge, table and sysctls back",
+    examples: ["tranship internal network-idle"],
+    load: () => import("../instances/network-idle.ts"),
   },
 ];

@@ -80,7 +80,7 @@ export const storeVerbs: readonly Verb[] = [
       {
         flags: "--type <TYPE>",
         summary: "the form",
-        choices: ["oci-archive", "docker-archive", "dir"],
+        choices: ["oci-archive", "oci-dir", "docker-archive", "dir"],
         default: "oci-archive",
       },
       {

@@ -1,0 +1,36 @@
+import { isTranshipError, TranshipError } from "../../base/errors.ts";
+import { inspectImage } from "../../image/inspect.ts";
+import { openStore } from "../../image/store.ts";
+import { inspectInstance } from "../../runtime/find.ts";
+import type { Context } from "../context.ts";
+import { printRows } from "../format.ts";
+import { type Call, text } from "../verb.ts";
+
+/** An instance goes before a package of the same name, as in docker. */
+export async function run(call: Call, context: Context): Promise<undefined> {
+  const type = text(call.options, "type");
+  const found = call.args.map((name) => lookUp(context, name, type));
+  context.print(printRows(found, text(call.options, "format") ?? "json"));
+}
+
+function lookUp(context: Context, name: string, type: string | undefined): unknown {
+  if (type !== "image") {
+    try {
+      return inspectInstance(context.root, name);
+    } catch (error) {
+      if (type === "instance" || !isTranshipError(error, "E_INSTANCE_NOT_FOUND")) throw error;
+    }
+  }
+  try {
+    return inspectImage(openStore(context.root), name);
+  } catch (error) {
+    if (type === "image" || !isTranshipError(error, "E_IMAGE_NOT_FOUND")) throw error;
+    throw new TranshipError(
+      "E_IMAGE_NOT_FOUND",
+      `neither an instance nor a package is called ${JSON.stringify(name)}`,
+      {
+        hint: "`tranship ps -a` and `tranship images` list what there is",
+      },
+    );
+  }
+}

@@ -1,0 +1,32 @@
+import { TranshipError } from "../../base/errors.ts";
+import { formatSize } from "../../base/units.ts";
+import { openStore } from "../../image/store.ts";
+import { removeUnreferenced } from "../../image/store-gc.ts";
+import { listInstances } from "../../runtime/find.ts";
+import type { Context } from "../context.ts";
+import { type Call, flag } from "../verb.ts";
+
+export async function run(call: Call, context: Context): Promise<undefined> {
+  const store = openStore(context.root);
+  const instances = listInstances(context.root);
+  const keepLayers = new Set(instances.flatMap((instance) => instance.record.image.diffIds));
+  for (const reference of call.args) {
+    const image = store.image(reference);
+    const digests = [image.target.digest, image.manifestDescriptor.digest];
+    const users = instances.filter((instance) => digests.includes(instance.record.image.digest));
+    const lastName =
+      store.names().filter((named) => named.target.digest === image.target.digest).length === 1;
+    if (users.length > 0 && lastName && !flag(call.options, "force")) {
+      const names = users.map((user) => user.record.name).join(", ");
+      throw new TranshipError("E_IMAGE_IN_USE", `${reference} is used by the instances ${names}`, {
+        hint: "remove them first, or use --force",
+      });
+    }
+    if (flag(call.options, "dryRun")) context.print(`would remove the name ${reference}`);
+    else context.print(`Untagged: ${(await store.untag(reference)).name}`);
+  }
+  if (flag(call.options, "dryRun")) return;
+  const removed = await removeUnreferenced(store, { keepLayers, log: context.log });
+  if (removed.blobs.length > 0)
+    context.say(`removed ${removed.blobs.length} blobs, ${formatSize(removed.bytes)}`);
+}
