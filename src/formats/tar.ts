@@ -54,7 +54,7 @@ export function encodeTarHeader(entry: Entry, hardLinkTo?: ByteString): EncodedH
   const sparse = link ? undefined : sparseExtents(entry);
   const whole = link || entry.kind !== "file" || entry.size === 0 ? [] : [{ offset: 0, length: entry.size }];
   const extents = sparse ?? whole;
-  const map = sparse === undefined ? "" : encodeSparseMap(sparse);
+  const map = sparse === undefined ? "" : encodeSparseMap(sparse, entry.size);
   const stored = map.length + sizeOf(extents);
   const header: TarHeader = {
     name: tarName(entry.path, entry.kind === "directory"),
@@ -90,9 +90,17 @@ function sizeOf(extents: readonly Extent[]): number {
   return extents.reduce((sum, extent) => sum + extent.length, 0);
 }
 
-/** GNU sparse 1.0: decimal count, then offset and length of each, a line each, padded to a block. */
-function encodeSparseMap(extents: readonly Extent[]): ByteString {
-  const lines = [extents.length, ...extents.flatMap((extent) => [extent.offset, extent.length])];
+/**
+ * GNU sparse 1.0: decimal count, then offset and length of each, a line each, padded to a block. An empty extent at the
+ * end tells GNU tar how far a hole at the end reaches.
+ */
+function encodeSparseMap(extents: readonly Extent[], size: number): ByteString {
+  const last = extents.at(-1);
+  const marked =
+    last !== undefined && last.offset + last.length === size
+      ? extents
+      : [...extents, { offset: size, length: 0 }];
+  const lines = [marked.length, ...marked.flatMap((extent) => [extent.offset, extent.length])];
   const text = `${lines.join("\n")}\n`;
   return text + "\0".repeat(tarPadding(text.length));
 }
