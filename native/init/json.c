@@ -31,17 +31,22 @@ void text_add(struct text *t, const char *p, size_t n)
 
 void text_format(struct text *t, const char *fmt, ...)
 {
+	char *at = room(t, 256);
+	size_t size = t->size - t->used;
 	va_list ap;
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = vsnprintf(at, size, fmt, ap);
 	va_end(ap);
 	if (n < 0)
 		return;
-	va_start(ap, fmt);
-	vsnprintf(room(t, (size_t)n + 1), (size_t)n + 1, fmt, ap);
-	va_end(ap);
+	if ((size_t)n >= size) {
+		at = room(t, (size_t)n + 1);
+		va_start(ap, fmt);
+		vsnprintf(at, (size_t)n + 1, fmt, ap);
+		va_end(ap);
+	}
 	t->used += (size_t)n;
 }
 

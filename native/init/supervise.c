@@ -31,6 +31,7 @@
 
 #define ORPHAN_GRACE 2000
 #define MOST_POLLED 1100
+#define SYSTEMD_HALT 37		/* SIGRTMIN+3, as the GNU C library counts */
 
 struct run {
 	pid_t pid;
@@ -289,7 +290,7 @@ static void reap(struct supervisor *v)
 static bool is_stop(unsigned int number)
 {
 	return number == SIGTERM || number == SIGINT || number == SIGQUIT ||
-		number == SIGPWR || number == (unsigned int)SIGRTMIN + 3;
+		number == SIGPWR || number == SYSTEMD_HALT;
 }
 
 static void take_signals(struct supervisor *v)

@@ -64,16 +64,24 @@ describe("init runs one command", { skip: cannotRun, concurrency: true }, () => 
 
   test("passes all signals on", async (t) => {
     const p = await makePackage(t);
-    const traps = [1, 2, 10, 12, 28].flatMap((n) => ["trap", String(n), `signal ${n}`, "/tmp/notes"]);
+    const traps = [1, 2, 10, 12, 28, 34, 64].flatMap((n) => ["trap", String(n), `signal ${n}`, "/tmp/notes"]);
     const running = await p.start(["actor", ...traps, "touch", "/tmp/up", "wait"]);
     await until(() => existsSync(p.path("/tmp/up")), "it is up");
     let count = 0;
-    for (const name of ["SIGHUP", "SIGINT", "SIGUSR1", "SIGUSR2", "SIGWINCH"] as const) {
+    for (const name of ["SIGHUP", "SIGINT", "SIGUSR1", "SIGUSR2", "SIGWINCH", 34, 64] as const) {
       running.signal(name);
       count++;
-      await until(() => p.lines("/tmp/notes").length === count, name);
+      await until(() => p.lines("/tmp/notes").length === count, String(name));
     }
-    assert.deepEqual(p.lines("/tmp/notes"), ["signal 1", "signal 2", "signal 10", "signal 12", "signal 28"]);
+    assert.deepEqual(p.lines("/tmp/notes"), [
+      "signal 1",
+      "signal 2",
+      "signal 10",
+      "signal 12",
+      "signal 28",
+      "signal 34",
+      "signal 64",
+    ]);
     running.signal("SIGTERM");
     assert.equal((await running.ended).status, 143);
     assert.equal(p.json("/.tranship/run/exit.json").signal, 15);
@@ -122,6 +130,17 @@ describe("init runs one command", { skip: cannotRun, concurrency: true }, () => 
     });
     const env = { B: "container", C: "container", TRANSHIP_X: "ours", TRANSHIP_LOG_FORWARD: "1" };
     assert.equal((await p.run(["@main"], { env })).stdout, "descriptor\ncontainer\nprogram\n(unset)\n");
+  });
+
+  test("which is told by SIGPIPE that nobody reads any more", async (t) => {
+    const p = await makePackage(t);
+    const running = await p.start(["actor", "flood", "1000000", "1000"], {
+      env: { TRANSHIP_LOG_FORWARD: "1" },
+      deaf: true,
+    });
+    await until(() => p.read(".tranship/run/log/all.log").length > 100_000, "it writes");
+    running.hangUp();
+    assert.equal((await running.ended).status, 141);
   });
 
   test("owning the terminal, if there is one", async (t) => {

@@ -258,7 +258,7 @@ describe("init runs services", { skip: cannotRun, concurrency: true }, () => {
     const running = await p.start();
     await until(() => existsSync(p.path("/tmp/up")), "main is up");
     await until(() => running.children().length === 1, "only main is left");
-    assert.deepEqual(running.children(), ["actor S"]);
+    assert.match(running.children().join(), /^actor [RS]$/);
     running.signal("SIGTERM");
     assert.equal((await running.ended).status, 143);
   });

@@ -45,7 +45,7 @@ export function services(
   };
 }
 
-/** Compiles native/init/test/NAME.c and what else it needs, once per test file. */
+/** Compiles native/init/test/NAME.c, if there is one, and what else it needs, once per test file. */
 const built = new Map<string, Promise<string>>();
 const buildFolder = mkdtempSync(join(tmpdir(), "tranship-init-build-"));
 process.on("exit", () => rmSync(buildFolder, { recursive: true, force: true }));
@@ -64,7 +64,8 @@ export function build(name: string, compiler: string, ...more: string[]): Promis
   ];
   const kernel =
     compiler === "musl-gcc" ? ["-static", "-idirafter", "/usr/include", "-idirafter", kernelHeaders()] : [];
-  const sources = [join(native, `init/test/${name}.c`), ...more];
+  const own = join(native, `init/test/${name}.c`);
+  const sources = existsSync(own) ? [own, ...more] : more;
   const done =
     built.get(name) ?? execute(compiler, [...flags, ...kernel, "-o", to, ...sources]).then(() => to);
   built.set(name, done);
@@ -104,7 +105,9 @@ export interface StartOptions {
 export interface Running {
   /** As this host sees it. */
   readonly pid: number;
-  signal(name: NodeJS.Signals): void;
+  signal(signal: NodeJS.Signals | number): void;
+  /** Closes the reading end of stdout. */
+  hangUp(): void;
   readonly ended: Promise<Result>;
   stdout(): string;
   /** Children of init, as "name state". */
@@ -190,10 +193,11 @@ export class InitPackage {
     const pid = options.pid === false ? outer : await firstChild(outer);
     return {
       pid,
-      signal: (name) => void process.kill(pid, name),
+      signal: (signal) => void process.kill(pid, signal),
+      hangUp: () => void child.stdout.destroy(),
       ended,
       stdout: () => stdout,
-      children: () => childrenOf(pid).map(stateOf),
+      children: () => childrenOf(pid).map(stateOf).filter(Boolean),
       read: (path) => readFileSync(`/proc/${pid}/root${path}`, "utf8"),
     };
   }
@@ -224,16 +228,22 @@ function childrenOf(pid: number): number[] {
   }
 }
 
+/** "" where it has just ended. */
 function stateOf(pid: number): string {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  return `${stat.slice(stat.indexOf("(") + 1, stat.lastIndexOf(")"))} ${stat.slice(stat.lastIndexOf(")") + 2)[0]}`;
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const end = stat.lastIndexOf(")");
+    return `${stat.slice(stat.indexOf("(") + 1, end)} ${stat[end + 2]}`;
+  } catch {
+    return "";
+  }
 }
 
 async function firstChild(outer: number): Promise<number> {
   let pid = 0;
   await until(() => {
     pid = childrenOf(outer)[0] ?? 0;
-    return pid > 0 || !existsSync(`/proc/${outer}`) || stateOf(outer).endsWith("Z");
+    return pid > 0 || ["", "Z"].includes(stateOf(outer).slice(-1));
   }, "init has started");
   return pid;
 }

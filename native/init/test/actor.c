@@ -32,6 +32,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "die.h"
@@ -178,6 +179,22 @@ static char **do_spawn(char **arg)
 	return *arg ? arg + 1 : arg;
 }
 
+/* The C library here keeps this one for itself. */
+static void trap_raw(int number)
+{
+	struct {
+		void (*handler)(int);
+		unsigned long flags;
+		void (*restorer)(void);
+		unsigned long mask;
+	} raw = { .handler = trapped };
+
+	/* Its restorer is the one of any other signal. */
+	signal(SIGURG, trapped);
+	syscall(SYS_rt_sigaction, SIGURG, NULL, &raw, 8);
+	syscall(SYS_rt_sigaction, number, &raw, NULL, 8);
+}
+
 static void do_trap(char **arg)
 {
 	struct sigaction a = { .sa_handler = trapped };
@@ -185,7 +202,10 @@ static void do_trap(char **arg)
 
 	trap_name[number] = arg[2];
 	trap_file[number] = arg[3];
-	sigaction(number, &a, NULL);
+	if (number == 34)
+		trap_raw(number);
+	else
+		sigaction(number, &a, NULL);
 }
 
 static int words(const char *word)
