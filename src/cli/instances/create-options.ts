@@ -1,0 +1,146 @@
+// Flags of run and create into what the runtime is asked for.
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { TranshipError } from "../../base/errors.ts";
+import { parseDuration, parseSize } from "../../base/units.ts";
+import type { CreateOptions } from "../../runtime/create.ts";
+import { parsePublish } from "../../runtime/network/ports.ts";
+import type { InstanceSecret, NetworkMode, RestartRule } from "../../runtime/record.ts";
+import { signalNumber } from "../../runtime/stop.ts";
+import { parseVolume } from "../../runtime/volumes/parse.ts";
+import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
+
+export function createOptions({ args, options }: Call): CreateOptions {
+  const [reference = "", ...command] = args;
+  const entrypoint = text(options, "entrypoint");
+  const stopTimeout = text(options, "stopTimeout");
+  const stopSignal = text(options, "stopSignal");
+  if (stopSignal !== undefined) signalNumber(stopSignal);
+  return {
+    reference,
+    command,
+    ...named(options),
+    ...(entrypoint === undefined ? {} : { entrypoint: entrypoint === "" ? [] : [entrypoint] }),
+    terminal: flag(options, "tty"),
+    interactive: flag(options, "interactive"),
+    environment: environment(options),
+    network: network(text(options, "network") ?? "bridge"),
+    ports: list(options, "publish").flatMap(parsePublish),
+    publishAll: flag(options, "publishAll"),
+    mounts: list(options, "volume").map(parseVolume),
+    secrets: list(options, "secret").map(secret),
+    limits: limits(options),
+    capAdd: list(options, "capAdd"),
+    capDrop: list(options, "capDrop"),
+    readOnly: flag(options, "readOnly"),
+    restart: restart(text(options, "restart") ?? "no"),
+    ...(stopSignal === undefined ? {} : { stopSignal }),
+    ...(stopTimeout === undefined ? {} : { stopTimeout: parseDuration(stopTimeout) }),
+    labels: Object.fromEntries(list(options, "label").map(label)),
+    autoRemove: flag(options, "rm"),
+  };
+}
+
+/** Options that are absent rather than undefined. */
+function named(options: OptionValues): Partial<CreateOptions> {
+  const keys = [
+    ["name", "name"], ["workdir", "workingDirectory"], ["user", "user"], ["hostname", "hostname"], ["ip", "address"],
+    ["macAddress", "mac"],
+  ] as const; // biome-ignore format: a table
+  const found: Record<string, string> = {};
+  for (const [option, key] of keys) {
+    const value = text(options, option);
+    if (value !== undefined) found[key] = value;
+  }
+  checkNamed(found);
+  return found;
+}
+
+function checkNamed(found: Record<string, string>): void {
+  const { hostname, mac, workingDirectory } = found;
+  if (hostname !== undefined && !/^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,62})$/.test(hostname)) {
+    throw usage(`not a host name: ${JSON.stringify(hostname)}`, "use letters, digits, - and ., at most 63");
+  }
+  if (mac !== undefined && !/^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/.test(mac)) {
+    throw usage(`not a MAC address: ${JSON.stringify(mac)}`, "write for example 02:00:5e:10:20:30");
+  }
+  if (workingDirectory !== undefined && !workingDirectory.startsWith("/")) {
+    throw usage(`not an absolute directory: ${JSON.stringify(workingDirectory)}`, "begin it with /");
+  }
+}
+
+export function environment(options: OptionValues): string[] {
+  const fromFiles = list(options, "envFile").flatMap((path) => environmentFile(path));
+  return [...fromFiles, ...list(options, "env")].flatMap((entry) => {
+    if (/^[^=\0\s][^=\0]*=/.test(entry)) return [entry];
+    if (!/^[^=\0\s]+$/.test(entry))
+      throw usage(`not a variable: ${JSON.stringify(entry)}`, "write NAME=VALUE");
+    const value = process.env[entry];
+    return value === undefined ? [] : [`${entry}=${value}`];
+  });
+}
+
+function environmentFile(path: string): string[] {
+  let content: string;
+  try {
+    content = readFileSync(path, "utf8");
+  } catch (cause) {
+    throw new TranshipError("E_IO", `cannot read the variables of ${path}`, {
+      hint: "check its name",
+      cause,
+    });
+  }
+  return content.split(/\r?\n/).filter((line) => line.trim() !== "" && !line.trimStart().startsWith("#"));
+}
+
+function network(word: string): NetworkMode {
+  if (word === "bridge" || word === "host" || word === "none") return word;
+  const later = word.startsWith("container:")
+    ? "sharing the network of another instance is not possible yet"
+    : undefined;
+  throw usage(later ?? `not a network: ${JSON.stringify(word)}`, "give bridge, host or none");
+}
+
+function secret(entry: string): InstanceSecret {
+  const cut = entry.indexOf("=");
+  if (cut < 1 || cut === entry.length - 1) {
+    throw usage(`not a secret: ${JSON.stringify(entry)}`, "write --secret PATH=FILE or --secret NAME=FILE");
+  }
+  return { target: entry.slice(0, cut), source: resolve(entry.slice(cut + 1)) };
+}
+
+function limits(options: OptionValues): NonNullable<CreateOptions["limits"]> {
+  const memory = text(options, "memory");
+  const cpus = text(options, "cpus");
+  const pids = text(options, "pidsLimit");
+  return {
+    memory: memory === undefined ? null : parseSize(memory),
+    cpus: cpus === undefined ? null : positive("--cpus", cpus, /^\d+(\.\d+)?$/),
+    pids: pids === undefined ? null : positive("--pids-limit", pids, /^\d+$/),
+  };
+}
+
+function positive(option: string, value: string, pattern: RegExp): number {
+  if (pattern.test(value) && Number(value) > 0) return Number(value);
+  throw usage(`${option}: not a number above 0: ${JSON.stringify(value)}`, `write for example ${option} 2`);
+}
+
+function restart(word: string): RestartRule {
+  const match = /^(no|always|unless-stopped|on-failure)(?::(\d+))?$/.exec(word);
+  if (match === null || (match[2] !== undefined && match[1] !== "on-failure")) {
+    throw usage(
+      `not a restart rule: ${JSON.stringify(word)}`,
+      "give no, on-failure, on-failure:5, always or unless-stopped",
+    );
+  }
+  return { policy: match[1] as RestartRule["policy"], attempts: Number(match[2] ?? 0) };
+}
+
+function label(entry: string): [string, string] {
+  const cut = entry.indexOf("=");
+  return cut < 0 ? [entry, ""] : [entry.slice(0, cut), entry.slice(cut + 1)];
+}
+
+function usage(message: string, hint: string): TranshipError {
+  return new TranshipError("E_USAGE", message, { hint });
+}

@@ -1,0 +1,24 @@
+// Verbs that do one thing to several instances: each is tried; every failure is told, the last one as the verb's own.
+import type { Context } from "../context.ts";
+import { asTranshipError } from "../failure.ts";
+import type { Call } from "../verb.ts";
+
+/** Prints each name, as docker does, when its work is done. */
+export async function forEach(
+  call: Call,
+  context: Context,
+  work: (name: string) => Promise<void>,
+): Promise<void> {
+  const failures: unknown[] = [];
+  for (const name of call.args) {
+    try {
+      await work(name);
+      context.print(name);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  const last = failures.pop();
+  for (const failure of failures) context.log.error(asTranshipError(failure).message);
+  if (last !== undefined) throw last;
+}

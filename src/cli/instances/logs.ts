@@ -1,0 +1,47 @@
+import { TranshipError } from "../../base/errors.ts";
+import { parseDuration } from "../../base/units.ts";
+import { type LogLine, logsOf } from "../../runtime/logs.ts";
+import type { Context } from "../context.ts";
+import { type Call, flag, text } from "../verb.ts";
+
+export async function run(call: Call, context: Context): Promise<undefined> {
+  const { options } = call;
+  const since = text(options, "since");
+  const service = text(options, "service");
+  const tail = tailOf(text(options, "tail"));
+  const stamps = flag(options, "timestamps");
+  const write = (line: LogLine): void => {
+    // What it wrote to stderr goes to ours, each as it was written.
+    const stream = line.stream === "stderr" ? process.stderr : process.stdout;
+    stream.write(stamps ? `${line.time} ${line.text}` : line.text);
+  };
+  await logsOf(
+    context.root,
+    call.args[0] ?? "",
+    {
+      follow: flag(options, "follow"),
+      signal: context.signal,
+      ...(tail === undefined ? {} : { tail }),
+      ...(since === undefined ? {} : { since: timeOf(since) }),
+      ...(service === undefined ? {} : { service }),
+    },
+    write,
+  );
+}
+
+function tailOf(word: string | undefined): number | undefined {
+  if (word === undefined || word === "all") return undefined;
+  if (/^\d+$/.test(word)) return Number(word);
+  throw new TranshipError("E_USAGE", `--tail: not a number of lines: ${JSON.stringify(word)}`, {
+    hint: "write --tail 20 or all",
+  });
+}
+
+/** RFC 3339 in UTC, as the log has it, of a time or a duration before now. */
+function timeOf(word: string): string {
+  const time = /^\d{4}-\d\d-\d\d/.test(word) ? Date.parse(word) : Date.now() - parseDuration(word);
+  if (!Number.isNaN(time)) return new Date(time).toISOString();
+  throw new TranshipError("E_USAGE", `--since: not a time: ${JSON.stringify(word)}`, {
+    hint: "write 10m, or a time such as 2024-05-01T12:00:00Z",
+  });
+}

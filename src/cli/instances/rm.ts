@@ -1,0 +1,9 @@
+import { removeInstance } from "../../runtime/stop.ts";
+import type { Context } from "../context.ts";
+import { type Call, flag } from "../verb.ts";
+import { forEach } from "./each.ts";
+
+export async function run(call: Call, context: Context): Promise<undefined> {
+  const options = { force: flag(call.options, "force"), volumes: flag(call.options, "volumes") };
+  await forEach(call, context, (name) => removeInstance(context.root, name, options, context.log));
+}

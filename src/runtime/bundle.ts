@@ -1,0 +1,164 @@
+// What is put in place for a start: the OCI bundle and the files that are bound into the instance.
+import { chownSync, existsSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { TranshipError } from "../base/errors.ts";
+import { makeDirectory, readText, writeFileAtomic } from "../host/files.ts";
+import { nativePath } from "../host/native.ts";
+import type { StateRoot } from "../host/state-root.ts";
+import { step } from "../host/steps.ts";
+import { mergeEnvironment } from "./environment.ts";
+import { initPath, type OpenPackage } from "./image.ts";
+import { inLayers } from "./layers.ts";
+import { hostsText, resolvText } from "./network/files.ts";
+import { type OciMount, ociConfig } from "./oci/config.ts";
+import { type OciRuntime, openFilesLimit } from "./oci/runtime.ts";
+import type { InstancePaths, InstanceRecord } from "./record.ts";
+import { lookUpUser } from "./user.ts";
+import { prepareMount } from "./volumes/volumes.ts";
+
+export interface BundleInput {
+  root: StateRoot;
+  paths: InstancePaths;
+  record: InstanceRecord;
+  layers: readonly string[];
+  runtime: OciRuntime;
+  /** Forward what programs write to our own stdout and stderr. */
+  forward: boolean;
+}
+
+/** The mount point of every overlay, each in a namespace of its own: never busy for anyone else. */
+export function mountPoint(root: StateRoot): string {
+  const path = join(root.path, "mnt");
+  if (!existsSync(path)) makeDirectory(path, 0o755);
+  return path;
+}
+
+export async function writeBundle(input: BundleInput): Promise<void> {
+  const { root, paths, record, layers, runtime } = input;
+  const user = lookUpUser(layers, record.user);
+  for (const name of ["exit.json", "state.json"]) rmSync(`${paths.run}/${name}`, { force: true });
+  if (user.uid !== 0) {
+    // PID 1 is this user then, and writes its log and its records.
+    for (const path of [paths.run, `${paths.run}/log`]) chownSync(path, user.uid, user.gid);
+  }
+  const volumes = await volumeMounts(input);
+  const config = ociConfig({
+    record,
+    user,
+    rootfs: mountPoint(root),
+    mounts: [...ownMounts(input), ...volumes, ...secretMounts(record)],
+    args: [initPath, ...record.command],
+    environment: environmentOf(input, user.home),
+    openFiles: openFilesLimit(),
+    architecture: process.arch,
+    cgroups: runtime.cgroups,
+  });
+  step("bundle config");
+  writeFileAtomic(`${paths.bundle}/config.json`, JSON.stringify(config), { volatile: true });
+}
+
+function bind(source: string, destination: string, ...options: string[]): OciMount {
+  return { destination, type: "bind", source, options: ["rbind", "rprivate", ...options] };
+}
+
+function ownMounts({ paths, record, layers }: BundleInput): OciMount[] {
+  const hosts = join(paths.files, "hosts");
+  const hostname = join(paths.files, "hostname");
+  const resolv = join(paths.files, "resolv.conf");
+  const options = { mode: 0o644, volatile: true };
+  const own = record.network.mode !== "host";
+  writeFileAtomic(hosts, hostsText(layers, record.hostname, record.network.address), options);
+  writeFileAtomic(hostname, `${record.hostname}\n`, options);
+  writeFileAtomic(resolv, resolvText(own), options);
+  return [
+    bind(paths.run, "/.tranship/run", "rw", "nosuid", "nodev", "noexec"),
+    ...(inLayers(layers, initPath.slice(1))
+      ? []
+      : [bind(nativePath("init"), initPath, "ro", "nosuid", "nodev")]),
+    bind(hosts, "/etc/hosts", "rw"),
+    bind(hostname, "/etc/hostname", "rw"),
+    bind(resolv, "/etc/resolv.conf", "rw"),
+  ];
+}
+
+async function volumeMounts({ root, record, layers }: BundleInput): Promise<OciMount[]> {
+  const mounts: OciMount[] = [];
+  // A mount below another one comes after it.
+  for (const mount of [...record.mounts].sort((a, b) => a.target.length - b.target.length)) {
+    if (mount.kind === "tmpfs") {
+      const options = ["nosuid", "nodev", ...(mount.source === "" ? [] : mount.source.split(","))];
+      mounts.push({ destination: mount.target, type: "tmpfs", source: "tmpfs", options });
+    } else {
+      mounts.push(bind(await prepareMount(root, mount, layers), mount.target, mount.readOnly ? "ro" : "rw"));
+    }
+  }
+  return mounts;
+}
+
+/** Bound read-only from where the secret lies: no copy of it is made anywhere. */
+function secretMounts(record: InstanceRecord): OciMount[] {
+  return record.secrets
+    .filter((secret) => secret.target.startsWith("/"))
+    .map((secret) => {
+      requireSecret(secret.source);
+      return bind(secret.source, secret.target, "ro", "nosuid", "nodev", "noexec");
+    });
+}
+
+function requireSecret(path: string): void {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat?.isFile() === true && stat.size > 0) return;
+  throw new TranshipError(
+    "E_SECRET_MISSING",
+    `the secret ${path} is ${stat === undefined ? "not there" : "no file with content"}`,
+    {
+      hint: "name a file that holds the secret: --secret PATH=FILE",
+    },
+  );
+}
+
+function environmentOf({ record, forward }: BundleInput, home: string): string[] {
+  const secrets = record.secrets
+    .filter((secret) => !secret.target.startsWith("/"))
+    .map((secret) => {
+      requireSecret(secret.source);
+      return `${secret.target}=${(readText(secret.source) ?? "").replace(/\n$/, "")}`;
+    });
+  const defaults = [
+    `HOME=${home}`,
+    `HOSTNAME=${record.hostname}`,
+    ...(record.terminal ? ["TERM=xterm"] : []),
+    ...(forward ? ["TRANSHIP_LOG_FORWARD=1"] : []),
+    // What is thrown away at the end need not survive a power failure.
+    ...(record.autoRemove ? ["TRANSHIP_RECORD_SYNC=0"] : []),
+  ];
+  return mergeEnvironment(defaults, record.environment, secrets);
+}
+
+/** Secrets that the package needs and that were neither given nor brought along: told before anything is started. */
+export function checkSecrets(record: InstanceRecord, opened: OpenPackage): void {
+  const given = new Set(record.secrets.map((secret) => secret.target));
+  const variables = new Set(record.environment.map((entry) => entry.split("=")[0]));
+  const bare = record.command.length > 0 && record.command[0]?.startsWith("@") !== true;
+  if (bare) return;
+  for (const secret of opened.plan?.secrets ?? []) {
+    if (!secret.required || given.has(secret.name) || variables.has(secret.name)) continue;
+    const covered = record.mounts.some(
+      (mount) => secret.name === mount.target || secret.name.startsWith(`${mount.target}/`),
+    );
+    if (secret.delivery === "mount" && (covered || inLayers(opened.layers, secret.name.slice(1)))) continue;
+    throw new TranshipError(
+      "E_SECRET_MISSING",
+      `the package needs the secret ${secret.name} (${secret.reason})`,
+      {
+        hint: `give it with --secret ${secret.name}=FILE`,
+      },
+    );
+  }
+}
+
+/** Nothing of an instance that has ended but its logs, records and changed files is needed any more. */
+export function removeBundle(paths: InstancePaths): void {
+  rmSync(`${paths.bundle}/config.json`, { force: true });
+  rmSync(paths.oci, { recursive: true, force: true });
+}

@@ -1,0 +1,244 @@
+// Creating an instance: its record, its directory, its name and its address; nothing of it runs yet.
+import { randomBytes } from "node:crypto";
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { TranshipError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { ioError, makeDirectory, writeFileAtomic } from "../host/files.ts";
+import { processStartTime } from "../host/lock.ts";
+import type { StateRoot } from "../host/state-root.ts";
+import { step } from "../host/steps.ts";
+import { mergeEnvironment } from "./environment.ts";
+import { readInstance } from "./find.ts";
+import { type OpenPackage, openPackage } from "./image.ts";
+import { checkName, randomName } from "./names.ts";
+import { bootId, chooseSubnet } from "./network/bridge.ts";
+import { packageHostname } from "./network/files.ts";
+import { claim, free, holder, leaseAddress } from "./network/lease.ts";
+import { exposedPorts, type PortRequest } from "./network/ports.ts";
+import { macOf } from "./network/subnet.ts";
+import {
+  type InstanceMount,
+  type InstanceRecord,
+  type InstanceSecret,
+  type LaunchRecord,
+  type Limits,
+  type NetworkMode,
+  pathsIn,
+  type RestartRule,
+} from "./record.ts";
+import { checkVolumeName } from "./volumes/volumes.ts";
+
+export interface CreateOptions {
+  reference: string;
+  /** After the reference on the command line. */
+  command: readonly string[];
+  name?: string;
+  entrypoint?: readonly string[];
+  terminal?: boolean;
+  interactive?: boolean;
+  environment?: readonly string[];
+  workingDirectory?: string;
+  user?: string;
+  hostname?: string;
+  network?: NetworkMode;
+  address?: string;
+  mac?: string;
+  ports?: readonly PortRequest[];
+  publishAll?: boolean;
+  mounts?: readonly InstanceMount[];
+  secrets?: readonly InstanceSecret[];
+  limits?: Partial<Limits>;
+  capAdd?: readonly string[];
+  capDrop?: readonly string[];
+  readOnly?: boolean;
+  restart?: RestartRule;
+  stopSignal?: string;
+  /** Milliseconds. */
+  stopTimeout?: number;
+  labels?: Readonly<Record<string, string>>;
+  autoRemove?: boolean;
+}
+
+export interface Created {
+  readonly record: InstanceRecord;
+  readonly package: OpenPackage;
+}
+
+const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** The instance directory of a creation under way: it names its owner. */
+export function draftName(id: string): string {
+  return `.new-${id}-${process.pid}-${processStartTime(process.pid) ?? ""}`;
+}
+
+/** `launch`: the launch record of a `run`, so that the instance is seen as starting from its first moment. */
+export async function createInstance(
+  root: StateRoot,
+  options: CreateOptions,
+  log: Log,
+  launch?: LaunchRecord,
+): Promise<Created> {
+  const opened = await openPackage(root, options.reference, log);
+  const id = randomBytes(32).toString("hex");
+  const draft = join(root.instances, draftName(id));
+  step("instance draft");
+  try {
+    mkdirSync(draft, { mode: 0o711 });
+  } catch (cause) {
+    throw ioError(`cannot create ${draft}`, cause);
+  }
+  let name: string | undefined;
+  let address: string | null = null;
+  try {
+    name = leaseName(root, options.name, id);
+    if ((options.network ?? "bridge") === "bridge") {
+      address = leaseAddress(root, chooseSubnet(root), id, options.address);
+    }
+    const record = makeRecord({ id, name, address }, options, opened);
+    writeDraft(draft, record, launch);
+    step("instance directory");
+    renameSync(draft, join(root.instances, id));
+    return { record, package: opened };
+  } catch (error) {
+    rmSync(draft, { recursive: true, force: true });
+    if (name !== undefined) free(root, "names", name, id);
+    if (address !== null) free(root, "addresses", address, id);
+    throw error;
+  }
+}
+
+export function newLaunch(mode: LaunchRecord["mode"], created: boolean): LaunchRecord {
+  return {
+    bootId: bootId(),
+    startedAt: new Date().toISOString(),
+    starter: { pid: process.pid, startTime: processStartTime(process.pid) ?? "" },
+    mode,
+    acknowledged: false,
+    created,
+    runtime: "",
+    ports: [],
+    restarts: 0,
+  };
+}
+
+function writeDraft(draft: string, record: InstanceRecord, launch: LaunchRecord | undefined): void {
+  const paths = pathsIn(draft);
+  for (const directory of [paths.upper, paths.work, paths.bundle, paths.files, paths.oci])
+    makeDirectory(directory);
+  for (const directory of [paths.run, `${paths.run}/log`]) makeDirectory(directory, 0o755);
+  // The root directory of the instance takes its mode from here.
+  mkdirSync(paths.upper, { recursive: true });
+  const options = { volatile: record.autoRemove };
+  if (launch !== undefined) writeFileAtomic(paths.launch, `${JSON.stringify(launch)}\n`, options);
+  writeFileAtomic(paths.record, `${JSON.stringify(record, null, 2)}\n`, options);
+}
+
+function leaseName(root: StateRoot, wanted: string | undefined, id: string): string {
+  if (wanted === undefined) {
+    for (;;) {
+      const name = randomName();
+      if (claim(root, "names", name, id)) return name;
+    }
+  }
+  if (claim(root, "names", checkName(wanted), id)) return wanted;
+  const other = holder(root, "names", wanted) ?? "";
+  // A name may outlive its instance by a moment, or by a crash that nobody has repaired yet.
+  const gone = readInstance(root, other) === undefined;
+  throw new TranshipError(
+    "E_NAME_TAKEN",
+    `the name ${wanted} is used by the instance ${other.slice(0, 12)}`,
+    {
+      hint: gone
+        ? "that instance is just being made or removed: try again"
+        : "choose another, or remove it with `tranship rm`",
+    },
+  );
+}
+
+function makeRecord(
+  given: { id: string; name: string; address: string | null },
+  options: CreateOptions,
+  opened: OpenPackage,
+): InstanceRecord {
+  const config = opened.config;
+  const mode = options.network ?? "bridge";
+  const ports = [...(options.ports ?? []), ...(options.publishAll ? exposedPorts(config.exposedPorts) : [])];
+  if (ports.length > 0 && mode !== "bridge") {
+    throw new TranshipError("E_USAGE", `ports cannot be published with --network ${mode}`, {
+      hint: mode === "host" ? "the programs listen on the host itself" : "use --network bridge",
+    });
+  }
+  return {
+    tranship: "instance",
+    version: 1,
+    id: given.id,
+    name: given.name,
+    createdAt: new Date().toISOString(),
+    image: { reference: options.reference, digest: opened.digest, diffIds: opened.diffIds },
+    engine: "namespace",
+    command: commandOf(options, opened),
+    terminal: options.terminal ?? false,
+    interactive: options.interactive ?? false,
+    environment: mergeEnvironment([defaultPath, ...config.environment], options.environment ?? []),
+    workingDirectory: options.workingDirectory ?? (config.workingDirectory || "/"),
+    user: options.user ?? config.user,
+    hostname: options.hostname ?? packageHostname(opened.layers) ?? given.id.slice(0, 12),
+    network: {
+      mode,
+      address: given.address,
+      mac: given.address === null ? null : (options.mac ?? macOf(given.id)),
+      ports,
+    },
+    mounts: mountsOf(options.mounts ?? [], opened),
+    secrets: options.secrets ?? [],
+    limits: {
+      memory: options.limits?.memory ?? null,
+      cpus: options.limits?.cpus ?? null,
+      pids: options.limits?.pids ?? null,
+    },
+    capAdd: options.capAdd ?? [],
+    capDrop: options.capDrop ?? [],
+    readOnly: options.readOnly ?? false,
+    restart: options.restart ?? { policy: "no", attempts: 0 },
+    stop: {
+      signal: options.stopSignal ?? (config.stopSignal || "SIGTERM"),
+      timeout: options.stopTimeout ?? 10_000,
+    },
+    labels: { ...config.labels, ...options.labels },
+    autoRemove: options.autoRemove ?? false,
+  };
+}
+
+/** What init gets to do. A package's entry point is init itself; any other entry point and its command run under ours. */
+function commandOf(options: CreateOptions, opened: OpenPackage): readonly string[] {
+  if (options.entrypoint !== undefined) return [...options.entrypoint, ...options.command];
+  const { entrypoint, command } = opened.config;
+  const more = options.command.length > 0 ? options.command : command;
+  return opened.isPackage ? more : [...entrypoint, ...more];
+}
+
+/** Those of the command line, then a new anonymous volume for each volume of the package that none of them covers. */
+function mountsOf(given: readonly InstanceMount[], opened: OpenPackage): InstanceMount[] {
+  const named = given.map((mount) => {
+    if (mount.kind !== "volume") return mount;
+    if (mount.source === "") return { ...mount, source: randomBytes(32).toString("hex") };
+    return { ...mount, source: checkVolumeName(mount.source) };
+  });
+  const covered = new Set(named.map((mount) => mount.target));
+  const own = opened.volumes
+    .filter((volume) => !covered.has(volume.path))
+    .map((volume) => ({
+      kind: "volume" as const,
+      source: randomBytes(32).toString("hex"),
+      target: volume.path,
+      readOnly: false,
+      anonymous: true,
+      seed: volume.seed,
+    }));
+  const seeds = new Map(opened.volumes.map((volume) => [volume.path, volume.seed]));
+  return [
+    ...named.map((mount) => ({ ...mount, seed: mount.seed && (seeds.get(mount.target) ?? true) })),
+    ...own,
+  ];
+}

@@ -1,0 +1,119 @@
+// The end of an instance, whoever notices it first: rules and leases freed, cgroups removed, its record written, then
+// removed or started again by its rule. Every part looks at what is there, so that it can be run again after a crash.
+import { existsSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Log } from "../base/log.ts";
+import { cgroupMode, removeCgroup } from "../host/cgroup.ts";
+import { readText, writeFileAtomic } from "../host/files.ts";
+import { acquireLock, type Lock } from "../host/lock.ts";
+import type { StateRoot } from "../host/state-root.ts";
+import { step } from "../host/steps.ts";
+import { removeBundle } from "./bundle.ts";
+import { type Instance, instanceIds, readInstance } from "./find.ts";
+import { releaseBridge } from "./network/bridge.ts";
+import { free, leases } from "./network/lease.ts";
+import { leasedPorts, unpublish } from "./network/publish.ts";
+import { runtimeWords } from "./oci/runtime.ts";
+import { killAll } from "./processes.ts";
+import type { EndRecord, NetworkMode } from "./record.ts";
+import { readExit, statusOf } from "./state.ts";
+import { removeVolume } from "./volumes/volumes.ts";
+
+/** One at a time deals with an instance. undefined where it is gone. */
+export async function lockInstance(instance: Instance, what: string): Promise<Lock | undefined> {
+  try {
+    return await acquireLock(instance.paths.lock, what);
+  } catch (error) {
+    if (!existsSync(instance.paths.directory)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Deals with the end. `status`: what the waiting process saw, where init left no word. Call with the instance's lock held,
+ * when PID 1 is gone or is to go. What is left of it is looked for, unless the runtime itself has cleaned up.
+ */
+export async function settle(
+  root: StateRoot,
+  instance: Instance,
+  status: number | null,
+  clean = false,
+): Promise<EndRecord> {
+  const { paths, record } = instance;
+  if (!clean || existsSync(`${paths.oci}/${record.id}`)) await killAll(record.id);
+  await unpublish(root, record.id, leasedPorts(root, record.id));
+  await removeCgroup(`tranship/${record.id}`);
+  removeBundle(paths);
+  const exit = readExit(paths);
+  const end: EndRecord = {
+    status: exit.exitStatus ?? status,
+    endedAt: exit.endedAt ?? new Date().toISOString(),
+    reason:
+      exit.reason ??
+      (status === null ? "killed together with everything that could tell" : `ended with status ${status}`),
+  };
+  step("ended.json");
+  writeFileAtomic(paths.ended, `${JSON.stringify(end)}\n`, { volatile: record.autoRemove });
+  return end;
+}
+
+/** Removes an instance that does not run. Its directory goes first, at once and whole; leases follow. */
+export function removeInstanceFiles(root: StateRoot, instance: Instance, volumes: boolean): void {
+  const { record, paths } = instance;
+  if (volumes) {
+    for (const mount of record.mounts) {
+      if (mount.kind !== "volume" || !mount.anonymous) continue;
+      step("remove anonymous volume");
+      removeVolume(root, mount.source);
+    }
+  }
+  step("remove instance directory");
+  const gone = join(root.instances, `.gone-${record.id}`);
+  renameSync(paths.directory, gone);
+  step("remove files");
+  rmSync(gone, { recursive: true, force: true });
+  free(root, "names", record.name, record.id);
+  if (record.network.address !== null) free(root, "addresses", record.network.address, record.id);
+}
+
+/** Some instance runs, or is about to, in one of these networks. */
+function anyRunning(root: StateRoot, mode?: NetworkMode): boolean {
+  return instanceIds(root).some((id) => {
+    const instance = readInstance(root, id);
+    if (instance === undefined || (mode !== undefined && instance.record.network.mode !== mode)) return false;
+    const { state } = statusOf(instance.paths, id);
+    return state === "running" || state === "starting";
+  });
+}
+
+/** What the host keeps for instances as a whole goes with the last one. */
+export async function releaseHost(root: StateRoot, log: Log): Promise<void> {
+  await releaseBridge(root, log, () => anyRunning(root, "bridge"));
+  if (!anyRunning(root)) removeParentCgroup();
+}
+
+/** An empty one only: another state root may have instances in it. */
+function removeParentCgroup(): void {
+  for (const { path } of cgroupMode().hierarchies) {
+    try {
+      rmdirSync(join(path, "tranship"));
+    } catch {} // in use, or not there
+  }
+}
+
+/** Leases of instances that are no more. */
+export function freeLeases(root: StateRoot): void {
+  const alive = new Set(instanceIds(root));
+  for (const name of readdirSync(root.instances)) {
+    const draft = /^\.new-([0-9a-f]{64})-/.exec(name);
+    if (draft?.[1] !== undefined) alive.add(draft[1]);
+  }
+  for (const kind of ["names", "addresses"] as const) {
+    for (const lease of leases(root, kind)) if (!alive.has(lease.id)) free(root, kind, lease.name, lease.id);
+  }
+}
+
+/** What runtime or enter said on the way to a failure, last line. */
+export function lastWords({ paths }: Instance): string {
+  return runtimeWords(paths.runtimeLog) ?? (readText(paths.monitorLog) ?? "").trim().split("\n").at(-1) ?? "";
+}

@@ -1,0 +1,162 @@
+// A further command inside a running instance.
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { rmSync } from "node:fs";
+import { isatty } from "node:tty";
+import { TranshipError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { callArguments, launchCall } from "../host/enter.ts";
+import { writeFileAtomic } from "../host/files.ts";
+import { nativePath } from "../host/native.ts";
+import type { StateRoot } from "../host/state-root.ts";
+import { decodeInitPlan } from "../package/init-codec.ts";
+import { mergeEnvironment } from "./environment.ts";
+import { findInstance, type Instance } from "./find.ts";
+import { layerDirectories } from "./image.ts";
+import { readLayerFile } from "./layers.ts";
+import { capabilitySet } from "./oci/capabilities.ts";
+import { chooseRuntime, globalArguments, type OciRuntime, runtimeWords } from "./oci/runtime.ts";
+import { statusOf } from "./state.ts";
+import { ended, forwardSignals, stdioFor } from "./stdio.ts";
+import { lookUpUser, type User } from "./user.ts";
+
+export interface ExecOptions {
+  command: readonly string[];
+  interactive?: boolean;
+  terminal?: boolean;
+  detached?: boolean;
+  environment?: readonly string[];
+  workingDirectory?: string;
+  user?: string;
+}
+
+/** The command's own status; 126 and 127 where it cannot be executed or found. Detached: 0. */
+export async function execInInstance(
+  root: StateRoot,
+  text: string,
+  options: ExecOptions,
+  log: Log,
+): Promise<number> {
+  const instance = findInstance(root, text);
+  const { paths, record } = instance;
+  const { state } = statusOf(paths, record.id);
+  if (state !== "running") {
+    throw new TranshipError("E_INSTANCE_STATE", `the instance ${record.name} is not running but ${state}`, {
+      hint: `start it with \`tranship start ${record.name}\``,
+      exitStatus: 125,
+    });
+  }
+  if (options.terminal === true && options.detached !== true && !isatty(0)) {
+    throw new TranshipError("E_USAGE", "-t needs a terminal as standard input", {
+      hint: "leave -t out",
+      exitStatus: 125,
+    });
+  }
+  const runtime = await chooseRuntime(root, log);
+  const layers = [paths.upper, ...(await layerDirectories(root, record.image.diffIds))];
+  const user = lookUpUser(layers, options.user ?? record.user);
+  const file = `${paths.bundle}/exec-${randomBytes(6).toString("hex")}.json`;
+  const logFile = `${file}.log`;
+  writeFileAtomic(file, JSON.stringify(processSpec(instance, options, user, layers)), { volatile: true });
+  try {
+    const status = await runExec(runtime, instance, options, { file, logFile });
+    return translate(status, logFile, options);
+  } finally {
+    for (const path of [file, logFile]) rmSync(path, { force: true });
+  }
+}
+
+function processSpec(
+  { record }: Instance,
+  options: ExecOptions,
+  user: User,
+  layers: readonly string[],
+): object {
+  const capabilities = capabilitySet(record.capAdd, record.capDrop);
+  return {
+    terminal: options.terminal === true,
+    user: { uid: user.uid, gid: user.gid, additionalGids: user.groups },
+    args: options.command,
+    env: mergeEnvironment(
+      planEnvironment(layers),
+      [
+        `HOME=${user.home}`,
+        `HOSTNAME=${record.hostname}`,
+        ...(options.terminal === true ? ["TERM=xterm"] : []),
+      ],
+      record.environment,
+      options.environment ?? [],
+    ),
+    cwd: options.workingDirectory ?? record.workingDirectory,
+    capabilities: {
+      bounding: capabilities,
+      effective: user.uid === 0 ? capabilities : [],
+      permitted: user.uid === 0 ? capabilities : [],
+      inheritable: [],
+      ambient: [],
+    },
+    noNewPrivileges: false,
+  };
+}
+
+/** What init gives to every program of the package. */
+function planEnvironment(layers: readonly string[]): string[] {
+  const bytes = readLayerFile(layers, ".tranship/init.bin");
+  return bytes === undefined
+    ? []
+    : decodeInitPlan(bytes).environment.map(([name, value]) => `${name}=${value}`);
+}
+
+async function runExec(
+  runtime: OciRuntime,
+  { paths, record }: Instance,
+  options: ExecOptions,
+  { file, logFile }: { file: string; logFile: string },
+): Promise<number> {
+  const call = launchCall({
+    hideCgroup2: runtime.hideCgroup2,
+    command: {
+      argv: [
+        runtime.path,
+        ...globalArguments(runtime, paths.oci, logFile),
+        "exec",
+        ...(options.detached === true ? ["--detach"] : []),
+        "--process",
+        file,
+        record.id,
+      ],
+    },
+  });
+  const program = nativePath("enter");
+  const interactive =
+    options.detached !== true && (options.interactive === true || options.terminal === true);
+  const streams = [0, 1, 2].map((fd) => stdioFor(fd, interactive, options.detached === true));
+  const child = spawn(
+    program,
+    callArguments(call, options.detached === true ? [] : ["--parent", String(process.pid)]),
+    {
+      stdio: streams.map((stream) => stream.stdio),
+    },
+  );
+  for (const stream of streams) stream.close();
+  const stop = forwardSignals(child);
+  try {
+    return await ended(child, program);
+  } finally {
+    stop();
+  }
+}
+
+/** The runtime says in its log what it could not do; a program's own status passes through. */
+function translate(status: number, logFile: string, options: ExecOptions): number {
+  const words = runtimeWords(logFile);
+  if (status === 0 || words === undefined) return status;
+  // Its words are on stderr already, where it writes them too.
+  const missing = /no such file|not found/i.test(words);
+  const refused = /permission denied|not permitted|exec format|is a directory/i.test(words);
+  throw new TranshipError("E_RUNTIME", `cannot execute ${options.command[0] ?? ""}`, {
+    hint: missing ? "name a program of the package" : "name a program that this user may execute",
+    details: { reason: words },
+    exitStatus: missing ? 127 : refused ? 126 : 125,
+  });
+}

@@ -1,0 +1,118 @@
+// What the runtime needs of a package: its unpacked layers, its run configuration, and what init's plan says of
+// volumes and secrets. The descriptor itself is not read here: parsing YAML would cost more than the start.
+import { TranshipError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { ContainerConfig } from "../formats/oci.ts";
+import type { StateRoot } from "../host/state-root.ts";
+import { openStore } from "../image/store.ts";
+import { ensureLayer } from "../image/unpack.ts";
+import { decodeInitPlan } from "../package/init-codec.ts";
+import type { InitPlan } from "../package/init-plan.ts";
+import { inLayers, readLayerFile } from "./layers.ts";
+import { clean } from "./volumes/parse.ts";
+
+export interface OpenPackage {
+  readonly digest: string;
+  /** Bottom first, as the image config names them. */
+  readonly diffIds: readonly string[];
+  /** Directories, topmost first, as an overlay wants them. */
+  readonly layers: readonly string[];
+  readonly config: RunConfig;
+  /** It brings its own init. */
+  readonly isPackage: boolean;
+  readonly plan: InitPlan | undefined;
+  readonly volumes: readonly PackageVolume[];
+}
+
+export interface PackageVolume {
+  readonly path: string;
+  readonly seed: boolean;
+}
+
+export interface RunConfig {
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  readonly environment: readonly string[];
+  readonly workingDirectory: string;
+  readonly user: string;
+  readonly exposedPorts: readonly string[];
+  readonly volumes: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly stopSignal: string;
+}
+
+export const initPath = "/.tranship/init";
+
+export async function openPackage(root: StateRoot, reference: string, log: Log): Promise<OpenPackage> {
+  const image = openStore(root).image(reference);
+  const architecture = process.arch === "x64" ? "amd64" : process.arch;
+  if (image.config.os !== "linux" || image.config.architecture !== architecture) {
+    log.warn(
+      `${reference} is for ${image.config.os}/${image.config.architecture}, this host is linux/${architecture}`,
+    );
+  }
+  const diffIds = image.layers.map((layer) => layer.diffId);
+  const layers = await layerDirectories(root, diffIds);
+  const config = runConfig(image.config.config ?? {});
+  const isPackage = inLayers(layers, initPath.slice(1));
+  const plan = readPlan(layers, reference);
+  return {
+    digest: image.target.digest,
+    diffIds,
+    layers,
+    config,
+    isPackage: isPackage && (config.entrypoint.length === 0 || config.entrypoint[0] === initPath),
+    plan,
+    volumes: volumesOf(config, plan),
+  };
+}
+
+/** Unpacks what is not unpacked yet. Topmost first. */
+export async function layerDirectories(root: StateRoot, diffIds: readonly string[]): Promise<string[]> {
+  const store = openStore(root);
+  const directories: string[] = [];
+  for (const diffId of diffIds) directories.push(await ensureLayer(root, store, diffId));
+  // The same layer twice shows nothing new, and overlayfs refuses it.
+  return [...new Set(directories.reverse())];
+}
+
+function runConfig(config: ContainerConfig): RunConfig {
+  return {
+    entrypoint: config.Entrypoint ?? [],
+    command: config.Cmd ?? [],
+    environment: config.Env ?? [],
+    workingDirectory: config.WorkingDir ?? "",
+    user: config.User ?? "",
+    exposedPorts: Object.keys(config.ExposedPorts ?? {}),
+    volumes: Object.keys(config.Volumes ?? {}),
+    labels: config.Labels ?? {},
+    stopSignal: config.StopSignal ?? "",
+  };
+}
+
+function readPlan(layers: readonly string[], reference: string): InitPlan | undefined {
+  const bytes = readLayerFile(layers, ".tranship/init.bin");
+  if (bytes === undefined) return undefined;
+  try {
+    return decodeInitPlan(bytes);
+  } catch (cause) {
+    throw new TranshipError(
+      "E_DESCRIPTOR_INVALID",
+      `the compiled descriptor of ${reference} cannot be read`,
+      {
+        hint: "capture the package anew with this version of Tranship",
+        cause,
+      },
+    );
+  }
+}
+
+function volumesOf(config: RunConfig, plan: InitPlan | undefined): PackageVolume[] {
+  const planned = (plan?.volumes ?? []).map((volume) => ({
+    path: volume.path,
+    seed: volume.initial === "copy",
+  }));
+  const known = new Set(planned.map((volume) => volume.path));
+  const others = config.volumes.map(clean).filter((path) => path !== "/" && !known.has(path));
+  return [...planned, ...others.map((path) => ({ path, seed: true }))];
+}

@@ -1,0 +1,197 @@
+// Starting an instance: from its record to a running PID 1. docs/internals/who-holds-what.md tells who keeps what alive.
+import { spawn } from "node:child_process";
+import { closeSync, existsSync, openSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { isatty } from "node:tty";
+import { TranshipError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { callArguments, type LaunchOptions, launchCall } from "../host/enter.ts";
+import { writeFileAtomic } from "../host/files.ts";
+import { installRoot, nativePath } from "../host/native.ts";
+import { statusOf as exitStatusOf } from "../host/process.ts";
+import type { StateRoot } from "../host/state-root.ts";
+import { step } from "../host/steps.ts";
+import { mountPoint, writeBundle } from "./bundle.ts";
+import type { Instance } from "./find.ts";
+import { ensureBridge, lockNetwork } from "./network/bridge.ts";
+import { leasePorts, publish } from "./network/publish.ts";
+import { parseSubnet } from "./network/subnet.ts";
+import { chooseRuntime, globalArguments, type OciRuntime } from "./oci/runtime.ts";
+import { pause } from "./processes.ts";
+import type { LaunchRecord } from "./record.ts";
+import { readExit } from "./state.ts";
+import { ended, forwardSignals, stdioFor } from "./stdio.ts";
+
+export interface Launching {
+  readonly root: StateRoot;
+  readonly instance: Instance;
+  readonly launch: LaunchRecord;
+  readonly layers: readonly string[];
+  readonly log: Log;
+}
+
+export function writeLaunch({ instance, launch }: Pick<Launching, "instance" | "launch">): void {
+  writeFileAtomic(instance.paths.launch, `${JSON.stringify(launch)}\n`, {
+    volatile: instance.record.autoRemove,
+  });
+}
+
+/** Everything up to the command that starts it: network, ports, volumes, bundle. Returns that command. */
+export async function prepare(launching: Launching): Promise<string[]> {
+  const { root, instance, launch, layers, log } = launching;
+  const { paths, record } = instance;
+  const runtime = await chooseRuntime(root, log);
+  launch.runtime = runtime.path;
+  rmSync(paths.runtimeLog, { force: true });
+  const network = await prepareNetwork(launching);
+  await writeBundle({
+    root,
+    paths,
+    record,
+    layers,
+    runtime,
+    forward: launch.mode === "foreground" && !record.terminal,
+  });
+  return enterCommand(launching, runtime, network);
+}
+
+async function prepareNetwork({ root, instance, launch, log }: Launching): Promise<LaunchOptions["network"]> {
+  const { id, network } = instance.record;
+  if (network.mode === "host") return "host";
+  if (network.mode === "none" || network.address === null) return "own";
+  const bridge = await ensureBridge(root, log);
+  if (network.ports.length > 0) {
+    const lock = await lockNetwork(root);
+    try {
+      launch.ports = await leasePorts(root, id, network.ports);
+      // Written before the rules are, so that whoever repairs knows of them.
+      writeLaunch({ instance, launch });
+      await publish(root, network.address, launch.ports);
+    } finally {
+      lock.release();
+    }
+  }
+  return {
+    name: vethName(id),
+    bridge: bridge.name,
+    addresses: [`${network.address}/${parseSubnet(bridge.subnet).prefix}`],
+    gateways: [bridge.gateway],
+    ...(network.mac === null ? {} : { mac: network.mac }),
+  };
+}
+
+export function vethName(id: string): string {
+  return `ts${id.slice(0, 8)}`;
+}
+
+function enterCommand(
+  { root, instance, launch, layers }: Launching,
+  runtime: OciRuntime,
+  network: LaunchOptions["network"],
+): string[] {
+  const { paths, record } = instance;
+  const call = launchCall({
+    mounts: [
+      {
+        kind: "overlay",
+        target: mountPoint(root),
+        lowers: layers,
+        upper: { dir: paths.upper, work: paths.work },
+        volatile: record.autoRemove,
+        // Without cgroups nothing else keeps device nodes of the image closed.
+        nodev: !runtime.cgroups,
+      },
+    ],
+    ...(network === undefined ? {} : { network }),
+    hideCgroup2: runtime.hideCgroup2,
+    command: {
+      argv: [
+        runtime.path,
+        ...globalArguments(runtime, paths.oci, paths.runtimeLog),
+        "run",
+        "--bundle",
+        paths.bundle,
+        record.id,
+      ],
+    },
+  });
+  const bound = launch.mode === "foreground" ? ["--parent", String(process.pid)] : [];
+  return [nativePath("enter"), ...callArguments(call, bound)];
+}
+
+/** Runs it as a child with our own terminal or streams; the status of PID 1, 128+n on a signal. */
+export async function runForeground({ instance }: Launching, command: readonly string[]): Promise<number> {
+  const { record } = instance;
+  if (record.terminal && !isatty(0)) {
+    throw new TranshipError("E_USAGE", "-t needs a terminal as standard input", {
+      hint: "leave -t out, or run it from a terminal",
+    });
+  }
+  const program = command[0] ?? "";
+  const streams = [0, 1, 2].map((fd) => stdioFor(fd, record.interactive || record.terminal));
+  step("foreground start");
+  const child = spawn(program, command.slice(1), { stdio: streams.map((stream) => stream.stdio) });
+  for (const stream of streams) stream.close();
+  const stopForwarding = forwardSignals(child);
+  try {
+    return await ended(child, program);
+  } finally {
+    stopForwarding();
+  }
+}
+
+/** Waits for the chain and then becomes the one that cleans up; in the host's own namespaces. */
+const monitorScript = '"$@"; exec "$T_BIN" --root "$T_ROOT" internal instance-ended "$T_ID" "$?"';
+
+const startLimit = 60_000;
+
+/** Starts it in a session of its own and returns when PID 1 works. Throws what went wrong before. */
+export async function runDetached({ root, instance }: Launching, command: readonly string[]): Promise<void> {
+  const { paths, record } = instance;
+  const words = openSync(paths.monitorLog, "a", 0o600);
+  step("detached start");
+  const monitor = spawn("/bin/sh", ["-c", monitorScript, "monitor", ...command], {
+    cwd: "/",
+    detached: true,
+    stdio: ["ignore", words, words],
+    env: { ...process.env, T_BIN: join(installRoot, "bin/tranship"), T_ROOT: root.path, T_ID: record.id },
+  });
+  closeSync(words);
+  let status: number | undefined;
+  monitor.on("exit", (code, signal) => {
+    status = exitStatusOf(code, signal);
+  });
+  monitor.on("error", () => {
+    status = 125;
+  });
+  monitor.unref();
+  const deadline = performance.now() + startLimit;
+  for (let wait = 2; ; wait = Math.min(wait + 1, 25)) {
+    const speaks = existsSync(`${paths.run}/state.json`) || existsSync(`${paths.run}/exit.json`);
+    if (speaks || status !== undefined || existsSync(paths.ended) || !existsSync(paths.directory)) return;
+    if (performance.now() > deadline) {
+      throw new TranshipError(
+        "E_RUNTIME",
+        `the instance ${record.name} did not start within ${startLimit / 1000} s`,
+        {
+          hint: `see ${paths.monitorLog}`,
+        },
+      );
+    }
+    await pause(wait);
+  }
+}
+
+/** Why a start failed, in the runtime's or enter's own words; undefined where PID 1 has worked. */
+export function startFailure(instance: Instance, status: number, words: string): TranshipError | undefined {
+  const exit = readExit(instance.paths);
+  if (exit.exitStatus !== null || status > 128 || status === 0) return undefined;
+  return new TranshipError(
+    "E_RUNTIME",
+    `the instance ${instance.record.name} could not be started${words === "" ? "" : `: ${words}`}`,
+    {
+      hint: "run it again with --log-level debug; `tranship doctor` checks this host",
+      exitStatus: 125,
+    },
+  );
+}

@@ -1,0 +1,63 @@
+// Reading a file of an image from its unpacked layers, without mounting them.
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
+import { join } from "node:path";
+
+const maxFile = 4 << 20;
+
+/**
+ * The regular file `path` (relative) as an overlay of `layers` (topmost first) would show it; undefined where it is absent,
+ * larger than 4 MiB, or where a symbolic link leads there: what layers hold is not ours, and is not followed.
+ */
+export function readLayerFile(layers: readonly string[], path: string): Buffer | undefined {
+  for (const layer of layers) {
+    const found = look(layer, path);
+    if (found === "below") continue;
+    return found === "gone" ? undefined : readPlain(join(layer, path));
+  }
+  return undefined;
+}
+
+export function inLayers(layers: readonly string[], path: string): boolean {
+  for (const layer of layers) {
+    const found = look(layer, path);
+    if (found !== "below") return found === "here";
+  }
+  return false;
+}
+
+/** below: this layer says nothing about it. */
+function look(layer: string, path: string): "here" | "gone" | "below" {
+  const names = path.split("/");
+  for (let depth = 1; depth <= names.length; depth++) {
+    const part = join(layer, ...names.slice(0, depth));
+    const stat = lstatSync(part, { throwIfNoEntry: false });
+    if (stat === undefined) return "below";
+    const whiteout = stat.isCharacterDevice() && stat.rdev === 0;
+    if (whiteout) return "gone";
+    const last = depth === names.length;
+    if (!last && !stat.isDirectory()) return "gone";
+    if (last) return stat.isFile() || stat.isDirectory() ? "here" : "gone";
+  }
+  return "below";
+}
+
+function readPlain(path: string): Buffer | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch {
+    return undefined;
+  }
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile() || stat.size > maxFile) return undefined;
+    const bytes = Buffer.alloc(stat.size);
+    let used = 0;
+    for (let n = 1; used < bytes.length && n > 0; used += n) {
+      n = readSync(fd, bytes, used, bytes.length - used, used);
+    }
+    return bytes.subarray(0, used);
+  } finally {
+    closeSync(fd);
+  }
+}

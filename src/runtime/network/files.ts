@@ -1,0 +1,45 @@
+// The files that name things inside an instance: hosts, hostname, resolv.conf.
+import { readText } from "../../host/files.ts";
+import { readLayerFile } from "../layers.ts";
+
+const localNames = new Set([
+  "localhost", "ip6-localhost", "ip6-loopback", "ip6-localnet", "ip6-mcastprefix", "ip6-allnodes", "ip6-allrouters",
+]); // biome-ignore format: a table
+
+/** The package's own lines are kept (an application may name its database there), those of its old host are replaced. */
+export function hostsText(layers: readonly string[], hostname: string, address: string | null): string {
+  const lines = [
+    "127.0.0.1\tlocalhost",
+    "::1\tlocalhost ip6-localhost ip6-loopback",
+    "ff02::1\tip6-allnodes",
+    "ff02::2\tip6-allrouters",
+    `${address ?? "127.0.1.1"}\t${hostname} ${hostname.split(".")[0]}`.replace(/ (\S+)$/, (all, short) =>
+      short === hostname ? "" : all,
+    ),
+  ];
+  const own = readLayerFile(layers, "etc/hosts")?.toString("utf8") ?? "";
+  for (const line of own.split("\n")) {
+    const [, ...names] = (line.split("#")[0] ?? "").trim().split(/\s+/);
+    const kept = names.filter((name) => !localNames.has(name) && name !== hostname);
+    if (kept.length > 0 && kept.length === names.length) lines.push(line);
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** Host name of the machine that the package comes from, where it brought one. */
+export function packageHostname(layers: readonly string[]): string | undefined {
+  const text = readLayerFile(layers, "etc/hostname")?.toString("latin1").trim() ?? "";
+  return /^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,62}[a-zA-Z0-9])?$/.test(text) && text !== "localhost"
+    ? text
+    : undefined;
+}
+
+/** The host's, without resolvers on its own loopback, which an instance with a network of its own cannot reach. */
+export function resolvText(ownNetwork: boolean): string {
+  const text = readText("/etc/resolv.conf") ?? "";
+  if (!ownNetwork) return text;
+  return text
+    .split("\n")
+    .filter((line) => !/^\s*nameserver\s+(127\.|::1\b|::ffff:127\.)/.test(line))
+    .join("\n");
+}

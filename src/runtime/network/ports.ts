@@ -1,0 +1,76 @@
+// Published ports: the flags -p and -P as values. Pure.
+import { TranshipError } from "../../base/errors.ts";
+import { parseAddress } from "./subnet.ts";
+
+export type Protocol = "tcp" | "udp";
+
+export interface PortRequest {
+  /** "" = every address of the host. */
+  hostAddress: string;
+  /** 0 = any free one. */
+  hostPort: number;
+  containerPort: number;
+  protocol: Protocol;
+}
+
+/** A request whose host port is settled. */
+export type PublishedPort = PortRequest;
+
+const maxRange = 1000;
+
+/** [ip:]hostPort:containerPort[/proto], ip::containerPort, containerPort; ports may be ranges of equal length. */
+export function parsePublish(text: string): PortRequest[] {
+  const match = /^(?:(?:(\d+\.\d+\.\d+\.\d+):)?(\d+(?:-\d+)?)?:)?(\d+(?:-\d+)?)(?:\/(tcp|udp))?$/.exec(text);
+  if (match === null) throw invalid(text, ipv6Hint(text));
+  const [, address = "", host = "", container = "", protocol = "tcp"] = match;
+  if (address !== "" && parseAddress(address) === undefined) throw invalid(text);
+  const inside = range(container, text);
+  const outside = host === "" ? inside.map(() => 0) : range(host, text);
+  if (outside.length !== inside.length) throw invalid(text, "both ranges must have the same length");
+  return inside.map((containerPort, index) => ({
+    hostAddress: address === "0.0.0.0" ? "" : address,
+    hostPort: outside[index] ?? 0,
+    containerPort,
+    protocol: protocol as Protocol,
+  }));
+}
+
+/** -P: every port that the image exposes ("80/tcp"), on any free port. */
+export function exposedPorts(exposed: readonly string[]): PortRequest[] {
+  return exposed.flatMap((text) => {
+    const match = /^(\d+)(?:\/(tcp|udp))?$/.exec(text);
+    const port = Number(match?.[1] ?? 0);
+    if (port < 1 || port > 65535) return [];
+    return [
+      {
+        hostAddress: "",
+        hostPort: 0,
+        containerPort: port,
+        protocol: (match?.[2] ?? "tcp") as Protocol,
+      },
+    ];
+  });
+}
+
+/** As `docker ps` says it: 0.0.0.0:8080->80/tcp. */
+export function describePort(port: PublishedPort): string {
+  return `${port.hostAddress || "0.0.0.0"}:${port.hostPort}->${port.containerPort}/${port.protocol}`;
+}
+
+function range(text: string, whole: string): number[] {
+  const [first = 0, last = first] = text.split("-").map(Number);
+  if (first < 1 || last > 65535 || last < first || last - first >= maxRange) throw invalid(whole);
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
+}
+
+function ipv6Hint(text: string): string | undefined {
+  return text.includes("[")
+    ? "ports are published on IPv4 addresses only; put a proxy in front for IPv6"
+    : undefined;
+}
+
+function invalid(text: string, hint?: string): TranshipError {
+  return new TranshipError("E_USAGE", `not a published port: ${JSON.stringify(text)}`, {
+    hint: hint ?? "write 8080:80, 127.0.0.1:8080:80, 5353:53/udp or 80 for any free port of the host",
+  });
+}

@@ -1,0 +1,33 @@
+// Which capabilities the processes of an instance may have. Pure.
+import { TranshipError } from "../../base/errors.ts";
+
+/** What docker gives by default: enough for servers that bind low ports and change their user. */
+const defaults = [
+  "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID", "SETFCAP", "SETPCAP",
+  "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE",
+]; // biome-ignore format: a table
+
+const known = new Set([
+  ...defaults, "AUDIT_CONTROL", "AUDIT_READ", "BLOCK_SUSPEND", "BPF", "CHECKPOINT_RESTORE", "DAC_READ_SEARCH", "IPC_LOCK",
+  "IPC_OWNER", "LEASE", "LINUX_IMMUTABLE", "MAC_ADMIN", "MAC_OVERRIDE", "NET_ADMIN", "NET_BROADCAST", "PERFMON", "SYS_ADMIN",
+  "SYS_BOOT", "SYS_MODULE", "SYS_NICE", "SYS_PACCT", "SYS_PTRACE", "SYS_RAWIO", "SYS_RESOURCE", "SYS_TIME",
+  "SYS_TTY_CONFIG", "SYSLOG", "WAKE_ALARM",
+]); // biome-ignore format: a table
+
+/** Accepts NET_ADMIN, CAP_NET_ADMIN, net_admin and ALL. */
+export function capabilitySet(add: readonly string[], drop: readonly string[]): string[] {
+  const adding = add.map(normalize);
+  const dropping = drop.map(normalize);
+  const set = new Set<string>(adding.includes("ALL") ? known : dropping.includes("ALL") ? [] : defaults);
+  for (const name of adding) if (name !== "ALL") set.add(name);
+  for (const name of dropping) if (name !== "ALL") set.delete(name);
+  return [...set].sort().map((name) => `CAP_${name}`);
+}
+
+function normalize(text: string): string {
+  const name = text.toUpperCase().replace(/^CAP_/, "");
+  if (name === "ALL" || known.has(name)) return name;
+  throw new TranshipError("E_USAGE", `not a capability: ${JSON.stringify(text)}`, {
+    hint: "write for example --cap-add NET_ADMIN; capabilities(7) lists them",
+  });
+}

@@ -1,0 +1,136 @@
+// The OCI runtime configuration of an instance. Pure: values in, a value out.
+//
+// Nothing of the image reaches it but environment, working directory and mount targets: no annotations (crun acts on
+// run.oci.*), no hooks. The network namespace is not named: the runtime is started inside of it.
+import type { InstanceRecord } from "../record.ts";
+import { capabilitySet } from "./capabilities.ts";
+import { seccompProfile } from "./seccomp.ts";
+
+export interface OciMount {
+  destination: string;
+  type: string;
+  source: string;
+  options: readonly string[];
+}
+
+export interface ConfigInput {
+  record: InstanceRecord;
+  user: { uid: number; gid: number; groups: readonly number[] };
+  rootfs: string;
+  /** After the default ones: /.tranship/run, volumes, files. */
+  mounts: readonly OciMount[];
+  args: readonly string[];
+  environment: readonly string[];
+  /** Hard limit of open files that this process may give on. */
+  openFiles: number;
+  architecture: string;
+  cgroups: boolean;
+}
+
+/** As docker's. */
+const maskedPaths = [
+  "/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
+  "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
+]; // biome-ignore format: a table
+const readonlyPaths = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+/** proc and dev come first. */
+export const defaultMounts: readonly OciMount[] = [
+  { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
+  {
+    destination: "/dev",
+    type: "tmpfs",
+    source: "tmpfs",
+    options: ["nosuid", "strictatime", "mode=755", "size=65536k"],
+  },
+  {
+    destination: "/dev/pts",
+    type: "devpts",
+    source: "devpts",
+    options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+  },
+  {
+    destination: "/dev/shm",
+    type: "tmpfs",
+    source: "shm",
+    options: ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"],
+  },
+  {
+    destination: "/dev/mqueue",
+    type: "mqueue",
+    source: "mqueue",
+    options: ["nosuid", "noexec", "nodev"],
+  },
+  {
+    destination: "/sys",
+    type: "sysfs",
+    source: "sysfs",
+    options: ["nosuid", "noexec", "nodev", "ro"],
+  },
+];
+
+const character = (major: number, minor?: number) => ({
+  allow: true,
+  type: "c",
+  major,
+  ...(minor === undefined ? {} : { minor }),
+  access: "rwm",
+});
+
+/** Making a node is harmless, opening it is not: m for all, rw for null, zero, full, random, urandom, tty, console, ptmx, pts. */
+const devices = [
+  { allow: false, access: "rwm" },
+  { allow: true, type: "c", access: "m" },
+  { allow: true, type: "b", access: "m" },
+  character(1, 3), character(1, 5), character(1, 7), character(1, 8), character(1, 9),
+  character(5, 0), character(5, 1), character(5, 2), character(136),
+]; // biome-ignore format: a table
+
+export function ociConfig(input: ConfigInput): object {
+  const { record } = input;
+  const capabilities = capabilitySet(record.capAdd, record.capDrop);
+  const hard = Math.min(input.openFiles, 524_288);
+  return {
+    ociVersion: "1.0.2",
+    process: {
+      terminal: record.terminal,
+      user: { uid: input.user.uid, gid: input.user.gid, additionalGids: input.user.groups },
+      args: input.args,
+      env: input.environment,
+      cwd: record.workingDirectory,
+      capabilities: {
+        bounding: capabilities,
+        effective: capabilities,
+        permitted: capabilities,
+        inheritable: [],
+        ambient: [],
+      },
+      // The soft limit of the systems these applications come from; Node raises its own, which would be inherited.
+      rlimits: [{ type: "RLIMIT_NOFILE", soft: Math.min(1024, hard), hard }],
+      // Set-user-id programs of old applications have to work.
+      noNewPrivileges: false,
+    },
+    root: { path: input.rootfs, readonly: record.readOnly },
+    hostname: record.hostname,
+    mounts: [...defaultMounts, ...input.mounts],
+    linux: {
+      namespaces: [{ type: "pid" }, { type: "ipc" }, { type: "uts" }, { type: "mount" }],
+      ...(input.cgroups ? { cgroupsPath: `/tranship/${record.id}`, resources: resources(record) } : {}),
+      maskedPaths,
+      readonlyPaths,
+      seccomp: seccompProfile(capabilities, input.architecture),
+    },
+  };
+}
+
+const cpuPeriod = 100_000;
+
+function resources(record: InstanceRecord): object {
+  const { memory, cpus, pids } = record.limits;
+  return {
+    devices,
+    ...(memory === null ? {} : { memory: { limit: memory } }),
+    ...(cpus === null ? {} : { cpu: { quota: Math.round(cpus * cpuPeriod), period: cpuPeriod } }),
+    ...(pids === null ? {} : { pids: { limit: pids } }),
+  };
+}

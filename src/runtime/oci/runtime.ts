@@ -1,0 +1,201 @@
+// Which OCI runtime this host can use: found out by running a container, once per boot and version of the runtime.
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+} from "node:fs";
+import { delimiter, join } from "node:path";
+import { TranshipError } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import { type CgroupMode, cgroupMode, removeCgroup } from "../../host/cgroup.ts";
+import { callArguments, launchCall } from "../../host/enter.ts";
+import { makeDirectory, readJson, readText, writeFileAtomic } from "../../host/files.ts";
+import { nativePath } from "../../host/native.ts";
+import { run } from "../../host/process.ts";
+import type { StateRoot } from "../../host/state-root.ts";
+import { makeWorkDirectory } from "../../host/work.ts";
+import { bootId } from "../network/bridge.ts";
+import { defaultMounts } from "./config.ts";
+import { seccompProfile } from "./seccomp.ts";
+
+export interface OciRuntime {
+  path: string;
+  kind: "crun" | "runc" | "other";
+  /** How the host's cgroups are used. */
+  cgroups: boolean;
+  /** Start it where the v2 controllers are out of sight. */
+  hideCgroup2: boolean;
+}
+
+interface Choice {
+  /** Boot, and what each candidate looked like. */
+  key: string;
+  runtime: OciRuntime;
+}
+
+export async function chooseRuntime(root: StateRoot, log: Log): Promise<OciRuntime> {
+  const candidates = findCandidates(log);
+  const key = [bootId(), ...candidates.map(fingerprint)].join(" ");
+  const file = join(root.path, "cache/oci-runtime.json");
+  const known = readJson(file) as Choice | undefined;
+  if (known?.key === key) return known.runtime;
+  const mode = cgroupMode();
+  const reasons: string[] = [];
+  for (const path of candidates) {
+    const runtime = describe(path, mode);
+    const problem = await probe(root, runtime);
+    if (problem === undefined) {
+      log.debug(`OCI runtime: ${path} is used`);
+      makeDirectory(join(root.path, "cache"));
+      writeFileAtomic(file, `${JSON.stringify({ key, runtime } satisfies Choice)}\n`, { volatile: true });
+      return runtime;
+    }
+    log.debug(`OCI runtime: ${path} is not used: ${problem}`);
+    reasons.push(`${path}: ${problem}`);
+  }
+  throw new TranshipError(
+    "E_NO_RUNTIME",
+    `no OCI runtime works here${reasons.map((r) => `; ${r}`).join("")}`,
+    {
+      hint: "install crun or runc, or name one with TRANSHIP_RUNTIME; `tranship doctor` tells more",
+    },
+  );
+}
+
+function findCandidates(log: Log): string[] {
+  const asked = process.env.TRANSHIP_RUNTIME;
+  const names = asked !== undefined && asked !== "" ? [asked] : ["crun", "runc"];
+  return names.flatMap((name) => {
+    const path = lookUp(name);
+    if (path === undefined) log.debug(`OCI runtime: ${name} is not installed`);
+    return path === undefined ? [] : [path];
+  });
+}
+
+/** As a shell does, and where administrators' programs are when PATH lacks that. */
+function lookUp(name: string): string | undefined {
+  const directories = [
+    ...(process.env.PATH ?? "").split(delimiter),
+    "/usr/sbin",
+    "/usr/bin",
+    "/sbin",
+    "/bin",
+  ];
+  const paths = name.includes("/") ? [name] : directories.map((directory) => join(directory, name));
+  for (const path of paths) {
+    try {
+      accessSync(path, constants.X_OK);
+      return realpathSync(path);
+    } catch {} // the next one
+  }
+  return undefined;
+}
+
+function fingerprint(path: string): string {
+  const stat = statSync(path);
+  return `${path}:${stat.mtimeMs}:${stat.size}`;
+}
+
+function describe(path: string, mode: CgroupMode): OciRuntime {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  const kind = name.includes("crun") ? "crun" : name.includes("runc") ? "runc" : "other";
+  return {
+    path,
+    kind,
+    cgroups: mode.kind !== "none",
+    // With controllers on both sides crun refuses the host; runc works as it is.
+    hideCgroup2: kind === "crun" && mode.kind === "hybrid",
+  };
+}
+
+/** Arguments of the runtime that come before its verb. */
+export function globalArguments(runtime: OciRuntime, stateDirectory: string, logFile?: string): string[] {
+  return [
+    `--root=${stateDirectory}`,
+    ...(runtime.kind === "crun" && !runtime.cgroups ? ["--cgroup-manager=disabled"] : []),
+    ...(logFile === undefined ? [] : [`--log=${logFile}`, "--log-format=json"]),
+  ];
+}
+
+const ranStatus = 125;
+
+/** A container that executes our own static program, which complains and ends with 125. undefined: it works. */
+async function probe(root: StateRoot, runtime: OciRuntime): Promise<string | undefined> {
+  const work = makeWorkDirectory(root, "probe");
+  const id = `probe-${work.path.slice(-12)}`;
+  try {
+    for (const name of ["rootfs", "rootfs/proc", "rootfs/dev"]) mkdirSync(join(work.path, name));
+    copyFileSync(nativePath("enter"), join(work.path, "rootfs/enter"));
+    writeFileAtomic(join(work.path, "config.json"), JSON.stringify(probeConfig(runtime, id)), {
+      volatile: true,
+    });
+    const call = launchCall({
+      network: "none",
+      hideCgroup2: runtime.hideCgroup2,
+      command: {
+        argv: [
+          runtime.path,
+          ...globalArguments(runtime, join(work.path, "oci")),
+          "run",
+          "--bundle",
+          work.path,
+          id,
+        ],
+      },
+    });
+    const result = await run(nativePath("enter"), callArguments(call), { timeout: 30_000 });
+    if (result.status === ranStatus && result.stderr.includes("enter: expected")) return undefined;
+    return result.stderr.trim().split("\n").at(-1) ?? `ended with status ${result.status}`;
+  } finally {
+    await removeCgroup(`tranship/${id}`);
+    work.remove();
+  }
+}
+
+function probeConfig(runtime: OciRuntime, id: string): object {
+  return {
+    ociVersion: "1.0.2",
+    process: {
+      user: { uid: 0, gid: 0 },
+      args: ["/enter"],
+      env: ["PATH=/"],
+      cwd: "/",
+      capabilities: { bounding: [], effective: [], permitted: [], inheritable: [], ambient: [] },
+    },
+    root: { path: "rootfs", readonly: true },
+    hostname: "probe",
+    mounts: defaultMounts.slice(0, 2),
+    linux: {
+      namespaces: [{ type: "pid" }, { type: "ipc" }, { type: "uts" }, { type: "mount" }],
+      ...(runtime.cgroups
+        ? {
+            cgroupsPath: `/tranship/${id}`,
+            resources: { devices: [{ allow: false, access: "rwm" }], pids: { limit: 16 } },
+          }
+        : {}),
+      seccomp: seccompProfile([], process.arch),
+    },
+  };
+}
+
+/** The hard limit of open files that this process can give on. */
+export function openFilesLimit(): number {
+  const line = /^Max open files\s+\S+\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "latin1"));
+  const value = Number(line?.[1]);
+  return Number.isInteger(value) ? value : 1_048_576;
+}
+
+/** The last line of a runtime's own log, in plain words; undefined where it had nothing to say. */
+export function runtimeWords(logFile: string): string | undefined {
+  const line = (readText(logFile) ?? "").trim().split("\n").at(-1) ?? "";
+  if (line === "") return undefined;
+  try {
+    const { msg } = JSON.parse(line) as { msg?: unknown };
+    if (typeof msg === "string") return msg;
+  } catch {} // not JSON: as it is
+  return line;
+}

@@ -1,0 +1,94 @@
+// The processes of an instance: who is PID 1, who else is left.
+import { readdirSync, readFileSync } from "node:fs";
+import { cgroupProcesses } from "../host/cgroup.ts";
+import { processAlive, processStartTime } from "../host/lock.ts";
+import type { InstancePaths } from "./record.ts";
+
+export interface LiveProcess {
+  pid: number;
+  startTime: string;
+}
+
+/** PID 1 of the instance, by the OCI runtime's own record; undefined where it does not run. */
+export function mainProcess(paths: InstancePaths, id: string): LiveProcess | undefined {
+  for (const [file, pidKey, startKey] of [
+    ["status", "pid", "process-start-time"],
+    ["state.json", "init_process_pid", "init_process_start"],
+  ] as const) {
+    let state: Record<string, unknown>;
+    try {
+      state = JSON.parse(readFileSync(`${paths.oci}/${id}/${file}`, "utf8")) as Record<string, unknown>;
+    } catch {
+      continue; // not this runtime, or being written
+    }
+    const pid = Number(state[pidKey]);
+    const startTime = String(state[startKey]);
+    if (Number.isInteger(pid) && pid > 0 && processAlive(pid, startTime)) return { pid, startTime };
+  }
+  return undefined;
+}
+
+/**
+ * Everything that runs inside or holds the namespaces of an instance: members of its cgroup, and every process whose mount
+ * table shows the upper directory (the OCI runtime and enter too).
+ */
+export function processesOf(id: string): number[] {
+  const found = new Set<number>(cgroupProcesses(`tranship/${id}`));
+  const mark = `/${id}/upper`;
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name) || found.has(Number(name))) continue;
+    if (readLines(`/proc/${name}/mountinfo`).some((line) => line.includes(mark))) found.add(Number(name));
+  }
+  found.delete(process.pid);
+  return [...found];
+}
+
+function readLines(path: string): string[] {
+  try {
+    return readFileSync(path, "latin1")
+      .split("\n")
+      .filter((line) => line !== "");
+  } catch {
+    return [];
+  }
+}
+
+const pause = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** Kills all that is left of an instance and waits until it is gone. Returns how many were killed. */
+export async function killAll(id: string): Promise<number> {
+  const killed = new Set<number>();
+  for (let round = 0; round < 500; round++) {
+    const left = processesOf(id).filter((pid) => processStartTime(pid) !== undefined);
+    if (left.length === 0) break;
+    for (const pid of left) {
+      killed.add(pid);
+      signalProcess(pid, "SIGKILL");
+    }
+    await pause(Math.min(2 + round, 20));
+  }
+  return killed.size;
+}
+
+/** False where there is no such process any more. */
+export function signalProcess(pid: number, signal: NodeJS.Signals | number): boolean {
+  try {
+    process.kill(pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Waits until the process is gone; false after `timeout` milliseconds. */
+export async function waitGone(target: LiveProcess, timeout: number): Promise<boolean> {
+  const deadline = performance.now() + timeout;
+  for (let wait = 2; ; wait = Math.min(wait * 1.5, 50)) {
+    if (!processAlive(target.pid, target.startTime)) return true;
+    if (performance.now() >= deadline) return false;
+    await pause(wait);
+  }
+}
+
+export { pause };

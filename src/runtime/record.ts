@@ -1,0 +1,169 @@
+// What is known of an instance: the record that `create` writes and nobody changes, and where its files are.
+import { join } from "node:path";
+import { TranshipError } from "../base/errors.ts";
+import { readJson } from "../host/files.ts";
+import type { StateRoot } from "../host/state-root.ts";
+import type { PortRequest } from "./network/ports.ts";
+
+export interface InstanceRecord {
+  readonly tranship: "instance";
+  readonly version: 1;
+  /** 64 hexadecimal digits. */
+  readonly id: string;
+  readonly name: string;
+  readonly createdAt: string;
+  readonly image: InstanceImage;
+  readonly engine: "namespace";
+  /** What init is told to do: [] = all services, ["@program", ...], or a command. */
+  readonly command: readonly string[];
+  readonly terminal: boolean;
+  readonly interactive: boolean;
+  /** NAME=value, in order. */
+  readonly environment: readonly string[];
+  readonly workingDirectory: string;
+  /** "" = root. */
+  readonly user: string;
+  readonly hostname: string;
+  readonly network: InstanceNetwork;
+  readonly mounts: readonly InstanceMount[];
+  readonly secrets: readonly InstanceSecret[];
+  readonly limits: Limits;
+  readonly capAdd: readonly string[];
+  readonly capDrop: readonly string[];
+  readonly readOnly: boolean;
+  readonly restart: RestartRule;
+  readonly stop: { readonly signal: string; readonly timeout: number };
+  readonly labels: Readonly<Record<string, string>>;
+  readonly autoRemove: boolean;
+}
+
+export interface InstanceImage {
+  /** As it was asked for. */
+  readonly reference: string;
+  /** Of the image manifest, or of the index where the package has one. */
+  readonly digest: string;
+  readonly diffIds: readonly string[];
+}
+
+export type NetworkMode = "bridge" | "host" | "none";
+
+export interface InstanceNetwork {
+  readonly mode: NetworkMode;
+  /** Bridge only. */
+  readonly address: string | null;
+  readonly mac: string | null;
+  /** Port 0 on the host: chosen anew at each start. */
+  readonly ports: readonly PortRequest[];
+}
+
+export interface InstanceMount {
+  readonly kind: "bind" | "volume" | "tmpfs";
+  /** bind: path on the host; volume: its name or id. */
+  readonly source: string;
+  readonly target: string;
+  readonly readOnly: boolean;
+  /** Goes with the instance. */
+  readonly anonymous: boolean;
+  /** An empty volume is seeded with what the image has there. */
+  readonly seed: boolean;
+}
+
+export interface InstanceSecret {
+  /** Path inside, or a variable (delivery env). */
+  readonly target: string;
+  /** Path on the host. */
+  readonly source: string;
+}
+
+export interface Limits {
+  /** Bytes. */
+  readonly memory: number | null;
+  readonly cpus: number | null;
+  readonly pids: number | null;
+}
+
+export interface RestartRule {
+  readonly policy: "no" | "on-failure" | "always" | "unless-stopped";
+  /** on-failure: at most so often; 0 = without end. */
+  readonly attempts: number;
+}
+
+/** Written by whoever starts an instance, before anything of it exists; removed by nobody but `rm`. */
+export interface LaunchRecord {
+  bootId: string;
+  startedAt: string;
+  starter: { pid: number; startTime: string };
+  /** foreground: belongs to its starter. detached: acknowledged once its id was given to the caller. */
+  mode: "foreground" | "detached";
+  acknowledged: boolean;
+  /** What an end before the acknowledgement does: `run` removes, `start` leaves. */
+  created: boolean;
+  /** The OCI runtime that was chosen. */
+  runtime: string;
+  ports: PortRequest[];
+  /** Starts by the restart rule since the last one by a person. */
+  restarts: number;
+}
+
+export interface EndRecord {
+  status: number | null;
+  endedAt: string;
+  reason: string;
+}
+
+/** Every path of an instance. */
+export interface InstancePaths {
+  readonly directory: string;
+  readonly record: string;
+  readonly lock: string;
+  readonly launch: string;
+  readonly ended: string;
+  readonly stopAsked: string;
+  readonly upper: string;
+  readonly work: string;
+  readonly run: string;
+  readonly oci: string;
+  readonly bundle: string;
+  readonly files: string;
+  readonly monitorLog: string;
+  readonly runtimeLog: string;
+}
+
+export function instancePaths(root: StateRoot, id: string): InstancePaths {
+  return pathsIn(join(root.instances, id));
+}
+
+export function pathsIn(directory: string): InstancePaths {
+  return {
+    directory,
+    record: `${directory}/instance.json`,
+    lock: `${directory}/lock`,
+    launch: `${directory}/launch.json`,
+    ended: `${directory}/ended.json`,
+    stopAsked: `${directory}/stop-asked`,
+    upper: `${directory}/upper`,
+    work: `${directory}/work`,
+    run: `${directory}/run`,
+    oci: `${directory}/oci`,
+    bundle: `${directory}/bundle`,
+    files: `${directory}/files`,
+    monitorLog: `${directory}/monitor.log`,
+    runtimeLog: `${directory}/runtime.log`,
+  };
+}
+
+export function readRecord(paths: InstancePaths): InstanceRecord | undefined {
+  const value = readJson(paths.record) as InstanceRecord | undefined;
+  if (value === undefined) return undefined;
+  if (value.tranship !== "instance" || typeof value.id !== "string") {
+    throw new TranshipError("E_STATE_CORRUPT", `${paths.record} is no record of an instance`, {
+      hint: "remove the instance with `tranship rm --force`",
+    });
+  }
+  if (value.version !== 1) {
+    throw new TranshipError("E_STATE_VERSION", `${paths.record} has version ${String(value.version)}`, {
+      hint: "use the newer Tranship that wrote it",
+    });
+  }
+  return value;
+}

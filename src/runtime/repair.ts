@@ -1,0 +1,89 @@
+// Repair: what the death of a command or of a monitor left unfinished is finished by the next command that changes
+// anything. docs/internals/who-holds-what.md has the table of who dies and what is left.
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Log } from "../base/log.ts";
+import { Journal } from "../host/journal.ts";
+import { processAlive } from "../host/lock.ts";
+import type { StateRoot } from "../host/state-root.ts";
+import { freeLeases, lockInstance, releaseHost, removeInstanceFiles, settle } from "./end.ts";
+import { type Instance, instanceIds, readInstance } from "./find.ts";
+import type { Launching } from "./launch.ts";
+import { waiterAlive } from "./linger.ts";
+import { bootId } from "./network/bridge.ts";
+import { leases } from "./network/lease.ts";
+import { leasedPorts, unpublish } from "./network/publish.ts";
+import { restartRule, startAgain } from "./run.ts";
+import { hasRun, statusOf } from "./state.ts";
+
+/** Returns how many things were put right. Costs a listing and a few small files per instance when all is well. */
+export async function repairInstances(root: StateRoot, log: Log): Promise<number> {
+  let count = removeUnfinished(root, log);
+  for (const id of instanceIds(root)) {
+    const instance = readInstance(root, id);
+    if (instance === undefined) continue;
+    const seen = statusOf(instance.paths, id);
+    if (seen.settled || (seen.state !== "exited" && !seen.orphan)) continue;
+    if (await repairOne(root, instance, log)) count++;
+  }
+  count += await freePorts(root);
+  freeLeases(root);
+  if (!waiterAlive(root) && hostChanged(root, log)) await releaseHost(root, log);
+  return count;
+}
+
+/** Creations and removals that were under way when their command died. */
+function removeUnfinished(root: StateRoot, log: Log): number {
+  let count = 0;
+  for (const name of readdirSync(root.instances)) {
+    const draft = /^\.new-[0-9a-f]{64}-(\d+)-(\d*)$/.exec(name);
+    if (draft !== null && processAlive(Number(draft[1]), draft[2] ?? "")) continue;
+    if (draft === null && !name.startsWith(".gone-")) continue;
+    log.debug(`repair: removing ${name}`);
+    rmSync(join(root.instances, name), { recursive: true, force: true });
+    count++;
+  }
+  return count;
+}
+
+async function repairOne(root: StateRoot, instance: Instance, log: Log): Promise<boolean> {
+  const lock = await lockInstance(instance, "repair");
+  if (lock === undefined) return false;
+  let again: Launching | undefined;
+  try {
+    // Another command may have been quicker.
+    if (!existsSync(instance.paths.directory)) return false;
+    const seen = statusOf(instance.paths, instance.record.id);
+    if (seen.settled || (seen.state !== "exited" && !seen.orphan)) return false;
+    log.debug(`repair: ${instance.record.name} has ended without anyone to see it`);
+    const end = await settle(root, instance, null);
+    const { launch } = seen;
+    const unheard =
+      launch?.created === true && !launch.acknowledged && (launch.mode === "detached" || !hasRun(instance));
+    if (instance.record.autoRemove || unheard) removeInstanceFiles(root, instance, true);
+    else if (launch?.bootId === bootId()) again = await restartRule(root, instance, launch, end, log);
+  } finally {
+    lock.release();
+  }
+  if (again !== undefined) await startAgain(again);
+  return true;
+}
+
+async function freePorts(root: StateRoot): Promise<number> {
+  let count = 0;
+  for (const id of new Set(leases(root, "ports").map((lease) => lease.id))) {
+    const instance = readInstance(root, id);
+    const state = instance === undefined ? "exited" : statusOf(instance.paths, id).state;
+    if (state === "running" || state === "starting") continue;
+    await unpublish(root, id, leasedPorts(root, id));
+    count++;
+  }
+  return count;
+}
+
+function hostChanged(root: StateRoot, log: Log): boolean {
+  const bridge = join(root.path, "network/bridge.json");
+  return (
+    existsSync(bridge) || existsSync(`${bridge}.undo`) || new Journal(root.journal, log).entries().length > 0
+  );
+}

@@ -1,0 +1,172 @@
+// stop, kill, rm, wait.
+import { constants } from "node:os";
+import { TranshipError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { writeFileAtomic } from "../host/files.ts";
+import type { StateRoot } from "../host/state-root.ts";
+import { step } from "../host/steps.ts";
+import { lockInstance, releaseHost, removeInstanceFiles, settle } from "./end.ts";
+import { findInstance, type Instance } from "./find.ts";
+import { pause, signalProcess, waitGone } from "./processes.ts";
+import { repairInstances } from "./repair.ts";
+import { type InstanceStatus, statusOf } from "./state.ts";
+
+export interface StopOptions {
+  /** Milliseconds until SIGKILL; default: the instance's own. */
+  timeout?: number;
+  signal?: string;
+}
+
+/** Asks it to end, then makes it end. An instance that does not run is left as it is. Returns its record's name. */
+export async function stopInstance(
+  root: StateRoot,
+  text: string,
+  options: StopOptions,
+  log: Log,
+): Promise<void> {
+  await repairInstances(root, log);
+  await endInstance(root, findInstance(root, text), options);
+  await releaseHost(root, log);
+}
+
+async function endInstance(root: StateRoot, instance: Instance, options: StopOptions): Promise<void> {
+  const { paths, record } = instance;
+  const seen = await started(instance);
+  // Seen by whoever would start it again.
+  writeFileAtomic(paths.stopAsked, "", { volatile: true });
+  if (seen.pid !== undefined && seen.startTime !== undefined) {
+    step("stop signal");
+    signalProcess(seen.pid, signalNumber(options.signal ?? record.stop.signal));
+    const target = { pid: seen.pid, startTime: seen.startTime };
+    const timeout = options.timeout ?? record.stop.timeout;
+    if (!(await waitGone(target, timeout))) {
+      step("stop kill");
+      signalProcess(seen.pid, "SIGKILL");
+      await waitGone(target, 10_000);
+    }
+  }
+  await settled(root, instance);
+}
+
+/** A start under way is waited for, so that there is something to stop. */
+async function started(instance: Instance): Promise<InstanceStatus> {
+  for (let round = 0; ; round++) {
+    const seen = statusOf(instance.paths, instance.record.id);
+    if (seen.state !== "starting" || round > 3000) return seen;
+    await pause(10);
+  }
+}
+
+const graceRounds = 200;
+
+/** Whoever waits for the instance deals with its end; where nobody is left to, we do. */
+async function settled(root: StateRoot, instance: Instance): Promise<void> {
+  for (let round = 0; round < graceRounds; round++) {
+    const lock = await lockInstance(instance, "stop");
+    if (lock === undefined) return;
+    try {
+      const seen = statusOf(instance.paths, instance.record.id);
+      if (seen.settled) return;
+      const foreground = seen.launch?.mode === "foreground" && !seen.orphan;
+      // The command in the foreground gives the status to its caller: it comes first.
+      if (!foreground || round === graceRounds - 1) {
+        await settle(root, instance, null);
+        if (instance.record.autoRemove) removeInstanceFiles(root, instance, true);
+        return;
+      }
+    } finally {
+      lock.release();
+    }
+    await pause(25);
+  }
+}
+
+export async function killInstance(root: StateRoot, text: string, signal: string, log: Log): Promise<void> {
+  await repairInstances(root, log);
+  const instance = findInstance(root, text);
+  const number = signalNumber(signal);
+  const { pid, state } = statusOf(instance.paths, instance.record.id);
+  if (pid === undefined) {
+    throw new TranshipError(
+      "E_INSTANCE_STATE",
+      `the instance ${instance.record.name} is not running but ${state}`,
+      {
+        hint: "see `tranship ps -a`",
+      },
+    );
+  }
+  if (number === constants.signals.SIGKILL) {
+    await endInstance(root, instance, { signal, timeout: 10_000 });
+    await releaseHost(root, log);
+    return;
+  }
+  signalProcess(pid, number);
+}
+
+/** TERM, SIGTERM, 15. */
+export function signalNumber(text: string): number {
+  const name = text.toUpperCase();
+  const table = constants.signals as unknown as Record<string, number | undefined>;
+  const number = /^\d+$/.test(text) ? Number(text) : (table[name] ?? table[`SIG${name}`]);
+  if (number !== undefined && number > 0 && number <= 64) return number;
+  const realTime = /^(?:SIG)?RTMIN(?:\+(\d+))?$/.exec(name);
+  if (realTime !== null) return 34 + Number(realTime[1] ?? 0);
+  throw new TranshipError("E_USAGE", `not a signal: ${JSON.stringify(text)}`, {
+    hint: "write for example TERM or HUP",
+  });
+}
+
+export interface RemoveOptions {
+  /** Kill it first where it runs. */
+  force?: boolean;
+  /** Its anonymous volumes too. */
+  volumes?: boolean;
+}
+
+export async function removeInstance(
+  root: StateRoot,
+  text: string,
+  options: RemoveOptions,
+  log: Log,
+): Promise<void> {
+  await repairInstances(root, log);
+  const instance = findInstance(root, text);
+  const { state } = statusOf(instance.paths, instance.record.id);
+  if (state === "running" || state === "starting") {
+    if (options.force !== true) {
+      throw new TranshipError("E_INSTANCE_STATE", `the instance ${instance.record.name} is ${state}`, {
+        hint: `stop it first, or remove it with \`tranship rm --force ${instance.record.name}\``,
+      });
+    }
+    await endInstance(root, instance, { signal: "SIGKILL", timeout: 10_000 });
+  }
+  const lock = await lockInstance(instance, "remove");
+  if (lock !== undefined) {
+    try {
+      removeInstanceFiles(root, instance, options.volumes === true || instance.record.autoRemove);
+    } finally {
+      lock.release();
+    }
+  }
+  await releaseHost(root, log);
+}
+
+/** Waits until it does not run; its exit status, 255 where nobody could tell or it was removed meanwhile. */
+export async function waitInstance(root: StateRoot, text: string, signal?: AbortSignal): Promise<number> {
+  const instance = findInstance(root, text);
+  for (;;) {
+    const seen = statusOf(instance.paths, instance.record.id);
+    if (seen.state === "created" || (seen.state === "exited" && seen.settled)) return seen.exitStatus ?? 255;
+    if (seen.state === "exited" && seen.launch === undefined) return 255;
+    if (signal?.aborted === true) throw new TranshipError("E_INTERRUPTED", "no longer waiting");
+    await pause(20);
+    if (seen.state === "exited") await repairIfLeft(root, instance);
+  }
+}
+
+/** Nobody may be there to deal with the end; waiting for it would then never end. */
+async function repairIfLeft(root: StateRoot, instance: Instance): Promise<void> {
+  await pause(500);
+  const seen = statusOf(instance.paths, instance.record.id);
+  if (seen.state === "exited" && !seen.settled) await settled(root, instance);
+}
