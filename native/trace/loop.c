@@ -70,6 +70,7 @@ static bool is_int80(const struct task *t, uint64_t ip)
 static bool info_by_regs(const struct task *t, struct syscall_info *info)
 {
 	struct user_regs_struct r;
+	unsigned long data = 0;
 	bool i386;
 
 	if (ptrace(PTRACE_GETREGS, t->pid, NULL, &r) < 0)
@@ -78,6 +79,8 @@ static bool info_by_regs(const struct task *t, struct syscall_info *info)
 	info->arch = i386 ? AUDIT_ARCH_I386 : AUDIT_ARCH_X86_64;
 	info->nr = r.orig_rax;
 	info->ret_data = FILTER_COOKIE;
+	if (ptrace(PTRACE_GETEVENTMSG, t->pid, NULL, &data) == 0)
+		info->ret_data = (uint32_t)data;
 	if (i386) {
 		const uint64_t args[6] = { r.rbx, r.rcx, r.rdx, r.rsi, r.rdi,
 					   r.rbp };
