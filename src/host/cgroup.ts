@@ -79,12 +79,11 @@ export async function killCgroup(name: string, mode: CgroupMode = cgroupMode()):
   for (let round = 0; round < 500; round++) {
     const pids = cgroupProcesses(name, mode);
     if (pids.length === 0) return;
-    // Frozen first, a group that forks faster than it is read has no chance (v1; v2 has a file for the purpose).
-    if (!writeAll(name, mode, "cgroup.kill", "1")) {
-      freezeCgroup(name, true, mode);
-      for (const pid of cgroupProcesses(name, mode)) kill(pid);
-      freezeCgroup(name, false, mode);
-    }
+    // Frozen first, a group that forks faster than it is read has no chance; v2 has a file for the purpose.
+    if (!writeAll(cgroupDirectories(name, mode), "cgroup.kill", "1")) freezeCgroup(name, true, mode);
+    for (const pid of cgroupProcesses(name, mode)) kill(pid);
+    // Always: what is frozen, by us or before, does not die (v1).
+    freezeCgroup(name, false, mode);
     await sleep(20);
   }
   const left = cgroupProcesses(name, mode);
@@ -93,17 +92,18 @@ export async function killCgroup(name: string, mode: CgroupMode = cgroupMode()):
   }
 }
 
-/** Stops or continues all of the group. False where the host has no freezer. */
+/** Stops or continues all of the group; continuing includes the groups below that were stopped on their own. False where the host has no freezer. */
 export function freezeCgroup(name: string, frozen: boolean, mode: CgroupMode = cgroupMode()): boolean {
-  const v2 = writeAll(name, mode, "cgroup.freeze", frozen ? "1" : "0");
-  const v1 = writeAll(name, mode, "freezer.state", frozen ? "FROZEN" : "THAWED");
+  const dirs = cgroupDirectories(name, mode);
+  const groups = frozen ? dirs : dirs.flatMap(groupsBelow).reverse();
+  const v2 = writeAll(groups, "cgroup.freeze", frozen ? "1" : "0");
+  const v1 = writeAll(groups, "freezer.state", frozen ? "FROZEN" : "THAWED");
   return v1 || v2;
 }
 
-function writeAll(name: string, mode: CgroupMode, file: string, text: string): boolean {
-  const files = cgroupDirectories(name, mode).map((dir) => `${dir}/${file}`);
+function writeAll(dirs: readonly string[], file: string, text: string): boolean {
   let written = false;
-  for (const path of files.filter((candidate) => existsSync(candidate))) {
+  for (const path of dirs.map((dir) => `${dir}/${file}`).filter((candidate) => existsSync(candidate))) {
     try {
       const fd = openSync(path, "w");
       try {
