@@ -38,6 +38,9 @@ void record_time(char *out, size_t size)
 void record_start(void)
 {
 	clock_gettime(CLOCK_REALTIME, &started);
+	/* Those of an earlier run would be taken for this one's. */
+	unlink(RUN_DIRECTORY "/state.json");
+	unlink(RUN_DIRECTORY "/exit.json");
 }
 
 static void replace(const char *name, const struct text *t, bool sync)

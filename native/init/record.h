@@ -12,6 +12,7 @@
 
 /* record_time() - now, RFC 3339 in UTC with nanoseconds */
 void record_time(char *out, size_t size);
+/* record_start() - notes the time, removes the records of an earlier run */
 void record_start(void);
 
 struct service;

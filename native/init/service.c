@@ -371,7 +371,7 @@ static void main_reaped(struct service *s, int wait_status)
 		return;
 	}
 	if (s->status == 0 && s->is->type == TYPE_ONESHOT) {
-		processes_of_session(s->session, SIGKILL);
+		/* What it left running is what it was for. */
 		s->session = 0;
 		s->ready = true;
 		s->was_ready = true;

@@ -200,6 +200,20 @@ describe("init runs services", { skip: cannotRun, concurrency: true }, () => {
     assert.deepEqual(bad.lines(notes), []);
   });
 
+  test("oneshot: what it left running goes on, and is asked to end with the instance", async (t) => {
+    const prepare = ["spawn", "touch", "/tmp/up", ...tillStopped("left"), "--", "until", "/tmp/up"];
+    const p = await makePackage(
+      t,
+      services({
+        prepare: { type: "oneshot", does: prepare },
+        main: { after: ["prepare"], does: ["sleep", "100", "note", notes, "main ends", "exit", "3"] },
+      }),
+    );
+    p.write(`${run}/state.json`, '{"ready":true}');
+    assert.equal((await p.run()).status, 3);
+    assert.deepEqual(p.lines(notes), ["main ends", "left stops"]);
+  });
+
   test("manual and disabled services stay down", async (t) => {
     const p = await makePackage(
       t,
