@@ -35,6 +35,7 @@ static const int passed_on[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1,
 #define PASSED (sizeof(passed_on) / sizeof(passed_on[0]))
 
 static struct sigaction before[PASSED], before_child, before_pipe, before_alarm;
+static sigset_t mask_before;
 static struct loop loop;
 
 struct options {
@@ -68,8 +69,15 @@ static void take_signals(void)
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct sigaction plain = { .sa_handler = SIG_DFL };
 
-	for (size_t i = 0; i < PASSED; i++)
+	sigset_t wanted;
+
+	sigemptyset(&wanted);
+	sigaddset(&wanted, SIGALRM);
+	for (size_t i = 0; i < PASSED; i++) {
 		sigaction(passed_on[i], &on, &before[i]);
+		sigaddset(&wanted, passed_on[i]);
+	}
+	sigprocmask(SIG_UNBLOCK, &wanted, &mask_before);
 	sigaction(SIGALRM, &alarms, &before_alarm);
 	sigaction(SIGPIPE, &ignore, &before_pipe);
 	sigaction(SIGCHLD, &plain, &before_child);
@@ -82,6 +90,7 @@ static void give_signals_back(void)
 	sigaction(SIGALRM, &before_alarm, NULL);
 	sigaction(SIGPIPE, &before_pipe, NULL);
 	sigaction(SIGCHLD, &before_child, NULL);
+	sigprocmask(SIG_SETMASK, &mask_before, NULL);
 }
 
 __attribute__((noreturn)) static void child(const struct options *o, int go)

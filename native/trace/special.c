@@ -5,11 +5,14 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <linux/net.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/user.h>
 #include <unistd.h>
 
 #include "resolve.h"
@@ -195,6 +198,37 @@ static bool enter_socketcall(struct task *t, const struct call *c,
 			    number == SYS_LISTEN ? 2U : 3U);
 }
 
+/* A child made with CLONE_UNTRACED would run under the filter without a
+ * tracer: every call of it would fail. The flag means nothing else. */
+static void keep_traced(const struct task *t, const struct call *c,
+			const struct entry *e)
+{
+	uintptr_t flags = (uintptr_t)(t->clone_flags &
+				      ~(uint64_t)CLONE_UNTRACED);
+	size_t reg = e->i386 ? offsetof(struct user_regs_struct, rbx)
+			     : offsetof(struct user_regs_struct, rdi);
+
+	if (c->op == 1)
+		ptrace(PTRACE_POKEUSER, t->pid, (void *)reg, (void *)flags);
+	else
+		ptrace(PTRACE_POKEDATA, t->pid,
+		       (void *)(uintptr_t)e->arg[0], (void *)flags);
+}
+
+static bool enter_fork(struct task *t, const struct call *c,
+		       const struct entry *e)
+{
+	/* The mask of the parent is inherited. */
+	t->steady = true;
+	t->clone_flags = c->flags < 0 ? 0 : e->arg[0];
+	if (c->op == 3 && !memory_read(t, e->arg[0], &t->clone_flags,
+				       sizeof(t->clone_flags)))
+		t->clone_flags = 0;
+	if (t->clone_flags & CLONE_UNTRACED)
+		keep_traced(t, c, e);
+	return false;
+}
+
 bool special_enter(struct task *t, const struct call *c,
 		   const struct entry *e)
 {
@@ -229,13 +263,7 @@ bool special_enter(struct task *t, const struct call *c,
 	case KIND_IOURING:
 		return keep(t, c, none);
 	case KIND_FORK:
-		/* The mask of the parent is inherited. */
-		t->steady = true;
-		t->clone_flags = c->flags < 0 ? 0 : e->arg[0];
-		if (c->op == 3 && !memory_read(t, e->arg[0], &t->clone_flags,
-					       sizeof(t->clone_flags)))
-			t->clone_flags = 0;
-		return false;
+		return enter_fork(t, c, e);
 	case KIND_AFFINITY:
 		t->steady = true;
 		return false;

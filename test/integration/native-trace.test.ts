@@ -24,7 +24,7 @@ const data = [
   "jail/in-jail",
   "jail/sub/rel-jail",
   ..."by-dotdot by-openat2 only-statx only-access only-stat only-xattr by-o-path late.conf secret".split(" "),
-  ..."long-name page-end cut linked by-fd meta meta-time after-stop storm filtered still-here by-int80".split(
+  ..."long-name page-end cut linked by-fd meta meta-time after-stop storm filtered still-here by-int80 untraced".split(
     " ",
   ),
 ];
@@ -107,6 +107,7 @@ read @/storm
 read @/filtered
 list @/d-list
 read @/still-here
+read @/untraced
 `;
 
 const expectedAsRoot = ["exec @/prog-setuid", "read! @/secret"];
@@ -140,7 +141,7 @@ for (const name of ["fixture", "fixture32"]) {
         run.output.split("\n").filter((line) => !/^(ok .*)?$/.test(line)),
         [],
       );
-      assert.equal(run.output.split("\n").length, 26, run.output);
+      assert.equal(run.output.split("\n").length, 27, run.output);
       assert.equal(run.status, 42);
       if (mode === "native") return;
       assert.deepEqual(missing(run.records, place.path, name === "fixture32"), []);

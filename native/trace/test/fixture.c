@@ -590,6 +590,17 @@ static void case_unshare_fs(void)
 	puts("ok unshare_fs");
 }
 
+static void case_untraced(void)
+{
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_UNTRACED | SIGCHLD, NULL,
+				   NULL, NULL, NULL);
+
+	if (pid == 0)
+		_exit(!reads(open("untraced", O_RDONLY)));
+	CHECK(pid > 0 && status_of(pid) == 0);
+	puts("ok untraced");
+}
+
 int main(int argc, char **argv)
 {
 	static void (*const all[])(void) = {
@@ -599,7 +610,7 @@ int main(int argc, char **argv)
 		case_setuid, case_int80, case_names, case_page_end,
 		case_changes, case_moved_cwd, case_sockets, case_group_stop,
 		case_signals, case_killed, case_own_filter, case_affinity,
-		case_list, case_unshare_fs,
+		case_list, case_unshare_fs, case_untraced,
 	};
 
 	if (argc > 1 && strcmp(argv[1], "--hello") == 0)
