@@ -69,6 +69,8 @@ const defaultPath = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin
 const requestsAtOnce = 64;
 const visitsAtOnce = 32;
 const walksAtOnce = 8;
+const hugeEntries = 20_000;
+const hugeBytes = 512 << 20;
 const maxReasonsOfKind = 4;
 const maxCandidates = 100_000;
 
@@ -84,7 +86,7 @@ export async function expand(
 interface Ask {
   path: ByteString;
   reason: Reason;
-  whole: boolean;
+  whole: boolean | "unless huge";
 }
 
 interface Answer {
@@ -92,6 +94,8 @@ interface Answer {
   resolved: Resolved;
   below: Entry[];
   unreadable: ByteString[];
+  /** The walk was given up: the directory is one of those that somebody has to decide about. */
+  huge: boolean;
 }
 
 interface Fresh {
@@ -114,7 +118,11 @@ class Expander implements Scene {
   readonly #packages = new Set<string>();
   readonly #maxPaths: number;
   readonly #heads = new Map<ByteString, Promise<Uint8Array>>();
+  /** Walked whole: nothing below needs another walk. */
   readonly #swept = new Set<ByteString>();
+  /** Walked unless huge. */
+  readonly #tried = new Set<ByteString>();
+  readonly #huge = new Set<ByteString>();
   readonly #parents = new Set<ByteString>();
   readonly #missing = new Map<string, Missing>();
   readonly #candidates = new Map<ByteString, Candidate>();
@@ -145,7 +153,7 @@ class Expander implements Scene {
     const asks = this.#pending;
     this.#pending = [];
     const answers = await mapLimit(asks, requestsAtOnce, async (ask): Promise<Answer> => {
-      return { ask, resolved: await this.tree.resolve(ask.path), below: [], unreadable: [] };
+      return { ask, resolved: await this.tree.resolve(ask.path), below: [], unreadable: [], huge: false };
     });
     await this.#walkAll(answers);
     const fresh: Fresh[] = [];
@@ -188,10 +196,13 @@ class Expander implements Scene {
   async #walkAll(answers: readonly Answer[]): Promise<void> {
     const walks = answers.filter((answer) => {
       const { entry } = answer.resolved;
-      if (!answer.ask.whole || entry?.kind !== "directory" || this.#isSwept(entry.path)) return false;
+      if (answer.ask.whole === false || entry?.kind !== "directory" || this.#isSwept(entry.path))
+        return false;
       const inside: Entry = { ...entry, path: `${entry.path}/x`, kind: "file" };
       if (excludedBecause(inside, answer.ask.reason) === "made by the kernel") return false;
-      this.#swept.add(entry.path);
+      if (answer.ask.whole === true) this.#swept.add(entry.path);
+      else if (this.#tried.has(entry.path)) return false;
+      else this.#tried.add(entry.path);
       return true;
     });
     await mapLimit(walks, walksAtOnce, (answer) => this.#walk(answer));
@@ -204,11 +215,19 @@ class Expander implements Scene {
 
   async #walk(answer: Answer): Promise<void> {
     const top = answer.resolved.at;
+    const capped = answer.ask.whole === "unless huge";
+    let bytes = 0;
     for await (const one of this.files.walk(top)) {
       if (isUnreadable(one)) answer.unreadable.push(one.path);
       else if (one.path !== top) {
         this.tree.know(one);
         answer.below.push(one);
+        bytes += one.size;
+      }
+      if (capped && (answer.below.length > hugeEntries || bytes > hugeBytes)) {
+        answer.huge = true;
+        answer.below = [];
+        return;
       }
       if (answer.below.length > this.#maxPaths) throw this.#tooMany();
     }
@@ -227,6 +246,13 @@ class Expander implements Scene {
     else if (ask.reason.kind === "traced" || ask.reason.kind === "rule") {
       if (resolved.links.length === 0) this.#miss(ask.path, ask.reason);
     }
+    if (answer.huge) this.#huge.add(resolved.at);
+    if (answer.huge)
+      this.#hold({
+        path: resolved.at,
+        reason: ask.reason,
+        because: "a large directory, taken only when asked for",
+      });
     for (const path of answer.unreadable) this.#miss(path, { ...ask.reason, detail: "cannot be read" });
     for (const entry of answer.below) {
       this.#join(entry, ask.reason, fresh);
@@ -296,7 +322,9 @@ class Expander implements Scene {
       entries,
       missing: [...this.#missing.values()].sort(byPath),
       languages: [...this.#languages].sort((a, b) => (a.name < b.name ? -1 : 1)),
-      candidates: [...this.#candidates.values()].filter((one) => !paths.has(one.path)).sort(byPath),
+      candidates: [...this.#candidates.values()]
+        .filter((one) => !paths.has(one.path) || (this.#huge.has(one.path) && !this.#isSwept(one.path)))
+        .sort(byPath),
       packages: [...this.#packages].sort(),
       problems: [...this.installed.problems],
     };
@@ -313,8 +341,8 @@ class Sink implements Emit {
     this.asks.push({ path, reason, whole: false });
   }
 
-  tree(path: ByteString, reason: Reason): void {
-    this.asks.push({ path, reason, whole: true });
+  tree(path: ByteString, reason: Reason, limit?: "unless huge"): void {
+    this.asks.push({ path, reason, whole: limit ?? true });
   }
 
   missing(path: ByteString, reason: Reason): void {

@@ -15,7 +15,7 @@ import type { ElfReader } from "./elf-reader.ts";
 import type { LoaderKind } from "./loader-environment.ts";
 import { LoaderEnvironment } from "./loader-environment.ts";
 import type { Tree } from "./tree.ts";
-import { basename, dirname } from "./tree.ts";
+import { dirname } from "./tree.ts";
 
 export interface FoundLibrary {
   /** As the loader opens it; may be a symbolic link. */
@@ -215,8 +215,4 @@ export class Loader {
     }
     return result;
   }
-}
-
-export function isLibraryName(path: ByteString): boolean {
-  return /\.so(\.|$)/.test(basename(path));
 }

@@ -11,8 +11,8 @@ import type { Tree } from "./tree.ts";
 export interface Emit {
   /** A path by any of its names. Where it does not exist it is dropped, unless somebody asked for it by name (see missing). */
   add(path: ByteString, reason: Reason): void;
-  /** A directory with all below it. */
-  tree(path: ByteString, reason: Reason): void;
+  /** A directory with all below it. "unless huge": where it is, it becomes a candidate and joins empty. */
+  tree(path: ByteString, reason: Reason, limit?: "unless huge"): void;
   missing(path: ByteString, reason: Reason): void;
   /** Reachable, but not packed. */
   candidate(path: ByteString, reason: Reason, because: string): void;

@@ -6,7 +6,6 @@
  * huge. What is only named in a comment is reported, not packed.
  */
 import type { ByteString, Entry } from "../../formats/entry.ts";
-import { isUnreadable } from "../../machine/machine.ts";
 import { isSweepable } from "../policy.ts";
 import type { Reason } from "../reason.ts";
 import type { Emit, Rule, Scene } from "../rule.ts";
@@ -14,8 +13,6 @@ import { dirname } from "../tree.ts";
 
 const maxText = 1 << 20;
 const maxNames = 1000;
-const maxTreeEntries = 20_000;
-const maxTreeBytes = 512 << 20;
 
 export function configurationPaths(): Rule {
   const scanned = new Set<ByteString>();
@@ -93,19 +90,5 @@ async function addNamed(scene: Scene, path: ByteString, why: Reason, emit: Emit)
     emit.add(path, why);
     return;
   }
-  if (await isHuge(scene, entry.path))
-    emit.candidate(entry.path, why, "a large directory named in configuration");
-  else emit.tree(path, why);
-}
-
-async function isHuge(scene: Scene, path: ByteString): Promise<boolean> {
-  let count = 0;
-  let bytes = 0;
-  for await (const one of scene.files.walk(path)) {
-    if (isUnreadable(one)) continue;
-    scene.tree.know(one);
-    bytes += one.size;
-    if (++count > maxTreeEntries || bytes > maxTreeBytes) return true;
-  }
-  return false;
+  emit.tree(path, why, "unless huge");
 }

@@ -78,7 +78,7 @@ class Packer {
       if (isDocumentation(path)) emit.candidate(path, reason, "documentation");
       else emit.add(path, reason);
     }
-    for (const path of ownDirectories(paths)) emit.tree(path, reason);
+    for (const path of ownDirectories(paths)) emit.tree(path, reason, "unless huge");
     this.#alternatives(scene, touch, { emit, reason, paths: new Set(paths) });
   }
 
@@ -100,21 +100,20 @@ class Packer {
 }
 
 /**
- * Directories below /etc that the package brought: what its maintainer scripts, ucf and the administrator put there
- * (sites-enabled, conf.d links) is in no list. Shared directories are left out.
+ * Directories below /etc and /var/lib that the package brought: what its maintainer scripts, ucf and the administrator put
+ * there (sites-enabled, conf.d links, state) is in no list. Shared directories are left out.
  */
 function ownDirectories(paths: readonly ByteString[]): ByteString[] {
-  const parents = new Set(paths.map(dirname));
-  const directories = paths.filter(
-    (path) => path.startsWith("/etc/") && parents.has(path) && isSweepable(path),
-  );
-  return directories.filter((path) => dirname(path) === "/etc" && !sharedConfiguration.has(path));
+  return paths.filter((path) => {
+    const parent = dirname(path);
+    return (parent === "/etc" || parent === "/var/lib") && isSweepable(path) && !shared.has(path);
+  });
 }
 
-const sharedConfiguration: ReadonlySet<ByteString> = new Set([
+const shared: ReadonlySet<ByteString> = new Set([
   "/etc/default", "/etc/logrotate.d", "/etc/pam.d", "/etc/security", "/etc/profile.d", "/etc/apparmor.d", "/etc/apparmor", "/etc/skel",
   "/etc/init", "/etc/init.d", "/etc/cron.d", "/etc/cron.daily", "/etc/cron.hourly", "/etc/cron.monthly", "/etc/cron.weekly", "/etc/dpkg",
   "/etc/apt", "/etc/kernel", "/etc/udev", "/etc/modprobe.d", "/etc/modules-load.d", "/etc/sysctl.d", "/etc/bash_completion.d",
   "/etc/ufw", "/etc/insserv", "/etc/insserv.conf.d", "/etc/rsyslog.d", "/etc/tmpfiles.d", "/etc/sudoers.d", "/etc/opt", "/etc/xdg", "/etc/X11",
-  "/etc/ssh", "/etc/ld.so.conf.d", "/etc/network", "/etc/dhcp", "/etc/update-motd.d", "/etc/selinux", "/etc/systemd", "/etc/emacs", "/etc/binfmt.d",
+  "/etc/ssh", "/var/lib/systemd", "/var/lib/ucf", "/var/lib/pam", "/var/lib/misc", "/var/lib/dbus", "/var/lib/initramfs-tools", "/etc/ld.so.conf.d", "/etc/network", "/etc/dhcp", "/etc/update-motd.d", "/etc/selinux", "/etc/systemd", "/etc/emacs", "/etc/binfmt.d",
 ]); // biome-ignore format: a table

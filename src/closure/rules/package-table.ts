@@ -43,7 +43,7 @@ const table: readonly TableLine[] = [
   },
   { names: /^(mount|fdisk|e2fsprogs|logsave|lvm2|mdadm|dmsetup|parted|util-linux-extra)$/, because: admin },
   {
-    names: /^(login|sudo|policykit-1|polkitd|ifupdown|isc-dhcp-client|iproute2|nftables|iptables)$/,
+    names: /^(login|sudo|policykit-1|polkitd|ifupdown|isc-dhcp-client|nftables|iptables)$/,
     because: admin,
   },
   {

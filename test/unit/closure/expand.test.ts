@@ -265,3 +265,19 @@ test("verifyClosure: names what is not in the set, though the machine has it", a
     { kind: "script interpreter", path: "/usr/bin/script", wants: "/usr/bin/app" },
   ]);
 });
+
+test("a huge directory named in configuration is a candidate, unless another rule takes it whole", async () => {
+  const many: Record<string, string> = {};
+  for (let index = 0; index <= 20_000; index++) many[`/data/many/${index}`] = "";
+  const files = memoryFiles({
+    ...many,
+    "/etc/a/a.conf": "store = /data/many\n",
+    "/etc/b/b.conf": "DocumentRoot /data/many\n",
+  });
+  const named = await expand(files, [traced("/etc/a/a.conf")]);
+  assert.ok(!named.paths.has("/data/many/7"));
+  assert.match(named.candidates.find((one) => one.path === "/data/many")?.because ?? "", /large directory/);
+  const served = await expand(files, [traced("/etc/a/a.conf"), traced("/etc/b/b.conf")]);
+  assert.deepEqual(kindsOf(served, "/data/many/7"), ["listed"]);
+  assert.ok(!served.candidates.some((one) => one.path === "/data/many"));
+});
