@@ -1,6 +1,6 @@
 // The application of a machine, started in namespaces of its own on overlays over the machine's files, so that the source stays
 // as it is. Used to capture (under the tracer) and to run the original of a parity test (without).
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { TranshipError } from "../base/errors.ts";
@@ -42,8 +42,8 @@ export interface Sandbox {
   ready(): boolean;
   /** Ports that listen inside. */
   listening(): Set<number>;
-  /** Runs a program of ours inside, untraced; output is given line by line. Returns its status. */
-  runInside(argv: readonly string[], onOutput: (text: string) => void): Promise<number>;
+  /** Runs the exercise that was placed, inside, untraced. Returns its status. */
+  runExercise(onOutput: (text: string) => void): Promise<number>;
   /** Asks init to stop: services in reverse order by their own stop commands. */
   stop(): void;
   kill(): void;
@@ -52,6 +52,37 @@ export interface Sandbox {
 }
 
 export const insidePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Where the exercise is inside, and what it is told. */
+export const exerciseInside = "/.tranship/run/exercise";
+export const exerciseEnvironment = { TRANSHIP_RESULTS: "/.tranship/run/results", TRANSHIP_HOST: "127.0.0.1" };
+
+/**
+ * Puts an executable of this host where startSandbox() shows it inside, with a directory for its results. Returns the directory that
+ * becomes /.tranship/run.
+ */
+export function placeExercise(work: string, script: string | undefined): string {
+  const run = join(work, "run");
+  makeDirectory(run, 0o755);
+  if (script === undefined) return run;
+  try {
+    if (!statSync(script).isFile()) throw new Error("it is no file");
+    copyFileSync(script, join(run, "exercise"));
+    chmodSync(join(run, "exercise"), 0o755);
+    makeDirectory(join(run, "results"));
+    chmodSync(join(run, "results"), 0o1777);
+  } catch (cause) {
+    throw new TranshipError("E_USAGE", `cannot use the exercise ${script}: ${(cause as Error).message}`, {
+      hint: "--exercise takes an executable file of this host",
+      cause,
+    });
+  }
+  return run;
+}
+
+export function resultsDirectory(run: string): string {
+  return join(run, "results");
+}
 
 export async function startSandbox(request: SandboxRequest): Promise<Sandbox> {
   const { machine, work, descriptor, start } = request;
@@ -107,8 +138,8 @@ function control(request: SandboxRequest, sandbox: EnterProcess, pid: number, ru
     exit: sandbox.exit,
     ready: () => request.start.kind === "command" || initReady(run),
     listening: () => listeningPorts(pid),
-    runInside: (argv, onOutput) =>
-      runInside(pid, argv, onOutput, insideEnvironment(request.descriptor, true)),
+    runExercise: (onOutput) =>
+      runInside(pid, onOutput, { ...insideEnvironment(request.descriptor, true), ...exerciseEnvironment }),
     stop: () => signalInit(pid, "SIGTERM"),
     kill: () => {
       sandbox.child.kill("SIGKILL");
@@ -135,7 +166,8 @@ const kernelFileSystems = new Set([
   "configfs", "fusectl", "autofs", "binfmt_misc", "rpc_pipefs", "nsfs", "hugetlbfs", "efivarfs",
 ]); // biome-ignore format: a list
 
-function overlays(machine: Machine, work: string, request: SandboxRequest): EnterMount[] {
+/** One overlay for each file system of the machine: an overlay of "/" shows nothing of what is mounted below it. */
+export function sourceOverlays(machine: Machine, work: string): EnterMount[] {
   const root = machine.root === "/" ? "" : machine.root;
   const below = mountsBelow(encodeText(machine.root)).filter(
     (mount) => mount.target !== encodeText(machine.root) && isData(mount, root),
@@ -144,9 +176,13 @@ function overlays(machine: Machine, work: string, request: SandboxRequest): Ente
     { lower: encodeText(machine.root), target: "/" },
     ...below.map((mount) => ({ lower: mount.target, target: mount.target.slice(encodeText(root).length) })),
   ];
-  const mounts = targets.map(({ lower, target }, index) =>
+  return targets.map(({ lower, target }, index) =>
     overlay(lower, target, join(work, `layer-${index}`), workInside(machine, work)),
   );
+}
+
+function overlays(machine: Machine, work: string, request: SandboxRequest): EnterMount[] {
+  const mounts = sourceOverlays(machine, work);
   for (const path of request.emptyData ?? []) mounts.push(...freshData(path, undefined, work, mounts.length));
   for (const [path, from] of Object.entries(request.snapshots ?? {}))
     mounts.push(...freshData(path, from, work, mounts.length));
@@ -243,13 +279,14 @@ export function listeningPorts(pid: number): Set<number> {
 
 async function runInside(
   pid: number,
-  argv: readonly string[],
   onOutput: (text: string) => void,
   env: Record<string, string>,
 ): Promise<number> {
   const joined = startEnter(
-    joinCall({ pid, command: { argv: argv.map(encodeText), cwd: "/", clearEnv: true, env } }),
-    { stdio: ["ignore", "pipe", "pipe"] },
+    joinCall({ pid, command: { argv: [exerciseInside], cwd: "/", clearEnv: true, env } }),
+    {
+      stdio: ["ignore", "pipe", "pipe"],
+    },
   );
   for (const stream of [joined.child.stdout, joined.child.stderr]) {
     stream?.setEncoding("utf8").on("data", (text: string) => onOutput(text));

@@ -1,14 +1,11 @@
 // A watched session: start the application, wait for what was asked (ports, exercise, time), stop it, collect the evidence.
-import { accessSync, chmodSync, constants, copyFileSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { formatDuration } from "../base/units.ts";
 import { TraceDecoder } from "../formats/trace-records.ts";
-import { makeDirectory } from "../host/files.ts";
 import type { Evidence } from "./evidence.ts";
 import { Reducer } from "./reduce.ts";
-import { type Sandbox, type SandboxRequest, startSandbox } from "./sandbox.ts";
+import { placeExercise, type Sandbox, type SandboxRequest, startSandbox } from "./sandbox.ts";
 
 export interface SessionOptions {
   ports: readonly number[];
@@ -35,7 +32,7 @@ export interface SessionResult {
 
 /** Throws E_CAPTURE_FAILED or E_EXERCISE_FAILED; whatever happens nothing is left running. */
 export async function runSession(request: SandboxRequest, options: SessionOptions): Promise<SessionResult> {
-  if (options.exercise !== undefined) placeExercise(join(request.work, "run"), options.exercise);
+  placeExercise(request.work, options.exercise);
   const sandbox = await startSandbox(request);
   const onAbort = (): void => sandbox.kill();
   options.signal.addEventListener("abort", onAbort, { once: true });
@@ -62,24 +59,6 @@ export async function runSession(request: SandboxRequest, options: SessionOption
     throw error;
   } finally {
     options.signal.removeEventListener("abort", onAbort);
-  }
-}
-
-const exerciseName = "exercise";
-
-function placeExercise(directory: string, script: string): void {
-  try {
-    accessSync(script, constants.R_OK);
-    if (!statSync(script).isFile()) throw new Error("not a file");
-    makeDirectory(directory, 0o755);
-    const inside = join(directory, exerciseName);
-    copyFileSync(script, inside);
-    chmodSync(inside, 0o755);
-  } catch (cause) {
-    throw new TranshipError("E_USAGE", `cannot use the exercise ${script}: ${(cause as Error).message}`, {
-      hint: "--exercise takes an executable file of this host",
-      cause,
-    });
   }
 }
 
@@ -145,7 +124,7 @@ async function runExercise(
   options: SessionOptions,
 ): Promise<{ status: number; output: string }> {
   let output = "";
-  const status = await sandbox.runInside([`/.tranship/run/${exerciseName}`], (text) => {
+  const status = await sandbox.runExercise((text) => {
     if (output.length < 16 << 20) output += text;
     for (const line of text.trimEnd().split("\n")) options.log.debug(`exercise: ${line}`);
   });

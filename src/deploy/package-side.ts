@@ -1,0 +1,166 @@
+// The package of a parity test: an instance of its own, and the exercise beside it.
+//
+// The exercise needs its tools (a shell, an HTTP client), which the package need not hold. With an original, it runs on the
+// original's root file system, but in the instance's network and IPC namespaces and with the instance's /run, so that
+// ports and sockets are the package's. Without one it runs inside the instance.
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { TranshipError } from "../base/errors.ts";
+import { formatDuration } from "../base/units.ts";
+import {
+  exerciseEnvironment,
+  exerciseInside,
+  insidePath,
+  listeningPorts,
+  placeExercise,
+  resultsDirectory,
+  sourceOverlays,
+} from "../capture/sandbox.ts";
+import { encodeText } from "../formats/escape.ts";
+import { joinCall, sandboxCall } from "../host/enter.ts";
+import { startEnter } from "../host/enter-process.ts";
+import { readText } from "../host/files.ts";
+import type { Machine } from "../machine/machine.ts";
+import type { Descriptor } from "../package/descriptor.ts";
+import { findInstance, type Instance } from "../runtime/find.ts";
+import { mainProcess } from "../runtime/processes.ts";
+import { runInstance } from "../runtime/run.ts";
+import { statusOf } from "../runtime/state.ts";
+import { removeInstance, stopInstance } from "../runtime/stop.ts";
+import { volumeData } from "../runtime/volumes/volumes.ts";
+import type { ParityRequest, Side } from "./parity.ts";
+import { probePort } from "./probe.ts";
+import { collectWritten, readResults } from "./written-files.ts";
+
+export interface PackageRequest extends ParityRequest {
+  descriptor: Descriptor;
+  work: string;
+}
+
+export async function runPackage(request: PackageRequest): Promise<Side> {
+  const { root, reference, log } = request;
+  const began = Date.now();
+  const { record } = await runInstance(
+    root,
+    {
+      reference,
+      command: [],
+      detached: true,
+      network: "none",
+      secrets: Object.entries(secretsOf(request)).map(([target, source]) => ({ target, source })),
+    },
+    log,
+  );
+  try {
+    const instance = findInstance(root, record.id);
+    const pid = await waitReady(instance, request);
+    const side: Side = {
+      name: reference,
+      status: undefined,
+      output: "",
+      results: new Map(),
+      probes: new Map(),
+      written: new Map(),
+      startTime: Date.now() - began,
+    };
+    for (const port of request.ports) side.probes.set(port, await probePort(pid, port));
+    if (request.exercise !== undefined) await exercise(request, instance, pid, side);
+    await stopInstance(root, record.id, {}, log);
+    collectWritten(instance.paths.upper, "/", side.written);
+    for (const mount of record.mounts) {
+      if (mount.kind === "volume")
+        collectWritten(volumeData(root, mount.source), mount.target, side.written, began);
+    }
+    return side;
+  } finally {
+    await removeInstance(root, record.id, { force: true, volumes: true }, log);
+  }
+}
+
+/** What was not given is taken from the original: the test is the operator's, who may read it there. */
+function secretsOf(request: PackageRequest): Record<string, string> {
+  const found: Record<string, string> = { ...request.secrets };
+  for (const secret of request.descriptor.secrets) {
+    if (secret.delivery === "mount" && found[secret.path] === undefined && request.against !== undefined) {
+      found[secret.path] = join(request.against.root, secret.path);
+    }
+  }
+  return found;
+}
+
+async function waitReady(instance: Instance, request: PackageRequest): Promise<number> {
+  const deadline = Date.now() + request.timeout;
+  for (;;) {
+    const process = mainProcess(instance.paths, instance.record.id);
+    const open = process === undefined ? new Set<number>() : listeningPorts(process.pid);
+    const missing = request.ports.filter((port) => !open.has(port));
+    if (process !== undefined && initReady(instance) && missing.length === 0) return process.pid;
+    const { state } = statusOf(instance.paths, instance.record.id);
+    if (request.signal.aborted) throw new TranshipError("E_INTERRUPTED", "the test was stopped");
+    if (state === "exited" || Date.now() > deadline) {
+      const why =
+        state === "exited"
+          ? "ended before it was ready"
+          : `was not ready after ${formatDuration(request.timeout)}${missing.length > 0 ? `: nothing listens on ${missing.join(", ")}` : ""}`;
+      const words = (readText(join(instance.paths.run, "log/all.log")) ?? "")
+        .trim()
+        .split("\n")
+        .slice(-8)
+        .join("\n    ");
+      throw new TranshipError("E_TEST_FAILED", `the package ${why}\n    ${words}`, {
+        hint: "run it alone: `tranship run`",
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+function initReady(instance: Instance): boolean {
+  try {
+    return (
+      (JSON.parse(readText(join(instance.paths.run, "state.json")) ?? "{}") as { ready?: unknown }).ready ===
+      true
+    );
+  } catch {
+    return false;
+  }
+}
+
+async function exercise(request: PackageRequest, instance: Instance, pid: number, side: Side): Promise<void> {
+  const { against } = request;
+  const work = join(request.work, "package");
+  mkdirSync(work, { mode: 0o755 });
+  const run = placeExercise(against === undefined ? join(instance.paths.run, "..") : work, request.exercise);
+  const env = { PATH: insidePath, HOME: "/root", ...exerciseEnvironment };
+  const command = { argv: [exerciseInside], cwd: "/", clearEnv: true, env };
+  const call =
+    against === undefined
+      ? joinCall({ pid, command })
+      : sandboxCall({
+          mounts: exerciseMounts(against, work, run, pid),
+          network: { pid },
+          joinIpc: pid,
+          joinUts: pid,
+          command,
+        });
+  const started = startEnter(call, { stdio: ["ignore", "pipe", "pipe"] });
+  for (const stream of [started.child.stdout, started.child.stderr]) {
+    stream?.setEncoding("utf8").on("data", (text: string) => {
+      side.output += text;
+    });
+  }
+  side.status = await started.exit;
+  side.results = readResults(resultsDirectory(run));
+}
+
+function exerciseMounts(machine: Machine, work: string, run: string, pid: number) {
+  return [
+    ...sourceOverlays(machine, work),
+    { kind: "proc" as const, target: "/proc" },
+    { kind: "dev" as const, target: "/dev" },
+    { kind: "sys" as const, target: "/sys" },
+    { kind: "bind-from-pid" as const, pid, source: "/run", target: "/run" },
+    { kind: "dir" as const, target: "/.tranship", mode: 0o755 },
+    { kind: "bind" as const, source: encodeText(run), target: "/.tranship/run" },
+  ];
+}
