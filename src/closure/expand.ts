@@ -18,18 +18,17 @@ import type { Missing, Reason } from "./reason.ts";
 import { reasonKinds } from "./reason.ts";
 import type { Emit, Included, Rule, Scene } from "./rule.ts";
 import { makeRules } from "./rules/index.ts";
+import type { Ask, Candidate } from "./sink.ts";
+import { Sink } from "./sink.ts";
 import type { Resolved, Tree } from "./tree.ts";
 import { dirname, machineTree, mapLimit } from "./tree.ts";
+
+export type { Candidate } from "./sink.ts";
 
 export interface Seed {
   path: ByteString;
   /** detail "list" on a directory: its names have to be complete. */
   reason: Reason;
-}
-
-/** Reachable, but not packed. */
-export interface Candidate extends Missing {
-  because: string;
 }
 
 export interface LanguageUse {
@@ -81,12 +80,6 @@ export async function expand(
 ): Promise<Expansion> {
   const installed = options.installed ?? (await loadInstalled(files));
   return new Expander(files, installed, options).run(seeds);
-}
-
-interface Ask {
-  path: ByteString;
-  reason: Reason;
-  whole: boolean | "unless huge";
 }
 
 interface Answer {
@@ -328,28 +321,5 @@ class Expander implements Scene {
       packages: [...this.#packages].sort(),
       problems: [...this.installed.problems],
     };
-  }
-}
-
-/** Collects what the rules say of one path, to be taken in order. */
-class Sink implements Emit {
-  readonly asks: Ask[] = [];
-  readonly missings: Missing[] = [];
-  readonly candidates: Candidate[] = [];
-
-  add(path: ByteString, reason: Reason): void {
-    this.asks.push({ path, reason, whole: false });
-  }
-
-  tree(path: ByteString, reason: Reason, limit?: "unless huge"): void {
-    this.asks.push({ path, reason, whole: limit ?? true });
-  }
-
-  missing(path: ByteString, reason: Reason): void {
-    this.missings.push({ path, reason });
-  }
-
-  candidate(path: ByteString, reason: Reason, because: string): void {
-    this.candidates.push({ path, reason, because });
   }
 }

@@ -59,7 +59,7 @@ export class LoaderEnvironment {
   readonly #elves: ElfReader;
   #cache: Promise<Map<ByteString, ByteString[]>> | undefined;
   readonly #kinds = new Map<string, Promise<LoaderKind>>();
-  readonly #variants = new Map<ByteString, Promise<ByteString[]>>();
+  readonly #variants = new Map<ByteString, Promise<ByteString[] | undefined>>();
 
   constructor(tree: Tree, elves: ElfReader) {
     this.#tree = tree;
@@ -86,8 +86,8 @@ export class LoaderEnvironment {
     return byName;
   }
 
-  /** Existing subdirectories of a library directory that hold variants for better processors. */
-  variantDirectories(directory: ByteString): Promise<ByteString[]> {
+  /** Subdirectories of a library directory that hold variants for better processors; undefined where it does not exist. */
+  variantDirectories(directory: ByteString): Promise<ByteString[] | undefined> {
     let variants = this.#variants.get(directory);
     if (variants === undefined) {
       variants = this.#findVariants(directory);
@@ -96,10 +96,10 @@ export class LoaderEnvironment {
     return variants;
   }
 
-  async #findVariants(directory: ByteString): Promise<ByteString[]> {
+  async #findVariants(directory: ByteString): Promise<ByteString[] | undefined> {
     const found: ByteString[] = [];
     const { entry } = await this.#tree.resolve(directory);
-    if (entry?.kind !== "directory") return found;
+    if (entry?.kind !== "directory") return undefined;
     const hwcaps = await this.#tree.resolve(`${directory}/glibc-hwcaps`);
     if (hwcaps.entry !== undefined) {
       for (const one of (await this.#tree.list(hwcaps.at)) ?? []) {
@@ -199,7 +199,7 @@ function fallbackTokens(directories: readonly ByteString[]): string[] {
 const maxConfFiles = 256;
 
 /** Directories of ld.so.conf and of what it includes, in order. */
-export async function configuredDirectories(tree: Tree): Promise<ByteString[]> {
+async function configuredDirectories(tree: Tree): Promise<ByteString[]> {
   const directories: ByteString[] = [];
   for (const file of await loaderConfiguration(tree)) {
     directories.push(...parseLdSoConf((await tree.text(file)) ?? "").directories);
@@ -225,7 +225,7 @@ export async function loaderConfiguration(tree: Tree): Promise<ByteString[]> {
 }
 
 /** Patterns in the last component only, which is how they are used. */
-export async function expandPattern(tree: Tree, pattern: ByteString): Promise<ByteString[]> {
+async function expandPattern(tree: Tree, pattern: ByteString): Promise<ByteString[]> {
   if (!/[*?]/.test(pattern)) return [pattern];
   const directory = dirname(pattern);
   const name = basename(pattern);

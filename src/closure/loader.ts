@@ -46,6 +46,7 @@ interface LoadedObject {
 }
 
 const maxObjects = 4096;
+const maxRunPaths = 256;
 
 export class Loader {
   readonly #tree: Tree;
@@ -126,7 +127,7 @@ export class Loader {
   #runPaths(object: LoadedObject, main: LoadedObject, kind: LoaderKind): ByteString[] {
     const directories: ByteString[] = [];
     const take = (list: ByteString | undefined, owner: LoadedObject): void => {
-      for (const part of list === undefined ? [] : list.split(":")) {
+      for (const part of list === undefined ? [] : list.split(":", maxRunPaths)) {
         if (part !== "") directories.push(...this.#expand(part, owner.origin, owner.elf, kind));
       }
     };
@@ -190,6 +191,7 @@ export class Loader {
     elf: ElfFile,
   ): Promise<FoundLibrary | undefined> {
     const below = await this.environment.variantDirectories(directory);
+    if (below === undefined) return undefined;
     return this.#accept(
       `${directory}/${name}`,
       elf,

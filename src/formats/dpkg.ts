@@ -152,9 +152,12 @@ export function parseRelations(text: string): DpkgAlternatives[] {
   return groups;
 }
 
+const maxConffile = 8192;
+
 function parseConffiles(text: string): DpkgPackage["conffiles"] {
   const conffiles: DpkgPackage["conffiles"] = [];
   for (const line of text.split("\n")) {
+    if (line.length > maxConffile) continue;
     const match = /^(\/.*) ([0-9a-f]{32}|newconffile)((?: [a-z-]+)*)$/.exec(line);
     if (match === null) continue;
     conffiles.push({

@@ -125,6 +125,7 @@ function emptyElf(): ElfFile {
 const maxInterpreter = 4096;
 const maxNotes = 1 << 16;
 const maxDynamic = 1 << 20;
+const maxNeeded = 4096;
 
 async function readSegment(image: ElfImage, segment: Segment, elf: ElfFile): Promise<void> {
   if (segment.type === 3) {
@@ -178,7 +179,9 @@ async function readDynamic(image: ElfImage, segment: Segment, elf: ElfFile): Pro
   const strings = await image.loadStrings(tags.get(5), tags.get(10), elf.problems);
   const text = (at: number | undefined): ByteString | undefined =>
     at === undefined ? undefined : strings.at(at, elf.problems);
-  for (const at of neededAt) {
+  if (neededAt.length > maxNeeded)
+    elf.problems.push(`${neededAt.length} libraries are needed, ${maxNeeded} are read`);
+  for (const at of neededAt.slice(0, maxNeeded)) {
     const name = text(at);
     if (name !== undefined && name !== "") elf.needed.push(name);
   }

@@ -55,13 +55,13 @@ function isUsedDirectly(scene: Scene, reason: Reason): boolean {
   return scene.installed.owner(reason.from).includes(reason.detail);
 }
 
-export interface NamedPaths {
+interface NamedPaths {
   active: ByteString[];
   commented: ByteString[];
 }
 
 /** Absolute paths in the text, quoted or bare; those of lines that begin as a comment apart. */
-export function findNamedPaths(text: string, limit: number): NamedPaths {
+function findNamedPaths(text: string, limit: number): NamedPaths {
   const active = new Set<ByteString>();
   const commented = new Set<ByteString>();
   for (const line of text.split("\n")) {

@@ -31,7 +31,7 @@ const nginx = /^\s*(?:root|alias)\s+"?([^"\s;]+)"?\s*;/;
 const phpIni =
   /^\s*(?:php_(?:admin_)?value\s+)?(?:include_path|open_basedir|extension_dir|doc_root)\s*[=\s]\s*"?([^"\n]+)"?/i;
 
-export function findDocumentRoots(text: string): ByteString[] {
+function findDocumentRoots(text: string): ByteString[] {
   const found = new Set<ByteString>();
   for (const line of text.split("\n")) {
     const one = (apache.exec(line) ?? nginx.exec(line))?.[1];

@@ -10,6 +10,7 @@
 import type { ElfFile } from "../../formats/elf.ts";
 import { sameAbi } from "../../formats/elf.ts";
 import type { ByteString, Entry } from "../../formats/entry.ts";
+import { parseLdSoPreload } from "../../formats/ld-so-conf.ts";
 import { loaderConfiguration } from "../loader-environment.ts";
 import type { Emit, Rule, Scene } from "../rule.ts";
 import { basename } from "../tree.ts";
@@ -79,7 +80,7 @@ async function follow(
 
 async function preload(scene: Scene, emit: Emit): Promise<void> {
   const text = await scene.tree.text("/etc/ld.so.preload");
-  for (const path of (text ?? "").replace(/#.*$/gm, "").split(/[\s:]+/)) {
+  for (const path of parseLdSoPreload(text ?? "")) {
     if (path.startsWith("/"))
       emit.add(path, { kind: "loaded", from: "/etc/ld.so.preload", detail: "preload" });
   }

@@ -13,6 +13,7 @@ import { languageTrees } from "./language-trees.ts";
 import { libcRuntime } from "./libc-runtime.ts";
 import { listedDirectories } from "./listed-directories.ts";
 import { loadedCandidates } from "./loaded-candidates.ts";
+import { pamModules } from "./pam-modules.ts";
 import { scripts } from "./scripts.ts";
 
 /** What rules report besides paths. */
@@ -27,6 +28,7 @@ export function makeRules(state: RuleState): Rule[] {
     scripts(),
     loadedCandidates(),
     libcRuntime(),
+    pamModules(),
     baseFiles(),
     installedPackages(state),
     essentialPackages(state),
