@@ -118,6 +118,12 @@ export async function readArchitecture(source: Source): Promise<ArchitectureFact
   return { name: "", bits: 0, littleEndian: true, from: [] };
 }
 
+/** OCI's word for an e_machine. */
+export function architectureName(machine: number, littleEndian: boolean): string {
+  const plain = machines[machine] ?? `elf-${machine}`;
+  return plain === "ppc64" && littleEndian ? "ppc64le" : plain;
+}
+
 /** From the first 20 bytes of an ELF file. */
 export function architectureOf(bytes: Uint8Array): Omit<ArchitectureFacts, "from"> | undefined {
   if (bytes.length < 20 || bytes[0] !== 0x7f || bytes[1] !== 0x45 || bytes[2] !== 0x4c || bytes[3] !== 0x46)
@@ -125,9 +131,8 @@ export function architectureOf(bytes: Uint8Array): Omit<ArchitectureFacts, "from
   const littleEndian = bytes[5] !== 2;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const code = view.getUint16(18, littleEndian);
-  const plain = machines[code] ?? `elf-${code}`;
   return {
-    name: plain === "ppc64" && littleEndian ? "ppc64le" : plain,
+    name: architectureName(code, littleEndian),
     bits: bytes[4] === 1 ? 32 : 64,
     littleEndian,
   };
