@@ -15,7 +15,8 @@ export interface LayerItem {
   hostFile?: ByteString;
   /**
    * Else the content of a regular file: data in ascending order, holes left out; needed where size is above 0 and it is no hard
-   * link. Read at most once, and only where it is needed.
+   * link. Read at most once, only where it is needed, and a little later than the item is taken: what it reads from has to
+   * stay open until the layer is written.
    */
   data?: AsyncIterable<LayerData>;
   /** Absolute path of an earlier item of the same layer: this one is another name of it. */
