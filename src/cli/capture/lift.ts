@@ -1,8 +1,8 @@
 // The main job in one line. Each stage prints the command that it stands for and can be had alone.
 import { createInterface } from "node:readline/promises";
 import { assess } from "../../assess/assess.ts";
-import { renderAssessment } from "../../assess/render.ts";
-import { hostTarget } from "../../assess/target.ts";
+import { renderAssessment } from "../../assess/report.ts";
+import { readTarget } from "../../assess/target.ts";
 import { exitStatus, TranshipError } from "../../base/errors.ts";
 import { type Captured, captureInstalled, captureRun } from "../../capture/capture.ts";
 import { describePlan } from "../../capture/plan-summary.ts";
@@ -35,7 +35,7 @@ async function lift(machine: Machine, reference: string, call: Call, context: Co
     `${inventory.os.name || inventory.os.id}; ${inventory.services.length} services, ${inventory.installed.packages.length} installed packages`,
   );
   stage(context, `tranship assess ${machine.address}`);
-  const assessment = await assess(inventory, machine, await hostTarget(context.root.path));
+  const assessment = await assess(inventory, machine, readTarget(context.root.path));
   context.say(renderAssessment(assessment));
   if (assessment.verdict === "Blocked") return exitStatus.blocked;
   const verb = list(options, "installed").length > 0 ? "installed" : "run";
