@@ -21,5 +21,4 @@ export interface Progress {
 }
 
 const nothing = (): void => {};
-export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 export const silentProgress: Progress = { begin: () => ({ advance: nothing, end: nothing }) };
