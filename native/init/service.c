@@ -148,8 +148,11 @@ static void ended(struct service *s, bool failure)
 	     s->attempts >= s->is->attempts)) {
 		s->given_up = true;
 		enter(s, failure ? STATE_FAILED : STATE_EXITED);
-		say("service %s ended with status %d%s", s->is->name,
-		    s->status, s->attempts ? ", too often" : "");
+		/* An end that is no failure is in state.json; whoever runs one
+		 * program wants its words, not ours. */
+		if (failure || s->attempts)
+			say("service %s ended with status %d%s", s->is->name,
+			    s->status, s->attempts ? ", too often" : "");
 		return;
 	}
 	pause = s->is->backoff;

@@ -94,7 +94,8 @@ static void look_for_end(struct supervisor *v)
 			snprintf(reason, sizeof(reason), "essential service "
 				 "%.64s ended with status %d", s->is->name,
 				 s->status);
-			complain("%s", reason);
+			if (s->status != 0 || v->count > 1)
+				complain("%s", reason);
 			begin_stop(v, reason);
 		}
 		if (s->is->type != TYPE_ONESHOT)

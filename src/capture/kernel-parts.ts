@@ -1,12 +1,13 @@
-// What never enters a package: the kernel and everything that belongs to booting it. image/verify holds packages against the same idea.
+// What never enters a package: the kernel and everything that belongs to booting it. image/verify.ts holds packages against the same rules, and looks into files too.
 import type { ByteString } from "../formats/entry.ts";
+import { kernelPartByPath } from "../formats/kernel-part.ts";
 
-const kernelPaths =
-  /^\/(boot(\/|$)|(usr\/)?lib\/(modules|firmware)(\/|$)|vmlinuz|initrd\.img|(usr\/)?lib\/modprobe\.d\/|etc\/(modprobe\.d|modules-load\.d|initramfs-tools|grub\.d|dracut\.conf\.d)\/|etc\/default\/grub$|usr\/src\/linux)/;
-const moduleFile = /\.ko(\.(gz|xz|zst))?$/;
+/** What configures booting and modules: no part of a kernel, and of no use without one. */
+const bootConfiguration =
+  /^\/((usr\/)?lib\/modprobe\.d\/|etc\/(modprobe\.d|modules-load\.d|initramfs-tools|grub\.d|dracut\.conf\.d)\/|etc\/default\/grub$|usr\/src\/linux|boot$|(usr\/)?lib\/(modules|firmware)$)/;
 
 export function isKernelPart(path: ByteString): boolean {
-  return kernelPaths.test(path) || moduleFile.test(path);
+  return bootConfiguration.test(path) || kernelPartByPath(path, "file") !== undefined;
 }
 
 /** Things that live only while a system runs, or that every target has of its own. */

@@ -37,7 +37,7 @@ export function groupOf(
     };
   const of = (kind: Reason["kind"]) => reasons.find((reason) => reason.kind === kind);
   const data = of("data");
-  if (data?.from !== undefined) return { name: `data ${data.from}`, why: "the application's data" };
+  if (data !== undefined) return { name: `data ${dataRoot(path)}`, why: "the application's data" };
   const installed = of("installed");
   if (installed?.detail !== undefined)
     return {
@@ -62,4 +62,9 @@ export function groupOf(
   if (of("traced")) return { name: "used", why: "used while the application was watched" };
   if (of("rule")) return { name: "asked for", why: "asked for on the command line" };
   return { name: "directories and links", why: "on the way to other files" };
+}
+
+/** The directory that a person would call the data's: /var/lib/mysql, /srv/shop. */
+function dataRoot(path: ByteString): ByteString {
+  return /^\/(var\/(lib|spool|opt)\/[^/]+|[^/]+\/[^/]+)/.exec(path)?.[0] ?? path;
 }

@@ -295,7 +295,7 @@ export function describeReason(reason: Reason): string {
     case "listed":
       return `below${from}, which is listed or served`;
     case "data":
-      return `data below${from}`;
+      return `data of${from}`;
     case "base":
       return `base:${detail}`;
     case "link":
