@@ -1,12 +1,13 @@
 // A blob as the bytes that its compression hides: zstd frame by frame (Node's decoder stops after the first), gzip with
 // all its members, or as it is. What comes out is bounded by the caller; what a window may take, by the frame walker.
-import { Readable } from "node:stream";
 import { promisify } from "node:util";
 import { createGunzip, createZstdDecompress, zstdDecompress, zstdDecompressSync } from "node:zlib";
 import { TranshipError } from "../base/errors.ts";
 import { type ZstdFrameHeader, ZstdFrameWalker } from "../formats/zstd-frame.ts";
 
 const oneShot = promisify(zstdDecompress);
+
+const streamChunk = 256 << 10;
 
 /** Frames up to this size, packed and unpacked, are decoded in one call; larger ones flow. */
 const wholeFrame = 16 << 20;
@@ -19,9 +20,7 @@ export async function* decompress(
 ): AsyncGenerator<Uint8Array, void, void> {
   try {
     if (compression === "none") yield* source;
-    else if (compression === "gzip")
-      yield* Readable.from(source, { objectMode: true }).compose(createGunzip({ chunkSize: 256 << 10 }));
-    else yield* unzstd(source);
+    else yield* compression === "gzip" ? gunzip(source) : unzstd(source);
   } catch (cause) {
     throw decompressError(compression, cause);
   }
@@ -37,14 +36,28 @@ function decompressError(compression: string, cause: unknown): unknown {
   });
 }
 
+async function* gunzip(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+  const decoder = new StreamDecoder(createGunzip({ chunkSize: streamChunk }));
+  try {
+    for await (const chunk of source) yield* decoder.push(chunk, false);
+    yield* decoder.push(new Uint8Array(0), true);
+  } finally {
+    decoder.destroy();
+  }
+}
+
 async function* unzstd(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
   const walker = new ZstdFrameWalker();
   const frame = new FrameDecoder();
-  for await (const chunk of source) {
-    for (const piece of walker.pieces(chunk)) {
-      if (piece.kind === "skippable") continue;
-      yield* frame.push(chunk.subarray(piece.start, piece.end), walker.header, piece.last);
+  try {
+    for await (const chunk of source) {
+      for (const piece of walker.pieces(chunk)) {
+        if (piece.kind === "skippable") continue;
+        yield* frame.push(chunk.subarray(piece.start, piece.end), walker.header, piece.last);
+      }
     }
+  } finally {
+    frame.destroy();
   }
   if (!walker.between) throw new TranshipError("E_IMAGE_CORRUPT", "zstd data ends in the middle of a frame");
 }
@@ -53,7 +66,7 @@ async function* unzstd(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
 class FrameDecoder {
   #parts: Uint8Array[] = [];
   #held = 0;
-  #stream: ReturnType<typeof createZstdDecompress> | undefined;
+  #stream: StreamDecoder | undefined;
 
   async *push(
     piece: Uint8Array,
@@ -69,7 +82,7 @@ class FrameDecoder {
     const size = header?.contentSize;
     if (last && size !== undefined && size <= wholeFrame) yield await this.#whole(size);
     else if (last || this.#held > wholeFrame) {
-      this.#stream = createZstdDecompress({ chunkSize: 256 << 10 });
+      this.#stream = new StreamDecoder(createZstdDecompress({ chunkSize: streamChunk }));
       const held = Buffer.concat(this.#parts);
       this.#parts = [];
       this.#held = 0;
@@ -88,51 +101,56 @@ class FrameDecoder {
     throw new TranshipError("E_IMAGE_CORRUPT", `zstd frame says ${size} bytes and holds ${content.length}`);
   }
 
-  /** Writes one piece and gives what comes out of it before the next is taken. */
   async *#flow(piece: Uint8Array, last: boolean): AsyncGenerator<Uint8Array, void, void> {
-    const stream = this.#stream;
-    if (stream === undefined) return;
-    if (last) this.#stream = undefined;
-    yield* through(stream, piece, last);
+    if (this.#stream !== undefined) yield* this.#stream.push(piece, last);
+    if (last) this.destroy();
+  }
+
+  destroy(): void {
+    this.#stream?.destroy();
+    this.#stream = undefined;
   }
 }
 
-/** What a zlib stream makes of one piece of input; at the end of input, until its output ends. */
-async function* through(
-  stream: ReturnType<typeof createZstdDecompress>,
-  piece: Uint8Array,
-  last: boolean,
-): AsyncGenerator<Uint8Array, void, void> {
-  let failed: Error | undefined;
-  let taken = false;
-  let wake = (): void => {};
-  const fail = (error: Error): void => {
-    failed = error;
-    wake();
-  };
-  const onTaken = (): void => {
-    taken = true;
-    wake();
-  };
-  const onChange = (): void => wake();
-  stream.once("error", fail).on("readable", onChange).once("end", onChange);
-  if (last) stream.end(piece, onTaken);
-  else stream.write(piece, onTaken);
-  try {
-    for (;;) {
-      if (failed !== undefined) throw failed;
-      const chunk: Uint8Array | null = stream.read();
-      if (chunk !== null) {
-        yield chunk;
-        continue;
-      }
-      if (last ? stream.readableEnded : taken && stream.readableLength === 0) return;
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
+/** A zlib stream, fed one piece at a time: what comes out of a piece is taken before the next goes in. */
+class StreamDecoder {
+  readonly #stream: ReturnType<typeof createGunzip> | ReturnType<typeof createZstdDecompress>;
+  #failed: Error | undefined;
+  #wake = (): void => {};
+
+  constructor(stream: ReturnType<typeof createGunzip> | ReturnType<typeof createZstdDecompress>) {
+    this.#stream = stream;
+    const wake = (): void => this.#wake();
+    stream.on("readable", wake).on("end", wake);
+    stream.on("error", (error: Error) => {
+      this.#failed ??= error;
+      wake();
+    });
+  }
+
+  async *push(piece: Uint8Array, last: boolean): AsyncGenerator<Uint8Array, void, void> {
+    const stream = this.#stream;
+    if (stream.readableEnded) {
+      if (piece.length === 0) return;
+      throw new TranshipError("E_IMAGE_CORRUPT", "there is data behind the end of the compressed data");
     }
-  } finally {
-    stream.off("error", fail).off("readable", onChange).off("end", onChange);
-    if (failed !== undefined || last) stream.destroy();
+    let taken = false;
+    const onTaken = (): void => {
+      taken = true;
+      this.#wake();
+    };
+    if (last) stream.end(piece, onTaken);
+    else stream.write(piece, onTaken);
+    for (;;) {
+      if (this.#failed !== undefined) throw this.#failed;
+      const chunk: Uint8Array | null = stream.read();
+      if (chunk !== null) yield chunk;
+      else if (stream.readableEnded || (!last && taken && stream.readableLength === 0)) return;
+      else await new Promise<void>((resolve) => { this.#wake = resolve; }); // biome-ignore format: short
+    }
+  }
+
+  destroy(): void {
+    this.#stream.destroy();
   }
 }

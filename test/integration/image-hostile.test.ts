@@ -1,0 +1,249 @@
+// Layers that no honest tool makes: nothing outside is touched, the error says what it was, and bombs end at their limit.
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { type ErrorCode, isTranshipError } from "../../src/base/errors.ts";
+import { mediaType } from "../../src/formats/oci.ts";
+import { digestOf } from "../../src/image/digest.ts";
+import { type LayerLimits, readLayer } from "../../src/image/layer-reader.ts";
+import type { ImageStore, StoredLayer } from "../../src/image/store.ts";
+import { withSession } from "../../src/image/store-session.ts";
+import { ensureLayer, unpackLayer } from "../../src/image/unpack.ts";
+import { needsRoot, newStore, rawImage, rawLayer } from "../support/images.ts";
+import { padded, tarMember, tarOf } from "../support/tar.ts";
+import { scene } from "../support/victim.ts";
+
+interface Vector {
+  name: string;
+  /** `victim` is the absolute path of what must not be touched. */
+  tar: (victim: string) => Buffer;
+  /** Refused so; undefined: unpacked, but inside. */
+  code: ErrorCode | undefined;
+}
+
+const link = (name: string, linkName: string): Buffer => tarMember({ name, type: "2", linkName });
+const hard = (name: string, linkName: string): Buffer => tarMember({ name, type: "1", linkName });
+const node = (name: string, devMajor: number, devMinor: number): Buffer =>
+  tarMember({ name, type: "3", devMajor, devMinor });
+
+const vectors: Vector[] = [
+  {
+    name: "../ in a name",
+    tar: () => tarOf(tarMember({ name: "../victim/file" }, "bad")),
+    code: "E_LAYER_HOSTILE",
+  },
+  {
+    name: "an absolute name",
+    tar: (victim) => tarOf(tarMember({ name: `${victim}/file` }, "bad")),
+    code: undefined,
+  },
+  {
+    name: "a file through an absolute link",
+    tar: (victim) => tarOf(link("l", victim), tarMember({ name: "l/file" }, "bad")),
+    code: undefined,
+  },
+  {
+    name: "a file through a relative link",
+    tar: () => tarOf(link("l", "../victim"), tarMember({ name: "l/file" }, "bad")),
+    code: undefined,
+  },
+  {
+    name: "a hard link to ../",
+    tar: () => tarOf(hard("h", "../victim/file"), tarMember({ name: "h" }, "bad")),
+    code: "E_LAYER_HOSTILE",
+  },
+  {
+    name: "a hard link through a link",
+    tar: (victim) => tarOf(link("l", victim), hard("h", "l/file")),
+    code: "E_LAYER_HOSTILE",
+  },
+  {
+    name: "an absolute hard link",
+    tar: (victim) => tarOf(hard("h", `${victim}/file`)),
+    code: "E_LAYER_HOSTILE",
+  },
+  {
+    name: "a whiteout through a link",
+    tar: (victim) => tarOf(link("l", victim), tarMember({ name: "l/.wh.file" })),
+    code: undefined,
+  },
+  {
+    name: "an opaque mark through a link",
+    tar: (victim) => tarOf(link("l", victim), tarMember({ name: "l/.wh..wh..opq" })),
+    code: "E_LAYER_HOSTILE",
+  },
+  { name: "a whiteout of ..", tar: () => tarOf(tarMember({ name: "d/.wh..." })), code: "E_LAYER_HOSTILE" },
+  { name: "a whiteout of .", tar: () => tarOf(tarMember({ name: "d/.wh.." })), code: "E_LAYER_HOSTILE" },
+  { name: "a whiteout of nothing", tar: () => tarOf(tarMember({ name: "d/.wh." })), code: "E_LAYER_HOSTILE" },
+  {
+    name: "a whiteout as a directory",
+    tar: () => tarOf(tarMember({ name: ".wh.d/f" }, "x")),
+    code: "E_LAYER_HOSTILE",
+  },
+  {
+    name: "a block device",
+    tar: () => tarOf(tarMember({ name: "disk", type: "4", devMajor: 254 })),
+    code: "E_LAYER_HOSTILE",
+  },
+  { name: "the device of overlay's whiteouts", tar: () => tarOf(node("f", 0, 0)), code: "E_LAYER_HOSTILE" },
+  {
+    name: "a root that is a link",
+    tar: (victim) => tarOf(link(".", victim), tarMember({ name: "file" }, "bad")),
+    code: "E_LAYER_HOSTILE",
+  },
+  {
+    name: "a root that is a file",
+    tar: () =>
+      tarOf(tarMember({ name: "./", type: "0" }, ""), tarMember({ name: "/", type: "2", linkName: "x" })),
+    code: "E_LAYER_HOSTILE",
+  },
+  { name: "a hard link to the root", tar: () => tarOf(hard("h", ".")), code: "E_LAYER_HOSTILE" },
+  {
+    name: "a name of 5000 bytes",
+    tar: () => tarOf(tarMember({}, "", [["path", `${"a/".repeat(2500)}f`]])),
+    code: "E_LAYER_HOSTILE",
+  },
+  {
+    name: "a name with a NUL",
+    tar: () => tarOf(tarMember({}, "", [["path", "a\0b"]])),
+    code: "E_LAYER_HOSTILE",
+  },
+  {
+    name: "an owner beyond 32 bits",
+    tar: () => tarOf(tarMember({}, "", [["uid", "4294967296"]])),
+    code: "E_LAYER_HOSTILE",
+  },
+];
+
+async function layerOfTar(store: ImageStore, tar: Buffer): Promise<StoredLayer> {
+  const [layer] = await rawImage(store, "hostile:1", [tar]);
+  return layer ?? assert.fail("no layer");
+}
+
+for (const vector of vectors) {
+  test(`hostile layer: ${vector.name}`, needsRoot, async (t) => {
+    const { root, victim, state } = scene(t);
+    const before = state();
+    const store = newStore(t);
+    const layer = await layerOfTar(store, vector.tar(victim));
+    if (vector.code === undefined) await unpackLayer(store, layer, root);
+    else
+      await assert.rejects(unpackLayer(store, layer, root), (error) => isTranshipError(error, vector.code));
+    assert.equal(state(), before);
+    if (vector.code !== undefined) {
+      await assert.rejects(ensureLayer(store.root, store, layer.diffId), (error) => isTranshipError(error));
+      assert.deepEqual(readdirSync(store.root.layers), [], "no part of it counts as a layer");
+      assert.deepEqual(readdirSync(store.root.work), []);
+    }
+  });
+}
+
+test("attributes that steer overlayfs are dropped, the set-user-id bit stays", needsRoot, async (t) => {
+  const store = newStore(t);
+  const xattrs = [
+    ["SCHILY.xattr.trusted.overlay.redirect", "/etc"],
+    ["SCHILY.xattr.trusted.overlay.opaque", "y"],
+    ["SCHILY.xattr.user.kept", "1"],
+  ] as const;
+  const layer = await layerOfTar(store, tarOf(tarMember({ name: "f", mode: 0o4755 }, "x", xattrs)));
+  for await (const event of readLayer({ store, layer })) {
+    if (event.type !== "entry") continue;
+    assert.deepEqual(event.entry.xattrs, [["user.kept", "1"]]);
+    assert.equal(event.entry.mode, 0o4755);
+  }
+  assert.ok(await ensureLayer(store.root, store, layer.diffId));
+});
+
+async function readAll(
+  store: ImageStore,
+  layer: StoredLayer,
+  limits: Partial<LayerLimits> = {},
+): Promise<number> {
+  let bytes = 0;
+  for await (const event of readLayer({ store, layer }, limits))
+    if (event.type === "data") bytes += event.bytes.length;
+  return bytes;
+}
+
+const limit = (error: unknown): boolean => isTranshipError(error, "E_LIMIT");
+
+test("bombs end at the limit of bytes, of entries, of the ratio", async (t) => {
+  const store = newStore(t);
+  const frame = zstdCompressSync(Buffer.alloc(8 << 20));
+  const head = tarMember({ size: 7 * 2 ** 30 });
+  const zstd = Buffer.concat([zstdCompressSync(head), ...Array.from({ length: 300 }, () => frame)]);
+  const member = gzipSync(Buffer.alloc(8 << 20));
+  const gzip = Buffer.concat([gzipSync(head), ...Array.from({ length: 300 }, () => member)]);
+  const many = zstdCompressSync(
+    Buffer.concat(Array.from({ length: 3000 }, (_, i) => tarMember({ name: `f${i}` }))),
+  );
+  const cases: [Uint8Array, string, Partial<LayerLimits>][] = [
+    [zstd, mediaType.layerZstd, { maxRatio: 100 }],
+    [zstd, mediaType.layerZstd, { maxBytes: 1 << 20 }],
+    [gzip, mediaType.layerGzip, { maxRatio: 100 }],
+    [many, mediaType.layerZstd, { maxEntries: 2999 }],
+  ];
+  for (const [bytes, type, limits] of cases) {
+    const layer = await withSession(store, (session) => rawLayer(session, { bytes, type }));
+    await assert.rejects(readAll(store, layer, limits), limit);
+  }
+});
+
+test("a layer that is not what its digest or diffID says is refused at its end", async (t) => {
+  const store = newStore(t);
+  const tar = tarOf(tarMember({}, "hello"));
+  const bytes = zstdCompressSync(tar);
+  const corrupt = (error: unknown): boolean => isTranshipError(error, "E_IMAGE_CORRUPT");
+  const wrong = await withSession(store, (session) =>
+    rawLayer(session, { bytes, type: mediaType.layerZstd, diffId: digestOf("other") }),
+  );
+  await assert.rejects(readAll(store, wrong), corrupt);
+  const missing = { descriptor: { ...wrong.descriptor, digest: digestOf("missing") }, diffId: digestOf(tar) };
+  await assert.rejects(readAll(store, missing), corrupt);
+  const size = { descriptor: { ...wrong.descriptor, size: 5 }, diffId: digestOf(tar) };
+  await assert.rejects(readAll(store, size), corrupt);
+});
+
+test("compressed data that is damaged anywhere is an error of ours", async (t) => {
+  const store = newStore(t);
+  const tar = tarOf(tarMember({}, "hello".repeat(1000)), padded(Buffer.alloc(0)));
+  for (const [type, bytes] of [
+    [mediaType.layerZstd, zstdCompressSync(tar)],
+    [mediaType.layerGzip, gzipSync(tar)],
+  ] as const) {
+    for (let at = 0; at < bytes.length; at++) {
+      const damaged = Buffer.from(bytes);
+      damaged[at] = (damaged[at] ?? 0) ^ (1 << (at % 8));
+      const layer = await withSession(store, (session) =>
+        rawLayer(session, { bytes: damaged, type, diffId: digestOf(tar) }),
+      );
+      // What was flipped may not matter for the content (a file name in a gzip header); then the layer is simply right.
+      await readAll(store, layer).catch((error) =>
+        assert.ok(isTranshipError(error), `${type} byte ${at}: ${error}`),
+      );
+    }
+    for (const length of [0, 1, 5, 12, bytes.length >> 1, bytes.length - 1]) {
+      const layer = await withSession(store, (session) =>
+        rawLayer(session, { bytes: bytes.subarray(0, length), type, diffId: digestOf(tar) }),
+      );
+      await assert.rejects(
+        readAll(store, layer),
+        (error) => isTranshipError(error),
+        `${type} cut at ${length}`,
+      );
+    }
+  }
+});
+
+test("the path of a blob never leads out of the store", (t) => {
+  const store = newStore(t);
+  for (const digest of ["sha256:../../../etc/passwd", "../x", `sha256:${"a".repeat(63)}/`, ""]) {
+    assert.throws(
+      () => store.blobPath(digest),
+      (error) => isTranshipError(error, "E_IMAGE_CORRUPT"),
+    );
+  }
+  assert.ok(store.blobPath(digestOf("x")).startsWith(join(store.path, "blobs/sha256/")));
+});
