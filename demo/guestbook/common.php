@@ -6,6 +6,9 @@ function settings(): array {
 }
 
 function database(): mysqli {
+	// Kept: a connection that nobody holds is closed under the statements made with it.
+	static $db = null;
+	if ($db !== null) return $db;
 	$s = settings();
 	mysqli_report(MYSQLI_REPORT_ERROR | MYSQLI_REPORT_STRICT);
 	$db = new mysqli($s['host'], $s['user'], $s['password'], $s['database']);
