@@ -1,0 +1,71 @@
+// `npm run bench [-- NAME...] [--write]`: runs every *-bench.ts of this folder one after the other and prints their tables.
+// --write puts them, with the machine and the versions of the peers, between the markers of docs/benchmarks.md.
+import { spawnSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpus, release, totalmem } from "node:os";
+import { join } from "node:path";
+
+const here = import.meta.dirname;
+const page = join(here, "../docs/benchmarks.md");
+const words = process.argv.slice(2);
+const write = words.includes("--write");
+const names = words.filter((word) => !word.startsWith("--"));
+
+/** How each peer tells its version. */
+const peers: readonly (readonly [name: string, command: string])[] = [
+  ["node", "node --version"],
+  ["crun", "crun --version"],
+  ["podman", "podman --version"],
+  ["bwrap", "bwrap --version"],
+  ["strace", "strace --version"],
+  ["reprozip", "reprozip --version"],
+  ["GNU tar", "tar --version"],
+  ["zstd", "zstd --version"],
+];
+
+function firstLine(command: string): string {
+  const [program = "", ...args] = command.split(" ");
+  const result = spawnSync(program, args, { encoding: "utf8" });
+  return (result.stdout || result.stderr || "not installed").split("\n")[0]?.trim() ?? "";
+}
+
+function machine(): string {
+  const memory = Math.round(totalmem() / 2 ** 30);
+  const versions = peers.map(([name, command]) => `${name}: ${firstLine(command)}`).join("; ");
+  const commit = firstLine("git rev-parse --short HEAD");
+  const date = new Date().toISOString().slice(0, 10);
+  return `Measured ${date} at commit ${commit}: ${cpus().length} cores (${cpus()[0]?.model.trim()}), ${memory} GiB, kernel ${release()}.\n\nPeers: ${versions}.\n`;
+}
+
+// A CA file in the environment costs every start of Node some 50 ms and has nothing to do with us.
+const { NODE_EXTRA_CA_CERTS: _, ...environment } = process.env;
+const tables: string[] = [machine()];
+let failed = false;
+for (const file of readdirSync(here).sort()) {
+  const name = file.replace(/-bench\.ts$/, "");
+  if (!file.endsWith("-bench.ts") || (names.length > 0 && !names.includes(name))) continue;
+  console.error(`bench: ${name}`);
+  const result = spawnSync(process.execPath, [join(here, file)], {
+    encoding: "utf8",
+    env: environment,
+    stdio: ["ignore", "pipe", "inherit"],
+    maxBuffer: 1 << 26,
+  });
+  if (result.status !== 0) {
+    console.error(`bench: ${name} ended with status ${result.status}`);
+    failed = true;
+  }
+  tables.push(`### ${name}\n\n${result.stdout.trim()}\n`);
+  console.log(tables.at(-1));
+}
+if (write && !failed) {
+  const text = readFileSync(page, "utf8");
+  const [before, rest] = text.split("<!-- measured: begin -->");
+  const after = rest?.split("<!-- measured: end -->")[1];
+  if (before === undefined || after === undefined) throw new Error(`${page} has lost its markers`);
+  writeFileSync(
+    page,
+    `${before}<!-- measured: begin -->\n\n${tables.join("\n")}\n<!-- measured: end -->${after}`,
+  );
+}
+process.exitCode = failed ? 1 : 0;
