@@ -32,7 +32,7 @@ export async function discover(machine: Machine, options: DiscoverOptions = {}):
   const services = await readServices(source, tree);
   const schedules = await readSchedules(source, tree);
   log?.debug("discover: processes and sockets");
-  const found = machine.live ? await readProcesses(source) : nothingRuns;
+  const found = machine.live ? await readProcesses(source) : nothingRuns();
   const sockets = machine.live
     ? await readSockets(source, found.socketOwners, architecture.littleEndian)
     : [];
@@ -58,7 +58,9 @@ export async function discover(machine: Machine, options: DiscoverOptions = {}):
   };
 }
 
-const nothingRuns: FoundProcesses = { processes: [], socketOwners: new Map(), kernelThreads: 0 };
+function nothingRuns(): FoundProcesses {
+  return { processes: [], socketOwners: new Map(), kernelThreads: 0 };
+}
 
 /** By control group; without one (no systemd) by the program that a service names. */
 async function assignProcesses(

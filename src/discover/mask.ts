@@ -4,7 +4,7 @@ import type { ByteString } from "../formats/entry.ts";
 export const masked = "***";
 
 const secretName =
-  /(pass(word|wd|phrase)?|pwd|secret|token|api_?key|private_?key|access_?key|credential|auth(?!or)|dsn|cookie|salt)/i;
+  /(pass(word|wd|phrase)?|pwd|secret|token|api[-_]?key|private[-_]?key|access[-_]?key|credential|auth(?!or)|dsn|cookie|salt)/i;
 
 export function looksSecret(name: string): boolean {
   return secretName.test(name);
@@ -39,7 +39,7 @@ export function maskArguments(args: readonly ByteString[]): ByteString[] {
 export function maskText(text: ByteString): ByteString {
   return text
     .replace(
-      /([\w.-]{0,64}(?:pass(?:word|wd)?|secret|token|api_?key)[\w.-]{0,64}\s{0,4}[=:]\s{0,4})("[^"]*"|'[^']*'|[^\s;&,'"]+)/gi,
+      /([\w.-]{0,64}(?:pass(?:word|wd)?|secret|token|api[-_]?key)[\w.-]{0,64}\s{0,4}[=:]\s{0,4})("[^"]*"|'[^']*'|[^\s;&,'"]+)/gi,
       `$1${masked}`,
     )
     .replace(/(--?(?:password|passwd|pass|secret|token|api-?key)\s+)([^\s-]\S*)/gi, `$1${masked}`)

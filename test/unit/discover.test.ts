@@ -1,0 +1,258 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isTranshipError } from "../../src/base/errors.ts";
+import { discover } from "../../src/discover/discover.ts";
+import { requireService } from "../../src/discover/machine-services.ts";
+import { maskArguments, maskEnvironment, maskText } from "../../src/discover/mask.ts";
+import { recipeOf, type ServiceRecipe } from "../../src/discover/recipe.ts";
+import { renderInventory } from "../../src/discover/render.ts";
+import { findService, readServices } from "../../src/discover/services.ts";
+import { Source } from "../../src/discover/source.ts";
+import { elfHeader, type MadeUpTree, memoryMachine } from "../support/memory-machine.ts";
+
+const units = "/lib/systemd/system";
+const accounts: MadeUpTree = {
+  "/etc/passwd":
+    "root:x:0:0:root:/root:/bin/bash\nwww-data:x:33:33::/var/www:/usr/sbin/nologin\nmysql:x:105:110::/var/lib/mysql:/bin/false\npostgres:x:101:104::/var/lib/postgresql:/bin/bash\n",
+  "/etc/group": "root:x:0:\nwww-data:x:33:\nmysql:x:110:\npostgres:x:104:\n",
+};
+
+async function recipe(tree: MadeUpTree, name: string): Promise<ServiceRecipe> {
+  const machine = memoryMachine({ ...accounts, ...tree });
+  return recipeOf(await requireService(machine, name), machine.files);
+}
+
+test("apache2 with apachectl becomes the foreground form with envvars sourced", async () => {
+  const found = await recipe(
+    {
+      [`${units}/apache2.service`]:
+        "[Service]\nType=forking\nExecStart=/usr/sbin/apachectl start\nExecStop=/usr/sbin/apachectl graceful-stop\n",
+      "/usr/sbin/apache2": { bytes: elfHeader(62), mode: 0o755 },
+      "/usr/sbin/apachectl": "#!/bin/sh\n",
+      "/var/run": "-> /run",
+      "/var/lock": "-> /run/lock",
+      "/run/lock": { kind: "directory" },
+      "/etc/apache2/envvars":
+        "unset HOME\nSUFFIX=\nexport APACHE_RUN_USER=www-data\nexport APACHE_RUN_DIR=/var/run/apache2$SUFFIX\nexport APACHE_LOCK_DIR=/var/lock/apache2$SUFFIX\n",
+      "/etc/apache2/ports.conf": "Listen 8081\n<IfModule ssl_module>\n  Listen 443\n</IfModule>\n",
+    },
+    "apache2",
+  );
+  assert.deepEqual(found.start, [
+    "/bin/sh",
+    "-c",
+    ". /etc/apache2/envvars; exec /usr/sbin/apache2 -DFOREGROUND",
+  ]);
+  assert.deepEqual(
+    [found.type, found.user, found.stop, found.pidFile],
+    ["simple", "root", undefined, undefined],
+  );
+  assert.deepEqual(found.runtimeDirectories, [
+    { path: "/run/apache2", mode: 0o755, user: "root", group: "root" },
+    { path: "/run/lock/apache2", mode: 0o755, user: "www-data", group: "root" },
+  ]);
+  assert.deepEqual(found.readiness.ports, [8081]);
+  assert.equal(found.hints.length, 1);
+});
+
+test("mariadb: install -d becomes a directory, systemctl is left out, unset variables vanish", async () => {
+  const found = await recipe(
+    {
+      [`${units}/mariadb.service`]:
+        '[Service]\nType=notify\nUser=mysql\nGroup=mysql\nPermissionsStartOnly=true\nExecStartPre=/usr/bin/install -m 755 -o mysql -g root -d /var/run/mysqld\nExecStartPre=/bin/sh -c "systemctl unset-environment X"\nExecStartPre=/usr/bin/check\nExecStart=/usr/sbin/mariadbd $MYSQLD_OPTS $X\nEnvironment=MYSQLD_OPTS="--a --b"\n',
+      "/etc/systemd/system/mysql.service": `-> ${units}/mariadb.service`,
+      "/var/run": "-> /run",
+      "/run/x": { kind: "directory" },
+      "/etc/mysql/my.cnf":
+        "[client]\nport=1\nsocket=/no\n[mysqld]\nsocket = /run/mysqld/mysqld.sock\nport=3307\n",
+    },
+    "mysql",
+  );
+  assert.deepEqual(
+    [found.name, found.start, found.type, found.user],
+    ["mariadb", ["/usr/sbin/mariadbd", "--a", "--b"], "simple", "mysql"],
+  );
+  assert.deepEqual(found.runtimeDirectories, [
+    { path: "/run/mysqld", mode: 0o755, user: "mysql", group: "root" },
+  ]);
+  assert.deepEqual(found.before, [{ command: ["/usr/bin/check"], user: "root", ignoreFailure: false }]);
+  assert.match(found.notes[0] ?? "", /speaks to the service manager/);
+  assert.deepEqual(found.readiness, { ports: [3307], paths: ["/run/mysqld/mysqld.sock"] });
+  assert.equal(found.environment.HOME, "/var/lib/mysql");
+});
+
+const cluster: MadeUpTree = {
+  [`${units}/postgresql.service`]: "[Service]\nType=oneshot\nExecStart=/bin/true\n",
+  [`${units}/postgresql@.service`]:
+    "[Service]\nType=forking\nExecStart=-/usr/bin/pg_ctlcluster --skip-systemctl-redirect %i start\nPIDFile=/run/postgresql/%i.pid\n",
+  "/etc/postgresql/13/main/postgresql.conf":
+    "data_directory = '/var/lib/postgresql/13/main'\nport = 5433 # c\nunix_socket_directories = '/run/postgresql'\nstats_temp_directory = '/run/postgresql/13-main.pg_stat_tmp'\n",
+  "/usr/lib/postgresql/13/bin/postgres": { bytes: elfHeader(62), mode: 0o755 },
+};
+
+test("postgresql names its one cluster, whose server is started itself", async () => {
+  const found = await recipe(cluster, "postgresql");
+  assert.equal(found.name, "postgresql@13-main");
+  assert.deepEqual(found.start, [
+    "/usr/lib/postgresql/13/bin/postgres",
+    "-D",
+    "/var/lib/postgresql/13/main",
+    "-c",
+    "config_file=/etc/postgresql/13/main/postgresql.conf",
+  ]);
+  assert.deepEqual([found.user, found.stopSignal, found.readiness.ports], ["postgres", "SIGINT", [5433]]);
+  assert.deepEqual(
+    found.runtimeDirectories.map((each) => each.path),
+    ["/run/postgresql", "/run/postgresql/13-main.pg_stat_tmp"],
+  );
+});
+
+test("a cluster with start.conf manual is no service", async () => {
+  const machine = memoryMachine({ ...cluster, "/etc/postgresql/13/main/start.conf": "manual\n" });
+  const services = await readServices(new Source(machine.files));
+  assert.deepEqual(
+    services.filter((each) => !each.template).map((each) => each.name),
+    ["postgresql"],
+  );
+});
+
+test("nginx, environment files, drop-ins, RuntimeDirectory, tmpfiles.d, a kill as stop command", async () => {
+  const nginx = await recipe(
+    {
+      [`${units}/nginx.service`]:
+        "[Service]\nType=forking\nPIDFile=/run/nginx.pid\nExecStart=/usr/sbin/nginx -g 'daemon on; master_process on;'\n",
+    },
+    "nginx.service",
+  );
+  assert.deepEqual(nginx.start, ["/usr/sbin/nginx", "-g", "daemon off; master_process on;"]);
+  const app = await recipe(
+    {
+      [`${units}/app@.service`]:
+        "[Service]\nUser=www-data\nEnvironment=A=1\nEnvironmentFile=-/etc/default/app\nExecStart=/opt/app/run --name %i $OPTS\nExecStop=/bin/kill -s QUIT $MAINPID\nRuntimeDirectory=app/%i\nRuntimeDirectoryMode=0750\nPIDFile=app/%i.pid\n",
+      "/etc/systemd/system/app@blue.service.d/10.conf": "[Service]\nEnvironment=C=3\n",
+      "/etc/systemd/system/multi-user.target.wants/app@blue.service": `-> ${units}/app@.service`,
+      "/etc/default/app": 'A=2\nOPTS="-x -y"\n',
+      "/usr/lib/tmpfiles.d/app.conf":
+        "d /run/app-cache 1777 root root -\nd /var/lib/other 0755 root root -\n",
+    },
+    "app@blue",
+  );
+  assert.deepEqual(app.start, ["/opt/app/run", "--name", "blue", "-x", "-y"]);
+  assert.deepEqual(
+    [app.environment.A, app.environment.C, app.stopSignal, app.stop],
+    ["2", "3", "SIGQUIT", undefined],
+  );
+  assert.deepEqual(app.runtimeDirectories, [
+    { path: "/run/app/blue", mode: 0o750, user: "www-data", group: "www-data" },
+    { path: "/run/app", mode: 0o755, user: "www-data", group: "www-data" },
+    { path: "/run/app-cache", mode: 0o1777, user: "root", group: "root" },
+  ]);
+});
+
+test("an init script is the fallback; a known daemon is started in the foreground", async () => {
+  const script = (daemon: string): MadeUpTree => ({
+    "/etc/init.d/foo": `#!/bin/sh\n# chkconfig: 345 85 15\nDAEMON=${daemon}\nPIDFILE=/var/run/foo/foo.pid\n`,
+  });
+  const plain = await recipe(script("/usr/sbin/food"), "foo");
+  assert.deepEqual(
+    [plain.start, plain.stop, plain.type, plain.pidFile],
+    [["/etc/init.d/foo", "start"], ["/etc/init.d/foo", "stop"], "forking", "/var/run/foo/foo.pid"],
+  );
+  const known = await recipe(
+    { ...script("/usr/sbin/sshd"), "/usr/sbin/sshd": { bytes: elfHeader(62) } },
+    "foo",
+  );
+  assert.deepEqual([known.start, known.type], [["/usr/sbin/sshd", "-D"], "simple"]);
+});
+
+test("services: masked, alias, loops, unit before script, upstart seen but not understood", async () => {
+  const machine = memoryMachine({
+    [`${units}/real.service`]: "[Service]\nExecStart=/bin/real\n[Install]\nWantedBy=x\n",
+    [`${units}/gone.service`]: "-> /dev/null",
+    [`${units}/a.service`]: `-> ${units}/b.service`,
+    [`${units}/b.service`]: `-> ${units}/a.service`,
+    "/etc/init.d/real": "#!/bin/sh\n",
+    "/etc/init/job.conf": "start on runlevel [2345]\nexec /opt/job --password=topsecret\n",
+  });
+  const services = await readServices(new Source(machine.files));
+  assert.deepEqual(
+    services.filter((each) => each.name === "real").map((each) => each.manager),
+    ["systemd"],
+  );
+  assert.equal(findService(services, "gone"), undefined);
+  const job = services.find((each) => each.name === "job");
+  assert.deepEqual([job?.manager, job?.exec.start], ["upstart", ["/opt/job --password=***"]]);
+  await assert.rejects(requireService(machine, "nothing"), (error) =>
+    isTranshipError(error, "E_SERVICE_NOT_FOUND"),
+  );
+  await assert.rejects(recipeOf(job ?? assert.fail(), machine.files), (error) =>
+    isTranshipError(error, "E_SERVICE_NOT_FOUND"),
+  );
+});
+
+test("secrets are masked in environments and arguments", () => {
+  assert.deepEqual(maskEnvironment({ DB_PASSWORD: "x", PATH: "/bin", URL: "http://u:p@h/" }), {
+    DB_PASSWORD: "***",
+    PATH: "/bin",
+    URL: "http://u:***@h/",
+  });
+  assert.deepEqual(maskArguments(["p", "--password", "x", "--api-key=y", "-v"]), [
+    "p",
+    "--password",
+    "***",
+    "--api-key=***",
+    "-v",
+  ]);
+  assert.equal(maskText("mysql -u root -phunter2 db"), "mysql -u root -p*** db");
+});
+
+test("a machine that does not run: system, identity, schedules, users, notes", async () => {
+  const inventory = await discover(
+    memoryMachine({
+      ...accounts,
+      "/bin/sh": { bytes: elfHeader(183), mode: 0o755 },
+      "/etc/redhat-release": "CentOS release 5.11 (Final)\n",
+      "/etc/sysconfig/network": "HOSTNAME=old.corp.example\n",
+      "/etc/sysconfig/network-scripts/ifcfg-eth0":
+        "IPADDR=192.0.2.7\nNETMASK=255.255.255.0\nHWADDR=00:16:3E:AA:BB:CC\n",
+      "/etc/localtime": "-> ../usr/share/zoneinfo/Europe/Paris",
+      "/boot/vmlinuz-2.6.18-398.el5": "",
+      "/var/spool/cron/root": "0 1 * * * /opt/backup --password=x1y2\n",
+      "/etc/cron.daily/rotate": { text: "#!/bin/sh\n", mode: 0o755 },
+      "/var/lib/rpm/Packages": "x",
+      "/etc/fstab": "fs:/data /data nfs ro 0 0\n/swapfile none swap sw 0 0\n",
+      "/etc/crontab": { error: "EACCES" },
+      "/etc/profile.d/\x1b[2Jx.sh": "",
+    }),
+  );
+  assert.deepEqual(
+    [inventory.os.id, inventory.os.version, inventory.architecture.name],
+    ["centos", "5.11", "arm64"],
+  );
+  assert.deepEqual(
+    [inventory.identity.hostname, inventory.identity.domain, inventory.identity.timezone],
+    ["old.corp.example", "corp.example", "Europe/Paris"],
+  );
+  assert.deepEqual(
+    [inventory.identity.addresses, inventory.identity.macAddresses],
+    [["192.0.2.7"], ["00:16:3e:aa:bb:cc"]],
+  );
+  assert.deepEqual([inventory.kernel.running, inventory.kernel.installed], [null, ["2.6.18-398.el5"]]);
+  assert.deepEqual(
+    inventory.schedules.map((each) => [each.kind, each.user, each.command]),
+    [
+      ["cron", "root", "/opt/backup --password=***"],
+      ["directory", "root", "/etc/cron.daily/rotate"],
+    ],
+  );
+  assert.deepEqual([inventory.installed.database, inventory.installed.readable], ["rpm", false]);
+  assert.deepEqual(inventory.fileSystems.swaps, ["/swapfile"]);
+  assert.ok(inventory.notes.some((note) => note.subject === "/etc/crontab"));
+  assert.deepEqual(
+    inventory.users.filter((each) => each.login).map((each) => each.name),
+    ["root", "postgres"],
+  );
+  const text = renderInventory(inventory);
+  assert.match(text, /CentOS release 5.11/);
+  assert.doesNotMatch(text, /\x1b|x1y2/);
+});
