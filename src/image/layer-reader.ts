@@ -2,7 +2,7 @@
 // constant; bytes, entries and the ratio of packed to unpacked are bounded; digest and diffID are checked at the end,
 // so nothing that was read counts before the iteration has ended.
 import { createReadStream } from "node:fs";
-import { TranshipError } from "../base/errors.ts";
+import { isTranshipError, TranshipError } from "../base/errors.ts";
 import type { ByteString, Entry, EntryKind } from "../formats/entry.ts";
 import { type Descriptor, layerCompression } from "../formats/oci.ts";
 import type { Digest } from "../formats/oci-reference.ts";
@@ -58,13 +58,28 @@ export async function* readLayer(
   const limits = { ...defaultLimits, ...options };
   const tar = new TarReader();
   const translator = new Translator(limits);
-  for await (const chunk of readLayerTar({ store, layer }, limits)) {
-    for (const event of tar.push(chunk)) {
-      if (event.type === "entry") yield* translator.entry(event.entry);
-      else if (translator.regular) yield event;
+  try {
+    for await (const chunk of readLayerTar({ store, layer }, limits)) {
+      for (const event of tar.push(chunk)) {
+        if (event.type === "entry") yield* translator.entry(event.entry);
+        else if (translator.regular) yield event;
+      }
     }
+    tar.finish();
+  } catch (error) {
+    throw withLayer(error, layer.descriptor);
   }
-  tar.finish();
+}
+
+/** Says which layer it was. */
+function withLayer(error: unknown, { digest }: Descriptor): unknown {
+  if (!isTranshipError(error) || error.message.includes(digest)) return error;
+  const { code, details, hint, cause } = error;
+  return new TranshipError(code, `layer ${digest}: ${error.message}`, {
+    details,
+    cause,
+    ...(hint === undefined ? {} : { hint }),
+  });
 }
 
 /** The tar of a layer, uncompressed; the last step throws where digest or diffID are wrong. */

@@ -1,0 +1,130 @@
+// `verify` finds a kernel part in any layer under any name, undeclared devices and a missing init, and nothing else.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { buildImage } from "../../src/image/build.ts";
+import type { ImageStore } from "../../src/image/store.ts";
+import { withSession } from "../../src/image/store-session.ts";
+import { verifyImage } from "../../src/image/verify.ts";
+import { buildElf } from "../support/elf-builder.ts";
+import { newStore, rawImage, rawLayer } from "../support/images.ts";
+import { tarMember, tarOf } from "../support/tar.ts";
+
+async function found(store: ImageStore, tars: Buffer[], devices?: ReadonlySet<string>): Promise<string[]> {
+  await rawImage(store, "app:1", tars);
+  const findings = await verifyImage(store, "app:1", devices === undefined ? {} : { devices });
+  return findings.map((finding) => `${finding.id} ${finding.path}`);
+}
+
+const fine = tarOf(
+  tarMember({ name: "usr/bin/app" }, "#!/bin/sh\n"),
+  tarMember({ name: "boot/", type: "5" }),
+);
+
+function bzImage(): string {
+  const image = Buffer.alloc(70_000, 1);
+  image.write("\x55\xaaXXHdrS", 0x1fe, "latin1");
+  return image.toString("latin1");
+}
+
+/** An ELF file with one section, named as asked, at the end of 2 MiB. */
+function elfWithSection(name: string): string {
+  const bytes = Buffer.alloc(2 << 20, 7);
+  Buffer.from(buildElf({})).copy(bytes, 0, 0, 64);
+  const strings = `\0${name}\0.shstrtab\0`;
+  const [stringsAt, table] = [bytes.length - 600, bytes.length - 400];
+  bytes.fill(0, stringsAt);
+  bytes.write(strings, stringsAt, "latin1");
+  bytes.writeBigUInt64LE(BigInt(table), 0x28);
+  for (const [i, value] of [64, 2, 1].entries()) bytes.writeUInt16LE(value, 0x3a + 2 * i);
+  bytes.writeUInt32LE(1, table);
+  bytes.writeUInt32LE(name.length + 2, table + 64);
+  bytes.writeBigUInt64LE(BigInt(stringsAt), table + 64 + 0x18);
+  bytes.writeBigUInt64LE(BigInt(strings.length), table + 64 + 0x20);
+  return bytes.toString("latin1");
+}
+
+const packed = (pack: (bytes: Uint8Array) => Uint8Array, text: string): string =>
+  Buffer.from(pack(Buffer.from(text, "latin1"))).toString("latin1");
+
+test("an ordinary package has no findings", async (t) => {
+  const programs = tarOf(
+    tarMember({ name: "lib/x.so" }, Buffer.from(buildElf({ needed: ["libc.so.6"] })).toString("latin1")),
+    tarMember({ name: "a.gz" }, packed(gzipSync, "text".repeat(9999))),
+  );
+  assert.deepEqual(await found(newStore(t), [fine, programs]), []);
+});
+
+test("a kernel part is found by its path, in any layer", async (t) => {
+  const names = [
+    "boot/vmlinuz-5.10",
+    "lib/modules/5.10/modules.dep",
+    "opt/x.ko.xz",
+    "boot/grub/grub.cfg",
+    "usr/lib/firmware/a.bin",
+    "System.map-5",
+  ];
+  for (const name of names) {
+    assert.deepEqual(await found(newStore(t), [fine, tarOf(tarMember({ name }, "x")), fine]), [
+      `kernel-part /${name}`,
+    ]);
+  }
+});
+
+test("a kernel part under another name is found by its content", async (t) => {
+  const cpio = "070701".concat("0".repeat(88), "00000005", "0".repeat(8), "init\0\0\0").padEnd(1024, "\0");
+  const contents: [string, string][] = [
+    ["kernel image", bzImage()],
+    ["module", elfWithSection(".modinfo")],
+    ["vmlinux", elfWithSection("__ksymtab")],
+    ["initramfs", cpio],
+    ["initramfs in gzip", packed(gzipSync, cpio.padEnd(300_000, "\0"))],
+    ["initramfs in zstd", packed(zstdCompressSync, cpio)],
+    ["module in gzip", packed(gzipSync, elfWithSection(".modinfo"))],
+    ["module in zstd", packed(zstdCompressSync, elfWithSection(".gnu.linkonce.this_module"))],
+  ];
+  for (const [name, content] of contents) {
+    const tar = tarOf(tarMember({ name: "srv/data.bin" }, content), tarMember({ name: "srv/other" }, "x"));
+    assert.deepEqual(await found(newStore(t), [fine, tar]), ["kernel-part /srv/data.bin"], name);
+  }
+  assert.deepEqual(await found(newStore(t), [tarOf(tarMember({ name: "a" }, elfWithSection(".text")))]), []);
+});
+
+test("devices are findings until they are declared", async (t) => {
+  const tar = tarOf(
+    tarMember({ name: "dev/null", type: "3", devMajor: 1, devMinor: 3 }),
+    tarMember({ name: "d", type: "4", devMajor: 7 }),
+  );
+  assert.deepEqual(await found(newStore(t), [tar]), ["device /dev/null", "device /d"]);
+  assert.deepEqual(await found(newStore(t), [tar], new Set(["c 1:3"])), ["device /d"]);
+});
+
+test("an Entrypoint of init needs an executable init", async (t) => {
+  const init = (mode: number): Buffer => tarOf(tarMember({ name: ".tranship/init", mode }, "x"));
+  const removed = tarOf(tarMember({ name: ".tranship/.wh.init" }));
+  const cases: [Buffer[], string[]][] = [
+    [[fine], ["init"]],
+    [[fine, init(0o755)], []],
+    [[init(0o644)], ["init"]],
+    [[init(0o755), removed], ["init"]],
+  ];
+  for (const [tars, ids] of cases) {
+    const store = newStore(t);
+    await withSession(store, async (session) => {
+      const layers = [];
+      for (const bytes of tars) layers.push({ ...(await rawLayer(session, { bytes })), origin: "app" });
+      const config = { Entrypoint: ["/.tranship/init"] };
+      await buildImage(session, {
+        reference: "app:1",
+        layers,
+        config,
+        architecture: "amd64",
+        descriptorYaml: "kind: Package\n",
+      });
+    });
+    assert.deepEqual(
+      (await verifyImage(store, "app:1")).map(({ id }) => id),
+      ids,
+    );
+  }
+});
