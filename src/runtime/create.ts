@@ -124,8 +124,9 @@ export function newLaunch(mode: LaunchRecord["mode"], created: boolean): LaunchR
 
 function writeDraft(draft: string, record: InstanceRecord, launch: LaunchRecord | undefined): void {
   const paths = pathsIn(draft);
-  for (const directory of [paths.upper, paths.work, paths.bundle, paths.files, paths.oci])
-    makeDirectory(directory);
+  // The root directory of an overlay is its upper one: every user inside must be able to pass it.
+  mkdirSync(paths.upper, { mode: 0o755 });
+  for (const directory of [paths.work, paths.bundle, paths.files, paths.oci]) makeDirectory(directory);
   for (const directory of [paths.run, `${paths.run}/log`]) makeDirectory(directory, 0o755);
   // The root directory of the instance takes its mode from here.
   mkdirSync(paths.upper, { recursive: true });

@@ -34,18 +34,21 @@ async function endInstance(root: StateRoot, instance: Instance, options: StopOpt
   const seen = await started(instance);
   // Seen by whoever would start it again.
   writeFileAtomic(paths.stopAsked, "", { volatile: true });
+  let killed = false;
   if (seen.pid !== undefined && seen.startTime !== undefined) {
     step("stop signal");
     signalProcess(seen.pid, signalNumber(options.signal ?? record.stop.signal));
     const target = { pid: seen.pid, startTime: seen.startTime };
+    killed = signalNumber(options.signal ?? record.stop.signal) === constants.signals.SIGKILL;
     const timeout = options.timeout ?? record.stop.timeout;
     if (!(await waitGone(target, timeout))) {
       step("stop kill");
       signalProcess(seen.pid, "SIGKILL");
+      killed = true;
       await waitGone(target, 10_000);
     }
   }
-  await settled(root, instance);
+  await settled(root, instance, killed ? killedStatus : null);
 }
 
 /** A start under way is waited for, so that there is something to stop. */
@@ -57,10 +60,11 @@ async function started(instance: Instance): Promise<InstanceStatus> {
   }
 }
 
+const killedStatus = 128 + constants.signals.SIGKILL;
 const graceRounds = 200;
 
 /** Whoever waits for the instance deals with its end; where nobody is left to, we do. */
-async function settled(root: StateRoot, instance: Instance): Promise<void> {
+async function settled(root: StateRoot, instance: Instance, status: number | null): Promise<void> {
   for (let round = 0; round < graceRounds; round++) {
     const lock = await lockInstance(instance, "stop");
     if (lock === undefined) return;
@@ -70,7 +74,7 @@ async function settled(root: StateRoot, instance: Instance): Promise<void> {
       const foreground = seen.launch?.mode === "foreground" && !seen.orphan;
       // The command in the foreground gives the status to its caller: it comes first.
       if (!foreground || round === graceRounds - 1) {
-        await settle(root, instance, null);
+        await settle(root, instance, status);
         if (instance.record.autoRemove) removeInstanceFiles(root, instance, true);
         return;
       }
@@ -168,5 +172,5 @@ export async function waitInstance(root: StateRoot, text: string, signal?: Abort
 async function repairIfLeft(root: StateRoot, instance: Instance): Promise<void> {
   await pause(500);
   const seen = statusOf(instance.paths, instance.record.id);
-  if (seen.state === "exited" && !seen.settled) await settled(root, instance);
+  if (seen.state === "exited" && !seen.settled) await settled(root, instance, null);
 }

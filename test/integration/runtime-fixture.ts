@@ -1,4 +1,5 @@
 // A small package for the tests of the runtime: a static busybox, users, a data directory, and what a test adds.
+import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -6,6 +7,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -30,7 +32,7 @@ export interface PackageContent {
 }
 
 const applets =
-  "sh true false echo sleep ls cat id ip httpd nc env pwd kill touch mkdir rm mount hostname stat ps tty trap seq head wc dd mknod chmod wget grep".split(
+  "sh true false echo sleep ls cat id ip httpd nc env pwd kill touch mkdir rm mount hostname stat ps tty trap seq head wc dd mknod chmod wget grep netstat".split(
     " ",
   );
 
@@ -112,9 +114,16 @@ async function storePackage(
 }
 
 export interface Fixture {
-  root: StateRoot;
+  readonly root: StateRoot;
+  /** Runs Tranship in the fixture's own network and mount namespace. */
   cli(args: readonly string[], options?: CliOptions): Promise<CliResult>;
-  remove(): void;
+  /** Any other program there. */
+  inside(command: readonly string[], options?: CliOptions): Promise<CliResult>;
+  /** What is left of instances anywhere: [] when all is clean. */
+  leftovers(): Promise<string[]>;
+  /** Fails with what is left when processes that end in the background have had their time. */
+  clean(): Promise<void>;
+  remove(): Promise<void>;
 }
 
 export interface CliOptions {
@@ -130,25 +139,59 @@ export interface CliResult {
 
 export const mainProgram = join(installRoot, "src/cli/main.ts");
 
-export function makeFixture(): Fixture {
+/** A state root of its own, and namespaces in which bridges and rules touch nobody. */
+export async function makeFixture(): Promise<Fixture> {
   const path = mkdtempSync(join(tmpdir(), "tranship-runtime-"));
   const root = openStateRoot(path);
+  const holder = spawn(
+    "unshare",
+    [
+      "-n",
+      "-m",
+      "sh",
+      "-c",
+      "mount --make-rprivate / && ip link set lo up && echo ready && exec sleep 100000",
+    ],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  await new Promise<void>((resolve, reject) => {
+    holder.stdout.once("data", () => resolve());
+    holder.once("exit", () => reject(new Error("no private namespaces can be made here")));
+  });
+  const enter = ["nsenter", "-t", String(holder.pid), "-n", "-m"];
+  const inside = (command: readonly string[], options: CliOptions = {}): Promise<CliResult> =>
+    runProgram([...enter, ...command], { ...options, env: cliEnvironment(path, options.env) });
   return {
     root,
-    cli: (args, options = {}) => runCli(path, args, options),
-    remove: () => rmSync(path, { recursive: true, force: true }),
+    inside,
+    cli: (args, options) => inside([process.execPath, mainProgram, ...args], options),
+    leftovers: () => leftovers(root, inside),
+    async clean() {
+      for (let round = 0; round < 100 && (await leftovers(root, inside)).length > 0; round++)
+        await pause(100);
+      assert.deepEqual(await leftovers(root, inside), []);
+    },
+    async remove() {
+      const ended = new Promise((resolve) => holder.once("exit", resolve));
+      holder.kill("SIGKILL");
+      await ended;
+      rmSync(path, { recursive: true, force: true });
+    },
   };
 }
 
-export function cliEnvironment(root: string, more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
+function cliEnvironment(root: string, more: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
   const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
   return { ...env, TRANSHIP_ROOT: root, TRANSHIP_NETWORK_LINGER: "0", ...more };
 }
 
-export function runCli(root: string, args: readonly string[], options: CliOptions): Promise<CliResult> {
+function runProgram(
+  command: readonly string[],
+  options: { env: NodeJS.ProcessEnv; input?: string },
+): Promise<CliResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [mainProgram, ...args], {
-      env: cliEnvironment(root, options.env),
+    const child = spawn(command[0] ?? "", command.slice(1), {
+      env: options.env,
       stdio: ["pipe", "pipe", "pipe"],
     });
     let stdout = "";
@@ -159,11 +202,69 @@ export function runCli(root: string, args: readonly string[], options: CliOption
     child.stderr.on("data", (chunk: Buffer) => {
       stderr += chunk.toString();
     });
-    child.stdin.on("error", () => {});
+    child.stdin.on("error", () => {}); // it may end before it has read
     child.stdin.end(options.input ?? "");
     child.on("error", reject);
-    child.on("close", (code, signal) =>
-      resolve({ status: code ?? (signal === "SIGKILL" ? 137 : 128), stdout, stderr }),
-    );
+    // Not "close": a process left behind by a killed command may hold the pipes.
+    child.on("exit", (code, signal) => {
+      setImmediate(() => resolve({ status: code ?? (signal === "SIGKILL" ? 137 : 128), stdout, stderr }));
+    });
   });
 }
+
+async function leftovers(root: StateRoot, inside: Fixture["inside"]): Promise<string[]> {
+  const found: string[] = [];
+  const directories = [
+    root.instances,
+    root.work,
+    root.journal,
+    ...["names", "network/addresses", "network/ports"].map((name) => join(root.path, name)),
+  ];
+  for (const directory of directories) {
+    if (existsSync(directory)) found.push(...readdirSync(directory).map((name) => join(directory, name)));
+  }
+  found.push(...readdirSync(root.locks).map((name) => `lock ${name}`));
+  const rules = await inside(["nft", "list", "ruleset"]);
+  if (rules.stdout.trim() !== "") found.push(`nft: ${rules.stdout}`);
+  const devices = await inside(["ls", "/proc/self/net/dev_snmp6"]);
+  found.push(
+    ...devices.stdout
+      .split("\n")
+      .filter((name) => /^t[rs][0-9a-f]{8}$/.test(name))
+      .map((name) => `device ${name}`),
+  );
+  const mounts = await inside(["cat", "/proc/self/mountinfo"]);
+  found.push(
+    ...mounts.stdout
+      .split("\n")
+      .filter((line) => line.includes(root.path))
+      .map((line) => `mount ${line}`),
+  );
+  found.push(...processesNaming(root.path));
+  return found;
+}
+
+/** Processes with the state root in their command line or mounts. */
+function processesNaming(path: string): string[] {
+  const found: string[] = [];
+  for (const pid of readdirSync("/proc").filter(
+    (name) => /^\d+$/.test(name) && name !== String(process.pid),
+  )) {
+    for (const file of ["cmdline", "mountinfo"]) {
+      try {
+        const text = readFileSync(`/proc/${pid}/${file}`, "latin1");
+        if (text.includes(path))
+          found.push(`process ${pid} ${file}: ${text.slice(0, 200).replaceAll("\0", " ")}`);
+      } catch {} // gone
+    }
+  }
+  return found;
+}
+
+/** Waits for what another process is about to make true; the test runner's own time limit ends it. */
+export async function until(what: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await what())) await pause(20);
+}
+
+const pause = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));

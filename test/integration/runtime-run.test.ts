@@ -1,0 +1,279 @@
+// run, ps, logs, exec, stop, rm on a real OCI runtime.
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { type Fixture, makeFixture, makePackage, until, whyNot } from "./runtime-fixture.ts";
+
+const skip = whyNot() ?? false;
+
+describe("instances", { skip, timeout: 300_000 }, () => {
+  let fixture: Fixture;
+  before(async () => {
+    fixture = await makeFixture();
+    await makePackage(fixture.root, "box:1");
+  });
+  after(async () => {
+    await fixture.remove();
+  });
+
+  const cli = (...args: string[]) => fixture.cli(args);
+
+  it("gives the program's output and status and leaves nothing with --rm", async () => {
+    const result = await cli("run", "--rm", "box:1", "sh", "-c", "echo out; echo err >&2; exit 7");
+    assert.deepEqual(result, { status: 7, stdout: "out\n", stderr: "err\n" });
+    await fixture.clean();
+  });
+
+  for (const [what, command, status] of [
+    ["a signal", ["sh", "-c", "kill -9 $$"], 137],
+    ["a missing command", ["/no/such"], 127],
+    ["a file that is no program", ["/etc/passwd"], 126],
+  ] as const) {
+    it(`ends with ${status} for ${what}`, async () => {
+      const result = await cli("run", "--rm", "--network", "none", "box:1", ...command);
+      assert.equal(result.status, status, result.stderr);
+    });
+  }
+
+  it("ends with 125 for what is our failure, and keeps nothing", async () => {
+    const unknown = await cli("run", "nothing:1");
+    assert.equal(unknown.status, 125);
+    assert.match(unknown.stderr, /^error\[E_IMAGE_NOT_FOUND\]/m);
+    const user = await cli("run", "--name", "who", "-u", "nobody-here", "box:1", "true");
+    assert.match(user.stderr, /the package has no user "nobody-here"/);
+    await fixture.clean();
+  });
+
+  it("keeps an exited instance, its log and its status until rm", async () => {
+    assert.equal(
+      (await cli("run", "--name", "kept", "box:1", "sh", "-c", "echo one; echo two >&2; exit 3")).status,
+      3,
+    );
+    const ps = await cli("ps", "-a", "--format", "{{.Names}} {{.State}} {{.Status}} {{.Image}}");
+    assert.match(ps.stdout, /^kept exited Exited \(3\) .* ago box:1$/m);
+    assert.equal((await cli("ps", "-q")).stdout.trim(), "");
+    assert.deepEqual(await cli("logs", "kept"), { status: 0, stdout: "one\n", stderr: "two\n" });
+    assert.equal((await cli("wait", "kept")).stdout, "3\n");
+    assert.equal((await cli("run", "--name", "kept", "box:1", "true")).status, 125);
+    assert.equal((await cli("rm", "kept")).status, 0);
+    await fixture.clean();
+  });
+
+  it("runs detached: ps, logs -f, exec, stop with the program's own status", async () => {
+    const script = 'trap "echo bye; exit 4" TERM; echo up; while :; do sleep 0.05; done';
+    const run = await cli("run", "-d", "--name", "bg", "box:1", "sh", "-c", script);
+    assert.equal(run.status, 0, run.stderr);
+    const id = run.stdout.trim();
+    assert.match(id, /^[0-9a-f]{64}$/);
+    assert.equal((await cli("ps", "-q", "--no-trunc")).stdout.trim(), id);
+    const followed = cli("logs", "-f", id.slice(0, 8));
+    assert.deepEqual(await cli("exec", "bg", "sh", "-c", "echo $A; cat /proc/1/comm; exit 9"), {
+      status: 9,
+      stdout: "\ninit\n",
+      stderr: "",
+    });
+    const web = await cli(
+      "exec",
+      "-u",
+      "web",
+      "-w",
+      "/srv",
+      "-e",
+      "A=b",
+      "bg",
+      "sh",
+      "-c",
+      "id; pwd; echo $A",
+    );
+    assert.equal(
+      web.stdout,
+      "uid=33(web) gid=44(web) groups=44(web),55(extra)\n/srv\nb\n".replace(
+        "groups=44(web),55(extra)",
+        "groups=55(extra)",
+      ),
+    );
+    assert.equal((await fixture.cli(["exec", "-i", "bg", "cat"], { input: "typed" })).stdout, "typed");
+    assert.equal((await cli("exec", "bg", "nothing-such")).status, 127);
+    assert.equal((await cli("rm", "bg")).status, 1);
+    assert.equal((await cli("stop", "bg")).status, 0);
+    assert.equal((await followed).stdout, "up\nbye\n");
+    assert.equal((await cli("wait", "bg")).stdout, "4\n");
+    assert.equal((await cli("exec", "bg", "true")).status, 125);
+    assert.equal((await cli("start", "bg")).status, 0);
+    assert.equal((await cli("ps", "-q")).stdout.trim(), id.slice(0, 12));
+    assert.equal((await cli("rm", "-f", "bg")).status, 0);
+    await fixture.clean();
+  });
+
+  it("kills what does not stop in time", async () => {
+    await cli(
+      "run",
+      "-d",
+      "--name",
+      "deaf",
+      "--network",
+      "none",
+      "box:1",
+      "sh",
+      "-c",
+      'trap "" TERM; while :; do sleep 0.1; done',
+    );
+    await cli("stop", "-t", "0.2", "deaf");
+    assert.equal((await cli("wait", "deaf")).stdout, "137\n");
+    await cli("rm", "deaf");
+  });
+
+  it("passes signals of kill on, and follows the restart rule until stop", async () => {
+    await cli(
+      "run",
+      "-d",
+      "--name",
+      "again",
+      "--restart",
+      "always",
+      "--network",
+      "none",
+      "box:1",
+      "sh",
+      "-c",
+      "echo run; trap 'exit 1' USR1; while :; do sleep 0.05; done",
+    );
+    assert.equal((await cli("kill", "-s", "USR1", "again")).status, 0);
+    await until(async () => (await cli("logs", "again")).stdout === "run\nrun\n");
+    await until(async () => (await cli("ps", "-q")).stdout.trim() !== "");
+    await cli("stop", "-t", "0", "again");
+    assert.match((await cli("ps", "-a", "--format", "{{.State}}")).stdout, /^exited$/m);
+    await cli("rm", "again");
+    await fixture.clean();
+  });
+
+  it("removes a detached instance with --rm when it ends", async () => {
+    assert.equal((await cli("run", "-d", "--rm", "box:1", "true")).status, 0);
+    await fixture.clean();
+  });
+
+  it("seeds volumes with owners and modes, keeps them apart, and keeps named ones", async () => {
+    const look = [
+      "sh",
+      "-c",
+      "cat /srv/data/*; stat -c '%a %u:%g' /srv/data /srv/data/seed.txt; echo more > /srv/data/more.txt",
+    ];
+    const seeded = "from the image\n750 33:44\n644 33:44\n";
+    assert.equal((await cli("run", "--rm", "-v", "/srv/data", "box:1", ...look)).stdout, seeded);
+    assert.equal((await cli("run", "--rm", "-v", "/srv/data", "box:1", ...look)).stdout, seeded);
+    assert.equal((await cli("run", "--rm", "-v", "named:/srv/data", "box:1", ...look)).stdout, seeded);
+    const second = await cli(
+      "run",
+      "--rm",
+      "-v",
+      "named:/srv/data:ro",
+      "box:1",
+      "sh",
+      "-c",
+      "cat /srv/data/more.txt; echo x > /srv/data/y",
+    );
+    assert.equal(second.stdout, "more\n");
+    assert.match(second.stderr, /Read-only file system/);
+    assert.notEqual(second.status, 0);
+    const host = join(fixture.root.path, "shared");
+    await cli("run", "--rm", "-v", `${host}:/mnt`, "box:1", "sh", "-c", "echo hi > /mnt/file");
+    assert.equal(readFileSync(join(host, "file"), "utf8"), "hi\n");
+  });
+
+  it("gives each instance its own files over the same layers", async () => {
+    await cli("run", "--name", "a", "box:1", "sh", "-c", "echo changed > /etc/passwd");
+    assert.match((await cli("run", "--rm", "box:1", "cat", "/etc/passwd")).stdout, /^root:/);
+    await cli("rm", "a");
+  });
+
+  it("keeps the package's host name and hosts, and takes the flags' instead", async () => {
+    const kept = await cli(
+      "run",
+      "--rm",
+      "--network",
+      "none",
+      "box:1",
+      "sh",
+      "-c",
+      "hostname; grep database /etc/hosts",
+    );
+    assert.equal(kept.stdout, "old-web\n192.0.2.7 database.old\n");
+    const given = await cli(
+      "run",
+      "--rm",
+      "--network",
+      "none",
+      "--hostname",
+      "new",
+      "-e",
+      "X=1",
+      "-w",
+      "/tmp",
+      "-u",
+      "33",
+      "box:1",
+      "sh",
+      "-c",
+      "hostname; echo $X; pwd; id -u; id -g",
+    );
+    assert.equal(given.stdout, "new\n1\n/tmp\n33\n44\n");
+  });
+
+  it("holds limits and capabilities", async () => {
+    const result = await cli(
+      "run",
+      "--rm",
+      "--network",
+      "none",
+      "--memory",
+      "64m",
+      "--pids-limit",
+      "50",
+      "--cap-drop",
+      "ALL",
+      "--cap-add",
+      "KILL",
+      "box:1",
+      "sh",
+      "-c",
+      "grep CapEff /proc/self/status; mount -t tmpfs x /tmp; mknod /tmp/n c 1 3",
+    );
+    assert.match(result.stdout, /CapEff:\s+0000000000000020/);
+    assert.match(result.stderr, /mount: permission denied/);
+    assert.match(result.stderr, /mknod: .*Operation not permitted/);
+  });
+
+  it("gives secrets, and says which one is missing", async () => {
+    await makePackage(fixture.root, "secret:1", {
+      plan: {
+        programs: [
+          {
+            name: "main",
+            command: ["/bin/cat", "/etc/app.key"],
+            workingDirectory: "",
+            user: "",
+            environment: [],
+          },
+        ],
+        secrets: [{ delivery: "mount", name: "/etc/app.key", required: true, reason: "private key" }],
+      },
+    });
+    const missing = await cli("run", "--rm", "secret:1");
+    assert.equal(missing.status, 125);
+    assert.match(missing.stderr, /E_SECRET_MISSING.*\/etc\/app\.key \(private key\)/);
+    const file = join(fixture.root.path, "key");
+    writeFileSync(file, "hush\n", { mode: 0o400 });
+    const given = await cli(
+      "run",
+      "--rm",
+      "--secret",
+      `/etc/app.key=${file}`,
+      "secret:1",
+      "@main",
+      "/etc/hostname",
+    );
+    assert.equal(given.stdout, "hush\nold-web\n", given.stderr);
+    await fixture.clean();
+  });
+});
