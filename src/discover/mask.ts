@@ -39,7 +39,7 @@ export function maskArguments(args: readonly ByteString[]): ByteString[] {
 export function maskText(text: ByteString): ByteString {
   return text
     .replace(
-      /([\w.-]{0,64}(?:pass(?:word|wd)?|secret|token|api[-_]?key)[\w.-]{0,64}\s{0,4}[=:]\s{0,4})("[^"]*"|'[^']*'|[^\s;&,'"]+)/gi,
+      /((?:pass(?:word|wd)?|secret|token|api[-_]?key)[\w.-]{0,32}\s{0,4}[=:]\s{0,4})("[^"]*"|'[^']*'|[^\s;&,'"]+)/gi,
       `$1${masked}`,
     )
     .replace(/(--?(?:password|passwd|pass|secret|token|api-?key)\s+)([^\s-]\S*)/gi, `$1${masked}`)

@@ -29,6 +29,12 @@ export class Source {
     return latin1(bytes.subarray(0, limit));
   }
 
+  /** The first bytes of a file; that there are more is no matter. */
+  async head(path: ByteString, length: number): Promise<ByteString | undefined> {
+    const bytes = await this.attempt(path, () => this.files.readRange(path, 0, length));
+    return bytes === undefined ? undefined : latin1(bytes);
+  }
+
   /** The first line without surrounding space. */
   async line(path: ByteString): Promise<ByteString | undefined> {
     const text = await this.text(path, 65_536);

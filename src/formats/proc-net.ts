@@ -16,7 +16,6 @@ export interface InetSocket {
 }
 
 export const tcpListen = 10;
-export const tcpEstablished = 1;
 export const udpUnconnected = 7;
 
 /** The addresses are in the byte order of the machine; `bigEndian` where that is not x86's or arm's. */

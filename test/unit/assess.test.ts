@@ -235,6 +235,21 @@ test("sizes, caches and databases against the free space", async () => {
   assert.deepEqual(swap.map((each) => each.subject).sort(), ["/home/a/core", "/swapfile"]);
 });
 
+test("swap-and-caches: large caches of one directory are one finding", async () => {
+  const large = { text: "x", blocks: 1 << 18 };
+  const findings = await check("swap-and-caches", {
+    tree: {
+      "/var/cache/apt/archives/a.deb": large,
+      "/var/cache/apt/archives/b.deb": large,
+      "/var/cache/small": "x",
+    },
+  });
+  assert.deepEqual(
+    findings.map((each) => [each.subject, each.evidence.length]),
+    [["/var/cache/apt", 2]],
+  );
+});
+
 test("host-identity: a licence with the machine's address", async () => {
   const withMac = (each: Inventory): void => void each.identity.macAddresses.push(...["00:16:3e:aa:bb:cc"]);
   await both(

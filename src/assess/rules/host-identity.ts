@@ -12,7 +12,7 @@ export const hostIdentity: Rule = {
     const findings: Finding[] = [];
     const { identity } = context.inventory;
     for (const path of context.survey.licenceLike) {
-      const text = (await context.source.text(path, 256 << 10)) ?? "";
+      const text = (await context.source.head(path, 256 << 10)) ?? "";
       const mac = identity.macAddresses.find((each) =>
         text.toLowerCase().replace(/[:.-]/g, "").includes(each.replaceAll(":", "")),
       );

@@ -33,7 +33,7 @@ async function kindOf({ source }: RuleContext, path: string): Promise<string | u
   if (/\/(shadow|gshadow)$/.test(path))
     return path.startsWith("/etc/") ? "password hashes of users" : undefined;
   if (/\.(p12|pfx|jks|keystore|kdbx|keytab|ppk)$/.test(path)) return "a key store";
-  const text = (await source.text(path, 64 << 10)) ?? "";
+  const text = (await source.head(path, 64 << 10)) ?? "";
   if (text.includes("PRIVATE KEY")) return "a private key";
   if (/\.(pem|key)$/.test(path)) return undefined; // a certificate or a public key
   return text.trim() === "" ? undefined : "stored passwords";
