@@ -26,7 +26,7 @@ export function layerOf(path: ByteString, reasons: readonly Reason[], inSystem: 
 
 /** Name and sentence of the group that a path is shown in. */
 export function groupOf(
-  _path: ByteString,
+  path: ByteString,
   reasons: readonly Reason[],
   layer: LayerName,
 ): { name: string; why: string } {

@@ -248,7 +248,8 @@ function volumesOf(request: PlanRequest, entries: ReadonlyMap<ByteString, Entry>
     const size = sizeBelow(path, entries);
     return {
       path: escapeBytes(path),
-      initial: size > 0 ? "copy" : "none",
+      // An empty directory is copied too: its owner and mode decide who may write there.
+      initial: isDirectory(path) ? "copy" : "none",
       reason,
       size: formatSize(size).replace(" ", ""),
     };

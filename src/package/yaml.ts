@@ -40,7 +40,16 @@ export function readDocument<T>(
       })),
     };
   }
-  const result = schema.safeParse(document.toJS({ maxAliasCount: 100 }));
+  let plain: unknown;
+  try {
+    plain = document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    return {
+      value: undefined,
+      problems: [{ line: undefined, where: "", message: (error as Error).message }],
+    };
+  }
+  const result = schema.safeParse(plain);
   if (result.success) return { value: result.data, problems: [] };
   const problems = result.error.issues.map((issue) => {
     const node = nodeAt(document, issue.path);

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { isTranshipError } from "../../../src/base/errors.ts";
+import { type Plan, parsePlan, printPlan } from "../../../src/capture/plan.ts";
+import { newDescriptor } from "../../../src/package/descriptor.ts";
+
+const descriptor = newDescriptor(
+  { id: "shop", name: "shop", version: "1", publisher: "" },
+  { os: { id: "debian", version: "11" }, kernel: "", architecture: "amd64" },
+);
+
+function planOf(files: string[]): Plan {
+  return {
+    source: { machine: "rootfs:/mnt/old", asOf: 1_700_000_000_123_456_789n, evidence: undefined },
+    package: descriptor,
+    groups: [{ name: "used", layer: "app", why: "used", bytes: 12, files }],
+    excluded: [{ path: "/etc/key\xff", why: "secret" }],
+    candidates: [],
+    missing: [],
+  };
+}
+
+test("a plan survives printing and parsing, whatever bytes its paths hold", () => {
+  const path = fc
+    .uint8Array({ minLength: 1, maxLength: 20 })
+    .map((bytes) => `/${String.fromCharCode(...bytes)}`);
+  fc.assert(
+    fc.property(fc.array(path, { minLength: 1, maxLength: 5 }), (files) => {
+      const plan = planOf(files);
+      assert.deepEqual(parsePlan(printPlan(plan), "plan.yaml"), plan);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test("problems of a plan are told with their line", () => {
+  const text = printPlan(planOf(["/a"]))
+    .replace("layer: app", "layer: kernel")
+    .replace("- /a", "- a");
+  assert.throws(
+    () => parsePlan(text, "plan.yaml"),
+    (error) =>
+      isTranshipError(error, "E_PLAN_INVALID") &&
+      /line \d+: groups\[0\]\.layer/.test(error.message) &&
+      /absolute path/.test(error.message),
+  );
+});
+
+test("what is no YAML, an alias bomb and an empty file are refused", () => {
+  const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\n${[..."bcdefghi"].map((name, i) => `${name}: &${name} [${`*${"abcdefghi"[i]},`.repeat(9)}]`).join("\n")}\n`;
+  for (const text of ["", "{", "\t- x\n\t\t: [", bomb, "[]", "null", "\u0000"]) {
+    assert.throws(
+      () => parsePlan(text, "plan.yaml"),
+      (error) => isTranshipError(error),
+    );
+  }
+});

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { compareSides, firstDifference } from "../../../src/deploy/compare.ts";
+import type { Side } from "../../../src/deploy/parity.ts";
+import { parityHtml, parityText } from "../../../src/deploy/parity-report.ts";
+import { newDescriptor } from "../../../src/package/descriptor.ts";
+
+const descriptor = newDescriptor(
+  { id: "x", name: "x", version: "1", publisher: "" },
+  { os: { id: "debian", version: "11" }, kernel: "", architecture: "amd64" },
+);
+
+function side(more: Partial<Side> = {}): Side {
+  return {
+    name: "side",
+    status: 0,
+    output: "",
+    results: new Map(),
+    probes: new Map(),
+    written: new Map(),
+    startTime: 1,
+    ...more,
+  };
+}
+
+test("equal sides are the same, masks hide what may differ", () => {
+  const a = side({ output: "at 12:30 ok\n", results: new Map([["p", new Uint8Array([1])]]) });
+  const b = side({ output: "at 12:31 ok\n", results: new Map([["p", new Uint8Array([1])]]) });
+  const masks = [/\d\d:\d\d/g];
+  assert.ok(compareSides(a, b, { masks, descriptor }).every((one) => one.same));
+  assert.ok(compareSides(a, b, { masks: [], descriptor }).some((one) => !one.same));
+});
+
+test("every kind of difference is found", () => {
+  const a = side({
+    results: new Map([["only-here", new Uint8Array()]]),
+    probes: new Map([[80, { open: true, status: "HTTP/1.1 200 OK", body: "x" }]]),
+    written: new Map([["/a", { size: 1, digest: "1" }]]),
+  });
+  const b = side({ status: 3, probes: new Map([[80, { open: false, status: "", body: "" }]]), written: new Map([["/a", { size: 1, digest: "2" }], ["/b", { size: 1, digest: "1" }]]) }); // biome-ignore format: short
+  const different = compareSides(a, b, { masks: [], descriptor }).filter((one) => !one.same).map((one) => one.name); // biome-ignore format: short
+  assert.deepEqual(different, ["port 80", "exercise", "only-here", "/a", "/b"]);
+});
+
+test("without an original an open port and a good exercise are healthy", () => {
+  const good = side({ probes: new Map([[80, { open: true, status: "", body: "" }]]) });
+  assert.ok(compareSides(undefined, good, { masks: [], descriptor }).every((one) => one.same));
+  assert.ok(compareSides(undefined, side({ status: 1 }), { masks: [], descriptor }).some((one) => !one.same));
+});
+
+test("differences name the line", () => {
+  assert.deepEqual(firstDifference("a\nb\n", "a\nc\n"), ["-2: b", "+2: c"]);
+});
+
+test("reports escape foreign names", () => {
+  const comparisons = compareSides(side({ results: new Map([["<script>", new Uint8Array()]]) }), side(), {
+    masks: [],
+    descriptor,
+  });
+  const report = {
+    schema: "tranship/parity",
+    version: 1,
+    reference: "x",
+    against: "rootfs:/x",
+    verdict: "differs",
+    comparisons,
+    sides: [],
+  } as const;
+  assert.ok(!parityHtml(report).includes("<script>"));
+  assert.match(parityText(report), /differ/);
+});
