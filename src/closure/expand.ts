@@ -17,6 +17,7 @@ import { excludedBecause } from "./policy.ts";
 import type { Missing, Reason } from "./reason.ts";
 import { reasonKinds } from "./reason.ts";
 import type { Emit, Included, Rule, Scene } from "./rule.ts";
+import { isUse } from "./rule.ts";
 import { makeRules } from "./rules/index.ts";
 import type { Ask, Candidate } from "./sink.ts";
 import { Sink } from "./sink.ts";
@@ -270,7 +271,8 @@ class Expander implements Scene {
       this.#wantParent(entry.path);
       return;
     }
-    const same = known.reasons.filter((one) => one.kind === reason.kind);
+    const use = isUse(reason);
+    const same = known.reasons.filter((one) => one.kind === reason.kind && isUse(one) === use);
     if (same.length === 0) fresh.push({ included: known, reason, joined: false });
     const most = reason.kind === "parent" ? 1 : maxReasonsOfKind;
     if (same.length >= most || same.some((one) => one.from === reason.from && one.detail === reason.detail))

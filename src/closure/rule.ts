@@ -44,14 +44,13 @@ export interface Rule {
   start?(scene: Scene, emit: Emit): Promise<void>;
   /** Once for each path that joins, with its first reason. */
   entry?(scene: Scene, entry: Entry, reason: Reason, emit: Emit): Promise<void>;
-  /** Once for each kind of reason that a path gets, the first included. */
+  /** Once for each kind of reason that a path gets, the first included; use and mere presence (isUse) count apart. */
   reason?(scene: Scene, entry: Entry, reason: Reason, emit: Emit): Promise<void>;
   /** When nothing is left to do; what it emits starts another round. */
   settle?(scene: Scene, emit: Emit): Promise<void>;
 }
 
-/** Somebody or something used this very file: the reasons that count as use, as against being swept in. */
-export const usedKinds: ReadonlySet<ReasonKind> = new Set([
+const usedKinds: ReadonlySet<ReasonKind> = new Set([
   "traced",
   "rule",
   "needed",
@@ -59,3 +58,15 @@ export const usedKinds: ReadonlySet<ReasonKind> = new Set([
   "loaded",
   "configuration",
 ]);
+
+/** Detail of an "interpreter" reason whose script was only swept in. */
+export const unusedScript = "unused script";
+
+/**
+ * Somebody or something used this very file, as against its being swept in: all kinds above, and "installed" without
+ * `from`, which says that the installed package was named by the user.
+ */
+export function isUse(reason: Reason): boolean {
+  if (reason.kind === "interpreter" && reason.detail === unusedScript) return false;
+  return usedKinds.has(reason.kind) || (reason.kind === "installed" && reason.from === undefined);
+}

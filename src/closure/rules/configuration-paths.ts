@@ -37,7 +37,7 @@ export function configurationPaths(): Rule {
 
 /** Tables of the system that name homes, shells and devices of others. */
 const notScanned =
-  /^\/etc\/(passwd|group|shadow|gshadow|services|protocols|mime\.types|fstab|mtab|shells|login\.defs|hosts|localtime|magic|ld\.so\..*|profile|bash\.bashrc|crontab|environment|updatedb\.conf)-?$|^\/etc\/(ssl|alternatives|ld\.so\.conf\.d|ca-certificates|profile\.d|skel|pam\.d|security|init\.d|cron\.\w+|systemd|udev|apparmor\.d|logrotate\.d|X11|terminfo|apt|dpkg)\//;
+  /^\/etc\/(passwd|group|shadow|gshadow|services|protocols|mime\.types|fstab|mtab|shells|login\.defs|hosts|localtime|magic|ld\.so\..*|profile|bash\.bashrc|crontab|environment|updatedb\.conf)-?$|^\/etc\/(ssl|alternatives|ld\.so\.conf\.d|ca-certificates|profile\.d|skel|pam\.d|security|init\.d|cron\.\w+|systemd|udev|apparmor\.d|logcheck|logrotate\.d|X11|terminfo|apt|dpkg)\//;
 
 /** A text file of the configuration that was used, or that belongs to a package which was. */
 export function isConfiguration(scene: Scene, entry: Entry, reason: Reason): boolean {

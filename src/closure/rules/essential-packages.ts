@@ -8,7 +8,8 @@
 import type { ByteString } from "../../formats/entry.ts";
 import { isDocumentation } from "../policy.ts";
 import type { Reason } from "../reason.ts";
-import type { Rule, Scene } from "../rule.ts";
+import type { Rule } from "../rule.ts";
+import { isUse } from "../rule.ts";
 import { basename } from "../tree.ts";
 import type { RuleState } from "./index.ts";
 import { leftOutAsDependency } from "./package-table.ts";
@@ -18,9 +19,9 @@ export function essentialPackages(state: RuleState): Rule {
   let packed = false;
   return {
     name: "essential",
-    async reason(scene, entry, reason) {
+    async reason(_scene, entry, reason) {
       if (entry.kind !== "file" || !/^(ba|da|k|z|mk)?sh$/.test(basename(entry.path))) return;
-      if (isUsed(scene, reason) && (shell === undefined || entry.path < shell)) shell = entry.path;
+      if (isUse(reason) && (shell === undefined || entry.path < shell)) shell = entry.path;
     },
     async settle(scene, emit) {
       if (shell === undefined || packed) return;
@@ -41,16 +42,4 @@ export function essentialPackages(state: RuleState): Rule {
       }
     },
   };
-}
-
-/** The shell itself was used, or a script that names it was: those that were only swept in do not count. */
-function isUsed(scene: Scene, reason: Reason): boolean {
-  if (reason.kind === "traced" || reason.kind === "rule") return true;
-  if (reason.kind !== "interpreter" || reason.from === undefined) return false;
-  const script = scene.included.get(reason.from);
-  return (
-    script?.reasons.some(
-      (one) => one.kind === "traced" || one.kind === "rule" || one.kind === "configuration",
-    ) ?? false
-  );
 }

@@ -10,7 +10,7 @@ import type { ByteString } from "../../formats/entry.ts";
 import { isDocumentation, isSweepable } from "../policy.ts";
 import type { Reason, ReasonKind } from "../reason.ts";
 import type { Emit, Rule, Scene } from "../rule.ts";
-import { usedKinds } from "../rule.ts";
+import { isUse } from "../rule.ts";
 import { dirname } from "../tree.ts";
 import type { RuleState } from "./index.ts";
 import { leftOutAsDependency, onlyTouchedFiles } from "./package-table.ts";
@@ -23,7 +23,9 @@ export function installedPackages(state: RuleState): Rule {
   return {
     name: "installed",
     async reason(scene, entry, reason, emit) {
-      if (entry.kind === "directory" || !(usedKinds.has(reason.kind) || reason.kind === "installed")) return;
+      // An interpreter never comes without its package, not even that of an unused script.
+      const counts = isUse(reason) || reason.kind === "installed" || reason.kind === "interpreter";
+      if (entry.kind === "directory" || !counts) return;
       // A symbolic link of the package database is used by whoever named it; only real files speak for their owner.
       if (reason.kind === "installed" && reason.detail !== undefined && state.packages.has(reason.detail))
         return;

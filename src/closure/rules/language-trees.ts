@@ -7,7 +7,7 @@
 import type { ByteString, Entry } from "../../formats/entry.ts";
 import type { Reason } from "../reason.ts";
 import type { Emit, Rule, Scene } from "../rule.ts";
-import { usedKinds } from "../rule.ts";
+import { isUse } from "../rule.ts";
 import { basename, dirname } from "../tree.ts";
 import type { RuleState } from "./index.ts";
 
@@ -22,7 +22,7 @@ export function languageTrees(state: RuleState): Rule {
   return {
     name: "languages",
     async reason(scene, entry, reason, emit) {
-      if (entry.kind !== "file" || !usedKinds.has(reason.kind)) return;
+      if (entry.kind !== "file" || !isUse(reason)) return;
       const language = languageOf(entry);
       if (language === undefined) return;
       const { name, trees } = language;

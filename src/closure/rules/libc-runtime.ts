@@ -10,7 +10,7 @@ import type { ElfFile } from "../../formats/elf.ts";
 import type { ByteString } from "../../formats/entry.ts";
 import { nsswitchServices } from "../../formats/nsswitch.ts";
 import type { Emit, Rule, Scene } from "../rule.ts";
-import { usedKinds } from "../rule.ts";
+import { isUse } from "../rule.ts";
 import { basename, dirname } from "../tree.ts";
 
 const alwaysServices = ["files", "dns"];
@@ -31,7 +31,7 @@ export function libcRuntime(): Rule {
       emit.add("/etc/timezone", { kind: "base", detail: "time zones" });
     },
     async reason(scene, entry, reason) {
-      if (entry.kind !== "file" || !usedKinds.has(reason.kind)) return;
+      if (entry.kind !== "file" || !isUse(reason)) return;
       const name = basename(entry.path);
       const isLibc = /^libc(-[\d.]+\.so|\.so\.6)$/.test(name);
       const isLanguage = /^(php|perl|python)[\d.]*$|^libphp[\d.]*\.so|^libpython\d|^libperl\./.test(name);

@@ -7,7 +7,7 @@
  */
 import { findPathStrings } from "../../formats/strings.ts";
 import type { Rule } from "../rule.ts";
-import { usedKinds } from "../rule.ts";
+import { isUse } from "../rule.ts";
 import { mayBeElf } from "./elf-closure.ts";
 
 const maxBytes = 64 << 20;
@@ -19,7 +19,7 @@ export function loadedCandidates(): Rule {
   return {
     name: "loaded",
     async reason(scene, entry, reason, emit) {
-      if (!usedKinds.has(reason.kind) || seen.has(entry.path) || !(await mayBeElf(scene, entry))) return;
+      if (!isUse(reason) || seen.has(entry.path) || !(await mayBeElf(scene, entry))) return;
       seen.add(entry.path);
       const elf = await scene.elves.info(entry.path);
       if (elf === undefined || !(elf.imports.has("dlopen") || elf.imports.has("dlmopen"))) return;

@@ -5,22 +5,29 @@
  * interpreter may be a script as well; it joins as a path and is looked at in its turn.
  */
 import { parseShebang } from "../../formats/shebang.ts";
+import type { Reason } from "../reason.ts";
 import type { Rule } from "../rule.ts";
-import { usedKinds } from "../rule.ts";
+import { isUse, unusedScript } from "../rule.ts";
 
 export function scripts(): Rule {
   return {
     name: "scripts",
-    async entry(scene, entry, reason, emit) {
+    async reason(scene, entry, reason, emit) {
       if (entry.kind !== "file" || entry.size < 4) return;
-      if ((entry.mode & 0o111) === 0 && !usedKinds.has(reason.kind)) return;
+      if ((entry.mode & 0o111) === 0 && !isUse(reason)) return;
       const shebang = parseShebang(await scene.head(entry));
       if (shebang === undefined) return;
-      const why = { kind: "interpreter", from: entry.path } as const;
+      const used = isUse(reason);
+      if (!used && scene.included.get(entry.path)?.reasons.some(isUse) === true) return; // was followed as used
+      const why: Reason = {
+        kind: "interpreter",
+        from: entry.path,
+        ...(used ? {} : { detail: unusedScript }),
+      };
       const { entry: found } = await scene.tree.resolve(shebang.interpreter);
       // Scripts that were only swept in often name interpreters of their maker's machine.
       const miss = (name: string): void =>
-        reason.kind === "installed" || usedKinds.has(reason.kind)
+        reason.kind === "installed" || used
           ? emit.missing(name, why)
           : emit.candidate(name, why, "interpreter of an unused script, not on the machine");
       if (found === undefined) miss(shebang.interpreter);
