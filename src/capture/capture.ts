@@ -71,6 +71,7 @@ export async function captureRun(request: RunRequest, tools: CaptureTools): Prom
     const watching = tools.progress.begin("watching the application", undefined, "files");
     const session = await runSession(sandbox, { ...request.session, signal: tools.signal, log: tools.log });
     checkSession(session, start);
+    for (const warning of session.evidence?.warnings ?? []) tools.log.warn(`traced: ${warning}`);
     watching.end(
       `${session.evidence?.paths.size ?? 0} paths seen in ${session.evidence?.records ?? 0} records`,
     );

@@ -34,11 +34,13 @@ export interface Evidence {
   listeners: Listener[];
   /** What could not be seen. Any entry makes the capture incomplete. */
   lost: string[];
+  /** What a person should know of the run: a refused ptrace, io_uring. */
+  warnings: string[];
   records: number;
 }
 
 export function newEvidence(): Evidence {
-  return { paths: new Map(), programs: new Map(), listeners: [], lost: [], records: 0 };
+  return { paths: new Map(), programs: new Map(), listeners: [], lost: [], warnings: [], records: 0 };
 }
 
 export function noteUse(evidence: Evidence, path: ByteString, use: Use, by: ByteString): PathEvidence {

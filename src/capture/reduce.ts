@@ -1,10 +1,12 @@
 // Trace records -> evidence. The records are the facts in order; here each becomes "this path was used so by that program".
 
 import type { ByteString } from "../formats/entry.ts";
+import { escapeBytes } from "../formats/escape.ts";
 import {
   lostIncomplete,
   type TraceBind,
   type TraceExec,
+  type TraceLost,
   type TracePath,
   type TraceRecord,
 } from "../formats/trace-records.ts";
@@ -12,6 +14,9 @@ import { type Evidence, newEvidence, noteUse } from "./evidence.ts";
 
 /** Operations by which a path comes into being. */
 const making = new Set(["create", "mkdir", "symlink", "link", "mknod", "rename"]);
+
+/** LOST reason: files opened through io_uring are not seen. Runtimes announce it without opening files, so it is told, no more. */
+const ioUring = 3;
 
 /** Feed records in order; `evidence` is complete when the trace has ended. */
 export class Reducer {
@@ -31,7 +36,14 @@ export class Reducer {
     else if (record.type === "exec") this.#exec(record);
     else if (record.type === "path") this.#path(record);
     else if (record.type === "bind") this.#bind(record);
-    else if (record.type === "lost" && record.reason >= lostIncomplete) this.evidence.lost.push(record.text);
+    else if (record.type === "lost") this.#lost(record);
+  }
+
+  #lost(record: TraceLost): void {
+    const whole = record.reason < lostIncomplete || record.reason === ioUring;
+    const words = `${escapeBytes(this.#programs.get(record.pid) ?? "")}: ${record.text}`;
+    const list = whole ? this.evidence.warnings : this.evidence.lost;
+    if (!list.includes(words)) list.push(words);
   }
 
   #exec(record: TraceExec): void {

@@ -91,6 +91,8 @@ test("only losses that matter make a capture incomplete", () => {
   const reduce = reducer();
   reduce.add({ type: "lost", pid: 1, reason: 1, text: "ended in the middle" });
   assert.deepEqual(reduce.evidence.lost, []);
-  reduce.add({ type: "lost", pid: 1, reason: 2, text: "x32 call" });
-  assert.deepEqual(reduce.evidence.lost, ["x32 call"]);
+  reduce.add({ type: "lost", pid: 1, reason: 4, text: "x32 call" });
+  assert.deepEqual(reduce.evidence.lost, [": x32 call"]);
+  reduce.add({ type: "lost", pid: 1, reason: 3, text: "io_uring is used" });
+  assert.deepEqual(reduce.evidence.warnings, [": ended in the middle", ": io_uring is used"]);
 });
