@@ -67,6 +67,9 @@ export async function runPackage(request: PackageRequest): Promise<Side> {
     if (request.exercise !== undefined) await exercise(request, instance, pid, side);
     await stopInstance(root, record.id, {}, log);
     collectWritten(instance.paths.upper, "/", side.written);
+    // The empty file over which a secret is mounted is ours.
+    for (const secret of request.descriptor.secrets)
+      if (secret.delivery === "mount") side.written.delete(secret.path);
     for (const mount of record.mounts) {
       if (mount.kind === "volume")
         collectWritten(volumeData(root, mount.source), mount.target, side.written, began);
