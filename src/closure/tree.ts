@@ -1,5 +1,6 @@
 // A tree of files as path resolution needs it: lstat answers are cached, links are followed here, inside the tree.
 // The same code resolves on a machine and inside a package, so that both find the same file for the same name.
+import { isTranshipError } from "../base/errors.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
 import type { MachineFiles } from "../machine/machine.ts";
 
@@ -123,10 +124,16 @@ export function isBelow(path: ByteString, directory: ByteString): boolean {
 
 export function machineTree(files: MachineFiles): Tree {
   return new Tree({
-    lstat: (path) => files.stat(path, { follow: false }),
-    list: (path) => files.list(path),
+    lstat: (path) => files.stat(path, { follow: false }).catch(unreadableIsAbsent),
+    list: (path) => files.list(path).catch(unreadableIsAbsent),
     readRange: (path, offset, length) => files.readRange(path, offset, length),
   });
+}
+
+/** What may not be read cannot be packed: whoever asked for it by name gets it reported as missing. */
+function unreadableIsAbsent(cause: unknown): undefined {
+  if (isTranshipError(cause, "E_IO")) return undefined;
+  throw cause;
 }
 
 /** Runs `work` over all items, at most `limit` at a time; results in the order of the items. */

@@ -281,3 +281,17 @@ test("a huge directory named in configuration is a candidate, unless another rul
   assert.deepEqual(kindsOf(served, "/data/many/7"), ["listed"]);
   assert.ok(!served.candidates.some((one) => one.path === "/data/many"));
 });
+
+test("an unused script brings its interpreter, but no language tree; a used one brings both", async () => {
+  const files = memoryFiles({
+    ...minimal,
+    "/usr/bin/python3.9": program(),
+    "/usr/lib/python3.9/decimal.py": "x",
+    "/srv/x/example.py": { content: "#!/usr/bin/python3.9\n", mode: 0o755 },
+  });
+  const unused = await expand(files, [traced("/srv/x", "list")]);
+  assert.ok(unused.paths.has("/usr/bin/python3.9"));
+  assert.ok(!unused.paths.has("/usr/lib/python3.9/decimal.py"));
+  const used = await expand(files, [traced("/srv/x", "list"), traced("/srv/x/example.py", "exec")]);
+  assert.ok(used.paths.has("/usr/lib/python3.9/decimal.py"));
+});
