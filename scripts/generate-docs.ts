@@ -1,12 +1,15 @@
-// Makes docs/reference/cli.md and docs/reference/errors.md from the table of verbs and the table of errors.
+// Makes docs/reference/cli.md and errors.md from the table of verbs and the table of errors, and the schemas of plan and package.
 // With --check: exit 1 where a file is stale.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { errorCodes } from "../src/base/errors.ts";
+import { planSchema } from "../src/capture/plan.ts";
 import { commonOptions } from "../src/cli/common-options.ts";
 import { advice } from "../src/cli/general/advice.ts";
 import { verbs } from "../src/cli/table/verbs.ts";
 import type { Verb } from "../src/cli/verb.ts";
+import { descriptorSchema } from "../src/package/schema.ts";
 
 export function cliPage(): string {
   const shown = verbs.filter((verb) => verb.hidden !== true);
@@ -63,10 +66,19 @@ export function errorsPage(): string {
   return text;
 }
 
+/** The documents that pass between stages and that people edit, as JSON Schema 2020-12. */
+function schemaOf(name: string, title: string, schema: z.ZodType): string {
+  const { $schema, ...rest } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+  return `${JSON.stringify({ $schema, $id: `tranship:${name}:v1alpha1`, title, ...rest }, null, 2)}\n`;
+}
+
 const reference = join(import.meta.dirname, "../docs/reference");
+const schemas = join(import.meta.dirname, "../schemas");
 export const pages: readonly (readonly [file: string, make: () => string])[] = [
   [join(reference, "cli.md"), cliPage],
   [join(reference, "errors.md"), errorsPage],
+  [join(schemas, "package.schema.json"), () => schemaOf("package", "Package descriptor", descriptorSchema)],
+  [join(schemas, "plan.schema.json"), () => schemaOf("plan", "Plan of a capture", planSchema)],
 ];
 
 if (import.meta.main) {

@@ -107,18 +107,13 @@ function tools(): Check[] {
       remedy: "apt-get install crun",
     },
   ];
-  for (const [program, use] of [
-    ["conmon", "detached instances"],
-    ["nft", "published ports"],
-  ] as const) {
-    const path = onPath(program);
-    checks.push({
-      name: program,
-      state: path === undefined ? "fail" : "ok",
-      found: path ?? "not installed",
-      remedy: `needed for ${use}: run scripts/setup`,
-    });
-  }
+  const nft = onPath("nft");
+  checks.push({
+    name: "nft",
+    state: nft === undefined ? "fail" : "ok",
+    found: nft ?? "not installed",
+    remedy: "needed for the network of instances: run scripts/setup",
+  });
   return checks;
 }
 
