@@ -3,7 +3,9 @@ import { randomBytes } from "node:crypto";
 import {
   closeSync,
   constants,
+  existsSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -27,20 +29,9 @@ export function writeFileAtomic(
   content: string | Uint8Array,
   options: WriteOptions = {},
 ): void {
-  const temporary = join(dirname(path), `.${randomBytes(6).toString("hex")}.tmp`);
-  const bytes = typeof content === "string" ? Buffer.from(content) : content;
+  const temporary = join(dirname(path), temporaryName());
   try {
-    const fd = openSync(
-      temporary,
-      constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY,
-      options.mode ?? 0o600,
-    );
-    try {
-      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
-      if (options.volatile !== true) fsyncSync(fd);
-    } finally {
-      closeSync(fd);
-    }
+    writeNew(temporary, content, options);
     renameSync(temporary, path);
     if (options.volatile !== true) syncDirectory(dirname(path));
   } catch (cause) {
@@ -49,23 +40,43 @@ export function writeFileAtomic(
   }
 }
 
-/** Creates a file that must not exist yet; false where it does. */
+/** Creates a file, whole or not at all, that must not exist yet; false where it does. */
 export function createExclusive(path: string, content: string | Uint8Array, mode = 0o600): boolean {
-  let fd: number;
+  const temporary = join(dirname(path), temporaryName());
   try {
-    fd = openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, mode);
+    // What is empty is whole as soon as it is there.
+    if (content.length === 0) writeNew(path, content, { mode, volatile: true });
+    else {
+      writeNew(temporary, content, { mode });
+      linkSync(temporary, path);
+    }
+    return true;
   } catch (cause) {
     if (errnoOf(cause) === "EEXIST") return false;
     throw ioError(`cannot create ${path}`, cause);
+  } finally {
+    rmSync(temporary, { force: true });
   }
+}
+
+/** Names its process: what a killed one left behind is found by deadTemporary(). */
+function temporaryName(): string {
+  return `.${process.pid}-${randomBytes(6).toString("hex")}.tmp`;
+}
+
+/** Whether this is the temporary file of a process that has ended. */
+export function deadTemporary(name: string): boolean {
+  const pid = /^\.(\d+)-[0-9a-f]{12}\.tmp$/.exec(name)?.[1];
+  return pid !== undefined && !existsSync(`/proc/${pid}`);
+}
+
+function writeNew(path: string, content: string | Uint8Array, options: WriteOptions): void {
+  const bytes = typeof content === "string" ? Buffer.from(content) : content;
+  const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY;
+  const fd = openSync(path, flags, options.mode ?? 0o600);
   try {
-    const bytes = typeof content === "string" ? Buffer.from(content) : content;
     for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
-    fsyncSync(fd);
-    return true;
-  } catch (cause) {
-    rmSync(path, { force: true });
-    throw ioError(`cannot write ${path}`, cause);
+    if (options.volatile !== true) fsyncSync(fd);
   } finally {
     closeSync(fd);
   }

@@ -59,7 +59,7 @@ function holderAlive(text: string): boolean {
     const holder = JSON.parse(text) as Holder;
     return processAlive(holder.pid, holder.startTime);
   } catch {
-    return text === ""; // created a moment ago and not yet written
+    return false; // a lock is created with its content: this is none
   }
 }
 
