@@ -12,6 +12,7 @@ import type { Descriptor } from "../formats/oci.ts";
 import { type Digest, splitDigest } from "../formats/oci-reference.ts";
 import { createExclusive, ioError, makeDirectory, syncDirectory } from "../host/files.ts";
 import { acquireLock } from "../host/lock.ts";
+import { step } from "../host/steps.ts";
 import { makeWorkDirectory, type WorkDirectory } from "../host/work.ts";
 import { Digester, digestOf } from "./digest.ts";
 import type { ImageStore } from "./store.ts";
@@ -134,6 +135,7 @@ export class BlobFile {
       await this.#file.sync();
       const path = this.#session.store.blobPath(descriptor.digest);
       makeDirectory(dirname(path), 0o755);
+      step(`put the blob ${descriptor.digest.slice(0, 19)} in place`);
       await rename(this.#path, path);
       syncDirectory(dirname(path));
       return descriptor;

@@ -32,6 +32,7 @@ import {
 import { errnoOf, ioError, makeDirectory, readText, writeFileAtomic } from "../host/files.ts";
 import { acquireLock } from "../host/lock.ts";
 import type { StateRoot } from "../host/state-root.ts";
+import { step } from "../host/steps.ts";
 import { digestOf } from "./digest.ts";
 
 export interface StoredLayer {
@@ -140,6 +141,7 @@ export class ImageStore {
     try {
       const before = this.index();
       const manifests = change(before.manifests);
+      step("write the index of the store");
       writeFileAtomic(join(this.path, "index.json"), `${JSON.stringify({ ...before, manifests })}\n`, {
         mode: 0o644,
       });
