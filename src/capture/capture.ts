@@ -8,6 +8,7 @@ import type { Reason } from "../closure/reason.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
 import type { StateRoot } from "../host/state-root.ts";
+import { step } from "../host/steps.ts";
 import { makeWorkDirectory } from "../host/work.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Descriptor } from "../package/descriptor.ts";
@@ -16,10 +17,12 @@ import { checkCommand } from "./check-command.ts";
 import { checkDataSpace, dataRequest } from "./data-directories.ts";
 import type { Evidence } from "./evidence.ts";
 import { makeEvidenceDocument } from "./evidence-document.ts";
+import { explainFullDisk } from "./full-disk.ts";
+import { orInterrupted } from "./interrupt.ts";
 import { makePlan, type PlanRequest } from "./make-plan.ts";
 import { type PackedImage, pack } from "./pack.ts";
 import { type Plan, parsePlan } from "./plan.ts";
-import type { SandboxRequest } from "./sandbox.ts";
+import { checkExercise, type SandboxRequest } from "./sandbox.ts";
 import { applicationSchedules } from "./schedules.ts";
 import { runSession, type SessionOptions, type SessionResult } from "./session.ts";
 
@@ -58,9 +61,13 @@ export interface Captured {
 /** Runs the application under the tracer and plans. The source is not changed. */
 export async function captureRun(request: RunRequest, tools: CaptureTools): Promise<Captured> {
   const { machine, application } = request;
-  const command = await checkCommand(machine, application.command, application.workingDirectory);
-  const descriptor = await describeApplication(machine, { ...application, command });
-  const data = await checkDataSpace(machine, descriptor, tools.root.work);
+  if (request.session.exercise !== undefined) checkExercise(request.session.exercise);
+  const { command, descriptor, data } = await orInterrupted(tools.signal, async () => {
+    const found = await checkCommand(machine, application.command, application.workingDirectory);
+    const described = await describeApplication(machine, { ...application, command: found });
+    const space = await checkDataSpace(machine, described, tools.root.work);
+    return { command: found, descriptor: described, data: space };
+  });
   const work = makeWorkDirectory(tools.root, "capture");
   try {
     const start: SandboxRequest["start"] =
@@ -76,6 +83,8 @@ export async function captureRun(request: RunRequest, tools: CaptureTools): Prom
       `${session.evidence?.paths.size ?? 0} paths seen in ${session.evidence?.records ?? 0} records`,
     );
     return await planFrom(request, descriptor, session, tools);
+  } catch (error) {
+    throw explainFullDisk(error, work.path);
   } finally {
     work.remove();
   }
@@ -140,6 +149,16 @@ interface PlanParts {
 }
 
 async function plan(
+  machine: Machine,
+  application: Descriptor,
+  parts: PlanParts,
+  tools: CaptureTools,
+): Promise<Captured> {
+  step("make the plan");
+  return await orInterrupted(tools.signal, () => planWhole(machine, application, parts, tools));
+}
+
+async function planWhole(
   machine: Machine,
   application: Descriptor,
   parts: PlanParts,

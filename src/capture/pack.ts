@@ -18,6 +18,7 @@ import type { Machine } from "../machine/machine.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import { compileInitPlan, encodeInitPlan } from "../package/init-plan.ts";
 import { printDescriptor } from "../package/yaml.ts";
+import { orInterrupted, throwIfInterrupted } from "./interrupt.ts";
 import { isKernelPart } from "./kernel-parts.ts";
 import { layerNames, type Plan } from "./plan.ts";
 import { insidePath } from "./sandbox.ts";
@@ -46,7 +47,7 @@ export async function pack(request: PackRequest): Promise<PackedImage> {
       hint: "remove it from the plan; the target brings its own kernel",
     });
   }
-  const entries = await unchangedEntries(machine, plan);
+  const entries = await orInterrupted(request.signal, () => unchangedEntries(machine, plan));
   const session = new StoreSession(openStore(request.root));
   const notes: LayerNote[] = [];
   const layers: ImageLayer[] = [];
@@ -77,6 +78,7 @@ export async function pack(request: PackRequest): Promise<PackedImage> {
     task.end(
       `${entries.size} files, ${formatSize(total)} to ${formatSize(summary.reduce((sum, layer) => sum + layer.compressedSize, 0))}`,
     );
+    throwIfInterrupted(request.signal);
     step("name the image");
     const image = await buildImage(session, {
       reference: request.reference,
@@ -117,7 +119,23 @@ async function unchangedEntries(machine: Machine, plan: Plan): Promise<Map<ByteS
       },
     );
   }
+  refuseBelowLinks(entries);
   return entries;
+}
+
+/** A file below a link would land elsewhere when the package is unpacked. */
+function refuseBelowLinks(entries: ReadonlyMap<ByteString, Entry>): void {
+  for (const path of entries.keys()) {
+    for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
+      const above = entries.get(path.slice(0, at));
+      if (above === undefined || above.kind === "directory") continue;
+      throw new TranshipError(
+        "E_PLAN_INVALID",
+        `the plan holds ${escapeBytes(path)}, but ${escapeBytes(above.path)} is not a directory`,
+        { hint: "name the file by its canonical path, without links on the way" },
+      );
+    }
+  }
 }
 
 /** The paths of a layer with every directory above them, so that each layer is whole by itself; in byte order. */
@@ -145,7 +163,7 @@ async function* layerItems(
 ): AsyncGenerator<LayerItem> {
   const inodes = new Map<string, ByteString>();
   for (const path of paths) {
-    if (signal.aborted) throw new TranshipError("E_INTERRUPTED", "the packing was stopped");
+    throwIfInterrupted(signal);
     const entry = entries.get(path);
     if (entry === undefined || entry.kind === "socket") continue;
     if (entry.kind !== "file") {
@@ -159,7 +177,7 @@ async function* layerItems(
       continue;
     }
     if (entry.nlink > 1) inodes.set(inode, path);
-    yield { entry, data: content(machine, entry) };
+    yield { entry, data: content(machine, entry, signal) };
   }
 }
 
@@ -167,6 +185,7 @@ async function* layerItems(
 async function* content(
   machine: Machine,
   planned: Entry,
+  signal: AbortSignal,
 ): AsyncGenerator<{ offset: number; bytes: Uint8Array }> {
   const stream = await machine.files.stream(planned.path);
   const differs =
@@ -174,7 +193,13 @@ async function* content(
     stream.entry.size !== planned.size ||
     stream.entry.mtime !== planned.mtime ||
     stream.entry.ino !== planned.ino;
-  if (!differs) yield* stream.data;
+  if (differs) await stream?.data[Symbol.asyncIterator]().return?.();
+  else {
+    for await (const piece of stream.data) {
+      throwIfInterrupted(signal);
+      yield piece;
+    }
+  }
   if (differs || stream.changed()) {
     throw new TranshipError("E_SOURCE_CHANGED", `${escapeBytes(planned.path)} changed while it was packed`, {
       hint: "stop what writes there, or capture a snapshot of the file system",

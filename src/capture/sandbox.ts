@@ -3,12 +3,14 @@
 import { chmodSync, copyFileSync, existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { TranshipError } from "../base/errors.ts";
 import { encodeText } from "../formats/escape.ts";
 import type { MountInfo } from "../formats/mountinfo.ts";
 import { type EnterMount, joinCall, sandboxCall } from "../host/enter.ts";
 import { type EnterProcess, firstFd, startEnter } from "../host/enter-process.ts";
-import { makeDirectory, readText, writeFileAtomic } from "../host/files.ts";
+import { errnoOf, ioError, makeDirectory, readText, writeFileAtomic } from "../host/files.ts";
+import { processAlive, processStartTime } from "../host/lock.ts";
 import { mountsBelow } from "../host/mountinfo.ts";
 import { nativePath } from "../host/native.ts";
 import { step } from "../host/steps.ts";
@@ -65,19 +67,35 @@ export function placeExercise(work: string, script: string | undefined): string 
   const run = join(work, "run");
   makeDirectory(run, 0o755);
   if (script === undefined) return run;
+  checkExercise(script);
   try {
-    if (!statSync(script).isFile()) throw new Error("it is no file");
     copyFileSync(script, join(run, "exercise"));
     chmodSync(join(run, "exercise"), 0o755);
     makeDirectory(join(run, "results"));
     chmodSync(join(run, "results"), 0o1777);
   } catch (cause) {
-    throw new TranshipError("E_USAGE", `cannot use the exercise ${script}: ${(cause as Error).message}`, {
-      hint: "--exercise takes an executable file of this host",
-      cause,
-    });
+    throw ioError(`cannot copy the exercise ${script} to ${run}`, cause);
   }
   return run;
+}
+
+/** E_USAGE where the file cannot be an exercise: told before anything is started. */
+export function checkExercise(script: string): void {
+  const problem = exerciseProblem(script);
+  if (problem === undefined) return;
+  throw new TranshipError("E_USAGE", `cannot use the exercise ${script}: ${problem}`, {
+    hint: "--exercise takes an executable file of this host",
+  });
+}
+
+function exerciseProblem(script: string): string | undefined {
+  try {
+    const stats = statSync(script);
+    if (!stats.isFile()) return "it is not a file";
+    return (stats.mode & 0o111) === 0 ? "it is not executable" : undefined;
+  } catch (cause) {
+    return errnoOf(cause) === "ENOENT" ? "there is no such file" : (cause as Error).message;
+  }
 }
 
 export function resultsDirectory(run: string): string {
@@ -125,6 +143,7 @@ export async function startSandbox(request: SandboxRequest): Promise<Sandbox> {
       },
     );
   });
+  step("the sandbox runs");
   return control(request, sandbox, pid, run);
 }
 
@@ -132,10 +151,14 @@ function control(request: SandboxRequest, sandbox: EnterProcess, pid: number, ru
   const records = request.trace
     ? ((sandbox.child.stdio as readonly unknown[])[firstFd] as Readable | null)
     : undefined;
+  const start = processStartTime(pid) ?? "";
   return {
     pid,
     records: records ?? undefined,
-    exit: sandbox.exit,
+    // PID 1 goes last: then nothing of the sandbox writes any more, also where enter itself was killed.
+    exit: sandbox.exit.finally(async () => {
+      while (start !== "" && processAlive(pid, start)) await sleep(5);
+    }),
     ready: () => request.start.kind === "command" || initReady(run),
     listening: () => listeningPorts(pid),
     runExercise: (onOutput) =>

@@ -3,6 +3,7 @@ import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { formatDuration } from "../base/units.ts";
 import { TraceDecoder } from "../formats/trace-records.ts";
+import { step } from "../host/steps.ts";
 import type { Evidence } from "./evidence.ts";
 import { Reducer } from "./reduce.ts";
 import { placeExercise, type Sandbox, type SandboxRequest, startSandbox } from "./sandbox.ts";
@@ -112,6 +113,7 @@ async function watch(sandbox: Sandbox, request: SandboxRequest, options: Session
     }
     await Promise.race([exit, pause(50)]);
   }
+  step("the application is ready");
   const exercise = options.exercise === undefined ? undefined : await runExercise(sandbox, options);
   if (ended !== undefined) throw failedStart(sandbox, ended);
   const ports = [...sandbox.listening()].sort((a, b) => a - b);
@@ -163,6 +165,7 @@ function tail(sandbox: Sandbox): string {
 
 async function stop(sandbox: Sandbox, ended: number | undefined): Promise<number> {
   if (ended !== undefined) return ended;
+  step("stop the application");
   sandbox.stop();
   const late = Symbol("late");
   const outcome = await Promise.race([sandbox.exit, pause(120_000).then(() => late)]);
