@@ -1,8 +1,10 @@
 // The way in: reads the command line against the table of verbs, builds what verbs need, runs one, tells errors.
 
+import { isTranshipError, TranshipError } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
 import { installRoot } from "../host/native.ts";
 import { defaultStateRoot, openStateRoot, type StateRoot } from "../host/state-root.ts";
+import { repairWork } from "../host/work.ts";
 import type { Context } from "./context.ts";
 import { asTranshipError, tellFailure } from "./failure.ts";
 import { makeLog, type TerminalOptions, TerminalProgress } from "./terminal.ts";
@@ -46,7 +48,10 @@ async function runVerb(verb: Verb, args: readonly string[], options: OptionValue
   let root: StateRoot | undefined;
   const context: Context = {
     get root() {
-      root ??= openStateRoot(text(options, "root") ?? defaultStateRoot());
+      if (root === undefined) {
+        root = openStateRoot(text(options, "root") ?? defaultStateRoot());
+        repairWork(root, log);
+      }
       return root;
     },
     log,
@@ -60,8 +65,20 @@ async function runVerb(verb: Verb, args: readonly string[], options: OptionValue
     yes: options.yes === true,
   };
   const module = await verb.load();
-  const status = (await module.run({ args, options }, context)) ?? 0;
-  return interrupt.signal.aborted && status === 0 ? 130 : status;
+  try {
+    const status = (await module.run({ args, options }, context)) ?? 0;
+    return interrupt.signal.aborted && status === 0 ? 130 : status;
+  } catch (error) {
+    // A terminal tells our children too: what failed because they ended is not the reason.
+    throw interrupt.signal.aborted ? interrupted(verb, error) : error;
+  } finally {
+    progress.clear();
+  }
+}
+
+function interrupted(verb: Verb, cause: unknown): unknown {
+  if (isTranshipError(cause, "E_INTERRUPTED")) return cause;
+  return new TranshipError("E_INTERRUPTED", `${verb.name} was stopped`, { cause });
 }
 
 /** Verbs whose signals belong to the program that they run. */

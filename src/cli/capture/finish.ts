@@ -7,8 +7,11 @@ import { printPlan } from "../../capture/plan.ts";
 import { summarizePlan } from "../../capture/plan-summary.ts";
 import { escapeBytes } from "../../formats/escape.ts";
 import { ioError } from "../../host/files.ts";
+import { openStore } from "../../image/store.ts";
+import { removeUnreferenced } from "../../image/store-gc.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { openMachine } from "../../machine/open.ts";
+import { listInstances } from "../../runtime/find.ts";
 import type { Context } from "../context.ts";
 import { flag, type OptionValues, text } from "../verb.ts";
 
@@ -73,7 +76,10 @@ export async function packAndTell(
   tools: CaptureTools,
 ): Promise<PackedImage> {
   for (const line of summarizePlan(captured.plan)) context.say(line);
-  const image = await packPlan(machine, reference, captured, tools);
+  const image = await packPlan(machine, reference, captured, tools).catch(async (error: unknown) => {
+    await dropUnnamed(context);
+    throw error;
+  });
   for (const note of image.notes.slice(0, 20)) context.log.warn(`${escapeBytes(note.path)}: ${note.reason}`);
   for (const layer of image.layers) {
     context.say(
@@ -82,4 +88,16 @@ export async function packAndTell(
   }
   context.print(`${image.name}@${image.indexDigest}`);
   return image;
+}
+
+/** Gives back the space of layers that became no image. The failure that led here is what counts. */
+async function dropUnnamed(context: Context): Promise<void> {
+  try {
+    const keepLayers = new Set(
+      listInstances(context.root).flatMap((instance) => instance.record.image.diffIds),
+    );
+    await removeUnreferenced(openStore(context.root), { keepLayers, log: context.log });
+  } catch (error) {
+    context.log.debug(`what was stored stays until the next clean-up: ${(error as Error).message}`);
+  }
 }

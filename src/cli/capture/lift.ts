@@ -4,6 +4,7 @@ import { assess } from "../../assess/assess.ts";
 import { renderAssessment } from "../../assess/report.ts";
 import { readTarget } from "../../assess/target.ts";
 import { exitStatus, TranshipError } from "../../base/errors.ts";
+import { parseDuration } from "../../base/units.ts";
 import { type Captured, captureInstalled, captureRun } from "../../capture/capture.ts";
 import { describePlan } from "../../capture/plan-summary.ts";
 import { testParity } from "../../deploy/parity.ts";
@@ -78,7 +79,7 @@ async function compare(machine: Machine, reference: string, call: Call, context:
     `tranship test ${reference} --against ${machine.address}${exercise === undefined ? "" : ` --exercise ${exercise}`}`,
   );
   const report = await testParity({
-    root: context.root, reference, against: machine, exercise, ports, masks: [], secrets: {}, timeout: 120_000, log: context.log, signal: context.signal,
+    root: context.root, reference, against: machine, exercise, ports, masks: [], secrets: {}, timeout: parseDuration(text(options, "timeout") ?? "120s"), log: context.log, signal: context.signal,
   }); // biome-ignore format: short
   tellReport(report, options, context);
   return report.verdict === "same" ? exitStatus.done : exitStatus.no;

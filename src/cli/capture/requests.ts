@@ -4,14 +4,12 @@ import { parseDuration } from "../../base/units.ts";
 import type { ApplicationOptions } from "../../capture/application.ts";
 import type { CaptureTools, Choices, RunRequest } from "../../capture/capture.ts";
 import { installRoot } from "../../host/native.ts";
-import { repairWork } from "../../host/work.ts";
 import type { Machine } from "../../machine/machine.ts";
 import type { Context } from "../context.ts";
 import { versionText } from "../general/version.ts";
 import { list, type OptionValues, text } from "../verb.ts";
 
 export function captureTools(context: Context): CaptureTools {
-  repairWork(context.root, context.log);
   return {
     root: context.root,
     log: context.log,

@@ -108,7 +108,9 @@ export const captureVerbs: readonly Verb[] = [
     arguments: [{ name: "REF", summary: "a package" }],
     options: [
       { flags: "--against <MACHINE>", summary: "the original" },
-      ...sessionOptions.filter((option) => /--exercise|--until-port|--service|--data/.test(option.flags)),
+      ...sessionOptions.filter((option) =>
+        /--exercise|--until-port|--service|--data|--timeout/.test(option.flags),
+      ),
       { flags: "--mask <REGEX>", summary: "text that may differ: times, ids", many: true },
       {
         flags: "--secret <PATH=FILE>",

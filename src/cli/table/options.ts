@@ -41,6 +41,11 @@ export const sessionOptions: readonly OptionSpec[] = [
     summary: "how long to go on watching after ports and exercise",
     default: "2s",
   },
+  {
+    flags: "--timeout <DURATION>",
+    summary: "how long to wait for the start and the ports",
+    default: "120s",
+  },
   { flags: "--for <DURATION>", summary: "watch for this long instead of waiting for ports or an exercise" },
   {
     flags: "--network <MODE>",
