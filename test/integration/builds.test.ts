@@ -1,0 +1,87 @@
+// The builds: C programs are reproducible, the release build starts hot verbs without heavy dependencies and runs from elsewhere.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { buildTo } from "../../scripts/build.ts";
+
+const top = join(import.meta.dirname, "../..");
+const scratch = mkdtempSync(join(tmpdir(), "tranship-builds-"));
+after(() => rmSync(scratch, { recursive: true, force: true }));
+
+function hashes(directory: string): Record<string, string> {
+  const names = readdirSync(directory).sort();
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      createHash("sha256")
+        .update(readFileSync(join(directory, name)))
+        .digest("hex"),
+    ]),
+  );
+}
+
+test("two builds of the C programs in two folders give the same files", () => {
+  const built = ["one", "another folder"].map((name) => {
+    const copy = join(scratch, name);
+    cpSync(join(top, "native"), copy, {
+      recursive: true,
+      filter: (path) => !/native\/bin(-san)?($|\/)/.test(path),
+    });
+    const result = spawnSync("make", ["-s", "-C", copy], { encoding: "utf8" });
+    assert.equal(result.status, 0, result.stderr);
+    return hashes(join(copy, "bin"));
+  });
+  assert.deepEqual(Object.keys(built[0] ?? {}), ["enter", "init", "trace", "tree"]);
+  assert.deepEqual(built[0], built[1]);
+});
+
+test("hot verbs of the release build load neither zod nor yaml, and the build runs where it is put", async () => {
+  const install = join(scratch, "install");
+  mkdirSync(install);
+  const { metafile } = await buildTo(join(install, "dist"));
+  const outputs = Object.entries(metafile.outputs);
+  const chunkOf = (source: string) => outputs.find(([, output]) => output.entryPoint === source)?.[0] ?? "";
+  for (const verb of [
+    "instances/run",
+    "instances/ps",
+    "instances/exec",
+    "instances/logs",
+    "instances/stop",
+  ]) {
+    const inputs = [...inputsOf(metafile, chunkOf(`src/cli/${verb}.ts`))];
+    assert.ok(
+      inputs.some((input) => input.startsWith("src/runtime/")),
+      `${verb} has no chunk of its own`,
+    );
+    const heavy = inputs.filter((input) => /node_modules\/(zod|yaml)\//.test(input));
+    assert.deepEqual(heavy, [], verb);
+  }
+  for (const name of ["bin", "package.json"])
+    cpSync(join(top, name), join(install, name), { recursive: true });
+  symlinkSync(join(top, "node_modules"), join(install, "node_modules"));
+  const version = spawnSync(join(install, "bin/tranship"), ["version"], { encoding: "utf8" });
+  assert.match(version.stdout, /^tranship \d+\.\d+\.\d+\n$/);
+  const help = spawnSync(join(install, "bin/tranship"), ["run", "--help"], { encoding: "utf8" });
+  assert.match(help.stdout, /^Examples:/);
+});
+
+/** The sources in a chunk and in all chunks that it imports statically. */
+function inputsOf(
+  metafile: Awaited<ReturnType<typeof buildTo>>["metafile"],
+  chunk: string,
+  seen = new Set<string>(),
+): Set<string> {
+  const inputs = new Set<string>();
+  const output = metafile.outputs[chunk];
+  if (output === undefined || seen.has(chunk)) return inputs;
+  seen.add(chunk);
+  for (const input of Object.keys(output.inputs)) inputs.add(input);
+  for (const one of output.imports)
+    if (one.kind === "import-statement")
+      for (const input of inputsOf(metafile, one.path, seen)) inputs.add(input);
+  return inputs;
+}
