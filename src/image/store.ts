@@ -1,39 +1,35 @@
-// The store: an OCI image layout below the state root. This file reads it and changes its names; blobs are written
-// through a session (store-session.ts), unreferenced ones are removed by store-gc.ts.
+// The store: an OCI image layout below the state root. This file knows its names; blobs are written
+// through a session (store-session.ts) and read by store-blobs.ts, unreferenced ones are removed by store-gc.ts.
 //
 // A package named REF has two names in index.json: REF is the index of image and descriptor, and REF with "-image"
 // behind its tag is the bare image manifest, for tools that take no index.
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import {
   type Descriptor,
-  decodeImageConfig,
   decodeIndex,
-  decodeManifest,
   type ImageConfig,
   type ImageIndex,
   type ImageManifest,
   isIndexType,
   isManifestType,
-  maxDocument,
   mediaType,
   refNameAnnotation,
 } from "../formats/oci.ts";
 import {
   type Digest,
   imageTagSuffix,
-  isDigest,
   parseReference,
   type Reference,
   splitDigest,
   tagName,
 } from "../formats/oci-reference.ts";
-import { errnoOf, ioError, makeDirectory, readText, writeFileAtomic } from "../host/files.ts";
+import { makeDirectory, readText, writeFileAtomic } from "../host/files.ts";
 import { acquireLock } from "../host/lock.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
-import { digestOf } from "./digest.ts";
+import { BlobStore, corrupt, unsupported } from "./store-blobs.ts";
 
 export interface StoredLayer {
   descriptor: Descriptor;
@@ -61,71 +57,12 @@ export interface Named {
 
 const emptyIndex: ImageIndex = { schemaVersion: 2, mediaType: mediaType.index, manifests: [] };
 
-export class ImageStore {
+export class ImageStore extends BlobStore {
   readonly root: StateRoot;
-  readonly path: string;
 
   constructor(root: StateRoot) {
+    super(root.store);
     this.root = root;
-    this.path = root.store;
-  }
-
-  blobPath(digest: Digest): string {
-    // A digest comes from documents that others wrote; it must not lead anywhere.
-    if (!isDigest(digest))
-      throw new TranshipError("E_IMAGE_CORRUPT", `not a digest: ${JSON.stringify(digest)}`);
-    return join(this.path, "blobs", ...splitDigest(digest));
-  }
-
-  /** Size of a blob; undefined where it is absent. */
-  blobSize(digest: Digest): number | undefined {
-    try {
-      return statSync(this.blobPath(digest)).size;
-    } catch (cause) {
-      if (errnoOf(cause) === "ENOENT") return undefined;
-      throw ioError(`cannot read blob ${digest}`, cause);
-    }
-  }
-
-  hasBlob(digest: Digest): boolean {
-    return this.blobSize(digest) !== undefined;
-  }
-
-  /** A small blob (a document) whole, checked against its descriptor. */
-  readBlob(descriptor: Descriptor, what = "blob"): Uint8Array {
-    const { digest, size } = descriptor;
-    const name = `${what} ${digest}`;
-    if (size > maxDocument) {
-      throw new TranshipError("E_LIMIT", `${name} has ${size} bytes, at most ${maxDocument} are accepted`);
-    }
-    const seen = this.blobSize(digest);
-    if (seen === undefined) throw corrupt(`${name} is missing`);
-    if (seen !== size) throw corrupt(`${name}: size is ${seen}, expected ${size}`);
-    const bytes = readFileSync(this.blobPath(digest));
-    const found = digestOf(bytes, digest);
-    if (found !== digest) throw corrupt(`${name}: content has the digest ${found}`);
-    return bytes;
-  }
-
-  readManifest(descriptor: Descriptor): ImageManifest {
-    if (!isManifestType(descriptor.mediaType)) {
-      throw unsupported(
-        `${descriptor.digest} has the media type ${descriptor.mediaType}, expected an image manifest`,
-      );
-    }
-    return decodeManifest(this.#text(descriptor, "manifest"), `manifest ${descriptor.digest}`);
-  }
-
-  readIndexBlob(descriptor: Descriptor): ImageIndex {
-    return decodeIndex(this.#text(descriptor, "index"), `index ${descriptor.digest}`);
-  }
-
-  readConfig(descriptor: Descriptor): ImageConfig {
-    return decodeImageConfig(this.#text(descriptor, "image config"), `image config ${descriptor.digest}`);
-  }
-
-  #text(descriptor: Descriptor, what: string): string {
-    return new TextDecoder().decode(this.readBlob(descriptor, what));
   }
 
   /** index.json as it is now; it is made by the first image. */
@@ -323,12 +260,4 @@ function withName(descriptor: Descriptor, name: string): Descriptor {
 function fitsHost(descriptor: Descriptor): boolean {
   const architecture = process.arch === "x64" ? "amd64" : process.arch;
   return descriptor.platform?.os === "linux" && descriptor.platform.architecture === architecture;
-}
-
-function corrupt(what: string): TranshipError {
-  return new TranshipError("E_IMAGE_CORRUPT", what, { hint: "see all damage with `tranship verify`" });
-}
-
-function unsupported(what: string): TranshipError {
-  return new TranshipError("E_IMAGE_UNSUPPORTED", what);
 }

@@ -137,7 +137,9 @@ function removeParentCgroups(t: TestContext): void {
   const directories = readdirSync("/sys/fs/cgroup").map((name) => `/sys/fs/cgroup/${name}/libpod_parent`);
   const made = directories.filter((directory) => !existsSync(directory));
   t.after(() => {
-    for (const directory of made) if (existsSync(directory)) rmdirSync(directory);
+    for (const directory of made) {
+      for (const each of [join(directory, "conmon"), directory]) if (existsSync(each)) rmdirSync(each);
+    }
   });
 }
 

@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { type ErrorCode, isTranshipError } from "../../src/base/errors.ts";
 import type { Log } from "../../src/base/log.ts";
 import { mediaType } from "../../src/formats/oci.ts";
@@ -23,7 +24,7 @@ import { tarMember, tarOf } from "../support/tar.ts";
 const nothing = (): void => {};
 const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
-const writer = join(import.meta.dirname, "../support/store-writer.ts");
+const writer = fileURLToPath(new URL("../support/store-writer.ts", import.meta.url));
 const code = (wanted: ErrorCode) => (error: unknown) => isTranshipError(error, wanted);
 const tarNamed = (name: string): Buffer => tarOf(tarMember({ name }, name.repeat(100)));
 

@@ -1,0 +1,93 @@
+// The blobs of an image layout, read and checked.
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { TranshipError } from "../base/errors.ts";
+import {
+  type Descriptor,
+  decodeImageConfig,
+  decodeIndex,
+  decodeManifest,
+  type ImageConfig,
+  type ImageIndex,
+  type ImageManifest,
+  isManifestType,
+  maxDocument,
+} from "../formats/oci.ts";
+import { type Digest, isDigest, splitDigest } from "../formats/oci-reference.ts";
+import { errnoOf, ioError } from "../host/files.ts";
+import { digestOf } from "./digest.ts";
+
+export class BlobStore {
+  /** The directory of the layout. */
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  blobPath(digest: Digest): string {
+    // A digest comes from documents that others wrote; it must not lead anywhere.
+    if (!isDigest(digest))
+      throw new TranshipError("E_IMAGE_CORRUPT", `not a digest: ${JSON.stringify(digest)}`);
+    return join(this.path, "blobs", ...splitDigest(digest));
+  }
+
+  /** Size of a blob; undefined where it is absent. */
+  blobSize(digest: Digest): number | undefined {
+    try {
+      return statSync(this.blobPath(digest)).size;
+    } catch (cause) {
+      if (errnoOf(cause) === "ENOENT") return undefined;
+      throw ioError(`cannot read blob ${digest}`, cause);
+    }
+  }
+
+  hasBlob(digest: Digest): boolean {
+    return this.blobSize(digest) !== undefined;
+  }
+
+  /** A small blob (a document) whole, checked against its descriptor. */
+  readBlob(descriptor: Descriptor, what = "blob"): Uint8Array {
+    const { digest, size } = descriptor;
+    const name = `${what} ${digest}`;
+    if (size > maxDocument) {
+      throw new TranshipError("E_LIMIT", `${name} has ${size} bytes, at most ${maxDocument} are accepted`);
+    }
+    const seen = this.blobSize(digest);
+    if (seen === undefined) throw corrupt(`${name} is missing`);
+    if (seen !== size) throw corrupt(`${name}: size is ${seen}, expected ${size}`);
+    const bytes = readFileSync(this.blobPath(digest));
+    const found = digestOf(bytes, digest);
+    if (found !== digest) throw corrupt(`${name}: content has the digest ${found}`);
+    return bytes;
+  }
+
+  readManifest(descriptor: Descriptor): ImageManifest {
+    if (!isManifestType(descriptor.mediaType)) {
+      throw unsupported(
+        `${descriptor.digest} has the media type ${descriptor.mediaType}, expected an image manifest`,
+      );
+    }
+    return decodeManifest(this.#text(descriptor, "manifest"), `manifest ${descriptor.digest}`);
+  }
+
+  readIndexBlob(descriptor: Descriptor): ImageIndex {
+    return decodeIndex(this.#text(descriptor, "index"), `index ${descriptor.digest}`);
+  }
+
+  readConfig(descriptor: Descriptor): ImageConfig {
+    return decodeImageConfig(this.#text(descriptor, "image config"), `image config ${descriptor.digest}`);
+  }
+
+  #text(descriptor: Descriptor, what: string): string {
+    return new TextDecoder().decode(this.readBlob(descriptor, what));
+  }
+}
+
+export function corrupt(what: string): TranshipError {
+  return new TranshipError("E_IMAGE_CORRUPT", what, { hint: "see all damage with `tranship verify`" });
+}
+
+export function unsupported(what: string): TranshipError {
+  return new TranshipError("E_IMAGE_UNSUPPORTED", what);
+}
