@@ -7,7 +7,7 @@ import { readSchedules } from "../discover/schedules.ts";
 import { Source } from "../discover/source.ts";
 import { UnitTree } from "../discover/unit-tree.ts";
 import { parseCrontab } from "../formats/cron.ts";
-import type { ByteString } from "../formats/entry.ts";
+import type { ByteString, Entry } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Descriptor, Program, Schedule } from "../package/descriptor.ts";
@@ -55,20 +55,36 @@ async function fullCommand(source: Source, fact: ScheduleFact): Promise<ByteStri
   return own?.command ?? fact.command;
 }
 
-/** Absolute paths in the command and, where one is a script, in the script itself. */
+/** Absolute paths in the command and, where one is a script, in the script itself; with the directories that they write into. */
 async function pathsRun(machine: Machine, fact: ScheduleFact): Promise<Set<ByteString>> {
   const found = new Set<ByteString>();
   for (const path of absolutePaths(fact.command)) {
     const entry = (await machine.files.resolve(path)).entry;
+    await addNamed(machine, path, entry, found);
     if (entry?.kind !== "file") continue;
-    found.add(path);
     const head = entry.size > largestScript ? undefined : await machine.files.read(path);
     if (head === undefined || head[0] !== 0x23 || head[1] !== 0x21) continue;
-    for (const inner of absolutePaths(new TextDecoder("latin1").decode(head))) {
-      if ((await machine.files.resolve(inner)).entry?.kind === "file") found.add(inner);
-    }
+    for (const inner of absolutePaths(new TextDecoder("latin1").decode(head)))
+      await addNamed(machine, inner, (await machine.files.resolve(inner)).entry, found);
   }
   return found;
+}
+
+/** A file that is not there yet is one that the job makes: its directory has to be there, with its owner. */
+async function addNamed(
+  machine: Machine,
+  path: ByteString,
+  entry: Entry | undefined,
+  found: Set<ByteString>,
+): Promise<void> {
+  if (/^\/(dev|proc|sys|run|tmp)(\/|$)/.test(path)) return;
+  if (entry?.kind === "file" || entry?.kind === "directory") {
+    found.add(path);
+    return;
+  }
+  const parent = path.slice(0, path.lastIndexOf("/"));
+  if (entry !== undefined || parent === "") return;
+  if ((await machine.files.resolve(parent)).entry?.kind === "directory") found.add(parent);
 }
 
 const largestScript = 1 << 20;
