@@ -13,6 +13,7 @@ import { hostsText, resolvText } from "./network/files.ts";
 import { type OciMount, ociConfig } from "./oci/config.ts";
 import { type OciRuntime, openFilesLimit } from "./oci/runtime.ts";
 import type { InstancePaths, InstanceRecord } from "./record.ts";
+import { consoleSize } from "./stdio.ts";
 import { lookUpUser } from "./user.ts";
 import { prepareMount } from "./volumes/volumes.ts";
 
@@ -45,6 +46,7 @@ export async function writeBundle(input: BundleInput): Promise<void> {
   const config = ociConfig({
     record,
     user,
+    console: consoleSize(record.terminal),
     rootfs: mountPoint(root),
     mounts: [...ownMounts(input), ...volumes, ...secretMounts(record)],
     args: [initPath, ...record.command],

@@ -17,7 +17,7 @@ import { readLayerFile } from "./layers.ts";
 import { capabilitySet } from "./oci/capabilities.ts";
 import { chooseRuntime, globalArguments, type OciRuntime, runtimeWords } from "./oci/runtime.ts";
 import { statusOf } from "./state.ts";
-import { ended, forwardSignals, stdioFor } from "./stdio.ts";
+import { consoleSize, ended, forwardSignals, stdioFor } from "./stdio.ts";
 import { lookUpUser, type User } from "./user.ts";
 
 export interface ExecOptions {
@@ -75,6 +75,7 @@ function processSpec(
   const capabilities = capabilitySet(record.capAdd, record.capDrop);
   return {
     terminal: options.terminal === true,
+    ...consoleSize(options.terminal === true),
     user: { uid: user.uid, gid: user.gid, additionalGids: user.groups },
     args: options.command,
     env: mergeEnvironment(

@@ -1,11 +1,12 @@
 // What the runtime needs of a package: its unpacked layers, its run configuration, and what init's plan says of
 // volumes and secrets. The descriptor itself is not read here: parsing YAML would cost more than the start.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { ContainerConfig } from "../formats/oci.ts";
 import type { StateRoot } from "../host/state-root.ts";
-import { openStore } from "../image/store.ts";
-import { ensureLayer } from "../image/unpack.ts";
+import { type ImageStore, openStore } from "../image/store.ts";
 import { decodeInitPlan } from "../package/init-codec.ts";
 import type { InitPlan } from "../package/init-plan.ts";
 import { inLayers, readLayerFile } from "./layers.ts";
@@ -71,9 +72,21 @@ export async function openPackage(root: StateRoot, reference: string, log: Log):
 export async function layerDirectories(root: StateRoot, diffIds: readonly string[]): Promise<string[]> {
   const store = openStore(root);
   const directories: string[] = [];
-  for (const diffId of diffIds) directories.push(await ensureLayer(root, store, diffId));
+  for (const diffId of diffIds)
+    directories.push(unpacked(root, diffId) ?? (await unpack(root, store, diffId)));
   // The same layer twice shows nothing new, and overlayfs refuses it.
   return [...new Set(directories.reverse())];
+}
+
+/** As image/unpack.ts knows it; asked here, so that a start does not load what takes layers apart. */
+function unpacked(root: StateRoot, diffId: string): string | undefined {
+  const path = join(root.layers, diffId.slice(diffId.indexOf(":") + 1));
+  return existsSync(join(path, "verified.json")) ? join(path, "fs") : undefined;
+}
+
+async function unpack(root: StateRoot, store: ImageStore, diffId: string): Promise<string> {
+  const { ensureLayer } = await import("../image/unpack.ts");
+  return await ensureLayer(root, store, diffId);
 }
 
 function runConfig(config: ContainerConfig): RunConfig {

@@ -3,8 +3,9 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../base/log.ts";
+import { readJson } from "../host/files.ts";
 import { Journal } from "../host/journal.ts";
-import { processAlive } from "../host/lock.ts";
+import { acquireLock, processAlive } from "../host/lock.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { freeLeases, lockInstance, releaseHost, removeInstanceFiles, settle } from "./end.ts";
 import { type Instance, instanceIds, readInstance } from "./find.ts";
@@ -14,7 +15,7 @@ import { bootId } from "./network/bridge.ts";
 import { leases } from "./network/lease.ts";
 import { leasedPorts, unpublish } from "./network/publish.ts";
 import { restartRule, startAgain } from "./run.ts";
-import { hasRun, statusOf } from "./state.ts";
+import { hasRun, type InstanceStatus, statusOf } from "./state.ts";
 
 /** Returns how many things were put right. Costs a listing and a few small files per instance when all is well. */
 export async function repairInstances(root: StateRoot, log: Log): Promise<number> {
@@ -23,11 +24,12 @@ export async function repairInstances(root: StateRoot, log: Log): Promise<number
     const instance = readInstance(root, id);
     if (instance === undefined) continue;
     const seen = statusOf(instance.paths, id);
-    if (seen.settled || (seen.state !== "exited" && !seen.orphan)) continue;
+    if (isWell(instance, seen)) continue;
     if (await repairOne(root, instance, log)) count++;
   }
   count += await freePorts(root);
   freeLeases(root);
+  await dropLocks(root);
   if (!waiterAlive(root) && hostChanged(root, log)) await releaseHost(root, log);
   return count;
 }
@@ -54,19 +56,35 @@ async function repairOne(root: StateRoot, instance: Instance, log: Log): Promise
     // Another command may have been quicker.
     if (!existsSync(instance.paths.directory)) return false;
     const seen = statusOf(instance.paths, instance.record.id);
-    if (seen.settled || (seen.state !== "exited" && !seen.orphan)) return false;
+    if (isWell(instance, seen)) return false;
     log.debug(`repair: ${instance.record.name} has ended without anyone to see it`);
-    const end = await settle(root, instance, null);
     const { launch } = seen;
-    const unheard =
-      launch?.created === true && !launch.acknowledged && (launch.mode === "detached" || !hasRun(instance));
-    if (instance.record.autoRemove || unheard) removeInstanceFiles(root, instance, true);
-    else if (launch?.bootId === bootId()) again = await restartRule(root, instance, launch, end, log);
+    // An ended one is here only to be removed.
+    const end = seen.settled ? undefined : await settle(root, instance, null);
+    if (isToGo(instance, seen)) removeInstanceFiles(root, instance, true);
+    else if (end !== undefined && launch?.bootId === bootId())
+      again = await restartRule(root, instance, launch, end, log);
   } finally {
     lock.release();
   }
   if (again !== undefined) await startAgain(again);
   return true;
+}
+
+/** Nothing to do: it runs as it should, or its end was dealt with to the last step. */
+function isWell(instance: Instance, seen: InstanceStatus): boolean {
+  if (seen.state === "created") return true;
+  if (seen.settled) return !isToGo(instance, seen);
+  return seen.state !== "exited" && !seen.orphan;
+}
+
+/** It goes with its end: by --rm, or because its id was never given to anyone. Not while its starter is still at it. */
+function isToGo(instance: Instance, { launch, settled }: InstanceStatus): boolean {
+  if (launch === undefined) return false;
+  const starterAlive = processAlive(launch.starter.pid, launch.starter.startTime);
+  if (settled && starterAlive) return false;
+  if (instance.record.autoRemove) return true;
+  return launch.created && !launch.acknowledged && (launch.mode === "detached" || !hasRun(instance));
 }
 
 async function freePorts(root: StateRoot): Promise<number> {
@@ -79,6 +97,27 @@ async function freePorts(root: StateRoot): Promise<number> {
     count++;
   }
   return count;
+}
+
+/** Locks of the dead are taken over when somebody wants them; those that nobody may want again go here. */
+async function dropLocks(root: StateRoot): Promise<void> {
+  for (const name of readdirSync(root.locks)) {
+    const path = join(root.locks, name);
+    if (name === "network-idle") {
+      if (!waiterAlive(root)) rmSync(path, { force: true });
+    } else if (name.startsWith("volume-") && !lockHeld(path)) {
+      (await acquireLock(path, "repair")).release();
+    }
+  }
+}
+
+function lockHeld(path: string): boolean {
+  try {
+    const holder = readJson(path) as { pid: number; startTime: string } | undefined;
+    return holder === undefined || processAlive(holder.pid, holder.startTime);
+  } catch {
+    return true; // being written
+  }
 }
 
 function hostChanged(root: StateRoot, log: Log): boolean {

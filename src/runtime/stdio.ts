@@ -50,3 +50,9 @@ export function ended(child: ChildProcess, program: string): Promise<number> {
     child.on("exit", (code, signal) => resolve(statusOf(code, signal)));
   });
 }
+
+/** Size of our terminal, as an OCI process wants it; what resizes it later is the runtime's to pass on. */
+export function consoleSize(terminal: boolean): { consoleSize?: { height: number; width: number } } {
+  const { columns, rows } = process.stdout;
+  return terminal && columns > 0 && rows > 0 ? { consoleSize: { height: rows, width: columns } } : {};
+}

@@ -32,7 +32,7 @@ export interface PackageContent {
 }
 
 const applets =
-  "sh true false echo sleep ls cat id ip httpd nc env pwd kill touch mkdir rm mount hostname stat ps tty trap seq head wc dd mknod chmod wget grep netstat".split(
+  "sh true false echo sleep ls cat id ip httpd nc env pwd kill touch mkdir rm mount hostname stat ps tty trap seq head wc dd mknod chmod wget grep netstat stty".split(
     " ",
   );
 
@@ -218,10 +218,14 @@ async function leftovers(root: StateRoot, inside: Fixture["inside"]): Promise<st
     root.instances,
     root.work,
     root.journal,
+    root.volumes,
     ...["names", "network/addresses", "network/ports"].map((name) => join(root.path, name)),
   ];
   for (const directory of directories) {
-    if (existsSync(directory)) found.push(...readdirSync(directory).map((name) => join(directory, name)));
+    if (!existsSync(directory)) continue;
+    // Named volumes are kept on purpose.
+    const names = readdirSync(directory).filter((name) => name !== "named");
+    found.push(...names.map((name) => join(directory, name)));
   }
   found.push(...readdirSync(root.locks).map((name) => `lock ${name}`));
   const rules = await inside(["nft", "list", "ruleset"]);

@@ -1,7 +1,5 @@
 // Publishing ports: a lease per host port, so that two instances never want the same, and an element in the maps.
-import { createSocket } from "node:dgram";
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { createServer } from "node:net";
 import { TranshipError } from "../../base/errors.ts";
 import { errnoOf } from "../../host/files.ts";
 import { run, runChecked } from "../../host/process.ts";
@@ -100,9 +98,11 @@ async function freePort(port: PortRequest): Promise<number> {
 }
 
 /** Binds and lets go at once; the port that it was. */
-function bind(port: PortRequest): Promise<number> {
+async function bind(port: PortRequest): Promise<number> {
   const host = port.hostAddress || "0.0.0.0";
-  return new Promise((resolve, reject) => {
+  // Loaded only where a port is published.
+  const [{ createServer }, { createSocket }] = await Promise.all([import("node:net"), import("node:dgram")]);
+  return await new Promise((resolve, reject) => {
     if (port.protocol === "tcp") {
       const server = createServer();
       server.on("error", reject);

@@ -16,6 +16,8 @@ export interface OciMount {
 export interface ConfigInput {
   record: InstanceRecord;
   user: { uid: number; gid: number; groups: readonly number[] };
+  /** Size of the terminal, where there is one. */
+  console: { consoleSize?: { height: number; width: number } };
   rootfs: string;
   /** After the default ones: /.tranship/run, volumes, files. */
   mounts: readonly OciMount[];
@@ -94,6 +96,7 @@ export function ociConfig(input: ConfigInput): object {
     ociVersion: "1.0.2",
     process: {
       terminal: record.terminal,
+      ...input.console,
       user: { uid: input.user.uid, gid: input.user.gid, additionalGids: input.user.groups },
       args: input.args,
       env: input.environment,

