@@ -41,13 +41,18 @@ export function writeFileAtomic(
 }
 
 /** Creates a file, whole or not at all, that must not exist yet; false where it does. */
-export function createExclusive(path: string, content: string | Uint8Array, mode = 0o600): boolean {
+export function createExclusive(
+  path: string,
+  content: string | Uint8Array,
+  mode = 0o600,
+  volatile = false,
+): boolean {
   const temporary = join(dirname(path), temporaryName());
   try {
     // What is empty is whole as soon as it is there.
     if (content.length === 0) writeNew(path, content, { mode, volatile: true });
     else {
-      writeNew(temporary, content, { mode });
+      writeNew(temporary, content, { mode, volatile });
       linkSync(temporary, path);
     }
     return true;

@@ -39,7 +39,8 @@ export async function acquireLock(path: string, what: string, wait = 10_000): Pr
   const text = JSON.stringify(mine);
   const deadline = Date.now() + wait;
   for (let pause = 5; ; pause = Math.min(pause * 2, 200)) {
-    if (createExclusive(path, text)) return { release: () => release(path, text) };
+    // No lock outlives its process, so none has to reach the disk.
+    if (createExclusive(path, text, 0o600, true)) return { release: () => release(path, text) };
     const seen = readText(path);
     if (seen !== undefined && !holderAlive(seen)) {
       takeOver(path, seen);
@@ -73,7 +74,7 @@ function takeOver(path: string, seen: string): void {
     startTime: processStartTime(process.pid) ?? "",
     what: "take over",
   };
-  if (!createExclusive(guard, JSON.stringify(mine))) return;
+  if (!createExclusive(guard, JSON.stringify(mine), 0o600, true)) return;
   try {
     if (readText(path) === seen) rmSync(path, { force: true });
   } finally {
