@@ -1,7 +1,7 @@
 // `run --rm REF /bin/true`, built form, against bare crun with an equal bundle, podman and bwrap.
 // `node bench/run-bench.ts [--rounds N] [--json FILE]`; needs root. All of it runs in private network and mount namespaces.
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -18,14 +18,14 @@ const top = join(import.meta.dirname, "..");
 if (process.env.TRANSHIP_BENCH_INSIDE !== "1") {
   // Bridges and rules of ours and of podman, and crun's view of cgroups, stay away from the host.
   const script = `mount --make-rprivate / && ip link set lo up &&
-    if [ -s /sys/fs/cgroup/unified/cgroup.controllers ]; then mount --bind /dev/null /sys/fs/cgroup/unified/cgroup.controllers; fi
+    c=/sys/fs/cgroup/unified/cgroup.controllers; [ -z "$(cat $c 2>/dev/null)" ] || mount --bind /dev/null $c
     exec "$@"`;
   const result = spawnSync(
     "unshare",
     ["-n", "-m", "sh", "-c", script, "sh", process.execPath, ...process.argv.slice(1)],
     {
       stdio: "inherit",
-      env: { ...process.env, TRANSHIP_BENCH_INSIDE: "1" },
+      env: { ...process.env, TRANSHIP_BENCH_INSIDE: "1", TRANSHIP_NETWORK_LINGER: "3600" },
     },
   );
   process.exit(result.status ?? 1);
@@ -35,7 +35,16 @@ const scratch = mkdtempSync(join(tmpdir(), "tranship-run-bench-"));
 try {
   await main();
 } finally {
+  stopWaiting();
+  // podman leaves its store mounted.
+  spawnSync("umount", ["-l", join(scratch, "podman/overlay")]);
   rmSync(scratch, { recursive: true, force: true });
+}
+
+/** The process that would take the bridge down: it goes with this namespace anyway. */
+function stopWaiting(): void {
+  const pid = Number.parseInt(readFileSync(join(scratch, "root/locks/network-idle"), "latin1"), 10);
+  if (pid > 0) process.kill(pid, "SIGKILL");
 }
 
 async function main(): Promise<void> {
@@ -59,6 +68,10 @@ async function main(): Promise<void> {
     ],
     ...podmanWays(layer),
   ]);
+  for (const [name, command] of ways) {
+    const first = spawnSync(command[0] ?? "", command.slice(1), { encoding: "utf8" });
+    if (first.status !== 0) console.error(`bench: ${name} ended with ${first.status}: ${first.stderr}`);
+  }
   const samples = interleaved(ways, Number(values.rounds));
   console.log(table(samples));
   console.log(`\n${gates(samples)}`);

@@ -53,6 +53,8 @@ export function ended(child: ChildProcess, program: string): Promise<number> {
 
 /** Size of our terminal, as an OCI process wants it; what resizes it later is the runtime's to pass on. */
 export function consoleSize(terminal: boolean): { consoleSize?: { height: number; width: number } } {
+  // Asked only then: the first look at process.stdout costs some milliseconds.
+  if (!terminal) return {};
   const { columns, rows } = process.stdout;
-  return terminal && columns > 0 && rows > 0 ? { consoleSize: { height: rows, width: columns } } : {};
+  return columns > 0 && rows > 0 ? { consoleSize: { height: rows, width: columns } } : {};
 }
