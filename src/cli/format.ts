@@ -3,14 +3,22 @@ import { TranshipError } from "../base/errors.ts";
 
 /** One value. */
 export function printValue(value: unknown, format: string): string {
-  if (format === "json") return JSON.stringify(value, jsonValue, 2);
+  if (format === "json") return printJson(value);
   return renderTemplate(format, value);
 }
 
 /** A listing: json is one document, a template is applied to each row. */
 export function printRows(rows: readonly unknown[], format: string): string {
-  if (format === "json") return JSON.stringify(rows, jsonValue, 2);
+  if (format === "json") return printJson(rows);
   return rows.map((row) => `${renderTemplate(format.replace(/^table /, ""), row)}\n`).join("");
+}
+
+/** JSON leaves DEL and the C1 controls as they are; terminals do not. */
+function printJson(value: unknown): string {
+  return JSON.stringify(value, jsonValue, 2).replace(
+    /[\x7f-\x9f]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** Columns padded to the widest cell, two or three spaces apart, as docker prints them. */

@@ -1,5 +1,6 @@
 // The way in: reads the command line against the table of verbs, builds what verbs need, runs one, tells errors.
 
+import { resolve } from "node:path";
 import { isTranshipError, TranshipError } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
 import { installRoot } from "../host/native.ts";
@@ -7,7 +8,7 @@ import { defaultStateRoot, openStateRoot, type StateRoot } from "../host/state-r
 import { repairWork } from "../host/work.ts";
 import type { Context } from "./context.ts";
 import { asTranshipError, tellFailure } from "./failure.ts";
-import { makeLog, type TerminalOptions, TerminalProgress } from "./terminal.ts";
+import { makeLog, plainText, type TerminalOptions, TerminalProgress } from "./terminal.ts";
 import { type OptionValues, text, type Verb } from "./verb.ts";
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -30,6 +31,7 @@ async function main(argv: readonly string[]): Promise<number> {
 }
 
 async function runVerb(verb: Verb, args: readonly string[], options: OptionValues): Promise<number> {
+  running = verb.name;
   const terminal = terminalOptions(options);
   Object.assign(shown, terminal);
   const progress = new TerminalProgress(terminal);
@@ -49,7 +51,8 @@ async function runVerb(verb: Verb, args: readonly string[], options: OptionValue
   const context: Context = {
     get root() {
       if (root === undefined) {
-        root = openStateRoot(text(options, "root") ?? defaultStateRoot());
+        const asked = text(options, "root");
+        root = openStateRoot(asked === undefined ? defaultStateRoot() : resolve(asked));
         repairWork(root, log);
       }
       return root;
@@ -57,7 +60,8 @@ async function runVerb(verb: Verb, args: readonly string[], options: OptionValue
     log,
     progress,
     print: (words) => {
-      process.stdout.write(words === "" || words.endsWith("\n") ? words : `${words}\n`);
+      const plain = plainText(words);
+      process.stdout.write(plain === "" || plain.endsWith("\n") ? plain : `${plain}\n`);
     },
     say: (words) => log.info(words),
     signal: interrupt.signal,
@@ -84,6 +88,12 @@ function interrupted(verb: Verb, cause: unknown): unknown {
 /** Verbs whose signals belong to the program that they run. */
 const ownSignals = new Set(["run", "exec", "start", "attach"]);
 
+/** Verbs that carry on when nobody reads their result any more: what they do is more than what they print. */
+const finishing = /^(lift|demo|test|tag|rmi|capture .*|package export)$/;
+
+/** The verb that runs; "" before one is known. */
+let running = "";
+
 const shown: TerminalOptions = terminalOptions({});
 
 function terminalOptions(options: OptionValues): TerminalOptions {
@@ -98,20 +108,29 @@ function terminalOptions(options: OptionValues): TerminalOptions {
 }
 
 /** `run` and `exec` give the program's own status, so ours must be told apart: 125. */
-function failureStatus(argv: readonly string[], status: number): number {
-  return (argv[0] === "run" || argv[0] === "exec") && status === 1 ? 125 : status;
+function failureStatus(status: number): number {
+  return (running === "run" || running === "exec") && status === 1 ? 125 : status;
+}
+
+function fail(error: unknown): number {
+  const failure = asTranshipError(error);
+  tellFailure(failure, shown);
+  return failureStatus(failure.exitStatus);
 }
 
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   // The reader of a pipe went away: there is nobody left to tell.
-  if (error.code === "EPIPE") process.exit(0);
+  if (error.code === "EPIPE" && !finishing.test(running)) process.exit(0);
 });
+// What is told on stderr is never worth ending the work for.
+process.stderr.on("error", () => {});
+process.on("uncaughtException", (error) => process.exit(fail(error)));
 
 const argv = process.argv.slice(2);
+// Known before the command line is understood, so that what is wrong with it is told in the form asked for.
+if (/(^| )--log-format[ =]json( |$)/.test(argv.join(" "))) shown.format = "json";
 try {
   process.exitCode = await main(argv);
 } catch (error) {
-  const failure = asTranshipError(error);
-  tellFailure(failure, shown);
-  process.exitCode = failureStatus(argv, failure.exitStatus);
+  process.exitCode = fail(error);
 }

@@ -20,21 +20,29 @@ export async function parse(verbs: readonly Verb[], argv: readonly string[]): Pr
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0 || error.code === "commander.help") return undefined;
-    throw usageError(error.message, argv);
+    throw usageError(error.message, verbs, argv);
   }
   return parsed;
 }
 
-function usageError(message: string, argv: readonly string[]): TranshipError {
+function usageError(message: string, verbs: readonly Verb[], argv: readonly string[]): TranshipError {
   const clean = message.replace(/^error: /, "");
   const guess = /\n?\(Did you mean (.*?)\?\)/.exec(clean);
-  const words = clean.startsWith("unknown command")
-    ? []
-    : argv.filter((word) => /^[a-z][a-z-]*$/.test(word)).slice(0, 1);
+  const words = clean.startsWith("unknown command") ? [] : verbIn(verbs, argv);
   const help = `see \`tranship ${[...words, "--help"].join(" ")}\``;
   return new TranshipError("E_USAGE", clean.replace(guess?.[0] ?? "", "").trim(), {
     hint: guess === null ? help : `did you mean ${guess[1]}? ${help}`,
   });
+}
+
+/** The words of a command line that name its verb, for hints. */
+function verbIn(verbs: readonly Verb[], argv: readonly string[]): string[] {
+  const names = new Set(verbs.map((verb) => verb.name));
+  for (const [index, word] of argv.entries()) {
+    if (names.has(`${word} ${argv[index + 1]}`)) return [word, argv[index + 1] ?? ""];
+    if (names.has(word)) return [word];
+  }
+  return [];
 }
 
 export function buildProgram(verbs: readonly Verb[], onCall: (verb: Verb, call: Call) => void): Command {
@@ -54,7 +62,7 @@ export function buildProgram(verbs: readonly Verb[], onCall: (verb: Verb, call: 
     let parent = program;
     let name = first;
     if (second !== undefined) {
-      parent = groups.get(first) ?? addGroup(program, first);
+      parent = groups.get(first) ?? addGroup(program, first, verbs);
       groups.set(first, parent);
       name = second;
     }
@@ -64,12 +72,16 @@ export function buildProgram(verbs: readonly Verb[], onCall: (verb: Verb, call: 
 }
 
 /** "capture" alone is no verb: it lists what can follow. */
-function addGroup(program: Command, name: string): Command {
+function addGroup(program: Command, name: string, verbs: readonly Verb[]): Command {
   const group = program
     .command(name)
     .exitOverride()
     .configureOutput({ writeErr: () => {} })
-    .enablePositionalOptions();
+    .enablePositionalOptions()
+    .helpOption("-h, --help", "this text")
+    .helpCommand(false);
+  const examples = verbs.filter((verb) => verb.name.startsWith(`${name} `)).flatMap((verb) => verb.examples);
+  group.addHelpText("before", examplesText(examples));
   group.action(() => {
     const known = group.commands.map((command) => `${name} ${command.name()}`).join(", ");
     const word = group.args[0];
@@ -108,13 +120,18 @@ function addVerb(
   addOptions(command, verb.options ?? []);
   addOptions(command, commonOptions, true);
   if (verb.passThrough === true) command.passThroughOptions();
-  command.addHelpText("beforeAll", `Examples:\n${verb.examples.map((line) => `  ${line}`).join("\n")}\n`);
+  command.addHelpText("before", examplesText(verb.examples));
+  command.addHelpText("after", "\nFlags that every verb takes: `tranship help`");
   command.action(() => {
     onCall(verb, {
       args: command.args,
       options: { ...withoutDefaults(program.opts()), ...withoutDefaults(command.opts()) },
     });
   });
+}
+
+function examplesText(examples: readonly string[]): string {
+  return `Examples:\n${examples.map((line) => `  ${line}`).join("\n")}\n`;
 }
 
 /** An absent common flag of the verb must not hide the one given before it; negative flags default to true. */
