@@ -15,7 +15,13 @@ import { findInstance, type Instance } from "./find.ts";
 import { layerDirectories } from "./image.ts";
 import { readLayerFile } from "./layers.ts";
 import { capabilitySet } from "./oci/capabilities.ts";
-import { chooseRuntime, globalArguments, type OciRuntime, runtimeWords } from "./oci/runtime.ts";
+import {
+  chooseRuntime,
+  describeRuntime,
+  globalArguments,
+  type OciRuntime,
+  runtimeWords,
+} from "./oci/runtime.ts";
 import { statusOf } from "./state.ts";
 import { consoleSize, ended, forwardSignals, stdioFor } from "./stdio.ts";
 import { lookUpUser, type User } from "./user.ts";
@@ -39,7 +45,7 @@ export async function execInInstance(
 ): Promise<number> {
   const instance = findInstance(root, text);
   const { paths, record } = instance;
-  const { state } = statusOf(paths, record.id);
+  const { state, launch } = statusOf(paths, record.id);
   if (state !== "running") {
     throw new TranshipError("E_INSTANCE_STATE", `the instance ${record.name} is not running but ${state}`, {
       hint: `start it with \`tranship start ${record.name}\``,
@@ -52,7 +58,8 @@ export async function execInInstance(
       exitStatus: 125,
     });
   }
-  const runtime = await chooseRuntime(root, log);
+  // The one that started it keeps its record.
+  const runtime = launch?.runtime ? describeRuntime(launch.runtime) : await chooseRuntime(root, log);
   const layers = [paths.upper, ...(await layerDirectories(root, record.image.diffIds))];
   const user = lookUpUser(layers, options.user ?? record.user);
   const file = `${paths.bundle}/exec-${randomBytes(6).toString("hex")}.json`;

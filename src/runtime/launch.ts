@@ -42,6 +42,7 @@ export async function prepare(launching: Launching): Promise<string[]> {
   const { paths, record } = instance;
   const runtime = await chooseRuntime(root, log);
   launch.runtime = runtime.path;
+  writeLaunch(launching);
   rmSync(paths.runtimeLog, { force: true });
   const network = await prepareNetwork(launching);
   await writeBundle({

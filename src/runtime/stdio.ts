@@ -1,6 +1,6 @@
 // Our own streams and signals, given on to a program that runs in our place.
 import type { ChildProcess, IOType } from "node:child_process";
-import { closeSync, fstatSync, openSync } from "node:fs";
+import { closeSync, openSync, readlinkSync } from "node:fs";
 import { isatty } from "node:tty";
 import { spawnError, statusOf } from "../host/process.ts";
 
@@ -19,7 +19,8 @@ const nothing = (): void => {};
 export function stdioFor(fd: number, interactive: boolean, ignored = false): Stream {
   if (ignored || (fd === 0 && !interactive)) return { stdio: "ignore", close: nothing };
   try {
-    if (fstatSync(fd).isFIFO()) {
+    // A FIFO with a name is left alone: opening it could wait for its other end.
+    if (readlinkSync(`/proc/self/fd/${fd}`).startsWith("pipe:")) {
       const opened = openSync(`/proc/self/fd/${fd}`, fd === 0 ? "r" : "w");
       return { stdio: opened, close: () => closeSync(opened) };
     }

@@ -1,6 +1,6 @@
 // run, ps, logs, exec, stop, rm on a real OCI runtime.
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { type Fixture, makeFixture, makePackage, until, whyNot } from "./runtime-fixture.ts";
@@ -274,6 +274,86 @@ describe("instances", { skip, timeout: 300_000 }, () => {
       "/etc/hostname",
     );
     assert.equal(given.stdout, "hush\nold-web\n", given.stderr);
+    await fixture.clean();
+  });
+
+  it("runs the services of a package on a seeded volume, and their log by name", async () => {
+    const service = { startup: "auto", essential: true, type: "simple", pidFile: "", after: [] } as const;
+    const restart = { policy: "no", attempts: 0, backoff: 1000 } as const;
+    const stop = { signal: 15, timeout: 5000, command: [] };
+    const sh = (script: string) => ["/bin/sh", "-c", script];
+    await makePackage(fixture.root, "services:1", {
+      plan: {
+        environment: [["LANG", "C.UTF-8"]],
+        volumes: [{ path: "/srv/data", initial: "copy", promised: true }],
+        programs: [
+          {
+            name: "first",
+            command: sh("echo first; while :; do sleep 0.1; done"),
+            workingDirectory: "",
+            user: "",
+            environment: [],
+          },
+          {
+            name: "web",
+            command: sh("cat /srv/data/seed.txt; exec httpd -f -p 8080"),
+            workingDirectory: "",
+            user: "web",
+            environment: [],
+          },
+        ],
+        services: [
+          {
+            ...service,
+            name: "first",
+            program: 0,
+            readiness: { kind: "log", log: "first", timeout: 5000 },
+            restart,
+            stop,
+          },
+          {
+            ...service,
+            name: "web",
+            program: 1,
+            after: [0],
+            readiness: { kind: "port", port: 8080, timeout: 5000 },
+            restart,
+            stop,
+          },
+        ],
+      },
+    });
+    const run = await cli("run", "-d", "--name", "both", "services:1");
+    assert.equal(run.status, 0, run.stderr);
+    await until(async () => (await cli("logs", "--service", "web", "both")).stdout === "from the image\n");
+    assert.match((await cli("logs", "both")).stdout, /^first$/m);
+    assert.equal((await cli("exec", "both", "sh", "-c", "echo $LANG")).stdout, "C.UTF-8\n");
+    assert.match((await cli("ps")).stdout, /"\(services\)"/);
+    await cli("stop", "both");
+    assert.match((await cli("ps", "-a", "--format", "{{.Names}} {{.Status}}")).stdout, /^both Exited \(143\)/m);
+    await cli("rm", "-v", "both");
+    await fixture.clean();
+  });
+
+  it("works with runc as with crun", {
+    skip: existsSync("/usr/sbin/runc") ? false : "runc is not installed",
+  }, async () => {
+    const env = { TRANSHIP_RUNTIME: "runc" };
+    const result = await fixture.cli(["run", "--rm", "box:1", "sh", "-c", "echo hi; exit 4"], { env });
+    assert.deepEqual([result.status, result.stdout], [4, "hi\n"]);
+    await fixture.cli(["run", "-d", "--name", "bg", "box:1", "sleep", "1000"], { env });
+    // By the runtime that started it, whatever is preferred now.
+    assert.equal((await cli("exec", "bg", "sh", "-c", "exit 3")).status, 3);
+    await cli("rm", "-f", "bg");
+    await fixture.clean();
+  });
+
+  it("says which OCI runtime was not usable", async () => {
+    const result = await fixture.cli(["run", "--rm", "box:1", "true"], {
+      env: { TRANSHIP_RUNTIME: "/bin/false" },
+    });
+    assert.equal(result.status, 125);
+    assert.match(result.stderr, /E_NO_RUNTIME.*\/false/);
     await fixture.clean();
   });
 });

@@ -46,7 +46,7 @@ export async function chooseRuntime(root: StateRoot, log: Log): Promise<OciRunti
   const mode = cgroupMode();
   const reasons: string[] = [];
   for (const path of candidates) {
-    const runtime = describe(path, mode);
+    const runtime = describeRuntime(path, mode);
     const problem = await probe(root, runtime);
     if (problem === undefined) {
       log.debug(`OCI runtime: ${path} is used`);
@@ -100,7 +100,8 @@ function fingerprint(path: string): string {
   return `${path}:${stat.mtimeMs}:${stat.size}`;
 }
 
-function describe(path: string, mode: CgroupMode): OciRuntime {
+/** What is known of the runtime at a path, chosen before. */
+export function describeRuntime(path: string, mode: CgroupMode = cgroupMode()): OciRuntime {
   const name = path.slice(path.lastIndexOf("/") + 1);
   const kind = name.includes("crun") ? "crun" : name.includes("runc") ? "runc" : "other";
   return {

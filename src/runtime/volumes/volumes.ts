@@ -2,7 +2,7 @@
 //
 //   volumes/NAME/data     what instances see
 //   volumes/NAME/seeded   the content of the image is in it, whole; absent: seeding begins anew
-import { existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, rmSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readlinkSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import { launchCall } from "../../host/enter.ts";
@@ -144,8 +144,4 @@ export function removeVolume(root: StateRoot, name: string): void {
   // The marker goes first: half a volume must not pass for a whole one.
   rmSync(join(directory, "seeded"), { force: true });
   rmSync(directory, { recursive: true, force: true });
-}
-
-export function volumeNames(root: StateRoot): string[] {
-  return readdirSync(root.volumes);
 }

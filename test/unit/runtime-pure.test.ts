@@ -1,0 +1,276 @@
+// The runtime's arithmetic and texts: subnets, ports, rules, volumes, capabilities, the OCI configuration.
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { isTranshipError } from "../../src/base/errors.ts";
+import { mergeEnvironment } from "../../src/runtime/environment.ts";
+import { parseLine } from "../../src/runtime/logs.ts";
+import { describePort, exposedPorts, parsePublish } from "../../src/runtime/network/ports.ts";
+import { addPortsText, deletePortsText } from "../../src/runtime/network/rules.ts";
+import {
+  capacity,
+  collision,
+  contains,
+  formatAddress,
+  formatSubnet,
+  gatewayOf,
+  macOf,
+  parseAddress,
+  parseRoutes,
+  parseSubnet,
+} from "../../src/runtime/network/subnet.ts";
+import { capabilitySet } from "../../src/runtime/oci/capabilities.ts";
+import { ociConfig } from "../../src/runtime/oci/config.ts";
+import { seccompProfile } from "../../src/runtime/oci/seccomp.ts";
+import type { InstanceRecord } from "../../src/runtime/record.ts";
+import { parseVolume } from "../../src/runtime/volumes/parse.ts";
+
+const usage = (error: unknown): boolean => isTranshipError(error, "E_USAGE");
+
+describe("subnets", () => {
+  it("reads and writes addresses", () => {
+    for (const text of ["0.0.0.0", "10.213.0.1", "255.255.255.255"]) {
+      assert.equal(formatAddress(parseAddress(text) ?? -1), text);
+    }
+    for (const text of ["", "1.2.3", "1.2.3.256", "01.2.3.4", "a.b.c.d", "1.2.3.4.5"])
+      assert.equal(parseAddress(text), undefined);
+  });
+
+  it("reads subnets and refuses what is none", () => {
+    const subnet = parseSubnet("10.213.0.0/16");
+    assert.equal(formatSubnet(subnet), "10.213.0.0/16");
+    assert.equal(gatewayOf(subnet), "10.213.0.1");
+    assert.equal(capacity(subnet), 65_533);
+    assert.ok(contains(subnet, parseAddress("10.213.255.254") ?? 0));
+    assert.ok(!contains(subnet, parseAddress("10.214.0.1") ?? 0));
+    for (const text of ["10.213.0.1/16", "10.0.0.0/7", "10.0.0.0/29", "10.0.0.0", "x/16"])
+      assert.throws(() => parseSubnet(text), usage);
+  });
+
+  it("finds the route that a subnet collides with, but not the default one or its own", () => {
+    const routes = parseRoutes(
+      "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n" +
+        "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\n" +
+        "eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\n" +
+        "tranship0\t0000D50A\t00000000\t0001\t0\t0\t0\t0000FFFF\n",
+    );
+    assert.deepEqual(
+      routes.map((route) => formatSubnet(route.subnet)),
+      ["0.0.0.0/0", "192.0.2.0/24", "10.213.0.0/16"],
+    );
+    assert.equal(collision(parseSubnet("192.0.2.0/25"), routes, "tranship0")?.device, "eth0");
+    assert.equal(collision(parseSubnet("192.0.0.0/16"), routes, "tranship0")?.device, "eth0");
+    assert.equal(collision(parseSubnet("10.213.0.0/16"), routes, "tranship0"), undefined);
+    assert.equal(collision(parseSubnet("10.213.0.0/16"), routes, "tr12345678")?.device, "tranship0");
+  });
+
+  it("gives a locally administered unicast MAC", () => {
+    assert.equal(macOf("a1b2c3d4e5f6"), "02:a1:b2:c3:d4:e5");
+  });
+});
+
+describe("published ports", () => {
+  it("reads docker's forms", () => {
+    const port = (hostAddress: string, hostPort: number, containerPort: number, protocol = "tcp") => ({
+      hostAddress,
+      hostPort,
+      containerPort,
+      protocol,
+    });
+    assert.deepEqual(parsePublish("8080:80"), [port("", 8080, 80)]);
+    assert.deepEqual(parsePublish("127.0.0.1:8080:80/udp"), [port("127.0.0.1", 8080, 80, "udp")]);
+    assert.deepEqual(parsePublish("127.0.0.1::80"), [port("127.0.0.1", 0, 80)]);
+    assert.deepEqual(parsePublish("0.0.0.0:1:2"), [port("", 1, 2)]);
+    assert.deepEqual(parsePublish("80"), [port("", 0, 80)]);
+    assert.deepEqual(parsePublish("7000-7001:80-81"), [port("", 7000, 80), port("", 7001, 81)]);
+    assert.deepEqual(exposedPorts(["80/tcp", "53/udp", "nonsense", "99999"]), [
+      port("", 0, 80),
+      port("", 0, 53, "udp"),
+    ]);
+  });
+
+  for (const text of [
+    "",
+    "x",
+    "80:",
+    "0:80",
+    "70000:80",
+    "1:2:3:4",
+    "1-2:80",
+    "300.1.1.1:1:2",
+    "[::1]:80:80",
+    "80/sctp",
+    "1-60000:1-60000",
+  ]) {
+    it(`refuses ${JSON.stringify(text)}`, () => {
+      assert.throws(() => parsePublish(text), usage);
+    });
+  }
+
+  it("becomes elements of the maps", () => {
+    const ports = [...parsePublish("8080:80"), ...parsePublish("127.0.0.1:53:53/udp")];
+    assert.equal(
+      addPortsText("t", "10.213.0.2", ports),
+      "add element ip t ports { tcp . 8080 : 10.213.0.2 . 80 }\nadd element ip t bound { 127.0.0.1 . udp . 53 : 10.213.0.2 . 53 }\n",
+    );
+    assert.equal(
+      deletePortsText("t", ports),
+      "delete element ip t ports { tcp . 8080 }\ndelete element ip t bound { 127.0.0.1 . udp . 53 }\n",
+    );
+    assert.deepEqual(ports.map(describePort), ["0.0.0.0:8080->80/tcp", "127.0.0.1:53->53/udp"]);
+  });
+});
+
+describe("volumes", () => {
+  it("reads directories, names and anonymous ones", () => {
+    const common = { readOnly: false, anonymous: false };
+    assert.deepEqual(parseVolume("/a:/b/"), {
+      ...common,
+      kind: "bind",
+      source: "/a",
+      target: "/b",
+      seed: false,
+    });
+    assert.deepEqual(parseVolume("data:/b:ro"), {
+      ...common,
+      kind: "volume",
+      source: "data",
+      target: "/b",
+      seed: true,
+      readOnly: true,
+    });
+    assert.deepEqual(parseVolume("/b"), {
+      ...common,
+      kind: "volume",
+      source: "",
+      target: "/b",
+      seed: true,
+      anonymous: true,
+    });
+  });
+
+  for (const text of ["", "a", "a:b", "./a:/b", "/a:/", "/a:/b/../c", "/a:/b:rx", ":/b", "/a:/b:ro:rw"]) {
+    it(`refuses ${JSON.stringify(text)}`, () => {
+      assert.throws(() => parseVolume(text), usage);
+    });
+  }
+});
+
+const record: InstanceRecord = {
+  tranship: "instance",
+  version: 1,
+  id: "a".repeat(64),
+  name: "able_anchor",
+  createdAt: "2024-01-01T00:00:00Z",
+  image: { reference: "box:1", digest: "sha256:0", diffIds: [] },
+  engine: "namespace",
+  command: [],
+  terminal: false,
+  interactive: false,
+  environment: [],
+  workingDirectory: "/",
+  user: "",
+  hostname: "old-web",
+  network: { mode: "none", address: null, mac: null, ports: [] },
+  mounts: [],
+  secrets: [],
+  limits: { memory: 64 << 20, cpus: 1.5, pids: 100 },
+  capAdd: [],
+  capDrop: [],
+  readOnly: false,
+  restart: { policy: "no", attempts: 0 },
+  stop: { signal: "SIGTERM", timeout: 10_000 },
+  labels: { "run.oci.keep_original_groups": "1" },
+  autoRemove: false,
+};
+
+interface Config {
+  annotations?: unknown;
+  hooks?: unknown;
+  process: {
+    rlimits: { soft: number; hard: number }[];
+    capabilities: { bounding: string[]; ambient: string[] };
+  };
+  linux: {
+    cgroupsPath?: string;
+    resources?: Record<string, Record<string, unknown>>;
+    namespaces: { type: string }[];
+  };
+}
+
+const configOf = (more: Partial<Parameters<typeof ociConfig>[0]> = {}): Config =>
+  ociConfig({
+    record,
+    user: { uid: 0, gid: 0, groups: [] },
+    console: {},
+    rootfs: "/mnt",
+    mounts: [],
+    args: ["/.tranship/init"],
+    environment: [],
+    openFiles: 20_000,
+    architecture: "x64",
+    cgroups: true,
+    ...more,
+  }) as Config;
+
+describe("OCI configuration", () => {
+  it("clamps limits to what we may give, and sets those that were asked for", () => {
+    const { process, linux } = configOf();
+    assert.deepEqual(process.rlimits, [{ type: "RLIMIT_NOFILE", soft: 1024, hard: 20_000 }]);
+    assert.deepEqual(configOf({ openFiles: 500 }).process.rlimits[0], {
+      type: "RLIMIT_NOFILE",
+      soft: 500,
+      hard: 500,
+    });
+    assert.equal(linux.cgroupsPath, `/tranship/${record.id}`);
+    assert.deepEqual(linux.resources?.memory, { limit: 64 << 20 });
+    assert.deepEqual(linux.resources?.cpu, { quota: 150_000, period: 100_000 });
+    assert.equal(configOf({ cgroups: false }).linux.cgroupsPath, undefined);
+  });
+
+  it("carries nothing of an image but what is meant to: no annotations, no hooks, no network namespace", () => {
+    const config = configOf();
+    assert.equal(config.annotations, undefined);
+    assert.equal(config.hooks, undefined);
+    assert.doesNotMatch(JSON.stringify(config), /run\.oci/);
+    assert.deepEqual(
+      config.linux.namespaces.map((one) => one.type),
+      ["pid", "ipc", "uts", "mount"],
+    );
+    assert.deepEqual(config.process.capabilities.ambient, []);
+  });
+
+  it("counts capabilities as docker does", () => {
+    assert.equal(capabilitySet([], []).length, 14);
+    assert.deepEqual(capabilitySet(["net_admin"], ["ALL"]), ["CAP_NET_ADMIN"]);
+    assert.ok(!capabilitySet([], ["CAP_NET_RAW"]).includes("CAP_NET_RAW"));
+    assert.ok(capabilitySet(["ALL"], ["SYS_ADMIN"]).length > 30);
+    assert.throws(() => capabilitySet(["NONSENSE"], []), usage);
+  });
+
+  it("refuses a system call only without the capability that permits it", () => {
+    const names = (capabilities: string[]): string => JSON.stringify(seccompProfile(capabilities, "x64"));
+    assert.match(names([]), /"mount"/);
+    assert.match(names([]), /"clone3"/);
+    assert.doesNotMatch(names(["CAP_SYS_ADMIN"]), /"mount"|"clone3"/);
+    assert.match(names(["CAP_SYS_ADMIN"]), /"keyctl"/);
+  });
+});
+
+describe("environment and log", () => {
+  it("lets later variables win and drops what is none", () => {
+    assert.deepEqual(mergeEnvironment(["A=1", "B=2"], ["A=3", "=x", "none"]), ["A=3", "B=2"]);
+  });
+
+  it("takes lines of init only: the instance can write into its log", () => {
+    const line = { log: "text\n", stream: "stderr", time: "2024-01-01T00:00:00Z", service: "web" };
+    assert.deepEqual(parseLine(JSON.stringify(line)), {
+      text: "text\n",
+      stream: "stderr",
+      time: line.time,
+      service: "web",
+      partial: false,
+    });
+    for (const text of ["", "{", "null", "[]", '{"log":1,"time":"x"}'])
+      assert.equal(parseLine(text), undefined);
+  });
+});
