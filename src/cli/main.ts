@@ -52,6 +52,7 @@ async function runVerb(verb: Verb, args: readonly string[], options: OptionValue
     get root() {
       if (root === undefined) {
         const asked = text(options, "root");
+        if (asked === "") throw new TranshipError("E_USAGE", "--root needs a directory");
         root = openStateRoot(asked === undefined ? defaultStateRoot() : resolve(asked));
         repairWork(root, log);
       }

@@ -42,10 +42,7 @@ export async function acquireLock(path: string, what: string, wait = 10_000): Pr
     // No lock outlives its process, so none has to reach the disk.
     if (createExclusive(path, text, 0o600, true)) return { release: () => release(path, text) };
     const seen = readText(path);
-    if (seen !== undefined && !holderAlive(seen)) {
-      takeOver(path, seen);
-      continue;
-    }
+    if (seen !== undefined && !holderAlive(seen) && takeOver(path, seen)) continue;
     if (Date.now() > deadline) {
       throw new TranshipError("E_STATE_BUSY", `${path} is held by ${describe(seen)}`, {
         hint: "wait for that command to end, or stop it",
@@ -64,19 +61,27 @@ function holderAlive(text: string): boolean {
   }
 }
 
-/** Two waiters may see the same dead holder: only one may remove it, so the removal itself is guarded by a lock file. */
-function takeOver(path: string, seen: string): void {
+/**
+ * Two waiters may see the same dead holder: only one may remove it, so the removal is guarded by a lock file of its own. The guard of a
+ * process that died is taken over in the same way, under a guard one level up: to remove it unguarded would let two into the section.
+ * Returns whether this call removed the lock.
+ */
+function takeOver(path: string, seen: string): boolean {
   const guard = `${path}.takeover`;
-  const guardText = readText(guard);
-  if (guardText !== undefined && !holderAlive(guardText)) rmSync(guard, { force: true });
   const mine: Holder = {
     pid: process.pid,
     startTime: processStartTime(process.pid) ?? "",
     what: "take over",
   };
-  if (!createExclusive(guard, JSON.stringify(mine), 0o600, true)) return;
+  if (!createExclusive(guard, JSON.stringify(mine), 0o600, true)) {
+    const other = readText(guard);
+    if (other !== undefined && !holderAlive(other)) takeOver(guard, other);
+    return false;
+  }
   try {
-    if (readText(path) === seen) rmSync(path, { force: true });
+    if (readText(path) !== seen) return false;
+    rmSync(path, { force: true });
+    return true;
   } finally {
     rmSync(guard, { force: true });
   }

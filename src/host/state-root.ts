@@ -1,9 +1,9 @@
 // The state root: one directory that holds the store, the instances and the journal. Two roots never see each other.
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { TranshipError } from "../base/errors.ts";
-import { createExclusive, makeDirectory, readJson } from "./files.ts";
+import { createExclusive, errnoOf, ioError, makeDirectory, readJson } from "./files.ts";
 
 /** Raised when the layout of the state root changes; older ones are migrated, newer ones refused. */
 const stateVersion = 1;
@@ -43,19 +43,12 @@ export function openStateRoot(path: string): StateRoot {
     journal: join(path, "journal"),
   };
   const versionFile = join(path, "version.json");
-  if (!existsSync(versionFile)) {
-    for (const directory of [
-      path,
-      root.store,
-      root.layers,
-      root.instances,
-      root.volumes,
-      root.work,
-      root.locks,
-      root.journal,
-    ]) {
-      makeDirectory(directory, directory === path ? 0o711 : 0o700);
-    }
+  const isNew = !existsSync(versionFile);
+  if (isNew) refuseForeign(path);
+  const { path: top, ...below } = root;
+  makeDirectory(top, 0o711);
+  for (const directory of Object.values(below)) makeDirectory(directory);
+  if (isNew) {
     createExclusive(versionFile, `${JSON.stringify({ tranship: "state", version: stateVersion })}\n`);
     return root;
   }
@@ -75,4 +68,27 @@ export function openStateRoot(path: string): StateRoot {
     );
   }
   return root;
+}
+
+/** A directory with other content is somebody's own: nothing of ours goes there. What a killed first command left is ours. */
+function refuseForeign(path: string): void {
+  const ours = /^(store|layers|instances|volumes|work|locks|journal|lost\+found|\.\d+-[0-9a-f]+\.tmp)$/;
+  const foreign = namesIn(path).find((name) => !ours.test(name));
+  if (foreign === undefined) return;
+  throw new TranshipError(
+    "E_USAGE",
+    `${path} is no state root of Tranship: it holds ${JSON.stringify(foreign)}`,
+    {
+      hint: "choose an empty or a new directory with --root",
+    },
+  );
+}
+
+function namesIn(path: string): string[] {
+  try {
+    return readdirSync(path);
+  } catch (cause) {
+    if (errnoOf(cause) === "ENOENT") return [];
+    throw ioError(`cannot use ${path} as the state root`, cause);
+  }
 }
