@@ -2,6 +2,7 @@
 // A change belongs to an owner (an instance id, or "host"); when the owner is gone its changes are undone.
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { isTranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { makeDirectory, readJson, writeFileAtomic } from "./files.ts";
 
@@ -49,7 +50,9 @@ export class Journal {
     const found: { name: string; entry: JournalEntry }[] = [];
     for (const name of readdirSync(this.#directory).sort()) {
       if (!name.endsWith(".json")) continue;
-      const entry = readJson(join(this.#directory, name)) as JournalEntry;
+      const entry = this.#read(name);
+      // Another command may have undone it since the directory was read.
+      if (entry === undefined) continue;
       if (typeof entry?.owner === "string" && typeof entry.change?.kind === "string")
         found.push({ name, entry });
       else this.#log.warn(`journal: ${name} is not an entry and was left alone`);
@@ -57,7 +60,20 @@ export class Journal {
     return found;
   }
 
-  /** Undoes, newest first, what belongs to owners for which `gone` is true. Returns how many were undone. */
+  /** undefined where there is no such file, null where it is no JSON. */
+  #read(name: string): JournalEntry | null | undefined {
+    try {
+      return readJson(join(this.#directory, name)) as JournalEntry | null | undefined;
+    } catch (error) {
+      if (isTranshipError(error, "E_STATE_CORRUPT")) return null;
+      throw error;
+    }
+  }
+
+  /**
+   * Undoes, newest first, what belongs to owners for which `gone` is true. Returns how many were undone. What cannot be undone now is
+   * told and stays written down: it must not keep the others in force.
+   */
   async undo(gone: (owner: string) => boolean, undo: Undo): Promise<number> {
     let count = 0;
     for (const { name, entry } of this.entries().reverse()) {
@@ -67,7 +83,14 @@ export class Journal {
         this.#log.warn(`journal: ${name} has the unknown kind ${entry.change.kind} and was left alone`);
         continue;
       }
-      await act(entry.change);
+      try {
+        await act(entry.change);
+      } catch (error) {
+        this.#log.warn(
+          `journal: ${name} (${entry.change.kind}) cannot be undone yet: ${(error as Error).message}`,
+        );
+        continue;
+      }
       this.forget(name);
       count++;
     }
