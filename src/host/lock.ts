@@ -87,6 +87,14 @@ function takeOver(path: string, seen: string): boolean {
   }
 }
 
+/** Removes a lock whose holder died; true where it did. */
+export function sweepLock(path: string): boolean {
+  const seen = readText(path);
+  if (seen === undefined || holderAlive(seen)) return false;
+  takeOver(path, seen);
+  return true;
+}
+
 function release(path: string, text: string): void {
   if (readText(path) === text) rmSync(path, { force: true });
 }

@@ -5,7 +5,7 @@ import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../base/log.ts";
 import { deadTemporary, ioError, makeDirectory, readText, writeFileAtomic } from "./files.ts";
-import { processAlive, processStartTime } from "./lock.ts";
+import { processAlive, processStartTime, sweepLock } from "./lock.ts";
 import type { StateRoot } from "./state-root.ts";
 import { step } from "./steps.ts";
 
@@ -36,7 +36,7 @@ export function makeWorkDirectory(root: StateRoot, purpose: string): WorkDirecto
   };
 }
 
-/** Removes the work, and the half-written files, of commands that no longer run. Returns whose work was removed. */
+/** Removes the work, the locks and the half-written files of commands that no longer run. Returns whose work was removed. */
 export function repairWork(root: StateRoot, log: Log): string[] {
   const remove = (path: string): boolean => {
     try {
@@ -52,6 +52,7 @@ export function repairWork(root: StateRoot, log: Log): string[] {
   for (const directory of [root.path, root.store, root.locks, root.journal]) {
     for (const name of namesIn(directory).filter(deadTemporary)) remove(join(directory, name));
   }
+  for (const name of namesIn(root.locks)) sweepLock(join(root.locks, name));
   const dead = namesIn(root.work).filter((name) => {
     const owner = ownerOf(join(root.work, name), name);
     return owner === undefined || !processAlive(owner.pid, owner.start);

@@ -4,6 +4,7 @@ import { parseDuration } from "../../base/units.ts";
 import type { ApplicationOptions } from "../../capture/application.ts";
 import type { CaptureTools, Choices, RunRequest } from "../../capture/capture.ts";
 import { installRoot } from "../../host/native.ts";
+import { newName } from "../../image/store.ts";
 import type { Machine } from "../../machine/machine.ts";
 import type { Context } from "../context.ts";
 import { versionText } from "../general/version.ts";
@@ -117,6 +118,9 @@ export function runRequestOf(
 
 export function requiredTag(options: OptionValues): string {
   const reference = text(options, "tag");
-  if (reference !== undefined) return reference;
+  if (reference !== undefined) {
+    newName(reference); // a typing error must not cost a capture
+    return reference;
+  }
   throw new TranshipError("E_USAGE", "the package needs a name", { hint: "give it with -t NAME[:TAG]" });
 }
