@@ -39,7 +39,12 @@ export class TreeProcess {
   constructor(root: string, options: TreeProcessOptions = {}) {
     this.#root = root;
     const args = ["serve", ...(options.noOpenat2 ? ["--no-openat2"] : []), root];
-    this.#child = spawn(nativePath("tree"), args, { stdio: ["pipe", "pipe", "pipe"], cwd: "/", env: {} });
+    this.#child = spawn(nativePath("tree"), args, {
+      stdio: ["pipe", "pipe", "pipe"],
+      cwd: "/",
+      env: {},
+      detached: true,
+    });
     const { stdin, stdout, stderr } = this.#child;
     // An idle server does not keep the command alive.
     this.#child.unref();
