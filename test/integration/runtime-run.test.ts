@@ -330,7 +330,10 @@ describe("instances", { skip, timeout: 300_000 }, () => {
     assert.equal((await cli("exec", "both", "sh", "-c", "echo $LANG")).stdout, "C.UTF-8\n");
     assert.match((await cli("ps")).stdout, /"\(services\)"/);
     await cli("stop", "both");
-    assert.match((await cli("ps", "-a", "--format", "{{.Names}} {{.Status}}")).stdout, /^both Exited \(143\)/m);
+    assert.match(
+      (await cli("ps", "-a", "--format", "{{.Names}} {{.Status}}")).stdout,
+      /^both Exited \(143\)/m,
+    );
     await cli("rm", "-v", "both");
     await fixture.clean();
   });
