@@ -5,10 +5,10 @@ import { recipeOf, type ServiceRecipe } from "../discover/recipe.ts";
 import { findService, readServices } from "../discover/services.ts";
 import { Source } from "../discover/source.ts";
 import type { ByteString } from "../formats/entry.ts";
-import { escapeBytes } from "../formats/escape.ts";
 import { parseGroup, parsePasswd } from "../formats/passwd.ts";
 import type { Machine } from "../machine/machine.ts";
 import { type Descriptor, newDescriptor, type Program, type Service } from "../package/descriptor.ts";
+import { exactText, pathText } from "./descriptor-text.ts";
 import { readOrigin } from "./origin.ts";
 
 export interface ApplicationOptions {
@@ -80,7 +80,7 @@ async function addServices(
     services.push(...added.services);
     for (const directory of recipe.runtimeDirectories) {
       directories.push({
-        path: escapeBytes(directory.path),
+        path: pathText(directory.path),
         mode: `0${directory.mode.toString(8)}`,
         uid: ids.user(directory.user),
         gid: directory.group === "" ? ids.primaryGroup(directory.user) : ids.group(directory.group),
@@ -99,8 +99,9 @@ function fromRecipe(
   const programs: Program[] = [];
   const services: Service[] = [];
   const user = userOf(recipe.user, recipe.group);
+  const text = (value: ByteString): string => exactText(value, `what service ${name} is started with`);
   const environment = Object.fromEntries(
-    Object.entries(recipe.environment).map(([key, value]) => [key, escapeBytes(value)]),
+    Object.entries(recipe.environment).map(([key, value]) => [text(key), text(value)]),
   );
   let previous = after;
   recipe.before.forEach((step, index) => {
@@ -110,7 +111,7 @@ function fromRecipe(
       : step.command;
     programs.push({
       name: stepName,
-      command: command.map(escapeBytes),
+      command: command.map(text),
       environment,
       ...userOf(step.user, ""),
     });
@@ -130,11 +131,11 @@ function fromRecipe(
       : ["/bin/sh", "-c", `umask ${recipe.umask.toString(8)}; exec "$@"`, name, ...recipe.start];
   programs.push({
     name,
-    command: command.map(escapeBytes),
+    command: command.map(text),
     environment,
     ...(recipe.workingDirectory === "/" || recipe.workingDirectory === ""
       ? {}
-      : { workingDirectory: escapeBytes(recipe.workingDirectory) }),
+      : { workingDirectory: pathText(recipe.workingDirectory) }),
     ...user,
   });
   const port = recipe.readiness.ports[0];
@@ -145,17 +146,17 @@ function fromRecipe(
     startup: "auto",
     essential: true,
     type: recipe.type,
-    ...(recipe.pidFile === undefined ? {} : { pidFile: escapeBytes(recipe.pidFile) }),
+    ...(recipe.pidFile === undefined ? {} : { pidFile: pathText(recipe.pidFile) }),
     ...(previous === undefined ? {} : { after: [previous] }),
     ...(port !== undefined
       ? { readiness: { port, timeout: "60s" } }
       : path !== undefined
-        ? { readiness: { file: escapeBytes(path), timeout: "60s" } }
+        ? { readiness: { file: pathText(path), timeout: "60s" } }
         : {}),
     stop: {
       signal: recipe.stopSignal,
       timeout: "30s",
-      ...(recipe.stop === undefined ? {} : { command: recipe.stop.map(escapeBytes) }),
+      ...(recipe.stop === undefined ? {} : { command: recipe.stop.map(text) }),
     },
   });
   return { programs, services };

@@ -62,16 +62,16 @@ export interface Captured {
 export async function captureRun(request: RunRequest, tools: CaptureTools): Promise<Captured> {
   const { machine, application } = request;
   if (request.session.exercise !== undefined) checkExercise(request.session.exercise);
-  const { command, descriptor, data } = await orInterrupted(tools.signal, async () => {
+  const { descriptor, data } = await orInterrupted(tools.signal, async () => {
     const found = await checkCommand(machine, application.command, application.workingDirectory);
     const described = await describeApplication(machine, { ...application, command: found });
     const space = await checkDataSpace(machine, described, tools.root.work);
-    return { command: found, descriptor: described, data: space };
+    return { descriptor: described, data: space };
   });
   const work = makeWorkDirectory(tools.root, "capture");
   try {
     const start: SandboxRequest["start"] =
-      application.services.length > 0 ? { kind: "services" } : { kind: "command", argv: command };
+      application.services.length > 0 ? { kind: "services" } : { kind: "program", name: "main" };
     const sandbox: SandboxRequest = {
       machine, work: work.path, descriptor, start, network: request.network, trace: true, ...dataRequest(request.data, data),
     }; // biome-ignore format: short
@@ -102,7 +102,7 @@ function checkSession(session: SessionResult, start: SandboxRequest["start"]): v
       },
     );
   }
-  if (start.kind !== "command" || session.status === undefined || session.status === 0) return;
+  if (start.kind !== "program" || session.status === undefined || session.status === 0) return;
   const how =
     session.status > 128
       ? `was killed by signal ${session.status - 128}`

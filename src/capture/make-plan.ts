@@ -9,6 +9,7 @@ import { escapeBytes, unescapeBytes } from "../formats/escape.ts";
 import { isUnreadable, type Machine } from "../machine/machine.ts";
 import type { Descriptor, RuntimeDirectory, Secret, Volume } from "../package/descriptor.ts";
 import type { Evidence } from "./evidence.ts";
+import { pathText } from "./descriptor-text.ts";
 import { globBase, globMatcher } from "./globs.ts";
 import { neverPacked } from "./kernel-parts.ts";
 import { groupOf, layerOf } from "./layers.ts";
@@ -156,7 +157,7 @@ async function sortOut(request: PlanRequest, expansion: Expansion, system: Expan
         )
       ) {
         result.secrets.push({
-          path: escapeBytes(path),
+          path: pathText(path),
           delivery: "mount",
           required: reasons.some((reason) => reason.kind === "traced"),
           reason: secret,
@@ -225,7 +226,7 @@ async function runtimeDirectories(
     const entry = resolution.entry;
     if (entry?.kind !== "directory" || !/^\/run\/./.test(entry.path)) continue;
     found.set(entry.path, {
-      path: escapeBytes(entry.path),
+      path: pathText(entry.path),
       mode: `0${entry.mode.toString(8)}`,
       uid: entry.uid,
       gid: entry.gid,
@@ -247,7 +248,7 @@ function volumesOf(request: PlanRequest, entries: ReadonlyMap<ByteString, Entry>
   const make = (path: ByteString, reason: string): Volume => {
     const size = sizeBelow(path, entries);
     return {
-      path: escapeBytes(path),
+      path: pathText(path),
       // An empty directory is copied too: its owner and mode decide who may write there.
       initial: isDirectory(path) ? "copy" : "none",
       reason,

@@ -23,8 +23,8 @@ export interface SandboxRequest {
   /** A work directory of the caller; everything that the application writes lies below it. */
   work: string;
   descriptor: Descriptor;
-  /** Services of the descriptor, or a command of its own. */
-  start: { kind: "services" } | { kind: "command"; argv: readonly string[] };
+  /** Services of the descriptor, or one of its programs alone: with its user, its variables and its directory. */
+  start: { kind: "services" } | { kind: "program"; name: string };
   network: "own" | "host";
   /** Run under the tracer; its records come from `records`. */
   trace: boolean;
@@ -40,7 +40,7 @@ export interface Sandbox {
   /** Set where the request asked for the tracer. */
   records: Readable | undefined;
   exit: Promise<number>;
-  /** Whether init has told that everything started; command mode: true from the beginning. */
+  /** Whether init has told that everything started; one program: true from the beginning. */
   ready(): boolean;
   /** Ports that listen inside. */
   listening(): Set<number>;
@@ -111,8 +111,7 @@ export async function startSandbox(request: SandboxRequest): Promise<Sandbox> {
     encodeInitPlan(compileInitPlan({ ...descriptor, secrets: [], volumes: [] })),
     { mode: 0o644 },
   );
-  const init =
-    start.kind === "services" ? ["/.tranship/init"] : ["/.tranship/init", ...start.argv.map(encodeText)];
+  const init = start.kind === "services" ? ["/.tranship/init"] : ["/.tranship/init", `@${start.name}`];
   step("start the sandbox");
   const sandbox = startEnter(
     sandboxCall({
@@ -123,12 +122,12 @@ export async function startSandbox(request: SandboxRequest): Promise<Sandbox> {
         argv: request.trace ? ["/.tranship/trace", "--fd", String(firstFd), "--", ...init] : init,
         cwd: "/",
         clearEnv: true,
-        env: insideEnvironment(descriptor, start.kind === "command"),
+        env: insideEnvironment(descriptor, start.kind === "program"),
         ...(request.trace ? { keepFds: [firstFd] } : {}),
       },
     }),
     {
-      stdio: start.kind === "command" ? ["inherit", 2, 2] : ["ignore", "ignore", 2],
+      stdio: start.kind === "program" ? ["inherit", 2, 2] : ["ignore", "ignore", 2],
       fds: request.trace ? ["pipe"] : [],
     },
   );
@@ -159,7 +158,7 @@ function control(request: SandboxRequest, sandbox: EnterProcess, pid: number, ru
     exit: sandbox.exit.finally(async () => {
       while (start !== "" && processAlive(pid, start)) await sleep(5);
     }),
-    ready: () => request.start.kind === "command" || initReady(run),
+    ready: () => request.start.kind === "program" || initReady(run),
     listening: () => listeningPorts(pid),
     runExercise: (onOutput) =>
       runInside(pid, onOutput, { ...insideEnvironment(request.descriptor, true), ...exerciseEnvironment }),

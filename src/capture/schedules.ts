@@ -8,9 +8,9 @@ import { Source } from "../discover/source.ts";
 import { UnitTree } from "../discover/unit-tree.ts";
 import { parseCrontab } from "../formats/cron.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
-import { escapeBytes } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Descriptor, Program, Schedule } from "../package/descriptor.ts";
+import { exactText } from "./descriptor-text.ts";
 
 export interface ApplicationSchedules {
   programs: Program[];
@@ -33,7 +33,11 @@ export async function applicationSchedules(
     const name = freeName(`cron-${baseName(fact.from[0] ?? "job")}`, taken);
     result.programs.push({
       name,
-      command: ["/bin/sh", "-c", escapeBytes(await fullCommand(source, fact))],
+      command: [
+        "/bin/sh",
+        "-c",
+        exactText(await fullCommand(source, fact), `the job of ${fact.from[0] ?? name}`),
+      ],
       ...(fact.user === "" || fact.user === "root" ? {} : { user: fact.user }),
     });
     result.schedules.push({ name, cron: fact.when, program: name });

@@ -90,7 +90,7 @@ async function watch(sandbox: Sandbox, request: SandboxRequest, options: Session
     ended = status;
   });
   const openEnded = options.ports.length === 0 && options.exercise === undefined && options.for === undefined;
-  if (openEnded && request.start.kind === "command") {
+  if (openEnded && request.start.kind === "program") {
     await exit;
     return { ended, exercise: undefined, ports: [] };
   }

@@ -23,8 +23,10 @@ function planOf(files: string[]): Plan {
 
 test("a plan survives printing and parsing, whatever bytes its paths hold", () => {
   const path = fc
-    .uint8Array({ minLength: 1, maxLength: 20 })
-    .map((bytes) => `/${String.fromCharCode(...bytes)}`);
+    .uint8Array({ minLength: 1, maxLength: 20, min: 1 })
+    .map((bytes) => String.fromCharCode(...bytes).replaceAll("/", "_"))
+    .filter((name) => name !== "." && name !== "..")
+    .map((name) => `/${name}`);
   fc.assert(
     fc.property(fc.array(path, { minLength: 1, maxLength: 5 }), (files) => {
       const plan = planOf(files);
