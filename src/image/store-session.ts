@@ -120,7 +120,7 @@ export class BlobFile {
         done += (await this.#file.write(bytes, done, bytes.length - done)).bytesWritten;
       }
     } catch (cause) {
-      throw ioError("cannot write a blob", cause);
+      throw ioError(`cannot write ${this.#path}`, cause);
     }
     this.size += bytes.length;
   }
