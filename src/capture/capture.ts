@@ -1,5 +1,5 @@
 // The main path: a request becomes evidence, a plan, and an image. Each step can be had alone.
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { TranshipError } from "../base/errors.ts";
 import type { Log, Progress } from "../base/log.ts";
 import type { Seed } from "../closure/expand.ts";
@@ -7,6 +7,7 @@ import { type InstalledPackages, loadInstalled } from "../closure/installed.ts";
 import type { Reason } from "../closure/reason.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
+import { ioError } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { makeWorkDirectory } from "../host/work.ts";
@@ -36,7 +37,10 @@ export interface CaptureTools {
 }
 
 /** What decides what is packed, beyond the evidence itself. */
-export type Choices = Pick<PlanRequest, "include" | "exclude" | "volumes" | "keepSecrets" | "closure"> & {
+export type Choices = Pick<
+  PlanRequest,
+  "include" | "exclude" | "volumes" | "keepSecrets" | "closure" | "rules" | "expansion"
+> & {
   /** Installed packages of --also. */
   alsoInstalled: readonly string[];
 };
@@ -139,7 +143,7 @@ async function planFrom(
   );
 }
 
-interface PlanParts {
+export interface PlanParts {
   evidence: Evidence | undefined;
   /** Whether the machine's own schedules come along. */
   schedules: boolean;
@@ -148,7 +152,7 @@ interface PlanParts {
   session?: SessionResult;
 }
 
-async function plan(
+export async function plan(
   machine: Machine,
   application: Descriptor,
   parts: PlanParts,
@@ -253,15 +257,32 @@ function installedSeeds(installed: InstalledPackages, names: readonly string[], 
 
 /** Carries out a plan made before with --plan-only; its evidence is found in the store where it was made there. */
 export function readPlan(file: string, tools: CaptureTools): { plan: Plan; evidence: string } {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (cause) {
-    throw new TranshipError("E_IO", `cannot read the plan ${file}: ${(cause as Error).message}`, { cause });
-  }
-  const plan = parsePlan(text, file);
+  const plan = parsePlan(readPlanText(file), file);
   const parts = { evidence: undefined, exercised: ["a plan that was made before"] };
   return { plan, evidence: evidenceText(plan, new Map(), parts, tools) };
+}
+
+/** A real plan of a whole machine has some twenty; the file may be anything, also one without an end. */
+const maxPlanBytes = 32 << 20;
+
+function readPlanText(file: string): string {
+  const bytes = Buffer.alloc(maxPlanBytes + 1);
+  let size = 0;
+  try {
+    const fd = openSync(file, "r");
+    try {
+      for (let count = -1; count !== 0 && size < bytes.length; size += count)
+        count = readSync(fd, bytes, size, bytes.length - size, null);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (cause) {
+    throw ioError(`cannot read the plan ${file}`, cause);
+  }
+  if (size <= maxPlanBytes) return bytes.toString("utf8", 0, size);
+  throw new TranshipError("E_PLAN_INVALID", `${file} is larger than ${maxPlanBytes} bytes`, {
+    hint: "make it anew with --plan-only",
+  });
 }
 
 export async function packPlan(
