@@ -18,7 +18,7 @@ export const storeVerbs: readonly Verb[] = [
     name: "inspect",
     group,
     summary: "Show a package or an instance in full, as JSON",
-    examples: ["tranship inspect shop", "tranship inspect --format '{{.Digest}}' shop"],
+    examples: ["tranship inspect shop", "tranship inspect --format '{{.id}}' shop"],
     arguments: [{ name: "<NAME...>", summary: "packages or instances" }],
     options: [
       formatOption,
