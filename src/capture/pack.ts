@@ -4,7 +4,7 @@ import { TranshipError } from "../base/errors.ts";
 import type { Progress } from "../base/log.ts";
 import { formatSize } from "../base/units.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
-import { escapeBytes } from "../formats/escape.ts";
+import { encodeText, escapeBytes } from "../formats/escape.ts";
 import type { ContainerConfig } from "../formats/oci.ts";
 import { nativePath } from "../host/native.ts";
 import type { StateRoot } from "../host/state-root.ts";
@@ -177,33 +177,8 @@ async function* layerItems(
       continue;
     }
     if (entry.nlink > 1) inodes.set(inode, path);
-    yield { entry, data: content(machine, entry, signal) };
-  }
-}
-
-/** What is packed is what was planned: a file that changed in between, or while it was read, ends the packing. */
-async function* content(
-  machine: Machine,
-  planned: Entry,
-  signal: AbortSignal,
-): AsyncGenerator<{ offset: number; bytes: Uint8Array }> {
-  const stream = await machine.files.stream(planned.path);
-  const differs =
-    stream === undefined ||
-    stream.entry.size !== planned.size ||
-    stream.entry.mtime !== planned.mtime ||
-    stream.entry.ino !== planned.ino;
-  if (differs) await stream?.data[Symbol.asyncIterator]().return?.();
-  else {
-    for await (const piece of stream.data) {
-      throwIfInterrupted(signal);
-      yield piece;
-    }
-  }
-  if (differs || stream.changed()) {
-    throw new TranshipError("E_SOURCE_CHANGED", `${escapeBytes(planned.path)} changed while it was packed`, {
-      hint: "stop what writes there, or capture a snapshot of the file system",
-    });
+    // Read by the writer, which refuses a file that is not, or not any more, the one that was planned.
+    yield { entry, hostFile: (machine.root === "/" ? "" : encodeText(machine.root)) + path };
   }
 }
 

@@ -9,8 +9,8 @@ import type { Expansion } from "../../src/closure/expand.ts";
 import { expand } from "../../src/closure/expand.ts";
 import { verifyClosure } from "../../src/closure/verify.ts";
 import { openMachine } from "../../src/machine/open.ts";
+import { debian11 as bullseye } from "../support/roots.ts";
 
-const bullseye = process.env.TRANSHIP_BULLSEYE ?? "/var/cache/tranship/try-bullseye";
 const roots = ["/", bullseye].filter((root) => existsSync(join(root, "usr/bin/perl")));
 const needsRoot = process.getuid?.() === 0 ? false : "chroot needs root";
 

@@ -13,9 +13,7 @@ import { discover } from "../../src/discover/discover.ts";
 import { requireService } from "../../src/discover/machine-services.ts";
 import { recipeOf } from "../../src/discover/recipe.ts";
 import { openMachine } from "../../src/machine/open.ts";
-
-const bullseye = "/var/cache/tranship/try-bullseye";
-const lamp = "/var/cache/tranship/demo-lamp/root";
+import { debian11 as bullseye, lamp } from "../support/roots.ts";
 
 test("a live machine: a listener of this process is found with its owner, its secrets masked", async () => {
   const server = createServer().listen(0, "127.0.0.1");

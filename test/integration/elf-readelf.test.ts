@@ -6,10 +6,10 @@ import { test } from "node:test";
 import type { ElfFile } from "../../src/formats/elf.ts";
 import { readElf } from "../../src/formats/elf.ts";
 import { runChecked } from "../../src/host/process.ts";
+import { debian11 as bullseye } from "../support/roots.ts";
 
 /** Every nth file of each directory; ELF_SAMPLE=1 compares them all. */
 const step = Number(process.env.ELF_SAMPLE ?? 12);
-const bullseye = process.env.TRANSHIP_BULLSEYE ?? "/var/cache/tranship/try-bullseye";
 
 const roots = ["", bullseye].filter((root) => existsSync(`${root}/usr/bin`));
 

@@ -9,9 +9,8 @@ import type { TranshipError } from "../../src/base/errors.ts";
 import type { Entry } from "../../src/formats/entry.ts";
 import { isUnreadable, type Machine } from "../../src/machine/machine.ts";
 import { openMachine } from "../../src/machine/open.ts";
+import { debian11 as bullseye } from "../support/roots.ts";
 import { openTree, temporaryDirectory, ways } from "../support/tree.ts";
-
-const bullseye = "/var/cache/tranship/try-bullseye";
 
 /** A small old system. */
 function smallRoot(t: TestContext): string {

@@ -49,6 +49,10 @@ export interface CaptureHost {
   inside(command: readonly string[]): Promise<Outcome>;
   /** Host pids of the processes that were started by the tool and are there now. */
   processes(): string[];
+  /** A path as the tool sees it, for this process. */
+  view(path: string): string;
+  /** What is there now is no longer counted as left over: after a test's own mounts. */
+  rebase(): void;
   /** What is there beyond the beginning; of the state: what no image needs. */
   leftovers(state?: string): string[];
 }
@@ -87,7 +91,7 @@ class Host implements CaptureHost {
   readonly source: string;
   readonly machine: string;
   readonly #holder: number;
-  readonly #before: string[];
+  #before: string[] = [];
 
   constructor(base: string, source: string, holder: number) {
     this.base = base;
@@ -95,6 +99,14 @@ class Host implements CaptureHost {
     this.source = source;
     this.machine = `rootfs:${source}`;
     this.#holder = holder;
+    this.rebase();
+  }
+
+  view(path: string): string {
+    return `/proc/${this.#holder}/root${path}`;
+  }
+
+  rebase(): void {
     this.#before = [...this.#mounts(), ...this.#links(), ...this.processes()];
   }
 
@@ -162,9 +174,9 @@ class Host implements CaptureHost {
       ...now.filter((one) => !before.has(one)),
       ...this.#before.filter((one) => !now.includes(one)).map((one) => `gone: ${one}`),
       ...["work", "locks", "journal", "instances", "volumes"].flatMap((name) =>
-        namesBelow(join(state, name)),
+        namesBelow(this.view(join(state, name))),
       ),
-      ...namesBelow(state).filter((name) => name.endsWith(".tmp")),
+      ...namesBelow(this.view(state)).filter((name) => name.endsWith(".tmp")),
       ...namesBelow(join(this.base, "tmp")).filter((name) => !name.includes("node-compile-cache")),
     ];
   }
@@ -218,11 +230,11 @@ export function tells(outcome: Outcome, expected: Expected): void {
 export async function noImage(host: CaptureHost): Promise<void> {
   const listed = await host.tool(["images", "-q"]);
   assert.deepEqual([listed.status, listed.stdout.trim()], [0, ""], listed.stderr);
-  assert.deepEqual(blobs(host.state), []);
+  assert.deepEqual(blobs(host), []);
 }
 
-export function blobs(state: string): string[] {
-  return namesBelow(join(state, "store/blobs/sha256"));
+export function blobs(host: CaptureHost): string[] {
+  return namesBelow(host.view(join(host.state, "store/blobs/sha256")));
 }
 
 function namesBelow(path: string): string[] {

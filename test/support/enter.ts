@@ -1,4 +1,5 @@
 // What the tests of native/enter share: a root to run in, one-line runs, and proofs that nothing is left.
+
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,15 +14,14 @@ import {
   startEnter,
 } from "../../src/host/enter-process.ts";
 import { readMounts } from "../../src/host/mountinfo.ts";
+import { debian11 } from "./roots.ts";
 
 /** Why tests that make namespaces cannot run here, or false. */
 export const noRoot = process.getuid?.() === 0 ? false : "needs root";
 
 /** A tree with a shell and dpkg: an old Debian where one was set up, else this host. Only ever a lower layer. */
 export const debianRoot =
-  [process.env.TRANSHIP_TEST_ROOT ?? "", "/var/cache/tranship/try-bullseye"].find(
-    (dir) => dir !== "" && existsSync(join(dir, "usr/bin/dpkg")),
-  ) ?? "/";
+  [debian11].find((dir) => dir !== "" && existsSync(join(dir, "usr/bin/dpkg"))) ?? "/";
 
 export function temporary(t: TestContext): string {
   const dir = mkdtempSync(join(tmpdir(), "tranship-enter-"));

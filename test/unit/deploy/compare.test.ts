@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compareSides, firstDifference } from "../../../src/deploy/compare.ts";
-import type { Side } from "../../../src/deploy/parity.ts";
+import type { ParityReport, Side } from "../../../src/deploy/parity.ts";
 import { parityHtml, parityText } from "../../../src/deploy/parity-report.ts";
 import { newDescriptor } from "../../../src/package/descriptor.ts";
 
@@ -57,7 +57,7 @@ test("reports escape foreign names", () => {
     masks: [],
     descriptor,
   });
-  const report = {
+  const report: ParityReport = {
     schema: "tranship/parity",
     version: 1,
     reference: "x",
@@ -65,7 +65,7 @@ test("reports escape foreign names", () => {
     verdict: "differs",
     comparisons,
     sides: [],
-  } as const;
+  };
   assert.ok(!parityHtml(report).includes("<script>"));
   assert.match(parityText(report), /differ/);
 });
