@@ -196,7 +196,7 @@ test("what a killed command left of locks and files is swept", { skip }, async (
   const host = await captureHost(t);
   const first = await host.tool(capture(host, "--", "/bin/true"));
   assert.equal(first.status, 0, first.stderr);
-  const stored = blobs(host.state);
+  const stored = blobs(host);
   const dead = JSON.stringify({ pid: 999_999, startTime: "1", what: "die" });
   writeFileSync(join(host.state, "locks/store-index"), dead);
   writeFileSync(join(host.state, "locks/store-collector"), "");
@@ -208,7 +208,7 @@ test("what a killed command left of locks and files is swept", { skip }, async (
   }
   const second = await host.tool(capture(host, "--", "/bin/true"));
   assert.equal(second.status, 0, second.stderr);
-  assert.ok(blobs(host.state).length >= stored.length);
+  assert.ok(blobs(host).length >= stored.length);
   await nothingLeft(host);
   const failing = await host.tool(capture(host, "--", "/bin/false"));
   tells(failing, { code: "E_CAPTURE_FAILED", says: /status 1/ });
