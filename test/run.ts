@@ -21,6 +21,9 @@ const suites: readonly Suite[] = [
   { name: "e2e", folders: ["test/e2e"], isolation: "process", concurrency: 1 },
 ];
 
+/** Of one test, in milliseconds: what hangs must not cost the whole run. */
+const longest = process.env.TRANSHIP_SOAK === "1" ? 3_600_000 : 420_000;
+
 interface Count {
   passed: number;
   failed: number;

@@ -4,6 +4,7 @@ import type { ByteString } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
 import {
   lostIncomplete,
+  resultNotAsked,
   type TraceBind,
   type TraceExec,
   type TraceLost,
@@ -65,7 +66,8 @@ export class Reducer {
   #path(record: TracePath): void {
     const by = this.#programs.get(record.pid) ?? "";
     if (record.foreign || this.#ours(by)) return;
-    const failed = record.result < 0;
+    // A call whose end was not seen may have succeeded: the source tells later whether the path exists.
+    const failed = record.result < 0 && record.result !== resultNotAsked;
     const made = making.has(record.operation);
     const target = record.operation === "rename" || record.operation === "link" ? record.second : "";
     const seen = noteUse(this.evidence, record.path, record.operation, by);

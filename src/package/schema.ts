@@ -250,6 +250,6 @@ export const descriptorSchema = z
     });
   });
 
-/** The schema and the plain types must not drift apart. */
+/** Compiles only while what the schema gives is a Descriptor. */
 type SchemaIsDescriptor = z.infer<typeof descriptorSchema> extends Descriptor ? true : never;
-export const schemaIsDescriptor: SchemaIsDescriptor = true;
+((_: SchemaIsDescriptor): void => {})(true);
