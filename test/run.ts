@@ -87,6 +87,7 @@ function runSuite(suite: Suite, files: string[]): Promise<Count> {
   const stream = run({
     files,
     isolation: suite.isolation,
+    timeout: longest,
     ...(isolated ? { concurrency: suite.concurrency } : {}),
   });
   stream.on("test:pass", (event) => {
