@@ -22,7 +22,8 @@ import { eventually } from "../support/enter.ts";
 import { treeState } from "../support/small-root.ts";
 
 const skip = whyNoCapture();
-const randomKills = Number(process.env.TRANSHIP_RANDOM_KILLS ?? 10);
+const soak = process.env.TRANSHIP_SOAK === "1";
+const randomKills = soak ? 200 : 10;
 const interrupted = { code: "E_INTERRUPTED", status: 130, says: /stopped/, hint: /.*/ };
 
 const capture = (host: CaptureHost, ...words: string[]): string[] => [
@@ -165,7 +166,7 @@ test("kill -9 at every step", { skip }, async (t) => {
   for (const [index, step] of steps.entries()) {
     // Documents are all stored alike: the first and the last stand for those between.
     const alike = (other: string | undefined) => other?.includes("put the blob") === true;
-    if (alike(step) && alike(steps[index - 1]) && alike(steps[index + 1])) continue;
+    if (!soak && alike(step) && alike(steps[index - 1]) && alike(steps[index + 1])) continue;
     await t.test(step, async () => {
       rmSync(host.state, { recursive: true, force: true });
       const killed = await host.tool(words, { TRANSHIP_CRASH_AT: String(index + 1) });
