@@ -163,7 +163,8 @@ export class TreeProcess {
       this.#pending.delete(frame.id);
       this.#firstId = frame.id === 0xffffffff ? 1 : frame.id + 1;
       const { stdout } = this.#child;
-      if (this.#pending.size === 0 && stdout instanceof Socket) stdout.unref();
+      // While it is being closed its end is waited for, also after the last answer.
+      if (this.#pending.size === 0 && !this.#ending && stdout instanceof Socket) stdout.unref();
     }
     if (verdict === "pause") this.#paused = true;
   }
