@@ -1,10 +1,11 @@
 // What every capture ends with: the plan is written, or carried out and told.
 import { writeFileSync } from "node:fs";
+import { TranshipError } from "../../base/errors.ts";
 import { formatSize } from "../../base/units.ts";
 import { type Captured, type CaptureTools, packPlan, readPlan } from "../../capture/capture.ts";
 import type { PackedImage } from "../../capture/pack.ts";
-import { printPlan } from "../../capture/plan.ts";
-import { summarizePlan } from "../../capture/plan-summary.ts";
+import { type Plan, printPlan } from "../../capture/plan.ts";
+import { describePlan, summarizePlan } from "../../capture/plan-summary.ts";
 import { escapeBytes } from "../../formats/escape.ts";
 import { ioError } from "../../host/files.ts";
 import { openStore } from "../../image/store.ts";
@@ -13,7 +14,8 @@ import type { Machine } from "../../machine/machine.ts";
 import { openMachine } from "../../machine/open.ts";
 import { listInstances } from "../../runtime/find.ts";
 import type { Context } from "../context.ts";
-import { flag, type OptionValues, text } from "../verb.ts";
+import { printValue } from "../format.ts";
+import { flag, list, type OptionValues, text } from "../verb.ts";
 
 /** Opens the machine, and closes it whatever happens. */
 export async function withMachine<T>(address: string, use: (machine: Machine) => Promise<T>): Promise<T> {
@@ -32,10 +34,17 @@ export async function finishCapture(
   context: Context,
   tools: CaptureTools,
 ): Promise<void> {
+  if (flag(options, "dryRun")) {
+    showPlan(captured.plan, options, context);
+    return;
+  }
   if (flag(options, "planOnly")) {
     const file = text(options, "output");
     if (file === undefined) {
-      context.print(printPlan(captured.plan));
+      const format = formatOf(options);
+      context.print(
+        format === undefined ? printPlan(captured.plan) : printValue(planValue(captured.plan), format),
+      );
       return;
     }
     try {
@@ -46,7 +55,63 @@ export async function finishCapture(
     context.say(`the plan is in ${file}; carry it out with --plan ${file}`);
     return;
   }
-  await packAndTell(machine, captured, text(options, "tag") ?? "", context, tools);
+  const image = await packAndTell(machine, captured, text(options, "tag") ?? "", context, tools);
+  printImage(image, options, context);
+}
+
+/** --format where it is something else than the words for people. */
+export function formatOf(options: OptionValues): string | undefined {
+  const format = text(options, "format");
+  return format === "table" ? undefined : format;
+}
+
+/** A plan as a value for --format: paths as texts. */
+export function planValue(plan: Plan): unknown {
+  const shown = (list: Plan["excluded"]) => list.map((one) => ({ ...one, path: escapeBytes(one.path) }));
+  return {
+    ...plan,
+    groups: plan.groups.map((group) => ({ ...group, files: group.files.map(escapeBytes) })),
+    excluded: shown(plan.excluded),
+    candidates: shown(plan.candidates),
+    missing: shown(plan.missing),
+  };
+}
+
+export function showPlan(plan: Plan, options: OptionValues, context: Context): void {
+  const format = formatOf(options);
+  context.print(format === undefined ? describePlan(plan).join("\n") : printValue(planValue(plan), format));
+}
+
+export function imageValue(image: PackedImage) {
+  return { reference: image.name, digest: image.indexDigest, layers: image.layers };
+}
+
+function printImage(image: PackedImage, options: OptionValues, context: Context): void {
+  const format = formatOf(options);
+  context.print(
+    format === undefined ? `${image.name}@${image.indexDigest}` : printValue(imageValue(image), format),
+  );
+}
+
+/** What decided about a plan when it was made: beside --plan it would be without effect. */
+const deciding = [
+  "planOnly", "output", "service", "untilPort", "exercise", "for", "installed", "also", "include", "exclude", "volume", "keepSecret",
+  "cmd", "env", "port", "user", "workdir",
+]; // biome-ignore format: a list
+
+function refuseBesidePlan(file: string, options: OptionValues): void {
+  const given = deciding.find((name) => flag(options, name) || list(options, name).length > 0);
+  const flagName = options.closure === false ? "closure" : given;
+  if (flagName === undefined) return;
+  const word =
+    flagName === "closure" ? "no-closure" : flagName.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+  throw new TranshipError(
+    "E_USAGE",
+    `--${word} has no effect beside --plan: the plan ${file} is carried out as it stands`,
+    {
+      hint: "edit the plan, or make it anew with --plan-only",
+    },
+  );
 }
 
 /** --plan FILE: nothing is run, the plan's own machine is read. */
@@ -56,15 +121,16 @@ export async function carryOutPlan(
   context: Context,
   tools: CaptureTools,
 ): Promise<void> {
+  refuseBesidePlan(file, options);
   const planned = readPlan(file, tools);
+  if (flag(options, "dryRun")) {
+    showPlan(planned.plan, options, context);
+    return;
+  }
   await withMachine(planned.plan.source.machine, async (machine) => {
-    await packAndTell(
-      machine,
-      { ...planned, session: undefined },
-      text(options, "tag") ?? "",
-      context,
-      tools,
-    );
+    const captured = { ...planned, session: undefined };
+    const image = await packAndTell(machine, captured, text(options, "tag") ?? "", context, tools);
+    printImage(image, options, context);
   });
 }
 
@@ -86,7 +152,6 @@ export async function packAndTell(
       `  layer ${layer.origin.padEnd(9)} ${String(layer.entries).padStart(6)} entries ${formatSize(layer.contentSize).padStart(9)}, stored as ${formatSize(layer.compressedSize)}`,
     );
   }
-  context.print(`${image.name}@${image.indexDigest}`);
   return image;
 }
 

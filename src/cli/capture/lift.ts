@@ -6,113 +6,163 @@ import { readTarget } from "../../assess/target.ts";
 import { exitStatus, TranshipError } from "../../base/errors.ts";
 import { parseDuration } from "../../base/units.ts";
 import { type Captured, captureInstalled, captureRun } from "../../capture/capture.ts";
+import type { PackedImage } from "../../capture/pack.ts";
 import { describePlan } from "../../capture/plan-summary.ts";
-import { testParity } from "../../deploy/parity.ts";
+import { type ParityReport, testParity } from "../../deploy/parity.ts";
+import { parityText } from "../../deploy/parity-report.ts";
 import { discover } from "../../discover/discover.ts";
 import type { Machine } from "../../machine/machine.ts";
 import type { Context } from "../context.ts";
-import { run as runVerify } from "../store/verify.ts";
-import { type Call, list, text } from "../verb.ts";
-import { packAndTell, withMachine } from "./finish.ts";
+import { printValue } from "../format.ts";
+import { shellWords } from "../shell-words.ts";
+import { type Verification, verificationText, verifyPackage } from "../store/verify.ts";
+import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
+import { formatOf, imageValue, packAndTell, showPlan, withMachine } from "./finish.ts";
 import { applicationOf, captureTools, choicesOf, requiredTag, runRequestOf } from "./requests.ts";
-import { tellReport } from "./test.ts";
+import { writeReport } from "./test.ts";
 
 export async function run(call: Call, context: Context): Promise<number> {
   const [address = "", ...command] = call.args;
-  const reference = requiredTag(call.options);
+  const { options } = call;
+  const reference = requiredTag(options);
+  const installed = list(options, "installed").length > 0;
+  if (installed && command.length > 0) {
+    throw new TranshipError("E_USAGE", "give --installed or a command, not both", {
+      hint: "a command of the installed package is given with --cmd",
+    });
+  }
+  // Asked for now: an answer that nobody can give must not cost a capture.
+  if (!flag(options, "dryRun") && !context.yes && context.noInput) {
+    throw new TranshipError("E_USAGE", "the plan cannot be agreed to: there is nobody to ask", {
+      hint: "give --yes; or --dry-run, which stops at the plan",
+    });
+  }
   return await withMachine(
     address,
-    async (machine) => await lift(machine, reference, { args: command, options: call.options }, context),
+    async (machine) => await lift(machine, reference, { args: command, options }, context),
   );
 }
 
 async function lift(machine: Machine, reference: string, call: Call, context: Context): Promise<number> {
   const { options } = call;
   const tools = captureTools(context);
-  const what = wordsOf(call);
-  stage(context, `tranship discover ${machine.address}`);
+  stage(context, ["discover", machine.address]);
   const inventory = await discover(machine);
   context.say(
     `${inventory.os.name || inventory.os.id}; ${inventory.services.length} services, ${inventory.installed.packages.length} installed packages`,
   );
-  stage(context, `tranship assess ${machine.address}`);
+  stage(context, ["assess", machine.address]);
   const assessment = await assess(inventory, machine, readTarget(context.root.path));
   context.say(renderAssessment(assessment));
   if (assessment.verdict === "Blocked") return exitStatus.blocked;
-  const verb = list(options, "installed").length > 0 ? "installed" : "run";
-  stage(context, `tranship capture ${verb} -m ${machine.address} -t ${reference} --plan-only ${what}`);
+  const source = ["-m", machine.address, "-t", reference];
+  const installed = list(options, "installed");
+  const verb = ["capture", installed.length > 0 ? "installed" : "run", ...source];
+  const command = call.args.length > 0 ? ["--", ...call.args] : installed;
+  stage(context, [...verb, ...flagsOf(options, captureFlags), "--plan-only", "-o", "plan.yaml", ...command]);
   const captured: Captured =
-    verb === "installed"
+    installed.length > 0
       ? await captureInstalled(
           {
             machine,
             application: applicationOf(options, [], reference),
-            names: list(options, "installed"),
+            names: installed,
             choices: choicesOf(options),
           },
           tools,
         )
       : await captureRun(runRequestOf(options, call.args, machine, reference), tools);
+  if (flag(options, "dryRun")) {
+    showPlan(captured.plan, options, context);
+    return exitStatus.done;
+  }
   for (const line of describePlan(captured.plan)) context.say(line);
   if (!(await agreed(context))) return exitStatus.failed;
-  stage(context, `tranship capture ${verb} -m ${machine.address} -t ${reference} --plan plan.yaml`);
-  await packAndTell(machine, captured, reference, context, tools);
-  stage(context, `tranship verify ${reference}`);
-  const verified = await runVerify({ args: [reference], options: {} }, context);
-  if (verified !== exitStatus.done) return verified;
-  return await compare(machine, reference, call, context);
+  stage(context, [...verb, "--plan", "plan.yaml"]);
+  const image = await packAndTell(machine, captured, reference, context, tools);
+  stage(context, ["verify", reference]);
+  const verified = await verifyPackage(reference, false, context);
+  const parity = verified.errors > 0 ? undefined : await compare(machine, reference, options, context);
+  tell({ image, verified, parity }, options, context);
+  if (verified.errors > 0) return exitStatus.no;
+  return parity === undefined || parity.verdict === "same" ? exitStatus.done : exitStatus.no;
 }
 
-async function compare(machine: Machine, reference: string, call: Call, context: Context): Promise<number> {
-  const { options } = call;
+interface Lifted {
+  image: PackedImage;
+  verified: Verification;
+  /** undefined where nothing was compared. */
+  parity: ParityReport | undefined;
+}
+
+function tell({ image, verified, parity }: Lifted, options: OptionValues, context: Context): void {
+  if (parity !== undefined) writeReport(parity, options, context);
+  const format = formatOf(options);
+  if (format !== undefined) {
+    context.print(printValue({ image: imageValue(image), verify: verified, test: parity ?? null }, format));
+    return;
+  }
+  context.print(`${image.name}@${image.indexDigest}`);
+  context.print(verificationText(verified));
+  if (parity !== undefined) context.print(parityText(parity));
+}
+
+async function compare(
+  machine: Machine,
+  reference: string,
+  options: OptionValues,
+  context: Context,
+): Promise<ParityReport | undefined> {
+  const words = ["test", reference, "--against", machine.address];
   // A command that ends by itself leaves nothing to compare beside its output; services and servers are exercised.
   const exercise = text(options, "exercise");
   const ports = list(options, "untilPort").map(Number);
   if (exercise === undefined && ports.length === 0) {
-    context.say(
-      `not compared with the original: give --exercise or --until-port, or run \`tranship test ${reference} --against ${machine.address}\``,
-    );
-    return exitStatus.done;
+    const hint = shellWords(["tranship", ...words]);
+    context.say(`not compared with the original: give --exercise or --until-port, or run \`${hint}\``);
+    return undefined;
   }
-  stage(
-    context,
-    `tranship test ${reference} --against ${machine.address}${exercise === undefined ? "" : ` --exercise ${exercise}`}`,
-  );
-  const report = await testParity({
+  stage(context, [...words, ...flagsOf(options, testFlags)]);
+  return await testParity({
     root: context.root, reference, against: machine, exercise, ports, masks: [], secrets: {}, timeout: parseDuration(text(options, "timeout") ?? "120s"), log: context.log, signal: context.signal,
   }); // biome-ignore format: short
-  tellReport(report, options, context);
-  return report.verdict === "same" ? exitStatus.done : exitStatus.no;
 }
 
-function stage(context: Context, command: string): void {
-  context.say(`\n$ ${command.trim()}`);
+function stage(context: Context, words: readonly string[]): void {
+  context.say(`\n$ ${shellWords(["tranship", ...words])}`);
 }
 
-function wordsOf(call: Call): string {
-  const named = list(call.options, "service").map((name) => `--service ${name}`);
-  const ports = list(call.options, "untilPort").map((port) => `--until-port ${port}`);
-  return [
-    ...named,
-    ...ports,
-    ...list(call.options, "installed"),
-    ...(call.args.length > 0 ? ["--", ...call.args] : []),
-  ].join(" ");
+const captureFlags = [
+  "service", "untilPort", "exercise", "linger", "timeout", "for", "network", "data", "also", "include", "exclude", "volume", "keepSecret",
+  "cmd", "env", "port", "user", "workdir",
+]; // biome-ignore format: a list
+const testFlags = ["exercise", "untilPort", "timeout", "report"];
+const defaults: Readonly<Record<string, string>> = {
+  linger: "2s",
+  timeout: "120s",
+  network: "own",
+  data: "copy",
+};
+
+/** The flags of these names as they were given, without those that say what is so anyway. */
+export function flagsOf(options: OptionValues, names: readonly string[]): string[] {
+  const words = names.flatMap((name) => {
+    const word = `--${name.replace(/[A-Z]/g, (char) => `-${char.toLowerCase()}`)}`;
+    return list(options, name).filter((value) => value !== defaults[name]).flatMap((value) => [word, value]); // biome-ignore format: short
+  });
+  return names === captureFlags && options.closure === false ? [...words, "--no-closure"] : words;
 }
 
 /** The plan was shown; it is carried out when a person says so, or beforehand with --yes. */
 async function agreed(context: Context): Promise<boolean> {
   if (context.yes) return true;
-  if (context.noInput) {
-    throw new TranshipError("E_USAGE", "the plan was not agreed to: there is nobody to ask", {
-      hint: "give --yes, or use --plan-only and --plan",
-    });
-  }
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  // Not as a terminal: Ctrl-C has to reach the process as a signal.
+  const terminal = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
   try {
-    const answer = await terminal.question("\nCapture according to this plan? [y/N] ", {
-      signal: context.signal,
-    });
+    const answer = await Promise.race([
+      terminal.question("\nCapture according to this plan? [y/N] ", { signal: context.signal }),
+      new Promise<string>((resolve) => terminal.once("close", () => resolve(""))),
+    ]);
     if (/^y(es)?$/i.test(answer.trim())) return true;
     context.say("nothing was captured");
     return false;

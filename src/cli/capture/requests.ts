@@ -31,14 +31,12 @@ export function choicesOf(options: OptionValues): Choices {
     }
     return { kind, argument };
   });
+  const included = also.filter((one) => one.kind === "include").map((one) => one.argument);
   return {
-    include: [
-      ...list(options, "include"),
-      ...also.filter((one) => one.kind === "include").map((one) => one.argument),
-    ],
-    exclude: list(options, "exclude"),
-    volumes: list(options, "volume"),
-    keepSecrets: list(options, "keepSecret"),
+    include: [...list(options, "include"), ...included].map((glob) => absoluteGlob("--include", glob)),
+    exclude: list(options, "exclude").map((glob) => absoluteGlob("--exclude", glob)),
+    volumes: list(options, "volume").map((path) => absolutePath("--volume", path)),
+    keepSecrets: list(options, "keepSecret").map((path) => absolutePath("--keep-secret", path)),
     closure: options.closure !== false,
     alsoInstalled: also.filter((one) => one.kind === "installed").map((one) => one.argument),
   };
@@ -63,6 +61,12 @@ export function applicationOf(
     }),
   );
   const asked = text(options, "cmd");
+  const workingDirectory = text(options, "workdir");
+  if (asked !== undefined && (command.length > 0 || list(options, "service").length > 0)) {
+    throw new TranshipError("E_USAGE", "--cmd is for packages without a command or a service of their own", {
+      hint: "leave it out, or leave out the command and --service",
+    });
+  }
   return {
     name: packageName(reference),
     services: list(options, "service"),
@@ -70,8 +74,30 @@ export function applicationOf(
     environment,
     ports: list(options, "port").map(portNumber),
     user: text(options, "user"),
-    workingDirectory: text(options, "workdir"),
+    workingDirectory:
+      workingDirectory === undefined ? undefined : absolutePath("--workdir", workingDirectory),
   };
+}
+
+/** Paths of the package are its own: absolute, without . and .., and without a slash at the end. */
+function absolutePath(flagName: string, word: string): string {
+  const path = word.length > 1 ? word.replace(/\/+$/, "") : word;
+  const parts = path.split("/").slice(1);
+  if (
+    path === "/" ||
+    (path.startsWith("/") && parts.every((part) => part !== "" && part !== "." && part !== ".."))
+  )
+    return path;
+  throw new TranshipError("E_USAGE", `${flagName} ${word} is not a path of the machine`, {
+    hint: "give it from the machine's root, without . and ..: /var/lib/shop",
+  });
+}
+
+function absoluteGlob(flagName: string, glob: string): string {
+  if (/^(\/|\*\*)/.test(glob)) return glob;
+  throw new TranshipError("E_USAGE", `${flagName} ${glob} can fit nothing: paths begin with /`, {
+    hint: `for a name in any directory write '**/${glob}'`,
+  });
 }
 
 export function portNumber(word: string): number {

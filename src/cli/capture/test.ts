@@ -30,22 +30,21 @@ export async function run(call: Call, context: Context): Promise<number> {
     against === undefined
       ? await testParity({ ...base, against: undefined })
       : await withMachine(against, async (machine) => await testParity({ ...base, against: machine }));
-  tellReport(report, options, context);
+  writeReport(report, options, context);
+  const format = text(options, "format");
+  context.print(format === undefined || format === "table" ? parityText(report) : printValue(report, format));
   return report.verdict === "same" || report.verdict === "healthy" ? exitStatus.done : exitStatus.no;
 }
 
-export function tellReport(report: ParityReport, options: OptionValues, context: Context): void {
+export function writeReport(report: ParityReport, options: OptionValues, context: Context): void {
   const file = text(options, "report");
-  if (file !== undefined) {
-    try {
-      writeFileSync(file, parityHtml(report));
-    } catch (cause) {
-      throw ioError(`cannot write the report ${file}`, cause);
-    }
-    context.say(`the report is in ${resolve(file)}`);
+  if (file === undefined) return;
+  try {
+    writeFileSync(file, parityHtml(report));
+  } catch (cause) {
+    throw ioError(`cannot write the report ${file}`, cause);
   }
-  const format = text(options, "format");
-  context.print(format === undefined || format === "table" ? parityText(report) : printValue(report, format));
+  context.say(`the report is in ${resolve(file)}`);
 }
 
 function maskOf(word: string): RegExp {

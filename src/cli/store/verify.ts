@@ -7,26 +7,40 @@ import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
 import { type Call, flag, text } from "../verb.ts";
 
-/** Exit status 4 where an error was found. A library that is nowhere in the package is a warning: the old machine may lack it too. */
+export interface Verification {
+  reference: string;
+  errors: number;
+  findings: { id: string; severity: string; message: string }[];
+}
+
+/** Exit status 4 where an error was found. */
 export async function run(call: Call, context: Context): Promise<number> {
-  const [reference = ""] = call.args;
+  const verified = await verifyPackage(call.args[0] ?? "", flag(call.options, "readData"), context);
+  const format = text(call.options, "format");
+  context.print(
+    format === undefined || format === "table" ? verificationText(verified) : printValue(verified, format),
+  );
+  return verified.errors > 0 ? exitStatus.no : exitStatus.done;
+}
+
+/** A library that is nowhere in the package is a warning: the old machine may lack it too. */
+export async function verifyPackage(
+  reference: string,
+  readData: boolean,
+  context: Context,
+): Promise<Verification> {
   const store = openStore(context.root);
-  const findings: { id: string; severity: string; message: string }[] = await verifyImage(store, reference, {
-    readData: flag(call.options, "readData"),
-  });
+  const findings: Verification["findings"] = await verifyImage(store, reference, { readData });
   if (findings.every((finding) => finding.severity !== "error")) {
     for (const one of await packageClosure(context.root, store, reference)) {
       const message = `${escapeBytes(one.path)}: ${one.kind} ${escapeBytes(one.wants)} is not in the package`;
       findings.push({ id: "closure", severity: "warning", message });
     }
   }
-  const errors = findings.filter((finding) => finding.severity === "error").length;
-  const format = text(call.options, "format");
-  if (format !== undefined && format !== "table")
-    context.print(printValue({ reference, errors, findings }, format));
-  else {
-    for (const finding of findings) context.print(`${finding.severity}: ${finding.message}`);
-    context.print(`${reference}: ${errors} errors, ${findings.length - errors} warnings`);
-  }
-  return errors > 0 ? exitStatus.no : exitStatus.done;
+  return { reference, errors: findings.filter((finding) => finding.severity === "error").length, findings };
+}
+
+export function verificationText({ reference, errors, findings }: Verification): string {
+  const lines = findings.map((finding) => `${finding.severity}: ${finding.message}`);
+  return [...lines, `${reference}: ${errors} errors, ${findings.length - errors} warnings`].join("\n");
 }

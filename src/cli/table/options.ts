@@ -82,4 +82,6 @@ export const captureOptions: readonly OptionSpec[] = [
   { flags: "--port <PORT>", summary: "a port that the package serves", many: true },
   { flags: "--user <USER>", summary: "who runs the main program" },
   { flags: "--workdir <DIR>", summary: "where the main program starts" },
+  { flags: "--dry-run", summary: "make the plan, show it in short, and pack nothing" },
+  formatOption,
 ];
