@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { installRoot } from "../../src/host/native.ts";
 import {
   blobs,
   type CaptureHost,
@@ -214,4 +215,21 @@ test("what a killed command left of locks and files is swept", { skip }, async (
   const failing = await host.tool(capture(host, "--", "/bin/false"));
   tells(failing, { code: "E_CAPTURE_FAILED", says: /status 1/ });
   await nothingLeft(host);
+});
+
+test("a machine is closed to the end while requests are under way", { skip }, async (t) => {
+  const host = await captureHost(t);
+  const script = `
+    import { openMachine } from ${JSON.stringify(join(installRoot, "src/machine/open.ts"))};
+    const machine = await openMachine(${JSON.stringify(host.machine)});
+    for (let i = 0; i < 200; i++) machine.files.stat("/etc/passwd").catch(() => {});
+    for (let i = 0; i < 20; i++) machine.files.readRange("/bin/busybox", 0, 1 << 20).catch(() => {});
+    await Promise.race([machine.files.stat("/etc"), 0]);
+    await machine.close();
+    console.log("closed");`;
+  for (let round = 0; round < 8; round++) {
+    const outcome = await host.inside([process.execPath, "--input-type=module", "-e", script]);
+    assert.deepEqual([outcome.status, outcome.stdout], [0, "closed\n"], outcome.stderr);
+    await nothingLeft(host);
+  }
 });
