@@ -1,7 +1,7 @@
 import { captureRun } from "../../capture/capture.ts";
 import type { Context } from "../context.ts";
 import { type Call, text } from "../verb.ts";
-import { carryOutPlan, finishCapture, withMachine } from "./finish.ts";
+import { besidePlan, carryOutPlan, finishCapture, withMachine } from "./finish.ts";
 import { captureTools, requiredTag, runRequestOf } from "./requests.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
@@ -10,6 +10,7 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   const tools = captureTools(context);
   const plan = text(options, "plan");
   if (plan !== undefined) {
+    if (call.args.length > 0) throw besidePlan(plan, call.args);
     await carryOutPlan(plan, options, context, tools);
     return;
   }

@@ -1,5 +1,6 @@
 // What every capture ends with: the plan is written, or carried out and told.
 import { writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import { formatSize } from "../../base/units.ts";
 import { type Captured, type CaptureTools, packPlan, readPlan } from "../../capture/capture.ts";
@@ -48,7 +49,10 @@ export async function finishCapture(
       return;
     }
     try {
-      writeFileSync(file, printPlan(captured.plan), { mode: 0o600 });
+      const evidence = `${file}.evidence.json`;
+      writeFileSync(evidence, captured.evidence, { mode: 0o600 });
+      const source = { ...captured.plan.source, evidence: basename(evidence) };
+      writeFileSync(file, printPlan({ ...captured.plan, source }), { mode: 0o600 });
     } catch (cause) {
       throw ioError(`cannot write the plan ${file}`, cause);
     }
@@ -100,18 +104,16 @@ const deciding = [
 ]; // biome-ignore format: a list
 
 function refuseBesidePlan(file: string, options: OptionValues): void {
-  const given = deciding.find((name) => flag(options, name) || list(options, name).length > 0);
-  const flagName = options.closure === false ? "closure" : given;
-  if (flagName === undefined) return;
-  const word =
-    flagName === "closure" ? "no-closure" : flagName.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
-  throw new TranshipError(
-    "E_USAGE",
-    `--${word} has no effect beside --plan: the plan ${file} is carried out as it stands`,
-    {
-      hint: "edit the plan, or make it anew with --plan-only",
-    },
-  );
+  const given = deciding.filter((name) => flag(options, name) || list(options, name).length > 0);
+  if (options.closure === false) given.push("noClosure");
+  if (given.length === 0) return;
+  throw besidePlan(file, given.map((name) => `--${name.replace(/[A-Z]/g, (char) => `-${char.toLowerCase()}`)}`)); // biome-ignore format: short
+}
+
+export function besidePlan(file: string, words: readonly string[]): TranshipError {
+  return new TranshipError("E_USAGE", `${words.join(" ")} has no effect beside --plan ${file}, which is carried out as it stands`, {
+    hint: "edit the plan, or make it anew with --plan-only",
+  }); // biome-ignore format: short
 }
 
 /** --plan FILE: nothing is run, the plan's own machine is read. */

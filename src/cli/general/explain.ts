@@ -1,11 +1,18 @@
-import { errorCodes, exitStatus, TranshipError } from "../../base/errors.ts";
+import { type ErrorCode, errorCodes, exitStatus, TranshipError } from "../../base/errors.ts";
 import type { Context } from "../context.ts";
-import type { Call } from "../verb.ts";
+import { printRows, printValue } from "../format.ts";
+import { type Call, text } from "../verb.ts";
 import { advice } from "./advice.ts";
 
 export async function run(call: Call, context: Context): Promise<number> {
   const asked = call.args[0]?.toUpperCase();
+  const format = text(call.options, "format");
+  const value = (code: ErrorCode) => ({ code, meaning: errorCodes[code], advice: advice[code] });
   if (asked === undefined) {
+    if (format !== undefined && format !== "table") {
+      context.print(printRows((Object.keys(errorCodes) as ErrorCode[]).map(value), format));
+      return exitStatus.done;
+    }
     for (const [code, sentence] of Object.entries(errorCodes)) context.print(`${code.padEnd(26)}${sentence}`);
     return exitStatus.done;
   }
@@ -16,6 +23,7 @@ export async function run(call: Call, context: Context): Promise<number> {
     });
   }
   const known = code as keyof typeof errorCodes;
-  context.print(`${known}\n\n${errorCodes[known]}\n\n${advice[known]}`);
+  if (format !== undefined && format !== "table") context.print(printValue(value(known), format));
+  else context.print(`${known}\n\n${errorCodes[known]}\n\n${advice[known]}`);
   return exitStatus.done;
 }

@@ -1,11 +1,12 @@
 // What a report of a defect needs: versions, doctor's findings, the state's shape. No file contents, no environment values.
 import { readdirSync, statSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { escapeBytes } from "../../formats/escape.ts";
 import { ioError, readText } from "../../host/files.ts";
 import { installRoot } from "../../host/native.ts";
 import type { Context } from "../context.ts";
+import { printValue } from "../format.ts";
 import { type Call, text } from "../verb.ts";
 import { run as runDoctor } from "./doctor.ts";
 import { versionText } from "./version.ts";
@@ -37,7 +38,10 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   } catch (cause) {
     throw ioError(`cannot write ${file}`, cause);
   }
-  context.print(file);
+  const format = text(call.options, "format");
+  context.print(
+    format === undefined || format === "table" ? file : printValue({ file: resolve(file) }, format),
+  );
   context.say(
     "it holds versions, doctor's findings, and names and sizes of the state's files; look at it with zcat before you send it",
   );

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { installRoot } from "../../host/native.ts";
 import type { Context } from "../context.ts";
-import type { Call } from "../verb.ts";
+import { printValue } from "../format.ts";
+import { type Call, text } from "../verb.ts";
 
 export function versionText(top: string): string {
   const { version } = JSON.parse(readFileSync(join(top, "package.json"), "utf8")) as { version: string };
@@ -10,13 +11,14 @@ export function versionText(top: string): string {
 }
 
 export async function run(call: Call, context: Context): Promise<undefined> {
-  if (call.options.format === "json") {
+  const format = text(call.options, "format");
+  if (format !== undefined && format !== "table") {
     const facts = {
       version: versionText(installRoot).slice("tranship ".length),
       node: process.version,
       architecture: process.arch,
     };
-    context.print(JSON.stringify(facts));
+    context.print(printValue(facts, format));
     return;
   }
   context.print(versionText(installRoot));

@@ -4,12 +4,17 @@ import { openStore } from "../../image/store.ts";
 import { removeUnreferenced } from "../../image/store-gc.ts";
 import { listInstances } from "../../runtime/find.ts";
 import type { Context } from "../context.ts";
-import { type Call, flag } from "../verb.ts";
+import { printValue } from "../format.ts";
+import { type Call, flag, text } from "../verb.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
   const store = openStore(context.root);
   const instances = listInstances(context.root);
   const keepLayers = new Set(instances.flatMap((instance) => instance.record.image.diffIds));
+  const dryRun = flag(call.options, "dryRun");
+  const format = text(call.options, "format");
+  const forPeople = format === undefined || format === "table";
+  const untagged: string[] = [];
   for (const reference of call.args) {
     const image = store.image(reference);
     const digests = [image.target.digest, image.manifestDescriptor.digest];
@@ -22,11 +27,17 @@ export async function run(call: Call, context: Context): Promise<undefined> {
         hint: "remove them first, or use --force",
       });
     }
-    if (flag(call.options, "dryRun")) context.print(`would remove the name ${reference}`);
-    else context.print(`Untagged: ${(await store.untag(reference)).name}`);
+    untagged.push(dryRun ? (image.name ?? reference) : (await store.untag(reference)).name);
+    if (forPeople)
+      context.print(dryRun ? `would remove the name ${reference}` : `Untagged: ${untagged.at(-1)}`);
   }
-  if (flag(call.options, "dryRun")) return;
-  const removed = await removeUnreferenced(store, { keepLayers, log: context.log });
+  const removed = dryRun
+    ? { blobs: [], bytes: 0 }
+    : await removeUnreferenced(store, { keepLayers, log: context.log });
   if (removed.blobs.length > 0)
     context.say(`removed ${removed.blobs.length} blobs, ${formatSize(removed.bytes)}`);
+  if (!forPeople)
+    context.print(
+      printValue({ untagged, blobs: removed.blobs.length, bytes: removed.bytes, dryRun }, format),
+    );
 }

@@ -67,7 +67,7 @@ export const captureVerbs: readonly Verb[] = [
     group,
     summary: "Package what the installed-package database says belongs to these installed packages",
     examples: ["tranship capture installed -m rootfs:/mnt/old -t shop apache2 mariadb-server-10.5"],
-    arguments: [{ name: "<NAME...>", summary: "installed packages" }],
+    arguments: [{ name: "[NAME...]", summary: "installed packages" }],
     options: [
       { flags: "--service <NAME>", summary: "a service of the package", many: true },
       ...captureOptions,
@@ -108,9 +108,7 @@ export const captureVerbs: readonly Verb[] = [
     arguments: [{ name: "REF", summary: "a package" }],
     options: [
       { flags: "--against <MACHINE>", summary: "the original" },
-      ...sessionOptions.filter((option) =>
-        /--exercise|--until-port|--service|--data|--timeout/.test(option.flags),
-      ),
+      ...sessionOptions.filter((option) => /--exercise|--until-port|--timeout/.test(option.flags)),
       { flags: "--mask <REGEX>", summary: "text that may differ: times, ids", many: true },
       {
         flags: "--secret <PATH=FILE>",

@@ -30,6 +30,7 @@ export const generalVerbs: readonly Verb[] = [
     summary: "Explain an error code",
     examples: ["tranship explain E_NO_SPACE"],
     arguments: [{ name: "[CODE]", summary: "without one: all codes" }],
+    options: [formatOption],
     load: () => import("../general/explain.ts"),
   },
   {
@@ -37,7 +38,10 @@ export const generalVerbs: readonly Verb[] = [
     group,
     summary: "Collect what a report of a defect needs in one file, without secrets",
     examples: ["tranship support-bundle -o bundle.json.gz"],
-    options: [{ flags: "-o, --output <FILE>", summary: "the file (default tranship-support.json.gz)" }],
+    options: [
+      { flags: "-o, --output <FILE>", summary: "the file (default tranship-support.json.gz)" },
+      formatOption,
+    ],
     load: () => import("../general/support-bundle.ts"),
   },
   {

@@ -45,7 +45,7 @@ export const storeVerbs: readonly Verb[] = [
     summary: "Give a package a further name",
     examples: ["tranship tag shop shop:2024"],
     arguments: [ref, { name: "NEW", summary: "the further reference" }],
-    options: [dryRunOption],
+    options: [dryRunOption, formatOption],
     load: () => import("../store/tag.ts"),
   },
   {
@@ -54,7 +54,11 @@ export const storeVerbs: readonly Verb[] = [
     summary: "Remove packages and what only they use",
     examples: ["tranship rmi shop:old"],
     arguments: [{ name: "<REF...>", summary: "packages" }],
-    options: [{ flags: "-f, --force", summary: "also where an instance uses it" }, dryRunOption],
+    options: [
+      { flags: "-f, --force", summary: "also where an instance uses it" },
+      dryRunOption,
+      formatOption,
+    ],
     load: () => import("../store/rmi.ts"),
   },
   {
@@ -89,6 +93,8 @@ export const storeVerbs: readonly Verb[] = [
         choices: ["gzip", "zstd"],
         default: "gzip",
       },
+      dryRunOption,
+      formatOption,
     ],
     load: () => import("../store/package-export.ts"),
   },
