@@ -1,5 +1,6 @@
 // The main path: a request becomes evidence, a plan, and an image. Each step can be had alone.
 import { closeSync, openSync, readSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log, Progress } from "../base/log.ts";
 import type { Seed } from "../closure/expand.ts";
@@ -7,7 +8,7 @@ import { type InstalledPackages, loadInstalled } from "../closure/installed.ts";
 import type { Reason } from "../closure/reason.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
-import { ioError } from "../host/files.ts";
+import { ioError, readText } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { makeWorkDirectory } from "../host/work.ts";
@@ -17,7 +18,7 @@ import { type ApplicationOptions, describeApplication } from "./application.ts";
 import { checkCommand } from "./check-command.ts";
 import { checkDataSpace, dataRequest } from "./data-directories.ts";
 import type { Evidence } from "./evidence.ts";
-import { makeEvidenceDocument } from "./evidence-document.ts";
+import { evidenceForPlan, makeEvidenceDocument, readEvidenceDocument } from "./evidence-document.ts";
 import { explainFullDisk } from "./full-disk.ts";
 import { orInterrupted } from "./interrupt.ts";
 import { makePlan, type PlanRequest } from "./make-plan.ts";
@@ -255,9 +256,18 @@ function installedSeeds(installed: InstalledPackages, names: readonly string[], 
   });
 }
 
-/** Carries out a plan made before with --plan-only; its evidence is found in the store where it was made there. */
+/** A plan made before with --plan-only, with the evidence that was written beside it. */
 export function readPlan(file: string, tools: CaptureTools): { plan: Plan; evidence: string } {
   const plan = parsePlan(readPlanText(file), file);
+  const beside =
+    plan.source.evidence === undefined ? undefined : join(dirname(file), basename(plan.source.evidence));
+  const known = beside === undefined ? undefined : readText(beside);
+  if (known !== undefined) {
+    const document = readEvidenceDocument(Buffer.from(known), beside ?? file);
+    return { plan, evidence: JSON.stringify(evidenceForPlan(document, plan)) };
+  }
+  if (beside !== undefined)
+    tools.log.warn(`${beside} is missing: \`why\` will know only the groups of the plan`);
   const parts = { evidence: undefined, exercised: ["a plan that was made before"] };
   return { plan, evidence: evidenceText(plan, new Map(), parts, tools) };
 }

@@ -75,6 +75,22 @@ export function makeEvidenceDocument(parts: EvidenceParts): EvidenceDocument {
   };
 }
 
+/** The evidence of an edited plan: what was known of its paths, and the group's sentence for those that a person added. */
+export function evidenceForPlan(document: EvidenceDocument, plan: Plan): EvidenceDocument {
+  const reasons = [...document.reasons];
+  const paths: Record<string, number[]> = {};
+  for (const group of plan.groups) {
+    for (const path of group.files.map(escapeBytes)) {
+      const known = Object.hasOwn(document.paths, path) ? document.paths[path] : undefined;
+      paths[path] = known ?? [reasons.push(`added to the plan: ${group.why || group.name}`) - 1];
+    }
+  }
+  const excluded = { ...document.excluded };
+  for (const path of Object.keys(document.paths))
+    if (!Object.hasOwn(paths, path)) excluded[path] = "removed from the plan";
+  return { ...document, reasons, paths, excluded };
+}
+
 export interface Answer {
   packed: boolean;
   /** Reasons why it is in; or the one why it is not; empty where nothing is known of it. */
@@ -105,9 +121,16 @@ export function readEvidenceDocument(bytes: Uint8Array, name: string): EvidenceD
   return document as EvidenceDocument;
 }
 
+/** Where /bin is a link to usr/bin, people still say /bin/ls. */
+function mergedName(document: EvidenceDocument, path: string): string | undefined {
+  if (!/^\/(bin|sbin|lib|lib32|lib64|libx32)\//.test(path)) return undefined;
+  return Object.hasOwn(document.paths, `/usr${path}`) ? `/usr${path}` : undefined;
+}
+
 /** path as a person types it. */
 export function whyOf(document: EvidenceDocument, path: string): Answer {
-  const key = escapeBytes(unescapeBytes(path.length > 1 ? path.replace(/\/+$/, "") : path));
+  const typed = escapeBytes(unescapeBytes(path.length > 1 ? path.replace(/\/+$/, "") : path));
+  const key = Object.hasOwn(document.paths, typed) ? typed : (mergedName(document, typed) ?? typed);
   const numbers = Object.hasOwn(document.paths, key) ? document.paths[key] : undefined;
   if (numbers !== undefined)
     return { packed: true, because: numbers.map((number) => document.reasons[number] ?? "unknown") };

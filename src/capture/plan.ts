@@ -32,7 +32,7 @@ export interface Plan {
     machine: string;
     /** No planned file changed after this moment: nanoseconds since the epoch, in the source's own clock. */
     asOf: bigint;
-    /** Digest of the evidence blob in the store, where the reasons of every path are. */
+    /** Name of the file beside the plan where the reasons of every path are. */
     evidence: string | undefined;
   };
   package: Descriptor;

@@ -1,10 +1,11 @@
 // The application of a machine, started in namespaces of its own on overlays over the machine's files, so that the source stays
 // as it is. Used to capture (under the tracer) and to run the original of a parity test (without).
-import { chmodSync, copyFileSync, existsSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, chownSync, copyFileSync, existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TranshipError } from "../base/errors.ts";
+import type { ByteString } from "../formats/entry.ts";
 import { encodeText } from "../formats/escape.ts";
 import type { MountInfo } from "../formats/mountinfo.ts";
 import { type EnterMount, joinCall, sandboxCall } from "../host/enter.ts";
@@ -205,9 +206,10 @@ export function sourceOverlays(machine: Machine, work: string): EnterMount[] {
 
 function overlays(machine: Machine, work: string, request: SandboxRequest): EnterMount[] {
   const mounts = sourceOverlays(machine, work);
-  for (const path of request.emptyData ?? []) mounts.push(...freshData(path, undefined, work, mounts.length));
+  for (const path of request.emptyData ?? [])
+    mounts.push(freshData(machine, path, undefined, join(work, `data-${mounts.length}`)));
   for (const [path, from] of Object.entries(request.snapshots ?? {}))
-    mounts.push(...freshData(path, from, work, mounts.length));
+    mounts.push(freshData(machine, path, from, join(work, `data-${mounts.length}`)));
   return mounts;
 }
 
@@ -237,6 +239,7 @@ function overlay(lower: string, target: string, layer: string, inMemory: boolean
   if (inMemory) return { kind: "overlay", target, lowers: [lower], upper: "scratch" };
   makeDirectory(join(layer, "upper"), 0o755);
   makeDirectory(join(layer, "work"), 0o755);
+  asOwned(join(layer, "upper"), lower);
   return {
     kind: "overlay",
     target,
@@ -246,12 +249,21 @@ function overlay(lower: string, target: string, layer: string, inMemory: boolean
   };
 }
 
+/** The root directory of an overlay is its upper one: it must have the owner and mode of what it stands for. */
+function asOwned(directory: string, like: ByteString): void {
+  const { mode, uid, gid } = statSync(Buffer.from(like, "latin1"));
+  chmodSync(directory, mode & 0o7777);
+  chownSync(directory, uid, gid);
+}
+
 /** A data directory with other content than the source's: a snapshot, itself protected by an overlay, or nothing. */
-function freshData(path: string, from: string | undefined, work: string, index: number): EnterMount[] {
-  const layer = join(work, `data-${index}`);
+function freshData(machine: Machine, path: string, from: string | undefined, layer: string): EnterMount {
   const lower = from ?? join(layer, "empty");
-  if (from === undefined) makeDirectory(lower, 0o755);
-  return [overlay(encodeText(lower), encodeText(path), layer, false)];
+  if (from === undefined) {
+    makeDirectory(lower, 0o755);
+    asOwned(lower, encodeText(join(machine.root, path)));
+  }
+  return overlay(encodeText(lower), encodeText(path), layer, false);
 }
 
 function systemMounts(run: string, trace: boolean): EnterMount[] {

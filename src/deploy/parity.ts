@@ -80,13 +80,17 @@ export async function testParity(request: ParityRequest): Promise<ParityReport> 
     );
   }
   const descriptor = parseDescriptor(new TextDecoder().decode(yaml), request.reference);
+  const ports =
+    request.ports.length > 0
+      ? request.ports
+      : descriptor.ports.filter((one) => one.protocol === "tcp").map((one) => one.port);
   const work = makeWorkDirectory(request.root, "test");
   try {
     const original =
       request.against === undefined
         ? undefined
-        : await runOriginal({ ...request, machine: request.against, descriptor, work: work.path });
-    const packaged = await runPackage({ ...request, descriptor, work: work.path });
+        : await runOriginal({ ...request, ports, machine: request.against, descriptor, work: work.path });
+    const packaged = await runPackage({ ...request, ports, descriptor, work: work.path });
     return report(request, descriptor, original, packaged);
   } finally {
     work.remove();

@@ -40,10 +40,15 @@ async function kindOf({ source }: RuleContext, path: string): Promise<string | u
 }
 
 function say(subject: string, what: string): Finding {
+  // Whole files that are secrets stay out; a password inside of a configuration is part of that configuration.
+  const inText = what.includes("in the text");
   return finding(secrets, subject, [what], {
-    effect:
-      "would be in every copy of the package; the plan leaves it out of the layers and asks for it at the start",
-    remedy: "deliver it with --secret PATH=FILE at run time; --keep-secret PATH puts it into the package",
+    effect: inText
+      ? "the file is configuration and is packed where it is used: whoever has the package can read the password"
+      : "would be in every copy of the package; the plan leaves it out of the layers and asks for it at the start",
+    remedy: inText
+      ? "leave it out with --exclude and mount it at run time, or change the password after the move"
+      : "deliver it with --secret PATH=FILE at run time; --keep-secret PATH puts it into the package",
     severity: /password hashes|ssh_host_/.test(`${what} ${subject}`) ? "note" : "warning",
   });
 }
