@@ -39,7 +39,24 @@ export async function removeHome(path: string): Promise<void> {
       quiet: true,
     });
   }
-  rmSync(path, { recursive: true, force: true });
+  // Who watched over an instance says in its home that it has ended.
+  await gone(openStateRoot(path));
+  // The owner goes last: a removal that is killed is finished by the next demo.
+  const names = readdirSync(path).filter((name) => name !== ownerFile);
+  for (const each of [...names.map((name) => join(path, name)), path])
+    rmSync(each, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+}
+
+const patience = 15_000;
+
+/** Waits until nothing of a home is seen any more. Returns what still is; it may be a moment: the bridge goes last. */
+export async function gone(root: StateRoot): Promise<string[]> {
+  const deadline = Date.now() + patience;
+  for (;;) {
+    const left = leftovers(root);
+    if (left.length === 0 || Date.now() > deadline) return left;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** Homes of demos that were killed: ours by owner and name, and their process is gone. */
@@ -57,8 +74,8 @@ export async function sweepHomes(log: Log): Promise<void> {
   }
 }
 
-/** What of a demo can still be seen on this host; [] when all is clean. */
-export function leftovers(root: StateRoot): string[] {
+/** What of a home can still be seen on this host; [] when all is clean. */
+function leftovers(root: StateRoot): string[] {
   const found: string[] = [];
   const { bridge } = networkNames(root);
   if (readdirSync("/sys/class/net").includes(bridge)) found.push(`network device ${bridge}`);

@@ -6,7 +6,7 @@ import type { StateRoot } from "../../host/state-root.ts";
 import { openStore } from "../../image/store.ts";
 import type { Context } from "../context.ts";
 import { comparePages, originalPages, unchanged, type Watched, watchHost, watchSource } from "./evidence.ts";
-import { instanceNames, leftovers } from "./home.ts";
+import { gone, instanceNames } from "./home.ts";
 import { summarize } from "./listing.ts";
 import { demoFiles } from "./old-machine.ts";
 import { fetchPage, freePorts, waitForAnswer } from "./pages.ts";
@@ -185,17 +185,9 @@ async function remove({ teller, root }: Story): Promise<void> {
   );
   await teller.verb(["stop", ...instanceNames]);
   await teller.verb(["rm", "--volumes", ...instanceNames]);
-  await gone(root);
-}
-
-/** The bridge goes a moment after the last instance. */
-async function gone(root: StateRoot): Promise<void> {
-  const deadline = Date.now() + 15_000;
-  for (let left = leftovers(root); left.length > 0; left = leftovers(root)) {
-    if (Date.now() > deadline)
-      throw new TranshipError("E_TEST_FAILED", `left on this host: ${left.slice(0, 5).join("; ")}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+  const left = await gone(root);
+  if (left.length > 0)
+    throw new TranshipError("E_TEST_FAILED", `left on this host: ${left.slice(0, 5).join("; ")}`);
 }
 
 async function summary(story: Story, before: Before): Promise<void> {
