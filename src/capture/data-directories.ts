@@ -59,6 +59,16 @@ export async function checkDataSpace(
   return found;
 }
 
+/** Where data bases of any kind keep their files on this machine. */
+export async function knownDataDirectories(machine: Machine): Promise<DataDirectory[]> {
+  const found: DataDirectory[] = [];
+  for (const [, path] of usualDirectories) {
+    if ((await machine.files.stat(path))?.kind === "directory")
+      found.push({ path, size: await sizeOf(machine, path) });
+  }
+  return found;
+}
+
 async function sizeOf(machine: Machine, path: ByteString): Promise<number> {
   let size = 0;
   for await (const entry of machine.files.walk(path))

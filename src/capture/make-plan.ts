@@ -4,12 +4,13 @@ import { formatSize } from "../base/units.ts";
 import { type Candidate, type Expansion, expand, type Seed } from "../closure/expand.ts";
 import type { InstalledPackages } from "../closure/installed.ts";
 import type { Reason } from "../closure/reason.ts";
+import type { Rule } from "../closure/rule.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
 import { escapeBytes, unescapeBytes } from "../formats/escape.ts";
 import { isUnreadable, type Machine } from "../machine/machine.ts";
 import type { Descriptor, RuntimeDirectory, Secret, Volume } from "../package/descriptor.ts";
-import type { Evidence } from "./evidence.ts";
 import { pathText } from "./descriptor-text.ts";
+import type { Evidence, Use } from "./evidence.ts";
 import { globBase, globMatcher } from "./globs.ts";
 import { neverPacked } from "./kernel-parts.ts";
 import { groupOf, layerOf } from "./layers.ts";
@@ -31,6 +32,10 @@ export interface PlanRequest {
   volumes: readonly string[];
   keepSecrets: readonly string[];
   closure: boolean;
+  /** Without closure: these rules alone. For measuring what each step of the closure gives. */
+  rules?: readonly Rule[];
+  /** What is taken, in the place of seeds and closure; it is given the system files. For captures of a whole machine. */
+  expansion?: (system: Expansion) => Promise<Expansion>;
 }
 
 export interface PlannedCapture {
@@ -47,9 +52,7 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
     ...(await includedSeeds(machine, request.include)),
   ];
   const system = await expand(machine.files, [], { installed: request.installed });
-  const expansion = request.closure
-    ? await expand(machine.files, seeds, { installed: request.installed })
-    : await justSeen(machine, seeds);
+  const expansion = await expansionOf(request, seeds, system);
   const sorted = await sortOut(request, expansion, system);
   const directories = [...request.descriptor.directories, ...(await runtimeDirectories(machine, evidence))];
   const descriptor: Descriptor = {
@@ -73,13 +76,29 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
   return { plan, reasons: sorted.reasons };
 }
 
+/** Without closure: the seeds with the links and directories on the way to them. */
+async function expansionOf(
+  request: PlanRequest,
+  seeds: readonly Seed[],
+  system: Expansion,
+): Promise<Expansion> {
+  const { machine, installed, rules } = request;
+  if (request.expansion !== undefined) return await request.expansion(system);
+  return await expand(
+    machine.files,
+    seeds,
+    request.closure ? { installed } : { installed, rules: rules ?? [] },
+  );
+}
+
 /** What was found on the source and not made by the run itself. A path that the run made speaks for its directory. */
 async function tracedSeeds(machine: Machine, evidence: Evidence | undefined): Promise<Seed[]> {
   const seeds: Seed[] = [];
-  for (const [path, seen] of evidence?.paths ?? []) {
+  // In an order of their own: which of two services came first at a file must not tell in the package.
+  for (const [path, seen] of [...(evidence?.paths ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (!seen.found || neverPacked(path, true) !== undefined) continue;
-    const [use, from] = seen.uses.entries().next().value ?? ["other", ""];
-    const detail = seen.uses.has("list") ? "list" : use;
+    const [detail = "other"] = seen.uses.has("list") ? ["list"] : [...seen.uses.keys()].sort();
+    const from = seen.uses.get(detail as Use) ?? "";
     if (seen.madeByRun)
       seeds.push({ path: parentOf(path), reason: { kind: "traced", from, detail: "create" } });
     else seeds.push({ path, reason: { kind: "traced", from, detail } });
@@ -101,11 +120,6 @@ async function includedSeeds(machine: Machine, globs: readonly string[]): Promis
     }
   }
   return seeds;
-}
-
-/** --no-closure: the seeds with the links and directories on the way to them. */
-async function justSeen(machine: Machine, seeds: readonly Seed[]): Promise<Expansion> {
-  return await expand(machine.files, seeds, { rules: [] });
 }
 
 interface Sorted {

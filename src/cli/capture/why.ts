@@ -1,7 +1,6 @@
 import { exitStatus, TranshipError } from "../../base/errors.ts";
-import { readEvidenceDocument, whyOf } from "../../capture/evidence-document.ts";
-import { mediaType } from "../../formats/oci.ts";
-import { openStore } from "../../image/store.ts";
+import { whyOf } from "../../capture/evidence-document.ts";
+import { evidenceOf } from "../../capture/read-evidence.ts";
 import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
 import { type Call, text } from "../verb.ts";
@@ -10,16 +9,7 @@ export async function run(call: Call, context: Context): Promise<number> {
   const [reference = "", path = ""] = call.args;
   if (!path.startsWith("/"))
     throw new TranshipError("E_USAGE", `${JSON.stringify(path)} is not an absolute path`);
-  const store = openStore(context.root);
-  const image = store.image(reference);
-  const referrer = store.referrers(image.manifestDescriptor.digest, mediaType.evidence)[0];
-  const blob = referrer === undefined ? undefined : store.readManifest(referrer).layers[0];
-  if (blob === undefined) {
-    throw new TranshipError("E_IMAGE_UNSUPPORTED", `${reference} carries no evidence`, {
-      hint: "only packages made by a capture of this store can be asked why",
-    });
-  }
-  const answer = whyOf(readEvidenceDocument(store.readBlob(blob, "evidence"), reference), path);
+  const answer = whyOf(evidenceOf(context.root, reference), path);
   const format = text(call.options, "format");
   if (format !== undefined && format !== "table") context.print(printValue({ path, ...answer }, format));
   else if (answer.packed)

@@ -75,6 +75,34 @@ export const captureVerbs: readonly Verb[] = [
     load: () => import("../capture/capture-installed.ts"),
   },
   {
+    name: "capture machine",
+    group,
+    summary:
+      "Package everything above the kernel, whole, or trimmed to what another capture's evidence names",
+    description:
+      "Nothing is run. Left out, each with its reason in the plan: kernel, boot and firmware, caches, swap, the content of logs and temporary " +
+      "directories, package lists, hardware configuration, sockets.",
+    examples: [
+      "tranship capture machine -m rootfs:/mnt/old -t shop --service apache2 --service mariadb",
+      "tranship capture machine -m rootfs:/mnt/old -t small --service apache2 --trim shop",
+    ],
+    arguments: [{ name: "[CMD...]", summary: "the command of the package's main program, after --" }],
+    options: [
+      {
+        flags: "--service <NAME>",
+        summary: "a service that the package runs; more than one in their order",
+        many: true,
+      },
+      {
+        flags: "--trim <REF>",
+        summary: "keep only what the evidence of this package names, and show what falls away",
+      },
+      ...captureOptions.filter((option) => !/--also|--no-closure/.test(option.flags)),
+    ],
+    passThrough: true,
+    load: () => import("../capture/capture-machine.ts"),
+  },
+  {
     name: "plan show",
     group,
     summary:

@@ -1,0 +1,112 @@
+// A whole machine as a package: everything above its kernel, which always works, and the trim of it to what another capture saw.
+import { TranshipError } from "../base/errors.ts";
+import { formatSize } from "../base/units.ts";
+import { loadInstalled } from "../closure/installed.ts";
+import { escapeBytes, unescapeBytes } from "../formats/escape.ts";
+import type { Machine } from "../machine/machine.ts";
+import type { Descriptor, Volume } from "../package/descriptor.ts";
+import { type ApplicationOptions, describeApplication } from "./application.ts";
+import { type Captured, type CaptureTools, type Choices, plan } from "./capture.ts";
+import { checkCommand } from "./check-command.ts";
+import { knownDataDirectories } from "./data-directories.ts";
+import type { EvidenceDocument } from "./evidence-document.ts";
+import type { Exclusion } from "./plan.ts";
+import { type LeftBehind, type Trim, wholeMachine } from "./whole-machine.ts";
+
+const shownPlaces = 20;
+
+export interface MachineRequest {
+  machine: Machine;
+  application: ApplicationOptions;
+  choices: Choices;
+  /** Keep only what this evidence names. */
+  trim?: { reference: string; evidence: EvidenceDocument } | undefined;
+}
+
+export interface CapturedMachine extends Captured {
+  left: LeftBehind[];
+}
+
+export async function captureMachine(request: MachineRequest, tools: CaptureTools): Promise<CapturedMachine> {
+  const { machine, application } = request;
+  if (application.services.length > 0 && application.command.length > 0) {
+    throw new TranshipError("E_USAGE", "give --service or a command, not both", {
+      hint: "what a service's program is called with stands in its unit",
+    });
+  }
+  const command = await checkCommand(machine, application.command, application.workingDirectory);
+  const described = await describeApplication(machine, { ...application, command });
+  const descriptor: Descriptor = {
+    ...described,
+    volumes: [...described.volumes, ...(await dataVolumes(machine))],
+  };
+  const installed = await loadInstalled(machine.files);
+  const left: LeftBehind[] = [];
+  const trim = trimOf(request);
+  const captured = await plan(
+    machine,
+    descriptor,
+    {
+      evidence: undefined,
+      schedules: application.services.length > 0,
+      exercised: [],
+      choices: {
+        ...request.choices,
+        closure: true,
+        expansion: async (system) => {
+          const whole = await wholeMachine({ machine, installed, system, trim, notOurs: [tools.root.path] });
+          left.push(...whole.left);
+          return whole.expansion;
+        },
+      },
+    },
+    tools,
+  );
+  return { ...captured, ...withLeft(captured, left), left };
+}
+
+/** What stays behind belongs to the plan and to the answers of `why`. */
+function withLeft(captured: Captured, left: readonly Exclusion[]): Pick<Captured, "plan" | "evidence"> {
+  const evidence = JSON.parse(captured.evidence) as EvidenceDocument;
+  const lines = left.map(({ path, why }) => ({ path, why }));
+  for (const one of lines) evidence.excluded[escapeBytes(one.path)] = one.why;
+  return {
+    plan: { ...captured.plan, excluded: [...captured.plan.excluded, ...lines].sort(byPath) },
+    evidence: JSON.stringify(evidence),
+  };
+}
+
+function byPath(a: Exclusion, b: Exclusion): number {
+  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
+}
+
+async function dataVolumes(machine: Machine): Promise<Volume[]> {
+  return (await knownDataDirectories(machine)).map(({ path, size }) => ({
+    path: escapeBytes(path),
+    initial: "copy",
+    reason: "data base directory",
+    size: formatSize(size).replace(" ", ""),
+  }));
+}
+
+function trimOf(request: MachineRequest): Trim | undefined {
+  if (request.trim === undefined) return undefined;
+  const { reference, evidence } = request.trim;
+  return { reference, paths: new Set(Object.keys(evidence.paths).map(unescapeBytes)) };
+}
+
+/** What a trim took away, in a few lines, largest first. */
+export function describeTrim(left: readonly LeftBehind[]): string[] {
+  const away = left.filter((one) => one.trimmed).sort((a, b) => b.bytes - a.bytes);
+  if (away.length === 0) return [];
+  const bytes = away.reduce((sum, one) => sum + one.bytes, 0);
+  const shown = away
+    .slice(0, shownPlaces)
+    .map((one) => `  ${formatSize(one.bytes).padStart(9)}  ${escapeBytes(one.path)}`);
+  const rest = away.length - shown.length;
+  return [
+    `falls away: ${formatSize(bytes)} in ${away.length} places`,
+    ...shown,
+    ...(rest > 0 ? [`  and ${rest} more; the plan names all`] : []),
+  ];
+}
