@@ -73,6 +73,7 @@ const hugeEntries = 20_000;
 const hugeBytes = 512 << 20;
 const maxReasonsOfKind = 4;
 const maxCandidates = 100_000;
+const livesInMemory = /^\/(proc|sys|dev|run|tmp|boot|lib\/modules|usr\/lib\/modules)\//;
 
 export async function expand(
   files: MachineFiles,
@@ -260,6 +261,8 @@ class Expander implements Scene {
     const because = excludedBecause(entry, reason);
     if (because !== undefined) {
       if (because !== "made by the kernel") this.#hold({ path: entry.path, reason, because });
+      // A log that was written, or a socket that was made, will be again: with its directory, as its owner has it.
+      if (isUse(reason) && !livesInMemory.test(entry.path)) this.#wantParent(entry.path);
       return;
     }
     const known = this.included.get(entry.path);

@@ -1,16 +1,18 @@
 /**
- * The Essential packages of Debian, where a shell script is part of what was used.
+ * The Essential packages of Debian, where a shell script is part of what was used, or a program that calls one.
  *
  * Why: Debian forbids packages to declare a dependency on Essential packages, because every script may take their commands for
  * granted (sed, grep, find, tar, getent). So where a shell or a script of it was used no Depends field names the commands
- * that an untouched branch calls. A program that never meets a shell does not get them.
+ * that an untouched branch calls. A program that imports system() or popen() meets a shell as soon as somebody configures or asks
+ * for a command (PostgreSQL's COPY ... TO PROGRAM, its archive_command). One that never does gets none of them.
  */
-import type { ByteString } from "../../formats/entry.ts";
+import type { ByteString, Entry } from "../../formats/entry.ts";
 import { isDocumentation } from "../policy.ts";
 import type { Reason } from "../reason.ts";
-import type { Rule } from "../rule.ts";
+import type { Rule, Scene } from "../rule.ts";
 import { isUse } from "../rule.ts";
 import { basename } from "../tree.ts";
+import { mayBeElf } from "./elf-closure.ts";
 import type { RuleState } from "./index.ts";
 import { leftOutAsDependency } from "./package-table.ts";
 
@@ -19,9 +21,10 @@ export function essentialPackages(state: RuleState): Rule {
   let packed = false;
   return {
     name: "essential",
-    async reason(_scene, entry, reason) {
-      if (entry.kind !== "file" || !/^(ba|da|k|z|mk)?sh$/.test(basename(entry.path))) return;
-      if (isUse(reason) && (shell === undefined || entry.path < shell)) shell = entry.path;
+    async reason(scene, entry, reason) {
+      if (entry.kind !== "file" || !isUse(reason) || (shell !== undefined && shell <= entry.path)) return;
+      if (!/^(ba|da|k|z|mk)?sh$/.test(basename(entry.path)) && !(await callsShell(scene, entry))) return;
+      if (shell === undefined || entry.path < shell) shell = entry.path;
     },
     async settle(scene, emit) {
       if (shell === undefined || packed) return;
@@ -42,4 +45,10 @@ export function essentialPackages(state: RuleState): Rule {
       }
     },
   };
+}
+
+async function callsShell(scene: Scene, entry: Entry): Promise<boolean> {
+  if (!(await mayBeElf(scene, entry))) return false;
+  const elf = await scene.elves.info(entry.path);
+  return elf !== undefined && (elf.imports.has("system") || elf.imports.has("popen"));
 }
