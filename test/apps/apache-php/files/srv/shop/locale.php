@@ -1,0 +1,1 @@
+<?php var_dump(setlocale(LC_ALL, "fr_FR.UTF-8")); echo strftime("%A %d %B %Y", 86400 * 500), " ", localeconv()["decimal_point"], " ", money("x"), "\n"; function money($x) { return sprintf("%.2f", 3.5); }

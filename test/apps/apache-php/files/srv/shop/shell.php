@@ -1,0 +1,1 @@
+<?php $p = proc_open("sort -r | head -2", [["pipe", "r"], ["pipe", "w"]], $pipes); fwrite($pipes[0], "a\nb\nc\n"); fclose($pipes[0]); echo stream_get_contents($pipes[1]), proc_close($p), " ", trim(shell_exec("date -d @0 +%Y; echo x | sed s/x/y/; echo b | awk \"{print 1+1}\"")), "\n";

@@ -1,0 +1,1 @@
+<?php $text = "Écluse du phare à Zürich"; echo mb_strtoupper($text), " ", mb_strlen($text), " ", bin2hex(mb_convert_encoding("日本", "SJIS", "UTF-8")), " ", bin2hex(mb_convert_encoding("日本", "ISO-2022-JP", "UTF-8")), "\n";

@@ -1,0 +1,1 @@
+<?php foreach (["Europe/Paris", "Asia/Tokyo", "America/Argentina/Buenos_Aires", "Pacific/Chatham"] as $z) echo (new DateTime("2021-07-01 12:00", new DateTimeZone("UTC")))->setTimezone(new DateTimeZone($z))->format("c T"), "\n"; putenv("TZ=Australia/Lord_Howe"); echo date_default_timezone_get(), "\n";

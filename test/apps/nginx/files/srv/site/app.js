@@ -1,0 +1,1 @@
+console.log("the harbour lights are lit for all ships at sea");

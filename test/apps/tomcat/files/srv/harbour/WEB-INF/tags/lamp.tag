@@ -1,0 +1,1 @@
+<%@ attribute name="name" required="true" %><%@ tag pageEncoding="UTF-8" %>a lamp called ${name}

@@ -1,0 +1,2 @@
+<%@ page contentType="text/plain; charset=UTF-8" pageEncoding="UTF-8" %>
+<%@ page import="java.util.*, java.util.logging.*, java.util.prefs.*, java.lang.reflect.*" %><% session.setAttribute("n", 1); %><%= session.getAttribute("n") %> <%= ResourceBundle.getBundle("javax.servlet.LocalStrings", Locale.FRENCH).getString("err.not_iso8859_1") %> <%= Charset() %><%! String Charset() { return java.nio.charset.Charset.defaultCharset().name(); } %>
