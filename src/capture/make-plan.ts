@@ -71,7 +71,10 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
     groups: sorted.groups,
     excluded: sorted.excluded,
     candidates: expansion.candidates.map(candidateLine),
-    missing: expansion.missing.map((one) => ({ path: one.path, why: describeReason(one.reason) })),
+    missing: [
+      ...expansion.missing.map((one) => ({ path: one.path, why: describeReason(one.reason) })),
+      ...unmatched(request, seeds, sorted.entries),
+    ].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0)),
   };
   return { plan, reasons: sorted.reasons };
 }
@@ -91,14 +94,31 @@ async function expansionOf(
   );
 }
 
+/** Flags that fit nothing: a typing error must not pass in silence. */
+function unmatched(request: PlanRequest, seeds: readonly Seed[], entries: Sorted["entries"]): Exclusion[] {
+  const found: Exclusion[] = [];
+  for (const glob of request.include) {
+    if (!seeds.some((seed) => seed.reason.detail === `--include ${glob}`))
+      found.push({ path: unescapeBytes(glob), why: "asked for: --include" });
+  }
+  for (const path of request.keepSecrets)
+    if (!entries.has(unescapeBytes(path)))
+      found.push({ path: unescapeBytes(path), why: "asked for: --keep-secret" });
+  return found;
+}
+
+/** The use by which a path is told; "list" of a directory asks for all of its names. */
+const mostTelling: readonly Use[] = ["list", "exec", "read", "write", "create"];
+
 /** What was found on the source and not made by the run itself. A path that the run made speaks for its directory. */
 async function tracedSeeds(machine: Machine, evidence: Evidence | undefined): Promise<Seed[]> {
   const seeds: Seed[] = [];
   // In an order of their own: which of two services came first at a file must not tell in the package.
   for (const [path, seen] of [...(evidence?.paths ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))) {
     if (!seen.found || neverPacked(path, true) !== undefined) continue;
-    const [detail = "other"] = seen.uses.has("list") ? ["list"] : [...seen.uses.keys()].sort();
-    const from = seen.uses.get(detail as Use) ?? "";
+    const detail =
+      mostTelling.find((use) => seen.uses.has(use)) ?? [...seen.uses.keys()].sort()[0] ?? "other";
+    const from = seen.uses.get(detail) ?? "";
     if (seen.madeByRun)
       seeds.push({ path: parentOf(path), reason: { kind: "traced", from, detail: "create" } });
     else seeds.push({ path, reason: { kind: "traced", from, detail } });

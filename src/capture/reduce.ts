@@ -71,13 +71,15 @@ export class Reducer {
     const made = making.has(record.operation);
     const target = record.operation === "rename" || record.operation === "link" ? record.second : "";
     const seen = noteUse(this.evidence, record.path, record.operation, by);
+    // What was there once and was removed by the run is made anew, and still the source's.
+    const before = seen.found;
     // A failed attempt at what is there (EACCES, EEXIST, ENOTDIR of a longer path) still shows that it is there.
     if (!failed || record.existed) seen.found = true;
-    if (made && target === "" && !failed && !record.existed) seen.madeByRun = true;
+    if (made && target === "" && !failed && !record.existed && !before) seen.madeByRun = true;
     if (target === "") return;
     const to = noteUse(this.evidence, target, record.operation, by);
+    if (!failed && !record.existed && !to.found) to.madeByRun = true;
     if (!failed) to.found = true;
-    if (!failed && !record.existed) to.madeByRun = true;
   }
 
   #bind(record: TraceBind): void {

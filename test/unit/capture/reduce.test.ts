@@ -96,3 +96,18 @@ test("only losses that matter make a capture incomplete", () => {
   reduce.add({ type: "lost", pid: 1, reason: 3, text: "io_uring is used" });
   assert.deepEqual(reduce.evidence.warnings, [": ended in the middle", ": io_uring is used"]);
 });
+
+test("what the run removed and made again was on the source; what it made first was not", () => {
+  const reduce = reducer();
+  reduce.add(pathRecord(5, "unlink", "/etc/app.state", { existed: true }));
+  reduce.add(pathRecord(5, "create", "/etc/app.state"));
+  reduce.add(pathRecord(5, "create", "/etc/app.pid"));
+  reduce.add(pathRecord(5, "read", "/etc/app.pid", { existed: true }));
+  reduce.add(pathRecord(5, "read", "/etc/app.conf"));
+  reduce.add(pathRecord(5, "unlink", "/etc/app.conf", { existed: true }));
+  reduce.add(pathRecord(5, "rename", "/etc/app.new", { second: "/etc/app.conf" }));
+  const made = (path: string) => reduce.evidence.paths.get(path)?.madeByRun;
+  assert.equal(made("/etc/app.state"), false);
+  assert.equal(made("/etc/app.pid"), true);
+  assert.equal(made("/etc/app.conf"), false);
+});

@@ -1,0 +1,121 @@
+// Plans of made-up machines: the same evidence gives the same plan, in whatever order it came.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { describeApplication } from "../../../src/capture/application.ts";
+import { type Evidence, newEvidence, noteUse } from "../../../src/capture/evidence.ts";
+import { makePlan, type PlanRequest } from "../../../src/capture/make-plan.ts";
+import { type Plan, printPlan } from "../../../src/capture/plan.ts";
+import { loadInstalled } from "../../../src/closure/installed.ts";
+import { memoryMachine } from "../../support/memory-machine.ts";
+
+const machine = memoryMachine({
+  "/etc/os-release": "ID=debian\nVERSION_ID=11\n",
+  "/etc/passwd": "root:x:0:0::/root:/bin/sh\n",
+  "/etc/app/app.conf": "data=/srv/app\n",
+  "/etc/app/key.pem": { text: "-----BEGIN PRIVATE KEY-----\nx\n", mode: 0o600 },
+  "/opt/app/bin/app": { text: "#!/bin/sh\n", mode: 0o755 },
+  "/opt/app/share/a": "a",
+  "/opt/app/share/b": "b",
+  "/srv/app/data": "d",
+  "/var/lib/other/data": "d",
+  "/run/app": { kind: "directory" },
+  "/run/web": { kind: "directory" },
+  "/bin/sh": { text: "sh", mode: 0o755 },
+});
+
+type Step = (evidence: Evidence) => void;
+const use = (...[path, how, by]: [string, Parameters<typeof noteUse>[2], string]): Step => {
+  return (evidence) => {
+    noteUse(evidence, path, how, by).found = true;
+  };
+};
+const listen = (port: number, address: string): Step => {
+  return (evidence) => evidence.listeners.push({ family: "inet", address, port, protocol: "tcp" });
+};
+const steps: readonly Step[] = [
+  use("/opt/app/bin/app", "exec", "/bin/sh"),
+  use("/opt/app/bin/app", "read", "/bin/sh"),
+  use("/etc/app/app.conf", "read", "/opt/app/bin/app"),
+  use("/etc/app/app.conf", "stat", "/opt/app/bin/app"),
+  use("/etc/app/key.pem", "read", "/opt/app/bin/app"),
+  use("/opt/app/share", "list", "/opt/app/bin/app"),
+  use("/srv/app/data", "write", "/opt/app/bin/app"),
+  use("/var/lib/other/data", "write", "/opt/app/bin/app"),
+  use("/run/web", "stat", "/opt/app/bin/app"),
+  use("/run/app", "stat", "/opt/app/bin/app"),
+  listen(8080, "0.0.0.0"),
+  listen(80, "0.0.0.0"),
+  listen(9000, "127.0.0.1"),
+];
+
+async function planOf(evidence: Evidence | undefined, more: Partial<PlanRequest> = {}): Promise<Plan> {
+  const none = { name: "app", services: [], command: ["/opt/app/bin/app"], environment: {}, ports: [] };
+  const { plan } = await makePlan({
+    machine,
+    descriptor: await describeApplication(machine, none),
+    installed: await loadInstalled(machine.files),
+    evidence,
+    seeds: [],
+    include: [],
+    exclude: [],
+    volumes: [],
+    keepSecrets: [],
+    closure: true,
+    ...more,
+  });
+  return plan;
+}
+
+function evidenceOf(order: readonly Step[]): Evidence {
+  const evidence = newEvidence();
+  for (const one of order) one(evidence);
+  return evidence;
+}
+
+test("the order of the evidence tells nowhere in the plan", async () => {
+  const first = await planOf(evidenceOf(steps));
+  assert.deepEqual(
+    first.package.ports.map((port) => port.port),
+    [80, 8080],
+  );
+  assert.deepEqual(
+    first.package.volumes.map((volume) => volume.path),
+    ["/srv/app", "/var/lib/other"],
+  );
+  assert.deepEqual(
+    first.package.directories.map((directory) => directory.path),
+    ["/run/app", "/run/web"],
+  );
+  const order = fc.shuffledSubarray([...steps], { minLength: steps.length });
+  await fc.assert(
+    fc.asyncProperty(order, async (shuffled) => {
+      assert.equal(printPlan(await planOf(evidenceOf(shuffled))), printPlan(first));
+    }),
+    { numRuns: 15 },
+  );
+});
+
+test("secrets are listed and left out, unless they are to be kept", async () => {
+  const files = (plan: Plan) => plan.groups.flatMap((group) => group.files);
+  const without = await planOf(evidenceOf(steps));
+  assert.equal(files(without).includes("/etc/app/key.pem"), false);
+  assert.deepEqual(without.package.secrets, [
+    { path: "/etc/app/key.pem", delivery: "mount", required: true, reason: "private key" },
+  ]);
+  const kept = await planOf(evidenceOf(steps), { keepSecrets: ["/etc/app/key.pem"] });
+  assert.ok(files(kept).includes("/etc/app/key.pem"));
+  assert.deepEqual(kept.package.secrets, []);
+});
+
+test("what is asked for and not there is told", async () => {
+  const plan = await planOf(evidenceOf(steps), {
+    include: ["/opt/nowhere/**", "/opt/app/share/a"],
+    keepSecrets: ["/etc/app/none.key"],
+  });
+  const told = plan.missing.map((one) => `${one.path}: ${one.why}`);
+  assert.deepEqual(
+    told.filter((line) => line.includes("--")),
+    ["/etc/app/none.key: asked for: --keep-secret", "/opt/nowhere/**: asked for: --include"],
+  );
+});
