@@ -35,6 +35,8 @@ export interface SandboxRequest {
   snapshots?: Readonly<Record<string, string>>;
 }
 
+export type OnOutput = (text: string, stream: "stdout" | "stderr") => void;
+
 export interface Sandbox {
   /** On this host: PID 1 of the sandbox. */
   pid: number;
@@ -46,7 +48,7 @@ export interface Sandbox {
   /** Ports that listen inside. */
   listening(): Set<number>;
   /** Runs the exercise that was placed, inside, untraced. Returns its status. */
-  runExercise(onOutput: (text: string) => void): Promise<number>;
+  runExercise(onOutput: OnOutput): Promise<number>;
   /** Asks init to stop: services in reverse order by their own stop commands. */
   stop(): void;
   kill(): void;
@@ -311,20 +313,15 @@ export function listeningPorts(pid: number): Set<number> {
   return ports;
 }
 
-async function runInside(
-  pid: number,
-  onOutput: (text: string) => void,
-  env: Record<string, string>,
-): Promise<number> {
+async function runInside(pid: number, onOutput: OnOutput, env: Record<string, string>): Promise<number> {
   const joined = startEnter(
     joinCall({ pid, command: { argv: [exerciseInside], cwd: "/", clearEnv: true, env } }),
     {
       stdio: ["ignore", "pipe", "pipe"],
     },
   );
-  for (const stream of [joined.child.stdout, joined.child.stderr]) {
-    stream?.setEncoding("utf8").on("data", (text: string) => onOutput(text));
-  }
+  joined.child.stdout?.setEncoding("utf8").on("data", (text: string) => onOutput(text, "stdout"));
+  joined.child.stderr?.setEncoding("utf8").on("data", (text: string) => onOutput(text, "stderr"));
   return await joined.exit;
 }
 

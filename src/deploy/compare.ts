@@ -21,6 +21,9 @@ export interface CompareOptions {
 
 const shownLines = 6;
 
+/** An answer of the server that it cannot answer. */
+const serverError = /^HTTP\/[\d.]+ 5\d\d/;
+
 /** Without an original: what the package did is held against success. */
 export function compareSides(
   original: Side | undefined,
@@ -33,7 +36,9 @@ export function compareSides(
     const describe = (one: typeof probe | undefined) =>
       one === undefined ? "not probed" : one.open ? one.status || "open" : "closed";
     const same =
-      other === undefined ? probe.open : other.open === probe.open && other.status === probe.status;
+      other === undefined
+        ? probe.open && !serverError.test(probe.status)
+        : other.open === probe.open && other.status === probe.status;
     comparisons.push({
       kind: "port",
       name: `port ${port}`,

@@ -6,6 +6,7 @@ import { formatDuration } from "../base/units.ts";
 import { placeExercise, resultsDirectory, type Sandbox, startSandbox } from "../capture/sandbox.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Descriptor } from "../package/descriptor.ts";
+import { ExerciseOutput } from "./exercise-output.ts";
 import type { ParityRequest, Side } from "./parity.ts";
 import { probePort } from "./probe.ts";
 import { collectWritten, readResults } from "./written-files.ts";
@@ -45,9 +46,9 @@ export async function runOriginal(request: OriginalRequest): Promise<Side> {
     };
     for (const port of request.ports) side.probes.set(port, await probePort(sandbox.pid, port));
     if (request.exercise !== undefined) {
-      side.status = await sandbox.runExercise((text) => {
-        side.output += text;
-      });
+      const output = new ExerciseOutput();
+      side.status = await sandbox.runExercise((text, stream) => output.add(stream, text));
+      side.output = output.text();
       side.results = readResults(resultsDirectory(run));
     }
     sandbox.stop();

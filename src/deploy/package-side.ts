@@ -7,6 +7,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import { formatDuration } from "../base/units.ts";
+import { pathText } from "../capture/descriptor-text.ts";
 import {
   exerciseEnvironment,
   exerciseInside,
@@ -28,6 +29,7 @@ import { runInstance } from "../runtime/run.ts";
 import { statusOf } from "../runtime/state.ts";
 import { removeInstance, stopInstance } from "../runtime/stop.ts";
 import { volumeData } from "../runtime/volumes/volumes.ts";
+import { ExerciseOutput } from "./exercise-output.ts";
 import type { ParityRequest, Side } from "./parity.ts";
 import { probePort } from "./probe.ts";
 import { collectWritten, readResults } from "./written-files.ts";
@@ -47,7 +49,7 @@ export async function runPackage(request: PackageRequest): Promise<Side> {
       command: [],
       detached: true,
       network: "none",
-      secrets: Object.entries(secretsOf(request)).map(([target, source]) => ({ target, source })),
+      secrets: Object.entries(await secretsOf(request)).map(([target, source]) => ({ target, source })),
     },
     log,
   );
@@ -80,13 +82,18 @@ export async function runPackage(request: PackageRequest): Promise<Side> {
   }
 }
 
-/** What was not given is taken from the original: the test is the operator's, who may read it there. */
-function secretsOf(request: PackageRequest): Record<string, string> {
+/**
+ * What was not given is taken from the original: the test is the operator's, who may read it there. Looked up inside the original's root:
+ * neither a package's ".." nor an original's link may name a file of this host.
+ */
+async function secretsOf(request: PackageRequest): Promise<Record<string, string>> {
+  const { against } = request;
   const found: Record<string, string> = { ...request.secrets };
+  if (against === undefined) return found;
   for (const secret of request.descriptor.secrets) {
-    if (secret.delivery === "mount" && found[secret.path] === undefined && request.against !== undefined) {
-      found[secret.path] = join(request.against.root, secret.path);
-    }
+    if (secret.delivery !== "mount" || found[secret.path] !== undefined) continue;
+    const { entry } = await against.files.resolve(encodeText(secret.path));
+    if (entry?.kind === "file") found[secret.path] = join(against.root, pathText(entry.path));
   }
   return found;
 }
@@ -147,12 +154,11 @@ async function exercise(request: PackageRequest, instance: Instance, pid: number
           command,
         });
   const started = startEnter(call, { stdio: ["ignore", "pipe", "pipe"] });
-  for (const stream of [started.child.stdout, started.child.stderr]) {
-    stream?.setEncoding("utf8").on("data", (text: string) => {
-      side.output += text;
-    });
-  }
+  const output = new ExerciseOutput();
+  started.child.stdout?.setEncoding("utf8").on("data", (text: string) => output.add("stdout", text));
+  started.child.stderr?.setEncoding("utf8").on("data", (text: string) => output.add("stderr", text));
   side.status = await started.exit;
+  side.output = output.text();
   side.results = readResults(resultsDirectory(run));
 }
 

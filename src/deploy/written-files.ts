@@ -2,6 +2,8 @@
 import { createHash } from "node:crypto";
 import { lstatSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { ByteString } from "../formats/entry.ts";
+import { encodeText, escapeBytes } from "../formats/escape.ts";
 import type { WrittenFile } from "./parity.ts";
 
 /** Logs, locks, sockets and temporary files tell nothing about parity. */
@@ -19,27 +21,40 @@ export function collectWritten(
   into: Map<string, WrittenFile>,
   since = 0,
 ): void {
-  let names: string[];
+  collect({ host: encodeText(directory), inside: inside === "/" ? "" : encodeText(inside) }, into, since);
+}
+
+/** Names are byte strings: what is not UTF-8 is a file all the same. */
+function collect(
+  at: { host: ByteString; inside: ByteString },
+  into: Map<string, WrittenFile>,
+  since: number,
+): void {
+  let names: ByteString[];
   try {
-    names = readdirSync(directory);
+    names = readdirSync(bytes(at.host), "latin1");
   } catch {
     return;
   }
   for (const name of names) {
-    const path = join(directory, name);
-    const at = `${inside === "/" ? "" : inside}/${name}`;
-    if (ignored.test(at) || into.size >= most) continue;
-    const stat = lstatSync(path, { throwIfNoEntry: false });
-    if (stat?.isDirectory()) collectWritten(path, at, into, since);
+    const host = `${at.host}/${name}`;
+    const inside = `${at.inside}/${name}`;
+    if (ignored.test(inside) || into.size >= most) continue;
+    const stat = lstatSync(bytes(host), { throwIfNoEntry: false });
+    if (stat?.isDirectory()) collect({ host, inside }, into, since);
     else if (stat?.isFile() && stat.mtimeMs >= since) {
-      const base = dataBase.exec(at)?.[0];
-      if (base === undefined) into.set(at, describeFile(path, stat.size));
+      const base = dataBase.exec(inside)?.[0];
+      if (base === undefined) into.set(escapeBytes(inside), describeFile(bytes(host), stat.size));
       else into.set(`${base} (data base)`, { size: 0, digest: undefined });
     }
   }
 }
 
-function describeFile(path: string, size: number): WrittenFile {
+function bytes(path: ByteString): Buffer {
+  return Buffer.from(path, "latin1");
+}
+
+function describeFile(path: Buffer, size: number): WrittenFile {
   if (size > largest) return { size, digest: undefined };
   return { size, digest: createHash("sha256").update(readFileSync(path)).digest("hex") };
 }

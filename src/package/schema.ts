@@ -6,7 +6,11 @@ const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/, "must start with a letter or digit; then letters, digits, _ . -")
   .max(128);
-const path = z.string().regex(/^\//, "must be an absolute path").max(4096);
+const path = z
+  .string()
+  .regex(/^\//, "must be an absolute path")
+  .refine((text) => !/\0|\/\.\.(\/|$)/.test(text), "may hold neither .. nor a zero byte")
+  .max(4096);
 const duration = z
   .string()
   .regex(/^-?\d+(\.\d+)?(ms|s|m|h|d)?(\d+(ms|s|m|h))*$/, "must be a duration such as 30s");

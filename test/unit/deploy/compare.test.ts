@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compareSides, firstDifference } from "../../../src/deploy/compare.ts";
+import { ExerciseOutput } from "../../../src/deploy/exercise-output.ts";
 import type { ParityReport, Side } from "../../../src/deploy/parity.ts";
 import { parityHtml, parityText } from "../../../src/deploy/parity-report.ts";
 import { newDescriptor } from "../../../src/package/descriptor.ts";
@@ -68,4 +69,28 @@ test("reports escape foreign names", () => {
   };
   assert.ok(!parityHtml(report).includes("<script>"));
   assert.match(parityText(report), /differ/);
+});
+
+test("alone, a port that answers with an error of the server is not healthy", () => {
+  const alone = (status: string) =>
+    compareSides(undefined, side({ probes: new Map([[80, { open: true, status, body: "" }]]) }), {
+      masks: [],
+      descriptor,
+    })[0]?.same;
+  assert.equal(alone("HTTP/1.0 500 Internal Server Error"), false);
+  assert.equal(alone("HTTP/1.1 404 Not Found"), true);
+  assert.equal(alone(""), true);
+});
+
+test("the streams of an exercise are told one after the other, however they came", () => {
+  const text = (...pieces: ["stdout" | "stderr", string][]) => {
+    const output = new ExerciseOutput();
+    for (const [stream, piece] of pieces) output.add(stream, piece);
+    return output.text();
+  };
+  assert.equal(
+    text(["stdout", "a"], ["stderr", "e"], ["stdout", "b"]),
+    text(["stderr", "e"], ["stdout", "ab"]),
+  );
+  assert.match(text(["stdout", "x".repeat((16 << 20) + 1)]), /^\n\[cut at /);
 });
