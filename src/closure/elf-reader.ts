@@ -5,7 +5,7 @@ import { readElf } from "../formats/elf.ts";
 import type { ByteString } from "../formats/entry.ts";
 import type { Tree } from "./tree.ts";
 
-const wantedImports = ["dlopen", "dlmopen", "iconv_open", "libiconv_open"];
+const wantedImports = ["dlopen", "dlmopen", "iconv_open", "libiconv_open", "system", "popen"];
 
 export class ElfReader {
   readonly #tree: Tree;

@@ -295,3 +295,29 @@ test("an unused script brings its interpreter, but no language tree; a used one 
   const used = await expand(files, [traced("/srv/x", "list"), traced("/srv/x/example.py", "exec")]);
   assert.ok(used.paths.has("/usr/lib/python3.9/decimal.py"));
 });
+
+test("a log that was written stays out, its directory comes with its owner", async () => {
+  const files = memoryFiles({ "/var/log/shop/shop.log": "line\n", "/run/shop/shop.pid": "1" });
+  const { paths, candidates } = await expand(files, [
+    traced("/var/log/shop/shop.log", "write"),
+    traced("/run/shop/shop.pid", "write"),
+  ]);
+  assert.ok(paths.has("/var/log/shop"));
+  assert.ok(!paths.has("/var/log/shop/shop.log"));
+  assert.ok(candidates.some((one) => one.path === "/var/log/shop/shop.log"));
+  assert.ok(!paths.has("/run/shop"), "made anew in memory");
+});
+
+test("a program that imports system() brings the Essential packages, another does not", async () => {
+  const tree = (imports: string[]) =>
+    memoryFiles({
+      ...minimal,
+      "/usr/bin/server": program({ imports }),
+      "/usr/bin/sed": { content: "sed", mode: 0o755 },
+      "/var/lib/dpkg/status":
+        "Package: sed\nEssential: yes\nStatus: install ok installed\nArchitecture: amd64\nVersion: 4\n\n",
+      "/var/lib/dpkg/info/sed.list": "/.\n/usr\n/usr/bin\n/usr/bin/sed\n",
+    });
+  assert.ok((await expand(tree(["system"]), [traced("/usr/bin/server")])).paths.has("/usr/bin/sed"));
+  assert.ok(!(await expand(tree(["write"]), [traced("/usr/bin/server")])).paths.has("/usr/bin/sed"));
+});
