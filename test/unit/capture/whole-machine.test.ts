@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { silentProgress } from "../../../src/base/log.ts";
+import { captureMachine, describeTrim } from "../../../src/capture/capture-machine.ts";
+import type { EvidenceDocument } from "../../../src/capture/evidence-document.ts";
+import type { Plan } from "../../../src/capture/plan.ts";
+import type { StateRoot } from "../../../src/host/state-root.ts";
+import { type MadeUpTree, memoryMachine } from "../../support/memory-machine.ts";
+
+const nothing = (): void => {};
+const tools = {
+  root: { path: "/made-up/var/lib/tranship" } as StateRoot,
+  log: { debug: nothing, info: nothing, warn: nothing, error: nothing },
+  progress: silentProgress,
+  signal: new AbortController().signal,
+  tool: "test",
+};
+const choices = {
+  include: [], exclude: [], volumes: [], keepSecrets: [], closure: true, alsoInstalled: [],
+}; // biome-ignore format: short
+const application = { name: "old", services: [], command: [], environment: {}, ports: [] };
+
+const tree: MadeUpTree = {
+  "/etc/passwd": "root:x:0:0::/root:/bin/sh\n",
+  "/etc/fstab": "/dev/sda1 / ext4 defaults 0 1\n/srv/more.swap none swap sw 0 0\n",
+  "/etc/udev/rules.d/70-persistent-net.rules": "old cards",
+  "/etc/udev/rules.d/50-shop.rules": "own rule",
+  "/etc/network/interfaces": "auto eth0",
+  "/etc/network/if-up.d/shop": "#!/bin/sh\n",
+  "/etc/shop.conf": "port=80\n",
+  "/boot/vmlinuz-5.10": "kernel",
+  "/boot/grub/grub.cfg": "menu",
+  "/lib/modules/5.10/a.ko": "module",
+  "/lib/modules/5.10/b.ko": "module",
+  "/lib/firmware/card.bin": "firmware",
+  "/opt/shop/bin/shop": { text: "program", mode: 0o755 },
+  "/opt/shop/lib/plug.so": "plug-in",
+  "/opt/shop/socket": { kind: "socket" },
+  "/srv/more.swap": "swap",
+  "/swapfile": "swap",
+  "/var/cache/apt/archives/a.deb": "package",
+  "/var/cache/shop/page": "the application's own cache stays",
+  "/var/lib/apt/lists/list": "packages",
+  "/var/lib/mysql/shop/articles.ibd": "rows",
+  "/var/lib/tranship/store/blob": "ours",
+  "/var/log/shop/shop.log": "log",
+  "/run/shop/shop.pid": "7",
+  "/tmp/left": "over",
+  "/proc/version": "Linux",
+  "/root/.ssh/id_rsa": { text: "key", mode: 0o600 },
+  "/var/lib/unreadable": { text: "x", error: "EIO" },
+};
+
+const packed = (plan: Plan): Set<string> => new Set(plan.groups.flatMap((group) => group.files));
+const why = (plan: Plan, path: string): string => plan.excluded.find((one) => one.path === path)?.why ?? "";
+
+test("takes everything above the kernel and tells of each place that stays behind", async () => {
+  const { plan, evidence } = await captureMachine(
+    { machine: memoryMachine(tree), application, choices },
+    tools,
+  );
+  const files = packed(plan);
+  for (const path of [
+    "/etc/passwd", "/etc/shop.conf", "/etc/udev/rules.d/50-shop.rules", "/etc/network/if-up.d/shop", "/opt/shop/bin/shop", "/opt/shop/lib/plug.so",
+    "/var/cache/shop/page", "/var/lib/mysql/shop/articles.ibd", "/proc", "/run", "/tmp", "/var/log/shop", "/var/lib/apt/lists",
+  ]) assert.ok(files.has(path), `${path} is packed`); // biome-ignore format: a list
+  const behind: [path: string, why: RegExp][] = [
+    ["/etc/fstab", /hardware/], ["/etc/udev/rules.d/70-persistent-net.rules", /hardware/], ["/etc/network/interfaces", /network interfaces/],
+    ["/boot", /kernel.*2 files/], ["/lib/modules", /kernel.*2 files/], ["/lib/firmware", /kernel/], ["/opt/shop/socket", /socket/],
+    ["/srv/more.swap", /swap/], ["/swapfile", /swap/], ["/var/cache/apt/archives", /cache/], ["/var/lib/apt/lists/list", /package list/],
+    ["/var/lib/tranship", /own state/], ["/var/log/shop/shop.log", /log/], ["/run/shop", /while a system runs/], ["/tmp/left", /while a system runs/],
+    ["/root/.ssh/id_rsa", /secret/],
+  ]; // biome-ignore format: a table
+  for (const [path, reason] of behind) {
+    assert.match(why(plan, path), reason, path);
+    assert.ok(![...files].some((file) => file.startsWith(`${path}/`)), `nothing below ${path}`);
+  }
+  assert.equal(plan.package.volumes[0]?.path, "/var/lib/mysql");
+  assert.deepEqual(
+    plan.missing.map((one) => one.path),
+    ["/var/lib/unreadable"],
+  );
+  const document = JSON.parse(evidence) as EvidenceDocument;
+  assert.match(document.excluded["/swapfile"] ?? "", /swap/);
+});
+
+test("a trim keeps what the evidence names, with the system files, and shows what falls away", async () => {
+  const machine = memoryMachine(tree);
+  const whole = await captureMachine({ machine, application, choices }, tools);
+  const evidence = {
+    paths: {
+      "/opt/shop/bin/shop": [0],
+      "/etc/shop.conf": [0],
+      "/opt/shop/gone": [0],
+      "/boot/vmlinuz-5.10": [0],
+    },
+  } as unknown as EvidenceDocument;
+  const trim = { reference: "shop", evidence };
+  const { plan, left } = await captureMachine({ machine, application, choices, trim }, tools);
+  const files = packed(plan);
+  for (const path of ["/opt/shop/bin/shop", "/etc/shop.conf", "/opt/shop/bin", "/etc/passwd"])
+    assert.ok(files.has(path), `${path} is kept`);
+  for (const path of ["/opt/shop/lib", "/var/lib/mysql", "/boot/vmlinuz-5.10"])
+    assert.ok(!files.has(path), path);
+  assert.match(why(plan, "/opt/shop/lib"), /trimmed: not named by the evidence of shop/);
+  assert.deepEqual(plan.missing.map((one) => one.path).sort(), ["/opt/shop/gone", "/var/lib/unreadable"]);
+  const lines = describeTrim(left);
+  assert.match(lines[0] ?? "", /^falls away: .* in \d+ places$/);
+  assert.ok(lines.some((line) => line.endsWith("  /opt/shop/lib")));
+  assert.deepEqual(describeTrim(whole.left), []);
+  const system = (made: Plan): string[][] =>
+    made.groups.filter((group) => group.layer === "system").map((group) => group.files);
+  assert.deepEqual(system(plan), system(whole.plan));
+});
+
+test("a program that is not there ends the capture before anything is read", async () => {
+  const asked = { ...application, command: ["/opt/shop/bin/none"] };
+  await assert.rejects(captureMachine({ machine: memoryMachine(tree), application: asked, choices }, tools), {
+    code: "E_COMMAND_NOT_FOUND",
+  });
+});
