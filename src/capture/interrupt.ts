@@ -21,5 +21,5 @@ export function throwIfInterrupted(signal: AbortSignal): void {
 }
 
 function interruption(): TranshipError {
-  return new TranshipError("E_INTERRUPTED", "the capture was stopped");
+  return new TranshipError("E_INTERRUPTED", "stopped before it was done");
 }

@@ -13,9 +13,11 @@ import { type Call, text } from "../verb.ts";
 import { withMachine } from "./finish.ts";
 
 export async function run(call: Call, context: Context): Promise<number> {
-  const assessment = await withMachine(call.args[0] ?? "local:", async (machine) => {
-    return await assess(await discover(machine), machine, readTarget(context.root.path));
-  });
+  const assessment = await withMachine(
+    call.args[0] ?? "local:",
+    async (machine) => await assess(await discover(machine), machine, readTarget(context.root.path)),
+    context.signal,
+  );
   writeReport(assessment, text(call.options, "report"), context);
   const format = text(call.options, "format");
   context.print(
