@@ -10,7 +10,9 @@ export function printValue(value: unknown, format: string): string {
 /** A listing: json is one document, a template is applied to each row. */
 export function printRows(rows: readonly unknown[], format: string): string {
   if (format === "json") return printJson(rows);
-  return rows.map((row) => `${renderTemplate(format.replace(/^table /, ""), row)}\n`).join("");
+  // Read once, also where there is no row: what is wrong with it is told.
+  const nodes = parseTemplate(format.replace(/^table /, ""));
+  return rows.map((row) => `${evaluate(nodes, row)}\n`).join("");
 }
 
 /** JSON leaves DEL and the C1 controls as they are; terminals do not. */
@@ -46,13 +48,17 @@ type Node =
   | { kind: "if"; path: string; body: Node[]; otherwise: Node[] };
 
 export function renderTemplate(template: string, value: unknown): string {
+  return evaluate(parseTemplate(template), value);
+}
+
+function parseTemplate(template: string): Node[] {
   const tokens = template
     .replaceAll("\\t", "\t")
     .replaceAll("\\n", "\n")
     .split(/(\{\{.*?\}\})/);
   const { nodes, rest } = parseNodes(tokens, 0);
   if (rest < tokens.length) throw bad(`{{${words(tokens[rest] ?? "").join(" ")}}} without its beginning`);
-  return evaluate(nodes, value);
+  return nodes;
 }
 
 function words(token: string): string[] {
@@ -70,6 +76,7 @@ function parseNodes(tokens: readonly string[], from: number): { nodes: Node[]; r
   const nodes: Node[] = [];
   for (let at = from; at < tokens.length; at++) {
     const token = tokens[at] ?? "";
+    if (token.includes("{{") && !token.endsWith("}}")) throw bad(`${JSON.stringify(token)} has no }}`);
     if (!token.startsWith("{{")) {
       if (token !== "") nodes.push({ kind: "text", text: token });
       continue;

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import { formatSize } from "../../base/units.ts";
 import { type ExportType, exportImage } from "../../image/export.ts";
@@ -11,18 +12,20 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   const file = text(call.options, "output");
   if (file === undefined)
     throw new TranshipError("E_USAGE", "where should the package go?", { hint: "give -o FILE" });
+  const format = text(call.options, "format");
+  const forPeople = format === undefined || format === "table";
   if (flag(call.options, "dryRun")) {
-    const { target } = openStore(context.root).image(reference);
-    context.print(`would write ${reference} (${target.digest}) to ${file}`);
+    const { digest } = openStore(context.root).image(reference).target;
+    const plan = { path: resolve(file), imageDigest: digest, dryRun: true };
+    context.print(forPeople ? `would write ${reference} (${digest}) to ${file}` : printValue(plan, format));
     return;
   }
   const exported = await exportImage(openStore(context.root), reference, file, {
     type: (text(call.options, "type") ?? "oci-archive") as ExportType,
     compression: text(call.options, "compression") === "zstd" ? "zstd" : "gzip",
   });
-  const format = text(call.options, "format");
   context.print(
-    format === undefined || format === "table"
+    forPeople
       ? exported.imageDigest === undefined
         ? exported.path
         : `${exported.path} ${exported.imageDigest}`
