@@ -5,18 +5,20 @@ import { type Candidate, type Expansion, expand, type Seed } from "../closure/ex
 import type { InstalledPackages } from "../closure/installed.ts";
 import type { Reason } from "../closure/reason.ts";
 import type { Rule } from "../closure/rule.ts";
+import { kernelOpened } from "../closure/rules/kernel-opened.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
 import { escapeBytes, unescapeBytes } from "../formats/escape.ts";
-import { isUnreadable, type Machine } from "../machine/machine.ts";
+import type { Machine } from "../machine/machine.ts";
 import type { Descriptor, RuntimeDirectory, Secret, Volume } from "../package/descriptor.ts";
 import { pathText } from "./descriptor-text.ts";
-import type { Evidence, Use } from "./evidence.ts";
-import { globBase, globMatcher } from "./globs.ts";
+import type { Evidence } from "./evidence.ts";
+import { globMatcher } from "./globs.ts";
 import { neverPacked } from "./kernel-parts.ts";
 import { groupOf, layerOf } from "./layers.ts";
 import { type Exclusion, layerNames, type Plan, type PlanGroup } from "./plan.ts";
 import { isLoopback } from "./reduce.ts";
 import { secretIn } from "./secrets.ts";
+import { includedSeeds, parentOf, tracedSeeds } from "./seeds.ts";
 import { dataDirectories } from "./volumes.ts";
 
 export interface PlanRequest {
@@ -79,7 +81,7 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
   return { plan, reasons: sorted.reasons };
 }
 
-/** Without closure: the seeds with the links and directories on the way to them. */
+/** Without closure: the seeds with the links and directories on the way to them, and what the kernel opened beside them. */
 async function expansionOf(
   request: PlanRequest,
   seeds: readonly Seed[],
@@ -90,7 +92,7 @@ async function expansionOf(
   return await expand(
     machine.files,
     seeds,
-    request.closure ? { installed } : { installed, rules: rules ?? [] },
+    request.closure ? { installed } : { installed, rules: rules ?? [kernelOpened()] },
   );
 }
 
@@ -105,41 +107,6 @@ function unmatched(request: PlanRequest, seeds: readonly Seed[], entries: Sorted
     if (!entries.has(unescapeBytes(path)))
       found.push({ path: unescapeBytes(path), why: "asked for: --keep-secret" });
   return found;
-}
-
-/** The use by which a path is told; "list" of a directory asks for all of its names. */
-const mostTelling: readonly Use[] = ["list", "exec", "read", "write", "create"];
-
-/** What was found on the source and not made by the run itself. A path that the run made speaks for its directory. */
-async function tracedSeeds(machine: Machine, evidence: Evidence | undefined): Promise<Seed[]> {
-  const seeds: Seed[] = [];
-  // In an order of their own: which of two services came first at a file must not tell in the package.
-  for (const [path, seen] of [...(evidence?.paths ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    if (!seen.found || neverPacked(path, true) !== undefined) continue;
-    const detail =
-      mostTelling.find((use) => seen.uses.has(use)) ?? [...seen.uses.keys()].sort()[0] ?? "other";
-    const from = seen.uses.get(detail) ?? "";
-    if (seen.madeByRun)
-      seeds.push({ path: parentOf(path), reason: { kind: "traced", from, detail: "create" } });
-    else seeds.push({ path, reason: { kind: "traced", from, detail } });
-  }
-  // A directory that only exists because the run made it is not on the source.
-  const known = await Promise.all(
-    seeds.map(async (seed) => (await machine.files.stat(seed.path)) !== undefined),
-  );
-  return seeds.filter((_, index) => known[index]);
-}
-
-async function includedSeeds(machine: Machine, globs: readonly string[]): Promise<Seed[]> {
-  const seeds: Seed[] = [];
-  for (const glob of globs) {
-    const matches = globMatcher([glob]);
-    for await (const entry of machine.files.walk(globBase(glob))) {
-      if (!isUnreadable(entry) && matches(entry.path))
-        seeds.push({ path: entry.path, reason: { kind: "rule", detail: `--include ${glob}` } });
-    }
-  }
-  return seeds;
 }
 
 interface Sorted {
@@ -345,8 +312,4 @@ function uniqueBy<T>(values: readonly T[], key: (value: T) => string): T[] {
   const seen = new Map<string, T>();
   for (const value of values) if (!seen.has(key(value))) seen.set(key(value), value);
   return [...seen.values()];
-}
-
-function parentOf(path: ByteString): ByteString {
-  return path.slice(0, Math.max(1, path.lastIndexOf("/")));
 }

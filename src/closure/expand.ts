@@ -73,7 +73,7 @@ const hugeEntries = 20_000;
 const hugeBytes = 512 << 20;
 const maxReasonsOfKind = 4;
 const maxCandidates = 100_000;
-const livesInMemory = /^\/(proc|sys|dev|run|tmp|boot|lib\/modules|usr\/lib\/modules)\//;
+const livesInMemory = /^\/(proc|sys|dev|run|boot|lib\/modules|usr\/lib\/modules)\//;
 
 export async function expand(
   files: MachineFiles,

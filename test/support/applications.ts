@@ -7,6 +7,7 @@ import { type Captured, type Choices, captureRun, packPlan } from "../../src/cap
 import { captureMachine } from "../../src/capture/capture-machine.ts";
 import type { Rule } from "../../src/closure/rule.ts";
 import { isUse } from "../../src/closure/rule.ts";
+import { kernelOpened } from "../../src/closure/rules/kernel-opened.ts";
 import { runOriginal } from "../../src/deploy/original-side.ts";
 import { runPackage } from "../../src/deploy/package-side.ts";
 import type { ParityRequest, Side } from "../../src/deploy/parity.ts";
@@ -198,7 +199,7 @@ class Trial {
 
 function choicesOf(way: Way): Pick<Choices, "closure" | "rules"> {
   if (way === "traced only") return { closure: false };
-  if (way === "+ owning packages") return { closure: false, rules: [owningPackages()] };
+  if (way === "+ owning packages") return { closure: false, rules: [kernelOpened(), owningPackages()] };
   return { closure: true };
 }
 

@@ -1,0 +1,53 @@
+// Where an expansion begins: what was seen in a watched run, and what --include asks for.
+import type { Seed } from "../closure/expand.ts";
+import type { ByteString } from "../formats/entry.ts";
+import { isUnreadable, type Machine } from "../machine/machine.ts";
+import type { Evidence, Use } from "./evidence.ts";
+import { globBase, globMatcher } from "./globs.ts";
+import { neverPacked } from "./kernel-parts.ts";
+
+/** The use by which a path is told; "list" of a directory asks for all of its names. */
+const mostTelling: readonly Use[] = ["list", "exec", "read", "write", "create"];
+
+/** What was found on the source and not made by the run itself. A path that the run made speaks for its directory. */
+export async function tracedSeeds(machine: Machine, evidence: Evidence | undefined): Promise<Seed[]> {
+  const seeds: Seed[] = [];
+  // In an order of their own: which of two services came first at a file must not tell in the package.
+  for (const [path, seen] of [...(evidence?.paths ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (!seen.found || neverPacked(path, true) !== undefined) continue;
+    const detail =
+      mostTelling.find((use) => seen.uses.has(use)) ?? [...seen.uses.keys()].sort()[0] ?? "other";
+    const from = seen.uses.get(detail) ?? "";
+    if (seen.madeByRun)
+      seeds.push({ path: parentOf(path), reason: { kind: "traced", from, detail: "create" } });
+    else seeds.push({ path, reason: { kind: "traced", from, detail } });
+  }
+  const known = await Promise.all(seeds.map((seed) => onSource(machine, seed)));
+  return known.filter((seed) => seed !== undefined);
+}
+
+/** A directory that only exists because the run made it is not on the source: the one above it, where it was made, is. */
+async function onSource(machine: Machine, seed: Seed): Promise<Seed | undefined> {
+  let { path } = seed;
+  while ((await machine.files.stat(path)) === undefined) {
+    if (path === "/" || seed.reason.detail !== "create") return undefined;
+    path = parentOf(path);
+  }
+  return path === seed.path ? seed : { ...seed, path };
+}
+
+export async function includedSeeds(machine: Machine, globs: readonly string[]): Promise<Seed[]> {
+  const seeds: Seed[] = [];
+  for (const glob of globs) {
+    const matches = globMatcher([glob]);
+    for await (const entry of machine.files.walk(globBase(glob))) {
+      if (!isUnreadable(entry) && matches(entry.path))
+        seeds.push({ path: entry.path, reason: { kind: "rule", detail: `--include ${glob}` } });
+    }
+  }
+  return seeds;
+}
+
+export function parentOf(path: ByteString): ByteString {
+  return path.slice(0, Math.max(1, path.lastIndexOf("/")));
+}
