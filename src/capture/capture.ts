@@ -82,6 +82,11 @@ export async function captureRun(request: RunRequest, tools: CaptureTools): Prom
     }; // biome-ignore format: short
     const watching = tools.progress.begin("watching the application", undefined, "files");
     const session = await runSession(sandbox, { ...request.session, signal: tools.signal, log: tools.log });
+    if (start.kind === "services" && request.session.exercise === undefined) {
+      tools.log.warn(
+        "the services were started, but nothing was asked of them: give --exercise for a package that can be trusted",
+      );
+    }
     checkSession(session, start);
     for (const warning of session.evidence?.warnings ?? []) tools.log.warn(`traced: ${warning}`);
     watching.end(

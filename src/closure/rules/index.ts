@@ -15,6 +15,7 @@ import { listedDirectories } from "./listed-directories.ts";
 import { loadedCandidates } from "./loaded-candidates.ts";
 import { pamModules } from "./pam-modules.ts";
 import { scripts } from "./scripts.ts";
+import { siteScripts } from "./site-scripts.ts";
 
 /** What rules report besides paths. */
 export interface RuleState {
@@ -37,6 +38,7 @@ export function makeRules(state: RuleState): Rule[] {
     listedDirectories(),
     documentRoots(),
     configurationPaths(),
+    siteScripts(),
     dataDirectories(),
   ];
 }

@@ -321,3 +321,23 @@ test("a program that imports system() brings the Essential packages, another doe
   assert.ok((await expand(tree(["system"]), [traced("/usr/bin/server")])).paths.has("/usr/bin/sed"));
   assert.ok(!(await expand(tree(["write"]), [traced("/usr/bin/server")])).paths.has("/usr/bin/sed"));
 });
+
+test("a site's own scripts bring the files that they name in quotes, and only those", async () => {
+  const files = memoryFiles({
+    ...minimal,
+    "/etc/web/web.conf": "DocumentRoot /srv/site\n",
+    "/srv/site/page.php":
+      "<?php parse_ini_file('/etc/site/config.ini'); include '/opt/site/lib'; $x = /etc/site/bare.ini; exec('/usr/bin/tool');",
+    "/etc/site/config.ini": "a=1",
+    "/etc/site/bare.ini": "b=1",
+    "/opt/site/lib/one.php": "x",
+    "/usr/bin/tool": "x",
+  });
+  const expansion = await expand(files, [traced("/etc/web/web.conf")]);
+  assert.deepEqual(expansion.paths.get("/etc/site/config.ini")?.[0], {
+    kind: "configuration",
+    from: "/srv/site/page.php",
+  });
+  assert.equal(expansion.paths.get("/etc/site/bare.ini"), undefined);
+  assert.ok(expansion.candidates.some((one) => one.path === "/opt/site/lib"));
+});
