@@ -19,12 +19,13 @@ import { checkCommand } from "./check-command.ts";
 import { checkDataSpace, dataRequest } from "./data-directories.ts";
 import type { Evidence } from "./evidence.ts";
 import { evidenceForPlan, makeEvidenceDocument, readEvidenceDocument } from "./evidence-document.ts";
+import { checkExercise } from "./exercise.ts";
 import { explainFullDisk } from "./full-disk.ts";
 import { orInterrupted } from "./interrupt.ts";
 import { makePlan, type PlanRequest } from "./make-plan.ts";
 import { type PackedImage, pack } from "./pack.ts";
 import { type Plan, parsePlan } from "./plan.ts";
-import { checkExercise, type SandboxRequest } from "./sandbox.ts";
+import type { SandboxRequest } from "./sandbox.ts";
 import { applicationSchedules } from "./schedules.ts";
 import { runSession, type SessionOptions, type SessionResult } from "./session.ts";
 

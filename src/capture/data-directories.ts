@@ -7,7 +7,7 @@ import type { ByteString, Entry } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
 import { isUnreadable, type Machine } from "../machine/machine.ts";
 import type { Descriptor } from "../package/descriptor.ts";
-import type { SandboxRequest } from "./sandbox.ts";
+import type { DataChoice } from "./overlays.ts";
 
 /** Where data bases keep their files unless told otherwise, by a word of their program's name. */
 const usualDirectories: readonly (readonly [program: RegExp, path: string])[] = [
@@ -77,10 +77,7 @@ async function sizeOf(machine: Machine, path: ByteString): Promise<number> {
 }
 
 /** --data: what the sandbox shows in data directories. */
-export function dataRequest(
-  data: string,
-  directories: readonly DataDirectory[],
-): Pick<SandboxRequest, "emptyData" | "snapshots"> {
+export function dataRequest(data: string, directories: readonly DataDirectory[]): DataChoice {
   if (data === "copy") return {};
   const paths = directories.map((directory) => escapeBytes(directory.path));
   if (data === "empty") return { emptyData: paths };

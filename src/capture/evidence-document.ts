@@ -4,8 +4,8 @@ import type { Reason } from "../closure/reason.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { escapeBytes, unescapeBytes } from "../formats/escape.ts";
 import type { Evidence } from "./evidence.ts";
-import { describeReason } from "./make-plan.ts";
 import type { Plan } from "./plan.ts";
+import { describeReason } from "./reason-text.ts";
 
 const evidenceVersion = 1;
 

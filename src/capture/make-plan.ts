@@ -16,6 +16,7 @@ import { globMatcher } from "./globs.ts";
 import { neverPacked } from "./kernel-parts.ts";
 import { groupOf, layerOf } from "./layers.ts";
 import { type Exclusion, layerNames, type Plan, type PlanGroup } from "./plan.ts";
+import { describeReason } from "./reason-text.ts";
 import { isLoopback } from "./reduce.ts";
 import { secretIn } from "./secrets.ts";
 import { includedSeeds, parentOf, tracedSeeds } from "./seeds.ts";
@@ -273,39 +274,6 @@ function sizeBelow(path: ByteString, entries: ReadonlyMap<ByteString, Entry>): n
 
 function candidateLine(candidate: Candidate): Exclusion {
   return { path: candidate.path, why: `${candidate.because} (${describeReason(candidate.reason)})` };
-}
-
-export function describeReason(reason: Reason): string {
-  const from = reason.from === undefined || reason.from === "" ? "" : ` ${escapeBytes(reason.from)}`;
-  const detail = reason.detail === undefined ? "" : ` ${escapeBytes(reason.detail)}`;
-  switch (reason.kind) {
-    case "traced":
-      return `traced:${detail} by${from || " the application"}`;
-    case "rule":
-      return `asked for:${detail}`;
-    case "installed":
-      return `installed package${detail}${from === "" ? "" : `, of which${from} is used`}`;
-    case "needed":
-      return `needed by${from}${detail === "" ? "" : ` as${detail}`}`;
-    case "interpreter":
-      return `interpreter of${from}`;
-    case "loaded":
-      return `loaded at run time by${from}${detail === "" ? "" : ` (${detail.trim()})`}`;
-    case "language":
-      return `library of${detail}`;
-    case "configuration":
-      return `named in${from}`;
-    case "listed":
-      return `below${from}, which is listed or served`;
-    case "data":
-      return `data of${from}`;
-    case "base":
-      return `base:${detail}`;
-    case "link":
-      return `link on the way to${from}`;
-    case "parent":
-      return `directory above${from}`;
-  }
 }
 
 function uniqueBy<T>(values: readonly T[], key: (value: T) => string): T[] {

@@ -5,8 +5,9 @@ import { formatDuration } from "../base/units.ts";
 import { TraceDecoder } from "../formats/trace-records.ts";
 import { step } from "../host/steps.ts";
 import type { Evidence } from "./evidence.ts";
+import { placeExercise } from "./exercise.ts";
 import { Reducer } from "./reduce.ts";
-import { placeExercise, type Sandbox, type SandboxRequest, startSandbox } from "./sandbox.ts";
+import { type Sandbox, type SandboxRequest, startSandbox } from "./sandbox.ts";
 
 export interface SessionOptions {
   ports: readonly number[];

@@ -8,15 +8,9 @@ import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import { formatDuration } from "../base/units.ts";
 import { pathText } from "../capture/descriptor-text.ts";
-import {
-  exerciseEnvironment,
-  exerciseInside,
-  insidePath,
-  listeningPorts,
-  placeExercise,
-  resultsDirectory,
-  sourceOverlays,
-} from "../capture/sandbox.ts";
+import { exerciseEnvironment, exerciseInside, placeExercise, resultsDirectory } from "../capture/exercise.ts";
+import { sourceOverlays } from "../capture/overlays.ts";
+import { insidePath, listeningPorts } from "../capture/sandbox.ts";
 import { encodeText } from "../formats/escape.ts";
 import { joinCall, sandboxCall } from "../host/enter.ts";
 import { startEnter } from "../host/enter-process.ts";

@@ -1,0 +1,38 @@
+// A reason in words: what `why`, plans and evidence say.
+import type { Reason } from "../closure/reason.ts";
+import { escapeBytes } from "../formats/escape.ts";
+
+export function describeReason(reason: Reason): string {
+  const from = reason.from === undefined || reason.from === "" ? "" : ` ${escapeBytes(reason.from)}`;
+  const detail = reason.detail === undefined ? "" : ` ${escapeBytes(reason.detail)}`;
+  switch (reason.kind) {
+    case "traced":
+      // Our own init starts what is captured: that is the request itself.
+      if (reason.from?.startsWith("/.tranship/")) return "started by the capture";
+      return `traced:${detail} by${from || " the application"}`;
+    case "rule":
+      return `asked for:${detail}`;
+    case "installed":
+      return `installed package${detail}${from === "" ? "" : `, of which${from} is used`}`;
+    case "needed":
+      return `needed by${from}${detail === "" ? "" : ` as${detail}`}`;
+    case "interpreter":
+      return `interpreter of${from}`;
+    case "loaded":
+      return `loaded at run time by${from}${detail === "" ? "" : ` (${detail.trim()})`}`;
+    case "language":
+      return `library of${detail}`;
+    case "configuration":
+      return `named in${from}`;
+    case "listed":
+      return `below${from}, which is listed or served`;
+    case "data":
+      return `data of${from}`;
+    case "base":
+      return `base:${detail}`;
+    case "link":
+      return `link on the way to${from}`;
+    case "parent":
+      return `directory above${from}`;
+  }
+}
