@@ -1,8 +1,8 @@
 /**
- * What was opened in a watched run without the program's doing: the loader of a program, the interpreter of a script, and the
- * tables of users in which init looks up who runs a service.
+ * What a watched run used without the program's doing: the loader of a program, the interpreter of a script, the tables of
+ * users in which init looks up who runs a service, and the directories on which file systems are mounted.
  *
- * Why: the kernel opens the first two and our own init the last, so no trace shows them. Without them not even the very run
+ * Why: these are used by the kernel, our own init and the runtime, so no trace shows them. Without them not even the very run
  * that was watched could be repeated. This is the one rule of a capture without closure.
  */
 import type { Rule } from "../rule.ts";
@@ -15,6 +15,8 @@ export function kernelOpened(): Rule {
     name: "opened by the kernel",
     async start(_scene, emit) {
       for (const path of ["/etc/passwd", "/etc/group"]) emit.add(path, { kind: "base", detail: "users" });
+      for (const path of ["/proc", "/sys", "/dev", "/run", "/tmp"])
+        emit.add(path, { kind: "base", detail: "directories" });
     },
     async reason(scene, entry, reason, emit) {
       await script.reason?.(scene, entry, reason, emit);
