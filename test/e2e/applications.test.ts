@@ -19,7 +19,7 @@ import { soaking } from "../support/counts.ts";
 
 const skip = whyNot() ?? whyNoApplications() ?? false;
 /** Where every answer must be the original's. */
-const whole: readonly string[] = ["+ closure", "capture machine"];
+const whole: readonly string[] = ["+ closure", "capture machine", "trimmed"];
 const tried = soaking ? applications : applications.filter((one) => ["nginx", "redis"].includes(one.name));
 const triedWays = soaking ? ways : ways.filter((way) => whole.includes(way));
 
@@ -46,8 +46,9 @@ describe("applications in a package of their own", { skip, timeout: 3_600_000 },
         assert.ok(one.total >= 10, `${one.total} checks`);
         assert.deepEqual(one.failed, [], `${one.way}: answers that differ`);
       }
-      const [closure, machine] = whole.map((way) => made.find((one) => one.way === way));
+      const [closure, machine, trimmed] = whole.map((way) => made.find((one) => one.way === way));
       assert.equal(machine?.layers.get("system"), closure?.layers.get("system"), "one system layer for all");
+      assert.equal(trimmed?.layers.get("system"), closure?.layers.get("system"), "also of the trimmed one");
       assert.ok((closure?.bytes ?? 0) < (machine?.bytes ?? 0), "the closure is smaller than the machine");
     });
   }

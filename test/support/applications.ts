@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { parseDuration } from "../../src/base/units.ts";
 import { type Captured, type Choices, captureRun, packPlan } from "../../src/capture/capture.ts";
 import { captureMachine } from "../../src/capture/capture-machine.ts";
+import { evidenceOf } from "../../src/capture/read-evidence.ts";
 import type { Rule } from "../../src/closure/rule.ts";
 import { isUse } from "../../src/closure/rule.ts";
 import { kernelOpened } from "../../src/closure/rules/kernel-opened.ts";
@@ -36,7 +37,8 @@ export const applications: readonly TriedApplication[] = [
   { name: "tomcat", service: "tomcat9", port: 8080 },
 ];
 
-export const ways = ["traced only", "+ owning packages", "+ closure", "capture machine"] as const;
+/** The last takes of the machine what the evidence of "+ closure" names, and needs that package to be there. */
+export const ways = ["traced only", "+ owning packages", "+ closure", "capture machine", "trimmed"] as const;
 export type Way = (typeof ways)[number];
 
 export interface Attempt {
@@ -120,7 +122,7 @@ class Trial {
     const { machine, root } = this.#place;
     const tools = { ...quietContext(root), tool: "test" };
     const captured = await this.#capture(way);
-    const image = await packPlan(machine, `${this.#application.name}-${ways.indexOf(way)}`, captured, tools);
+    const image = await packPlan(machine, this.#reference(way), captured, tools);
     const original = await this.#askOriginal(captured);
     const total = original.results.size;
     const made: Attempt = {
@@ -149,6 +151,10 @@ class Trial {
       made.problem = `${(error as Error).message} ${cause instanceof Error ? cause.message : ""}`.trim();
     }
     return made;
+  }
+
+  #reference(way: Way): string {
+    return `${this.#application.name}-${ways.indexOf(way)}`;
   }
 
   async #askOriginal(captured: Captured): Promise<Side> {
@@ -180,7 +186,10 @@ class Trial {
       keepSecrets: [],
       alsoInstalled: [],
     };
-    if (way === "capture machine") return await captureMachine({ machine, application, choices }, tools);
+    const from = this.#reference("+ closure");
+    const trim = way === "trimmed" ? { reference: from, evidence: evidenceOf(root, from) } : undefined;
+    if (way === "capture machine" || way === "trimmed")
+      return await captureMachine({ machine, application, choices, trim }, tools);
     return await captureRun(
       {
         machine,
