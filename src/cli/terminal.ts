@@ -2,6 +2,7 @@
 import type { Log, LogLevel, Progress, ProgressTask } from "../base/log.ts";
 import { logLevels } from "../base/log.ts";
 import { formatDuration, formatSize } from "../base/units.ts";
+import { tell } from "./streams.ts";
 
 export interface TerminalOptions {
   level: LogLevel;
@@ -27,14 +28,12 @@ export function makeLog(options: TerminalOptions, beforeLine: () => void = () =>
     if (logLevels.indexOf(level) < least) return;
     beforeLine();
     if (options.format === "json") {
-      process.stderr.write(
-        `${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`,
-      );
+      tell(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`);
       return;
     }
     const [on, off] = options.color && colors[level] !== "" ? [colors[level], "\x1b[0m"] : ["", ""];
     const prefix = level === "info" ? "" : `${level === "warn" ? "warning" : level}: `;
-    process.stderr.write(`${on}${prefix}${plainText(message)}${off}\n`);
+    tell(`${on}${prefix}${plainText(message)}${off}\n`);
   };
   return {
     debug: (message, fields) => write("debug", message, fields),
@@ -58,7 +57,7 @@ export class TerminalProgress implements Progress {
   /** Clears the progress line so that a log line can be written. */
   clear(): void {
     if (!this.#lineShown) return;
-    process.stderr.write("\r\x1b[K");
+    tell("\r\x1b[K");
     this.#lineShown = false;
   }
 
@@ -81,14 +80,14 @@ export class TerminalProgress implements Progress {
       if (Date.now() - shown < interval || this.#quiet()) return;
       shown = Date.now();
       if (this.#options.format === "json") {
-        process.stderr.write(
+        tell(
           `${JSON.stringify({ time: new Date().toISOString(), progress: name, done, total, unit, item: current })}\n`,
         );
       } else if (this.#options.interactive) {
-        process.stderr.write(`\r\x1b[K${line().slice(0, (process.stderr.columns ?? 80) - 1)}`);
+        tell(`\r\x1b[K${line().slice(0, (process.stderr.columns ?? 80) - 1)}`);
         this.#lineShown = true;
       } else {
-        process.stderr.write(`${line()}\n`);
+        tell(`${line()}\n`);
       }
     };
     return {
@@ -102,10 +101,8 @@ export class TerminalProgress implements Progress {
         if (summary === undefined || this.#quiet()) return;
         const text = `${name}: ${summary} (${formatDuration(Date.now() - began)})`;
         if (this.#options.format === "json")
-          process.stderr.write(
-            `${JSON.stringify({ time: new Date().toISOString(), progress: name, summary })}\n`,
-          );
-        else process.stderr.write(`${text}\n`);
+          tell(`${JSON.stringify({ time: new Date().toISOString(), progress: name, summary })}\n`);
+        else tell(`${text}\n`);
       },
     };
   }

@@ -1,9 +1,11 @@
 // The control groups of this host: v1 (a tree per controller), v2 (one tree), or both at once (hybrid).
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmdirSync, writeSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import { TranshipError } from "../base/errors.ts";
 import { errnoOf, ioError } from "./files.ts";
 import { mountsBelow } from "./mountinfo.ts";
+
+const sleep = (milliseconds: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export interface CgroupHierarchy {
   version: 1 | 2;

@@ -1,5 +1,4 @@
 // Files of the state: every write is exclusive creation or temporary file, fsync, rename (architecture.md, rule 6).
-import { randomBytes } from "node:crypto";
 import {
   closeSync,
   constants,
@@ -15,6 +14,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
+import { randomHex } from "./random.ts";
 
 export interface WriteOptions {
   /** Permission bits. Default 0600: state is the owner's. */
@@ -36,6 +36,25 @@ export function writeFileAtomic(
     if (options.volatile !== true) syncDirectory(dirname(path));
   } catch (cause) {
     rmSync(temporary, { force: true });
+    throw ioError(`cannot write ${path}`, cause);
+  }
+}
+
+/** Writes a file that nobody reads before its writer says so, and that is made again where its writer dies: no rename, no fsync. */
+export function writeFilePlain(path: string, content: string, mode = 0o600): void {
+  try {
+    const fd = openSync(
+      path,
+      constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_NOFOLLOW,
+      mode,
+    );
+    try {
+      const bytes = Buffer.from(content);
+      for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+    } finally {
+      closeSync(fd);
+    }
+  } catch (cause) {
     throw ioError(`cannot write ${path}`, cause);
   }
 }
@@ -66,7 +85,7 @@ export function createExclusive(
 
 /** Names its process: what a killed one left behind is found by deadTemporary(). */
 function temporaryName(): string {
-  return `.${process.pid}-${randomBytes(6).toString("hex")}.tmp`;
+  return `.${process.pid}-${randomHex(6)}.tmp`;
 }
 
 /** Whether this is the temporary file of a process that has ended. */

@@ -14,8 +14,16 @@ interface Holder {
   what: string;
 }
 
+let ownStartTime: string | undefined;
+
 /** Start time of a process in clock ticks since boot; undefined where there is no such process. */
 export function processStartTime(pid: number): string | undefined {
+  if (pid !== process.pid) return readStartTime(pid);
+  ownStartTime ??= readStartTime(pid);
+  return ownStartTime;
+}
+
+function readStartTime(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");

@@ -46,8 +46,8 @@ export function openStateRoot(path: string): StateRoot {
   const isNew = !existsSync(versionFile);
   if (isNew) refuseForeign(path);
   const { path: top, ...below } = root;
-  makeDirectory(top, 0o711);
-  for (const directory of Object.values(below)) makeDirectory(directory);
+  if (isNew) makeDirectory(top, 0o711);
+  for (const directory of Object.values(below)) if (isNew || !existsSync(directory)) makeDirectory(directory);
   if (isNew) {
     createExclusive(versionFile, `${JSON.stringify({ tranship: "state", version: stateVersion })}\n`);
     return root;

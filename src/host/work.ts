@@ -1,11 +1,11 @@
 // Work directories: temporary places of one command, which the next command empties where the owner died.
 // The name tells the owner too: a directory is never without one, not even in the moment before its file is written.
-import { randomBytes } from "node:crypto";
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../base/log.ts";
 import { deadTemporary, ioError, makeDirectory, readText, writeFileAtomic } from "./files.ts";
 import { processAlive, processStartTime, sweepLock } from "./lock.ts";
+import { randomHex } from "./random.ts";
 import type { StateRoot } from "./state-root.ts";
 import { step } from "./steps.ts";
 
@@ -17,7 +17,7 @@ export interface WorkDirectory {
 /** Makes a directory below root.work that names this process as its owner. E_NO_SPACE leaves none. */
 export function makeWorkDirectory(root: StateRoot, purpose: string): WorkDirectory {
   const start = processStartTime(process.pid) ?? "";
-  const path = join(root.work, `${purpose}-${randomBytes(6).toString("hex")}-${process.pid}-${start}`);
+  const path = join(root.work, `${purpose}-${randomHex(6)}-${process.pid}-${start}`);
   step(`make the ${purpose} work directory`);
   makeDirectory(path);
   try {

@@ -1,6 +1,11 @@
 // Digests of bytes in memory and of what flows by.
-import { createHash, type Hash } from "node:crypto";
+import type { Hash } from "node:crypto";
 import { type Digest, splitDigest } from "../formats/oci-reference.ts";
+
+/** Loaded at the first digest: it takes longer than most commands do that need none. */
+function createHash(algorithm: string): Hash {
+  return process.getBuiltinModule("node:crypto").createHash(algorithm);
+}
 
 /** Digest of the bytes, by the algorithm of `like` (default sha256). */
 export function digestOf(bytes: Uint8Array | string, like: Digest = "sha256:"): Digest {

@@ -2,7 +2,7 @@
 import { chownSync, existsSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
-import { makeDirectory, readText, writeFileAtomic } from "../host/files.ts";
+import { makeDirectory, readText, writeFilePlain } from "../host/files.ts";
 import { nativePath } from "../host/native.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
@@ -37,7 +37,8 @@ export function mountPoint(root: StateRoot): string {
 export async function writeBundle(input: BundleInput): Promise<void> {
   const { root, paths, record, layers, runtime } = input;
   const user = lookUpUser(layers, record.user);
-  for (const name of ["exit.json", "state.json"]) rmSync(`${paths.run}/${name}`, { force: true });
+  for (const name of ["exit.json", "state.json"])
+    if (existsSync(`${paths.run}/${name}`)) rmSync(`${paths.run}/${name}`, { force: true });
   if (user.uid !== 0) {
     // PID 1 is this user then, and writes its log and its records.
     for (const path of [paths.run, `${paths.run}/log`]) chownSync(path, user.uid, user.gid);
@@ -56,7 +57,7 @@ export async function writeBundle(input: BundleInput): Promise<void> {
     cgroups: runtime.cgroups,
   });
   step("bundle config");
-  writeFileAtomic(`${paths.bundle}/config.json`, JSON.stringify(config), { volatile: true });
+  writeFilePlain(`${paths.bundle}/config.json`, JSON.stringify(config));
 }
 
 function bind(source: string, destination: string, ...options: string[]): OciMount {
@@ -67,11 +68,10 @@ function ownMounts({ paths, record, layers }: BundleInput): OciMount[] {
   const hosts = join(paths.files, "hosts");
   const hostname = join(paths.files, "hostname");
   const resolv = join(paths.files, "resolv.conf");
-  const options = { mode: 0o644, volatile: true };
   const own = record.network.mode !== "host";
-  writeFileAtomic(hosts, hostsText(layers, record.hostname, record.network.address), options);
-  writeFileAtomic(hostname, `${record.hostname}\n`, options);
-  writeFileAtomic(resolv, resolvText(own), options);
+  writeFilePlain(hosts, hostsText(layers, record.hostname, record.network.address), 0o644);
+  writeFilePlain(hostname, `${record.hostname}\n`, 0o644);
+  writeFilePlain(resolv, resolvText(own), 0o644);
   return [
     bind(paths.run, "/.tranship/run", "rw", "nosuid", "nodev", "noexec"),
     ...(inLayers(layers, initPath.slice(1))

@@ -1,18 +1,19 @@
 // Creating an instance: its record, its directory, its name and its address; nothing of it runs yet.
-import { randomBytes } from "node:crypto";
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { ioError, makeDirectory, writeFileAtomic } from "../host/files.ts";
+import { bootId } from "../host/boot-id.ts";
+import { ioError, writeFileAtomic, writeFilePlain } from "../host/files.ts";
 import { processStartTime } from "../host/lock.ts";
+import { randomHex } from "../host/random.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { mergeEnvironment } from "./environment.ts";
 import { readInstance } from "./find.ts";
 import { type OpenPackage, openPackage } from "./image.ts";
 import { checkName, randomName } from "./names.ts";
-import { bootId, chooseSubnet } from "./network/bridge.ts";
+import { chooseSubnet } from "./network/bridge.ts";
 import { packageHostname } from "./network/files.ts";
 import { claim, free, holder, leaseAddress } from "./network/lease.ts";
 import { exposedPorts, type PortRequest } from "./network/ports.ts";
@@ -80,7 +81,7 @@ export async function createInstance(
   launch?: LaunchRecord,
 ): Promise<Created> {
   const opened = await openPackage(root, options.reference, log);
-  const id = randomBytes(32).toString("hex");
+  const id = randomHex(32);
   const draft = join(root.instances, draftName(id));
   step("instance draft");
   try {
@@ -108,7 +109,7 @@ export async function createInstance(
   }
 }
 
-export function newLaunch(mode: LaunchRecord["mode"], created: boolean): LaunchRecord {
+export function newLaunch(mode: LaunchRecord["mode"], created: boolean, runtime = ""): LaunchRecord {
   return {
     bootId: bootId(),
     startedAt: new Date().toISOString(),
@@ -116,7 +117,7 @@ export function newLaunch(mode: LaunchRecord["mode"], created: boolean): LaunchR
     mode,
     acknowledged: false,
     created,
-    runtime: "",
+    runtime,
     ports: [],
     restarts: 0,
   };
@@ -126,13 +127,13 @@ function writeDraft(draft: string, record: InstanceRecord, launch: LaunchRecord 
   const paths = pathsIn(draft);
   // The root directory of an overlay is its upper one: every user inside must be able to pass it.
   mkdirSync(paths.upper, { mode: 0o755 });
-  for (const directory of [paths.work, paths.bundle, paths.files, paths.oci]) makeDirectory(directory);
-  for (const directory of [paths.run, `${paths.run}/log`]) makeDirectory(directory, 0o755);
-  // The root directory of the instance takes its mode from here.
-  mkdirSync(paths.upper, { recursive: true });
-  const options = { volatile: record.autoRemove };
-  if (launch !== undefined) writeFileAtomic(paths.launch, `${JSON.stringify(launch)}\n`, options);
-  writeFileAtomic(paths.record, `${JSON.stringify(record, null, 2)}\n`, options);
+  for (const directory of [paths.work, paths.bundle, paths.files, paths.oci])
+    mkdirSync(directory, { mode: 0o700 });
+  for (const directory of [paths.run, `${paths.run}/log`]) mkdirSync(directory, { mode: 0o755 });
+  // Nobody looks into a draft: what is thrown away at the end needs neither renames nor the disk.
+  const write = record.autoRemove ? writeFilePlain : writeFileAtomic;
+  if (launch !== undefined) write(paths.launch, `${JSON.stringify(launch)}\n`);
+  write(paths.record, `${JSON.stringify(record, null, 2)}\n`);
 }
 
 function leaseName(root: StateRoot, wanted: string | undefined, id: string): string {
@@ -223,7 +224,7 @@ function commandOf(options: CreateOptions, opened: OpenPackage): readonly string
 function mountsOf(given: readonly InstanceMount[], opened: OpenPackage): InstanceMount[] {
   const named = given.map((mount) => {
     if (mount.kind !== "volume") return mount;
-    if (mount.source === "") return { ...mount, source: randomBytes(32).toString("hex") };
+    if (mount.source === "") return { ...mount, source: randomHex(32) };
     return { ...mount, source: checkVolumeName(mount.source) };
   });
   const covered = new Set(named.map((mount) => mount.target));
@@ -231,7 +232,7 @@ function mountsOf(given: readonly InstanceMount[], opened: OpenPackage): Instanc
     .filter((volume) => !covered.has(volume.path))
     .map((volume) => ({
       kind: "volume" as const,
-      source: randomBytes(32).toString("hex"),
+      source: randomHex(32),
       target: volume.path,
       readOnly: false,
       anonymous: true,

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs"
 import { join } from "node:path";
 import type { Log } from "../base/log.ts";
 import { cgroupMode, removeCgroup } from "../host/cgroup.ts";
-import { readText, writeFileAtomic } from "../host/files.ts";
+import { errnoOf, ioError, readText, writeFileAtomic } from "../host/files.ts";
 import { acquireLock, type Lock } from "../host/lock.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
@@ -15,8 +15,9 @@ import { free, leases } from "./network/lease.ts";
 import { leasedPorts, unpublish } from "./network/publish.ts";
 import { runtimeWords } from "./oci/runtime.ts";
 import { killAll } from "./processes.ts";
-import type { EndRecord, NetworkMode } from "./record.ts";
+import type { EndRecord, InstancePaths, NetworkMode } from "./record.ts";
 import { readExit, statusOf } from "./state.ts";
+import { mayWait, setAside } from "./trash.ts";
 import { removeVolume } from "./volumes/volumes.ts";
 
 /** One at a time deals with an instance. undefined where it is gone. */
@@ -44,22 +45,48 @@ export async function settle(
   await unpublish(root, record.id, leasedPorts(root, record.id));
   await removeCgroup(`tranship/${record.id}`);
   removeBundle(paths);
+  const end = endRecord(paths, status);
+  step("ended.json");
+  writeFileAtomic(paths.ended, `${JSON.stringify(end)}\n`, { volatile: record.autoRemove });
+  return end;
+}
+
+function endRecord(paths: InstancePaths, status: number | null): EndRecord {
   const exit = readExit(paths);
-  const end: EndRecord = {
+  return {
     status: exit.exitStatus ?? status,
     endedAt: exit.endedAt ?? new Date().toISOString(),
     reason:
       exit.reason ??
       (status === null ? "killed together with everything that could tell" : `ended with status ${status}`),
   };
-  step("ended.json");
-  writeFileAtomic(paths.ended, `${JSON.stringify(end)}\n`, { volatile: record.autoRemove });
+}
+
+/**
+ * The end of an instance with --rm whose runtime has cleaned up after itself: nothing of it is left but files and leases, and
+ * nobody will ask how it ended. undefined where there is more to do. Without a lock: of several who remove it, one renames.
+ */
+export async function removeEnded(
+  root: StateRoot,
+  instance: Instance,
+  status: number,
+): Promise<EndRecord | undefined> {
+  const { paths, record } = instance;
+  if (!record.autoRemove || existsSync(`${paths.oci}/${record.id}`)) return undefined;
+  const end = endRecord(paths, status);
+  if (record.network.ports.length > 0) await unpublish(root, record.id, leasedPorts(root, record.id));
+  removeInstanceFiles(root, instance, true, mayWait(paths));
   return end;
 }
 
-/** Removes an instance that does not run. Its directory goes first, at once and whole; leases follow. */
-export function removeInstanceFiles(root: StateRoot, instance: Instance, volumes: boolean): void {
-  const { record, paths } = instance;
+/** Removes an instance that does not run. Its directory goes first, at once and whole; leases follow. `later`: to the trash. */
+export function removeInstanceFiles(
+  root: StateRoot,
+  instance: Instance,
+  volumes: boolean,
+  later = false,
+): void {
+  const { record } = instance;
   if (volumes) {
     for (const mount of record.mounts) {
       if (mount.kind !== "volume" || !mount.anonymous) continue;
@@ -67,13 +94,24 @@ export function removeInstanceFiles(root: StateRoot, instance: Instance, volumes
       removeVolume(root, mount.source);
     }
   }
-  step("remove instance directory");
-  const gone = join(root.instances, `.gone-${record.id}`);
-  renameSync(paths.directory, gone);
-  step("remove files");
-  rmSync(gone, { recursive: true, force: true });
+  removeDirectory(root, instance, later);
   free(root, "names", record.name, record.id);
   if (record.network.address !== null) free(root, "addresses", record.network.address, record.id);
+}
+
+function removeDirectory(root: StateRoot, { record, paths }: Instance, later: boolean): void {
+  const gone = join(root.instances, `.gone-${record.id}`);
+  step("remove instance directory");
+  try {
+    if (later) setAside(root, paths, record.id);
+    else renameSync(paths.directory, gone);
+  } catch (cause) {
+    // Somebody else was quicker.
+    if (errnoOf(cause) !== "ENOENT") throw ioError(`cannot remove ${paths.directory}`, cause);
+  }
+  if (later) return;
+  step("remove files");
+  rmSync(gone, { recursive: true, force: true });
 }
 
 /** Some instance runs, or is about to, in one of these networks. */
@@ -103,13 +141,16 @@ function removeParentCgroup(): void {
 
 /** Leases of instances that are no more. */
 export function freeLeases(root: StateRoot): void {
+  // Leases first: who holds one of them had a directory before it.
+  const held = (["names", "addresses"] as const).map((kind) => ({ kind, list: leases(root, kind) }));
+  if (held.every(({ list }) => list.length === 0)) return;
   const alive = new Set(instanceIds(root));
   for (const name of readdirSync(root.instances)) {
     const draft = /^\.new-([0-9a-f]{64})-/.exec(name);
     if (draft?.[1] !== undefined) alive.add(draft[1]);
   }
-  for (const kind of ["names", "addresses"] as const) {
-    for (const lease of leases(root, kind)) if (!alive.has(lease.id)) free(root, kind, lease.name, lease.id);
+  for (const { kind, list } of held) {
+    for (const lease of list) if (!alive.has(lease.id)) free(root, kind, lease.name, lease.id);
   }
 }
 

@@ -1,14 +1,14 @@
 // A further command inside a running instance.
 import { spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
-import { isatty } from "node:tty";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { callArguments, launchCall } from "../host/enter.ts";
 import { writeFileAtomic } from "../host/files.ts";
 import { nativePath } from "../host/native.ts";
+import { randomHex } from "../host/random.ts";
 import type { StateRoot } from "../host/state-root.ts";
+import { isTerminal } from "../host/terminal.ts";
 import { decodeInitPlan } from "../package/init-codec.ts";
 import { mergeEnvironment } from "./environment.ts";
 import { findInstance, type Instance } from "./find.ts";
@@ -52,7 +52,7 @@ export async function execInInstance(
       exitStatus: 125,
     });
   }
-  if (options.terminal === true && options.detached !== true && !isatty(0)) {
+  if (options.terminal === true && options.detached !== true && !isTerminal(0)) {
     throw new TranshipError("E_USAGE", "-t needs a terminal as standard input", {
       hint: "leave -t out",
       exitStatus: 125,
@@ -62,7 +62,7 @@ export async function execInInstance(
   const runtime = launch?.runtime ? describeRuntime(launch.runtime) : await chooseRuntime(root, log);
   const layers = [paths.upper, ...(await layerDirectories(root, record.image.diffIds))];
   const user = lookUpUser(layers, options.user ?? record.user);
-  const file = `${paths.bundle}/exec-${randomBytes(6).toString("hex")}.json`;
+  const file = `${paths.bundle}/exec-${randomHex(6)}.json`;
   const logFile = `${file}.log`;
   writeFileAtomic(file, JSON.stringify(processSpec(instance, options, user, layers)), { volatile: true });
   try {

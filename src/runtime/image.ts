@@ -1,12 +1,13 @@
 // What the runtime needs of a package: its unpacked layers, its run configuration, and what init's plan says of
 // volumes and secrets. The descriptor itself is not read here: parsing YAML would cost more than the start.
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { ContainerConfig } from "../formats/oci.ts";
+import { makeDirectory, readJson, writeFileAtomic } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
-import { type ImageStore, openStore } from "../image/store.ts";
+import { ImageStore, openStore } from "../image/store.ts";
 import { decodeInitPlan } from "../package/init-codec.ts";
 import type { InitPlan } from "../package/init-plan.ts";
 import { inLayers, readLayerFile } from "./layers.ts";
@@ -45,20 +46,18 @@ export interface RunConfig {
 export const initPath = "/.tranship/init";
 
 export async function openPackage(root: StateRoot, reference: string, log: Log): Promise<OpenPackage> {
-  const image = openStore(root).image(reference);
+  const { digest, ...image } = readImage(root, reference);
   const architecture = process.arch === "x64" ? "amd64" : process.arch;
-  if (image.config.os !== "linux" || image.config.architecture !== architecture) {
-    log.warn(
-      `${reference} is for ${image.config.os}/${image.config.architecture}, this host is linux/${architecture}`,
-    );
+  if (image.os !== "linux" || image.architecture !== architecture) {
+    log.warn(`${reference} is for ${image.os}/${image.architecture}, this host is linux/${architecture}`);
   }
-  const diffIds = image.layers.map((layer) => layer.diffId);
+  const { diffIds } = image;
   const layers = await layerDirectories(root, diffIds);
-  const config = runConfig(image.config.config ?? {});
+  const config = runConfig(image.config);
   const isPackage = inLayers(layers, initPath.slice(1));
   const plan = readPlan(layers, reference);
   return {
-    digest: image.target.digest,
+    digest,
     diffIds,
     layers,
     config,
@@ -68,12 +67,62 @@ export async function openPackage(root: StateRoot, reference: string, log: Log):
   };
 }
 
+/** What a start wants of the documents of an image. */
+interface ImageFacts {
+  readonly os: string;
+  readonly architecture: string;
+  readonly diffIds: readonly string[];
+  readonly config: ContainerConfig;
+}
+
+/**
+ * Reading the documents of an image means hashing them, and loading what hashes takes longer than all else before a start. So what
+ * was read is kept by the digest of what the name means; as with unpacked layers, what stands in the state root is believed.
+ */
+function readImage(root: StateRoot, reference: string): ImageFacts & { digest: string } {
+  const store = new ImageStore(root);
+  const { name, target } = store.resolve(reference);
+  const file = join(cacheDirectory(root), `${target.digest.replace(":", "-")}.json`);
+  const known = readFacts(file);
+  if (known !== undefined) return { ...known, digest: target.digest };
+  const image = store.imageOf(target, name);
+  const facts: ImageFacts = {
+    os: image.config.os,
+    architecture: image.config.architecture,
+    diffIds: image.layers.map((layer) => layer.diffId),
+    config: image.config.config ?? {},
+  };
+  keepFacts(root, store, file, facts);
+  return { ...facts, digest: target.digest };
+}
+
+function cacheDirectory(root: StateRoot): string {
+  return join(root.path, "cache/images");
+}
+
+function readFacts(file: string): ImageFacts | undefined {
+  try {
+    return readJson(file) as ImageFacts | undefined;
+  } catch {
+    return undefined; // damaged: read from the image again and written anew
+  }
+}
+
+function keepFacts(root: StateRoot, store: ImageStore, file: string, facts: ImageFacts): void {
+  const directory = cacheDirectory(root);
+  makeDirectory(directory);
+  writeFileAtomic(file, `${JSON.stringify(facts)}\n`, { volatile: true });
+  // Those of images that are no more.
+  const named = new Set(store.index().manifests.map((entry) => `${entry.digest.replace(":", "-")}.json`));
+  for (const name of readdirSync(directory))
+    if (!named.has(name)) rmSync(join(directory, name), { force: true });
+}
+
 /** Unpacks what is not unpacked yet. Topmost first. */
 export async function layerDirectories(root: StateRoot, diffIds: readonly string[]): Promise<string[]> {
-  const store = openStore(root);
   const directories: string[] = [];
   for (const diffId of diffIds)
-    directories.push(unpacked(root, diffId) ?? (await unpack(root, store, diffId)));
+    directories.push(unpacked(root, diffId) ?? (await unpack(root, openStore(root), diffId)));
   // The same layer twice shows nothing new, and overlayfs refuses it.
   return [...new Set(directories.reverse())];
 }

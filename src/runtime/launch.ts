@@ -2,7 +2,6 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { isatty } from "node:tty";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { callArguments, type LaunchOptions, launchCall } from "../host/enter.ts";
@@ -11,6 +10,7 @@ import { installRoot, nativePath } from "../host/native.ts";
 import { statusOf as exitStatusOf } from "../host/process.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
+import { isTerminal } from "../host/terminal.ts";
 import { mountPoint, writeBundle } from "./bundle.ts";
 import type { Instance } from "./find.ts";
 import { ensureBridge, lockNetwork } from "./network/bridge.ts";
@@ -21,6 +21,7 @@ import { pause } from "./processes.ts";
 import type { LaunchRecord } from "./record.ts";
 import { readExit } from "./state.ts";
 import { ended, forwardSignals, stdioFor } from "./stdio.ts";
+import { emptyTrash } from "./trash.ts";
 
 export interface Launching {
   readonly root: StateRoot;
@@ -41,9 +42,11 @@ export async function prepare(launching: Launching): Promise<string[]> {
   const { root, instance, launch, layers, log } = launching;
   const { paths, record } = instance;
   const runtime = await chooseRuntime(root, log);
-  launch.runtime = runtime.path;
-  writeLaunch(launching);
-  rmSync(paths.runtimeLog, { force: true });
+  if (launch.runtime !== runtime.path) {
+    launch.runtime = runtime.path;
+    writeLaunch(launching);
+  }
+  if (existsSync(paths.runtimeLog)) rmSync(paths.runtimeLog, { force: true });
   const network = await prepareNetwork(launching);
   await writeBundle({
     root,
@@ -121,9 +124,12 @@ function enterCommand(
 }
 
 /** Runs it as a child with our own terminal or streams; the status of PID 1, 128+n on a signal. */
-export async function runForeground({ instance }: Launching, command: readonly string[]): Promise<number> {
+export async function runForeground(
+  { root, instance }: Launching,
+  command: readonly string[],
+): Promise<number> {
   const { record } = instance;
-  if (record.terminal && !isatty(0)) {
+  if (record.terminal && !isTerminal(0)) {
     throw new TranshipError("E_USAGE", "-t needs a terminal as standard input", {
       hint: "leave -t out, or run it from a terminal",
     });
@@ -134,8 +140,11 @@ export async function runForeground({ instance }: Launching, command: readonly s
   const child = spawn(program, command.slice(1), { stdio: streams.map((stream) => stream.stdio) });
   for (const stream of streams) stream.close();
   const stopForwarding = forwardSignals(child);
+  const end = ended(child, program);
+  // While it runs we have nothing else to do.
+  emptyTrash(root);
   try {
-    return await ended(child, program);
+    return await end;
   } finally {
     stopForwarding();
   }

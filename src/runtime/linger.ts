@@ -9,9 +9,8 @@ import { processAlive, processStartTime } from "../host/lock.ts";
 import { installRoot } from "../host/native.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { releaseHost } from "./end.ts";
+import { lingerSeconds } from "./linger-time.ts";
 import { pause } from "./processes.ts";
-
-const defaultSeconds = 2;
 
 /** The waiting process: a shell, which becomes us only to do the work. Its file keeps a second one away. */
 const script = 'sleep "$T_WAIT"; exec "$T_BIN" --root "$T_ROOT" internal network-idle';
@@ -25,8 +24,8 @@ function usedFile(root: StateRoot): string {
 }
 
 export async function releaseLater(root: StateRoot, log: Log): Promise<void> {
-  const seconds = Number(process.env.TRANSHIP_NETWORK_LINGER ?? defaultSeconds);
-  if (!(seconds > 0)) {
+  const seconds = lingerSeconds();
+  if (seconds === 0) {
     await releaseHost(root, log);
     return;
   }
@@ -53,7 +52,7 @@ export async function releaseLater(root: StateRoot, log: Log): Promise<void> {
 
 /** What the waiting process becomes. */
 export async function networkIdle(root: StateRoot, log: Log): Promise<void> {
-  const seconds = Number(process.env.TRANSHIP_NETWORK_LINGER ?? defaultSeconds) || defaultSeconds;
+  const seconds = lingerSeconds();
   for (;;) {
     const used = statSync(usedFile(root), { throwIfNoEntry: false })?.mtimeMs ?? 0;
     const left = used + seconds * 1000 - Date.now();

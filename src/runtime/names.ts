@@ -1,6 +1,6 @@
 // Names for instances that were given none: adjective_noun.
-import { randomInt } from "node:crypto";
 import { TranshipError } from "../base/errors.ts";
+import { pickOne } from "../host/random.ts";
 
 const adjectives =
   "able agile amber ample apt ardent azure bold brave bright brisk calm candid clear clever cool coral crisp deft eager early easy even exact fair fast fine firm fond frank free fresh gentle glad golden grand great green happy hardy honest humble jolly keen kind lasting light lively loyal lucid merry mild modest neat nimble noble open patient placid plain polite prime proud pure quick quiet rapid ready rested robust sage sharp silent silver simple sleek smart smooth snug solid sound stable steady still stout strong sunny sure swift tender tidy trim true trusty upbeat usable valid vivid warm whole wise witty young zesty".split(
@@ -12,8 +12,7 @@ const nouns =
   );
 
 export function randomName(): string {
-  const pick = (words: readonly string[]): string => words[randomInt(words.length)] ?? "";
-  return `${pick(adjectives)}_${pick(nouns)}`;
+  return `${pickOne(adjectives) ?? ""}_${pickOne(nouns) ?? ""}`;
 }
 
 export function checkName(name: string): string {

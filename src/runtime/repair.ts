@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../base/log.ts";
+import { bootId } from "../host/boot-id.ts";
 import { readJson } from "../host/files.ts";
 import { Journal } from "../host/journal.ts";
 import { acquireLock, processAlive } from "../host/lock.ts";
@@ -11,15 +12,19 @@ import { freeLeases, lockInstance, releaseHost, removeInstanceFiles, settle } fr
 import { type Instance, instanceIds, readInstance } from "./find.ts";
 import type { Launching } from "./launch.ts";
 import { waiterAlive } from "./linger.ts";
-import { bootId } from "./network/bridge.ts";
 import { leases } from "./network/lease.ts";
 import { leasedPorts, unpublish } from "./network/publish.ts";
 import { restartRule, startAgain } from "./run.ts";
 import { hasRun, type InstanceStatus, statusOf } from "./state.ts";
+import { emptyTrash } from "./trash.ts";
 
-/** Returns how many things were put right. Costs a listing and a few small files per instance when all is well. */
-export async function repairInstances(root: StateRoot, log: Log): Promise<number> {
+/**
+ * Returns how many things were put right. Costs a listing and a few small files per instance when all is well.
+ * `trash`: false where the caller empties it when it has time.
+ */
+export async function repairInstances(root: StateRoot, log: Log, trash = true): Promise<number> {
   let count = removeUnfinished(root, log);
+  if (trash) emptyTrash(root);
   for (const id of instanceIds(root)) {
     const instance = readInstance(root, id);
     if (instance === undefined) continue;

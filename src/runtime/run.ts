@@ -7,15 +7,17 @@ import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { checkSecrets } from "./bundle.ts";
 import { type CreateOptions, createInstance, newLaunch } from "./create.ts";
-import { lastWords, lockInstance, releaseHost, removeInstanceFiles, settle } from "./end.ts";
+import { lastWords, lockInstance, releaseHost, removeEnded, removeInstanceFiles, settle } from "./end.ts";
 import { findInstance, type Instance, readInstance } from "./find.ts";
 import { layerDirectories } from "./image.ts";
 import { type Launching, prepare, runDetached, runForeground, startFailure, writeLaunch } from "./launch.ts";
 import { releaseLater } from "./linger.ts";
+import { chooseRuntime } from "./oci/runtime.ts";
 import { pause } from "./processes.ts";
 import { type EndRecord, type InstanceRecord, instancePaths, type LaunchRecord } from "./record.ts";
 import { repairInstances } from "./repair.ts";
 import { hasRun, readExit, statusOf } from "./state.ts";
+import { emptyTrash } from "./trash.ts";
 
 export interface RunResult {
   record: InstanceRecord;
@@ -29,7 +31,7 @@ export interface RunOptions extends CreateOptions {
 
 /** Creates and starts. In the foreground it returns at the end. */
 export async function runInstance(root: StateRoot, options: RunOptions, log: Log): Promise<RunResult> {
-  await repairInstances(root, log);
+  await repairInstances(root, log, false);
   if (options.autoRemove === true && (options.restart?.policy ?? "no") !== "no") {
     throw new TranshipError("E_USAGE", "--rm and --restart contradict each other", {
       hint: "give one of them",
@@ -41,7 +43,9 @@ export async function runInstance(root: StateRoot, options: RunOptions, log: Log
       hint: "leave -t out, and use `tranship exec -it` to get a terminal inside",
     });
   }
-  const launch = newLaunch(detached ? "detached" : "foreground", true);
+  // Chosen first, so that the launch record is written once.
+  const runtime = await chooseRuntime(root, log);
+  const launch = newLaunch(detached ? "detached" : "foreground", true, runtime.path);
   const created = await createInstance(root, options, log, launch);
   const instance = { paths: instancePaths(root, created.record.id), record: created.record };
   const launching = { root, instance, launch, layers: created.package.layers, log };
@@ -112,21 +116,26 @@ async function start(launching: Launching, check: () => void = () => {}): Promis
 
 /** The end of a foreground instance: what waits for nothing is done later, by another process. */
 async function finish({ root, instance, log }: Launching, status: number): Promise<EndRecord> {
+  const end = (await removeEnded(root, instance, status)) ?? (await settleLocked(root, instance, status));
+  await releaseLater(root, log);
+  return end;
+}
+
+async function settleLocked(root: StateRoot, instance: Instance, status: number): Promise<EndRecord> {
   const lock = await lockInstance(instance, "end");
-  let end: EndRecord;
   try {
-    end = await settle(root, instance, status, true);
+    const end = await settle(root, instance, status, true);
     if (instance.record.autoRemove) removeInstanceFiles(root, instance, true);
+    return end;
   } finally {
     lock?.release();
   }
-  await releaseLater(root, log);
-  return end;
 }
 
 async function startDetached(launching: Launching, command: readonly string[]): Promise<RunResult> {
   const { instance, launch } = launching;
   await runDetached(launching, command);
+  emptyTrash(launching.root);
   const exit = readExit(instance.paths);
   const failedEarly = exit.exitStatus !== null && exit.exitStatus >= 125 && exit.exitStatus <= 127;
   const status = statusOf(instance.paths, instance.record.id);

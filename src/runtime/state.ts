@@ -1,8 +1,8 @@
 // The state of an instance: derived from processes and files at each look, never stored.
 import { existsSync } from "node:fs";
+import { bootId } from "../host/boot-id.ts";
 import { readJson } from "../host/files.ts";
 import { processAlive } from "../host/lock.ts";
-import { bootId } from "./network/bridge.ts";
 import { mainProcess } from "./processes.ts";
 import type { EndRecord, InstancePaths, LaunchRecord } from "./record.ts";
 

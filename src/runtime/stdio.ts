@@ -1,8 +1,8 @@
 // Our own streams and signals, given on to a program that runs in our place.
 import type { ChildProcess, IOType } from "node:child_process";
 import { closeSync, openSync, readlinkSync } from "node:fs";
-import { isatty } from "node:tty";
 import { spawnError, statusOf } from "../host/process.ts";
+import { isTerminal } from "../host/terminal.ts";
 
 export interface Stream {
   readonly stdio: IOType | number;
@@ -30,7 +30,7 @@ export function stdioFor(fd: number, interactive: boolean, ignored = false): Str
 
 /** Signals that belong to the program. Those that a terminal sends have reached it already: same process group. */
 export function forwardSignals(child: ChildProcess): () => void {
-  const fromTerminal = isatty(0) || isatty(2);
+  const fromTerminal = isTerminal(0) || isTerminal(2);
   const names: NodeJS.Signals[] = ["SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGINT", "SIGQUIT"];
   const handlers = names.map((name) => {
     const silent = fromTerminal && (name === "SIGINT" || name === "SIGQUIT");

@@ -2,7 +2,16 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -42,7 +51,9 @@ test("two builds of the C programs in two folders give the same files", () => {
 test("hot verbs of the release build load neither zod nor yaml, and the build runs where it is put", async () => {
   const install = join(scratch, "install");
   mkdirSync(install);
-  const { metafile } = await buildTo(join(install, "dist"));
+  const { metafile, hot } = await buildTo(join(install, "dist"));
+  const brought = Object.keys(hot.metafile.inputs).filter((input) => input.includes("node_modules"));
+  assert.deepEqual(brought, [], "hot.cjs holds modules of others");
   const outputs = Object.entries(metafile.outputs);
   const chunkOf = (source: string) => outputs.find(([, output]) => output.entryPoint === source)?.[0] ?? "";
   for (const verb of [
@@ -67,6 +78,35 @@ test("hot verbs of the release build load neither zod nor yaml, and the build ru
   assert.match(version.stdout, /^tranship \d+\.\d+\.\d+\n$/);
   const help = spawnSync(join(install, "bin/tranship"), ["run", "--help"], { encoding: "utf8" });
   assert.match(help.stdout, /^Examples:/);
+  const listed = spawnSync(join(install, "bin/tranship"), ["--root", join(scratch, "root"), "ps"], {
+    encoding: "utf8",
+  });
+  assert.match(listed.stdout, /^INSTANCE ID/, listed.stderr);
+  const unknown = spawnSync(join(install, "bin/tranship"), ["rnu"], { encoding: "utf8" });
+  assert.match(unknown.stderr, /did you mean run/);
+  assert.equal(unknown.status, 2);
+});
+
+test("the code compiled ahead fits the Node that comes along, and is not needed", () => {
+  const dist = join(scratch, "install/dist");
+  const program = `
+    const { readFileSync } = require("node:fs");
+    const { Script } = require("node:vm");
+    const [source, cachedData] = process.argv.slice(1).map((path) => readFileSync(path));
+    const script = new Script(source.toString("latin1"), { cachedData });
+    process.exit(script.cachedDataRejected ? 1 : 0);`;
+  const words = ["--disable-warning=ExperimentalWarning", "-e", program];
+  const fits = spawnSync(process.execPath, [...words, join(dist, "hot.cjs"), join(dist, "hot.bin")]);
+  assert.equal(fits.status, 0, "V8 refuses it");
+  const start = [join(dist, "start.cjs"), "--root", join(scratch, "root"), "ps", "-q"];
+  for (const damage of [
+    () => writeFileSync(join(dist, "hot.bin"), "x"),
+    () => rmSync(join(dist, "hot.bin")),
+  ]) {
+    damage();
+    const listed = spawnSync(process.execPath, start, { encoding: "utf8" });
+    assert.deepEqual([listed.status, listed.stdout, listed.stderr], [0, "", ""]);
+  }
 });
 
 /** The sources in a chunk and in all chunks that it imports statically. */

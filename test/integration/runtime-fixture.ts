@@ -137,7 +137,8 @@ export interface CliResult {
   stderr: string;
 }
 
-export const mainProgram = join(installRoot, "src/cli/main.ts");
+/** TRANSHIP_TEST_MAIN: the built form instead, dist/start.cjs of an installation. */
+export const mainProgram = process.env.TRANSHIP_TEST_MAIN ?? join(installRoot, "src/cli/main.ts");
 
 /** A state root of its own, and namespaces in which bridges and rules touch nobody. */
 export async function makeFixture(): Promise<Fixture> {

@@ -7,7 +7,7 @@ import { installRoot } from "../../host/native.ts";
 import { newName } from "../../image/store.ts";
 import type { Machine } from "../../machine/machine.ts";
 import type { Context } from "../context.ts";
-import { versionText } from "../general/version.ts";
+import { versionText } from "../general/version-text.ts";
 import { list, type OptionValues, text } from "../verb.ts";
 
 export function captureTools(context: Context): CaptureTools {

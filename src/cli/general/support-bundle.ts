@@ -9,7 +9,7 @@ import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
 import { type Call, text } from "../verb.ts";
 import { run as runDoctor } from "./doctor.ts";
-import { versionText } from "./version.ts";
+import { versionText } from "./version-text.ts";
 
 const listed = 5000;
 

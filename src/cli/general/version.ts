@@ -1,14 +1,8 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { installRoot } from "../../host/native.ts";
 import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
 import { type Call, text } from "../verb.ts";
-
-export function versionText(top: string): string {
-  const { version } = JSON.parse(readFileSync(join(top, "package.json"), "utf8")) as { version: string };
-  return `tranship ${version}`;
-}
+import { versionText } from "./version-text.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
   const format = text(call.options, "format");

@@ -2,6 +2,7 @@ import { TranshipError } from "../../base/errors.ts";
 import { parseDuration } from "../../base/units.ts";
 import { type LogLine, logsOf } from "../../runtime/logs.ts";
 import type { Context } from "../context.ts";
+import { printText } from "../streams.ts";
 import { type Call, flag, text } from "../verb.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
@@ -12,8 +13,7 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   const stamps = flag(options, "timestamps");
   const write = (line: LogLine): void => {
     // What it wrote to stderr goes to ours, each as it was written.
-    const stream = line.stream === "stderr" ? process.stderr : process.stdout;
-    stream.write(stamps ? `${line.time} ${line.text}` : line.text);
+    printText(stamps ? `${line.time} ${line.text}` : line.text, line.stream === "stderr" ? 2 : 1);
   };
   await logsOf(
     context.root,

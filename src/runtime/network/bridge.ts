@@ -1,9 +1,9 @@
 // The bridge, its sysctls and its table: made with the first instance on it, undone with the last.
-import { createHash } from "node:crypto";
 import { existsSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
+import { bootId } from "../../host/boot-id.ts";
 import { bridgeUpArguments } from "../../host/enter.ts";
 import { makeDirectory, readJson, writeFileAtomic } from "../../host/files.ts";
 import { Journal } from "../../host/journal.ts";
@@ -41,17 +41,20 @@ const owner = "network";
 /** Tried in this order where TRANSHIP_SUBNET names none. */
 const candidates = Array.from({ length: 16 }, (_, index) => `10.${213 + index}.0.0/16`);
 
-export function bootId(): string {
-  return readFileSync("/proc/sys/kernel/random/boot_id", "latin1").trim();
-}
-
 function here(): { bootId: string; netns: string } {
   return { bootId: bootId(), netns: readlinkSync("/proc/self/ns/net") };
 }
 
+/** FNV-1a: tells state roots apart, protects nothing, and needs no library. */
+function shortHash(text: string): string {
+  let hash = 0x811c_9dc5;
+  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x0100_0193);
+  return (hash >>> 0).toString(16).padStart(8, "0");
+}
+
 /** Two state roots on one host have two bridges and two tables. */
 export function networkNames(root: StateRoot): { bridge: string; table: string } {
-  const hash = createHash("sha256").update(root.path).digest("hex").slice(0, 8);
+  const hash = shortHash(root.path);
   return {
     bridge: root.path === "/var/lib/tranship" ? "tranship0" : `tr${hash}`,
     table: `tranship_${hash}`,

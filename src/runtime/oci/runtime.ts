@@ -3,6 +3,7 @@ import {
   accessSync,
   constants,
   copyFileSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   realpathSync,
@@ -11,6 +12,7 @@ import {
 import { delimiter, join } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
+import { bootId } from "../../host/boot-id.ts";
 import { type CgroupMode, cgroupMode, removeCgroup } from "../../host/cgroup.ts";
 import { callArguments, launchCall } from "../../host/enter.ts";
 import { makeDirectory, readJson, readText, writeFileAtomic } from "../../host/files.ts";
@@ -18,7 +20,6 @@ import { nativePath } from "../../host/native.ts";
 import { run } from "../../host/process.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { makeWorkDirectory } from "../../host/work.ts";
-import { bootId } from "../network/bridge.ts";
 import { defaultMounts } from "./config.ts";
 import { seccompProfile } from "./seccomp.ts";
 
@@ -37,7 +38,17 @@ interface Choice {
   runtime: OciRuntime;
 }
 
-export async function chooseRuntime(root: StateRoot, log: Log): Promise<OciRuntime> {
+const chosen = new Map<string, Promise<OciRuntime>>();
+
+/** Found out once a process and state root. */
+export function chooseRuntime(root: StateRoot, log: Log): Promise<OciRuntime> {
+  const key = `${process.env.TRANSHIP_RUNTIME ?? ""} ${root.path}`;
+  const choice = chosen.get(key) ?? findRuntime(root, log);
+  chosen.set(key, choice);
+  return choice;
+}
+
+async function findRuntime(root: StateRoot, log: Log): Promise<OciRuntime> {
   const candidates = findCandidates(log);
   const key = [bootId(), ...candidates.map(fingerprint)].join(" ");
   const file = join(root.path, "cache/oci-runtime.json");
@@ -87,6 +98,8 @@ function lookUp(name: string): string | undefined {
   ];
   const paths = name.includes("/") ? [name] : directories.map((directory) => join(directory, name));
   for (const path of paths) {
+    // Asked first, as an error costs much more than a look.
+    if (!existsSync(path)) continue;
     try {
       accessSync(path, constants.X_OK);
       return realpathSync(path);

@@ -1,0 +1,122 @@
+// Runs one verb: builds what it needs, gives it signals and streams, tells its errors.
+import { resolve } from "node:path";
+import { isTranshipError, TranshipError } from "../base/errors.ts";
+import type { LogLevel } from "../base/log.ts";
+import { defaultStateRoot, openStateRoot, type StateRoot } from "../host/state-root.ts";
+import { isTerminal } from "../host/terminal.ts";
+import { repairWork } from "../host/work.ts";
+import type { Context } from "./context.ts";
+import { asTranshipError, tellFailure } from "./failure.ts";
+import { printText, readers, watchStreams } from "./streams.ts";
+import { makeLog, plainText, type TerminalOptions, TerminalProgress } from "./terminal.ts";
+import { type Call, type OptionValues, text, type Verb } from "./verb.ts";
+
+/** Runs one verb to its exit status; what it throws is told by fail(). */
+export async function runVerb(verb: Verb, { args, options }: Call): Promise<number> {
+  running = verb.name;
+  readers.goOnWithout = finishing.test(verb.name);
+  // The others write by streams.ts only.
+  if (verb.group !== "Instances") watchStreams();
+  const terminal = terminalOptions(options);
+  Object.assign(shown, terminal);
+  const progress = new TerminalProgress(terminal);
+  const log = makeLog(terminal, () => progress.clear());
+  const interrupt = new AbortController();
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (interrupt.signal.aborted) process.exit(130);
+    interrupt.abort(signal);
+  };
+  if (!ownSignals.has(verb.name)) {
+    process.on("SIGINT", onSignal);
+    process.on("SIGTERM", onSignal);
+  }
+  let root: StateRoot | undefined;
+  const context: Context = {
+    get root() {
+      if (root === undefined) {
+        const asked = text(options, "root");
+        if (asked === "") throw new TranshipError("E_USAGE", "--root needs a directory");
+        root = openStateRoot(asked === undefined ? defaultStateRoot() : resolve(asked));
+        repairWork(root, log);
+      }
+      return root;
+    },
+    log,
+    progress,
+    print: (words) => {
+      const plain = plainText(words);
+      printText(plain === "" || plain.endsWith("\n") ? plain : `${plain}\n`);
+    },
+    say: (words) => log.info(words),
+    signal: interrupt.signal,
+    get noInput() {
+      return options.input === false || !isTerminal(0);
+    },
+    yes: options.yes === true,
+  };
+  const module = await verb.load();
+  try {
+    const status = (await module.run({ args, options }, context)) ?? 0;
+    return interrupt.signal.aborted && status === 0 ? 130 : status;
+  } catch (error) {
+    // A terminal tells our children too: what failed because they ended is not the reason.
+    throw interrupt.signal.aborted ? interrupted(verb, error) : error;
+  } finally {
+    progress.clear();
+  }
+}
+
+function interrupted(verb: Verb, cause: unknown): unknown {
+  if (isTranshipError(cause, "E_INTERRUPTED")) return cause;
+  return new TranshipError("E_INTERRUPTED", `${verb.name} was stopped`, { cause });
+}
+
+/** Verbs whose signals belong to the program that they run. */
+const ownSignals = new Set(["run", "exec", "start", "attach"]);
+
+/** Verbs that carry on when nobody reads their result any more: what they do is more than what they print. */
+const finishing = /^(lift|demo|test|tag|rmi|capture .*|package export)$/;
+
+/** The verb that runs; "" before one is known. */
+let running = "";
+
+/** How errors are told: as the verb's flags say, once they are known. */
+const shown: TerminalOptions = terminalOptions({});
+
+function terminalOptions(options: OptionValues): TerminalOptions {
+  const dumb = process.env.TERM === "dumb" || (process.env.NO_COLOR ?? "") !== "";
+  const tty = isTerminal(2);
+  return {
+    level: (text(options, "logLevel") ?? "info") as LogLevel,
+    format: text(options, "logFormat") === "json" ? "json" : "text",
+    color: tty && !dumb && options.color !== false,
+    interactive: tty && process.env.TERM !== "dumb",
+  };
+}
+
+/** `run` and `exec` give the program's own status, so ours must be told apart: 125. */
+function failureStatus(status: number): number {
+  return (running === "run" || running === "exec") && status === 1 ? 125 : status;
+}
+
+/** Tells an error; the exit status that it means. */
+export function fail(error: unknown): number {
+  const failure = asTranshipError(error);
+  tellFailure(failure, shown);
+  return failureStatus(failure.exitStatus);
+}
+
+/** Runs `work` for its exit status, with everything that may go wrong told. */
+export async function runProgram(
+  argv: readonly string[],
+  work: (argv: readonly string[]) => Promise<number>,
+): Promise<void> {
+  process.on("uncaughtException", (error) => process.exit(fail(error)));
+  // Known before the command line is understood, so that what is wrong with it is told in the form asked for.
+  if (/(^| )--log-format[ =]json( |$)/.test(argv.join(" "))) shown.format = "json";
+  try {
+    process.exitCode = await work(argv);
+  } catch (error) {
+    process.exitCode = fail(error);
+  }
+}
