@@ -10,7 +10,6 @@ import { type Captured, type CaptureTools, type Choices, plan } from "./capture.
 import { checkCommand } from "./check-command.ts";
 import { knownDataDirectories } from "./data-directories.ts";
 import type { EvidenceDocument } from "./evidence-document.ts";
-import type { Exclusion } from "./plan.ts";
 import { type LeftBehind, type Trim, wholeMachine } from "./whole-machine.ts";
 
 const shownPlaces = 20;
@@ -56,28 +55,13 @@ export async function captureMachine(request: MachineRequest, tools: CaptureTool
         expansion: async (system) => {
           const whole = await wholeMachine({ machine, installed, system, trim, notOurs: [tools.root.path] });
           left.push(...whole.left);
-          return whole.expansion;
+          return whole;
         },
       },
     },
     tools,
   );
-  return { ...captured, ...withLeft(captured, left), left };
-}
-
-/** What stays behind belongs to the plan and to the answers of `why`. */
-function withLeft(captured: Captured, left: readonly Exclusion[]): Pick<Captured, "plan" | "evidence"> {
-  const evidence = JSON.parse(captured.evidence) as EvidenceDocument;
-  const lines = left.map(({ path, why }) => ({ path, why }));
-  for (const one of lines) evidence.excluded[escapeBytes(one.path)] = one.why;
-  return {
-    plan: { ...captured.plan, excluded: [...captured.plan.excluded, ...lines].sort(byPath) },
-    evidence: JSON.stringify(evidence),
-  };
-}
-
-function byPath(a: Exclusion, b: Exclusion): number {
-  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
+  return { ...captured, left };
 }
 
 async function dataVolumes(machine: Machine): Promise<Volume[]> {

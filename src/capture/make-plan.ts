@@ -38,7 +38,12 @@ export interface PlanRequest {
   /** Without closure: these rules alone. For measuring what each step of the closure gives. */
   rules?: readonly Rule[];
   /** What is taken, in the place of seeds and closure; it is given the system files. For captures of a whole machine. */
-  expansion?: (system: Expansion) => Promise<Expansion>;
+  expansion?: (system: Expansion) => Promise<TakenWhole>;
+}
+
+/** An expansion that was not asked for path by path: it tells what it left behind. */
+export interface TakenWhole extends Expansion {
+  left: readonly Exclusion[];
 }
 
 export interface PlannedCapture {
@@ -72,7 +77,9 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
     source: { machine: machine.address, asOf: sorted.asOf, evidence: undefined },
     package: descriptor,
     groups: sorted.groups,
-    excluded: sorted.excluded,
+    excluded: [...sorted.excluded, ...(expansion.left ?? []).map(({ path, why }) => ({ path, why }))].sort(
+      byPath,
+    ),
     candidates: expansion.candidates.map(candidateLine),
     missing: [
       ...expansion.missing.map((one) => ({ path: one.path, why: describeReason(one.reason) })),
@@ -87,7 +94,7 @@ async function expansionOf(
   request: PlanRequest,
   seeds: readonly Seed[],
   system: Expansion,
-): Promise<Expansion> {
+): Promise<Expansion & Partial<TakenWhole>> {
   const { machine, installed, rules } = request;
   if (request.expansion !== undefined) return await request.expansion(system);
   return await expand(
@@ -108,6 +115,10 @@ function unmatched(request: PlanRequest, seeds: readonly Seed[], entries: Sorted
     if (!entries.has(unescapeBytes(path)))
       found.push({ path: unescapeBytes(path), why: "asked for: --keep-secret" });
   return found;
+}
+
+function byPath(a: Exclusion, b: Exclusion): number {
+  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
 }
 
 interface Sorted {

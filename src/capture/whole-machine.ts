@@ -13,8 +13,7 @@ import { isUnreadable, type Machine } from "../machine/machine.ts";
 import { emptyDirectories, leftBehind } from "./machine-rules.ts";
 import type { Exclusion } from "./plan.ts";
 
-export interface WholeMachine {
-  expansion: Expansion;
+export interface WholeMachine extends Expansion {
   /** What stays behind, topmost directories only, each with its reason. */
   left: LeftBehind[];
 }
@@ -71,7 +70,7 @@ export async function wholeMachine(options: WholeOptions): Promise<WholeMachine>
   }
   keepParents(kept, left);
   const trimmed = options.trim === undefined ? kept : cut(kept, options.trim, system, left);
-  return { expansion: asExpansion(trimmed, missing, options), left: left.list() };
+  return { ...asExpansion(trimmed, missing, options), left: left.list() };
 }
 
 /** What a walk does not enter: kept empty, or no part of the machine, or a file system of somebody else. */
