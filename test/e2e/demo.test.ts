@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { instanceNames } from "../../src/cli/demo/home.ts";
 import { installRoot } from "../../src/host/native.ts";
 import { type Fixture, makeFixture, whyNot } from "../integration/runtime-fixture.ts";
 import { buildLamp, whyNoLamp } from "../support/lamp.ts";
@@ -24,6 +25,11 @@ describe("the demo", { skip, timeout: 600_000 }, () => {
     temporary = mkdtempSync(join(tmpdir(), "tranship-demo-test-"));
   });
   after(async () => {
+    // Where a test failed, a demo may have been left with its instances.
+    for (const name of readdirSync(temporary).filter((one) => one.startsWith("tranship-demo-")))
+      await fixture.cli(["rm", "--force", "--volumes", ...instanceNames], {
+        env: { TRANSHIP_ROOT: join(temporary, name) },
+      });
     await fixture?.remove();
     rmSync(temporary, { recursive: true, force: true });
   });

@@ -49,8 +49,9 @@ describe("a LAMP application", { skip, timeout: 900_000 }, () => {
     archive = join(scratch, "guestbook.tar");
   });
   after(async () => {
-    judges?.close();
+    // First the fixture: it keeps this process alive, whatever fails after it.
     await fixture?.remove();
+    judges?.close();
     execFileSync("rm", ["-rf", "--one-file-system", scratch]);
   });
 

@@ -63,7 +63,17 @@ graphroot = "${directory}/graph"
       return stdout;
     },
     close: () => {
-      for (const path of podmanGroups().filter((one) => !groups.includes(one))) rmdirSync(path);
+      for (const path of podmanGroups().filter((one) => !groups.includes(one)))
+        for (const directory of [join(path, "conmon"), path]) removeEmpty(directory);
     },
   };
+}
+
+/** One in which another podman of this host has put something is no longer ours. */
+function removeEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    if (!["EBUSY", "ENOTEMPTY", "ENOENT"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  }
 }
