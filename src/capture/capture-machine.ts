@@ -35,13 +35,13 @@ export async function captureMachine(request: MachineRequest, tools: CaptureTool
   }
   const command = await checkCommand(machine, application.command, application.workingDirectory);
   const described = await describeApplication(machine, { ...application, command });
+  const trim = trimOf(request);
   const descriptor: Descriptor = {
     ...described,
-    volumes: [...described.volumes, ...(await dataVolumes(machine))],
+    volumes: [...described.volumes, ...(await dataVolumes(machine, trim))],
   };
   const installed = await loadInstalled(machine.files);
   const left: LeftBehind[] = [];
-  const trim = trimOf(request);
   const captured = await plan(
     machine,
     descriptor,
@@ -64,8 +64,10 @@ export async function captureMachine(request: MachineRequest, tools: CaptureTool
   return { ...captured, left };
 }
 
-async function dataVolumes(machine: Machine): Promise<Volume[]> {
-  return (await knownDataDirectories(machine)).map(({ path, size }) => ({
+async function dataVolumes(machine: Machine, trim: Trim | undefined): Promise<Volume[]> {
+  const known = await knownDataDirectories(machine);
+  const kept = known.filter(({ path }) => trim === undefined || trim.paths.has(path));
+  return kept.map(({ path, size }) => ({
     path: escapeBytes(path),
     initial: "copy",
     reason: "data base directory",

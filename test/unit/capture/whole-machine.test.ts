@@ -104,6 +104,7 @@ test("a trim keeps what the evidence names, with the system files, and shows wha
     assert.ok(!files.has(path), path);
   assert.match(why(plan, "/opt/shop/lib"), /trimmed: not named by the evidence of shop/);
   assert.deepEqual(plan.missing.map((one) => one.path).sort(), ["/opt/shop/gone", "/var/lib/unreadable"]);
+  assert.deepEqual(plan.package.volumes, [], "of data that fell away there is no volume");
   const lines = describeTrim(left);
   assert.match(lines[0] ?? "", /^falls away: .* in \d+ places$/);
   assert.ok(lines.some((line) => line.endsWith("  /opt/shop/lib")));
