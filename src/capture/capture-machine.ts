@@ -4,12 +4,13 @@ import { formatSize } from "../base/units.ts";
 import { loadInstalled } from "../closure/installed.ts";
 import { escapeBytes, unescapeBytes } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
-import type { Descriptor, Volume } from "../package/descriptor.ts";
+import type { Volume } from "../package/descriptor.ts";
 import { type ApplicationOptions, describeApplication } from "./application.ts";
 import { type Captured, type CaptureTools, type Choices, plan } from "./capture.ts";
 import { checkCommand } from "./check-command.ts";
 import { knownDataDirectories } from "./data-directories.ts";
 import type { EvidenceDocument } from "./evidence-document.ts";
+import { orInterrupted } from "./interrupt.ts";
 import { type LeftBehind, type Trim, wholeMachine } from "./whole-machine.ts";
 
 const shownPlaces = 20;
@@ -23,7 +24,7 @@ export interface MachineRequest {
 }
 
 export interface CapturedMachine extends Captured {
-  left: LeftBehind[];
+  left: readonly LeftBehind[];
 }
 
 export async function captureMachine(request: MachineRequest, tools: CaptureTools): Promise<CapturedMachine> {
@@ -33,15 +34,14 @@ export async function captureMachine(request: MachineRequest, tools: CaptureTool
       hint: "what a service's program is called with stands in its unit",
     });
   }
-  const command = await checkCommand(machine, application.command, application.workingDirectory);
-  const described = await describeApplication(machine, { ...application, command });
   const trim = trimOf(request);
-  const descriptor: Descriptor = {
-    ...described,
-    volumes: [...described.volumes, ...(await dataVolumes(machine, trim))],
-  };
-  const installed = await loadInstalled(machine.files);
-  const left: LeftBehind[] = [];
+  const { descriptor, installed } = await orInterrupted(tools.signal, async () => {
+    const command = await checkCommand(machine, application.command, application.workingDirectory);
+    const described = await describeApplication(machine, { ...application, command });
+    const volumes = [...described.volumes, ...(await dataVolumes(machine, trim))];
+    return { descriptor: { ...described, volumes }, installed: await loadInstalled(machine.files) };
+  });
+  let left: readonly LeftBehind[] = [];
   const captured = await plan(
     machine,
     descriptor,
@@ -54,7 +54,7 @@ export async function captureMachine(request: MachineRequest, tools: CaptureTool
         closure: true,
         expansion: async (system) => {
           const whole = await wholeMachine({ machine, installed, system, trim, notOurs: [tools.root.path] });
-          left.push(...whole.left);
+          left = whole.left;
           return whole;
         },
       },
