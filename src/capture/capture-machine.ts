@@ -78,7 +78,10 @@ async function dataVolumes(machine: Machine, trim: Trim | undefined): Promise<Vo
 function trimOf(request: MachineRequest): Trim | undefined {
   if (request.trim === undefined) return undefined;
   const { reference, evidence } = request.trim;
-  return { reference, paths: new Set(Object.keys(evidence.paths).map(unescapeBytes)) };
+  // A secret that it kept out was needed all the same: it has to be asked for again.
+  const secrets = Object.entries(evidence.excluded).filter(([, why]) => why.startsWith("secret"));
+  const named = [...Object.keys(evidence.paths), ...secrets.map(([path]) => path)];
+  return { reference, paths: new Set(named.map(unescapeBytes)) };
 }
 
 /** What a trim took away, in a few lines, largest first. */

@@ -94,6 +94,10 @@ test("a trim keeps what the evidence names, with the system files, and shows wha
       "/opt/shop/gone": [0],
       "/boot/vmlinuz-5.10": [0],
     },
+    excluded: {
+      "/root/.ssh/id_rsa": "secret: SSH private key",
+      "/tmp/left": "lives only while the old system runs",
+    },
   } as unknown as EvidenceDocument;
   const trim = { reference: "shop", evidence };
   const { plan, left } = await captureMachine({ machine, application, choices, trim }, tools);
@@ -105,6 +109,10 @@ test("a trim keeps what the evidence names, with the system files, and shows wha
   assert.match(why(plan, "/opt/shop/lib"), /trimmed: not named by the evidence of shop/);
   assert.deepEqual(plan.missing.map((one) => one.path).sort(), ["/opt/shop/gone", "/var/lib/unreadable"]);
   assert.deepEqual(plan.package.volumes, [], "of data that fell away there is no volume");
+  assert.deepEqual(
+    plan.package.secrets.map((one) => (one.delivery === "mount" ? one.path : one.name)),
+    ["/root/.ssh/id_rsa"],
+  );
   const lines = describeTrim(left);
   assert.match(lines[0] ?? "", /^falls away: .* in \d+ places$/);
   assert.ok(lines.some((line) => line.endsWith("  /opt/shop/lib")));
