@@ -19,12 +19,12 @@ import {
   tells,
   whyNoCapture,
 } from "../support/capture.ts";
+import { soaking } from "../support/counts.ts";
 import { eventually } from "../support/enter.ts";
 import { treeState } from "../support/small-root.ts";
 
 const skip = whyNoCapture();
-const soak = process.env.TRANSHIP_SOAK === "1";
-const randomKills = soak ? 200 : 10;
+const randomKills = soaking ? 200 : 10;
 const interrupted = { code: "E_INTERRUPTED", status: 130, says: /stopped/, hint: /.*/ };
 
 const capture = (host: CaptureHost, ...words: string[]): string[] => [
@@ -176,7 +176,7 @@ test("kill -9 at every step", { skip }, async (t) => {
   for (const [index, step] of steps.entries()) {
     // Documents are all stored alike: the first and the last stand for those between.
     const alike = (other: string | undefined) => other?.includes("put the blob") === true;
-    if (!soak && alike(step) && alike(steps[index - 1]) && alike(steps[index + 1])) continue;
+    if (!soaking && alike(step) && alike(steps[index - 1]) && alike(steps[index + 1])) continue;
     await t.test(step, async () => {
       rmSync(host.state, { recursive: true, force: true });
       const killed = await host.tool(words, { TRANSHIP_CRASH_AT: String(index + 1) });
