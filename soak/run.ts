@@ -16,6 +16,11 @@ const result = spawnSync(process.execPath, [join(top, "test/run.ts"), ...names],
 });
 process.stdout.write(result.stdout);
 const lines = result.stdout.split("\n").filter((line) => /^(\w+: )?\d+ passed, /.test(line));
+// Tables that a test printed for people.
+const tables = result.stdout
+  .split("\n")
+  .filter((line) => line.startsWith("# |"))
+  .map((line) => line.slice(2));
 const git = (...words: string[]) =>
   spawnSync("git", ["-C", top, ...words], { encoding: "utf8" }).stdout.trim();
 const dirty = git("status", "--porcelain", "--untracked-files=no") === "" ? "" : " with changes";
@@ -24,6 +29,7 @@ const entry = [
   heading,
   "",
   ...lines.map((line) => `* ${line}`),
+  ...(tables.length > 0 ? ["", ...tables, ""] : []),
   `* ${((Date.now() - began) / 60_000).toFixed(1)} min, exit status ${result.status}`,
   "",
 ].join("\n");
