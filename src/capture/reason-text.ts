@@ -13,7 +13,7 @@ export function describeReason(reason: Reason): string {
     case "rule":
       return `asked for:${detail}`;
     case "installed":
-      return `installed package${detail}${from === "" ? "" : `, of which${from} is used`}`;
+      return `installed package${detail}${from === "" ? "" : `, brought in by${from}`}`;
     case "needed":
       return `needed by${from}${detail === "" ? "" : ` as${detail}`}`;
     case "interpreter":
@@ -25,6 +25,7 @@ export function describeReason(reason: Reason): string {
     case "configuration":
       return `named in${from}`;
     case "listed":
+      if (reason.detail === "document root") return `below a document root that${from} names`;
       return `below${from}, which is listed or served`;
     case "data":
       return `data of${from}`;
