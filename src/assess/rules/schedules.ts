@@ -18,8 +18,10 @@ export const schedules: Rule = {
           each.command || each.service || (each.from[0] ?? each.kind),
           [`${each.kind}: ${each.when} as ${each.user}`, ...each.from],
           {
-            effect: "the job does not run in an instance that only has the service",
-            remedy: "declare it under schedules in the descriptor, or run it from the target's own clock",
+            effect:
+              "cron entries that no installed package brought come along with captured services; other jobs do not",
+            remedy:
+              "look at the schedules of the plan; declare there what is missing, or run it from the target's own clock",
             severity: each.kind === "at" ? "note" : "warning",
           },
         ),
