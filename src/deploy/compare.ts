@@ -63,15 +63,39 @@ export function compareSides(
       difference: [],
     });
   }
+  comparisons.push(...endComparisons(original, packaged, options.masks));
   if (original === undefined) return comparisons;
-  comparisons.push(
-    textComparison("output", "output of the exercise", [original.output, packaged.output], options.masks),
-  );
+  if (packaged.status !== undefined)
+    comparisons.push(
+      textComparison("output", "output of the exercise", [original.output, packaged.output], options.masks),
+    );
   for (const name of union(original.results, packaged.results))
     comparisons.push(resultComparison(name, original, packaged, options.masks));
   for (const name of union(original.written, packaged.written))
     comparisons.push(fileComparison(name, original.written.get(name), packaged.written.get(name)));
   return comparisons;
+}
+
+/** How the application itself ended, where nothing else was asked of it. */
+function endComparisons(original: Side | undefined, packaged: Side, masks: readonly RegExp[]): Comparison[] {
+  const before = original?.end;
+  const after = packaged.end;
+  const asked = packaged.probes.size > 0 || packaged.status !== undefined;
+  if (asked && before === undefined && after === undefined) return [];
+  const describe = (end: typeof after) => (end === undefined ? "runs on" : String(end.status));
+  const status: Comparison = {
+    kind: "exit status",
+    name: "application",
+    same: original === undefined ? (after?.status ?? 0) === 0 : after?.status === before?.status,
+    original: original === undefined ? "" : describe(before),
+    packaged: describe(after),
+    difference: [],
+  };
+  if (before === undefined || after === undefined) return [status];
+  return [
+    status,
+    textComparison("output", "output of the application", [before.output, after.output], masks),
+  ];
 }
 
 function union(a: ReadonlyMap<string, unknown>, b: ReadonlyMap<string, unknown>): string[] {

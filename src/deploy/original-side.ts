@@ -1,6 +1,7 @@
 // The original of a parity test: the machine's own programs on an overlay, as in a capture, without the tracer.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { TranshipError } from "../base/errors.ts";
 import { formatDuration } from "../base/units.ts";
 import { placeExercise, resultsDirectory } from "../capture/exercise.ts";
@@ -8,6 +9,7 @@ import { type Sandbox, startSandbox } from "../capture/sandbox.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import { ExerciseOutput } from "./exercise-output.ts";
+import { loggedOutput, mayEnd, type OwnEnd, watchTime } from "./own-end.ts";
 import type { ParityRequest, Side } from "./parity.ts";
 import { probePort } from "./probe.ts";
 import { collectWritten, readResults } from "./written-files.ts";
@@ -36,6 +38,7 @@ export async function runOriginal(request: OriginalRequest): Promise<Side> {
   try {
     await waitReady(sandbox, request);
     const startTime = Date.now() - began;
+    const end = mayEnd(request) ? await ownEnd(sandbox, request, join(run, "log/all.log")) : undefined;
     const side: Side = {
       name: request.machine.address,
       status: undefined,
@@ -44,6 +47,7 @@ export async function runOriginal(request: OriginalRequest): Promise<Side> {
       probes: new Map(),
       written: new Map(),
       startTime,
+      ...(end === undefined ? {} : { end }),
     };
     for (const port of request.ports) side.probes.set(port, await probePort(sandbox.pid, port));
     if (request.exercise !== undefined) {
@@ -71,6 +75,7 @@ async function waitReady(sandbox: Sandbox, request: OriginalRequest): Promise<vo
   const deadline = Date.now() + request.timeout;
   while (!sandbox.ready() || request.ports.some((port) => !sandbox.listening().has(port))) {
     if (request.signal.aborted) throw new TranshipError("E_INTERRUPTED", "the test was stopped");
+    if (ended !== undefined && mayEnd(request)) return;
     if (ended !== undefined || Date.now() > deadline) {
       const why =
         ended === undefined
@@ -86,4 +91,18 @@ async function waitReady(sandbox: Sandbox, request: OriginalRequest): Promise<vo
     }
     await Promise.race([exit, new Promise((resolve) => setTimeout(resolve, 50))]);
   }
+}
+
+async function ownEnd(
+  { exit }: Sandbox,
+  { signal }: OriginalRequest,
+  log: string,
+): Promise<OwnEnd | undefined> {
+  const watched = new AbortController();
+  const stop = AbortSignal.any([signal, watched.signal]);
+  const over = sleep(watchTime, undefined, { signal: stop }).catch(() => undefined);
+  const status = await Promise.race([exit, over]);
+  watched.abort();
+  if (signal.aborted) throw new TranshipError("E_INTERRUPTED", "the test was stopped");
+  return status === undefined ? undefined : { status, output: loggedOutput(log) };
 }

@@ -24,6 +24,7 @@ import { statusOf } from "../runtime/state.ts";
 import { removeInstance, stopInstance } from "../runtime/stop.ts";
 import { volumeData } from "../runtime/volumes/volumes.ts";
 import { ExerciseOutput } from "./exercise-output.ts";
+import { loggedOutput, mayEnd, watchTime } from "./own-end.ts";
 import type { ParityRequest, Side } from "./parity.ts";
 import { probePort } from "./probe.ts";
 import { collectWritten, readResults } from "./written-files.ts";
@@ -31,6 +32,8 @@ import { collectWritten, readResults } from "./written-files.ts";
 export interface PackageRequest extends ParityRequest {
   descriptor: Descriptor;
   work: string;
+  /** The original ended by itself. */
+  endExpected?: boolean;
 }
 
 export async function runPackage(request: PackageRequest): Promise<Side> {
@@ -59,8 +62,15 @@ export async function runPackage(request: PackageRequest): Promise<Side> {
       written: new Map(),
       startTime: Date.now() - began,
     };
-    for (const port of request.ports) side.probes.set(port, await probePort(pid, port));
-    if (request.exercise !== undefined) await exercise(request, instance, pid, side);
+    if (pid === undefined || (mayEnd(request) && (await endsByItself(instance, request)))) {
+      side.end = {
+        status: statusOf(instance.paths, record.id).exitStatus ?? 255,
+        output: loggedOutput(join(instance.paths.run, "log/all.log")),
+      };
+    } else {
+      for (const port of request.ports) side.probes.set(port, await probePort(pid, port));
+      if (request.exercise !== undefined) await exercise(request, instance, pid, side);
+    }
     await stopInstance(root, record.id, {}, log);
     collectWritten(instance.paths.upper, "/", side.written);
     // The empty file over which a secret is mounted is ours.
@@ -92,7 +102,8 @@ async function secretsOf(request: PackageRequest): Promise<Record<string, string
   return found;
 }
 
-async function waitReady(instance: Instance, request: PackageRequest): Promise<number> {
+/** Its PID 1; undefined where it may end and did. */
+async function waitReady(instance: Instance, request: PackageRequest): Promise<number | undefined> {
   const deadline = Date.now() + request.timeout;
   for (;;) {
     const process = mainProcess(instance.paths, instance.record.id);
@@ -101,6 +112,7 @@ async function waitReady(instance: Instance, request: PackageRequest): Promise<n
     if (process !== undefined && initReady(instance) && missing.length === 0) return process.pid;
     const { state } = statusOf(instance.paths, instance.record.id);
     if (request.signal.aborted) throw new TranshipError("E_INTERRUPTED", "the test was stopped");
+    if (state === "exited" && mayEnd(request)) return undefined;
     if (state === "exited" || Date.now() > deadline) {
       const why =
         state === "exited"
@@ -117,6 +129,16 @@ async function waitReady(instance: Instance, request: PackageRequest): Promise<n
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+async function endsByItself(instance: Instance, request: PackageRequest): Promise<boolean> {
+  const deadline = Date.now() + (request.endExpected === true ? request.timeout : watchTime);
+  while (statusOf(instance.paths, instance.record.id).state !== "exited") {
+    if (request.signal.aborted) throw new TranshipError("E_INTERRUPTED", "the test was stopped");
+    if (Date.now() > deadline) return false;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return true;
 }
 
 function initReady(instance: Instance): boolean {

@@ -12,7 +12,7 @@ const verdicts: Record<ParityReport["verdict"], string> = {
 
 export function parityText(report: ParityReport): string {
   const lines: string[] = [];
-  for (const side of report.sides) lines.push(`${side.name}: ready after ${formatDuration(side.startTime)}`);
+  for (const side of report.sides) lines.push(sideText(side));
   const width = Math.max(...report.comparisons.map((one) => one.name.length), 4);
   for (const one of report.comparisons) {
     const values =
@@ -29,6 +29,10 @@ export function parityText(report: ParityReport): string {
     `${report.reference}: ${verdicts[report.verdict]} (${report.comparisons.length} comparisons, ${different} differ)`,
   );
   return lines.join("\n");
+}
+
+function sideText({ name, ended, startTime }: ParityReport["sides"][number]): string {
+  return `${name}: ${ended ? "ended by itself" : "ready"} after ${formatDuration(startTime)}`;
 }
 
 function escapeHtml(text: string): string {
@@ -54,9 +58,7 @@ tr.diff td:first-child{color:#b3372b;font-weight:600}tr.same td:first-child{colo
 export function parityHtml(report: ParityReport): string {
   const good = report.verdict === "same" || report.verdict === "healthy";
   const sorted = [...report.comparisons].sort((a, b) => Number(a.same) - Number(b.same));
-  const sides = report.sides
-    .map((side) => `<li>${escapeHtml(side.name)}: ready after ${formatDuration(side.startTime)}</li>`)
-    .join("");
+  const sides = report.sides.map((side) => `<li>${escapeHtml(sideText(side))}</li>`).join("");
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Parity of ${escapeHtml(report.reference)}</title>
 <style>${style}</style></head>

@@ -10,6 +10,7 @@ import type { Descriptor } from "../package/descriptor.ts";
 import { parseDescriptor } from "../package/yaml.ts";
 import { type Comparison, compareSides } from "./compare.ts";
 import { runOriginal } from "./original-side.ts";
+import type { OwnEnd } from "./own-end.ts";
 import { runPackage } from "./package-side.ts";
 
 export interface ParityRequest {
@@ -42,7 +43,9 @@ export interface Side {
   probes: Map<number, Probe>;
   /** Files that the application wrote, by path inside. */
   written: Map<string, WrittenFile>;
-  /** From start to ready, milliseconds. */
+  /** The application ended by itself. */
+  end?: OwnEnd;
+  /** From start to ready, or to its end, milliseconds. */
   startTime: number;
 }
 
@@ -66,7 +69,7 @@ export interface ParityReport {
   against: string | undefined;
   verdict: "same" | "differs" | "healthy" | "unhealthy";
   comparisons: Comparison[];
-  sides: { name: string; startTime: number; status: number | undefined }[];
+  sides: { name: string; startTime: number; status: number | undefined; ended: boolean }[];
 }
 
 export async function testParity(request: ParityRequest): Promise<ParityReport> {
@@ -90,7 +93,13 @@ export async function testParity(request: ParityRequest): Promise<ParityReport> 
       request.against === undefined
         ? undefined
         : await runOriginal({ ...request, ports, machine: request.against, descriptor, work: work.path });
-    const packaged = await runPackage({ ...request, ports, descriptor, work: work.path });
+    const packaged = await runPackage({
+      ...request,
+      ports,
+      descriptor,
+      work: work.path,
+      endExpected: original?.end !== undefined,
+    });
     return report(request, descriptor, original, packaged);
   } finally {
     work.remove();
@@ -114,6 +123,6 @@ function report(
     comparisons,
     sides: [original, packaged]
       .filter((side) => side !== undefined)
-      .map(({ name, startTime, status }) => ({ name, startTime, status })),
+      .map(({ name, startTime, status, end }) => ({ name, startTime, status, ended: end !== undefined })),
   };
 }

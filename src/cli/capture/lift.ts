@@ -114,10 +114,10 @@ async function compare(
   context: Context,
 ): Promise<ParityReport | undefined> {
   const words = ["test", reference, "--against", machine.address];
-  // A command that ends by itself leaves nothing to compare beside its output; services and servers are exercised.
   const exercise = text(options, "exercise");
   const ports = list(options, "untilPort").map(Number);
-  if (exercise === undefined && ports.length === 0) {
+  // What an installed package starts is not known to be a whole application.
+  if (exercise === undefined && ports.length === 0 && list(options, "installed").length > 0) {
     const hint = shellWords(["tranship", ...words]);
     context.say(`not compared with the original: give --exercise or --until-port, or run \`${hint}\``);
     return undefined;

@@ -31,7 +31,7 @@ export const sessionOptions: readonly OptionSpec[] = [
     summary: "start this service of the machine; more than one in their order",
     many: true,
   },
-  { flags: "--until-port <PORT>", summary: "the capture ends when all of these ports are open", many: true },
+  { flags: "--until-port <PORT>", summary: "wait until all of these ports are open", many: true },
   {
     flags: "--exercise <SCRIPT>",
     summary: "an executable that is run inside, beside the application; its exit status counts",

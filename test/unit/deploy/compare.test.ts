@@ -49,6 +49,17 @@ test("without an original an open port and a good exercise are healthy", () => {
   assert.ok(compareSides(undefined, side({ status: 1 }), { masks: [], descriptor }).some((one) => !one.same));
 });
 
+test("an application that ends by itself is held against the original's end", () => {
+  const ended = (status: number, output: string) => side({ status: undefined, end: { status, output } });
+  const differing = (a: Side | undefined, b: Side) => compareSides(a, b, { masks: [], descriptor }).filter((one) => !one.same).map((one) => one.name); // biome-ignore format: short
+  assert.deepEqual(differing(ended(3, "x\n"), ended(3, "x\n")), []);
+  assert.deepEqual(differing(ended(3, "x\n"), ended(0, "y\n")), ["application", "output of the application"]);
+  assert.deepEqual(differing(side({ status: undefined }), ended(0, "")), ["application"]);
+  assert.deepEqual(differing(ended(0, ""), side({ status: undefined })), ["application"]);
+  assert.deepEqual(differing(undefined, ended(1, "")), ["application"]);
+  assert.deepEqual(differing(undefined, ended(0, "")), []);
+});
+
 test("differences name the line", () => {
   assert.deepEqual(firstDifference("a\nb\n", "a\nc\n"), ["-2: b", "+2: c"]);
 });

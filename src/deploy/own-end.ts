@@ -1,0 +1,39 @@
+// An application that ends by itself: a command, which has no port to ask and nothing to exercise. How it ended and what it printed
+// is what can be compared.
+import { readText } from "../host/files.ts";
+import { ExerciseOutput } from "./exercise-output.ts";
+import type { ParityRequest } from "./parity.ts";
+
+export interface OwnEnd {
+  status: number;
+  output: string;
+}
+
+/** How long an application without ports and exercise is watched for its end, milliseconds. */
+export const watchTime = 5000;
+
+/** Nothing is asked of the application, so it may end. */
+export function mayEnd({ ports, exercise }: Pick<ParityRequest, "ports" | "exercise">): boolean {
+  return ports.length === 0 && exercise === undefined;
+}
+
+/** What init logged of the application, each stream by itself. */
+export function loggedOutput(log: string): string {
+  const output = new ExerciseOutput();
+  for (const line of (readText(log) ?? "").split("\n")) {
+    if (line === "") continue;
+    const { log: words, stream } = parse(line);
+    if (typeof words === "string" && (stream === "stdout" || stream === "stderr")) output.add(stream, words);
+  }
+  return output.text();
+}
+
+/** The log lies where the application may write: a line may be anything. */
+function parse(line: string): { log?: unknown; stream?: unknown } {
+  try {
+    const value: unknown = JSON.parse(line);
+    return typeof value === "object" && value !== null ? value : {};
+  } catch {
+    return {};
+  }
+}
