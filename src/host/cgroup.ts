@@ -124,6 +124,8 @@ function writeAll(dirs: readonly string[], file: string, text: string): boolean 
 }
 
 function kill(pid: number): void {
+  // The kernel shows a process of another pid namespace as 0, which to kill() means our own group.
+  if (!(pid > 1)) return;
   try {
     process.kill(pid, "SIGKILL");
   } catch (cause) {

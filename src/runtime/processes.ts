@@ -73,6 +73,8 @@ export async function killAll(id: string): Promise<number> {
 
 /** False where there is no such process any more. */
 export function signalProcess(pid: number, signal: NodeJS.Signals | number): boolean {
+  // 0 and below name whole groups, our own among them; 1 is never a process of ours.
+  if (!(pid > 1)) return false;
   try {
     process.kill(pid, signal);
     return true;

@@ -174,7 +174,8 @@ test("runs that fail", { skip }, async (t) => {
         tracer = descendant(running.pid, /^\/\.tranship\/trace /);
         return tracer !== undefined && descendant(running.pid, /^\/bin\/sleep 100/) !== undefined;
       });
-      process.kill(tracer ?? 0, "SIGKILL");
+      assert.ok(tracer !== undefined);
+      process.kill(tracer, "SIGKILL");
       const expected = { code: "E_CAPTURE_INCOMPLETE", says: /tracer ended/, hint: /again/ };
       await failsCleanly(host, await running.exit, expected);
     });
@@ -187,7 +188,8 @@ test("runs that fail", { skip }, async (t) => {
       });
       const groups = (pid: number | string) => readFileSync(`/proc/${pid}/cgroup`, "utf8");
       assert.equal(groups(child ?? 0), groups(running.pid), "no control group is made");
-      process.kill(child ?? 0, "SIGKILL");
+      assert.ok(child !== undefined);
+      process.kill(child, "SIGKILL");
       await failsCleanly(host, await running.exit, { code: "E_CAPTURE_FAILED", says: /signal 9/ });
     });
   });

@@ -106,12 +106,15 @@ describe("repair after kill -9", { skip, timeout: 900_000 }, () => {
       "-c",
       "while [ ! -e /go ]; do sleep 0.1; done; exit 6",
     ]);
-    const runtime = await fixture.inside([
+    const words = [
       "sh",
       "-c",
       `ps ax -o pid,args | grep -- '--root=${fixture.root.path}' | grep ' run ' | grep -v grep | awk '{print $1}'`,
-    ]);
-    for (const pid of runtime.stdout.trim().split(/\s+/)) process.kill(Number(pid), "SIGKILL");
+    ];
+    const pids = (await fixture.inside(words)).stdout.trim().split(/\s+/).map(Number);
+    // kill(0) would end the whole test run.
+    assert.ok(pids.length > 0 && pids.every((pid) => pid > 1), `no OCI runtime was found: ${pids.join(" ")}`);
+    for (const pid of pids) process.kill(pid, "SIGKILL");
     assert.equal((await fixture.cli(["exec", "bg", "touch", "/go"])).status, 0);
     assert.equal((await fixture.cli(["wait", "bg"])).stdout, "6\n");
     assert.equal((await fixture.cli(["rm", "bg"])).status, 0);
