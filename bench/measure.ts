@@ -43,18 +43,32 @@ export function interleaved(
   return samples;
 }
 
-/** A Markdown table of medians, and their ratios to the first way. */
-export function table(samples: ReadonlyMap<string, readonly Sample[]>): string {
-  const [first] = samples.values();
-  const base = {
-    wall: median((first ?? []).map((one) => one.wall)),
-    cpu: median((first ?? []).map((one) => one.cpu)),
-  };
+/** A ratio that is held against a goal: what is told of it, computed from the medians of wall time. */
+export interface Goal {
+  way: string;
+  /** "podman, --network none": what it is measured against. */
+  against: string;
+  value: (wall: (way: string) => number) => number;
+  most: number;
+}
+
+/** One Markdown table: medians, the ratio of wall times to the first way, and for ways with a goal the ratio that counts. */
+export function table(samples: ReadonlyMap<string, readonly Sample[]>, goals: readonly Goal[] = []): string {
+  const of = (way: string, key: keyof Sample): number =>
+    median((samples.get(way) ?? []).map((one) => one[key]));
+  const [first = ""] = samples.keys();
   const rows = [...samples].map(([name, list]) => {
     if (list.length === 0) return `| ${name} | failed | | | | 0 |`;
-    const wall = median(list.map((one) => one.wall));
-    const cpu = median(list.map((one) => one.cpu));
-    return `| ${name} | ${wall.toFixed(1)} | ${(wall / base.wall).toFixed(2)} | ${cpu.toFixed(1)} | ${(cpu / base.cpu).toFixed(2)} | ${list.length} |`;
+    const own = goals.filter((goal) => goal.way === name);
+    const told = own.map((goal) => {
+      const value = goal.value((way) => of(way, "wall"));
+      const verdict = Number.isNaN(value) ? "not measured" : value <= goal.most ? "met" : "missed";
+      return `${value.toFixed(2)} of ${goal.against} (goal: at most ${goal.most.toFixed(2)}, ${verdict})`;
+    });
+    const ratio = of(name, "wall") / of(first, "wall");
+    return `| ${name} | ${of(name, "wall").toFixed(1)} | ${of(name, "cpu").toFixed(1)} | ${ratio.toFixed(2)} | ${told.join("; ")} | ${list.length} |`;
   });
-  return ["| way | wall ms | ratio | CPU ms | ratio | n |", "|---|---|---|---|---|---|", ...rows].join("\n");
+  return [`| way | wall ms | CPU ms | x ${first} | goals | n |`, "|---|---|---|---|---|---|", ...rows].join(
+    "\n",
+  );
 }

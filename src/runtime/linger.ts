@@ -12,11 +12,11 @@ import { releaseHost } from "./end.ts";
 import { lingerSeconds } from "./linger-time.ts";
 import { pause } from "./processes.ts";
 
-/** The waiting process: a shell, which becomes us only to do the work. Its file keeps a second one away. */
+/** The waiting process: a shell, which becomes us only to do the work. Its file, which is no lock, keeps a second one away. */
 const script = 'sleep "$T_WAIT"; exec "$T_BIN" --root "$T_ROOT" internal network-idle';
 
 function waiterFile(root: StateRoot): string {
-  return join(root.locks, "network-idle");
+  return join(root.path, "network/waiter");
 }
 
 function usedFile(root: StateRoot): string {

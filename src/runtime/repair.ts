@@ -108,9 +108,7 @@ async function freePorts(root: StateRoot): Promise<number> {
 async function dropLocks(root: StateRoot): Promise<void> {
   for (const name of readdirSync(root.locks)) {
     const path = join(root.locks, name);
-    if (name === "network-idle") {
-      if (!waiterAlive(root)) rmSync(path, { force: true });
-    } else if (name.startsWith("volume-") && !lockHeld(path)) {
+    if (name.startsWith("volume-") && !lockHeld(path)) {
       (await acquireLock(path, "repair")).release();
     }
   }
