@@ -213,6 +213,11 @@ test("missing-libraries", async () => {
   await both("missing-libraries", { programs: [program({ needed: ["libnone.so.1"] })] }, /opt/, {
     programs: [program({})],
   });
+  const needsLoader = [program({ needed: ["ld-linux.so.9"], interpreter: "/odd/ld-linux.so.9" })];
+  await both("missing-libraries", { programs: needsLoader }, /opt/, {
+    programs: needsLoader,
+    tree: { "/odd/ld-linux.so.9": "x" },
+  });
 });
 
 test("sizes, caches and databases against the free space", async () => {

@@ -1,4 +1,6 @@
 // Libraries that programs need and that the machine itself does not have: they do not start there either.
+import { basename, type Tree } from "../../closure/tree.ts";
+import type { ByteString } from "../../formats/entry.ts";
 import type { Finding } from "../assessment.ts";
 import { finding, type Rule } from "../rule.ts";
 
@@ -8,10 +10,13 @@ export const missingLibraries: Rule = {
   id: "missing-libraries",
   title: "Libraries missing on the source",
   severity: "warning",
-  async check({ programs, loader }) {
+  async check({ programs, loader, tree }) {
     const findings: Finding[] = [];
     for (const program of programs.filter(({ elf }) => elf.needed.length > 0).slice(0, maxChecked)) {
-      const { missing } = await loader.load(program.path, program.elf);
+      const mapped = await loaderName(tree, program.elf.interpreter);
+      const missing = (await loader.load(program.path, program.elf)).missing.filter(
+        ({ name }) => name !== mapped,
+      );
       if (missing.length === 0) continue;
       const evidence = missing.map(({ name, from }) =>
         from === program.path ? name : `${name} (for ${from})`,
@@ -28,3 +33,10 @@ export const missingLibraries: Rule = {
     return findings;
   },
 };
+
+/** The C library needs the loader by its name; no directory is searched for it, since the kernel has mapped it before. */
+async function loaderName(tree: Tree, interpreter: ByteString | undefined): Promise<ByteString | undefined> {
+  if (interpreter === undefined) return undefined;
+  const { entry } = await tree.resolve(interpreter);
+  return entry?.kind === "file" ? basename(interpreter) : undefined;
+}
