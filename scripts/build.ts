@@ -49,6 +49,8 @@ export async function buildTo(directory: string): Promise<Built & { hot: Built }
   const hot = await build({
     ...script,
     entryPoints: { hot: "src/cli/hot.ts" },
+    // A script that V8 compiled ahead cannot import(), only require().
+    supported: { "dynamic-import": false },
     // The function that start.ts calls.
     banner: { js: "(function (require, __dirname, $whole) {" },
     footer: { js: "})" },

@@ -54,6 +54,7 @@ test("hot verbs of the release build load neither zod nor yaml, and the build ru
   const { metafile, hot } = await buildTo(join(install, "dist"));
   const brought = Object.keys(hot.metafile.inputs).filter((input) => input.includes("node_modules"));
   assert.deepEqual(brought, [], "hot.cjs holds modules of others");
+  assert.doesNotMatch(readFileSync(join(install, "dist/hot.cjs"), "utf8"), /\bimport\(/);
   const outputs = Object.entries(metafile.outputs);
   const chunkOf = (source: string) => outputs.find(([, output]) => output.entryPoint === source)?.[0] ?? "";
   for (const verb of [
