@@ -34,6 +34,12 @@ export async function scriptRecipe(source: Source, service: ServiceFact): Promis
     for (const directory of foreground.directories ?? []) await addDirectory(source, recipe, directory);
   } else if (script.pidFile !== undefined && !/[$`]/.test(script.pidFile)) {
     recipe.pidFile = script.pidFile;
+  } else {
+    throw noRecipe(
+      service,
+      `has a script, ${path}, that starts a daemon and names no pid file`,
+      "name the command that runs it in the foreground after --, in place of --service",
+    );
   }
   const pidDirectory = parentOf(script.pidFile ?? "");
   if (/^\/(var\/)?run\/[^$`]+$/.test(pidDirectory)) {

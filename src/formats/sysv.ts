@@ -36,7 +36,6 @@ export function parseInitScript(text: ByteString): InitScript {
   ]
     .map((name) => variables[name])
     .find((value) => value?.startsWith("/"));
-  const pidVariable = ["PIDFILE", "pidfile", "PID_FILE", "PID"].map((name) => variables[name]);
   return {
     provides: words("provides"),
     requiredStart: words("required-start"),
@@ -54,9 +53,19 @@ export function parseInitScript(text: ByteString): InitScript {
       "",
     hasHeader: Object.keys(header).length > 0 || chkconfig !== undefined,
     daemon: daemonVariable ?? startStopDaemon(head, variables),
-    pidFile:
-      pidVariable.find((value) => value?.startsWith("/")) ?? /^#\s*pidfile:\s*(\/\S+)/m.exec(head)?.[1],
+    pidFile: pidFileOf(head, variables),
   };
+}
+
+/** By its usual variables, chkconfig's comment, any variable that holds one, or the first that a command names. */
+function pidFileOf(text: string, variables: Record<string, string>): string | undefined {
+  const named = ["PIDFILE", "pidfile", "PID_FILE", "PID"].map((name) => variables[name]);
+  return (
+    named.find((value) => value?.startsWith("/")) ??
+    /^#\s*pidfile:\s*(\/\S+)/m.exec(text)?.[1] ??
+    Object.values(variables).find((value) => /^\/[^\s$`]+\.pid$/.test(value)) ??
+    /^[^#\n]{0,1000}?(\/(?:var\/)?run\/[\w./@+-]{1,200}\.pid)\b/m.exec(text)?.[1]
+  );
 }
 
 function lsbHeader(text: string): Record<string, string> {

@@ -143,3 +143,12 @@ test("rc links, inittab, xinetd", () => {
     "/usr/sbin/in.tftpd",
   );
 });
+
+test("init scripts name their pid file in many ways", () => {
+  const pidFile = (text: string) => parseInitScript(text).pidFile;
+  assert.equal(pidFile("PIDFILE=/run/a.pid\nX=/run/b.pid\n"), "/run/a.pid");
+  assert.equal(pidFile("# pidfile: /run/c.pid\n"), "/run/c.pid");
+  assert.equal(pidFile("RUN=/var/run/d\nD_PIDFILE=$RUN/d.pid\n"), "/var/run/d/d.pid");
+  assert.equal(pidFile("# not /run/e.pid\nstop) kill $(cat /run/f.pid);;\n"), "/run/f.pid");
+  assert.equal(pidFile("stop) killall g;;\n"), undefined);
+});
