@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import { exitStatus, TranshipError } from "../../base/errors.ts";
 import { whyOf } from "../../capture/evidence-document.ts";
 import { evidenceOf } from "../../capture/read-evidence.ts";
@@ -6,9 +7,10 @@ import { printValue } from "../format.ts";
 import { type Call, text } from "../verb.ts";
 
 export async function run(call: Call, context: Context): Promise<number> {
-  const [reference = "", path = ""] = call.args;
-  if (!path.startsWith("/"))
-    throw new TranshipError("E_USAGE", `${JSON.stringify(path)} is not an absolute path`);
+  const [reference = "", asked = ""] = call.args;
+  if (!asked.startsWith("/"))
+    throw new TranshipError("E_USAGE", `${JSON.stringify(asked)} is not an absolute path`);
+  const path = posix.normalize(asked).replace(/(.)\/$/, "$1");
   const answer = whyOf(evidenceOf(context.root, reference), path);
   const format = text(call.options, "format");
   if (format !== undefined && format !== "table") context.print(printValue({ path, ...answer }, format));
