@@ -1,6 +1,7 @@
 // Runs the suites: `node test/run.ts [SUITE...]`. Each prints its minutes; a skip prints its reason and is a failure under CI=true.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { run } from "node:test";
 import { debian11, lamp } from "./support/roots.ts";
@@ -12,12 +13,25 @@ interface Suite {
   isolation: "none" | "process";
   /** Files at once. */
   concurrency: number;
+  /** Only files whose names fit. */
+  only?: RegExp;
+  /** Done before; its result is in force while the suite runs. */
+  prepare?: () => void;
 }
 
 const top = join(import.meta.dirname, "..");
 const suites: readonly Suite[] = [
   { name: "unit", folders: ["test/unit", "test/golden", "test/property"], isolation: "none", concurrency: 1 },
   { name: "integration", folders: ["test/integration"], isolation: "process", concurrency: 2 },
+  // What is installed is the built form: hot verbs have an entry of their own there, which the sources do not show.
+  {
+    name: "built",
+    folders: ["test/integration"],
+    isolation: "process",
+    concurrency: 2,
+    only: /runtime-(run|later|terminal)/,
+    prepare: testBuilt,
+  },
   { name: "e2e", folders: ["test/e2e"], isolation: "process", concurrency: 1 },
 ];
 
@@ -40,7 +54,9 @@ for (const suite of suites) {
   const files = testFiles(suite).filter((file) => filter === undefined || file.includes(filter));
   if (files.length === 0) continue;
   const began = Date.now();
+  suite.prepare?.();
   const count = await runSuite(suite, files);
+  delete process.env.TRANSHIP_TEST_MAIN;
   const minutes = ((Date.now() - began) / 60_000).toFixed(2);
   console.log(
     `${suite.name}: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped in ${minutes} min`,
@@ -59,6 +75,21 @@ console.log(
 );
 if (total.failed > 0 || (strict && total.skipped > 0)) process.exitCode = 1;
 
+/** A build of its own, so that dist/ of the checkout stays as it is. It finds what is not bundled beside it, as an installation does. */
+function testBuilt(): void {
+  const place = mkdtempSync(join(tmpdir(), "tranship-built-"));
+  process.on("exit", () => rmSync(place, { recursive: true, force: true }));
+  const built = spawnSync(process.execPath, [join(top, "scripts/build.ts"), join(place, "dist")], {
+    stdio: "inherit",
+  });
+  if (built.status !== 0) throw new Error(`scripts/build.ts ended with status ${built.status}`);
+  // bin is copied: through a link the launcher would find the checkout and its sources.
+  cpSync(join(top, "bin"), join(place, "bin"), { recursive: true });
+  for (const name of ["native", "node_modules", "package.json"])
+    symlinkSync(join(top, name), join(place, name));
+  process.env.TRANSHIP_TEST_MAIN = join(place, "dist/start.cjs");
+}
+
 /** The old machines of integration and e2e tests; made once and kept (see test/support/roots.ts). */
 function makeRoots(): void {
   if (process.getuid?.() !== 0) return; // those tests tell themselves that they need root
@@ -76,7 +107,8 @@ function testFiles(suite: Suite): string[] {
   // An empty folder is not there in a fresh checkout.
   for (const folder of suite.folders.filter((name) => existsSync(join(top, name)))) {
     for (const entry of readdirSync(join(top, folder), { recursive: true, withFileTypes: true })) {
-      if (entry.isFile() && entry.name.endsWith(".test.ts")) found.push(join(entry.parentPath, entry.name));
+      if (entry.isFile() && entry.name.endsWith(".test.ts") && (suite.only?.test(entry.name) ?? true))
+        found.push(join(entry.parentPath, entry.name));
     }
   }
   return found.sort();

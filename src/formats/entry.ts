@@ -39,13 +39,13 @@ export interface Entry {
 }
 
 const kinds: Record<number, EntryKind> = {
-  0o010000: "fifo",
-  0o020000: "character",
-  0o040000: "directory",
-  0o060000: "block",
-  0o100000: "file",
-  0o120000: "symlink",
-  0o140000: "socket",
+  2401: "fifo",
+  4802: "character",
+  9604: "directory",
+  14406: "block",
+  16807: "file",
+  21609: "symlink",
+  26411: "socket",
 };
 
 export function kindOfMode(mode: number): EntryKind | undefined {

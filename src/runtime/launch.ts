@@ -151,12 +151,21 @@ export async function runForeground(
 }
 
 /** Waits for the chain and then becomes the one that cleans up; in the host's own namespaces. */
-const monitorScript = '"$@"; exec "$T_BIN" --root "$T_ROOT" internal instance-ended "$T_ID" "$?"';
+const monitorScript =
+  '"$@"; s=$?; : >"$T_ENDED"; exec "$T_BIN" --root "$T_ROOT" internal instance-ended "$T_ID" "$s" "$T_LAUNCH"';
 
 const startLimit = 60_000;
 
+/** Tells one start of an instance from the next. */
+export function launchName(launch: LaunchRecord): string {
+  return `${launch.startedAt}/${launch.starter.pid}`;
+}
+
 /** Starts it in a session of its own and returns when PID 1 works. Throws what went wrong before. */
-export async function runDetached({ root, instance }: Launching, command: readonly string[]): Promise<void> {
+export async function runDetached(
+  { root, instance, launch }: Launching,
+  command: readonly string[],
+): Promise<void> {
   const { paths, record } = instance;
   const words = openSync(paths.monitorLog, "a", 0o600);
   step("detached start");
@@ -164,7 +173,14 @@ export async function runDetached({ root, instance }: Launching, command: readon
     cwd: "/",
     detached: true,
     stdio: ["ignore", words, words],
-    env: { ...process.env, T_BIN: join(installRoot, "bin/tranship"), T_ROOT: root.path, T_ID: record.id },
+    env: {
+      ...process.env,
+      T_BIN: join(installRoot, "bin/tranship"),
+      T_ROOT: root.path,
+      T_ID: record.id,
+      T_ENDED: paths.chainEnded,
+      T_LAUNCH: launchName(launch),
+    },
   });
   closeSync(words);
   let status: number | undefined;
@@ -178,7 +194,14 @@ export async function runDetached({ root, instance }: Launching, command: readon
   const deadline = performance.now() + startLimit;
   for (let wait = 2; ; wait = Math.min(wait + 1, 25)) {
     const speaks = existsSync(`${paths.run}/state.json`) || existsSync(`${paths.run}/exit.json`);
-    if (speaks || status !== undefined || existsSync(paths.ended) || !existsSync(paths.directory)) return;
+    if (
+      speaks ||
+      status !== undefined ||
+      existsSync(paths.chainEnded) ||
+      existsSync(paths.ended) ||
+      !existsSync(paths.directory)
+    )
+      return;
     if (performance.now() > deadline) {
       throw new TranshipError(
         "E_RUNTIME",

@@ -126,6 +126,8 @@ export interface InstancePaths {
   readonly bundle: string;
   readonly files: string;
   readonly monitorLog: string;
+  /** Made by the monitor when its chain has ended, also where PID 1 never spoke. */
+  readonly chainEnded: string;
   readonly runtimeLog: string;
 }
 
@@ -148,6 +150,7 @@ export function pathsIn(directory: string): InstancePaths {
     bundle: `${directory}/bundle`,
     files: `${directory}/files`,
     monitorLog: `${directory}/monitor.log`,
+    chainEnded: `${directory}/chain-ended`,
     runtimeLog: `${directory}/runtime.log`,
   };
 }

@@ -10,7 +10,15 @@ import { type CreateOptions, createInstance, newLaunch } from "./create.ts";
 import { lastWords, lockInstance, releaseHost, removeEnded, removeInstanceFiles, settle } from "./end.ts";
 import { findInstance, type Instance, readInstance } from "./find.ts";
 import { layerDirectories } from "./image.ts";
-import { type Launching, prepare, runDetached, runForeground, startFailure, writeLaunch } from "./launch.ts";
+import {
+  type Launching,
+  launchName,
+  prepare,
+  runDetached,
+  runForeground,
+  startFailure,
+  writeLaunch,
+} from "./launch.ts";
 import { releaseLater } from "./linger.ts";
 import { chooseRuntime } from "./oci/runtime.ts";
 import { pause } from "./processes.ts";
@@ -92,6 +100,7 @@ async function relaunch(
   step("launch record");
   writeLaunch({ instance, launch });
   rmSync(instance.paths.ended, { force: true });
+  rmSync(instance.paths.chainEnded, { force: true });
   rmSync(instance.paths.stopAsked, { force: true });
   return { root, instance, launch, layers, log };
 }
@@ -182,13 +191,14 @@ function gone(text: string): TranshipError {
 
 const longestBackoff = 60_000;
 
-/** What the monitor of a detached instance becomes. `status`: how the chain ended. */
-export async function instanceEnded(
-  root: StateRoot,
-  id: string,
-  status: number | null,
-  log: Log,
-): Promise<void> {
+/** How the chain of which start ended: see launchName(). */
+export interface ChainEnd {
+  status: number | null;
+  launch: string | undefined;
+}
+
+/** What the monitor of a detached instance becomes. */
+export async function instanceEnded(root: StateRoot, id: string, chain: ChainEnd, log: Log): Promise<void> {
   const instance = readInstance(root, id);
   if (instance === undefined) return;
   await starterDone(instance);
@@ -197,10 +207,13 @@ export async function instanceEnded(
   let again: Launching | undefined;
   try {
     const seen = statusOf(instance.paths, id);
+    // It was stopped and started again in the meantime: the new start has a monitor of its own.
+    if (chain.launch !== undefined && seen.launch !== undefined && launchName(seen.launch) !== chain.launch)
+      return;
     // Killed was only who waited: it runs on, and its end will be seen by the next command.
     if (seen.state === "running" && !seen.orphan) return;
     if (seen.settled || !existsSync(instance.paths.directory)) return;
-    const end = await settle(root, instance, status);
+    const end = await settle(root, instance, chain.status);
     if (instance.record.autoRemove) removeInstanceFiles(root, instance, true);
     again = await restartRule(root, instance, seen.launch, end, log);
   } finally {

@@ -136,7 +136,7 @@ test("bin/tranship: through links of every kind, from a path with blanks, under 
   assert.equal(unbuilt.status, 125);
   assert.match(unbuilt.stderr, /^error\[E_TOOL_MISSING\]: .*has not been built\n {2}hint: /);
   mkdirSync(join(copy, "dist"));
-  writeFileSync(join(copy, "dist/main.js"), "");
+  writeFileSync(join(copy, "dist/start.cjs"), "");
   const env = { PATH: place };
   const nodeless = spawnSync("/bin/sh", [join(copy, "bin/tranship"), "version"], { encoding: "utf8", env });
   assert.equal(nodeless.status, 125);

@@ -4,6 +4,11 @@ import type { Context } from "../context.ts";
 import type { Call } from "../verb.ts";
 
 export async function run({ args }: Call, context: Context): Promise<undefined> {
-  const [id = "", status] = args;
-  await instanceEnded(context.root, id, status === undefined ? null : Number(status), context.log);
+  const [id = "", status, launch] = args;
+  await instanceEnded(
+    context.root,
+    id,
+    { status: status === undefined ? null : Number(status), launch },
+    context.log,
+  );
 }

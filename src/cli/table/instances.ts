@@ -179,6 +179,7 @@ export const instanceVerbs: readonly Verb[] = [
     arguments: [
       { name: "ID", summary: "the instance" },
       { name: "[STATUS]", summary: "how it ended" },
+      { name: "[LAUNCH]", summary: "which start of it" },
     ],
     load: () => import("../instances/instance-ended.ts"),
   },

@@ -131,8 +131,13 @@ export function globalArguments(runtime: OciRuntime, stateDirectory: string, log
   return [
     `--root=${stateDirectory}`,
     ...(runtime.kind === "crun" && !runtime.cgroups ? ["--cgroup-manager=disabled"] : []),
-    ...(logFile === undefined ? [] : [`--log=${logFile}`, "--log-format=json"]),
+    ...(logFile === undefined ? [] : [`--log=${logPlace(runtime, logFile)}`, "--log-format=json"]),
   ];
+}
+
+/** crun takes what stands before a colon for the kind of log; runc takes the whole for a path. */
+function logPlace(runtime: OciRuntime, file: string): string {
+  return runtime.kind === "crun" ? `file:${file}` : file;
 }
 
 const ranStatus = 125;
