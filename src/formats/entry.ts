@@ -38,21 +38,21 @@ export interface Entry {
   extents: readonly Extent[] | undefined;
 }
 
-const kinds: Record<number, EntryKind> = {
-  2401: "fifo",
-  4802: "character",
-  9604: "directory",
-  14406: "block",
-  16807: "file",
-  21609: "symlink",
-  26411: "socket",
-};
+const kinds: ReadonlyMap<number, EntryKind> = new Map<number, EntryKind>([
+  [0o010000, "fifo"],
+  [0o020000, "character"],
+  [0o040000, "directory"],
+  [0o060000, "block"],
+  [0o100000, "file"],
+  [0o120000, "symlink"],
+  [0o140000, "socket"],
+]);
 
 export function kindOfMode(mode: number): EntryKind | undefined {
-  return kinds[mode & 0o170000];
+  return kinds.get(mode & 0o170000);
 }
 
 export function modeOfKind(kind: EntryKind): number {
-  for (const [bits, name] of Object.entries(kinds)) if (name === kind) return Number(bits);
+  for (const [bits, name] of kinds) if (name === kind) return bits;
   return 0;
 }
