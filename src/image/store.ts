@@ -95,8 +95,11 @@ export class ImageStore extends BlobStore {
       return name === undefined ? [] : [{ name, target }];
     });
     const taken = new Set(all.map(({ name }) => name));
-    const beside = (name: string) =>
-      name.endsWith(imageTagSuffix) && taken.has(name.slice(0, -imageTagSuffix.length));
+    const beside = (name: string): boolean => {
+      if (!name.endsWith(imageTagSuffix)) return false;
+      const reference = name.slice(0, -imageTagSuffix.length);
+      return taken.has(reference) || taken.has(`${reference}:latest`);
+    };
     return all.filter(({ name }) => !beside(name)).sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
@@ -208,13 +211,13 @@ export class ImageStore extends BlobStore {
 
   /** The manifests of index.json with `name` standing for this image. */
   named(name: string, image: Pick<StoredImage, "target" | "manifestDescriptor">): Descriptor[] {
-    const names = [name, name + imageTagSuffix];
+    const names = [name, ...imageNames(name)];
     const others = this.index().manifests.filter(
       (entry) => !names.includes(entry.annotations?.[refNameAnnotation] ?? ""),
     );
     const added = [withName(image.target, name)];
     if (image.target.digest !== image.manifestDescriptor.digest) {
-      added.push(withName(image.manifestDescriptor, name + imageTagSuffix));
+      for (const one of imageNames(name)) added.push(withName(image.manifestDescriptor, one));
     }
     return [...others, ...added];
   }
@@ -226,7 +229,7 @@ export class ImageStore extends BlobStore {
       const { name, target } = this.resolve(text);
       if (name === undefined) throw new TranshipError("E_IMAGE_NOT_FOUND", `${text} has no name to remove`);
       removed = { name, target };
-      const names = [name, name + imageTagSuffix];
+      const names = [name, ...imageNames(name)];
       return manifests.filter((entry) => !names.includes(entry.annotations?.[refNameAnnotation] ?? ""));
     });
     if (removed === undefined) throw new TranshipError("E_INTERNAL", `untag of ${text} changed nothing`);
@@ -260,4 +263,10 @@ function withName(descriptor: Descriptor, name: string): Descriptor {
 function fitsHost(descriptor: Descriptor): boolean {
   const architecture = process.arch === "x64" ? "amd64" : process.arch;
   return descriptor.platform?.os === "linux" && descriptor.platform.architecture === architecture;
+}
+
+/** Names of the bare image beside a package: REF-image, for "shop:latest" also as people write it, "shop-image". */
+function imageNames(name: string): string[] {
+  const short = name.endsWith(":latest") ? [name.slice(0, -":latest".length) + imageTagSuffix] : [];
+  return [name + imageTagSuffix, ...short];
 }
