@@ -23,6 +23,7 @@ import { checkExercise } from "./exercise.ts";
 import { explainFullDisk } from "./full-disk.ts";
 import { orInterrupted } from "./interrupt.ts";
 import { makePlan, type PlanRequest } from "./make-plan.ts";
+import { ownedDirectories } from "./owned-directories.ts";
 import { type PackedImage, pack } from "./pack.ts";
 import { type Plan, parsePlan } from "./plan.ts";
 import type { SandboxRequest } from "./sandbox.ts";
@@ -188,7 +189,13 @@ async function planWhole(
     );
   }
   const working = tools.progress.begin("finding what it needs", undefined, "files");
-  const seeds = [...(jobs?.seeds ?? []), ...installedSeeds(installed, parts.choices.alsoInstalled, machine)];
+  // What a run would have shown: where no service ran, its directories are found by their owner.
+  const owned = parts.evidence === undefined ? await ownedDirectories(machine, application) : [];
+  const seeds = [
+    ...(jobs?.seeds ?? []),
+    ...installedSeeds(installed, parts.choices.alsoInstalled, machine),
+    ...owned,
+  ];
   const planned = await makePlan({
     machine,
     descriptor,
