@@ -213,7 +213,7 @@ test("what a killed command left of locks and files is swept", { skip }, async (
   writeFileSync(join(host.state, "locks/store-collector"), "");
   writeFileSync(join(host.state, "store/.999999-0123456789ab.tmp"), "half an ind");
   for (const name of ["capture-0123456789ab-999999-1", "store-0123456789ab", "layer-0123456789ab"]) {
-    mkdirSync(join(host.state, "work", name, "upper/work/work"), { recursive: true, mode: 0 });
+    mkdirSync(join(host.state, "work", name, "upper", "work", "work"), { recursive: true, mode: 0 });
     // Names that are no text, as an application may write them.
     writeFileSync(Buffer.from(join(host.state, "work", name, "upper/\xff\n"), "latin1"), "");
   }

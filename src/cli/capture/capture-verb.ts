@@ -1,0 +1,32 @@
+// What the capture verbs have in common: a name for the package, a plan instead of a run, one machine, and the end.
+import type { Captured, CaptureTools } from "../../capture/capture.ts";
+import type { Machine } from "../../machine/machine.ts";
+import type { Context } from "../context.ts";
+import { type Call, text } from "../verb.ts";
+import { besidePlan, carryOutPlan, finishCapture, withMachine } from "./finish.ts";
+import { captureTools, requiredTag } from "./requests.ts";
+
+/** How one kind of capture comes to its plan. */
+export type CaptureWay = (machine: Machine, reference: string, tools: CaptureTools) => Promise<Captured>;
+
+/** check: looks at the call before a machine is opened; not asked where a plan is carried out. */
+export async function runCapture(
+  call: Call,
+  context: Context,
+  way: CaptureWay,
+  check: () => void = () => {},
+): Promise<undefined> {
+  const { options } = call;
+  const reference = options.planOnly === true ? (text(options, "tag") ?? "package") : requiredTag(options);
+  const tools = captureTools(context);
+  const plan = text(options, "plan");
+  if (plan !== undefined) {
+    if (call.args.length > 0) throw besidePlan(plan, call.args);
+    await carryOutPlan(plan, options, context, tools);
+    return;
+  }
+  check();
+  await withMachine(text(options, "machine") ?? "local:", async (machine) => {
+    await finishCapture(machine, await way(machine, reference, tools), options, context, tools);
+  });
+}
