@@ -58,7 +58,8 @@ for (const file of readdirSync(here).sort()) {
     console.error(`bench: ${name} ended with status ${result.status}`);
     failed = true;
   }
-  tables.push(`### ${name}\n\n${result.stdout.trim()}\n`);
+  // A bench may print its raw samples as JSON after its table: they are no part of the page.
+  tables.push(`### ${name}\n\n${result.stdout.replace(/^\{.*\}$/gm, "").trim()}\n`);
   console.log(tables.at(-1));
 }
 if (write && !failed) {
