@@ -4,7 +4,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { errorCodes } from "../src/base/errors.ts";
-import { planSchema } from "../src/capture/plan.ts";
+import { planDifferenceSchema } from "../src/capture/plan-diff.ts";
+import { planSchema } from "../src/capture/plan-file.ts";
 import { commonOptions } from "../src/cli/common-options.ts";
 import { advice } from "../src/cli/general/advice.ts";
 import { verbs } from "../src/cli/table/verbs.ts";
@@ -79,6 +80,10 @@ export const pages: readonly (readonly [file: string, make: () => string])[] = [
   [join(reference, "errors.md"), errorsPage],
   [join(schemas, "package.schema.json"), () => schemaOf("package", "Package descriptor", descriptorSchema)],
   [join(schemas, "plan.schema.json"), () => schemaOf("plan", "Plan of a capture", planSchema)],
+  [
+    join(schemas, "plan-difference.schema.json"),
+    () => schemaOf("plan-difference", "Difference of two plans", planDifferenceSchema),
+  ],
 ];
 
 if (import.meta.main) {

@@ -1,5 +1,4 @@
 // The main path: a request becomes evidence, a plan, and an image. Each step can be had alone.
-import { closeSync, openSync, readSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log, Progress } from "../base/log.ts";
@@ -8,7 +7,7 @@ import { type InstalledPackages, loadInstalled } from "../closure/installed.ts";
 import type { Reason } from "../closure/reason.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
-import { ioError, readText } from "../host/files.ts";
+import { readText } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { makeWorkDirectory } from "../host/work.ts";
@@ -25,7 +24,8 @@ import { orInterrupted } from "./interrupt.ts";
 import { makePlan, type PlanRequest } from "./make-plan.ts";
 import { ownedDirectories } from "./owned-directories.ts";
 import { type PackedImage, pack } from "./pack.ts";
-import { type Plan, parsePlan } from "./plan.ts";
+import type { Plan } from "./plan.ts";
+import { readPlanFile } from "./plan-file.ts";
 import type { SandboxRequest } from "./sandbox.ts";
 import { applicationSchedules } from "./schedules.ts";
 import { runSession, type SessionOptions, type SessionResult } from "./session.ts";
@@ -271,7 +271,7 @@ function installedSeeds(installed: InstalledPackages, names: readonly string[], 
 
 /** A plan made before with --plan-only, with the evidence that was written beside it. */
 export function readPlan(file: string, tools: CaptureTools): { plan: Plan; evidence: string } {
-  const plan = parsePlan(readPlanText(file), file);
+  const plan = readPlanFile(file);
   const beside =
     plan.source.evidence === undefined ? undefined : join(dirname(file), basename(plan.source.evidence));
   const known = beside === undefined ? undefined : readText(beside);
@@ -285,40 +285,19 @@ export function readPlan(file: string, tools: CaptureTools): { plan: Plan; evide
   return { plan, evidence: evidenceText(plan, new Map(), parts, tools) };
 }
 
-/** A real plan of a whole machine has some twenty; the file may be anything, also one without an end. */
-const maxPlanBytes = 32 << 20;
-
-function readPlanText(file: string): string {
-  const bytes = Buffer.alloc(maxPlanBytes + 1);
-  let size = 0;
-  try {
-    const fd = openSync(file, "r");
-    try {
-      for (let count = -1; count !== 0 && size < bytes.length; size += count)
-        count = readSync(fd, bytes, size, bytes.length - size, null);
-    } finally {
-      closeSync(fd);
-    }
-  } catch (cause) {
-    throw ioError(`cannot read the plan ${file}`, cause);
-  }
-  if (size <= maxPlanBytes) return bytes.toString("utf8", 0, size);
-  throw new TranshipError("E_PLAN_INVALID", `${file} is larger than ${maxPlanBytes} bytes`, {
-    hint: "make it anew with --plan-only",
-  });
-}
-
 export async function packPlan(
   machine: Machine,
   reference: string,
-  captured: { plan: Plan; evidence: string },
+  captured: { plan: Plan; evidence: string; acceptChanges?: boolean },
   tools: CaptureTools,
 ): Promise<PackedImage> {
   return await pack({
     root: tools.root,
     machine,
     reference,
-    ...captured,
+    plan: captured.plan,
+    evidence: captured.evidence,
+    acceptChanges: captured.acceptChanges === true,
     progress: tools.progress,
     signal: tools.signal,
   });

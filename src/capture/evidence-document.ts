@@ -4,6 +4,7 @@ import type { Reason } from "../closure/reason.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { escapeBytes, unescapeBytes } from "../formats/escape.ts";
 import type { Evidence } from "./evidence.ts";
+import type { Deviation } from "./pack-entries.ts";
 import type { Plan } from "./plan.ts";
 import { describeReason } from "./reason-text.ts";
 
@@ -89,6 +90,30 @@ export function evidenceForPlan(document: EvidenceDocument, plan: Plan): Evidenc
   for (const path of Object.keys(document.paths))
     if (!Object.hasOwn(paths, path)) excluded[path] = "removed from the plan";
   return { ...document, reasons, paths, excluded };
+}
+
+/** What was packed although it was not what was planned, with the sentence that says so. Takes and gives JSON text. */
+export function recordDeviations(evidence: string, deviations: readonly Deviation[]): string {
+  if (deviations.length === 0) return evidence;
+  const document = JSON.parse(evidence) as EvidenceDocument;
+  const reasonOf = (text: string): number => {
+    const known = document.reasons.indexOf(text);
+    return known >= 0 ? known : document.reasons.push(text) - 1;
+  };
+  for (const { path, what, data } of deviations) {
+    const key = escapeBytes(path);
+    const words = data ? "data of a volume, taken as it was when it was packed" : "taken by --accept-changes";
+    if (what === "gone") {
+      delete document.paths[key];
+      document.excluded[key] = "gone since the plan was made";
+    } else {
+      document.paths[key] = [
+        ...(document.paths[key] ?? []),
+        reasonOf(`${what} since the plan was made: ${words}`),
+      ];
+    }
+  }
+  return JSON.stringify(document);
 }
 
 export interface Answer {

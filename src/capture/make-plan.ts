@@ -14,6 +14,7 @@ import { pathText } from "./descriptor-text.ts";
 import type { Evidence } from "./evidence.ts";
 import { globMatcher } from "./globs.ts";
 import { neverPacked } from "./kernel-parts.ts";
+import { largestOf } from "./largest.ts";
 import { groupOf, layerOf } from "./layers.ts";
 import { type Exclusion, layerNames, type Plan, type PlanGroup } from "./plan.ts";
 import { describeReason } from "./reason-text.ts";
@@ -84,7 +85,8 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
     missing: [
       ...expansion.missing.map((one) => ({ path: one.path, why: describeReason(one.reason) })),
       ...unmatched(request, seeds, sorted.entries),
-    ].sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0)),
+    ].sort(byPath),
+    largest: largestOf(sorted.groups, sorted.entries, (path) => mostTelling(sorted.reasons.get(path))),
   };
   return { plan, reasons: sorted.reasons };
 }
@@ -115,6 +117,10 @@ function unmatched(request: PlanRequest, seeds: readonly Seed[], entries: Sorted
     if (!entries.has(unescapeBytes(path)))
       found.push({ path: unescapeBytes(path), why: "asked for: --keep-secret" });
   return found;
+}
+
+function mostTelling(reasons: readonly Reason[] | undefined): string {
+  return reasons?.[0] === undefined ? "" : describeReason(reasons[0]);
 }
 
 function byPath(a: Exclusion, b: Exclusion): number {

@@ -18,8 +18,10 @@ import type { Machine } from "../machine/machine.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import { compileInitPlan, encodeInitPlan } from "../package/init-plan.ts";
 import { printDescriptor } from "../package/yaml.ts";
+import { recordDeviations } from "./evidence-document.ts";
 import { orInterrupted, throwIfInterrupted } from "./interrupt.ts";
 import { isKernelPart } from "./kernel-parts.ts";
+import { currentEntries, type Deviation } from "./pack-entries.ts";
 import { layerNames, type Plan } from "./plan.ts";
 import { insidePath } from "./sandbox.ts";
 
@@ -30,6 +32,8 @@ export interface PackRequest {
   plan: Plan;
   /** JSON text of the evidence document. */
   evidence: string;
+  /** Pack what is there now where it is not what was planned. */
+  acceptChanges: boolean;
   progress: Progress;
   signal: AbortSignal;
 }
@@ -37,17 +41,21 @@ export interface PackRequest {
 export interface PackedImage extends BuiltImage {
   layers: { origin: string; entries: number; contentSize: number; compressedSize: number }[];
   notes: LayerNote[];
+  /** Where the source was not what was planned, and that was accepted. */
+  deviations: Deviation[];
 }
 
 export async function pack(request: PackRequest): Promise<PackedImage> {
-  const { plan, machine } = request;
-  const kernel = plan.groups.flatMap((group) => group.files).find(isKernelPart);
+  const { machine } = request;
+  const kernel = request.plan.groups.flatMap((group) => group.files).find(isKernelPart);
   if (kernel !== undefined) {
     throw new TranshipError("E_KERNEL_PART", `the plan holds ${escapeBytes(kernel)}`, {
       hint: "remove it from the plan; the target brings its own kernel",
     });
   }
-  const entries = await orInterrupted(request.signal, () => unchangedEntries(machine, plan));
+  const { plan, entries, deviations } = await orInterrupted(request.signal, () =>
+    currentEntries(machine, request.plan, request.acceptChanges),
+  );
   const session = new StoreSession(openStore(request.root));
   const notes: LayerNote[] = [];
   const layers: ImageLayer[] = [];
@@ -86,55 +94,12 @@ export async function pack(request: PackRequest): Promise<PackedImage> {
       config: containerConfig(plan.package),
       architecture: plan.package.origin.architecture,
       descriptorYaml: printDescriptor(plan.package),
-      evidence: request.evidence,
+      evidence: recordDeviations(request.evidence, deviations),
       captured: new Date().toISOString(),
     });
-    return { ...image, layers: summary, notes };
+    return { ...image, layers: summary, notes, deviations };
   } finally {
     await session.close();
-  }
-}
-
-/** E_SOURCE_CHANGED names what is gone or was changed after the plan was made. */
-async function unchangedEntries(machine: Machine, plan: Plan): Promise<Map<ByteString, Entry>> {
-  const paths = [...new Set(plan.groups.flatMap((group) => group.files))].sort();
-  const entries = new Map<ByteString, Entry>();
-  const changed: ByteString[] = [];
-  const stats = await Promise.all(paths.map((path) => machine.files.stat(path)));
-  for (const [index, path] of paths.entries()) {
-    const entry = stats[index];
-    // A directory's times change with what is made inside of it; its files speak for themselves.
-    if (entry === undefined || (entry.ctime > plan.source.asOf && entry.kind !== "directory"))
-      changed.push(path);
-    else entries.set(path, entry);
-  }
-  if (changed.length > 0) {
-    const some = changed.slice(0, 5).map(escapeBytes).join(", ");
-    throw new TranshipError(
-      "E_SOURCE_CHANGED",
-      `${changed.length} files of ${machine.address} are gone or changed since the plan was made: ${some}`,
-      {
-        hint: "stop what writes there, then make the plan anew",
-        details: { changed: changed.slice(0, 1000).map(escapeBytes) },
-      },
-    );
-  }
-  refuseBelowLinks(entries);
-  return entries;
-}
-
-/** A file below a link would land elsewhere when the package is unpacked. */
-function refuseBelowLinks(entries: ReadonlyMap<ByteString, Entry>): void {
-  for (const path of entries.keys()) {
-    for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
-      const above = entries.get(path.slice(0, at));
-      if (above === undefined || above.kind === "directory") continue;
-      throw new TranshipError(
-        "E_PLAN_INVALID",
-        `the plan holds ${escapeBytes(path)}, but ${escapeBytes(above.path)} is not a directory`,
-        { hint: "name the file by its canonical path, without links on the way" },
-      );
-    }
   }
 }
 

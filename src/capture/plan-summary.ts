@@ -4,6 +4,7 @@ import { escapeBytes } from "../formats/escape.ts";
 import type { Plan } from "./plan.ts";
 
 const groupsShown = 12;
+const largestShown = 8;
 
 export function summarizePlan(plan: Plan): string[] {
   const files = plan.groups.reduce((sum, group) => sum + group.files.length, 0);
@@ -39,9 +40,9 @@ export function summarizePlan(plan: Plan): string[] {
   return lines;
 }
 
-/** The largest files are only known on the machine; here: the paths of each group, for `plan show`. */
+/** All that `plan show` tells. */
 export function describePlan(plan: Plan): string[] {
-  const lines = summarizePlan(plan);
+  const lines = [...summarizePlan(plan), ...largestLines(plan)];
   const section = (title: string, list: Plan["excluded"], most: number): void => {
     if (list.length === 0) return;
     lines.push("", `${title} (${list.length})`);
@@ -52,4 +53,21 @@ export function describePlan(plan: Plan): string[] {
   section("never exercised, reachable and not packed", plan.candidates, 20);
   section("asked for and absent on the source", plan.missing, 20);
   return lines;
+}
+
+/** A plan may have been edited since it was made: what is not in it any more is not told. */
+function largestLines(plan: Plan): string[] {
+  const packed = new Set(plan.groups.flatMap((group) => group.files));
+  const { files, directories } = plan.largest;
+  const here = files.filter((file) => packed.has(file.path)).slice(0, largestShown);
+  const lines = here.map(
+    ({ bytes, path, why }) => `  ${formatSize(bytes).padStart(9)}  ${escapeBytes(path)}: ${why}`,
+  );
+  const below = directories.slice(0, largestShown).map(({ bytes, path, files: count, why }) => {
+    return `  ${formatSize(bytes).padStart(9)} ${String(count).padStart(6)}  ${escapeBytes(path)}: ${why}`;
+  });
+  return [
+    ...(lines.length === 0 ? [] : ["", "largest files", ...lines]),
+    ...(below.length === 0 ? [] : ["", "largest directories, with their files", ...below]),
+  ];
 }

@@ -19,11 +19,12 @@ const maxDescriptorBytes = 4 << 20;
 export function readDocument<T>(
   text: string,
   schema: z.ZodType<T>,
+  maxBytes = maxDescriptorBytes * 8,
 ): { value: T | undefined; problems: Problem[] } {
-  if (text.length > maxDescriptorBytes * 8) {
+  if (text.length > maxBytes) {
     return {
       value: undefined,
-      problems: [{ line: undefined, where: "", message: `larger than ${maxDescriptorBytes * 8} bytes` }],
+      problems: [{ line: undefined, where: "", message: `larger than ${maxBytes} bytes` }],
     };
   }
   const lines = new LineCounter();

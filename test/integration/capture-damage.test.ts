@@ -59,7 +59,7 @@ test("broken ELF files do not end a capture", { skip }, async (t) => {
     "capture", "run", "-m", host.machine, "--plan-only", "--", "/bin/sh", "-c", "cat /opt/broken/* >/dev/null",
   ]); // biome-ignore format: a command
   for (const name of Object.keys(brokenFiles))
-    assert.match(plan.stdout, new RegExp(`^ +- /opt/broken/${name}$`, "m"));
+    assert.match(plan.stdout, new RegExp(`^ +/opt/broken/${name}$`, "m"));
   await nothingLeft(host);
   assert.deepEqual(treeState(host.source), before);
 });
@@ -113,7 +113,7 @@ interface BadPlan {
 
 const invalid = (says: RegExp): Expected => ({ code: "E_PLAN_INVALID", says });
 const withFile = (path: string) => (text: string) =>
-  text.replace(/^ {4}files:$/m, `    files:\n      - ${JSON.stringify(path)}`);
+  text.replace(/^ {4}files: \|$/m, `    files: |\n      ${path}`);
 const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\n${"bcdefghi".split("").map((name, i) => `${name}: &${name} [${`*${"abcdefgh"[i]},`.repeat(9)}]`).join("\n")}\n`; // biome-ignore format: a bomb
 
 const badPlans: readonly BadPlan[] = [
@@ -121,7 +121,7 @@ const badPlans: readonly BadPlan[] = [
   { name: "an empty file", change: () => "", expected: invalid(/plan\.yaml/) },
   { name: "aliases of aliases", change: () => bomb, expected: invalid(/plan\.yaml/) },
   { name: "deep nesting", change: () => "[".repeat(100_000), expected: invalid(/plan\.yaml/) },
-  { name: "more than 32 MiB", change: (text) => text + "#".repeat(33 << 20), expected: invalid(/larger than/) },
+  { name: "more than 128 MiB", change: (text) => text + "#".repeat(129 << 20), expected: invalid(/larger than/) },
   { name: "another kind", change: (text) => text.replace("kind: Plan", "kind: Pod"), expected: invalid(/line \d+: kind/) },
   { name: "an unknown layer", change: (text) => text.replace("layer: system", "layer: kernel"), expected: invalid(/layer/) },
   { name: "no moment", change: (text) => text.replace(/asOf: .*/, "asOf: now"), expected: invalid(/asOf/) },
@@ -149,7 +149,7 @@ test("plans that are hostile, damaged or out of date", { skip }, async (t) => {
   const made = await host.tool(["capture", "run", "-m", host.machine, "--plan-only", "-o", plan, ...command]);
   assert.equal(made.status, 0, made.stderr);
   const text = readFileSync(plan, "utf8");
-  assert.match(text, /- \/srv\/link$/m);
+  assert.match(text, /^ {6}\/srv\/link$/m);
   const carryOut = () => host.tool(["capture", "run", "-t", "x", "--plan", plan]);
   for (const { name, change, expected } of badPlans) {
     await t.test(name, async () => {
@@ -172,6 +172,43 @@ test("plans that are hostile, damaged or out of date", { skip }, async (t) => {
       says: /\/srv\/www\/index\.html/,
       hint: /anew/,
     });
+  });
+  await t.test("the change is accepted, told and recorded", async () => {
+    const early = await host.tool([
+      "capture",
+      "run",
+      "-m",
+      host.machine,
+      "-t",
+      "x",
+      "--accept-changes",
+      ...command,
+    ]);
+    await failsCleanly(host, early, { code: "E_USAGE", status: 2, says: /--accept-changes is for --plan/ });
+    const accepted = await host.tool(["capture", "run", "-t", "x", "--plan", plan, "--accept-changes"]);
+    assert.equal(accepted.status, 0, accepted.stderr);
+    assert.match(accepted.stderr, /accepted: \/srv\/www\/index\.html is changed since/);
+    const why = await host.tool(["why", "x", "/srv/www/index.html"]);
+    assert.match(why.stdout, /changed since the plan was made: taken by --accept-changes/);
+    await host.tool(["rmi", "x"]);
+  });
+  await t.test("data of a volume is taken as it is now", async () => {
+    addText(host.source, { "srv/data/a": "1", "srv/data/gone": "1", "srv/data/left": "1" });
+    const data = ["--include", "/srv/data/**", "--exclude", "/srv/data/left", "--volume", "/srv/data"];
+    const again = ["capture", "run", "-m", host.machine, "--plan-only", "-o", plan, ...data, ...command];
+    const replanned = await host.tool(again);
+    assert.equal(replanned.status, 0, replanned.stderr);
+    addText(host.source, { "srv/data/a": "changed", "srv/data/new/b": "2" });
+    addText(host.source, { "srv/data/key.pem": "-----BEGIN PRIVATE KEY-----\nx\n" });
+    rmSync(join(host.source, "srv/data/gone"));
+    const taken = await carryOut();
+    assert.equal(taken.status, 0, taken.stderr);
+    assert.match(taken.stderr, /1 files changed, 2 new, 1 gone/);
+    const packed = async (path: string) => (await host.tool(["why", "x", path])).status;
+    const paths = ["/srv/data/a", "/srv/data/new/b", "/srv/data/gone", "/srv/data/left", "/srv/data/key.pem"];
+    assert.deepEqual(await Promise.all(paths.map(packed)), [0, 0, 4, 4, 4]);
+    await host.tool(["rmi", "x"]);
+    rmSync(join(host.source, "srv/data"), { recursive: true });
   });
   await t.test("made anew, it works", async () => {
     await host.tool(["capture", "run", "-m", host.machine, "--plan-only", "-o", plan, ...command]);

@@ -1,8 +1,9 @@
 // What the capture verbs have in common: a name for the package, a plan instead of a run, one machine, and the end.
+import { TranshipError } from "../../base/errors.ts";
 import type { Captured, CaptureTools } from "../../capture/capture.ts";
 import type { Machine } from "../../machine/machine.ts";
 import type { Context } from "../context.ts";
-import { type Call, text } from "../verb.ts";
+import { type Call, flag, text } from "../verb.ts";
 import { besidePlan, carryOutPlan, finishCapture, withMachine } from "./finish.ts";
 import { captureTools, requiredTag } from "./requests.ts";
 
@@ -24,6 +25,11 @@ export async function runCapture(
     if (call.args.length > 0) throw besidePlan(plan, call.args);
     await carryOutPlan(plan, options, context, tools);
     return;
+  }
+  if (flag(options, "acceptChanges")) {
+    throw new TranshipError("E_USAGE", "--accept-changes is for --plan FILE", {
+      hint: "a plan that is carried out at once has nothing to accept",
+    });
   }
   check();
   await withMachine(text(options, "machine") ?? "local:", async (machine) => {

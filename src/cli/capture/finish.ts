@@ -6,7 +6,8 @@ import { formatSize } from "../../base/units.ts";
 import { type Captured, type CaptureTools, packPlan, readPlan } from "../../capture/capture.ts";
 import { orInterrupted } from "../../capture/interrupt.ts";
 import type { PackedImage } from "../../capture/pack.ts";
-import { type Plan, printPlan } from "../../capture/plan.ts";
+import type { Plan } from "../../capture/plan.ts";
+import { printPlan } from "../../capture/plan-file.ts";
 import { describePlan, summarizePlan } from "../../capture/plan-summary.ts";
 import { escapeBytes } from "../../formats/escape.ts";
 import { ioError } from "../../host/files.ts";
@@ -83,6 +84,10 @@ export function planValue(plan: Plan): unknown {
     excluded: shown(plan.excluded),
     candidates: shown(plan.candidates),
     missing: shown(plan.missing),
+    largest: {
+      files: plan.largest.files.map((one) => ({ ...one, path: escapeBytes(one.path) })),
+      directories: plan.largest.directories.map((one) => ({ ...one, path: escapeBytes(one.path) })),
+    },
   };
 }
 
@@ -135,7 +140,7 @@ export async function carryOutPlan(
     return;
   }
   await withMachine(planned.plan.source.machine, async (machine) => {
-    const captured = { ...planned, session: undefined };
+    const captured = { ...planned, session: undefined, acceptChanges: flag(options, "acceptChanges") };
     const image = await packAndTell(machine, captured, text(options, "tag") ?? "", context, tools);
     printImage(image, options, context);
   });
@@ -143,7 +148,7 @@ export async function carryOutPlan(
 
 export async function packAndTell(
   machine: Machine,
-  captured: Captured,
+  captured: Captured & { acceptChanges?: boolean },
   reference: string,
   context: Context,
   tools: CaptureTools,
@@ -153,6 +158,7 @@ export async function packAndTell(
     await dropUnnamed(context);
     throw error;
   });
+  tellDeviations(image, context);
   for (const note of image.notes.slice(0, 20)) context.log.warn(`${escapeBytes(note.path)}: ${note.reason}`);
   for (const layer of image.layers) {
     context.say(
@@ -160,6 +166,17 @@ export async function packAndTell(
     );
   }
   return image;
+}
+
+function tellDeviations({ deviations }: PackedImage, context: Context): void {
+  for (const { path, what } of deviations.filter((one) => !one.data))
+    context.say(`  accepted: ${escapeBytes(path)} is ${what} since the plan was made`);
+  const data = deviations.filter((one) => one.data);
+  if (data.length === 0) return;
+  const count = (what: string) => data.filter((one) => one.what === what).length;
+  context.say(
+    `  volumes are taken as they are now: ${count("changed")} files changed, ${count("new")} new, ${count("gone")} gone since the plan was made`,
+  );
 }
 
 /** Gives back the space of layers that became no image. The failure that led here is what counts. */

@@ -23,7 +23,7 @@ export const captureVerbs: readonly Verb[] = [
     options: [
       ...sessionOptions,
       { flags: "--installed <NAME>", summary: "lift this installed package", many: true },
-      ...captureOptions.filter((option) => !/--machine|--plan|--output/.test(option.flags)),
+      ...captureOptions.filter((option) => !/--machine|--plan|--output|--accept/.test(option.flags)),
       { flags: "--report <FILE>", summary: "where the report of the test goes, as one HTML file" },
     ],
     load: () => import("../capture/lift.ts"),
@@ -111,6 +111,21 @@ export const captureVerbs: readonly Verb[] = [
     arguments: [{ name: "FILE", summary: "a plan made with --plan-only" }],
     options: [formatOption],
     load: () => import("../capture/plan-show.ts"),
+  },
+  {
+    name: "plan diff",
+    group,
+    summary: "Compare two plans: groups, files, layers, bytes, descriptor; exit status 4 when they differ",
+    examples: [
+      "tranship plan diff monday.yaml friday.yaml",
+      "tranship plan diff a.yaml b.yaml --format json",
+    ],
+    arguments: [
+      { name: "FILE", summary: "a plan made with --plan-only" },
+      { name: "OTHER", summary: "the plan that it is compared with" },
+    ],
+    options: [formatOption],
+    load: () => import("../capture/plan-diff.ts"),
   },
   {
     name: "why",

@@ -68,6 +68,10 @@ export const captureOptions: readonly OptionSpec[] = [
   { flags: "--plan-only", summary: "make the plan, print it (or write it to --output), and stop" },
   { flags: "-o, --output <FILE>", summary: "where --plan-only writes the plan" },
   { flags: "--plan <FILE>", summary: "carry out this plan; nothing is run" },
+  {
+    flags: "--accept-changes",
+    summary: "with --plan: pack what is there now where it changed since, and say so",
+  },
   { flags: "--include <GLOB>", summary: "take these paths in", many: true },
   { flags: "--exclude <GLOB>", summary: "leave these paths out", many: true },
   { flags: "--volume <PATH>", summary: "data that outlives an instance", many: true },

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { isTranshipError } from "../../../src/base/errors.ts";
-import { type Plan, parsePlan, printPlan } from "../../../src/capture/plan.ts";
+import type { Plan } from "../../../src/capture/plan.ts";
+import { parsePlan, printPlan } from "../../../src/capture/plan-file.ts";
 import { newDescriptor } from "../../../src/package/descriptor.ts";
 
 const descriptor = newDescriptor(
@@ -18,6 +19,7 @@ function planOf(files: string[]): Plan {
     excluded: [{ path: "/etc/key\xff", why: "secret" }],
     candidates: [],
     missing: [],
+    largest: { files: [], directories: [] },
   };
 }
 
@@ -39,7 +41,7 @@ test("a plan survives printing and parsing, whatever bytes its paths hold", () =
 test("problems of a plan are told with their line", () => {
   const text = printPlan(planOf(["/a"]))
     .replace("layer: app", "layer: kernel")
-    .replace("- /a", "- a");
+    .replace("files: |\n      /a", "files: |\n      a");
   assert.throws(
     () => parsePlan(text, "plan.yaml"),
     (error) =>

@@ -1,0 +1,222 @@
+// The plan as a file. Lists of paths are one block of text with a path a line: people edit it as easily as a list, and a plan of a
+// whole machine (300,000 paths) is read in a tenth of the time and with half of the memory that a YAML list takes.
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { stringify } from "yaml";
+import { z } from "zod";
+import { TranshipError } from "../base/errors.ts";
+import type { ByteString } from "../formats/entry.ts";
+import { escapeBytes, unescapeBytes } from "../formats/escape.ts";
+import { ioError } from "../host/files.ts";
+import { descriptorSchema } from "../package/schema.ts";
+import { describe, readDocument } from "../package/yaml.ts";
+import { type Exclusion, type Largest, layerNames, type Plan } from "./plan.ts";
+
+/** A block of text, one path a line; lines that begin with # are comments. A YAML list is read too. */
+const pathList = z
+  .preprocess(
+    (value) => (typeof value === "string" ? linesOf(value) : value),
+    z.array(
+      z
+        .string()
+        .regex(/^\//, { error: (issue) => `${JSON.stringify(issue.input)} must be an absolute path` }),
+    ),
+  )
+  .meta({
+    description: "paths, one a line; a line that begins with # is a comment",
+    oneOf: [{ type: "string" }, { type: "array", items: { type: "string" } }],
+  });
+
+/** Paths that share a sentence stand in one block below it. */
+const exclusions = z
+  .array(
+    z.union([
+      z.looseObject({ why: z.string().default(""), paths: pathList }),
+      z.looseObject({ why: z.string().default(""), path: z.string() }),
+    ]),
+  )
+  .default([]);
+
+const large = { path: z.string(), bytes: z.number(), why: z.string().default("") };
+
+export const planSchema = z.looseObject({
+  apiVersion: z.literal("tranship/v1alpha1"),
+  kind: z.literal("Plan"),
+  source: z.looseObject({
+    machine: z.string(),
+    asOf: z.string().regex(/^\d+$/, "must be nanoseconds since the epoch"),
+    evidence: z.string().optional(),
+  }),
+  package: descriptorSchema,
+  groups: z.array(
+    z.looseObject({
+      name: z.string(),
+      layer: z.enum(layerNames),
+      why: z.string().default(""),
+      bytes: z.number().default(0),
+      files: pathList,
+    }),
+  ),
+  excluded: exclusions,
+  candidates: exclusions,
+  missing: exclusions,
+  largest: z
+    .looseObject({
+      files: z.array(z.looseObject(large)).default([]),
+      directories: z.array(z.looseObject({ ...large, files: z.number().default(0) })).default([]),
+    })
+    .default({ files: [], directories: [] }),
+});
+
+/** As it stands in the file. */
+type Told = { why: string; path: string } | { why: string; paths: string };
+
+function linesOf(block: string): string[] {
+  const lines: string[] = [];
+  for (const line of block.split("\n")) {
+    const path = line.trimStart();
+    if (path !== "" && !path.startsWith("#")) lines.push(path);
+  }
+  return lines;
+}
+
+const block = (paths: readonly ByteString[]): string =>
+  paths.map((path) => `${escapeBytes(path)}\n`).join("");
+
+function printExclusions(list: readonly Exclusion[]): Told[] {
+  const paths = new Map<string, ByteString[]>();
+  for (const { why, path } of list) {
+    const known = paths.get(why);
+    if (known === undefined) paths.set(why, [path]);
+    else known.push(path);
+  }
+  return [...paths].map(([why, all]) => {
+    const [first = ""] = all;
+    return all.length === 1 ? { path: escapeBytes(first), why } : { why, paths: block(all) };
+  });
+}
+
+function readExclusions(told: z.output<typeof exclusions>): Exclusion[] {
+  const list = told.flatMap((one) => {
+    const paths = "paths" in one ? (one.paths as string[]) : [one.path as string];
+    return paths.map((path) => ({ path: unescapeBytes(path), why: one.why }));
+  });
+  return list.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+}
+
+export function printPlan(plan: Plan): string {
+  const head = [
+    "A plan of Tranship. Read it, edit it, and carry it out with `tranship capture ... --plan FILE`.",
+    "Remove a file's line to leave it out; add one to take it in. It is refused if the source changed since.",
+  ];
+  const shown = <T extends { path: ByteString }>(list: readonly T[]) =>
+    list.map((one) => ({ ...one, path: escapeBytes(one.path) }));
+  const body = stringify(
+    {
+      apiVersion: "tranship/v1alpha1",
+      kind: "Plan",
+      source: {
+        machine: plan.source.machine,
+        asOf: String(plan.source.asOf),
+        ...(plan.source.evidence === undefined ? {} : { evidence: plan.source.evidence }),
+      },
+      package: plan.package,
+      groups: plan.groups.map((group) => ({ ...group, files: block(group.files) })),
+      excluded: printExclusions(plan.excluded),
+      candidates: printExclusions(plan.candidates),
+      missing: printExclusions(plan.missing),
+      largest: { files: shown(plan.largest.files), directories: shown(plan.largest.directories) },
+    },
+    { lineWidth: 0, aliasDuplicateObjects: false, blockQuote: "literal" },
+  );
+  return `${head.map((line) => `# ${line}\n`).join("")}${body}`;
+}
+
+/** E_PLAN_INVALID names every problem with its line; `name` is the file's. */
+export function parsePlan(text: string, name: string): Plan {
+  const { value, problems } = readDocument(text, planSchema, maxPlanBytes);
+  if (value === undefined) {
+    throw new TranshipError("E_PLAN_INVALID", `${name}: ${problems.slice(0, 10).map(describe).join("; ")}`, {
+      hint: "make it anew with --plan-only",
+      details: { problems: problems.slice(0, 1000) },
+    });
+  }
+  const groups = value.groups.map(({ name: called, layer, why, bytes, files }) => {
+    return { name: called, layer, why, bytes, files: files.map(unescapeBytes) };
+  });
+  for (const group of groups) refuseHostilePaths(group.files, name);
+  const largest: Largest = {
+    files: value.largest.files.map(({ path, bytes, why }) => ({ path: unescapeBytes(path), bytes, why })),
+    directories: value.largest.directories.map(({ path, bytes, why, files }) => {
+      return { path: unescapeBytes(path), bytes, why, files };
+    }),
+  };
+  return {
+    source: {
+      machine: value.source.machine,
+      asOf: BigInt(value.source.asOf),
+      evidence: value.source.evidence,
+    },
+    package: value.package,
+    groups,
+    excluded: readExclusions(value.excluded),
+    candidates: readExclusions(value.candidates),
+    missing: readExclusions(value.missing),
+    largest,
+  };
+}
+
+/** A whole machine of 300,000 paths has some thirty; the file may be anything, also one without an end. */
+const maxPlanBytes = 128 << 20;
+
+export function readPlanFile(file: string): Plan {
+  return parsePlan(readBounded(file), file);
+}
+
+function readBounded(file: string): string {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    const fd = openSync(file, "r");
+    try {
+      // Of a regular file all at once; of a pipe as it comes.
+      const chunk = Math.min(Math.max(fstatSync(fd).size + 1, 64 << 10), maxPlanBytes + 1);
+      for (let count = -1; count !== 0 && size <= maxPlanBytes; size += count) {
+        const bytes = Buffer.allocUnsafe(chunk);
+        count = readSync(fd, bytes, 0, chunk, null);
+        if (count > 0) chunks.push(bytes.subarray(0, count));
+      }
+    } finally {
+      closeSync(fd);
+    }
+  } catch (cause) {
+    throw ioError(`cannot read the plan ${file}`, cause);
+  }
+  if (size <= maxPlanBytes) return Buffer.concat(chunks).toString("utf8");
+  throw new TranshipError("E_PLAN_INVALID", `${file} is larger than ${maxPlanBytes} bytes`, {
+    hint: "make it anew with --plan-only",
+  });
+}
+
+/** A plan is edited by people and may come from anywhere: what it names lies below the machine's root and is told once. */
+function refuseHostilePaths(paths: readonly ByteString[], name: string): void {
+  for (const path of paths) {
+    const problem = pathProblem(path);
+    if (problem === undefined) continue;
+    throw new TranshipError("E_PLAN_INVALID", `${name}: ${escapeBytes(path.slice(0, 200))}: ${problem}`, {
+      hint: "remove the line from the plan",
+      details: { path: path.slice(0, 4096) },
+    });
+  }
+}
+
+function pathProblem(path: ByteString): string | undefined {
+  if (path.length > 65_535) return `a path of ${path.length} bytes`;
+  const parts = path.slice(1).split("/");
+  if (path !== "/" && parts.some((part) => part === "" || part === "." || part === ".."))
+    return "not a canonical path";
+  if (path.includes("\0")) return "a path cannot hold a zero byte";
+  if (parts.some((part) => part.length > 255)) return "a name of more than 255 bytes";
+  if (/^\/(proc|sys|dev)\/./.test(path)) return "lives only while a system runs";
+  if (/^\/\.tranship(\/|$)/.test(path)) return "the place of Tranship's own files";
+  return undefined;
+}
