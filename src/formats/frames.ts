@@ -9,6 +9,7 @@ export const frameHeader = 9;
 
 export const treeMagic: ByteString = "TRTREE\0\x01";
 export const traceMagic: ByteString = "TRTRACE\x01";
+export const witnessMagic: ByteString = "TRWITNE\x01";
 
 export interface Frame {
   type: number;

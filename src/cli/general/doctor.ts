@@ -72,7 +72,7 @@ function platform(): Check[] {
 
 async function natives(): Promise<Check[]> {
   const checks: Check[] = [];
-  for (const name of ["tree", "trace", "enter", "init"] as const) {
+  for (const name of ["tree", "trace", "witness", "enter", "init"] as const) {
     try {
       checks.push({
         name: `native ${name}`,

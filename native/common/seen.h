@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The set of what was already said, so that it is written once. */
-#ifndef TRANSHIP_TRACE_SEEN_H
-#define TRANSHIP_TRACE_SEEN_H
+#ifndef TRANSHIP_SEEN_H
+#define TRANSHIP_SEEN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Events of the kernel into records. */
+#ifndef TRANSHIP_WITNESS_WATCH_H
+#define TRANSHIP_WITNESS_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define WATCH_MASK (FAN_OPEN | FAN_OPEN_EXEC | FAN_CLOSE_WRITE | FAN_ONDIR)
+
+/*
+ * watch_open() - a notification group; nothing is marked yet. @limited: the
+ * queue has the length of fs.fanotify.max_queued_events (for tests).
+ *
+ * Return: its descriptor, or -1 with errno.
+ */
+int watch_open(bool limited);
+
+struct watch {
+	int fanotify;
+	int proc;		/* an open /proc */
+	const char *root;	/* only below it, named from there; or NULL */
+	bool outside;		/* also of processes that are not meant */
+};
+
+/* watch_drain() - all that is queued, at most @most events. Return: whether
+ * the queue is empty. */
+bool watch_drain(const struct watch *w, unsigned most);
+
+#endif
