@@ -1,13 +1,11 @@
 // The installed packages of a machine: who owns a path, what belongs to a package, what it depends on.
-// Works on dpkg's database. Other databases (rpm, apk) are recognised and reported, not read.
+// Works on the databases of dpkg and of rpm, also where a machine has both. apk's is recognised and reported, not read.
 
-import type { DpkgAlternative, DpkgDiversion, DpkgPackage } from "../formats/dpkg.ts";
-import {
-  parseDpkgAlternative, parseDpkgDiversions, parseDpkgList, parseDpkgStatus,
-} from "../formats/dpkg.ts"; // biome-ignore format: short
+import type { DpkgAlternative } from "../formats/dpkg.ts";
 import type { ByteString } from "../formats/entry.ts";
 import type { MachineFiles } from "../machine/machine.ts";
-import { basename, mapLimit } from "./tree.ts";
+import { loadDpkg } from "./installed-dpkg.ts";
+import { loadRpm } from "./installed-rpm.ts";
 
 export interface InstalledProblem {
   path: ByteString;
@@ -16,135 +14,60 @@ export interface InstalledProblem {
   message: string;
 }
 
+/** Links that update-alternatives keeps: dpkg's and, of the same form, chkconfig's on machines with rpm. */
+export type InstalledAlternative = DpkgAlternative;
+
+export interface InstalledPackage {
+  manager: "dpkg" | "rpm";
+  name: string;
+  version: string;
+  architecture: string;
+  /** Debian's section or rpm's group. */
+  section: string;
+  /** Scripts may use its commands without naming it. */
+  essential: boolean;
+  /** What it depends on at run time: names, and with rpm also paths and sonames. Alternatives are all there. */
+  needs: readonly string[];
+  recommends: readonly string[];
+  provides: readonly string[];
+}
+
+/** A package with its files as they are on the machine, not yet canonical. Directories included. */
+export interface LoadedPackage extends InstalledPackage {
+  files: readonly ByteString[];
+}
+
 export interface InstalledPackages {
   /** Installed packages that own the path (canonical or as listed), by name; empty where none does. */
   owner(path: ByteString): readonly string[];
   /** Paths of a package as they are on this machine: diversions applied, not yet canonical. Directories included. */
   filesOf(name: string): readonly ByteString[];
-  /** Names of the installed packages that satisfy Depends and Pre-Depends, Provides handled. */
+  /** Names of the installed packages that satisfy what it depends on, provided names handled. */
   depends(name: string): readonly string[];
   recommends(name: string): readonly string[];
-  get(name: string): DpkgPackage | undefined;
+  get(name: string): InstalledPackage | undefined;
   /** Sorted by name. */
-  all(): readonly DpkgPackage[];
-  alternatives(): readonly DpkgAlternative[];
-  /** What of the database is damaged or cannot be read. */
+  all(): readonly InstalledPackage[];
+  alternatives(): readonly InstalledAlternative[];
+  /** What of the databases is damaged or cannot be read. */
   readonly problems: readonly InstalledProblem[];
 }
 
-const database = "/var/lib/dpkg";
-const maxDatabase = 256 << 20;
-
 export async function loadInstalled(files: MachineFiles): Promise<InstalledPackages> {
   const problems: InstalledProblem[] = [];
-  const packages = await loadStatus(files, problems);
-  const byName = new Map<string, DpkgPackage>();
-  for (const one of packages) {
-    if (one.state === "installed" || one.state.startsWith("trigger")) byName.set(one.name, one);
-    else if (one.state !== "config-files" && one.state !== "not-installed") {
-      problems.push({ path: `${database}/status`, line: 0, message: `${one.name} is ${one.state}` });
-      byName.set(one.name, one);
-    }
-  }
-  const lists = await loadLists(files, byName, problems);
-  const diversions = parseDpkgDiversions((await readText(files, `${database}/diversions`)) ?? "");
-  const alternatives = await loadAlternatives(files);
-  await reportForeign(files, byName.size, problems);
-  return new DpkgDatabase({
-    byName,
-    lists,
-    diversions,
-    alternatives,
-    aliases: await findAliases(files),
-    problems,
-  });
+  const dpkg = await loadDpkg(files, problems);
+  const rpm = await loadRpm(files, problems);
+  const packages = [...dpkg.packages, ...rpm.packages];
+  if (packages.length === 0) await reportForeign(files, problems);
+  const alternatives = [...dpkg.alternatives, ...rpm.alternatives];
+  return new PackageIndex({ packages, alternatives, aliases: await findAliases(files), problems });
 }
 
-async function readText(files: MachineFiles, path: ByteString): Promise<ByteString | undefined> {
-  const bytes = await files.read(path, { maxBytes: maxDatabase });
-  return bytes === undefined
-    ? undefined
-    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
-}
-
-/** status, and status.d of images that were built without dpkg itself. */
-async function loadStatus(files: MachineFiles, problems: InstalledProblem[]): Promise<DpkgPackage[]> {
-  const paths: ByteString[] = [`${database}/status`];
-  for (const entry of (await files.list(`${database}/status.d`)) ?? []) {
-    if (entry.kind === "file" && !entry.path.includes(".md5sums")) paths.push(entry.path);
-  }
-  const packages: DpkgPackage[] = [];
-  for (const path of paths) {
-    const text = await readText(files, path).catch((cause: unknown) => {
-      problems.push({ path, line: 0, message: messageOf(cause) });
-      return undefined;
-    });
-    if (text === undefined) continue;
-    const status = parseDpkgStatus(text);
-    packages.push(...status.packages);
-    for (const { line, message } of status.problems) problems.push({ path, line, message });
-  }
-  return packages;
-}
-
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
-}
-
-async function loadLists(
-  files: MachineFiles,
-  packages: ReadonlyMap<string, DpkgPackage>,
-  problems: InstalledProblem[],
-): Promise<Map<string, ByteString[]>> {
-  const names = ((await files.list(`${database}/info`)) ?? [])
-    .map((entry) => entry.path)
-    .filter((path) => path.endsWith(".list"));
-  const texts = await mapLimit(names, 64, (path) => readText(files, path).catch(() => undefined));
-  const lists = new Map<string, ByteString[]>();
-  for (const [index, path] of names.entries()) {
-    const name = basename(path).replace(/(:[a-z0-9-]+)?\.list$/, "");
-    const text = texts[index];
-    if (text === undefined) problems.push({ path, line: 0, message: "cannot be read" });
-    else if (packages.has(name)) lists.set(name, [...(lists.get(name) ?? []), ...parseDpkgList(text)]);
-  }
-  for (const name of packages.keys()) {
-    if (names.length > 0 && !lists.has(name)) {
-      problems.push({
-        path: `${database}/info/${name}.list`,
-        line: 0,
-        message: "the list of files is missing",
-      });
-    }
-  }
-  return lists;
-}
-
-async function loadAlternatives(files: MachineFiles): Promise<DpkgAlternative[]> {
-  const entries = ((await files.list(`${database}/alternatives`)) ?? []).filter((one) => one.kind === "file");
-  const texts = await mapLimit(entries, 32, (entry) => readText(files, entry.path).catch(() => undefined));
-  const alternatives: DpkgAlternative[] = [];
-  for (const [index, entry] of entries.entries()) {
-    const alternative = parseDpkgAlternative(basename(entry.path), texts[index] ?? "");
-    if (alternative !== undefined) alternatives.push(alternative);
-  }
-  return alternatives;
-}
-
-async function reportForeign(
-  files: MachineFiles,
-  count: number,
-  problems: InstalledProblem[],
-): Promise<void> {
-  if (count > 0) return;
-  for (const path of ["/var/lib/rpm", "/usr/lib/sysimage/rpm", "/lib/apk/db"]) {
-    if ((await files.stat(path)) !== undefined) {
-      problems.push({
-        path,
-        line: 0,
-        message: "a database of installed packages that is not read: owners are unknown",
-      });
-    }
-  }
+async function reportForeign(files: MachineFiles, problems: InstalledProblem[]): Promise<void> {
+  const path = "/lib/apk/db";
+  if ((await files.stat(path)) === undefined) return;
+  const message = "a database of installed packages that is not read: owners are unknown";
+  problems.push({ path, line: 0, message });
 }
 
 /** Top directories that are links (usrmerge): what the lists call /lib/x is /usr/lib/x. Longest first. */
@@ -158,28 +81,34 @@ async function findAliases(files: MachineFiles): Promise<Array<[ByteString, Byte
 }
 
 interface Parts {
-  byName: ReadonlyMap<string, DpkgPackage>;
-  lists: ReadonlyMap<string, ByteString[]>;
-  diversions: readonly DpkgDiversion[];
-  alternatives: readonly DpkgAlternative[];
+  packages: readonly LoadedPackage[];
+  alternatives: readonly InstalledAlternative[];
   aliases: ReadonlyArray<readonly [ByteString, ByteString]>;
   problems: readonly InstalledProblem[];
 }
 
-class DpkgDatabase implements InstalledPackages {
+class PackageIndex implements InstalledPackages {
   readonly problems: readonly InstalledProblem[];
   readonly #parts: Parts;
+  readonly #packages = new Map<string, InstalledPackage>();
+  readonly #files = new Map<string, ByteString[]>();
   readonly #providers = new Map<string, string[]>();
-  readonly #diversions = new Map<ByteString, DpkgDiversion>();
   #owners: Map<ByteString, string[]> | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.problems = parts.problems;
-    for (const diversion of parts.diversions) this.#diversions.set(diversion.from, diversion);
-    for (const one of parts.byName.values()) {
-      for (const { name } of one.provides) {
-        this.#providers.set(name, [...(this.#providers.get(name) ?? []), one.name]);
+    for (const one of parts.packages) {
+      const known = this.#packages.get(one.name);
+      // Of one name there may be several architectures and, of kernels, several versions: together they are one.
+      this.#packages.set(one.name, known === undefined ? one : joined(known, one));
+      const list = this.#files.get(one.name);
+      if (list === undefined) this.#files.set(one.name, [...one.files]);
+      else for (const path of one.files) list.push(path);
+      for (const name of one.provides) {
+        const providers = this.#providers.get(name);
+        if (providers === undefined) this.#providers.set(name, [one.name]);
+        else if (!providers.includes(one.name)) providers.push(one.name);
       }
     }
   }
@@ -191,8 +120,8 @@ class DpkgDatabase implements InstalledPackages {
 
   #index(): Map<ByteString, string[]> {
     const owners = new Map<ByteString, string[]>();
-    for (const name of this.#parts.lists.keys()) {
-      for (const path of this.filesOf(name)) {
+    for (const [name, files] of this.#files) {
+      for (const path of files) {
         const key = this.#canonical(path);
         const known = owners.get(key);
         if (known === undefined) owners.set(key, [name]);
@@ -210,42 +139,48 @@ class DpkgDatabase implements InstalledPackages {
   }
 
   filesOf(name: string): readonly ByteString[] {
-    const list = this.#parts.lists.get(name) ?? [];
-    if (this.#diversions.size === 0) return list;
-    return list.map((path) => {
-      const diversion = this.#diversions.get(path);
-      return diversion === undefined || diversion.by === name ? path : diversion.to;
-    });
+    return this.#files.get(name) ?? [];
   }
 
   depends(name: string): readonly string[] {
-    const one = this.#parts.byName.get(name);
-    return one === undefined ? [] : this.#satisfy([...one.preDepends, ...one.depends]);
+    return this.#satisfy(this.#packages.get(name)?.needs ?? []);
   }
 
   recommends(name: string): readonly string[] {
-    return this.#satisfy(this.#parts.byName.get(name)?.recommends ?? []);
+    return this.#satisfy(this.#packages.get(name)?.recommends ?? []);
   }
 
   /** Every installed alternative counts: which of them the program uses is not known. */
-  #satisfy(groups: DpkgPackage["depends"]): string[] {
+  #satisfy(needs: readonly string[]): string[] {
     const names = new Set<string>();
-    for (const { name } of groups.flat()) {
-      if (this.#parts.byName.has(name)) names.add(name);
-      else for (const provider of this.#providers.get(name) ?? []) names.add(provider);
+    for (const need of needs) {
+      if (this.#packages.has(need)) names.add(need);
+      else if (need.startsWith("/")) for (const owner of this.owner(need)) names.add(owner);
+      for (const provider of this.#packages.has(need) ? [] : (this.#providers.get(need) ?? []))
+        names.add(provider);
     }
     return [...names].sort();
   }
 
-  get(name: string): DpkgPackage | undefined {
-    return this.#parts.byName.get(name);
+  get(name: string): InstalledPackage | undefined {
+    return this.#packages.get(name);
   }
 
-  all(): readonly DpkgPackage[] {
-    return [...this.#parts.byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  all(): readonly InstalledPackage[] {
+    return [...this.#packages.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  alternatives(): readonly DpkgAlternative[] {
+  alternatives(): readonly InstalledAlternative[] {
     return this.#parts.alternatives;
   }
+}
+
+function joined(a: InstalledPackage, b: InstalledPackage): InstalledPackage {
+  const both = (one: readonly string[], two: readonly string[]): string[] => [...new Set([...one, ...two])];
+  return {
+    ...a,
+    needs: both(a.needs, b.needs),
+    recommends: both(a.recommends, b.recommends),
+    provides: both(a.provides, b.provides),
+  };
 }

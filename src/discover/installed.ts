@@ -1,21 +1,15 @@
 // Installed packages, as the machine's own database tells them.
 import { parseDpkgStatus } from "../formats/dpkg.ts";
+import { rpmVersion } from "../formats/rpm-package.ts";
+import { readRpm } from "../machine/rpm.ts";
 import type { InstalledFacts } from "./inventory.ts";
-import { baseName, type Source } from "./source.ts";
+import type { Source } from "./source.ts";
 
 const maxDatabase = 256 << 20;
-const rpmDatabases = [
-  "/var/lib/rpm/rpmdb.sqlite",
-  "/usr/lib/sysimage/rpm/rpmdb.sqlite",
-  "/var/lib/rpm/Packages.db",
-  "/usr/lib/sysimage/rpm/Packages.db",
-  "/var/lib/rpm/Packages",
-];
-
 export async function readInstalled(source: Source): Promise<InstalledFacts> {
   return (
     (await readDpkg(source)) ??
-    (await readRpm(source)) ??
+    (await readRpmFacts(source)) ??
     (await readApk(source)) ?? { database: "none", packages: [], readable: true, from: [] }
   );
 }
@@ -40,15 +34,16 @@ async function readDpkg(source: Source): Promise<InstalledFacts | undefined> {
   return { database: "dpkg", packages, readable: true, from };
 }
 
-/** Presence only: reading rpm's databases is not built yet. */
-async function readRpm(source: Source): Promise<InstalledFacts | undefined> {
-  for (const path of rpmDatabases) {
-    const entry = await source.stat(path, true);
-    if (entry === undefined || entry.kind !== "file") continue;
-    source.note(path, `the rpm database (${baseName(path)}) is there, but cannot be read yet`);
-    return { database: "rpm", packages: [], readable: false, from: [path] };
-  }
-  return undefined;
+async function readRpmFacts(source: Source): Promise<InstalledFacts | undefined> {
+  const found = await source.attempt("/var/lib/rpm", () => readRpm(source.files));
+  if (found === undefined) return undefined;
+  for (const problem of found.problems.slice(0, 20)) source.note(found.path, `the rpm database: ${problem}`);
+  const packages = found.packages
+    // Keys that signatures are checked with are kept as packages without architecture.
+    .filter((one) => one.architecture !== "")
+    .map((one) => ({ name: one.name, version: rpmVersion(one), architecture: one.architecture }));
+  const readable = packages.length > 0 || found.problems.length === 0;
+  return { database: "rpm", packages, readable, from: [found.path] };
 }
 
 async function readApk(source: Source): Promise<InstalledFacts | undefined> {

@@ -188,7 +188,7 @@ export interface InstalledPackage {
 export interface InstalledFacts {
   database: "dpkg" | "rpm" | "apk" | "none";
   packages: InstalledPackage[];
-  /** False where a database is there that cannot be read yet. */
+  /** False where a database is there and nothing of it can be read. */
   readable: boolean;
   from: From;
 }

@@ -136,7 +136,7 @@ function renderProcesses(inventory: Inventory, limit: number): string {
 
 function renderInstalled(inventory: Inventory): string {
   const { database, packages, readable, from } = inventory.installed;
-  const count = readable ? String(packages.length) : "cannot be read yet";
+  const count = readable ? String(packages.length) : "cannot be read";
   return `${title("installed packages")}\n  ${database === "none" ? "no database found" : `${database}: ${count} (${show(from[0] ?? "")})`}`;
 }
 

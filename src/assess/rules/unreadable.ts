@@ -19,7 +19,7 @@ export const unreadable: Rule = {
     if (!inventory.installed.readable) {
       findings.push(
         finding(unreadable, "installed packages", inventory.installed.from, {
-          effect: `the ${inventory.installed.database} database cannot be read yet: no file can be told from its installed package`,
+          effect: `the ${inventory.installed.database} database cannot be read: no file can be told from its installed package`,
           remedy: "capture by tracing (capture run, capture process) instead of capture installed",
         }),
       );

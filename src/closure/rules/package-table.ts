@@ -1,5 +1,5 @@
 // Installed packages that a Depends field alone does not bring into a package of ours, each with its reason.
-import type { DpkgPackage } from "../../formats/dpkg.ts";
+import type { InstalledPackage } from "../installed.ts";
 
 interface TableLine {
   names: RegExp;
@@ -16,6 +16,36 @@ const admin = "administration of the machine itself";
 const table: readonly TableLine[] = [
   { names: /^linux-(image|headers|modules|base|firmware)/, because: kernel, onlyTouched: true },
   {
+    names:
+      /^(kernel(-(core|modules.*|devel|headers|default.*|PAE|xen|debug.*|tools.*))?|linux-firmware.*|microcode_ctl|ucode-.*)$/,
+    because: kernel,
+    onlyTouched: true,
+  },
+  {
+    names: /^(grub2-.*|grubby|mkinitrd|dracut-.*|efibootmgr|os-prober|plymouth.*)$/,
+    because: kernel,
+    onlyTouched: true,
+  },
+  {
+    names:
+      /^(rpm|rpm-(libs|plugin.*|config-.*)|librpm.*|yum|yum-.*|dnf|dnf-.*|python3?-(rpm|dnf|hawkey|libdnf)|libdnf|libsolv.*|librepo|libzypp|zypper.*|createrepo_c.*|subscription-manager.*)$/,
+    because: installer,
+    onlyTouched: true,
+  },
+  {
+    names:
+      /^(systemd-(udev|pam|container|resolved|networkd|sysvinit|boot.*|rpm-macros)|chkconfig|SysVinit|sysvinit-tools|aaa_base|upstart-.*)$/,
+    because: init,
+    onlyTouched: true,
+  },
+  { names: /^shadow(-utils)?$/, because: "accounts are already made: they are in passwd and group" },
+  {
+    names:
+      /^(dhclient|NetworkManager.*|firewalld.*|selinux-policy.*|policycoreutils.*|audit|kexec-tools|polkit.*)$/,
+    because: admin,
+  },
+  { names: /^(man-pages.*|man|texinfo)$/, because: "documentation" },
+  {
     names: /^(initramfs-tools.*|dracut.*|grub.*|shim-.*|os-prober|kmod|firmware-.*|.*-dkms|dkms)$/,
     because: kernel,
     onlyTouched: true,
@@ -31,7 +61,7 @@ const table: readonly TableLine[] = [
     because: installer,
     onlyTouched: true,
   },
-  { names: /^(adduser|passwd|shadow)$/, because: "accounts are already made: they are in passwd and group" },
+  { names: /^(adduser|passwd)$/, because: "accounts are already made: they are in passwd and group" },
   {
     names: /^(systemd|systemd-sysv|systemd-timesyncd|libpam-systemd|libnss-systemd|udev|dbus-user-session)$/,
     because: init,
@@ -52,13 +82,14 @@ const table: readonly TableLine[] = [
   },
   { names: /^(gcc-\d+-base|libc-l10n)$/, because: "holds documentation only" },
   {
-    names: /^(gcc|g\+\+|cpp|make|libc6-dev|libc-dev-bin|linux-libc-dev|.*-dev)(-[\d.]+)?$/,
+    names:
+      /^(gcc|g\+\+|cpp|make|libc6-dev|libc-dev-bin|linux-libc-dev|.*-dev|.*-devel|glibc-headers)(-[\d.]+)?$/,
     because: "for building, not for running",
   },
 ];
 
 /** Why a dependency is left out; undefined where it is followed. */
-export function leftOutAsDependency(name: string, one: DpkgPackage | undefined): string | undefined {
+export function leftOutAsDependency(name: string, one: InstalledPackage | undefined): string | undefined {
   if (one?.section.replace(/^.*\//, "") === "doc") return "documentation";
   return table.find((line) => line.names.test(name))?.because;
 }

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { expand } from "../../../src/closure/expand.ts";
 import { loadInstalled } from "../../../src/closure/installed.ts";
 import { memoryFiles } from "../../support/memory-files.ts";
+import { rpmDatabase } from "../../support/rpm.ts";
 
 const info = "/var/lib/dpkg/info";
 const status = (...stanzas: Array<Record<string, string>>): string =>
@@ -76,7 +77,31 @@ test("a missing list, a half-installed package and a foreign database are report
     ["b is half-installed", "the list of files is missing"],
   );
   const rpm = await loadInstalled(memoryFiles({ "/var/lib/rpm/Packages": "x" }));
-  assert.match(rpm.problems[0]?.message ?? "", /not read/);
+  assert.match(rpm.problems[0]?.message ?? "", /no database of rpm/);
+  const apk = await loadInstalled(memoryFiles({ "/lib/apk/db/installed": "x" }));
+  assert.match(apk.problems[0]?.message ?? "", /not read/);
+});
+
+test("rpm: owners, merged /usr, dependencies by name, path and provided name; two databases of one machine", async () => {
+  const installed = await loadInstalled(
+    memoryFiles({ ...machine, "/usr/lib/sysimage/rpm/Packages.db": rpmDatabase("Packages.db") }),
+  );
+  assert.deepEqual(installed.problems, []);
+  assert.deepEqual(installed.owner("/lib/shop/plugins/plugin005"), ["shop-plugin005"]);
+  assert.deepEqual(installed.owner("/usr/share/base/data"), ["base-data"]);
+  assert.deepEqual(installed.depends("shop-plugin005"), ["shop"]);
+  assert.equal(installed.get("shop-common")?.version, "2:1.4-3.el9");
+  assert.deepEqual(
+    ["server", "shop", "shop-common"].map((name) => installed.get(name)?.manager),
+    ["dpkg", "dpkg", "rpm"],
+  );
+  const alone = await loadInstalled(memoryFiles({ "/var/lib/rpm/Packages": rpmDatabase("Packages") }));
+  assert.equal(alone.all().length, 24);
+  assert.deepEqual(
+    alone.depends("shop"),
+    ["shop", "shop-common"],
+    "by name, by path, by rich and provided names",
+  );
 });
 
 test("a used file brings its package and the dependencies, without documentation and tooling", async () => {
