@@ -12,6 +12,8 @@ export interface PathEvidence {
   found: boolean;
   /** It did not exist before the run: made by the application itself. */
   madeByRun: boolean;
+  /** A lookup of it ended with "no such file". */
+  absent: boolean;
 }
 
 export interface Listener {
@@ -46,7 +48,7 @@ export function newEvidence(): Evidence {
 export function noteUse(evidence: Evidence, path: ByteString, use: Use, by: ByteString): PathEvidence {
   let known = evidence.paths.get(path);
   if (known === undefined) {
-    known = { uses: new Map(), found: false, madeByRun: false };
+    known = { uses: new Map(), found: false, madeByRun: false, absent: false };
     evidence.paths.set(path, known);
   }
   if (!known.uses.has(use)) known.uses.set(use, by);

@@ -20,7 +20,7 @@ import { type Exclusion, layerNames, type Plan, type PlanGroup } from "./plan.ts
 import { describeReason } from "./reason-text.ts";
 import { isLoopback } from "./reduce.ts";
 import { secretIn } from "./secrets.ts";
-import { includedSeeds, parentOf, tracedSeeds } from "./seeds.ts";
+import { absentPaths, includedSeeds, parentOf, tracedSeeds } from "./seeds.ts";
 import { dataDirectories } from "./volumes.ts";
 
 export interface PlanRequest {
@@ -86,6 +86,7 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
       ...expansion.missing.map((one) => ({ path: one.path, why: describeReason(one.reason) })),
       ...unmatched(request, seeds, sorted.entries),
     ].sort(byPath),
+    absent: await absentPaths(machine, evidence),
     largest: largestOf(sorted.groups, sorted.entries, (path) => mostTelling(sorted.reasons.get(path))),
   };
   return { plan, reasons: sorted.reasons };

@@ -6,12 +6,14 @@ import { formatSize } from "../base/units.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
 import { encodeText, escapeBytes } from "../formats/escape.ts";
 import type { ContainerConfig } from "../formats/oci.ts";
+import { packingListPath, printPackingList } from "../formats/packing-list.ts";
 import { nativePath } from "../host/native.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { type BuiltImage, buildImage, type ImageLayer } from "../image/build.ts";
 import type { LayerItem, LayerNote } from "../image/layer-item.ts";
 import { writeLayer } from "../image/layer-writer.ts";
+import { PackingListMaker } from "../image/packed-object.ts";
 import { openStore } from "../image/store.ts";
 import { StoreSession } from "../image/store-session.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -21,6 +23,7 @@ import { printDescriptor } from "../package/yaml.ts";
 import { recordDeviations } from "./evidence-document.ts";
 import { orInterrupted, throwIfInterrupted } from "./interrupt.ts";
 import { isKernelPart } from "./kernel-parts.ts";
+import { inodeOf, pathsOf } from "./layer-paths.ts";
 import { currentEntries, type Deviation } from "./pack-entries.ts";
 import { layerNames, type Plan } from "./plan.ts";
 import { insidePath } from "./sandbox.ts";
@@ -59,6 +62,7 @@ export async function pack(request: PackRequest): Promise<PackedImage> {
   const session = new StoreSession(openStore(request.root));
   const notes: LayerNote[] = [];
   const layers: ImageLayer[] = [];
+  const packed = new PackingListMaker();
   const summary: PackedImage["layers"] = [];
   const total = [...entries.values()].reduce(
     (sum, entry) => sum + (entry.kind === "file" ? entry.size : 0),
@@ -69,10 +73,11 @@ export async function pack(request: PackRequest): Promise<PackedImage> {
     for (const name of [...layerNames, "tranship"] as const) {
       const items =
         name === "tranship"
-          ? ownItems(plan.package)
+          ? ownItems(plan.package, printPackingList(packed.list(plan.absent)))
           : layerItems(machine, entries, pathsOf(plan, name, entries), request.signal);
       step(`write the ${name} layer`);
-      const built = await writeLayer(items, session, { progress: task });
+      const onPacked = name === "tranship" ? {} : { onPacked: packed.add };
+      const built = await writeLayer(items, session, { progress: task, ...onPacked });
       if (built.entries === 0) continue;
       layers.push({ descriptor: built.descriptor, diffId: built.diffId, origin: name });
       notes.push(...built.notes);
@@ -103,23 +108,6 @@ export async function pack(request: PackRequest): Promise<PackedImage> {
   }
 }
 
-/** The paths of a layer with every directory above them, so that each layer is whole by itself; in byte order. */
-function pathsOf(plan: Plan, layer: string, entries: ReadonlyMap<ByteString, Entry>): ByteString[] {
-  const paths = new Set<ByteString>();
-  for (const group of plan.groups) {
-    if (group.layer !== layer) continue;
-    for (const path of group.files) {
-      paths.add(path);
-      for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
-        const parent = path.slice(0, at);
-        if (entries.has(parent)) paths.add(parent);
-      }
-    }
-  }
-  paths.delete("/");
-  return [...paths].sort();
-}
-
 async function* layerItems(
   machine: Machine,
   entries: ReadonlyMap<ByteString, Entry>,
@@ -135,23 +123,24 @@ async function* layerItems(
       yield { entry };
       continue;
     }
-    const inode = `${entry.dev}:${entry.ino}`;
-    const first = entry.nlink > 1 ? inodes.get(inode) : undefined;
+    const inode = inodeOf(entry);
+    const first = inodes.get(inode);
     if (first !== undefined) {
       yield { entry, hardlinkTo: first };
       continue;
     }
-    if (entry.nlink > 1) inodes.set(inode, path);
+    if (inode !== "") inodes.set(inode, path);
     // Read by the writer, which refuses a file that is not, or not any more, the one that was planned.
     yield { entry, hostFile: (machine.root === "/" ? "" : encodeText(machine.root)) + path };
   }
 }
 
-/** The layer that is ours: init and the compiled descriptor. The same for the same descriptor and build. */
-function* ownItems(descriptor: Descriptor): Generator<LayerItem> {
+/** The layer that is ours: init, the compiled descriptor and the packing list. The same for the same plan, files and build. */
+function* ownItems(descriptor: Descriptor, list: string): Generator<LayerItem> {
   yield { entry: ownEntry("/.tranship", "directory", 0o755, 0) };
   yield* [ownFile("/.tranship/init", readFileSync(nativePath("init")), 0o755)];
   yield* [ownFile("/.tranship/init.bin", encodeInitPlan(compileInitPlan(descriptor)), 0o644)];
+  yield* [ownFile(packingListPath, Buffer.from(list), 0o644)];
   yield { entry: ownEntry("/.tranship/run", "directory", 0o755, 0) };
 }
 

@@ -59,6 +59,7 @@ export const planSchema = z.looseObject({
   excluded: exclusions,
   candidates: exclusions,
   missing: exclusions,
+  absent: pathList.optional(),
   largest: z
     .looseObject({
       files: z.array(z.looseObject(large)).default([]),
@@ -124,6 +125,7 @@ export function printPlan(plan: Plan): string {
       excluded: printExclusions(plan.excluded),
       candidates: printExclusions(plan.candidates),
       missing: printExclusions(plan.missing),
+      absent: block(plan.absent),
       largest: { files: shown(plan.largest.files), directories: shown(plan.largest.directories) },
     },
     { lineWidth: 0, aliasDuplicateObjects: false, blockQuote: "literal" },
@@ -161,6 +163,7 @@ export function parsePlan(text: string, name: string): Plan {
     excluded: readExclusions(value.excluded),
     candidates: readExclusions(value.candidates),
     missing: readExclusions(value.missing),
+    absent: (value.absent ?? []).map(unescapeBytes),
     largest,
   };
 }

@@ -37,6 +37,8 @@ export interface Plan {
   candidates: Exclusion[];
   /** Asked for and absent on the source. */
   missing: Exclusion[];
+  /** Looked for in vain by the application and absent on the source: a package in which one of them is there behaves otherwise. */
+  absent: ByteString[];
   /** What is largest in it, when it was made. */
   largest: Largest;
 }

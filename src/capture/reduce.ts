@@ -16,6 +16,9 @@ import { type Evidence, newEvidence, noteUse } from "./evidence.ts";
 /** Operations by which a path comes into being. */
 const making = new Set(["create", "mkdir", "symlink", "link", "mknod", "rename"]);
 
+/** ENOENT, and ENOTDIR where a file is in the place of a directory on the way. */
+const noSuchFile: ReadonlySet<number> = new Set([-2, -20]);
+
 /** LOST reason: files opened through io_uring are not seen. Runtimes announce it without opening files, so it is told, no more. */
 const ioUring = 3;
 
@@ -50,7 +53,9 @@ export class Reducer {
   #exec(record: TraceExec): void {
     const by = this.#programs.get(record.pid) ?? "";
     if (record.result < 0) {
-      if (!this.#ours(by)) noteUse(this.evidence, record.path, "exec", by);
+      if (this.#ours(by)) return;
+      const seen = noteUse(this.evidence, record.path, "exec", by);
+      if (noSuchFile.has(record.result)) seen.absent = true;
       return;
     }
     const program = record.executable === "" ? record.path : record.executable;
@@ -75,6 +80,7 @@ export class Reducer {
     const before = seen.found;
     // A failed attempt at what is there (EACCES, EEXIST, ENOTDIR of a longer path) still shows that it is there.
     if (!failed || record.existed) seen.found = true;
+    else if (noSuchFile.has(record.result)) seen.absent = true;
     if (made && target === "" && !failed && !record.existed && !before) seen.madeByRun = true;
     if (target === "") return;
     const to = noteUse(this.evidence, target, record.operation, by);

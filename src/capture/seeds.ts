@@ -36,6 +36,21 @@ async function onSource(machine: Machine, seed: Seed): Promise<Seed | undefined>
   return path === seed.path ? seed : { ...seed, path };
 }
 
+/** Absences that are recorded; a program that tries more names makes them up. */
+const maxAbsent = 20_000;
+
+/** What the application looked for in vain and the source does not have, in byte order: it has to be absent in the package as well. */
+export async function absentPaths(machine: Machine, evidence: Evidence | undefined): Promise<ByteString[]> {
+  const looked = [...(evidence?.paths ?? [])]
+    .filter(([path, seen]) => seen.absent && !seen.found && neverPacked(path, false) === undefined)
+    .map(([path]) => path)
+    .filter((path) => path.startsWith("/"))
+    .sort()
+    .slice(0, maxAbsent);
+  const there = await Promise.all(looked.map((path) => machine.files.stat(path)));
+  return looked.filter((_, index) => there[index] === undefined);
+}
+
 export async function includedSeeds(machine: Machine, globs: readonly string[]): Promise<Seed[]> {
   const seeds: Seed[] = [];
   for (const glob of globs) {

@@ -24,6 +24,16 @@ export interface LayerOptions {
   concurrency?: number;
   /** Advanced by bytes of content, with the path. */
   progress?: ProgressTask;
+  /** Told of each object when it is written. Only then are the digests of contents made. */
+  onPacked?: (packed: PackedItem) => void;
+}
+
+/** An object as it went into the layer. */
+export interface PackedItem {
+  entry: Entry;
+  hardlinkTo: ByteString | undefined;
+  /** sha256 of the data of a regular file, holes left out; undefined for all else. */
+  digest: Digest | undefined;
 }
 
 export interface BuiltLayer {
@@ -73,6 +83,8 @@ class TarWriter {
   /** First path by device and inode of what has several names. */
   readonly #links = new Map<string, ByteString>();
   readonly #notes: LayerNote[] = [];
+  /** Of the object that is being written. */
+  #content: Digester | undefined;
   #tarSize = 0;
   #contentSize = 0;
   #entries = 0;
@@ -112,9 +124,13 @@ class TarWriter {
     const { bytes, extents } = encodeTarHeader(entry, hardlinkTo);
     this.#entries++;
     await this.#append(bytes);
+    const isContent =
+      this.#options.onPacked !== undefined && entry.kind === "file" && hardlinkTo === undefined;
+    this.#content = isContent ? new Digester() : undefined;
     if (item.hostFile !== undefined && extents.length > 0)
-      await this.#hostContent(entry, extents, item.hostFile);
-    else if (extents.length > 0) await this.#content(entry, extents, item.data);
+      await this.#writeHostFile(entry, extents, item.hostFile);
+    else if (extents.length > 0) await this.#writeData(entry, extents, item.data);
+    this.#options.onPacked?.({ entry, hardlinkTo, digest: this.#content?.digest() });
     this.#progress.advance(0, entry.path);
   }
 
@@ -151,14 +167,17 @@ class TarWriter {
   }
 
   /** Writes the extents of a file; what the source left out inside them is zeros. */
-  async #content(
+  async #writeData(
     entry: Entry,
     extents: readonly Extent[],
     data: AsyncIterable<LayerData> | undefined,
   ): Promise<void> {
     if (data === undefined)
       throw new TranshipError("E_INTERNAL", `${escapeBytes(entry.path)} has content that was not given`);
-    const cursor = new ExtentCursor(extents, (bytes) => this.#append(bytes));
+    const cursor = new ExtentCursor(extents, (bytes) => {
+      this.#content?.update(bytes);
+      return this.#append(bytes);
+    });
     let end = 0;
     for await (const { offset, bytes } of data) {
       if (offset < end || offset + bytes.length > entry.size) throw sourceChanged(entry);
@@ -172,13 +191,15 @@ class TarWriter {
   }
 
   /** From the file straight into the compressor's buffer: one copy, made by the kernel. */
-  async #hostContent(entry: Entry, extents: readonly Extent[], path: ByteString): Promise<void> {
+  async #writeHostFile(entry: Entry, extents: readonly Extent[], path: ByteString): Promise<void> {
     const file = openHostFile(path, entry);
     let written = 0;
     try {
       for (const extent of extents) {
         for (let at = 0; at < extent.length; ) {
-          const count = file.read(this.#compressor.room(extent.length - at), extent.offset + at);
+          const room = this.#compressor.room(extent.length - at);
+          const count = file.read(room, extent.offset + at);
+          this.#content?.update(room.subarray(0, count));
           at += count;
           this.#tarSize += count;
           const wait = this.#compressor.filled(count);

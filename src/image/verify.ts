@@ -1,5 +1,5 @@
 // Holds an image against what every package has to be: all blobs there and right, no kernel part in any layer, no device
-// that was not declared, an init where the Entrypoint names one. Findings are values; only what cannot be looked at throws.
+// that was not declared, an init where the Entrypoint names one, the files of the packing list. Findings are values; only what cannot be looked at throws.
 import { isTranshipError } from "../base/errors.ts";
 import type { Entry } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
@@ -10,10 +10,11 @@ import { Digester } from "./digest.ts";
 import { FileEndsCollector } from "./file-ends.ts";
 import { defaultLimits, readBlobFile, readLayer } from "./layer-reader.ts";
 import type { ImageStore, StoredImage, StoredLayer } from "./store.ts";
+import { PackageContents } from "./verify-contents.ts";
 
 export interface VerifyFinding {
   /** Stable word for programs. */
-  id: "blob" | "document" | "layer" | "kernel-part" | "device" | "init";
+  id: "blob" | "document" | "layer" | "kernel-part" | "device" | "init" | "contents";
   severity: "error" | "warning";
   /** One sentence with the value concerned. */
   message: string;
@@ -46,9 +47,9 @@ export async function verifyImage(
   } catch (error) {
     return [asFinding("document", error, target.digest)];
   }
-  const init: InitSeen = { present: false, executable: false };
-  for (const layer of image.layers) findings.push(...(await verifyLayer(store, layer, options, init)));
-  findings.push(...initFindings(image, init));
+  const seen: Seen = { init: { present: false, executable: false }, contents: new PackageContents() };
+  for (const layer of image.layers) findings.push(...(await verifyLayer(store, layer, options, seen)));
+  findings.push(...initFindings(image, seen.init), ...contentsFindings(image, seen.contents));
   findings.push(...(await verifyArtifacts(store, image, options.readData === true)));
   return findings;
 }
@@ -56,6 +57,23 @@ export async function verifyImage(
 interface InitSeen {
   present: boolean;
   executable: boolean;
+}
+
+/** What the layers tell together. */
+interface Seen {
+  init: InitSeen;
+  contents: PackageContents;
+}
+
+function contentsFindings(image: StoredImage, contents: PackageContents): VerifyFinding[] {
+  const { digest } = image.manifest.config;
+  return (contents.findings() ?? []).map(({ severity, message, path }) => ({
+    id: "contents",
+    severity,
+    message,
+    digest,
+    path: escapeBytes(path),
+  }));
 }
 
 function asFinding(id: VerifyFinding["id"], error: unknown, digest: Digest): VerifyFinding {
@@ -67,7 +85,7 @@ async function verifyLayer(
   store: ImageStore,
   layer: StoredLayer,
   options: VerifyOptions,
-  init: InitSeen,
+  { init, contents }: Seen,
 ): Promise<VerifyFinding[]> {
   const { digest, mediaType: type } = layer.descriptor;
   const findings: VerifyFinding[] = [];
@@ -92,6 +110,7 @@ async function verifyLayer(
     const limits = { ...defaultLimits, devices: anyDevice };
     let current: { entry: Entry; ends: FileEndsCollector } | undefined;
     for await (const event of readLayer({ store, layer }, limits)) {
+      contents.add(event);
       if (event.type === "entry") {
         const { entry } = event;
         noteInit(entry, event.hardlinkTo !== undefined, init);

@@ -23,6 +23,7 @@ function planOf(groups: PlanGroup[], more: Partial<Plan> = {}): Plan {
     excluded: [],
     candidates: [],
     missing: [],
+    absent: [],
     largest: { files: [], directories: [] },
     ...more,
   };

@@ -19,6 +19,7 @@ function planOf(files: string[]): Plan {
     excluded: [{ path: "/etc/key\xff", why: "secret" }],
     candidates: [],
     missing: [],
+    absent: ["/etc/over\xffride.conf"],
     largest: { files: [], directories: [] },
   };
 }

@@ -1,0 +1,172 @@
+// The packing list: what was put into a package, object by object, and what was looked for and not there. It lies in the package
+// itself (/.tranship/packing-list), so that whoever changes, squashes or rebuilds the image takes it along.
+//
+// Text, one line an object in byte order, fields between tabs, paths and targets escaped (escape.ts), attributes of an
+// object on lines of their own below it. docs/internals/packing-list.md describes each field.
+import { TranshipError } from "../base/errors.ts";
+import type { ByteString, EntryKind } from "./entry.ts";
+import { escapeBytes, unescapeBytes } from "./escape.ts";
+
+export interface PackedObject {
+  path: ByteString;
+  kind: EntryKind;
+  mode: number;
+  uid: number;
+  gid: number;
+  /** Nanoseconds since the epoch. */
+  mtime: bigint;
+  /** Bytes of content; of files only. */
+  size: number;
+  /** Bytes of data of a file with holes; undefined where it has none. */
+  data: number | undefined;
+  /** Of the data of a file: the first 32 hex digits of its sha256. "" for other kinds. */
+  digest: string;
+  /** Symbolic links only. */
+  target: ByteString;
+  rdevMajor: number;
+  rdevMinor: number;
+  /** Names in order, with the first 32 hex digits of the sha256 of each value. */
+  xattrs: ReadonlyArray<readonly [name: string, digest: string]>;
+}
+
+/** Another name of an object that is in the list. */
+export interface PackedName {
+  path: ByteString;
+  hardlinkTo: ByteString;
+}
+
+export interface PackingList {
+  objects: PackedObject[];
+  names: PackedName[];
+  /** Looked for in vain while the application was watched, and not on the source. */
+  absent: ByteString[];
+}
+
+/** Inside a package. */
+export const packingListPath = "/.tranship/packing-list";
+
+const title = "tranship-packing-list 1";
+
+const letters: readonly (readonly [string, EntryKind])[] = [
+  ["f", "file"],
+  ["d", "directory"],
+  ["l", "symlink"],
+  ["p", "fifo"],
+  ["s", "socket"],
+  ["c", "character"],
+  ["b", "block"],
+];
+const letterOf = new Map(letters.map(([letter, kind]) => [kind, letter]));
+const kindOf = new Map(letters);
+
+/** The same list gives the same text, in whatever order its parts came. */
+export function printPackingList(list: PackingList): string {
+  const lines: [ByteString, string][] = [
+    ...list.objects.map((one): [ByteString, string] => [one.path, objectLines(one)]),
+    ...list.names.map((one): [ByteString, string] => [one.path, `h\t${escapeBytes(one.hardlinkTo)}\t${escapeBytes(one.path)}`]),
+    ...list.absent.map((path): [ByteString, string] => [path, `-\t${escapeBytes(path)}`]),
+  ]; // biome-ignore format: a table
+  lines.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return `${[title, ...lines.map(([, line]) => line)].join("\n")}\n`;
+}
+
+function objectLines(one: PackedObject): string {
+  const fields = [
+    letterOf.get(one.kind) ?? "f",
+    one.mode.toString(8).padStart(4, "0"),
+    String(one.uid),
+    String(one.gid),
+    String(one.mtime),
+    ...ownFields(one),
+    escapeBytes(one.path),
+  ];
+  const xattrs = one.xattrs.map(([name, digest]) => `x\t${escapeBytes(name)}\t${digest}`);
+  return [fields.join("\t"), ...xattrs].join("\n");
+}
+
+function ownFields(one: PackedObject): string[] {
+  if (one.kind === "file")
+    return [String(one.size), one.data === undefined ? "-" : String(one.data), one.digest];
+  if (one.kind === "symlink") return [escapeBytes(one.target)];
+  if (one.kind === "character" || one.kind === "block") return [`${one.rdevMajor}:${one.rdevMinor}`];
+  return [];
+}
+
+/** E_PROTOCOL with the number of the line where the text is no packing list. */
+export function parsePackingList(text: string): PackingList {
+  const list: PackingList = { objects: [], names: [], absent: [] };
+  const lines = text.split("\n");
+  if (lines[0] !== title) throw broken(1, `does not begin with "${title}"`);
+  if (lines.at(-1) !== "") throw broken(lines.length, "is cut off");
+  let xattrs: (readonly [string, string])[] | undefined;
+  for (let at = 1; at < lines.length - 1; at++) {
+    const fields = (lines[at] ?? "").split("\t");
+    const problem = (why: string) => broken(at + 1, why);
+    if (fields[0] === "x") {
+      if (xattrs === undefined || fields.length !== 3) throw problem("is an attribute of nothing");
+      xattrs.push([unescapeBytes(fields[1] ?? ""), hex(fields[2], problem)]);
+      continue;
+    }
+    xattrs = undefined;
+    const path = absolute(fields.at(-1), problem);
+    if (fields[0] === "-" && fields.length === 2) list.absent.push(path);
+    else if (fields[0] === "h" && fields.length === 3)
+      list.names.push({ path, hardlinkTo: absolute(fields[1], problem) });
+    else {
+      xattrs = [];
+      list.objects.push({ ...objectOf(fields, problem), path, xattrs });
+    }
+  }
+  return list;
+}
+
+type Problem = (why: string) => TranshipError;
+
+function objectOf(fields: readonly string[], problem: Problem): Omit<PackedObject, "path" | "xattrs"> {
+  const [letter = "", mode = "", uid, gid, mtime = ""] = fields;
+  const kind = kindOf.get(letter);
+  if (kind === undefined) throw problem(`begins with ${JSON.stringify(letter.slice(0, 20))}`);
+  const own = fields.slice(5, -1);
+  const wanted = kind === "file" ? 3 : kind === "symlink" || kind === "character" || kind === "block" ? 1 : 0;
+  if (own.length !== wanted || fields.length < 6) throw problem(`has ${fields.length} fields`);
+  if (!/^[0-7]{4}$/.test(mode)) throw problem("has no mode of four octal digits");
+  if (!/^-?\d{1,19}$/.test(mtime)) throw problem("has no time");
+  const device = kind === "character" || kind === "block" ? /^(\d{1,10}):(\d{1,10})$/.exec(own[0] ?? "") : [];
+  if (device === null) throw problem("has no device number");
+  return {
+    kind,
+    mode: Number.parseInt(mode, 8),
+    uid: number(uid, problem),
+    gid: number(gid, problem),
+    mtime: BigInt(mtime),
+    size: kind === "file" ? number(own[0], problem) : 0,
+    data: kind !== "file" || own[1] === "-" ? undefined : number(own[1], problem),
+    digest: kind === "file" ? hex(own[2], problem) : "",
+    target: kind === "symlink" ? unescapeBytes(own[0] ?? "") : "",
+    rdevMajor: Number(device[1] ?? 0),
+    rdevMinor: Number(device[2] ?? 0),
+  };
+}
+
+function number(text: string | undefined, problem: Problem): number {
+  const value = Number(text);
+  if (text === undefined || !/^\d{1,16}$/.test(text) || !Number.isSafeInteger(value))
+    throw problem(`has ${JSON.stringify(text?.slice(0, 20))} in the place of a number`);
+  return value;
+}
+
+function hex(text: string | undefined, problem: Problem): string {
+  if (text === undefined || !/^[0-9a-f]{32}$/.test(text)) throw problem("has no digest of 32 hex digits");
+  return text;
+}
+
+function absolute(text: string | undefined, problem: Problem): ByteString {
+  if (text?.startsWith("/") !== true) throw problem("names no absolute path");
+  return unescapeBytes(text);
+}
+
+function broken(line: number, why: string): TranshipError {
+  return new TranshipError("E_PROTOCOL", `the packing list, line ${line}: ${why}`, {
+    hint: "it was damaged, or a newer Tranship made the package",
+  });
+}

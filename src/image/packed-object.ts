@@ -1,0 +1,58 @@
+// What the packing list says of an object, made from the object itself: by who packs it, and again by who looks at the package.
+import type { ByteString, Entry } from "../formats/entry.ts";
+import type { Digest } from "../formats/oci-reference.ts";
+import { splitDigest } from "../formats/oci-reference.ts";
+import type { PackedObject, PackingList } from "../formats/packing-list.ts";
+import { digestOf } from "./digest.ts";
+import type { PackedItem } from "./layer-writer.ts";
+
+/** content: sha256 of the data of a regular file. */
+export function packedObject(entry: Entry, content: Digest | undefined): PackedObject {
+  const { path, kind, mode, uid, gid, mtime, rdevMajor, rdevMinor } = entry;
+  const isDevice = kind === "character" || kind === "block";
+  return {
+    path,
+    kind,
+    mode,
+    uid,
+    gid,
+    mtime,
+    size: kind === "file" ? entry.size : 0,
+    data: kind === "file" ? entry.extents?.reduce((sum, extent) => sum + extent.length, 0) : undefined,
+    digest: kind === "file" ? short(content ?? emptyDigest) : "",
+    target: entry.target,
+    rdevMajor: isDevice ? rdevMajor : 0,
+    rdevMinor: isDevice ? rdevMinor : 0,
+    xattrs: entry.xattrs.map(([name, value]): [string, string] => [
+      name,
+      short(digestOf(Buffer.from(value, "latin1"))),
+    ]),
+  };
+}
+
+const emptyDigest = digestOf("");
+
+/** 128 bits: the list guards against what tools lose, not against who would rewrite the list as well. */
+function short(digest: Digest): string {
+  return splitDigest(digest)[1].slice(0, 32);
+}
+
+/** Collects the objects of all layers of a package that is being packed. */
+export class PackingListMaker {
+  readonly #objects = new Map<ByteString, PackedObject | ByteString>();
+
+  /** Directories above a file are in every layer that needs them: the same each time. */
+  readonly add = ({ entry, hardlinkTo, digest }: PackedItem): void => {
+    this.#objects.set(entry.path, hardlinkTo ?? packedObject(entry, digest));
+  };
+
+  /** absent: as in PackingList. */
+  list(absent: readonly ByteString[]): PackingList {
+    const list: PackingList = { objects: [], names: [], absent: [...absent] };
+    for (const [path, one] of this.#objects) {
+      if (typeof one === "string") list.names.push({ path, hardlinkTo: one });
+      else list.objects.push(one);
+    }
+    return list;
+  }
+}

@@ -1,0 +1,287 @@
+// The frame of the hard cases: a program that is hard to lift is run natively, captured in each mode of the tracer, run from its
+// package alone, and its package is damaged in the ways that the case is about. What each case varies stands in its table.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { mediaType } from "../../src/formats/oci.ts";
+import { installRoot } from "../../src/host/native.ts";
+import { buildImage, type ImageLayer } from "../../src/image/build.ts";
+import { digestOf } from "../../src/image/digest.ts";
+import { openStore } from "../../src/image/store.ts";
+import { withSession } from "../../src/image/store-session.ts";
+import { type CliResult, type Fixture, makeFixture, whyNot } from "../integration/runtime-fixture.ts";
+import { soaking } from "./counts.ts";
+import { addText, makeSmallRoot, treeState } from "./small-root.ts";
+
+export interface HardCase {
+  /** What it varies: the name of its program in test/hard. */
+  name: string;
+  title: string;
+  /** Puts on the machine what the program is about; the program itself is there already. */
+  machine(machine: HardMachine): void;
+  /** Default: the program alone. */
+  command?: readonly string[];
+  /** How the program is compiled; default a dynamic one. Empty: there is none to compile. */
+  compile?: readonly string[];
+  /** Commands that were not watched and have to do the same in the package. */
+  unwatched?: readonly (readonly string[])[];
+  /** Needs what only the closure brings. */
+  closureOnly?: boolean;
+  captureFlags?: readonly string[];
+  runFlags?: readonly string[];
+  /** More that has to hold of the package. */
+  packed?(place: Place): Promise<void>;
+  doctored: readonly Doctored[];
+}
+
+export interface Doctored {
+  what: string;
+  /** Shell script, run in the empty directory of one more layer; $MACHINE is the machine's root. */
+  layer: string;
+  /** The layer lies below all others, as a base image does. */
+  base?: boolean;
+  /** What `verify` says of it. */
+  says: RegExp;
+  /** The program itself cannot tell. */
+  programPasses?: boolean;
+}
+
+export interface Place {
+  fixture: Fixture;
+  root: string;
+  reference: string;
+}
+
+/** Modes of the tracer beyond the default that this build has. */
+const modes: readonly string[] = ["seccomp"];
+
+const sources = join(installRoot, "test/hard");
+
+/** A small machine that is filled by shell and C. */
+export class HardMachine {
+  readonly root: string;
+
+  constructor(root: string) {
+    this.root = root;
+    makeSmallRoot(root);
+    for (const name of ["srv", "etc/hard"]) mkdirSync(join(root, name), { recursive: true });
+  }
+
+  /** Bash, in the machine's root as its working directory. */
+  shell(script: string): void {
+    execFileSync("bash", ["-euc", script], { cwd: this.root, stdio: ["ignore", "ignore", "inherit"] });
+  }
+
+  text(files: Readonly<Record<string, string | Uint8Array>>): void {
+    addText(this.root, files);
+  }
+
+  /** Compiles test/hard/NAME.c to a path of the machine, with the libraries that it needs. */
+  compile(name: string, path: string, flags: readonly string[] = []): void {
+    const output = join(this.root, path);
+    mkdirSync(dirname(output), { recursive: true });
+    execFileSync("gcc", ["-O1", "-Wall", "-Werror", "-o", output, join(sources, `${name}.c`), ...flags], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
+    if (!flags.includes("-static")) this.libraries(output);
+  }
+
+  libraries(program: string): void {
+    const listed = execFileSync("ldd", [program], { encoding: "latin1" });
+    for (const [, path = ""] of listed.matchAll(/(\/\S+) \(0x/g)) {
+      if (existsSync(join(this.root, path))) continue;
+      mkdirSync(dirname(join(this.root, path)), { recursive: true });
+      cpSync(realpathSync(path), join(this.root, path));
+    }
+  }
+}
+
+export function whyNoHardCases(): string | false {
+  for (const tool of [
+    "/usr/bin/gcc",
+    "/usr/bin/ldd",
+    "/usr/bin/setfattr",
+    "/usr/bin/setfacl",
+    "/sbin/setcap",
+  ])
+    if (!existsSync(tool)) return `needs ${tool}`;
+  return whyNot() ?? false;
+}
+
+/** Registers the tests of a table. */
+export function testHardCases(title: string, cases: readonly HardCase[]): void {
+  describe(title, { skip: whyNoHardCases(), timeout: 600_000 }, () => {
+    let fixture: Fixture;
+    let base: string;
+    before(async () => {
+      base = mkdtempSync(join(tmpdir(), "tranship-hard-"));
+      fixture = await makeFixture();
+    });
+    after(async () => {
+      await fixture?.remove();
+      rmSync(base, { recursive: true, force: true });
+    });
+    for (const one of cases) {
+      describe(one.title, () => {
+        const trial = new Trial(one, () => ({ fixture, base }));
+        before(() => trial.prepare());
+        for (const mode of modes)
+          it(`passes while it is traced (${mode})`, async () => await trial.traced(mode));
+        it("passes in its package alone", async () => await trial.alone());
+        for (const doctored of soaking ? one.doctored : one.doctored.slice(0, 1))
+          it(`notices ${doctored.what}`, async () => await trial.notices(doctored));
+        after(async () => await fixture.clean());
+      });
+    }
+  });
+}
+
+class Trial {
+  readonly #case: HardCase;
+  readonly #shared: () => { fixture: Fixture; base: string };
+  #machine = "";
+  #native: CliResult | undefined;
+  #doctored = 0;
+
+  constructor(one: HardCase, shared: () => { fixture: Fixture; base: string }) {
+    this.#case = one;
+    this.#shared = shared;
+  }
+
+  get #command(): readonly string[] {
+    return this.#case.command ?? [`/usr/bin/${this.#case.name}`];
+  }
+
+  get #fixture(): Fixture {
+    return this.#shared().fixture;
+  }
+
+  async prepare(): Promise<void> {
+    this.#machine = join(this.#shared().base, this.#case.name);
+    const machine = new HardMachine(this.#machine);
+    if (existsSync(join(sources, `${this.#case.name}.c`)))
+      machine.compile(this.#case.name, `usr/bin/${this.#case.name}`, this.#case.compile ?? []);
+    this.#case.machine(machine);
+    this.#native = await this.#runNative(this.#command);
+    assert.equal(this.#native.status, 0, this.#native.stdout + this.#native.stderr);
+  }
+
+  /** In a root with nothing of ours: an overlay, so that the machine stays as it is. */
+  async #runNative(command: readonly string[]): Promise<CliResult> {
+    const script = `set -e
+      mount -t tmpfs -o mode=0755 tmpfs /mnt; mkdir /mnt/upper /mnt/work /mnt/root
+      mount -t overlay -o "lowerdir=$1,upperdir=/mnt/upper,workdir=/mnt/work" overlay /mnt/root
+      mount -t proc proc /mnt/root/proc; mount --rbind /dev /mnt/root/dev; ip link set lo up
+      shift; exec chroot /mnt/root env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"`;
+    const words = [
+      "unshare",
+      "-m",
+      "-p",
+      "-n",
+      "-f",
+      "--kill-child",
+      "sh",
+      "-c",
+      script,
+      "sh",
+      this.#machine,
+    ];
+    return await this.#fixture.inside([...words, ...command]);
+  }
+
+  #reference(mode: string, closure: boolean): string {
+    return `${this.#case.name}-${mode}${closure ? "" : "-traced-only"}`;
+  }
+
+  async traced(mode: string): Promise<void> {
+    const before = treeState(this.#machine);
+    const ways = this.#case.closureOnly === true || !soaking ? [true] : [true, false];
+    if (this.#case.closureOnly !== true && !soaking && mode !== modes[0]) ways[0] = false;
+    for (const closure of ways) {
+      const captured = await this.#fixture.cli([
+        ...["capture", "run", "-m", `rootfs:${this.#machine}`, "-t", this.#reference(mode, closure)],
+        ...(modes.length > 1 ? ["--tracer", mode] : []),
+        ...(closure ? [] : ["--no-closure"]),
+        ...(this.#case.captureFlags ?? []),
+        "--",
+        ...this.#command,
+      ]);
+      assert.equal(captured.status, 0, captured.stdout + captured.stderr);
+      assert.ok(
+        captured.stderr.includes(this.#native?.stdout ?? "?"),
+        `traced:\n${captured.stderr}\nnatively:\n${this.#native?.stdout}`,
+      );
+    }
+    assert.deepEqual(treeState(this.#machine), before, "the machine is as it was");
+  }
+
+  async alone(): Promise<void> {
+    const { root } = this.#fixture;
+    const packages = openStore(root)
+      .names()
+      .map((one) => one.name)
+      .filter((name) => name.startsWith(`${this.#case.name}-`));
+    assert.ok(packages.length > 0, "no package was made");
+    for (const reference of packages) {
+      const verified = await this.#fixture.cli(["verify", reference]);
+      assert.match(verified.stdout, /: 0 errors,/, verified.stdout);
+      assert.deepEqual(await this.#runPackage(reference), this.#native, reference);
+      await this.#case.packed?.({ fixture: this.#fixture, root: this.#machine, reference });
+    }
+    for (const command of this.#case.unwatched ?? []) {
+      const native = await this.#runNative(command);
+      assert.equal(native.status, 0, native.stdout + native.stderr);
+      assert.deepEqual(await this.#runPackage(this.#reference("seccomp", true), command), native);
+    }
+  }
+
+  async #runPackage(reference: string, command: readonly string[] = []): Promise<CliResult> {
+    return await this.#fixture.cli(["run", "--rm", ...(this.#case.runFlags ?? []), reference, ...command]);
+  }
+
+  async notices(doctored: Doctored): Promise<void> {
+    const reference = `${this.#case.name}-doctored-${++this.#doctored}`;
+    await this.#doctor(doctored, reference);
+    const verified = await this.#fixture.cli(["verify", reference]);
+    assert.equal(verified.status, 4, verified.stdout + verified.stderr);
+    assert.match(verified.stdout, doctored.says);
+    const runs = await this.#runPackage(reference);
+    const same = runs.status === this.#native?.status && runs.stdout === this.#native.stdout;
+    assert.equal(same, doctored.programPasses === true, runs.stdout + runs.stderr);
+  }
+
+  /** The package with one more layer, as other people's tools would add it. */
+  async #doctor(doctored: Doctored, reference: string): Promise<void> {
+    const work = mkdtempSync(join(this.#shared().base, "layer-"));
+    writeFileSync(join(work, "script"), doctored.layer);
+    mkdirSync(join(work, "layer"));
+    execFileSync("bash", ["-eu", join(work, "script")], {
+      cwd: join(work, "layer"),
+      env: { ...process.env, MACHINE: this.#machine },
+    });
+    // Directories on the way are no part of it.
+    const pack = `find . -mindepth 1 ! -type d -print0 -o -type d -empty -print0 | sort -z |
+      tar --null --no-recursion --files-from=- --xattrs --xattrs-include='*' --acls --sparse --format=posix --numeric-owner -cf -`;
+    const tar = execFileSync("bash", ["-euc", pack], { cwd: join(work, "layer"), maxBuffer: 256 << 20 });
+    const store = openStore(this.#fixture.root);
+    const image = store.image(this.#reference("seccomp", true));
+    await withSession(store, async (session) => {
+      const layer: ImageLayer = {
+        descriptor: await session.put(mediaType.layer, tar),
+        diffId: digestOf(tar),
+        origin: "app",
+      };
+      const own = image.layers.map((one) => ({ ...one, origin: "app" as const }));
+      await buildImage(session, {
+        reference,
+        layers: doctored.base === true ? [layer, ...own] : [...own, layer],
+        config: image.config.config ?? {},
+        architecture: "amd64",
+        descriptorYaml: store.descriptorYaml(image) ?? "",
+      });
+    });
+  }
+}
