@@ -42,7 +42,7 @@ export interface CaptureTools {
 /** What decides what is packed, beyond the evidence itself. */
 export type Choices = Pick<
   PlanRequest,
-  "include" | "exclude" | "volumes" | "keepSecrets" | "closure" | "rules" | "expansion"
+  "include" | "filters" | "volumes" | "keepSecrets" | "closure" | "rules" | "expansion"
 > & {
   /** Installed packages of --also. */
   alsoInstalled: readonly string[];

@@ -12,7 +12,7 @@ import type { Machine } from "../machine/machine.ts";
 import type { Descriptor, RuntimeDirectory, Secret, Volume } from "../package/descriptor.ts";
 import { pathText } from "./descriptor-text.ts";
 import type { Evidence } from "./evidence.ts";
-import { globMatcher } from "./globs.ts";
+import { type FilterRule, filterOf } from "./filters.ts";
 import { neverPacked } from "./kernel-parts.ts";
 import { largestOf } from "./largest.ts";
 import { groupOf, layerOf } from "./layers.ts";
@@ -31,8 +31,10 @@ export interface PlanRequest {
   evidence: Evidence | undefined;
   /** Further seeds: installed packages, --also. */
   seeds: readonly Seed[];
+  /** Patterns of what is taken in besides. */
   include: readonly string[];
-  exclude: readonly string[];
+  /** What of all that stays, by the first rule that fits. */
+  filters: readonly FilterRule[];
   volumes: readonly string[];
   keepSecrets: readonly string[];
   closure: boolean;
@@ -110,9 +112,9 @@ async function expansionOf(
 /** Flags that fit nothing: a typing error must not pass in silence. */
 function unmatched(request: PlanRequest, seeds: readonly Seed[], entries: Sorted["entries"]): Exclusion[] {
   const found: Exclusion[] = [];
-  for (const glob of request.include) {
-    if (!seeds.some((seed) => seed.reason.detail === `--include ${glob}`))
-      found.push({ path: unescapeBytes(glob), why: "asked for: --include" });
+  for (const pattern of request.include) {
+    if (!seeds.some((seed) => seed.reason.detail === `--include ${pattern}`))
+      found.push({ path: unescapeBytes(pattern), why: "asked for: --include" });
   }
   for (const path of request.keepSecrets)
     if (!entries.has(unescapeBytes(path)))
@@ -138,7 +140,7 @@ interface Sorted {
 }
 
 async function sortOut(request: PlanRequest, expansion: Expansion, system: Expansion): Promise<Sorted> {
-  const excludes = globMatcher(request.exclude);
+  const leftOut = filterOf(request.filters);
   const kept = new Set(request.keepSecrets.map(unescapeBytes));
   const groups = new Map<string, PlanGroup>();
   const result: Sorted = {
@@ -157,11 +159,11 @@ async function sortOut(request: PlanRequest, expansion: Expansion, system: Expan
   for (const [path, reasons, entry] of paths) {
     const never = neverPacked(path, entry.kind === "directory");
     const secret = secrets.get(path);
-    const wanted = !excludes(path) || onlyParent(reasons);
-    if (never !== undefined || !wanted || entry.kind === "socket") {
+    const rule = onlyParent(reasons) ? undefined : leftOut(path, entry.kind === "directory");
+    if (never !== undefined || rule !== undefined || entry.kind === "socket") {
       result.excluded.push({
         path,
-        why: never ?? (wanted ? "a socket of a program that ran" : "left out by --exclude"),
+        why: never ?? (rule === undefined ? "a socket of a program that ran" : `left out by ${rule}`),
       });
       continue;
     }

@@ -3,7 +3,7 @@ import type { Seed } from "../closure/expand.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { isUnreadable, type Machine } from "../machine/machine.ts";
 import type { Evidence, Use } from "./evidence.ts";
-import { globBase, globMatcher } from "./globs.ts";
+import { parsePattern } from "./filters.ts";
 import { neverPacked } from "./kernel-parts.ts";
 
 /** The use by which a path is told; "list" of a directory asks for all of its names. */
@@ -51,13 +51,23 @@ export async function absentPaths(machine: Machine, evidence: Evidence | undefin
   return looked.filter((_, index) => there[index] === undefined);
 }
 
-export async function includedSeeds(machine: Machine, globs: readonly string[]): Promise<Seed[]> {
+/** Not walked for a pattern that could fit anywhere: what is there lives while a system runs. */
+const liveOnly = ["/proc", "/sys", "/dev", "/run"];
+
+/** What fits a pattern; a directory that fits means all that is below it. */
+export async function includedSeeds(machine: Machine, patterns: readonly string[]): Promise<Seed[]> {
   const seeds: Seed[] = [];
-  for (const glob of globs) {
-    const matches = globMatcher([glob]);
-    for await (const entry of machine.files.walk(globBase(glob))) {
-      if (!isUnreadable(entry) && matches(entry.path))
-        seeds.push({ path: entry.path, reason: { kind: "rule", detail: `--include ${glob}` } });
+  for (const text of patterns) {
+    const pattern = parsePattern(text, "--include");
+    const inside = new Set<ByteString>();
+    const exclude = pattern.base === "/" ? { exclude: liveOnly } : {};
+    for await (const entry of machine.files.walk(pattern.base, exclude)) {
+      if (isUnreadable(entry)) continue;
+      const isDirectory = entry.kind === "directory";
+      const taken = inside.has(parentOf(entry.path)) || pattern.fits(entry.path, isDirectory);
+      if (!taken) continue;
+      if (isDirectory) inside.add(entry.path);
+      seeds.push({ path: entry.path, reason: { kind: "rule", detail: `--include ${text}` } });
     }
   }
   return seeds;

@@ -150,9 +150,18 @@ function addOptions(command: Command, options: readonly OptionSpec[], hidden = f
     if (spec.choices !== undefined) option.choices(spec.choices);
     if (spec.default !== undefined) option.default(spec.default);
     if (spec.many === true) {
-      option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
+      option.argParser((value: string, before: string[] | undefined) => {
+        addToSequence(command, spec, `${option.attributeName()} ${value}`);
+        return [...(before ?? []), value];
+      });
     }
     if (hidden) option.hideHelp();
     command.addOption(option);
   }
+}
+
+function addToSequence(command: Command, { sequence }: OptionSpec, words: string): void {
+  if (sequence === undefined) return;
+  const before = command.getOptionValue(sequence) as string[] | undefined;
+  command.setOptionValue(sequence, [...(before ?? []), words]);
 }

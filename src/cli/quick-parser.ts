@@ -100,10 +100,15 @@ class Reading {
     if (value === undefined) this.values[key] = given;
     else if (spec.choices !== undefined && !spec.choices.includes(value)) return undefined;
     else if (spec.many === true) {
-      const before = this.values[key];
-      this.values[key] = [...(Array.isArray(before) ? (before as readonly string[]) : []), value];
+      this.#append(key, value);
+      if (spec.sequence !== undefined) this.#append(spec.sequence, `${key} ${value}`);
     } else this.values[key] = value;
     return 0;
+  }
+
+  #append(key: string, value: string): void {
+    const before = this.values[key];
+    this.values[key] = [...(Array.isArray(before) ? (before as readonly string[]) : []), value];
   }
 }
 

@@ -15,6 +15,8 @@ export interface OptionSpec {
   many?: boolean;
   default?: string | boolean;
   choices?: readonly string[];
+  /** Options whose order among each other counts: all of one name are also in this list, as "KEY VALUE" in the order given. */
+  sequence?: string;
 }
 
 /** Options as parsed: camelCase names; many -> string[]. */

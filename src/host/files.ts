@@ -3,11 +3,13 @@ import {
   closeSync,
   constants,
   existsSync,
+  fstatSync,
   fsyncSync,
   linkSync,
   mkdirSync,
   openSync,
   readFileSync,
+  readSync,
   renameSync,
   rmSync,
   writeSync,
@@ -115,6 +117,30 @@ export function readText(path: string): string | undefined {
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     throw ioError(`cannot read ${path}`, cause);
   }
+}
+
+/** A file that a person names: undefined where it is larger, as one without an end is. `what` is for the error: "the plan". */
+export function readInput(path: string, what: string, maxBytes: number): string | undefined {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    const fd = openSync(path, "r");
+    try {
+      // Of a regular file all at once; of a pipe as it comes.
+      const most = Math.min(Math.max(fstatSync(fd).size + 1, 64 << 10), maxBytes + 1);
+      for (let count = -1; count !== 0 && size <= maxBytes; size += count) {
+        const bytes = Buffer.allocUnsafe(most);
+        count = readSync(fd, bytes, 0, most, null);
+        if (count > 0) chunks.push(bytes.subarray(0, count));
+      }
+    } finally {
+      closeSync(fd);
+    }
+  } catch (cause) {
+    throw ioError(`cannot read ${what} ${path}`, cause);
+  }
+  if (size > maxBytes) return undefined;
+  return (chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))?.toString("utf8") ?? "";
 }
 
 /** A JSON file of our own state: undefined where absent, E_STATE_CORRUPT where it is not JSON. */

@@ -182,7 +182,7 @@ class Trial {
       ...choicesOf(way),
       volumes: [],
       include: [],
-      exclude: [],
+      filters: [],
       keepSecrets: [],
       alsoInstalled: [],
     };

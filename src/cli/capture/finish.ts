@@ -109,7 +109,7 @@ function printImage(image: PackedImage, options: OptionValues, context: Context)
 
 /** What decided about a plan when it was made: beside --plan it would be without effect. */
 const deciding = [
-  "planOnly", "output", "service", "untilPort", "exercise", "for", "installed", "also", "include", "exclude", "volume", "keepSecret",
+  "planOnly", "output", "service", "untilPort", "exercise", "for", "installed", "also", "include", "exclude", "filterFrom", "volume", "keepSecret",
   "cmd", "env", "port", "user", "workdir",
 ]; // biome-ignore format: a list
 

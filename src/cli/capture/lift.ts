@@ -133,7 +133,7 @@ function stage(context: Context, words: readonly string[]): void {
 }
 
 const captureFlags = [
-  "service", "untilPort", "exercise", "linger", "timeout", "for", "network", "data", "also", "include", "exclude", "volume", "keepSecret",
+  "service", "untilPort", "exercise", "linger", "timeout", "for", "network", "data", "also", "filters", "volume", "keepSecret",
   "cmd", "env", "port", "user", "workdir",
 ]; // biome-ignore format: a list
 const testFlags = ["exercise", "untilPort", "timeout", "report"];
@@ -146,8 +146,11 @@ const defaults: Readonly<Record<string, string>> = {
 
 /** The flags of these names as they were given, without those that say what is so anyway. */
 export function flagsOf(options: OptionValues, names: readonly string[]): string[] {
+  const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (char) => `-${char.toLowerCase()}`)}`;
   const words = names.flatMap((name) => {
-    const word = `--${name.replace(/[A-Z]/g, (char) => `-${char.toLowerCase()}`)}`;
+    // In the order in which they were given, whatever their names.
+    if (name === "filters") return list(options, name).flatMap((one) => [flagOf(one.replace(/ .*/s, "")), one.replace(/^\S+ /, "")]); // biome-ignore format: short
+    const word = flagOf(name);
     return list(options, name).filter((value) => value !== defaults[name]).flatMap((value) => [word, value]); // biome-ignore format: short
   });
   return names === captureFlags && options.closure === false ? [...words, "--no-closure"] : words;

@@ -3,6 +3,8 @@ import { TranshipError } from "../../base/errors.ts";
 import { parseDuration } from "../../base/units.ts";
 import type { ApplicationOptions } from "../../capture/application.ts";
 import type { CaptureTools, Choices, RunRequest } from "../../capture/capture.ts";
+import { type FilterRule, parseFilterFile, parsePattern } from "../../capture/filters.ts";
+import { readInput } from "../../host/files.ts";
 import { installRoot } from "../../host/native.ts";
 import { newName } from "../../image/store.ts";
 import type { Machine } from "../../machine/machine.ts";
@@ -26,15 +28,15 @@ export function choicesOf(options: OptionValues): Choices {
     const argument = rest.join(":");
     if ((kind !== "installed" && kind !== "include") || argument === "") {
       throw new TranshipError("E_USAGE", `--also ${word} is not of the form KIND:ARG`, {
-        hint: "kinds: installed:NAME, include:GLOB",
+        hint: "kinds: installed:NAME, include:PATTERN",
       });
     }
     return { kind, argument };
   });
   const included = also.filter((one) => one.kind === "include").map((one) => one.argument);
   return {
-    include: [...list(options, "include"), ...included].map((glob) => absoluteGlob("--include", glob)),
-    exclude: list(options, "exclude").map((glob) => absoluteGlob("--exclude", glob)),
+    include: [...list(options, "include"), ...included],
+    filters: filtersOf(options),
     volumes: list(options, "volume").map((path) => absolutePath("--volume", path)),
     keepSecrets: list(options, "keepSecret").map((path) => absolutePath("--keep-secret", path)),
     closure: options.closure !== false,
@@ -93,11 +95,23 @@ function absolutePath(flagName: string, word: string): string {
   });
 }
 
-function absoluteGlob(flagName: string, glob: string): string {
-  if (/^(\/|\*\*)/.test(glob)) return glob;
-  throw new TranshipError("E_USAGE", `${flagName} ${glob} can fit nothing: paths begin with /`, {
-    hint: `for a name in any directory write '**/${glob}'`,
+/** The rules in the order in which they were given. */
+function filtersOf(options: OptionValues): FilterRule[] {
+  return list(options, "filters").flatMap((words) => {
+    const at = words.indexOf(" ");
+    const [flagName, value] = [words.slice(0, at), words.slice(at + 1)];
+    if (flagName === "filterFrom") return parseFilterFile(readFilterFile(value), value);
+    const told = `--${flagName} ${value}`;
+    return [{ keep: flagName === "include", pattern: parsePattern(value, `--${flagName}`), told }];
   });
+}
+
+const maxFilterFile = 4 << 20;
+
+function readFilterFile(file: string): string {
+  const text = readInput(file, "the rules", maxFilterFile);
+  if (text !== undefined) return text;
+  throw new TranshipError("E_LIMIT", `the rules ${file} are larger than ${maxFilterFile} bytes`);
 }
 
 export function portNumber(word: string): number {

@@ -64,7 +64,7 @@ export const sessionOptions: readonly OptionSpec[] = [
 export const captureOptions: readonly OptionSpec[] = [
   { flags: "-t, --tag <REF>", summary: "the package that is made" },
   machineOption,
-  { flags: "--also <KIND:ARG>", summary: "more evidence: installed:NAME, include:GLOB", many: true },
+  { flags: "--also <KIND:ARG>", summary: "more evidence: installed:NAME, include:PATTERN", many: true },
   { flags: "--plan-only", summary: "make the plan, print it (or write it to --output), and stop" },
   { flags: "-o, --output <FILE>", summary: "where --plan-only writes the plan" },
   { flags: "--plan <FILE>", summary: "carry out this plan; nothing is run" },
@@ -72,8 +72,24 @@ export const captureOptions: readonly OptionSpec[] = [
     flags: "--accept-changes",
     summary: "with --plan: pack what is there now where it changed since, and say so",
   },
-  { flags: "--include <GLOB>", summary: "take these paths in", many: true },
-  { flags: "--exclude <GLOB>", summary: "leave these paths out", many: true },
+  {
+    flags: "--include <PATTERN>",
+    summary: "take these paths in, and keep them from rules that come later; patterns as in rsync",
+    many: true,
+    sequence: "filters",
+  },
+  {
+    flags: "--exclude <PATTERN>",
+    summary: "leave these paths out; the first rule that fits decides",
+    many: true,
+    sequence: "filters",
+  },
+  {
+    flags: "--filter-from <FILE>",
+    summary: "rules, one a line: + PATTERN keeps, - PATTERN leaves out",
+    many: true,
+    sequence: "filters",
+  },
   { flags: "--volume <PATH>", summary: "data that outlives an instance", many: true },
   {
     flags: "--keep-secret <PATH>",

@@ -59,7 +59,7 @@ async function planOf(evidence: Evidence | undefined, more: Partial<PlanRequest>
     evidence,
     seeds: [],
     include: [],
-    exclude: [],
+    filters: [],
     volumes: [],
     keepSecrets: [],
     closure: true,

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { newEvidence, noteUse } from "../../../src/capture/evidence.ts";
-import { globBase, globMatcher } from "../../../src/capture/globs.ts";
 import { isKernelPart, neverPacked } from "../../../src/capture/kernel-parts.ts";
 import { layerOf } from "../../../src/capture/layers.ts";
 import { dataDirectories } from "../../../src/capture/volumes.ts";
@@ -74,14 +73,4 @@ test("volumes are the data directories that were written, whole, none inside ano
     dataDirectories(evidence, (path) => exists.has(path)),
     ["/srv/shop/uploads", "/var/lib/mysql"],
   );
-});
-
-test("globs", () => {
-  const fits = globMatcher(["/srv/*/conf", "/opt/**/x.so", "/data/"]);
-  for (const path of ["/srv/a/conf", "/srv/a/conf/b", "/opt/a/b/x.so", "/data", "/data/x"])
-    assert.ok(fits(path), path);
-  for (const path of ["/srv/a/b/conf", "/opt/x.sofa", "/database", "/srv/conf"]) assert.ok(!fits(path), path);
-  assert.equal(globBase("/srv/*/conf"), "/srv");
-  assert.equal(globBase("/srv/shop/"), "/srv/shop");
-  assert.equal(globBase("/*"), "/");
 });

@@ -16,7 +16,7 @@ const tools = {
   tool: "test",
 };
 const choices = {
-  include: [], exclude: [], volumes: [], keepSecrets: [], closure: true, alsoInstalled: [],
+  include: [], filters: [], volumes: [], keepSecrets: [], closure: true, alsoInstalled: [],
 }; // biome-ignore format: short
 const application = { name: "old", services: [], command: [], environment: {}, ports: [] };
 

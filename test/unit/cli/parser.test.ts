@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isTranshipError } from "../../../src/base/errors.ts";
+import { flagsOf } from "../../../src/cli/capture/lift.ts";
 import { parse } from "../../../src/cli/parser.ts";
+import { quickParse } from "../../../src/cli/quick-parser.ts";
 import { verbs } from "../../../src/cli/table/verbs.ts";
 
 async function call(...argv: string[]) {
@@ -38,6 +40,15 @@ test("a command after -- keeps its flags, and repeated flags become lists", asyn
   assert.deepEqual(args, ["/bin/ls", "-t"]);
   assert.deepEqual(options?.service, ["a", "b"]);
   assert.equal(options?.tag, "x");
+});
+
+test("rules keep their order across flags, in both readers", async () => {
+  const line = "capture run -t x --exclude *.log --filter-from f --include=/srv --exclude /srv/*";
+  const expected = ["exclude *.log", "filterFrom f", "include /srv", "exclude /srv/*"];
+  assert.deepEqual((await call(...line.split(" "))).options?.filters, expected);
+  const quick = quickParse(verbs, line.split(" "))?.call.options ?? {};
+  assert.deepEqual(quick.filters, expected);
+  assert.deepEqual(flagsOf(quick, ["filters"]), ["--exclude", "*.log", "--filter-from", "f", "--include", "/srv", "--exclude", "/srv/*"]); // biome-ignore format: short
 });
 
 test("mistakes are usage errors with a way on", async () => {
