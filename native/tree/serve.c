@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -257,24 +259,28 @@ static int put_content(struct server *s, int fd, const struct stat *st)
 	return 0;
 }
 
+/* ENTRY and content of the open file @fd, which is closed. */
+static int stream_fd(struct server *s, int fd, const struct stat *st,
+		     struct bytes path)
+{
+	struct subject what = { fd, NULL, (const char *)path.at, path.len };
+	int got = extents_read(&s->extents, fd, (uint64_t)st->st_size);
+
+	if (got == 0)
+		got = put_entry(&s->out, s->id, &what, st, &s->extents);
+	if (got == 0)
+		got = put_content(s, fd, st);
+	close(fd);
+	return got;
+}
+
 static int stream_file(struct server *s, const struct place *p,
 		       struct bytes path)
 {
-	struct subject what = { -1, p->name, (const char *)path.at, path.len };
 	struct stat st;
-	int got;
 	int fd = open_file(p->dir, p->name, &st);
 
-	if (fd < 0)
-		return fd;
-	what.fd = fd;
-	got = extents_read(&s->extents, fd, (uint64_t)st.st_size);
-	if (got == 0)
-		got = put_entry(&s->out, s->id, &what, &st, &s->extents);
-	if (got == 0)
-		got = put_content(s, fd, &st);
-	close(fd);
-	return got;
+	return fd < 0 ? fd : stream_fd(s, fd, &st, path);
 }
 
 static int answer_stream(struct server *s, struct cursor *c,
@@ -301,6 +307,61 @@ static int answer_stream(struct server *s, struct cursor *c,
 	}
 	place_close(&p);
 	return got;
+}
+
+/*
+ * open_magic() - the regular file behind a link that the kernel itself keeps
+ *
+ * Only on a proc file system: elsewhere such a name is an ordinary link of a
+ * tree that may be hostile, and could lead anywhere.
+ *
+ * Return: fd or -errno.
+ */
+static int open_magic(const struct place *p, struct stat *st)
+{
+	int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+	struct statfs fs;
+	struct stat before;
+	int fd;
+
+	if (fstatfs(p->dir, &fs) < 0)
+		return -errno;
+	if (fs.f_type != PROC_SUPER_MAGIC)
+		return -EINVAL;
+	/* Looks before it opens: opening a fifo or a device does something. */
+	if (fstatat(p->dir, p->name, &before, 0) < 0)
+		return -errno;
+	if (!S_ISREG(before.st_mode))
+		return -EINVAL;
+	fd = openat(p->dir, p->name, flags | O_NOATIME);
+	if (fd < 0 && errno == EPERM)
+		fd = openat(p->dir, p->name, flags);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, st) < 0 || st->st_ino != before.st_ino ||
+	    st->st_dev != before.st_dev) {
+		close(fd);
+		return -EAGAIN;
+	}
+	return fd;
+}
+
+static int answer_opened(struct server *s, struct cursor *c,
+			 struct bytes *path)
+{
+	struct place p;
+	struct stat st;
+	int fd;
+
+	*path = get_bytes16(c);
+	if (c->bad)
+		return -EBADMSG;
+	fd = resolve(&s->resolver, path->at, path->len, 0, &p);
+	if (fd == 0) {
+		fd = open_magic(&p, &st);
+		place_close(&p);
+	}
+	return fd < 0 ? fd : stream_fd(s, fd, &st, *path);
 }
 
 static void put_link(void *arg, const struct place *link)
@@ -363,6 +424,9 @@ static bool answer(struct server *s, const struct frame *f)
 		break;
 	case REQUEST_RESOLVE:
 		got = answer_resolve(s, &c, &path);
+		break;
+	case REQUEST_OPENED:
+		got = answer_opened(s, &c, &path);
 		break;
 	default:
 		return false;

@@ -19,6 +19,7 @@ enum tree_request {
 	REQUEST_READ,
 	REQUEST_STREAM,
 	REQUEST_RESOLVE,
+	REQUEST_OPENED,
 };
 
 enum tree_frame {

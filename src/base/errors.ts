@@ -20,6 +20,7 @@ export const errorCodes = {
   E_MACHINE_UNREACHABLE: "The machine exists by its address, but could not be opened.",
   E_COMMAND_NOT_FOUND: "The command to capture or to run does not exist on the machine.",
   E_SERVICE_NOT_FOUND: "No service of that name was found on the machine.",
+  E_PROCESS_NOT_FOUND: "No running process of the machine fits what was asked for, or it ended meanwhile.",
   E_CAPTURE_FAILED: "The capture ended before everything that was asked for had been seen.",
   E_CAPTURE_INCOMPLETE: "Evidence was lost while the program ran; a package made from it could lack files.",
   E_EXERCISE_FAILED: "The exercise ended with a non-zero status.",

@@ -17,14 +17,19 @@ import { type ApplicationOptions, describeApplication } from "./application.ts";
 import { checkCommand } from "./check-command.ts";
 import { checkDataSpace, dataRequest } from "./data-directories.ts";
 import type { Evidence } from "./evidence.ts";
-import { evidenceForPlan, makeEvidenceDocument, readEvidenceDocument } from "./evidence-document.ts";
+import {
+  type EvidenceParts,
+  evidenceForPlan,
+  makeEvidenceDocument,
+  readEvidenceDocument,
+} from "./evidence-document.ts";
 import { checkExercise } from "./exercise.ts";
 import { explainFullDisk } from "./full-disk.ts";
 import { orInterrupted } from "./interrupt.ts";
 import { makePlan, type PlanRequest } from "./make-plan.ts";
 import { ownedDirectories } from "./owned-directories.ts";
 import { type PackedImage, pack } from "./pack.ts";
-import type { Plan } from "./plan.ts";
+import type { Exclusion, Plan } from "./plan.ts";
 import { readPlanFile } from "./plan-file.ts";
 import type { SandboxRequest } from "./sandbox.ts";
 import { applicationSchedules } from "./schedules.ts";
@@ -42,7 +47,7 @@ export interface CaptureTools {
 /** What decides what is packed, beyond the evidence itself. */
 export type Choices = Pick<
   PlanRequest,
-  "include" | "filters" | "volumes" | "keepSecrets" | "closure" | "rules" | "expansion"
+  "include" | "filters" | "volumes" | "keepSecrets" | "closure" | "rules" | "expansion" | "recovered"
 > & {
   /** Installed packages of --also. */
   alsoInstalled: readonly string[];
@@ -158,6 +163,8 @@ export interface PlanParts {
   choices: Choices;
   exercised: readonly string[];
   session?: SessionResult;
+  /** Known before and not to be packed, with the reasons. */
+  left?: readonly Exclusion[];
 }
 
 export async function plan(
@@ -202,12 +209,18 @@ async function planWhole(
     installed,
     evidence: parts.evidence,
     seeds,
+    left: parts.left ?? [],
     ...parts.choices,
   });
   working.end(`${planned.reasons.size} paths planned`);
   return {
     plan: planned.plan,
-    evidence: evidenceText(planned.plan, planned.reasons, parts, tools),
+    evidence: evidenceText(
+      planned.plan,
+      planned.reasons,
+      { ...parts, recovered: parts.choices.recovered },
+      tools,
+    ),
     session: parts.session,
   };
 }
@@ -215,8 +228,8 @@ async function planWhole(
 function evidenceText(
   plan: Plan,
   reasons: ReadonlyMap<ByteString, readonly Reason[]>,
-  parts: Pick<PlanParts, "evidence" | "exercised">,
-  tools: CaptureTools,
+  parts: Pick<EvidenceParts, "evidence" | "exercised" | "recovered">,
+  tools: Pick<CaptureTools, "tool">,
 ): string {
   return JSON.stringify(
     makeEvidenceDocument({
@@ -225,6 +238,7 @@ function evidenceText(
       evidence: parts.evidence,
       exercised: parts.exercised,
       tool: tools.tool,
+      recovered: parts.recovered,
     }),
   );
 }
@@ -270,7 +284,10 @@ function installedSeeds(installed: InstalledPackages, names: readonly string[], 
 }
 
 /** A plan made before with --plan-only, with the evidence that was written beside it. */
-export function readPlan(file: string, tools: CaptureTools): { plan: Plan; evidence: string } {
+export function readPlan(
+  file: string,
+  tools: Pick<CaptureTools, "log" | "tool">,
+): { plan: Plan; evidence: string } {
   const plan = readPlanFile(file);
   const beside =
     plan.source.evidence === undefined ? undefined : join(dirname(file), basename(plan.source.evidence));

@@ -26,6 +26,8 @@ export interface EvidenceDocument {
   excluded: Record<string, string>;
   candidates: Record<string, string>;
   missing: Record<string, string>;
+  /** Paths whose content was read from a running process, with the reason. */
+  recovered?: Record<string, string>;
 }
 
 export interface EvidenceParts {
@@ -34,6 +36,7 @@ export interface EvidenceParts {
   evidence: Evidence | undefined;
   exercised: readonly string[];
   tool: string;
+  recovered?: ReadonlyMap<ByteString, string> | undefined;
 }
 
 export function makeEvidenceDocument(parts: EvidenceParts): EvidenceDocument {
@@ -73,6 +76,11 @@ export function makeEvidenceDocument(parts: EvidenceParts): EvidenceDocument {
     excluded: table(plan.excluded),
     candidates: table(plan.candidates),
     missing: table(plan.missing),
+    ...(parts.recovered === undefined || parts.recovered.size === 0
+      ? {}
+      : {
+          recovered: Object.fromEntries([...parts.recovered].map(([path, why]) => [escapeBytes(path), why])),
+        }),
   };
 }
 
@@ -157,8 +165,15 @@ export function whyOf(document: EvidenceDocument, path: string): Answer {
   const typed = escapeBytes(unescapeBytes(path.length > 1 ? path.replace(/\/+$/, "") : path));
   const key = Object.hasOwn(document.paths, typed) ? typed : (mergedName(document, typed) ?? typed);
   const numbers = Object.hasOwn(document.paths, key) ? document.paths[key] : undefined;
-  if (numbers !== undefined)
-    return { packed: true, because: numbers.map((number) => document.reasons[number] ?? "unknown") };
+  if (numbers !== undefined) {
+    const recovered = document.recovered;
+    const how =
+      recovered !== undefined && Object.hasOwn(recovered, key) ? [`recovered: ${recovered[key]}`] : [];
+    return {
+      packed: true,
+      because: [...numbers.map((number) => document.reasons[number] ?? "unknown"), ...how],
+    };
+  }
   if (key === "/.tranship" || key.startsWith("/.tranship/"))
     return { packed: true, because: ["put in by Tranship: init and the compiled descriptor"] };
   const told: string[] = [];

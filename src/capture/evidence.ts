@@ -2,8 +2,11 @@
 import type { ByteString } from "../formats/entry.ts";
 import type { PathOperation } from "../formats/trace-records.ts";
 
-/** The operations of trace records (docs/internals/records.md, section 2), and starting a program. */
-export type Use = PathOperation | "exec";
+/** What a snapshot of a running program shows of a path, as against what is seen to happen to it. */
+export const snapshotUses = ["mapped", "open", "directory", "argument", "variable", "log"] as const;
+
+/** The operations of trace records (docs/internals/records.md, section 2), starting a program, and what a snapshot shows. */
+export type Use = PathOperation | "exec" | (typeof snapshotUses)[number];
 
 export interface PathEvidence {
   /** What was done to it, each once, with the program that did it first. */

@@ -40,6 +40,10 @@ export interface PlanRequest {
   closure: boolean;
   /** Without closure: these rules alone. For measuring what each step of the closure gives. */
   rules?: readonly Rule[];
+  /** Files that the machine shows by their recovered content: path -> why. */
+  recovered?: ReadonlyMap<ByteString, string>;
+  /** Known before and not to be packed. */
+  left?: readonly Exclusion[];
   /** What is taken, in the place of seeds and closure; it is given the system files. For captures of a whole machine. */
   expansion?: (system: Expansion) => Promise<TakenWhole>;
 }
@@ -80,9 +84,11 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
     source: { machine: machine.address, asOf: sorted.asOf, evidence: undefined },
     package: descriptor,
     groups: sorted.groups,
-    excluded: [...sorted.excluded, ...(expansion.left ?? []).map(({ path, why }) => ({ path, why }))].sort(
-      byPath,
-    ),
+    excluded: [
+      ...sorted.excluded,
+      ...(expansion.left ?? []).map(({ path, why }) => ({ path, why })),
+      ...(request.left ?? []).filter((one) => !sorted.entries.has(one.path)),
+    ].sort(byPath),
     candidates: expansion.candidates.map(candidateLine),
     missing: [
       ...expansion.missing.map((one) => ({ path: one.path, why: describeReason(one.reason) })),
@@ -117,7 +123,7 @@ function unmatched(request: PlanRequest, seeds: readonly Seed[], entries: Sorted
       found.push({ path: unescapeBytes(pattern), why: "asked for: --include" });
   }
   for (const path of request.keepSecrets)
-    if (!entries.has(unescapeBytes(path)))
+    if (!path.startsWith("env:") && !entries.has(unescapeBytes(path)))
       found.push({ path: unescapeBytes(path), why: "asked for: --keep-secret" });
   return found;
 }
@@ -202,7 +208,8 @@ async function sortOut(request: PlanRequest, expansion: Expansion, system: Expan
     if (entry.kind === "file") group.bytes += entry.size;
     result.reasons.set(path, reasons);
     result.entries.set(path, entry);
-    if (entry.ctime > result.asOf) result.asOf = entry.ctime;
+    // A recovered file is a copy of ours: its ctime says nothing of the machine.
+    if (entry.ctime > result.asOf && request.recovered?.has(path) !== true) result.asOf = entry.ctime;
   }
   const rank = (group: PlanGroup) => layerNames.indexOf(group.layer);
   result.groups = [...groups.values()].sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));

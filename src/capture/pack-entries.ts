@@ -28,6 +28,8 @@ export interface CurrentEntries {
 export async function currentEntries(machine: Machine, plan: Plan, accept: boolean): Promise<CurrentEntries> {
   const paths = [...new Set(plan.groups.flatMap((group) => group.files))].sort();
   const isData = dataTest(plan);
+  // Ours, with times of their own; their digests were held against the plan.
+  const recovered = new Set(plan.recovered?.map((one) => one.path));
   const entries = new Map<ByteString, Entry>();
   const deviations: Deviation[] = [];
   const stats = await Promise.all(paths.map((path) => machine.files.stat(path)));
@@ -36,7 +38,7 @@ export async function currentEntries(machine: Machine, plan: Plan, accept: boole
     if (entry !== undefined) entries.set(path, entry);
     // A directory's times change with what is made inside of it; its files speak for themselves.
     if (entry === undefined) deviations.push({ path, what: "gone", data: isData(path) });
-    else if (entry.ctime > plan.source.asOf && entry.kind !== "directory")
+    else if (entry.ctime > plan.source.asOf && entry.kind !== "directory" && !recovered.has(path))
       deviations.push({ path, what: "changed", data: isData(path) });
   }
   if (!accept) refuse(machine, deviations);

@@ -4,7 +4,7 @@ import { TranshipError } from "../base/errors.ts";
 import type { Progress } from "../base/log.ts";
 import { formatSize } from "../base/units.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
-import { encodeText, escapeBytes } from "../formats/escape.ts";
+import { escapeBytes } from "../formats/escape.ts";
 import type { ContainerConfig } from "../formats/oci.ts";
 import { packingListPath, printPackingList } from "../formats/packing-list.ts";
 import { nativePath } from "../host/native.ts";
@@ -26,6 +26,7 @@ import { isKernelPart } from "./kernel-parts.ts";
 import { inodeOf, pathsOf } from "./layer-paths.ts";
 import { currentEntries, type Deviation } from "./pack-entries.ts";
 import { layerNames, type Plan } from "./plan.ts";
+import { plainPlace } from "./recovered-files.ts";
 import { insidePath } from "./sandbox.ts";
 
 export interface PackRequest {
@@ -131,7 +132,7 @@ async function* layerItems(
     }
     if (inode !== "") inodes.set(inode, path);
     // Read by the writer, which refuses a file that is not, or not any more, the one that was planned.
-    yield { entry, hostFile: (machine.root === "/" ? "" : encodeText(machine.root)) + path };
+    yield { entry, hostFile: machine.placeOf?.(path) ?? plainPlace(machine, path) };
   }
 }
 

@@ -44,6 +44,8 @@ export const planSchema = z.looseObject({
     machine: z.string(),
     asOf: z.string().regex(/^\d+$/, "must be nanoseconds since the epoch"),
     evidence: z.string().optional(),
+    process: z.looseObject({ pid: z.int().min(1), startTime: z.string().regex(/^\d+$/) }).optional(),
+    recovered: z.string().optional(),
   }),
   package: descriptorSchema,
   groups: z.array(
@@ -65,6 +67,15 @@ export const planSchema = z.looseObject({
       directories: z.array(z.looseObject({ ...large, files: z.number().default(0) })).default([]),
     })
     .default({ files: [], directories: [] }),
+  recovered: z
+    .array(
+      z.looseObject({
+        path: z.string().regex(/^\//, "must be an absolute path"),
+        why: z.string().default(""),
+        digest: z.string().regex(/^(sha256:[0-9a-f]{64})?$/),
+      }),
+    )
+    .optional(),
 });
 
 /** As it stands in the file. */
@@ -118,6 +129,8 @@ export function printPlan(plan: Plan): string {
         machine: plan.source.machine,
         asOf: String(plan.source.asOf),
         ...(plan.source.evidence === undefined ? {} : { evidence: plan.source.evidence }),
+        ...(plan.source.process === undefined ? {} : { process: plan.source.process }),
+        ...(plan.source.recovered === undefined ? {} : { recovered: plan.source.recovered }),
       },
       package: plan.package,
       groups: plan.groups.map((group) => ({ ...group, files: block(group.files) })),
@@ -126,6 +139,9 @@ export function printPlan(plan: Plan): string {
       missing: printExclusions(plan.missing),
       absent: block(plan.absent),
       largest: { files: shown(plan.largest.files), directories: shown(plan.largest.directories) },
+      ...(plan.recovered === undefined || plan.recovered.length === 0
+        ? {}
+        : { recovered: shown(plan.recovered) }),
     },
     { lineWidth: 0, aliasDuplicateObjects: false, blockQuote: "literal" },
   );
@@ -145,6 +161,12 @@ export function parsePlan(text: string, name: string): Plan {
     return { name: called, layer, why, bytes, files: files.map(unescapeBytes) };
   });
   for (const group of groups) refuseHostilePaths(group.files, name);
+  const recovered = value.recovered?.map(({ path, why, digest }) => ({
+    path: unescapeBytes(path),
+    why,
+    digest,
+  }));
+  refuseHostilePaths(recovered?.map((one) => one.path) ?? [], name);
   const largest: Largest = {
     files: value.largest.files.map(({ path, bytes, why }) => ({ path: unescapeBytes(path), bytes, why })),
     directories: value.largest.directories.map(({ path, bytes, why, files }) => {
@@ -156,6 +178,8 @@ export function parsePlan(text: string, name: string): Plan {
       machine: value.source.machine,
       asOf: BigInt(value.source.asOf),
       evidence: value.source.evidence,
+      ...(value.source.process === undefined ? {} : { process: value.source.process }),
+      ...(value.source.recovered === undefined ? {} : { recovered: value.source.recovered }),
     },
     package: value.package,
     groups,
@@ -164,6 +188,7 @@ export function parsePlan(text: string, name: string): Plan {
     missing: readExclusions(value.missing),
     absent: (value.absent ?? []).map(unescapeBytes),
     largest,
+    ...(recovered === undefined ? {} : { recovered }),
   };
 }
 

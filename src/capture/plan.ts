@@ -21,6 +21,14 @@ export interface Exclusion {
   why: string;
 }
 
+/** A planned file whose content was read from a running process, because its name no longer leads to it. */
+export interface RecoveredFile {
+  path: ByteString;
+  why: string;
+  /** Of the extents as they were read (digest.ts of recover); "" where the file changed all the time. */
+  digest: string;
+}
+
 export interface Plan {
   source: {
     machine: string;
@@ -28,6 +36,10 @@ export interface Plan {
     asOf: bigint;
     /** Name of the file beside the plan where the reasons of every path are. */
     evidence: string | undefined;
+    /** Set where all paths are those of a process with a root or mounts of its own: they are read through it. */
+    process?: { pid: number; startTime: string } | undefined;
+    /** Name of the directory beside the plan that holds the recovered files. */
+    recovered?: string | undefined;
   };
   package: Descriptor;
   groups: PlanGroup[];
@@ -41,6 +53,8 @@ export interface Plan {
   absent: ByteString[];
   /** What is largest in it, when it was made. */
   largest: Largest;
+  /** Default none. */
+  recovered?: RecoveredFile[] | undefined;
 }
 
 export interface LargeFile {

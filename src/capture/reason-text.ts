@@ -2,6 +2,16 @@
 import type { Reason } from "../closure/reason.ts";
 import { escapeBytes } from "../formats/escape.ts";
 
+/** What a snapshot showed, in words. */
+const shown: Readonly<Record<string, string>> = {
+  mapped: "mapped by",
+  open: "open in",
+  directory: "working directory of",
+  argument: "named on the command line of",
+  variable: "named in a variable of",
+  log: "holds a log of",
+};
+
 export function describeReason(reason: Reason): string {
   const from = reason.from === undefined || reason.from === "" ? "" : ` ${escapeBytes(reason.from)}`;
   const detail = reason.detail === undefined ? "" : ` ${escapeBytes(reason.detail)}`;
@@ -9,6 +19,8 @@ export function describeReason(reason: Reason): string {
     case "traced":
       // Our own init starts what is captured: that is the request itself.
       if (reason.from?.startsWith("/.tranship/")) return "started by the capture";
+      if (reason.detail !== undefined && Object.hasOwn(shown, reason.detail))
+        return `snapshot: ${shown[reason.detail]}${from || " the program"}`;
       return `traced:${detail} by${from || " the application"}`;
     case "rule":
       return `asked for:${detail}`;

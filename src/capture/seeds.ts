@@ -2,12 +2,21 @@
 import type { Seed } from "../closure/expand.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { isUnreadable, type Machine } from "../machine/machine.ts";
-import type { Evidence, Use } from "./evidence.ts";
+import { type Evidence, snapshotUses, type Use } from "./evidence.ts";
 import { parsePattern } from "./filters.ts";
 import { neverPacked } from "./kernel-parts.ts";
 
 /** The use by which a path is told; "list" of a directory asks for all of its names. */
-const mostTelling: readonly Use[] = ["list", "exec", "read", "write", "create"];
+const mostTelling: readonly Use[] = [
+  "list",
+  "exec",
+  "read",
+  "write",
+  "create",
+  "argument",
+  "directory",
+  "variable",
+];
 
 /** What was found on the source and not made by the run itself. A path that the run made speaks for its directory. */
 export async function tracedSeeds(machine: Machine, evidence: Evidence | undefined): Promise<Seed[]> {
@@ -19,8 +28,15 @@ export async function tracedSeeds(machine: Machine, evidence: Evidence | undefin
       mostTelling.find((use) => seen.uses.has(use)) ?? [...seen.uses.keys()].sort()[0] ?? "other";
     const from = seen.uses.get(detail) ?? "";
     if (seen.madeByRun)
-      seeds.push({ path: parentOf(path), reason: { kind: "traced", from, detail: "create" } });
+      seeds.push({
+        path: parentOf(path),
+        reason: { kind: "traced", from, detail: seen.uses.has("log") ? "log" : "create" },
+      });
     else seeds.push({ path, reason: { kind: "traced", from, detail } });
+    // Rules go by the first; the others are for people.
+    for (const use of seen.madeByRun ? [] : snapshotUses)
+      if (use !== detail && seen.uses.has(use))
+        seeds.push({ path, reason: { kind: "traced", from: seen.uses.get(use) ?? "", detail: use } });
   }
   const known = await Promise.all(seeds.map((seed) => onSource(machine, seed)));
   return known.filter((seed) => seed !== undefined);
@@ -30,7 +46,7 @@ export async function tracedSeeds(machine: Machine, evidence: Evidence | undefin
 async function onSource(machine: Machine, seed: Seed): Promise<Seed | undefined> {
   let { path } = seed;
   while ((await machine.files.stat(path)) === undefined) {
-    if (path === "/" || seed.reason.detail !== "create") return undefined;
+    if (path === "/" || !/^(create|log)$/.test(seed.reason.detail ?? "")) return undefined;
     path = parentOf(path);
   }
   return path === seed.path ? seed : { ...seed, path };

@@ -1,9 +1,10 @@
 // One pass over a machine: everything that later steps ask about, with where it was found.
 import type { Log } from "../base/log.ts";
 import type { Machine } from "../machine/machine.ts";
+import { assignProcesses } from "./assign-processes.ts";
 import { readFileSystems } from "./file-systems.ts";
 import { readInstalled } from "./installed.ts";
-import { type Inventory, inventoryVersion, type ServiceFact } from "./inventory.ts";
+import { type Inventory, inventoryVersion } from "./inventory.ts";
 import { readListeners } from "./listeners.ts";
 import { type FoundProcesses, readProcesses } from "./processes.ts";
 import { readSchedules } from "./schedules.ts";
@@ -36,7 +37,7 @@ export async function discover(machine: Machine, options: DiscoverOptions = {}):
   const sockets = machine.live
     ? await readSockets(source, found.socketOwners, architecture.littleEndian)
     : [];
-  await assignProcesses(source, services, found);
+  await assignProcesses(source, services, found.processes);
   log?.debug("discover: installed packages, users, file systems");
   return {
     schema: "tranship/inventory",
@@ -60,26 +61,4 @@ export async function discover(machine: Machine, options: DiscoverOptions = {}):
 
 function nothingRuns(): FoundProcesses {
   return { processes: [], socketOwners: new Map(), kernelThreads: 0 };
-}
-
-/** By control group; without one (no systemd) by the program that a service names. */
-async function assignProcesses(
-  source: Source,
-  services: ServiceFact[],
-  found: FoundProcesses,
-): Promise<void> {
-  if (found.processes.length === 0) return;
-  const byExecutable = new Map<string, number[]>();
-  for (const process of found.processes) {
-    if (process.service !== "" || !process.sameNamespaces || process.executable === "") continue;
-    byExecutable.set(process.executable, [...(byExecutable.get(process.executable) ?? []), process.pid]);
-  }
-  for (const service of services) {
-    service.pids = found.processes.filter((each) => each.service === service.name).map((each) => each.pid);
-    if (service.pids.length > 0 || service.template || !service.program.startsWith("/")) continue;
-    const program = await source.canonical(service.program);
-    if (program !== undefined && !/\/(sh|bash|dash|env|perl|python[\d.]*|true)$/.test(program)) {
-      service.pids = byExecutable.get(program) ?? [];
-    }
-  }
 }

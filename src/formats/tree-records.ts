@@ -4,7 +4,7 @@ import { type ByteString, type Entry, type Extent, kindOfMode, modeOfKind } from
 import { FieldReader, FieldWriter } from "./fields.ts";
 import { encodeFrame, encodeFrameHeader } from "./frames.ts";
 
-export const treeRequest = { stat: 1, list: 2, walk: 3, read: 4, stream: 5, resolve: 6 } as const;
+export const treeRequest = { stat: 1, list: 2, walk: 3, read: 4, stream: 5, resolve: 6, opened: 7 } as const;
 
 export const treeFrame = {
   entry: 16,

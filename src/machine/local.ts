@@ -3,6 +3,18 @@ import type { Machine } from "./machine.ts";
 import { TreeFiles } from "./tree-files.ts";
 
 export function openLocal(address: string): Machine {
-  const files = new TreeFiles("/");
-  return { address, kind: "local", root: "/", files, live: true, close: () => files.close() };
+  return at(address, "/");
+}
+
+function at(address: string, root: string): Machine {
+  const files = new TreeFiles(root);
+  return {
+    address,
+    kind: "local",
+    root,
+    files,
+    live: true,
+    seenBy: (pid) => at(address, `/proc/${pid}/root`),
+    close: () => files.close(),
+  };
 }

@@ -43,6 +43,11 @@ export interface MachineFiles {
   readRange(path: ByteString, offset: number, length: number): Promise<Uint8Array | undefined>;
   /** Last component not followed. E_IO where it cannot be read. */
   stream(path: ByteString): Promise<FileStream | undefined>;
+  /**
+   * The regular file behind a link that the kernel keeps (/proc/PID/exe, /proc/PID/fd/N, /proc/PID/map_files/A-B), also where it
+   * has no name any more; undefined where the link has gone or leads to no regular file. Machines that run only.
+   */
+  opened?(path: ByteString): Promise<FileStream | undefined>;
 }
 
 export interface Machine {
@@ -54,6 +59,10 @@ export interface Machine {
   readonly files: MachineFiles;
   /** True where /proc of the machine shows its running processes. */
   readonly live: boolean;
+  /** The same machine as one of its processes sees it, by the root and the mounts of that process. The caller closes it. */
+  seenBy?(pid: number): Machine;
+  /** Where the content of a file lies on this host, where that is not below `root`. */
+  placeOf?(path: ByteString): ByteString;
   close(): Promise<void>;
 }
 

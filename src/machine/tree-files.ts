@@ -86,12 +86,24 @@ export class TreeFiles implements MachineFiles {
     return Buffer.concat(parts);
   }
 
-  async stream(path: ByteString): Promise<FileStream | undefined> {
-    const stream = this.#client.stream(treeRequest.stream, records.encodePath(path), true);
+  stream(path: ByteString): Promise<FileStream | undefined> {
+    return this.#stream(treeRequest.stream, path);
+  }
+
+  opened(path: ByteString): Promise<FileStream | undefined> {
+    return this.#stream(treeRequest.opened, path);
+  }
+
+  async #stream(type: number, path: ByteString): Promise<FileStream | undefined> {
+    const stream = this.#client.stream(type, records.encodePath(path), true);
     const frames = (await stream.queue.take()) ?? [];
     const first = frames.shift();
     if (first === undefined) throw new TranshipError("E_PROTOCOL", `no answer for ${escapeBytes(path)}`);
-    if (first.type === treeFrame.error) return absent(records.decodeError(first.payload).errno, path);
+    if (first.type === treeFrame.error) {
+      const { errno } = records.decodeError(first.payload);
+      if (type === treeRequest.opened && errnoName(errno) === "EINVAL") return undefined;
+      return absent(errno, path);
+    }
     const data = new StreamData(stream, frames);
     return { entry: entryOf(first), data, changed: () => data.changed };
   }

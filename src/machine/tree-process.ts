@@ -52,6 +52,8 @@ export class TreeProcess {
     stdin.on("error", () => {}); // told by the exit status
     stdin.write(encodeMagic(treeMagic));
     stdout.on("data", (chunk: Uint8Array) => this.#received(chunk));
+    // It has ended, perhaps in the middle of an answer: why is told by its status, which is worth waiting for.
+    stdout.on("end", () => this.#ref());
     stderr.on("data", (chunk: Uint8Array) => {
       if (this.#stderr.length < keptStderr) this.#stderr += new TextDecoder().decode(chunk);
     });

@@ -119,6 +119,8 @@ export interface Fixture {
   cli(args: readonly string[], options?: CliOptions): Promise<CliResult>;
   /** Any other program there. */
   inside(command: readonly string[], options?: CliOptions): Promise<CliResult>;
+  /** What a command is started with to be there too: `[...enter, "sleep", "1"]` becomes the command itself, by its pid. */
+  readonly enter: readonly string[];
   /** What is left of instances anywhere: [] when all is clean. */
   leftovers(): Promise<string[]>;
   /** Fails with what is left when processes that end in the background have had their time. */
@@ -165,6 +167,7 @@ export async function makeFixture(): Promise<Fixture> {
   return {
     root,
     inside,
+    enter,
     cli: (args, options) => inside([process.execPath, mainProgram, ...args], options),
     leftovers: () => leftovers(root, inside),
     async clean() {

@@ -8,7 +8,13 @@ import { besidePlan, carryOutPlan, finishCapture, withMachine } from "./finish.t
 import { captureTools, requiredTag } from "./requests.ts";
 
 /** How one kind of capture comes to its plan. */
-export type CaptureWay = (machine: Machine, reference: string, tools: CaptureTools) => Promise<Captured>;
+export type CaptureWay = (machine: Machine, reference: string, tools: CaptureTools) => Promise<OwnCapture>;
+
+/** A capture that is packed from another view of the machine, and that has something to give back in the end. */
+export interface OwnCapture extends Captured {
+  machine?: Machine;
+  close?(): Promise<void>;
+}
 
 /** check: looks at the call before a machine is opened; not asked where a plan is carried out. */
 export async function runCapture(
@@ -33,6 +39,11 @@ export async function runCapture(
   }
   check();
   await withMachine(text(options, "machine") ?? "local:", async (machine) => {
-    await finishCapture(machine, await way(machine, reference, tools), options, context, tools);
+    const captured = await way(machine, reference, tools);
+    try {
+      await finishCapture(captured.machine ?? machine, captured, options, context, tools);
+    } finally {
+      await captured.close?.();
+    }
   });
 }

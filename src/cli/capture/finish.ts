@@ -1,6 +1,6 @@
 // What every capture ends with: the plan is written, or carried out and told.
 import { writeFileSync } from "node:fs";
-import { basename } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import { formatSize } from "../../base/units.ts";
 import { type Captured, type CaptureTools, packPlan, readPlan } from "../../capture/capture.ts";
@@ -9,6 +9,9 @@ import type { PackedImage } from "../../capture/pack.ts";
 import type { Plan } from "../../capture/plan.ts";
 import { printPlan } from "../../capture/plan-file.ts";
 import { describePlan, summarizePlan } from "../../capture/plan-summary.ts";
+import { reopenView } from "../../capture/process-view.ts";
+import { checkRecovered, recoveryOf } from "../../capture/recover.ts";
+import { withRecovered } from "../../capture/recovered-files.ts";
 import { escapeBytes } from "../../formats/escape.ts";
 import { ioError } from "../../host/files.ts";
 import { openStore } from "../../image/store.ts";
@@ -34,6 +37,31 @@ export async function withMachine<T>(
   }
 }
 
+/** A plan's machine as its paths mean it: by the root of a process, with the recovered files that lie beside the plan. */
+async function withPlanned<T>(file: string, plan: Plan, use: (machine: Machine) => Promise<T>): Promise<T> {
+  return await withMachine(plan.source.machine, async (machine) => {
+    const { process, recovered } = plan.source;
+    const view = process === undefined ? machine : await reopenView(machine, process);
+    const directory = join(dirname(file), basename(recovered ?? ""), "files");
+    const files = plan.recovered ?? [];
+    try {
+      if (files.length > 0) await checkRecovered(directory, files);
+      const seen = withRecovered(
+        view,
+        directory,
+        files.map((one) => one.path),
+      );
+      try {
+        return await use(seen);
+      } finally {
+        await seen.close();
+      }
+    } finally {
+      if (view !== machine) await view.close();
+    }
+  });
+}
+
 export async function finishCapture(
   machine: Machine,
   captured: Captured,
@@ -57,7 +85,9 @@ export async function finishCapture(
     try {
       const evidence = `${file}.evidence.json`;
       writeFileSync(evidence, captured.evidence, { mode: 0o600 });
-      const source = { ...captured.plan.source, evidence: basename(evidence) };
+      const recovered =
+        (captured.plan.recovered?.length ?? 0) > 0 ? { recovered: basename(recoveryOf(file)) } : {};
+      const source = { ...captured.plan.source, evidence: basename(evidence), ...recovered };
       writeFileSync(file, printPlan({ ...captured.plan, source }), { mode: 0o600 });
     } catch (cause) {
       throw ioError(`cannot write the plan ${file}`, cause);
@@ -110,7 +140,7 @@ function printImage(image: PackedImage, options: OptionValues, context: Context)
 /** What decided about a plan when it was made: beside --plan it would be without effect. */
 const deciding = [
   "planOnly", "output", "service", "untilPort", "exercise", "for", "installed", "also", "include", "exclude", "filterFrom", "volume", "keepSecret",
-  "cmd", "env", "port", "user", "workdir",
+  "cmd", "env", "port", "user", "workdir", "pid", "listening",
 ]; // biome-ignore format: a list
 
 function refuseBesidePlan(file: string, options: OptionValues): void {
@@ -139,7 +169,7 @@ export async function carryOutPlan(
     showPlan(planned.plan, options, context);
     return;
   }
-  await withMachine(planned.plan.source.machine, async (machine) => {
+  await withPlanned(file, planned.plan, async (machine) => {
     const captured = { ...planned, session: undefined, acceptChanges: flag(options, "acceptChanges") };
     const image = await packAndTell(machine, captured, text(options, "tag") ?? "", context, tools);
     printImage(image, options, context);

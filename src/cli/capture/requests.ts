@@ -38,7 +38,9 @@ export function choicesOf(options: OptionValues): Choices {
     include: [...list(options, "include"), ...included],
     filters: filtersOf(options),
     volumes: list(options, "volume").map((path) => absolutePath("--volume", path)),
-    keepSecrets: list(options, "keepSecret").map((path) => absolutePath("--keep-secret", path)),
+    keepSecrets: list(options, "keepSecret").map((path) =>
+      /^env:[A-Za-z_]\w*$/.test(path) ? path : absolutePath("--keep-secret", path),
+    ),
     closure: options.closure !== false,
     alsoInstalled: also.filter((one) => one.kind === "installed").map((one) => one.argument),
   };

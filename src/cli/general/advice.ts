@@ -28,6 +28,8 @@ export const advice: Record<ErrorCode, string> = {
   E_COMMAND_NOT_FOUND:
     "The path is looked up inside the machine's root, by the machine's own PATH. Give it in full.",
   E_SERVICE_NOT_FOUND: "`tranship discover MACHINE` lists the services that were found.",
+  E_PROCESS_NOT_FOUND:
+    "`tranship discover` lists processes, services and listening sockets. A process that ended takes its snapshot with it: name its successor.",
   E_CAPTURE_FAILED:
     "The message tells how the program ended. Try it natively first; --log-level debug shows its output and every step.",
   E_CAPTURE_INCOMPLETE:

@@ -63,6 +63,26 @@ export const captureVerbs: readonly Verb[] = [
     load: () => import("../capture/capture-run.ts"),
   },
   {
+    name: "capture process",
+    group,
+    summary: "Package a running program without stopping it",
+    description:
+      "Reads what the program and its workers map, hold open, stand in and name, and what /proc tells of user, variables and sockets. Files that " +
+      "were deleted or replaced while it runs are recovered. It is neither stopped nor traced.",
+    examples: [
+      "tranship capture process -t shop --listening 80",
+      "tranship capture process -t shop --pid 4711 --plan-only -o plan.yaml",
+    ],
+    arguments: [],
+    options: [
+      { flags: "--pid <PID>", summary: "the program that this process belongs to" },
+      { flags: "--service <NAME>", summary: "the program of this service of the machine" },
+      { flags: "--listening <PORT>", summary: "the program that listens on this port" },
+      ...captureOptions,
+    ],
+    load: () => import("../capture/capture-process.ts"),
+  },
+  {
     name: "capture installed",
     group,
     summary: "Package what the installed-package database says belongs to these installed packages",

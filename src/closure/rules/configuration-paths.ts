@@ -39,10 +39,20 @@ export function configurationPaths(): Rule {
 const notScanned =
   /^\/etc\/(passwd|group|shadow|gshadow|services|protocols|mime\.types|fstab|mtab|shells|login\.defs|hosts|localtime|magic|ld\.so\..*|profile|bash\.bashrc|crontab|environment|updatedb\.conf)-?$|^\/etc\/(ssl|alternatives|ld\.so\.conf\.d|ca-certificates|profile\.d|skel|pam\.d|security|init\.d|cron\.\w+|systemd|udev|apparmor\.d|logcheck|logrotate\.d|X11|terminfo|apt|dpkg)\//;
 
+const ofTheSystem = /^\/(usr\/local\/)?etc\//;
+
 /** A text file of the configuration that was used, or that belongs to a package which was. */
 export function isConfiguration(scene: Scene, entry: Entry, reason: Reason): boolean {
   if (entry.kind !== "file" || entry.size === 0 || entry.size > maxText) return false;
   const { path } = entry;
+  // Named on the command line of a running program, or named in turn by such a file: configuration wherever it lies.
+  if (reason.kind === "traced" && reason.detail === "argument") return true;
+  if (
+    reason.kind === "configuration" &&
+    /\.(conf|cnf|cfg|ini)$/.test(path) &&
+    !ofTheSystem.test(reason.from ?? "/etc/")
+  )
+    return true;
   if (!/^\/(usr\/local\/)?etc\//.test(path) && !/^\/opt\/.*\/(conf|etc|config)\//.test(path)) return false;
   if (notScanned.test(path)) return false;
   if (reason.kind === "traced" || reason.kind === "rule" || reason.kind === "configuration") return true;

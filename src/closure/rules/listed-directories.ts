@@ -7,13 +7,18 @@
 import { isSweepable } from "../policy.ts";
 import type { Rule } from "../rule.ts";
 
+/** A running program was started with the directory, or stands in it: what it does there was not watched, so it is taken whole. */
+const named: ReadonlySet<string> = new Set(["directory", "argument", "variable"]);
 const maxChildren = 20_000;
 
 export function listedDirectories(): Rule {
   return {
     name: "listed",
     async reason(scene, entry, reason, emit) {
-      if (entry.kind !== "directory" || reason.kind !== "traced" || reason.detail !== "list") return;
+      if (entry.kind !== "directory" || reason.kind !== "traced") return;
+      if (named.has(reason.detail ?? "") && isSweepable(entry.path))
+        emit.tree(entry.path, { kind: "listed", from: entry.path }, "unless huge");
+      if (reason.detail !== "list") return;
       const children = await scene.tree.list(entry.path);
       if (children === undefined) return;
       const why = { kind: "listed", from: entry.path } as const;

@@ -1,0 +1,139 @@
+// A snapshot of a running program as evidence: what it maps, holds open, stands in and names. The witness "snapshot".
+import type { ProcessSnapshot } from "../discover/process-snapshot.ts";
+import type { HeldListener, RunningProgram } from "../discover/running-program.ts";
+import type { ByteString } from "../formats/entry.ts";
+import { escapeBytes } from "../formats/escape.ts";
+import { pathsInCommand, pathsInEnvironment } from "./command-words.ts";
+import { type Evidence, newEvidence, noteUse } from "./evidence.ts";
+import type { Exclusion } from "./plan.ts";
+import type { ProcessView } from "./process-view.ts";
+
+export interface SnapshotEvidence {
+  evidence: Evidence;
+  /** What it holds and is not packed, with the reason. */
+  left: Exclusion[];
+  /** What a person should know. */
+  notes: string[];
+}
+
+export async function evidenceOfSnapshot(
+  program: RunningProgram,
+  view: ProcessView,
+): Promise<SnapshotEvidence> {
+  const result: SnapshotEvidence = { evidence: newEvidence(), left: [], notes: [] };
+  const { evidence } = result;
+  for (const process of program.processes) {
+    if (process.namespaces.mnt !== program.main.namespaces.mnt) {
+      result.notes.push(
+        `process ${process.pid} (${escapeBytes(process.name)}) has mounts of its own: its files are not taken; capture it by --pid`,
+      );
+      continue;
+    }
+    await addProcess(result, process, view);
+  }
+  for (const socket of program.listeners) addListener(evidence, socket, program.main.executable.path);
+  evidence.records = evidence.paths.size;
+  return result;
+}
+
+async function addProcess(
+  result: SnapshotEvidence,
+  process: ProcessSnapshot,
+  view: ProcessView,
+): Promise<void> {
+  const { evidence } = result;
+  const program = view.inside(process.executable.path) ?? process.executable.path;
+  const use = (path: ByteString, kind: "mapped" | "directory" | "argument" | "variable"): void => {
+    noteUse(evidence, path, kind, program).found = true;
+  };
+  const known = evidence.programs.get(program);
+  if (known === undefined)
+    evidence.programs.set(program, { path: program, argv: [...process.arguments], count: 1 });
+  else known.count++;
+  const within = (path: ByteString): ByteString | undefined =>
+    inMemory(path) ? undefined : view.inside(path);
+  for (const held of [process.executable, ...process.mapped]) {
+    const path = within(held.path);
+    if (path !== undefined) use(path, "mapped");
+  }
+  const directory = process.workingDirectory.deleted ? undefined : within(process.workingDirectory.path);
+  const words = process.retitled
+    ? process.arguments.flatMap((word) => word.split(/\s+/))
+    : process.arguments.slice(1);
+  for (const path of await existing(view, pathsInCommand(words, directory ?? "/"))) use(path, "argument");
+  for (const path of await existing(view, pathsInEnvironment(process.environment))) use(path, "variable");
+  addDescriptors(result, process, program, within);
+  if (directory !== undefined && directory !== "/") {
+    const own = [...evidence.paths.keys()].some((path) => path.startsWith(`${directory}/`));
+    // Where somebody happened to stand when he started it is no part of the program: the directory is taken, not what is in it.
+    if (own) use(directory, "directory");
+    else noteUse(evidence, directory, "chdir", program).found = true;
+  }
+}
+
+/** Words that name nothing are words. */
+async function existing(view: ProcessView, paths: readonly ByteString[]): Promise<ByteString[]> {
+  const found = await Promise.all(
+    paths.map(
+      async (path) => (await view.machine.files.resolve(path).catch(() => undefined))?.entry !== undefined,
+    ),
+  );
+  return paths.filter((_, index) => found[index]);
+}
+
+function addDescriptors(
+  result: SnapshotEvidence,
+  process: ProcessSnapshot,
+  program: ByteString,
+  within: (path: ByteString) => ByteString | undefined,
+): void {
+  for (const held of process.descriptors) {
+    if (held.kind !== "file") continue;
+    const path = within(held.path);
+    if (path === undefined) {
+      if (!inMemory(held.path))
+        result.notes.push(
+          `process ${process.pid} (${escapeBytes(process.name)}) holds ${escapeBytes(held.path)}, which lies outside its root: not taken`,
+        );
+      continue;
+    }
+    if (isLog(path, held)) {
+      const seen = noteUse(result.evidence, path, "log", program);
+      seen.found = true;
+      seen.madeByRun = true; // its directory is taken, its content is made anew
+      if (!result.left.some((one) => one.path === path))
+        result.left.push({ path, why: "log of the running program; its directory is packed" });
+      continue;
+    }
+    noteUse(result.evidence, path, held.writes ? "write" : "open", program).found = true;
+  }
+}
+
+/** Written to its end only, by a name or in a directory that says so. What a program also reads is data. */
+export function isLog(path: ByteString, held: { reads: boolean; writes: boolean; append: boolean }): boolean {
+  if (!held.writes || held.reads) return false;
+  if (/\/logs?\//.test(path)) return true;
+  return held.append && /(^|[./_-])logs?([./_-]|$)|\.(out|err)$/i.test(path.slice(path.lastIndexOf("/") + 1));
+}
+
+/** Names that the kernel gives to memory; and devices, which a package's own /dev has. */
+export function inMemory(path: ByteString): boolean {
+  return (
+    /^\/(memfd:|SYSV[0-9a-f]{8}|dev\/|proc\/|sys\/|\[aio\]|anon_hugepage|drm mm object|i915)/.test(path) ||
+    path === ""
+  );
+}
+
+function addListener(evidence: Evidence, socket: HeldListener, program: ByteString): void {
+  if (socket.protocol === "unix") {
+    if (socket.path.startsWith("/")) noteUse(evidence, socket.path, "socket", program).found = true;
+    return;
+  }
+  const family = socket.protocol.endsWith("6") ? "inet6" : "inet";
+  const protocol = socket.protocol.startsWith("tcp") ? "tcp" : "udp";
+  const { address, port } = socket;
+  const known = evidence.listeners.some(
+    (one) => one.port === port && one.address === address && one.protocol === protocol,
+  );
+  if (!known && port > 0) evidence.listeners.push({ family, address, port, protocol });
+}
