@@ -29,7 +29,7 @@ const suites: readonly Suite[] = [
     folders: ["test/integration"],
     isolation: "process",
     concurrency: 2,
-    only: /runtime-(run|later|terminal)/,
+    only: /runtime-(run|later|terminal|supervise)/,
     prepare: testBuilt,
   },
   { name: "e2e", folders: ["test/e2e"], isolation: "process", concurrency: 1 },

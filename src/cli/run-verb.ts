@@ -21,10 +21,13 @@ export async function runVerb(verb: Verb, { args, options }: Call): Promise<numb
   Object.assign(shown, terminal);
   const progress = new TerminalProgress(terminal);
   const log = makeLog(terminal, () => progress.clear());
-  const interrupt = new AbortController();
+  // Made when asked for: loading it takes a millisecond, which `run` has no use for.
+  let interrupt: AbortController | undefined;
+  let stoppedBy: NodeJS.Signals | undefined;
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (interrupt.signal.aborted) process.exit(130);
-    interrupt.abort(signal);
+    if (stoppedBy !== undefined) process.exit(130);
+    stoppedBy = signal;
+    interrupt?.abort(signal);
   };
   if (!ownSignals.has(verb.name)) {
     process.on("SIGINT", onSignal);
@@ -48,7 +51,11 @@ export async function runVerb(verb: Verb, { args, options }: Call): Promise<numb
       printText(plain === "" || plain.endsWith("\n") ? plain : `${plain}\n`);
     },
     say: (words) => log.info(words),
-    signal: interrupt.signal,
+    get signal() {
+      interrupt ??= new AbortController();
+      if (stoppedBy !== undefined) interrupt.abort(stoppedBy);
+      return interrupt.signal;
+    },
     get noInput() {
       return options.input === false || !isTerminal(0);
     },
@@ -57,10 +64,10 @@ export async function runVerb(verb: Verb, { args, options }: Call): Promise<numb
   const module = await verb.load();
   try {
     const status = (await module.run({ args, options }, context)) ?? 0;
-    return interrupt.signal.aborted && status === 0 ? 130 : status;
+    return stoppedBy !== undefined && status === 0 ? 130 : status;
   } catch (error) {
     // A terminal tells our children too: what failed because they ended is not the reason.
-    throw interrupt.signal.aborted ? interrupted(verb, error) : error;
+    throw stoppedBy !== undefined ? interrupted(verb, error) : error;
   } finally {
     progress.clear();
   }
@@ -94,9 +101,11 @@ function terminalOptions(options: OptionValues): TerminalOptions {
   };
 }
 
-/** `run` and `exec` give the program's own status, so ours must be told apart: 125. */
+const programs = new Set(["run", "exec", "internal foreground-ended"]);
+
+/** These give the program's own status, so ours must be told apart: 125. */
 function failureStatus(status: number): number {
-  return (running === "run" || running === "exec") && status === 1 ? 125 : status;
+  return programs.has(running) && status === 1 ? 125 : status;
 }
 
 /** Tells an error; the exit status that it means. */

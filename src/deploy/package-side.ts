@@ -39,12 +39,11 @@ export interface PackageRequest extends ParityRequest {
 export async function runPackage(request: PackageRequest): Promise<Side> {
   const { root, reference, log } = request;
   const began = Date.now();
-  const { record } = await runInstance(
+  const record = await runInstance(
     root,
     {
       reference,
       command: [],
-      detached: true,
       network: "none",
       secrets: Object.entries(await secretsOf(request)).map(([target, source]) => ({ target, source })),
     },

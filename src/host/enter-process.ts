@@ -1,11 +1,11 @@
 // Starts native/enter: its options go through a descriptor (any bytes; secrets stay out of process lists), what became
 // of the set-up comes back through another.
-import { type ChildProcess, type IOType, spawn } from "node:child_process";
+import type { ChildProcess, IOType } from "node:child_process";
 import type { Duplex } from "node:stream";
 import { TranshipError } from "../base/errors.ts";
 import { callWords, type EnterCall } from "./enter.ts";
 import { nativePath } from "./native.ts";
-import { spawnError, statusOf } from "./process.ts";
+import { childProcess, spawnError, statusOf } from "./process.ts";
 
 /** The descriptor, inside enter, of the first of StartOptions.fds; the next ones follow. */
 export const firstFd = 6;
@@ -72,7 +72,7 @@ export function startEnter(call: EnterCall, options: StartOptions = {}): EnterPr
     options.hold ? "pipe" : "ignore",
     ...(options.fds ?? []),
   ];
-  const child = spawn(program, [...before, "--args-fd", String(argsFd)], {
+  const child = childProcess().spawn(program, [...before, "--args-fd", String(argsFd)], {
     stdio,
     ...(options.env === undefined ? {} : { env: options.env }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

@@ -1,5 +1,4 @@
 // Subprocesses: run to the end and collect, with bounded output and a clear error.
-import { spawn } from "node:child_process";
 import { TranshipError } from "../base/errors.ts";
 
 export interface RunOptions {
@@ -22,6 +21,11 @@ export interface RunResult {
   stderr: string;
 }
 
+/** node:child_process, loaded only where a program is started: that takes longer than most of what a short verb does. */
+export function childProcess(): typeof import("node:child_process") {
+  return process.getBuiltinModule("node:child_process");
+}
+
 const signalNumbers: Record<string, number> = {
   SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGILL: 4, SIGTRAP: 5, SIGABRT: 6, SIGBUS: 7, SIGFPE: 8, SIGKILL: 9, SIGUSR1: 10,
   SIGSEGV: 11, SIGUSR2: 12, SIGPIPE: 13, SIGALRM: 14, SIGTERM: 15,
@@ -36,7 +40,7 @@ export function statusOf(code: number | null, signal: NodeJS.Signals | null): nu
 export function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const limit = options.maxOutput ?? 64 << 20;
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
+    const child = childProcess().spawn(program, args, {
       stdio: options.inherit ? "inherit" : ["pipe", "pipe", "pipe"],
       ...(options.env === undefined ? {} : { env: options.env }),
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),

@@ -1,6 +1,5 @@
 // The state root: one directory that holds the store, the instances and the journal. Two roots never see each other.
 import { existsSync, readdirSync } from "node:fs";
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import { createExclusive, errnoOf, ioError, makeDirectory, readJson } from "./files.ts";
@@ -27,7 +26,12 @@ export function defaultStateRoot(env: NodeJS.ProcessEnv = process.env): string {
   if (chosen !== undefined && chosen !== "") return resolve(chosen);
   if (process.getuid?.() === 0) return "/var/lib/tranship";
   const data = env.XDG_DATA_HOME;
-  return join(data !== undefined && data !== "" ? data : join(homedir(), ".local/share"), "tranship");
+  return join(
+    data !== undefined && data !== ""
+      ? data
+      : join(process.getBuiltinModule("node:os").homedir(), ".local/share"),
+    "tranship",
+  );
 }
 
 /** Opens or creates a state root. E_STATE_VERSION where a newer Tranship wrote it. */

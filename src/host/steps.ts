@@ -6,7 +6,8 @@ import { appendFileSync } from "node:fs";
 const crashAt = Number(process.env.TRANSHIP_CRASH_AT ?? 0);
 const listFile = process.env.TRANSHIP_STEPS_FILE;
 let stopAt = process.env.TRANSHIP_STOP_AT;
-let passed = 0;
+/** native/supervise, which a command may have been or may become, goes on with the same count. */
+let passed = Number(process.env.TRANSHIP_STEPS_PASSED ?? 0);
 
 /** Call directly before the change that `name` describes. */
 export function step(name: string): void {
@@ -17,4 +18,10 @@ export function step(name: string): void {
   if (name !== stopAt) return;
   stopAt = undefined;
   process.kill(process.pid, "SIGSTOP");
+}
+
+/** What a program that this process becomes has to know, to go on counting. */
+export function stepsEnvironment(): Readonly<Record<string, string | undefined>> {
+  if (crashAt === 0 && listFile === undefined && process.env.TRANSHIP_STOP_AT === undefined) return {};
+  return { TRANSHIP_STEPS_PASSED: String(passed), TRANSHIP_STOP_AT: stopAt };
 }

@@ -2,6 +2,7 @@
 // removed or started again by its rule. Every part looks at what is there, so that it can be run again after a crash.
 import { existsSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { cgroupMode, removeCgroup } from "../host/cgroup.ts";
 import { errnoOf, ioError, readText, writeFileAtomic } from "../host/files.ts";
@@ -10,13 +11,14 @@ import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { removeBundle } from "./bundle.ts";
 import { type Instance, instanceIds, readInstance } from "./find.ts";
+import type { Launching } from "./launch.ts";
 import { releaseBridge } from "./network/bridge.ts";
 import { free, leases } from "./network/lease.ts";
 import { leasedPorts, unpublish } from "./network/publish.ts";
 import { runtimeWords } from "./oci/runtime.ts";
 import { killAll } from "./processes.ts";
 import type { EndRecord, InstancePaths, NetworkMode } from "./record.ts";
-import { readExit, statusOf } from "./state.ts";
+import { hasRun, readExit, statusOf } from "./state.ts";
 import { mayWait, setAside } from "./trash.ts";
 import { removeVolume } from "./volumes/volumes.ts";
 
@@ -157,4 +159,22 @@ export function freeLeases(root: StateRoot): void {
 /** What runtime or enter said on the way to a failure, last line. */
 export function lastWords({ paths }: Instance): string {
   return runtimeWords(paths.runtimeLog) ?? (readText(paths.monitorLog) ?? "").trim().split("\n").at(-1) ?? "";
+}
+
+/** A start that failed: what `run` made and what never worked is removed, so that the next try finds its name free. */
+export async function giveUp(
+  { root, instance, log, launch }: Omit<Launching, "layers">,
+  error: unknown,
+): Promise<void> {
+  const lock = await lockInstance(instance, "give up");
+  try {
+    if (!existsSync(instance.paths.directory)) return;
+    const status = error instanceof TranshipError ? error.exitStatus : 125;
+    await settle(root, instance, status);
+    if (launch.created && (instance.record.autoRemove || !hasRun(instance)))
+      removeInstanceFiles(root, instance, true);
+  } finally {
+    lock?.release();
+  }
+  await releaseHost(root, log);
 }

@@ -1,11 +1,11 @@
 // A further command inside a running instance.
-import { spawn } from "node:child_process";
 import { rmSync } from "node:fs";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { callArguments, launchCall } from "../host/enter.ts";
 import { writeFileAtomic } from "../host/files.ts";
 import { nativePath } from "../host/native.ts";
+import { childProcess } from "../host/process.ts";
 import { randomHex } from "../host/random.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { isTerminal } from "../host/terminal.ts";
@@ -139,7 +139,7 @@ async function runExec(
   const interactive =
     options.detached !== true && (options.interactive === true || options.terminal === true);
   const streams = [0, 1, 2].map((fd) => stdioFor(fd, interactive, options.detached === true));
-  const child = spawn(
+  const child = childProcess().spawn(
     program,
     callArguments(call, options.detached === true ? [] : ["--parent", String(process.pid)]),
     {

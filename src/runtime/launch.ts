@@ -1,5 +1,4 @@
 // Starting an instance: from its record to a running PID 1. docs/internals/who-holds-what.md tells who keeps what alive.
-import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
@@ -7,10 +6,9 @@ import type { Log } from "../base/log.ts";
 import { callArguments, type LaunchOptions, launchCall } from "../host/enter.ts";
 import { writeFileAtomic } from "../host/files.ts";
 import { installRoot, nativePath } from "../host/native.ts";
-import { statusOf as exitStatusOf } from "../host/process.ts";
+import { childProcess, statusOf as exitStatusOf } from "../host/process.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
-import { isTerminal } from "../host/terminal.ts";
 import { mountPoint, writeBundle } from "./bundle.ts";
 import type { Instance } from "./find.ts";
 import { ensureBridge, lockNetwork } from "./network/bridge.ts";
@@ -20,8 +18,6 @@ import { chooseRuntime, globalArguments, type OciRuntime } from "./oci/runtime.t
 import { pause } from "./processes.ts";
 import type { LaunchRecord } from "./record.ts";
 import { readExit } from "./state.ts";
-import { ended, forwardSignals, stdioFor } from "./stdio.ts";
-import { emptyTrash } from "./trash.ts";
 
 export interface Launching {
   readonly root: StateRoot;
@@ -123,33 +119,6 @@ function enterCommand(
   return [nativePath("enter"), ...callArguments(call, bound)];
 }
 
-/** Runs it as a child with our own terminal or streams; the status of PID 1, 128+n on a signal. */
-export async function runForeground(
-  { root, instance }: Launching,
-  command: readonly string[],
-): Promise<number> {
-  const { record } = instance;
-  if (record.terminal && !isTerminal(0)) {
-    throw new TranshipError("E_USAGE", "-t needs a terminal as standard input", {
-      hint: "leave -t out, or run it from a terminal",
-    });
-  }
-  const program = command[0] ?? "";
-  const streams = [0, 1, 2].map((fd) => stdioFor(fd, record.interactive || record.terminal));
-  step("foreground start");
-  const child = spawn(program, command.slice(1), { stdio: streams.map((stream) => stream.stdio) });
-  for (const stream of streams) stream.close();
-  const stopForwarding = forwardSignals(child);
-  const end = ended(child, program);
-  // While it runs we have nothing else to do.
-  emptyTrash(root);
-  try {
-    return await end;
-  } finally {
-    stopForwarding();
-  }
-}
-
 /** Waits for the chain and then becomes the one that cleans up; in the host's own namespaces. */
 const monitorScript =
   '"$@"; s=$?; : >"$T_ENDED"; exec "$T_BIN" --root "$T_ROOT" internal instance-ended "$T_ID" "$s" "$T_LAUNCH"';
@@ -169,7 +138,7 @@ export async function runDetached(
   const { paths, record } = instance;
   const words = openSync(paths.monitorLog, "a", 0o600);
   step("detached start");
-  const monitor = spawn("/bin/sh", ["-c", monitorScript, "monitor", ...command], {
+  const monitor = childProcess().spawn("/bin/sh", ["-c", monitorScript, "monitor", ...command], {
     cwd: "/",
     detached: true,
     stdio: ["ignore", words, words],

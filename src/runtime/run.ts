@@ -1,4 +1,4 @@
-// run, create, start, restart: the ways in which an instance comes to run, and what is done when it has ended.
+// run, create, start, restart: the ways in which an instance comes to run, and what is done when a detached one has ended.
 import { existsSync, rmSync } from "node:fs";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -7,45 +7,32 @@ import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { checkSecrets } from "./bundle.ts";
 import { type CreateOptions, createInstance, newLaunch } from "./create.ts";
-import { lastWords, lockInstance, releaseHost, removeEnded, removeInstanceFiles, settle } from "./end.ts";
+import { giveUp, lastWords, lockInstance, releaseHost, removeInstanceFiles, settle } from "./end.ts";
 import { findInstance, type Instance, readInstance } from "./find.ts";
+import { runForeground } from "./foreground.ts";
 import { layerDirectories } from "./image.ts";
-import {
-  type Launching,
-  launchName,
-  prepare,
-  runDetached,
-  runForeground,
-  startFailure,
-  writeLaunch,
-} from "./launch.ts";
-import { releaseLater } from "./linger.ts";
+import { type Launching, launchName, prepare, runDetached, startFailure, writeLaunch } from "./launch.ts";
 import { chooseRuntime } from "./oci/runtime.ts";
 import { pause } from "./processes.ts";
 import { type EndRecord, type InstanceRecord, instancePaths, type LaunchRecord } from "./record.ts";
 import { repairInstances } from "./repair.ts";
-import { hasRun, readExit, statusOf } from "./state.ts";
+import { readExit, statusOf } from "./state.ts";
 import { emptyTrash } from "./trash.ts";
 
-export interface RunResult {
-  record: InstanceRecord;
-  /** Foreground: the program's own, 128+n on a signal. Detached: undefined. */
-  status: number | undefined;
-}
-
 export interface RunOptions extends CreateOptions {
-  detached?: boolean;
+  /** In the foreground: our own command line up to the verb, for the end. Absent: detached. */
+  foreground?: readonly string[];
 }
 
-/** Creates and starts. In the foreground it returns at the end. */
-export async function runInstance(root: StateRoot, options: RunOptions, log: Log): Promise<RunResult> {
+/** Creates and starts; in the foreground it does not return, as this process becomes another: see runForeground(). */
+export async function runInstance(root: StateRoot, options: RunOptions, log: Log): Promise<InstanceRecord> {
   await repairInstances(root, log, false);
   if (options.autoRemove === true && (options.restart?.policy ?? "no") !== "no") {
     throw new TranshipError("E_USAGE", "--rm and --restart contradict each other", {
       hint: "give one of them",
     });
   }
-  const detached = options.detached === true;
+  const detached = options.foreground === undefined;
   if (detached && options.terminal === true) {
     throw new TranshipError("E_USAGE", "-t cannot be given with -d: nobody would look at that terminal", {
       hint: "leave -t out, and use `tranship exec -it` to get a terminal inside",
@@ -57,16 +44,16 @@ export async function runInstance(root: StateRoot, options: RunOptions, log: Log
   const created = await createInstance(root, options, log, launch);
   const instance = { paths: instancePaths(root, created.record.id), record: created.record };
   const launching = { root, instance, launch, layers: created.package.layers, log };
-  return await start(launching, () => checkSecrets(created.record, created.package));
+  await startGuarded(launching, async () => {
+    checkSecrets(created.record, created.package);
+    if (options.foreground === undefined) await startDetached(launching);
+    else runForeground(launching, await prepare(launching), options.foreground);
+  });
+  return created.record;
 }
 
-/** Starts a created or exited instance; detached unless attached. */
-export async function startInstance(
-  root: StateRoot,
-  text: string,
-  attached: boolean,
-  log: Log,
-): Promise<RunResult> {
+/** Starts a created or exited instance, detached. */
+export async function startInstance(root: StateRoot, text: string, log: Log): Promise<void> {
   await repairInstances(root, log);
   const instance = findInstance(root, text);
   const lock = await lockInstance(instance, "start");
@@ -83,11 +70,11 @@ export async function startInstance(
         },
       );
     }
-    launching = await relaunch(root, instance, newLaunch(attached ? "foreground" : "detached", false), log);
+    launching = await relaunch(root, instance, newLaunch("detached", false), log);
   } finally {
     lock.release();
   }
-  return await start(launching);
+  await startGuarded(launching, () => startDetached(launching));
 }
 
 async function relaunch(
@@ -105,45 +92,18 @@ async function relaunch(
   return { root, instance, launch, layers, log };
 }
 
-async function start(launching: Launching, check: () => void = () => {}): Promise<RunResult> {
-  const { instance, launch } = launching;
+async function startGuarded(launching: Launching, work: () => Promise<void>): Promise<void> {
   try {
-    check();
-    const command = await prepare(launching);
-    if (launch.mode === "detached") return await startDetached(launching, command);
-    const status = await runForeground(launching, command);
-    const words = lastWords(instance);
-    const failure = startFailure(instance, status, words);
-    const end = await finish(launching, status);
-    if (failure !== undefined) throw failure;
-    return { record: instance.record, status: end.status ?? status };
+    await work();
   } catch (error) {
     await giveUp(launching, error);
     throw error;
   }
 }
 
-/** The end of a foreground instance: what waits for nothing is done later, by another process. */
-async function finish({ root, instance, log }: Launching, status: number): Promise<EndRecord> {
-  const end = (await removeEnded(root, instance, status)) ?? (await settleLocked(root, instance, status));
-  await releaseLater(root, log);
-  return end;
-}
-
-async function settleLocked(root: StateRoot, instance: Instance, status: number): Promise<EndRecord> {
-  const lock = await lockInstance(instance, "end");
-  try {
-    const end = await settle(root, instance, status, true);
-    if (instance.record.autoRemove) removeInstanceFiles(root, instance, true);
-    return end;
-  } finally {
-    lock?.release();
-  }
-}
-
-async function startDetached(launching: Launching, command: readonly string[]): Promise<RunResult> {
+async function startDetached(launching: Launching): Promise<void> {
   const { instance, launch } = launching;
-  await runDetached(launching, command);
+  await runDetached(launching, await prepare(launching));
   emptyTrash(launching.root);
   const exit = readExit(instance.paths);
   const failedEarly = exit.exitStatus !== null && exit.exitStatus >= 125 && exit.exitStatus <= 127;
@@ -165,22 +125,6 @@ async function startDetached(launching: Launching, command: readonly string[]): 
   step("acknowledge");
   launch.acknowledged = true;
   if (existsSync(instance.paths.directory)) writeLaunch(launching);
-  return { record: instance.record, status: undefined };
-}
-
-/** A start that failed: what `run` made and what never worked is removed, so that the next try finds its name free. */
-async function giveUp({ root, instance, log, launch }: Launching, error: unknown): Promise<void> {
-  const lock = await lockInstance(instance, "give up");
-  try {
-    if (!existsSync(instance.paths.directory)) return;
-    const status = error instanceof TranshipError ? error.exitStatus : 125;
-    await settle(root, instance, status);
-    if (launch.created && (instance.record.autoRemove || !hasRun(instance)))
-      removeInstanceFiles(root, instance, true);
-  } finally {
-    lock?.release();
-  }
-  await releaseHost(root, log);
 }
 
 function gone(text: string): TranshipError {
@@ -258,7 +202,7 @@ export async function restartRule(
 export async function startAgain(launching: Launching): Promise<void> {
   const { instance, log } = launching;
   try {
-    await start(launching);
+    await startGuarded(launching, () => startDetached(launching));
   } catch (error) {
     log.error(`the instance ${instance.record.name} could not be started again: ${String(error)}`);
   }

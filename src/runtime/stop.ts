@@ -1,5 +1,4 @@
 // stop, kill, rm, wait.
-import { constants } from "node:os";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { writeFileAtomic } from "../host/files.ts";
@@ -39,7 +38,7 @@ async function endInstance(root: StateRoot, instance: Instance, options: StopOpt
     step("stop signal");
     signalProcess(seen.pid, signalNumber(options.signal ?? record.stop.signal));
     const target = { pid: seen.pid, startTime: seen.startTime };
-    killed = signalNumber(options.signal ?? record.stop.signal) === constants.signals.SIGKILL;
+    killed = signalNumber(options.signal ?? record.stop.signal) === sigkill;
     const timeout = options.timeout ?? record.stop.timeout;
     if (!(await waitGone(target, timeout))) {
       step("stop kill");
@@ -60,7 +59,8 @@ async function started(instance: Instance): Promise<InstanceStatus> {
   }
 }
 
-const killedStatus = 128 + constants.signals.SIGKILL;
+const sigkill = 9;
+const killedStatus = 128 + sigkill;
 const graceRounds = 200;
 
 /** Whoever waits for the instance deals with its end; where nobody is left to, we do. */
@@ -99,7 +99,7 @@ export async function killInstance(root: StateRoot, text: string, signal: string
       },
     );
   }
-  if (number === constants.signals.SIGKILL) {
+  if (number === sigkill) {
     await endInstance(root, instance, { signal, timeout: 10_000 });
     await releaseHost(root, log);
     return;
@@ -110,7 +110,10 @@ export async function killInstance(root: StateRoot, text: string, signal: string
 /** TERM, SIGTERM, 15. */
 export function signalNumber(text: string): number {
   const name = text.toUpperCase();
-  const table = constants.signals as unknown as Record<string, number | undefined>;
+  const table = process.getBuiltinModule("node:os").constants.signals as unknown as Record<
+    string,
+    number | undefined
+  >;
   const number = /^\d+$/.test(text) ? Number(text) : (table[name] ?? table[`SIG${name}`]);
   if (number !== undefined && number > 0 && number <= 64) return number;
   const realTime = /^(?:SIG)?RTMIN(?:\+(\d+))?$/.exec(name);

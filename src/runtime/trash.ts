@@ -9,35 +9,49 @@ import type { InstancePaths } from "./record.ts";
 
 const mostLog = 64 << 10;
 
-/** What OCI runtimes and init make in every upper directory. */
-const skeleton: Readonly<Record<string, ReadonlySet<string>>> = {
-  etc: new Set(["hosts", "hostname", "resolv.conf"]),
-  ".tranship": new Set(["run", "init"]),
-};
+/** What OCI runtimes and init make in every upper directory: names, by directory below it. */
+const skeleton: readonly (readonly [string, readonly string[]])[] = [
+  ["", ["etc", ".tranship"]],
+  ["etc", ["hosts", "hostname", "resolv.conf"]],
+  [".tranship", ["run", "init"]],
+];
 
-/** Only what is small may wait: space that was given back must be free. TRANSHIP_NETWORK_LINGER=0: nothing is left for later. */
-export function mayWait({ upper, run }: InstancePaths): boolean {
-  if (lingerSeconds() === 0) return false;
-  const known = readdirSync(upper).every((name) => {
-    const inside = skeleton[name];
-    return inside !== undefined && readdirSync(join(upper, name)).every((one) => inside.has(one));
-  });
-  return known && (statSync(`${run}/log/all.log`, { throwIfNoEntry: false })?.size ?? 0) <= mostLog;
+/** What the files of an instance that may wait are like: for native/supervise, which looks as mayWait() does. */
+export function waitingFiles({ upper, run }: InstancePaths): {
+  only: readonly (readonly [string, readonly string[]])[];
+  small: readonly [string, number];
+} {
+  return {
+    only: skeleton.map(([below, names]) => [join(upper, below), names]),
+    small: [`${run}/log/all.log`, mostLog],
+  };
 }
 
-function trashDirectory(root: StateRoot): string {
-  return join(root.path, "trash");
+/** Only what is small may wait: space that was given back must be free. TRANSHIP_NETWORK_LINGER=0: nothing is left for later. */
+export function mayWait(paths: InstancePaths): boolean {
+  if (lingerSeconds() === 0) return false;
+  const { only, small } = waitingFiles(paths);
+  const known = only.every(
+    ([directory, names]) =>
+      !existsSync(directory) || readdirSync(directory).every((name) => names.includes(name)),
+  );
+  return known && (statSync(small[0], { throwIfNoEntry: false })?.size ?? 0) <= small[1];
+}
+
+/** Made where it is not there. */
+export function trashDirectory(root: StateRoot): string {
+  const directory = join(root.path, "trash");
+  if (!existsSync(directory)) makeDirectory(directory);
+  return directory;
 }
 
 /** Throws as renameSync does. */
 export function setAside(root: StateRoot, paths: InstancePaths, id: string): void {
-  const directory = trashDirectory(root);
-  if (!existsSync(directory)) makeDirectory(directory);
-  renameSync(paths.directory, join(directory, id));
+  renameSync(paths.directory, join(trashDirectory(root), id));
 }
 
 export function emptyTrash(root: StateRoot): void {
-  const directory = trashDirectory(root);
+  const directory = join(root.path, "trash");
   if (!existsSync(directory)) return;
   for (const name of readdirSync(directory)) {
     try {

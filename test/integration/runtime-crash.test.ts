@@ -23,9 +23,9 @@ describe("repair after kill -9", { skip, timeout: 900_000 }, () => {
 
   const sleeper = ["sh", "-c", "while :; do sleep 0.1; done"];
 
-  async function stepsOf(args: readonly string[]): Promise<string[]> {
+  async function stepsOf(args: readonly string[], env: Readonly<Record<string, string>>): Promise<string[]> {
     rmSync(stepsFile, { force: true });
-    await fixture.cli(args, { env: { TRANSHIP_STEPS_FILE: stepsFile } });
+    await fixture.cli(args, { env: { ...env, TRANSHIP_STEPS_FILE: stepsFile } });
     return existsSync(stepsFile) ? readFileSync(stepsFile, "utf8").trim().split("\n") : [];
   }
 
@@ -36,7 +36,19 @@ describe("repair after kill -9", { skip, timeout: 900_000 }, () => {
   }
 
   /** What comes before the command, the command that is killed, what a person would then do. */
-  const cases: { name: string; before?: string[]; command: string[]; afterwards: string[][] }[] = [
+  const cases: {
+    name: string;
+    before?: string[];
+    command: string[];
+    afterwards: string[][];
+    env?: Readonly<Record<string, string>>;
+  }[] = [
+    {
+      name: "run --rm that leaves little",
+      command: ["run", "--rm", "box:1", "true"],
+      afterwards: [],
+      env: { TRANSHIP_NETWORK_LINGER: "1" },
+    },
     {
       name: "run --rm with a port and a volume",
       command: ["run", "--rm", "-p", "8070:80", "-v", "/srv/data", "box:1", "true"],
@@ -55,17 +67,17 @@ describe("repair after kill -9", { skip, timeout: 900_000 }, () => {
     },
   ];
 
-  for (const { name, before: first, command, afterwards } of cases) {
+  for (const { name, before: first, command, afterwards, env = {} } of cases) {
     it(name, async (t) => {
       if (first !== undefined) await fixture.cli(first);
-      const steps = await stepsOf(command);
+      const steps = await stepsOf(command, env);
       for (const args of afterwards) await fixture.cli(args);
       await repaired();
       assert.ok(steps.length >= 5, `only ${steps.length} steps`);
       for (let n = 1; n <= steps.length; n++) {
         await t.test(`killed at ${steps[n - 1]}`, async () => {
           if (first !== undefined) assert.equal((await fixture.cli(first)).status, 0);
-          const killed = await fixture.cli(command, { env: { TRANSHIP_CRASH_AT: String(n) } });
+          const killed = await fixture.cli(command, { env: { ...env, TRANSHIP_CRASH_AT: String(n) } });
           assert.equal(killed.status, 137, killed.stderr);
           for (const args of afterwards) await fixture.cli(args);
           await repaired();

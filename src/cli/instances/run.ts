@@ -1,12 +1,14 @@
 // tranship run: the exit status is the program's own.
-import { runInstance } from "../../runtime/run.ts";
+import { type RunOptions, runInstance } from "../../runtime/run.ts";
 import type { Context } from "../context.ts";
+import { selfCommand } from "../self.ts";
 import { type Call, flag } from "../verb.ts";
 import { createOptions } from "./create-options.ts";
 
-export async function run(call: Call, context: Context): Promise<number | undefined> {
-  const detached = flag(call.options, "detach");
-  const result = await runInstance(context.root, { ...createOptions(call), detached }, context.log);
-  if (detached) context.print(result.record.id);
-  return result.status;
+export async function run(call: Call, context: Context): Promise<undefined> {
+  const { root, log } = context;
+  const options: RunOptions = createOptions(call);
+  if (!flag(call.options, "detach")) options.foreground = selfCommand(root, call.options);
+  const record = await runInstance(root, options, log);
+  context.print(record.id);
 }

@@ -5,6 +5,6 @@ import { forEach } from "./each.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
   await forEach(call, context, async (name) => {
-    await startInstance(context.root, name, false, context.log);
+    await startInstance(context.root, name, context.log);
   });
 }

@@ -184,6 +184,19 @@ export const instanceVerbs: readonly Verb[] = [
     load: () => import("../instances/instance-ended.ts"),
   },
   {
+    name: "internal foreground-ended",
+    group,
+    hidden: true,
+    summary:
+      "Called where a foreground instance left more than a few files: frees what it held, and ends with its status",
+    examples: ["tranship internal foreground-ended ID 0"],
+    arguments: [
+      { name: "ID", summary: "the instance" },
+      { name: "STATUS", summary: "how it ended" },
+    ],
+    load: () => import("../instances/foreground-ended.ts"),
+  },
+  {
     name: "internal network-idle",
     group,
     hidden: true,

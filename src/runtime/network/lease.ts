@@ -14,6 +14,10 @@ export function leaseDirectory(root: StateRoot, kind: LeaseKind): string {
   return kind === "names" ? join(root.path, "names") : join(root.path, "network", kind);
 }
 
+export function leasePath(root: StateRoot, kind: LeaseKind, name: string): string {
+  return join(leaseDirectory(root, kind), name);
+}
+
 /** False where somebody holds it. */
 export function claim(root: StateRoot, kind: LeaseKind, name: string, id: string): boolean {
   const directory = leaseDirectory(root, kind);
@@ -32,7 +36,7 @@ export function claim(root: StateRoot, kind: LeaseKind, name: string, id: string
 
 export function holder(root: StateRoot, kind: LeaseKind, name: string): string | undefined {
   try {
-    return readlinkSync(join(leaseDirectory(root, kind), name));
+    return readlinkSync(leasePath(root, kind, name));
   } catch {
     return undefined;
   }
@@ -40,7 +44,7 @@ export function holder(root: StateRoot, kind: LeaseKind, name: string): string |
 
 /** Frees a lease, if `id` holds it. */
 export function free(root: StateRoot, kind: LeaseKind, name: string, id: string): void {
-  if (holder(root, kind, name) === id) rmSync(join(leaseDirectory(root, kind), name), { force: true });
+  if (holder(root, kind, name) === id) rmSync(leasePath(root, kind, name), { force: true });
 }
 
 export function leases(root: StateRoot, kind: LeaseKind): { name: string; id: string }[] {

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command line as data: the command, what its end must be like to be a
+ * simple one, what is done then, and who deals with every other end. */
+#ifndef TRANSHIP_SUPERVISE_OPTIONS_H
+#define TRANSHIP_SUPERVISE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Two words that belong together; what they mean says the list. */
+struct pair {
+	const char *first;
+	const char *second;
+};
+
+#define PAIRS_MAX 8
+#define WORDS_MAX 32
+
+struct pairs {
+	struct pair list[PAIRS_MAX];
+	size_t count;
+};
+
+struct words {
+	char *list[WORDS_MAX + 2];	/* room for one more, and NULL */
+	size_t count;
+};
+
+struct config {
+	bool null_stdin;
+	const char *empty;	/* directory to be emptied meanwhile */
+	struct words hand_over;
+
+	/* An end is simple if all of this holds. */
+	const char *gone;	/* is not there */
+	const char *spoke;	/* is there, or a status up to 128 is not
+				 * that of the program */
+	struct pairs only;	/* directory, names that it may hold */
+	const char *small;	/* file ... */
+	off_t small_size;	/* ... of at most this size */
+
+	/* And this is done then. */
+	struct pair set_aside;	/* from, to */
+	struct pairs free;	/* link, its target */
+	struct pair used;	/* where the first is there, the second is
+				 * touched, and ... */
+	const char *waiter;	/* ... names a living process, or gets one: */
+	struct words idle;
+
+	char **argv;
+};
+
+/* parse_options() - fails in words. */
+void parse_options(struct config *c, char **args);
+
+#endif

@@ -1,0 +1,110 @@
+// Instances in the foreground: this process becomes native/supervise, which waits for the chain and does the end of an instance
+// that left nothing behind; any other end is foregroundEnded(), in a Node that supervise becomes.
+import { TranshipError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { become } from "../host/become.ts";
+import { nativePath } from "../host/native.ts";
+import type { StateRoot } from "../host/state-root.ts";
+import { step } from "../host/steps.ts";
+import { isTerminal } from "../host/terminal.ts";
+import { giveUp, lastWords, lockInstance, removeEnded, removeInstanceFiles, settle } from "./end.ts";
+import { type Instance, readInstance } from "./find.ts";
+import { type Launching, startFailure } from "./launch.ts";
+import { lingerFiles, releaseLater, waiterCommand } from "./linger.ts";
+import { lingerSeconds } from "./linger-time.ts";
+import { leasePath } from "./network/lease.ts";
+import type { EndRecord } from "./record.ts";
+import { statusOf } from "./state.ts";
+import { trashDirectory, waitingFiles } from "./trash.ts";
+
+/** Never returns: the exit status of this process is the program's, 128+n on a signal. `self`: our own command line up to the verb. */
+export function runForeground(
+  launching: Launching,
+  command: readonly string[],
+  self: readonly string[],
+): never {
+  const { root, instance } = launching;
+  const { id, terminal, interactive } = instance.record;
+  if (terminal && !isTerminal(0)) {
+    throw new TranshipError("E_USAGE", "-t needs a terminal as standard input", {
+      hint: "leave -t out, or run it from a terminal",
+    });
+  }
+  const handOver = [...self, "internal", "foreground-ended", id].flatMap((word) => ["--hand-over", word]);
+  const words = [
+    nativePath("supervise"),
+    ...(interactive || terminal ? [] : ["--null-stdin"]),
+    "--empty",
+    trashDirectory(root),
+    ...handOver,
+    ...(mayEndSimply(instance) ? simpleEnd(root, instance) : []),
+    "--",
+    ...command,
+  ];
+  step("foreground start");
+  return become(words);
+}
+
+/** Whether nothing but files and leases will have to go. */
+function mayEndSimply({ record }: Instance): boolean {
+  return (
+    record.autoRemove &&
+    lingerSeconds() > 0 &&
+    record.network.ports.length === 0 &&
+    !record.mounts.some((mount) => mount.anonymous)
+  );
+}
+
+/** What native/supervise has to look at and to do: as removeEnded() and releaseLater(). */
+function simpleEnd(root: StateRoot, { paths, record }: Instance): string[] {
+  const { only, small } = waitingFiles(paths);
+  const { bridge, used, waiter } = lingerFiles(root);
+  const leases = [leasePath(root, "names", record.name)];
+  if (record.network.address !== null) leases.push(leasePath(root, "addresses", record.network.address));
+  return [
+    ...["--gone", `${paths.oci}/${record.id}`, "--spoke", `${paths.run}/exit.json`],
+    ...only.flatMap(([directory, names]) => ["--only", directory, names.join(",")]),
+    ...["--small", small[0], String(small[1])],
+    ...["--set-aside", paths.directory, `${trashDirectory(root)}/${record.id}`],
+    ...leases.flatMap((path) => ["--free", path, record.id]),
+    ...["--used", bridge, used, "--waiter", waiter],
+    ...waiterCommand(root).flatMap((word) => ["--idle", word]),
+  ];
+}
+
+/** What native/supervise becomes at an end that is not a simple one. `status`: of the chain. Returns the program's. */
+export async function foregroundEnded(
+  root: StateRoot,
+  id: string,
+  status: number,
+  log: Log,
+): Promise<number> {
+  const instance = readInstance(root, id);
+  if (instance === undefined) {
+    // Another command has removed it.
+    await releaseLater(root, log);
+    return status;
+  }
+  const { launch } = statusOf(instance.paths, id);
+  try {
+    const failure = startFailure(instance, status, lastWords(instance));
+    const end = (await removeEnded(root, instance, status)) ?? (await settleLocked(root, instance, status));
+    await releaseLater(root, log);
+    if (failure !== undefined) throw failure;
+    return end.status ?? status;
+  } catch (error) {
+    if (launch !== undefined) await giveUp({ root, instance, launch, log }, error);
+    throw error;
+  }
+}
+
+async function settleLocked(root: StateRoot, instance: Instance, status: number): Promise<EndRecord> {
+  const lock = await lockInstance(instance, "end");
+  try {
+    const end = await settle(root, instance, status, true);
+    if (instance.record.autoRemove) removeInstanceFiles(root, instance, true);
+    return end;
+  } finally {
+    lock?.release();
+  }
+}

@@ -1,0 +1,222 @@
+// What a foreground instance is waited for by: native/supervise, into which `run` turns itself.
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { nativePath } from "../../src/host/native.ts";
+import { type Fixture, mainProgram, makeFixture, makePackage, until, whyNot } from "./runtime-fixture.ts";
+
+const skip = whyNot() ?? false;
+
+describe("supervise", { skip, timeout: 600_000 }, () => {
+  let fixture: Fixture;
+  before(async () => {
+    fixture = await makeFixture();
+    await makePackage(fixture.root, "box:1");
+    await fixture.cli(["run", "--rm", "box:1", "true"]);
+  });
+  after(async () => {
+    await fixture.remove();
+  });
+
+  const later = { TRANSHIP_NETWORK_LINGER: "2" };
+  const box = (...command: string[]): string[] => ["run", "--rm", "--network", "none", "box:1", ...command];
+
+  function start(args: readonly string[], env: Readonly<Record<string, string>> = later): ChildProcess {
+    return spawn(process.execPath, [mainProgram, ...args], {
+      env: { ...process.env, TRANSHIP_ROOT: fixture.root.path, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  }
+
+  const ended = (child: ChildProcess): Promise<number | NodeJS.Signals | null> =>
+    new Promise((resolve) => child.once("exit", (code, signal) => resolve(code ?? signal)));
+
+  async function says(child: ChildProcess, word: string): Promise<void> {
+    let output = "";
+    child.stdout?.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+    await until(() => output.includes(word));
+  }
+
+  const launches = (): { starter: { pid: number; startTime: string } }[] =>
+    readdirSync(fixture.root.instances).map((id) =>
+      JSON.parse(readFileSync(join(fixture.root.instances, id, "launch.json"), "utf8")),
+    );
+
+  async function repaired(): Promise<void> {
+    const next = await fixture.cli(box("echo", "works"));
+    assert.equal(next.stdout, "works\n", next.stderr);
+    await fixture.clean();
+  }
+
+  it("is the process that the launch record names", async () => {
+    const child = start(box("sh", "-c", "echo up; sleep 1000"));
+    const end = ended(child);
+    await says(child, "up");
+    assert.equal(readlinkSync(`/proc/${child.pid}/exe`), nativePath("supervise"));
+    const [launch] = launches();
+    assert.equal(launch?.starter.pid, child.pid);
+    const stat = readFileSync(`/proc/${child.pid}/stat`, "latin1");
+    assert.equal(launch?.starter.startTime, stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
+    child.kill("SIGTERM");
+    assert.equal(await end, 143);
+    await repaired();
+  });
+
+  it("ends with the status of the program, in a simple end and in one that is not", async () => {
+    for (const linger of ["0", "2"]) {
+      for (const [script, status] of [
+        ["exit 0", 0],
+        ["exit 7", 7],
+        ["exit 125", 125],
+        ["exit 126", 126],
+        ["kill -9 $$", 137],
+        ["kill -SEGV $$", 139],
+        ["echo x > /etc/mine; exit 3", 3],
+      ] as const) {
+        const result = await fixture.cli(box("sh", "-c", script), {
+          env: { TRANSHIP_NETWORK_LINGER: linger },
+        });
+        assert.equal(result.status, status, `${script}, linger ${linger}: ${result.stderr}`);
+      }
+    }
+    const missing = await fixture.cli(box("no-such-program"), { env: later });
+    assert.equal(missing.status, 127, missing.stderr);
+    await repaired();
+  });
+
+  it("tells a start that failed in words, with 125 and nothing left", async () => {
+    for (const format of [[], ["--log-format", "json"]]) {
+      const result = await fixture.cli(
+        [...format, "run", "--rm", "--workdir", "/etc/passwd", "box:1", "true"],
+        {
+          env: later,
+        },
+      );
+      assert.equal(result.status, 125, result.stderr);
+      const line =
+        result.stderr
+          .trim()
+          .split("\n")
+          .find((one) => one.includes("E_RUNTIME")) ?? "";
+      assert.match(line, /could not be started: ./);
+      assert.equal(line.startsWith("{"), format.length > 0, result.stderr);
+    }
+    await repaired();
+  });
+
+  it("leaves what it gives to the program as a child of Node would find it", async () => {
+    const result = await fixture.inside([
+      "sh",
+      "-c",
+      `trap '' USR1; ${process.execPath} ${mainProgram} run --rm --network none box:1 ` +
+        `sh -c 'grep -E "^Sig(Ign|Blk)" /proc/self/status; ls /proc/self/fd | wc -l' | cat`,
+    ]);
+    assert.match(result.stdout, /SigBlk:\t0+\nSigIgn:\t0+\n/, result.stdout + result.stderr);
+    // 0, 1, 2 and the directory that ls reads.
+    assert.match(result.stdout, /\n4\n$/, result.stdout);
+  });
+
+  it("works with closed streams", async () => {
+    const result = await fixture.inside([
+      "sh",
+      "-c",
+      `${process.execPath} ${mainProgram} run --rm -i --network none box:1 sh -c 'cat; exit 4' <&- >&- 2>&-`,
+    ]);
+    assert.equal(result.status, 4);
+  });
+
+  it("a second signal reaches the program too", async () => {
+    const script =
+      "n=0; trap 'n=$((n+1)); echo got$n; [ $n = 2 ] && exit 9' INT; echo up; while :; do sleep 0.05; done";
+    const child = start(box("sh", "-c", script));
+    const end = ended(child);
+    const first = says(child, "got1");
+    await says(child, "up");
+    child.kill("SIGINT");
+    await first;
+    child.kill("SIGINT");
+    assert.equal(await end, 9);
+    await repaired();
+  });
+
+  it("kill -9 at a random moment leaves what the next command repairs", async () => {
+    for (let round = 0; round < 6; round++) {
+      const child = start(box("sh", "-c", "sleep 0.2"));
+      const end = ended(child);
+      const timer = setTimeout(() => child.kill("SIGKILL"), Math.random() * 1200);
+      await end;
+      clearTimeout(timer);
+      await repaired();
+    }
+  });
+
+  it("another command may remove the instance meanwhile", async () => {
+    const child = start([
+      "run",
+      "--rm",
+      "--name",
+      "fg",
+      "--network",
+      "none",
+      "box:1",
+      "sh",
+      "-c",
+      "echo up; sleep 1000",
+    ]);
+    const end = ended(child);
+    await says(child, "up");
+    assert.equal((await fixture.cli(["rm", "-f", "fg"])).status, 0);
+    assert.equal(await end, 137);
+    await repaired();
+  });
+
+  it("hands over where its OCI runtime was killed, and nothing runs on", async () => {
+    const child = start(box("sh", "-c", "echo up; sleep 1000"));
+    const end = ended(child);
+    await says(child, "up");
+    const chain = Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "latin1").trim());
+    assert.ok(chain > 1);
+    process.kill(chain, "SIGKILL");
+    assert.equal(await end, 137);
+    assert.deepEqual(readdirSync(fixture.root.instances), []);
+    await repaired();
+  });
+
+  it("empties the trash, and removes links instead of following them", async () => {
+    const trash = join(fixture.root.path, "trash");
+    const outside = join(fixture.root.path, "kept");
+    const made = spawnSync("sh", [
+      "-c",
+      `mkdir -p ${outside} ${trash}/a/b/c && touch ${outside}/file ${trash}/a/b/x &&
+      ln -s ${outside} ${trash}/a/link && ln -s ${outside} ${trash}/top`,
+    ]);
+    assert.equal(made.status, 0);
+    assert.equal((await fixture.cli(box("sleep", "0.3"), { env: later })).status, 0);
+    assert.deepEqual(
+      readdirSync(trash).filter((name) => name.length < 64),
+      [],
+    );
+    assert.ok(existsSync(join(outside, "file")));
+    await repaired();
+  });
+
+  it("says what is wrong with its command line", () => {
+    for (const [args, words] of [
+      [[], /expected: OPTIONS -- COMMAND/],
+      [["--", "true"], /--hand-over is missing/],
+      [["--hand-over"], /a word is missing/],
+      [["--nonsense"], /unknown option: --nonsense/],
+      [["--hand-over", "x", "--small", "p", "9x", "--", "true"], /not a size: 9x/],
+      [["--hand-over", "x", "--set-aside", "a", "b", "--", "true"], /needs --gone and --spoke/],
+      [Array.from({ length: 40 }, () => ["--hand-over", "x"]).flat(), /too many words/],
+    ] as const) {
+      const result = spawnSync(nativePath("supervise"), args, { encoding: "utf8" });
+      assert.equal(result.status, 125);
+      assert.match(result.stderr, words);
+    }
+  });
+});
