@@ -208,6 +208,7 @@ async function planWhole(
     descriptor,
     installed,
     evidence: parts.evidence,
+    startedAndStopped: parts.session !== undefined,
     seeds,
     left: parts.left ?? [],
     ...parts.choices,

@@ -37,6 +37,8 @@ export interface Evidence {
   paths: Map<ByteString, PathEvidence>;
   programs: Map<ByteString, TracedProgram>;
   listeners: Listener[];
+  /** TCP ports to which a connection was seen: asked for by a watched program, or in the tables of the kernel. */
+  connected: Set<number>;
   /** What could not be seen. Any entry makes the capture incomplete. */
   lost: string[];
   /** What a person should know of the run: a refused ptrace, io_uring. */
@@ -45,7 +47,15 @@ export interface Evidence {
 }
 
 export function newEvidence(): Evidence {
-  return { paths: new Map(), programs: new Map(), listeners: [], lost: [], warnings: [], records: 0 };
+  return {
+    paths: new Map(),
+    programs: new Map(),
+    listeners: [],
+    connected: new Set(),
+    lost: [],
+    warnings: [],
+    records: 0,
+  };
 }
 
 export function noteUse(evidence: Evidence, path: ByteString, use: Use, by: ByteString): PathEvidence {

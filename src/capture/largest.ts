@@ -31,7 +31,10 @@ export function largestOf(
     const parent = sums.get(above(path));
     if (parent !== undefined) parent.largestChild = Math.max(parent.largestChild, sum.bytes);
   }
-  const telling = [...sums].filter(([, sum]) => sum.bytes > 0 && sum.largestChild <= sum.bytes * ownPart);
+  // /usr itself is no finding.
+  const telling = [...sums].filter(
+    ([path, sum]) => sum.bytes > 0 && sum.largestChild <= sum.bytes * ownPart && path.indexOf("/", 1) > 0,
+  );
   const directories = telling
     .sort(([a, one], [b, other]) => other.bytes - one.bytes || (a < b ? -1 : 1))
     .slice(0, told)

@@ -22,6 +22,7 @@ import { isLoopback } from "./reduce.ts";
 import { secretIn } from "./secrets.ts";
 import { absentPaths, includedSeeds, parentOf, tracedSeeds } from "./seeds.ts";
 import { dataDirectories } from "./volumes.ts";
+import { watchedParts } from "./watched-parts.ts";
 
 export interface PlanRequest {
   machine: Machine;
@@ -29,6 +30,8 @@ export interface PlanRequest {
   installed: InstalledPackages;
   /** From a watched run; undefined for captures from a data base. */
   evidence: Evidence | undefined;
+  /** The capture started the services and stopped them by their own stop commands. */
+  startedAndStopped?: boolean;
   /** Further seeds: installed packages, --also. */
   seeds: readonly Seed[];
   /** Patterns of what is taken in besides. */
@@ -80,6 +83,10 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
     volumes: volumesOf(request, sorted.entries),
     secrets: [...request.descriptor.secrets, ...sorted.secrets],
   };
+  const seen =
+    evidence === undefined
+      ? { coverage: [], writes: [] }
+      : await watchedParts({ ...request, evidence, descriptor }, sorted);
   const plan: Plan = {
     source: { machine: machine.address, asOf: sorted.asOf, evidence: undefined },
     package: descriptor,
@@ -95,6 +102,7 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
       ...unmatched(request, seeds, sorted.entries),
     ].sort(byPath),
     absent: await absentPaths(machine, evidence),
+    ...seen,
     largest: largestOf(sorted.groups, sorted.entries, (path) => mostTelling(sorted.reasons.get(path))),
   };
   return { plan, reasons: sorted.reasons };

@@ -9,6 +9,7 @@ import { readInput } from "../host/files.ts";
 import { descriptorSchema } from "../package/schema.ts";
 import { describe, readDocument } from "../package/yaml.ts";
 import { type Exclusion, type Largest, layerNames, type Plan } from "./plan.ts";
+import { writePlaces } from "./write-map.ts";
 
 /** A block of text, one path a line; lines that begin with # are comments. A YAML list is read too. */
 const pathList = z
@@ -61,6 +62,27 @@ export const planSchema = z.looseObject({
   candidates: exclusions,
   missing: exclusions,
   absent: pathList.optional(),
+  coverage: z
+    .array(
+      z.looseObject({
+        what: z.string(),
+        total: z.number(),
+        exercised: z.number(),
+        never: z.array(z.string()).default([]),
+      }),
+    )
+    .default([]),
+  writes: z
+    .array(
+      z.looseObject({
+        path: z.string(),
+        to: z.enum(writePlaces),
+        why: z.string().default(""),
+        paths: z.number().default(0),
+        by: z.string().default(""),
+      }),
+    )
+    .default([]),
   largest: z
     .looseObject({
       files: z.array(z.looseObject(large)).default([]),
@@ -138,6 +160,8 @@ export function printPlan(plan: Plan): string {
       candidates: printExclusions(plan.candidates),
       missing: printExclusions(plan.missing),
       absent: block(plan.absent),
+      coverage: plan.coverage,
+      writes: shown(plan.writes).map((one) => ({ ...one, by: escapeBytes(one.by) })),
       largest: { files: shown(plan.largest.files), directories: shown(plan.largest.directories) },
       ...(plan.recovered === undefined || plan.recovered.length === 0
         ? {}
@@ -187,6 +211,10 @@ export function parsePlan(text: string, name: string): Plan {
     candidates: readExclusions(value.candidates),
     missing: readExclusions(value.missing),
     absent: (value.absent ?? []).map(unescapeBytes),
+    coverage: value.coverage.map(({ what, total, exercised, never }) => ({ what, total, exercised, never })),
+    writes: value.writes.map(({ path, to, why, paths, by }) => {
+      return { path: unescapeBytes(path), to, why, paths, by: unescapeBytes(by) };
+    }),
     largest,
     ...(recovered === undefined ? {} : { recovered }),
   };

@@ -1,10 +1,13 @@
 // A plan in a few lines: groups with counts and bytes, volumes, secrets, what is missing.
 import { formatSize } from "../base/units.ts";
 import { escapeBytes } from "../formats/escape.ts";
+import { coverageLines } from "./coverage.ts";
 import type { Plan } from "./plan.ts";
 
 const groupsShown = 12;
 const largestShown = 8;
+const neverShown = 3;
+const writesShown = 30;
 
 export function summarizePlan(plan: Plan): string[] {
   const files = plan.groups.reduce((sum, group) => sum + group.files.length, 0);
@@ -42,7 +45,7 @@ export function summarizePlan(plan: Plan): string[] {
 
 /** All that `plan show` tells. */
 export function describePlan(plan: Plan): string[] {
-  const lines = [...summarizePlan(plan), ...largestLines(plan)];
+  const lines = [...summarizePlan(plan), ...watchedLines(plan), ...largestLines(plan)];
   const section = (title: string, list: Plan["excluded"], most: number): void => {
     if (list.length === 0) return;
     lines.push("", `${title} (${list.length})`);
@@ -52,6 +55,17 @@ export function describePlan(plan: Plan): string[] {
   section("left out", plan.excluded, 20);
   section("never exercised, reachable and not packed", plan.candidates, 20);
   section("asked for and absent on the source", plan.missing, 20);
+  return lines;
+}
+
+/** What was exercised, and where writes go. */
+function watchedLines({ coverage, writes }: Plan): string[] {
+  const lines =
+    coverage.length === 0 ? [] : ["", "exercised while watched", ...coverageLines(coverage, neverShown)];
+  if (writes.length > 0) lines.push("", "written while watched, and where that goes");
+  for (const { path, to, why, paths, by } of writes.slice(0, writesShown))
+    lines.push(`  ${to.padEnd(9)}${escapeBytes(path)} (${paths} paths, by ${escapeBytes(by)}): ${why}`);
+  if (writes.length > writesShown) lines.push(`  and ${writes.length - writesShown} more`);
   return lines;
 }
 

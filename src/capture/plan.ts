@@ -1,6 +1,8 @@
 // The plan: what a capture will pack and why. plan-file.ts has it as a file that people read and edit before it is carried out.
 import type { ByteString } from "../formats/entry.ts";
 import type { Descriptor } from "../package/descriptor.ts";
+import type { CoverageLine } from "./coverage.ts";
+import type { WriteTarget } from "./write-map.ts";
 
 /** Layers by origin, bottom first. `tranship` is made by packing and never in a plan. */
 export const layerNames = ["system", "runtime", "app", "config"] as const;
@@ -51,6 +53,10 @@ export interface Plan {
   missing: Exclusion[];
   /** Looked for in vain by the application and absent on the source: a package in which one of them is there behaves otherwise. */
   absent: ByteString[];
+  /** What the watched run exercised; empty where nothing was run. */
+  coverage: CoverageLine[];
+  /** Where what was written goes in the package; empty where nothing was run. */
+  writes: WriteTarget[];
   /** What is largest in it, when it was made. */
   largest: Largest;
   /** Default none. */

@@ -89,6 +89,9 @@ export class Reducer {
   }
 
   #bind(record: TraceBind): void {
+    // A connection that does not wait for its answer is on its way: EINPROGRESS.
+    const asked = record.kind === "connect" && (record.result >= 0 || record.result === -115);
+    if (asked && record.port > 0) this.evidence.connected.add(record.port);
     if (record.kind !== "listen" || record.result < 0 || record.port === 0) return;
     const family = record.family === 10 ? "inet6" : "inet";
     const address = addressText(record.address, family);

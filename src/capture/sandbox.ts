@@ -1,11 +1,12 @@
 // The application of a machine, started in namespaces of its own on overlays over the machine's files, so that the source stays
 // as it is. Used to capture (under the tracer) and to run the original of a parity test (without).
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TranshipError } from "../base/errors.ts";
 import { encodeText } from "../formats/escape.ts";
+import { type InetSocket, parseInetSockets, tcpListen } from "../formats/proc-net.ts";
 import { type EnterMount, joinCall, sandboxCall } from "../host/enter.ts";
 import { type EnterProcess, firstFd, startEnter } from "../host/enter-process.ts";
 import { makeDirectory, readText, writeFileAtomic } from "../host/files.ts";
@@ -42,6 +43,8 @@ export interface Sandbox {
   ready(): boolean;
   /** Ports that listen inside. */
   listening(): Set<number>;
+  /** Ports of listeners to which there is, or within the last minute was, a connection. */
+  connected(): Set<number>;
   /** Runs the exercise that was placed, inside, untraced. Returns its status. */
   runExercise(onOutput: OnOutput): Promise<number>;
   /** Asks init to stop: services in reverse order by their own stop commands. */
@@ -111,6 +114,7 @@ function control(request: SandboxRequest, sandbox: EnterProcess, pid: number, ru
     }),
     ready: () => request.start.kind === "program" || initReady(run),
     listening: () => listeningPorts(pid),
+    connected: () => connectedPorts(pid),
     runExercise: (onOutput) =>
       runInside(pid, onOutput, { ...insideEnvironment(request.descriptor, true), ...exerciseEnvironment }),
     stop: () => signalInit(pid, "SIGTERM"),
@@ -166,16 +170,33 @@ function initReady(run: string): boolean {
 
 /** Ports in state LISTEN (0A), seen through the network namespace of a process. */
 export function listeningPorts(pid: number): Set<number> {
-  const ports = new Set<number>();
-  for (const table of ["tcp", "tcp6"]) {
+  return new Set(
+    socketTable(pid)
+      .filter((socket) => socket.state === tcpListen)
+      .map((socket) => socket.port),
+  );
+}
+
+/**
+ * Local ports of a namespace with a connection. The side that closes first keeps it for a minute (TIME_WAIT), so one look a minute
+ * misses only what was reset. The exercise is not traced; this is how its connections are seen.
+ */
+function connectedPorts(pid: number): Set<number> {
+  const sockets = socketTable(pid);
+  const listening = new Set(sockets.filter((one) => one.state === tcpListen).map((one) => one.port));
+  const others = sockets.filter((one) => one.state !== tcpListen);
+  return new Set(others.flatMap((one) => [one.port, one.remotePort]).filter((port) => listening.has(port)));
+}
+
+function socketTable(pid: number): InetSocket[] {
+  return ["tcp", "tcp6"].flatMap((table) => {
     const path = `/proc/${pid}/net/${table}`;
-    if (!existsSync(path)) continue;
-    for (const line of readFileSync(path, "latin1").split("\n").slice(1)) {
-      const fields = line.trim().split(/\s+/);
-      if (fields[3] === "0A") ports.add(Number.parseInt(fields[1]?.split(":")[1] ?? "", 16));
+    try {
+      return parseInetSockets(readFileSync(path, "latin1"));
+    } catch {
+      return []; // the process has ended
     }
-  }
-  return ports;
+  });
 }
 
 async function runInside(pid: number, onOutput: OnOutput, env: Record<string, string>): Promise<number> {

@@ -40,12 +40,15 @@ export async function runSession(request: SandboxRequest, options: SessionOption
   options.signal.addEventListener("abort", onAbort, { once: true });
   const collected = collect(sandbox);
   collected.catch(() => {}); // awaited below; a failure before that is told there
+  const connections = watchConnections(sandbox);
   try {
     if (options.signal.aborted) sandbox.kill();
     const seen = await watch(sandbox, request, options);
+    connections.look();
     const status = await stop(sandbox, seen.ended);
     if (options.signal.aborted) throw new TranshipError("E_INTERRUPTED", "the capture was stopped");
     const evidence = await collected;
+    for (const port of connections.ports) evidence?.connected.add(port);
     return {
       evidence,
       status: seen.ended,
@@ -60,6 +63,7 @@ export async function runSession(request: SandboxRequest, options: SessionOption
       throw new TranshipError("E_INTERRUPTED", "the capture was stopped", { cause: error });
     throw error;
   } finally {
+    connections.end();
     options.signal.removeEventListener("abort", onAbort);
   }
 }
@@ -77,6 +81,16 @@ async function collect(sandbox: Sandbox): Promise<Evidence | undefined> {
     });
   }
   return reducer.evidence;
+}
+
+/** Connections stay in the kernel's table for a minute after their end. */
+function watchConnections(sandbox: Sandbox): { ports: ReadonlySet<number>; look(): void; end(): void } {
+  const ports = new Set<number>();
+  const look = (): void => {
+    for (const port of sandbox.connected()) ports.add(port);
+  };
+  const timer = setInterval(look, 20_000).unref();
+  return { ports, look, end: () => clearInterval(timer) };
 }
 
 interface Seen {

@@ -114,6 +114,7 @@ export function planValue(plan: Plan): unknown {
     excluded: shown(plan.excluded),
     candidates: shown(plan.candidates),
     missing: shown(plan.missing),
+    writes: plan.writes.map((one) => ({ ...one, path: escapeBytes(one.path), by: escapeBytes(one.by) })),
     largest: {
       files: plan.largest.files.map((one) => ({ ...one, path: escapeBytes(one.path) })),
       directories: plan.largest.directories.map((one) => ({ ...one, path: escapeBytes(one.path) })),

@@ -24,6 +24,8 @@ function planOf(groups: PlanGroup[], more: Partial<Plan> = {}): Plan {
     candidates: [],
     missing: [],
     absent: [],
+    coverage: [],
+    writes: [],
     largest: { files: [], directories: [] },
     ...more,
   };

@@ -20,6 +20,8 @@ function planOf(files: string[]): Plan {
     candidates: [],
     missing: [],
     absent: ["/etc/over\xffride.conf"],
+    coverage: [],
+    writes: [],
     largest: { files: [], directories: [] },
   };
 }

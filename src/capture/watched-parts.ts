@@ -1,0 +1,58 @@
+// The parts of a plan that only a watched run can tell: what it exercised, and where what it wrote goes.
+import type { Reason } from "../closure/reason.ts";
+import { findService, readServices } from "../discover/services.ts";
+import { Source } from "../discover/source.ts";
+import type { ByteString, Entry } from "../formats/entry.ts";
+import type { Machine } from "../machine/machine.ts";
+import type { Descriptor } from "../package/descriptor.ts";
+import { coverageOf } from "./coverage.ts";
+import type { Evidence } from "./evidence.ts";
+import type { Plan, PlanGroup } from "./plan.ts";
+import { writeMap } from "./write-map.ts";
+
+export interface Watched {
+  machine: Machine;
+  evidence: Evidence;
+  descriptor: Descriptor;
+  startedAndStopped?: boolean;
+}
+
+export interface Planned {
+  groups: readonly PlanGroup[];
+  reasons: ReadonlyMap<ByteString, readonly Reason[]>;
+  entries: ReadonlyMap<ByteString, Entry>;
+}
+
+export async function watchedParts(
+  watched: Watched,
+  planned: Planned,
+): Promise<Pick<Plan, "coverage" | "writes">> {
+  const { machine, evidence, descriptor } = watched;
+  const coverage = coverageOf({
+    evidence,
+    descriptor,
+    reloadable: await reloadable(machine, descriptor),
+    startedAndStopped: watched.startedAndStopped === true,
+    groups: planned.groups,
+    reasons: planned.reasons,
+    isFile: (path) => planned.entries.get(path)?.kind === "file",
+  });
+  return { coverage, writes: writeMap(evidence, descriptor) };
+}
+
+/** Services whose unit or script on the machine says that they know how to reload. */
+async function reloadable(machine: Machine, descriptor: Descriptor): Promise<Set<string>> {
+  const found = new Set<string>();
+  if (descriptor.services.length === 0) return found;
+  const source = new Source(machine.files);
+  const known = await readServices(source);
+  for (const { name } of descriptor.services) {
+    const fact = findService(known, name);
+    const texts = await Promise.all((fact?.from ?? []).map((file) => source.text(file)));
+    if (texts.some((text) => text !== undefined && knowsReload.test(text))) found.add(name);
+  }
+  return found;
+}
+
+/** ExecReload of a unit, or a branch of a script's case. */
+const knowsReload = /^\s*(?:ExecReload\s*=\s*\S|\(?(?:[\w-]+\s*\|\s*)*(["']?)reload\1\s*[|)])/m;
