@@ -7,7 +7,7 @@ import type { MountInfo } from "../formats/mountinfo.ts";
 import type { EnterMount } from "../host/enter.ts";
 import { makeDirectory } from "../host/files.ts";
 import { mountsBelow } from "../host/mountinfo.ts";
-import type { Machine } from "../machine/machine.ts";
+import { hostRoot, type Machine } from "../machine/machine.ts";
 
 export interface DataChoice {
   /** Directories that start empty: the source's content is not shown. */
@@ -24,12 +24,13 @@ const kernelFileSystems = new Set([
 
 /** One overlay for each file system of the machine: an overlay of "/" shows nothing of what is mounted below it. */
 export function sourceOverlays(machine: Machine, work: string): EnterMount[] {
-  const root = machine.root === "/" ? "" : machine.root;
-  const below = mountsBelow(encodeText(machine.root)).filter(
-    (mount) => mount.target !== encodeText(machine.root) && isData(mount, root),
+  const top = hostRoot(machine);
+  const root = top === "/" ? "" : top;
+  const below = mountsBelow(encodeText(top)).filter(
+    (mount) => mount.target !== encodeText(top) && isData(mount, root),
   );
   const targets = [
-    { lower: encodeText(machine.root), target: "/" },
+    { lower: encodeText(top), target: "/" },
     ...below.map((mount) => ({ lower: mount.target, target: mount.target.slice(encodeText(root).length) })),
   ];
   return targets.map(({ lower, target }, index) =>
@@ -66,7 +67,8 @@ function isDirectory(path: string): boolean {
 
 /** The kernel refuses an upper directory inside its own lower one; then what is written is held in memory. */
 function workInside(machine: Machine, work: string): boolean {
-  return machine.root === "/" || `${work}/`.startsWith(`${machine.root}/`);
+  const root = hostRoot(machine);
+  return root === "/" || `${work}/`.startsWith(`${root}/`);
 }
 
 function overlay(lower: string, target: string, layer: string, inMemory: boolean): EnterMount {
@@ -95,7 +97,7 @@ function freshData(machine: Machine, path: string, from: string | undefined, lay
   const lower = from ?? join(layer, "empty");
   if (from === undefined) {
     makeDirectory(lower, 0o755);
-    asOwned(lower, encodeText(join(machine.root, path)));
+    asOwned(lower, encodeText(join(hostRoot(machine), path)));
   }
   return overlay(encodeText(lower), encodeText(path), layer, false);
 }

@@ -21,6 +21,8 @@ import type { Descriptor } from "../package/descriptor.ts";
 import { compileInitPlan, encodeInitPlan } from "../package/init-plan.ts";
 import { printDescriptor } from "../package/yaml.ts";
 import { recordDeviations } from "./evidence-document.ts";
+import { fetchPlanned } from "./fetch-planned.ts";
+
 import { orInterrupted, throwIfInterrupted } from "./interrupt.ts";
 import { isKernelPart } from "./kernel-parts.ts";
 import { inodeOf, pathsOf } from "./layer-paths.ts";
@@ -60,6 +62,7 @@ export async function pack(request: PackRequest): Promise<PackedImage> {
   const { plan, entries, deviations } = await orInterrupted(request.signal, () =>
     currentEntries(machine, request.plan, request.acceptChanges),
   );
+  await fetchPlanned(machine, entries, request);
   const session = new StoreSession(openStore(request.root));
   const notes: LayerNote[] = [];
   const layers: ImageLayer[] = [];
@@ -131,8 +134,11 @@ async function* layerItems(
       continue;
     }
     if (inode !== "") inodes.set(inode, path);
+    const place = machine.placeOf?.(path);
+    if (place === undefined && machine.content !== undefined)
+      yield { entry, data: machine.content.open(entry) };
     // Read by the writer, which refuses a file that is not, or not any more, the one that was planned.
-    yield { entry, hostFile: machine.placeOf?.(path) ?? plainPlace(machine, path) };
+    else yield { entry, hostFile: place ?? plainPlace(machine, path) };
   }
 }
 

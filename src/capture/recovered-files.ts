@@ -11,7 +11,7 @@ import type {
   Unreadable,
   WalkOptions,
 } from "../machine/machine.ts";
-import { isUnreadable } from "../machine/machine.ts";
+import { hostRoot, isUnreadable } from "../machine/machine.ts";
 import { TreeFiles } from "../machine/tree-files.ts";
 
 /** `directory` holds the files under their own paths. Closing it leaves the machine below open. */
@@ -31,7 +31,7 @@ export function withRecovered(machine: Machine, directory: string, paths: readon
 }
 
 export function plainPlace(machine: Machine, path: ByteString): ByteString {
-  return (machine.root === "/" ? "" : encodeText(machine.root)) + path;
+  return (machine.root === "/" ? "" : encodeText(hostRoot(machine))) + path;
 }
 
 class RecoveredFiles implements MachineFiles {

@@ -6,7 +6,7 @@ import type { InstalledPackages } from "../closure/installed.ts";
 import type { Reason } from "../closure/reason.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
 import { encodeText } from "../formats/escape.ts";
-import { isBelow } from "../formats/mountinfo.ts";
+import { isBelow, type MountInfo, parseMountInfo, visibleMounts } from "../formats/mountinfo.ts";
 import { parseFstab } from "../formats/procfs.ts";
 import { mountsBelow } from "../host/mountinfo.ts";
 import { isUnreadable, type Machine } from "../machine/machine.ts";
@@ -43,7 +43,7 @@ export interface Trim {
 
 export async function wholeMachine(options: WholeOptions): Promise<WholeMachine> {
   const { machine, system } = options;
-  const closed = closedDirectories(options);
+  const closed = await closedDirectories(options);
   const swaps = await swapFiles(machine);
   const kept = new Map<ByteString, Entry>();
   const left = new Left();
@@ -74,22 +74,30 @@ export async function wholeMachine(options: WholeOptions): Promise<WholeMachine>
 }
 
 /** What a walk does not enter: kept empty, or no part of the machine, or a file system of somebody else. */
-function closedDirectories(options: WholeOptions): Map<ByteString, string> {
+async function closedDirectories(options: WholeOptions): Promise<Map<ByteString, string>> {
   const { machine } = options;
   const closed = new Map(
     emptyDirectories.map((path) => [path, "lives only while a system runs"] as [ByteString, string]),
   );
-  const root = encodeText(machine.root === "/" ? "" : machine.root);
-  for (const path of options.notOurs.map(encodeText)) {
+  const root = encodeText(machine.root === "/" ? "" : (machine.root ?? ""));
+  for (const path of machine.root === undefined ? [] : options.notOurs.map(encodeText)) {
     if (isBelow(path, root === "" ? "/" : root)) closed.set(path.slice(root.length), "the tool's own state");
   }
-  for (const mount of mountsBelow(root === "" ? "/" : root)) {
+  for (const mount of await machineMounts(machine)) {
     const path = mount.target.slice(root.length);
     if (path === "" || path === "/" || !foreign.test(mount.fstype)) continue;
     if (![...closed.keys()].some((above) => isBelow(path, above)))
       closed.set(path, `a file system of type ${mount.fstype}: not on the machine's own disks`);
   }
   return closed;
+}
+
+/** The mounts that a walk of the machine would meet, by their place on this host or, of a far machine, there. */
+async function machineMounts(machine: Machine): Promise<MountInfo[]> {
+  if (machine.root !== undefined) return mountsBelow(encodeText(machine.root));
+  if (!machine.live) return [];
+  const bytes = await machine.files.readRange("/proc/self/mountinfo", 0, 32 << 20);
+  return visibleMounts(parseMountInfo(Buffer.from(bytes ?? []).toString("latin1")));
 }
 
 const foreign =

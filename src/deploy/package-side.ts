@@ -15,7 +15,7 @@ import { encodeText } from "../formats/escape.ts";
 import { joinCall, sandboxCall } from "../host/enter.ts";
 import { startEnter } from "../host/enter-process.ts";
 import { readText } from "../host/files.ts";
-import type { Machine } from "../machine/machine.ts";
+import { hostRoot, type Machine } from "../machine/machine.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import { findInstance, type Instance } from "../runtime/find.ts";
 import { mainProcess } from "../runtime/processes.ts";
@@ -96,7 +96,7 @@ async function secretsOf(request: PackageRequest): Promise<Record<string, string
   for (const secret of request.descriptor.secrets) {
     if (secret.delivery !== "mount" || found[secret.path] !== undefined) continue;
     const { entry } = await against.files.resolve(encodeText(secret.path));
-    if (entry?.kind === "file") found[secret.path] = join(against.root, pathText(entry.path));
+    if (entry?.kind === "file") found[secret.path] = join(hostRoot(against), pathText(entry.path));
   }
   return found;
 }

@@ -1,5 +1,6 @@
 // One pass over a machine: everything that later steps ask about, with where it was found.
 import type { Log } from "../base/log.ts";
+import { encodeText } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
 import { assignProcesses } from "./assign-processes.ts";
 import { readFileSystems } from "./file-systems.ts";
@@ -23,6 +24,7 @@ export interface DiscoverOptions {
 export async function discover(machine: Machine, options: DiscoverOptions = {}): Promise<Inventory> {
   const source = new Source(machine.files);
   const { log } = options;
+  for (const note of machine.notes) source.note(encodeText(machine.address), note);
   log?.debug("discover: system");
   const architecture = await readArchitecture(source);
   const os = await readOs(source);

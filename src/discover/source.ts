@@ -74,7 +74,12 @@ export class Source {
     try {
       return await work();
     } catch (error) {
-      if (!isTranshipError(error) || error.code === "E_PROTOCOL" || error.code === "E_INTERRUPTED")
+      if (
+        !isTranshipError(error) ||
+        error.code === "E_PROTOCOL" ||
+        error.code === "E_MACHINE_UNREACHABLE" ||
+        error.code === "E_INTERRUPTED"
+      )
         throw error;
       this.note(path, error.message);
       return undefined;

@@ -15,6 +15,8 @@ export interface StateRoot {
   readonly layers: string;
   readonly instances: string;
   readonly volumes: string;
+  /** Content read from far machines, kept so that it is not read again; may be removed at any time. */
+  readonly fetched: string;
   /** Work of commands that are under way; emptied by the next command where its owner died. */
   readonly work: string;
   readonly locks: string;
@@ -42,6 +44,7 @@ export function openStateRoot(path: string): StateRoot {
     layers: join(path, "layers"),
     instances: join(path, "instances"),
     volumes: join(path, "volumes"),
+    fetched: join(path, "fetched"),
     work: join(path, "work"),
     locks: join(path, "locks"),
     journal: join(path, "journal"),
@@ -76,7 +79,8 @@ export function openStateRoot(path: string): StateRoot {
 
 /** A directory with other content is somebody's own: nothing of ours goes there. What a killed first command left is ours. */
 function refuseForeign(path: string): void {
-  const ours = /^(store|layers|instances|volumes|work|locks|journal|lost\+found|\.\d+-[0-9a-f]+\.tmp)$/;
+  const ours =
+    /^(store|layers|instances|volumes|fetched|work|locks|journal|lost\+found|\.\d+-[0-9a-f]+\.tmp)$/;
   const foreign = namesIn(path).find((name) => !ours.test(name));
   if (foreign === undefined) return;
   throw new TranshipError(

@@ -14,6 +14,7 @@ function at(address: string, root: string): Machine {
     root,
     files,
     live: true,
+    notes: [],
     seenBy: (pid) => at(address, `/proc/${pid}/root`),
     close: () => files.close(),
   };

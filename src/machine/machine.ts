@@ -1,4 +1,5 @@
-// A machine: source or target of a lift. One interface for this host, a root directory, later ssh, disks and images.
+// A machine: source or target of a lift. One interface for this host, a root directory, a machine over ssh, a disk, an image.
+import { TranshipError } from "../base/errors.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
 
 export interface WalkOptions {
@@ -50,20 +51,59 @@ export interface MachineFiles {
   opened?(path: ByteString): Promise<FileStream | undefined>;
 }
 
+export type MachineKind = "local" | "rootfs" | "ssh" | "disk" | "oci";
+
 export interface Machine {
-  /** As the user wrote it: "local:", "rootfs:/srv/old". */
+  /** As the user wrote it: "local:", "rootfs:/srv/old", "ssh://root@old". */
   readonly address: string;
-  readonly kind: "local" | "rootfs";
-  /** Directory on this host that is the machine's root; "/" for local. */
-  readonly root: string;
+  readonly kind: MachineKind;
+  /**
+   * Directory on this host that is the machine's root; "/" for local; undefined where the files are elsewhere: then what has to
+   * run on them runs on a staged copy (capture/staged.ts).
+   */
+  readonly root: string | undefined;
   readonly files: MachineFiles;
+  /** Content that is not on this host is brought here before it is packed; undefined where `root` has it. */
+  readonly content?: FetchedContent;
   /** True where /proc of the machine shows its running processes. */
   readonly live: boolean;
+  /** What this way of reading does not show, in sentences: findings for whoever reads the result. */
+  readonly notes: readonly string[];
   /** The same machine as one of its processes sees it, by the root and the mounts of that process. The caller closes it. */
   seenBy?(pid: number): Machine;
   /** Where the content of a file lies on this host, where that is not below `root`. */
   placeOf?(path: ByteString): ByteString;
   close(): Promise<void>;
+}
+
+export interface FetchOptions {
+  /** Told bytes and path as content arrives; what was here already counts at once. */
+  onProgress?(bytes: number, path: ByteString): void;
+  signal?: AbortSignal;
+}
+
+export interface Fetched {
+  /** Bytes that crossed the wire, and bytes that were here already. */
+  moved: number;
+  kept: number;
+  /** Files that are no longer what their entry says, or changed whenever they were read. */
+  changed: ByteString[];
+  /** Files that cannot be read, by path with the reason of the far kernel. */
+  unreadable: Unreadable[];
+}
+
+/** Content of a far machine in a cache of this host, by path, device, inode, size and times: what did not change is not read again. */
+export interface FetchedContent {
+  /** Brings the content of these regular files here. Resumes what was broken off. */
+  fetch(entries: readonly Entry[], options?: FetchOptions): Promise<Fetched>;
+  /** Content that was fetched, holes left out; E_IO where it was not. */
+  open(entry: Entry): AsyncIterable<{ offset: number; bytes: Uint8Array }>;
+}
+
+/** The directory of this host in which programs of the machine can run. E_INTERNAL where there is none: stage it first. */
+export function hostRoot(machine: Machine): string {
+  if (machine.root !== undefined) return machine.root;
+  throw new TranshipError("E_INTERNAL", `${machine.address} has no directory on this host`);
 }
 
 export function isUnreadable(value: Entry | Unreadable): value is Unreadable {

@@ -1,21 +1,43 @@
 // MACHINE as people write it into an open machine.
 import { TranshipError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import type { StateRoot } from "../host/state-root.ts";
 import { openLocal } from "./local.ts";
 import type { Machine } from "./machine.ts";
 import { openRootfs } from "./rootfs.ts";
+import type { SshChoices } from "./ssh/open-ssh.ts";
 
-const usable = ["local", "rootfs"];
-const planned = ["ssh", "disk", "oci"];
-const worksNow = "use local: for this host or rootfs:DIR for an unpacked or mounted root file system";
+/** What far machines, disks and images need; this host and directories need none of it. */
+export interface OpenOptions {
+  /** Where control sockets, fetched content and mounts are kept. */
+  root: StateRoot;
+  log: Log;
+  ssh: SshChoices;
+}
 
-/** Opens `local:` or `rootfs:DIR`; the caller closes it. E_MACHINE_UNKNOWN, E_MACHINE_UNREACHABLE. */
-export async function openMachine(address: string): Promise<Machine> {
+const usable = ["local", "rootfs", "ssh"];
+const planned = ["disk", "oci"];
+const worksNow =
+  "use local: for this host, rootfs:DIR for an unpacked or mounted root file system, or ssh://[user@]host[:port]";
+
+/** Opens a machine; the caller closes it. `options` is asked only where it is needed. E_MACHINE_UNKNOWN, E_MACHINE_UNREACHABLE. */
+export async function openMachine(address: string, options?: () => OpenOptions): Promise<Machine> {
   const colon = address.indexOf(":");
   const kind = colon < 0 ? address : address.slice(0, colon);
   const rest = colon < 0 ? "" : address.slice(colon + 1);
   if (address === "" || (kind === "local" && rest === "")) return openLocal("local:");
   if (kind === "rootfs" && colon >= 0) return openRootfs(address, rest);
+  if (kind === "ssh" && colon >= 0) {
+    const { openSsh } = await import("./ssh/open-ssh.ts");
+    const { root, log, ssh } = needed(address, options);
+    return await openSsh(address, ssh, root, log);
+  }
   throw unknownMachine(address, kind, rest);
+}
+
+function needed(address: string, options: (() => OpenOptions) | undefined): OpenOptions {
+  if (options !== undefined) return options();
+  throw new TranshipError("E_INTERNAL", `${address} was opened without a state root`);
 }
 
 function unknownMachine(address: string, kind: string, rest: string): TranshipError {
@@ -45,7 +67,6 @@ function guess(kind: string, rest: string): string | undefined {
   near.sort((a, b) => distance(kind, a) - distance(kind, b));
   return near[0] === undefined ? undefined : `did you mean ${near[0]}:${rest}?`;
 }
-
 /** Edits from a to b; a is cut at 16 characters. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);

@@ -8,7 +8,7 @@ import { TreeFiles } from "./tree-files.ts";
 export async function openRootfs(address: string, directory: string): Promise<Machine> {
   const root = await rootDirectory(address, directory);
   const files = new TreeFiles(root);
-  return { address, kind: "rootfs", root, files, live: false, close: () => files.close() };
+  return { address, kind: "rootfs", root, files, live: false, notes: [], close: () => files.close() };
 }
 
 async function rootDirectory(address: string, directory: string): Promise<string> {

@@ -5,7 +5,7 @@ import type { Frame } from "../formats/frames.ts";
 import { decodeError, treeFrame } from "../formats/tree-records.ts";
 import { ioError } from "./errno.ts";
 import { FrameQueue } from "./frame-queue.ts";
-import { TreeProcess, type TreeProcessOptions } from "./tree-process.ts";
+import { type TreePlace, TreeProcess } from "./tree-process.ts";
 
 /** Servers kept for the next walk or stream. */
 const keptIdle = 5;
@@ -25,16 +25,14 @@ export interface Stream {
 }
 
 export class TreeClient {
-  readonly #root: string;
-  readonly #options: TreeProcessOptions;
+  readonly #place: TreePlace;
   #small: TreeProcess | undefined;
   #idle: TreeProcess[] = [];
   readonly #busy = new Set<TreeProcess>();
   #closed = false;
 
-  constructor(root: string, options: TreeProcessOptions = {}) {
-    this.#root = root;
-    this.#options = options;
+  constructor(place: TreePlace) {
+    this.#place = place;
   }
 
   /** All frames of the answer; END and ERROR are not among them. E_LIMIT beyond maxBytes of payload. */
@@ -101,34 +99,45 @@ export class TreeClient {
     return all.flatMap((server) => (server.pid === undefined ? [] : [server.pid]));
   }
 
+  /** A server of the caller's own, for a pipeline of many requests; given back by kill() or close() of itself. */
+  lend(): TreeProcess {
+    const server = this.#take();
+    return server;
+  }
+
+  giveBack(server: TreeProcess): void {
+    if (server.broken === undefined) this.#give(server);
+    else this.#busy.delete(server);
+  }
+
   #server(): TreeProcess {
     this.#refuseClosed();
-    this.#small ??= new TreeProcess(this.#root, this.#options);
+    this.#small ??= new TreeProcess(this.#place);
     return this.#small;
   }
 
   #take(): TreeProcess {
     this.#refuseClosed();
-    if (this.#busy.size >= maxOpen) {
-      throw new TranshipError("E_LIMIT", `${maxOpen} walks and streams are open at once`, {
+    if (this.#busy.size >= (this.#place.maxOpen ?? maxOpen)) {
+      throw new TranshipError("E_LIMIT", `${this.#busy.size} walks and streams are open at once`, {
         hint: "read each to its end, or return it, before opening more",
       });
     }
     let server = this.#idle.pop();
     while (server !== undefined && server.broken !== undefined) server = this.#idle.pop();
-    server ??= new TreeProcess(this.#root, this.#options);
+    server ??= new TreeProcess(this.#place);
     this.#busy.add(server);
     return server;
   }
 
   #give(server: TreeProcess): void {
     this.#busy.delete(server);
-    if (this.#closed || this.#idle.length >= keptIdle) void server.close();
+    if (this.#closed || server.broken !== undefined || this.#idle.length >= keptIdle) void server.close();
     else this.#idle.push(server);
   }
 
   #refuseClosed(): void {
-    if (this.#closed) throw new TranshipError("E_INTERNAL", `the machine at ${this.#root} is closed`);
+    if (this.#closed) throw new TranshipError("E_INTERNAL", `the machine at ${this.#place.name} is closed`);
   }
 }
 

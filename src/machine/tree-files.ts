@@ -4,21 +4,28 @@ import type { ByteString, Entry } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
 import type { Frame } from "../formats/frames.ts";
 import * as records from "../formats/tree-records.ts";
+import { type BulkSink, streamAll } from "./bulk.ts";
 import { errnoName, ioError, isAbsent } from "./errno.ts";
 import type { FileStream, MachineFiles, Resolution, Unreadable, WalkOptions } from "./machine.ts";
 import { errorOfFrame, type Stream, TreeClient } from "./tree-client.ts";
-import type { TreeProcessOptions } from "./tree-process.ts";
+import { hostTree, type TreePlace, type TreeProcessOptions } from "./tree-process.ts";
 
 const { treeFrame, treeRequest } = records;
 const defaultMaxBytes = 64 << 20;
 /** Of all entries of one answer: some hundred thousand names. */
 const maxListing = 256 << 20;
 
-export class TreeFiles implements MachineFiles {
+/** Files of which many can be streamed at once. */
+export interface BulkFiles extends MachineFiles {
+  streamAll(paths: readonly ByteString[], sink: BulkSink): Promise<void>;
+}
+
+export class TreeFiles implements BulkFiles {
   readonly #client: TreeClient;
 
-  constructor(root: string, options: TreeProcessOptions = {}) {
-    this.#client = new TreeClient(root, options);
+  /** A directory of this host, or a place that starts its servers elsewhere. */
+  constructor(root: string | TreePlace, options: TreeProcessOptions = {}) {
+    this.#client = new TreeClient(typeof root === "string" ? hostTree(root, options) : root);
   }
 
   async stat(path: ByteString, options: { follow?: boolean } = {}): Promise<Entry | undefined> {
@@ -106,6 +113,10 @@ export class TreeFiles implements MachineFiles {
     }
     const data = new StreamData(stream, frames);
     return { entry: entryOf(first), data, changed: () => data.changed };
+  }
+
+  streamAll(paths: readonly ByteString[], sink: BulkSink): Promise<void> {
+    return streamAll(this.#client, paths, sink);
   }
 
   close(): Promise<void> {

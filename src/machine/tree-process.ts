@@ -1,9 +1,10 @@
 // One running `tree serve`: requests go out as they come, answers come back in the same order.
-// It never outlives this process: the end of its stdin ends it, and the kernel kills it when its parent dies.
+// It never outlives this process: the end of its stdin ends it; here the kernel kills it, too, when its parent dies.
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { TranshipError } from "../base/errors.ts";
+import type { ByteString } from "../formats/entry.ts";
 import { encodeFrame, encodeMagic, type Frame, FrameReader, treeMagic } from "../formats/frames.ts";
 import { nativePath } from "../host/native.ts";
 import { spawnError, statusOf } from "../host/process.ts";
@@ -15,18 +16,47 @@ export interface Answer {
   fail(error: TranshipError): void;
 }
 
+export type TreeChild = ChildProcessByStdio<Writable, Readable, Readable>;
+
+/** Where a `tree serve` runs, and how one is started there. */
+export interface TreePlace {
+  /** For messages: the directory or the address. */
+  readonly name: string;
+  start(): TreeChild;
+  /** The records begin after this text, which `start` makes it say first: a login shell may have talked before. */
+  readonly preamble?: ByteString;
+  /** The error for a server that ended unasked. Default E_TOOL_FAILED. */
+  died?(status: number, words: string): TranshipError;
+  /** Walks and streams that may be open at once. Default 64. */
+  readonly maxOpen?: number;
+}
+
 export interface TreeProcessOptions {
   /** For tests: never use openat2. */
   noOpenat2?: boolean;
 }
 
+/** A directory of this host. */
+export function hostTree(root: string, options: TreeProcessOptions = {}): TreePlace {
+  const args = ["serve", ...(options.noOpenat2 ? ["--no-openat2"] : []), root];
+  return {
+    name: root,
+    start: () =>
+      spawn(nativePath("tree"), args, { stdio: ["pipe", "pipe", "pipe"], cwd: "/", env: {}, detached: true }),
+  };
+}
+
 const keptStderr = 4096;
+/** Of what a login shell says before the records begin. */
+const maxPreamble = 64 << 10;
 
 export class TreeProcess {
-  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  readonly #child: TreeChild;
+  readonly #place: TreePlace;
   readonly #reader = new FrameReader(treeMagic);
   readonly #closed: Promise<void>;
-  readonly #root: string;
+  /** What came before the preamble has been seen; undefined after it. */
+  #before: Uint8Array | undefined;
   #pending = new Map<number, Answer>();
   #nextId = 1;
   #firstId = 1;
@@ -36,19 +66,12 @@ export class TreeProcess {
   #broken: TranshipError | undefined;
   #ending = false;
 
-  constructor(root: string, options: TreeProcessOptions = {}) {
-    this.#root = root;
-    const args = ["serve", ...(options.noOpenat2 ? ["--no-openat2"] : []), root];
-    this.#child = spawn(nativePath("tree"), args, {
-      stdio: ["pipe", "pipe", "pipe"],
-      cwd: "/",
-      env: {},
-      detached: true,
-    });
+  constructor(place: TreePlace) {
+    this.#place = place;
+    this.#before = place.preamble === undefined ? undefined : new Uint8Array(0);
+    this.#child = place.start();
     const { stdin, stdout, stderr } = this.#child;
-    // An idle server does not keep the command alive.
-    this.#child.unref();
-    for (const stream of [stdin, stdout, stderr]) if (stream instanceof Socket) stream.unref();
+    this.#unref();
     stdin.on("error", () => {}); // told by the exit status
     stdin.write(encodeMagic(treeMagic));
     stdout.on("data", (chunk: Uint8Array) => this.#received(chunk));
@@ -83,8 +106,8 @@ export class TreeProcess {
       answer.fail(this.#broken);
       return;
     }
-    const { stdin, stdout } = this.#child;
-    if (this.#pending.size === 0 && stdout instanceof Socket) stdout.ref();
+    const { stdin } = this.#child;
+    if (this.#pending.size === 0) this.#ref();
     const id = this.#nextId;
     this.#nextId = id === 0xffffffff ? 1 : id + 1;
     this.#pending.set(id, answer);
@@ -125,17 +148,38 @@ export class TreeProcess {
     await this.#closed;
   }
 
-  /** Its end is worth waiting for. */
+  /** An idle server does not keep the command alive. */
+  #unref(): void {
+    this.#child.unref();
+    const { stdin, stdout, stderr } = this.#child;
+    for (const stream of [stdin, stdout, stderr]) if (stream instanceof Socket) stream.unref();
+  }
+
+  /** Its answer, or its end, is worth waiting for. */
   #ref(): void {
     this.#child.ref();
     for (const stream of [this.#child.stdout, this.#child.stderr]) if (stream instanceof Socket) stream.ref();
   }
 
-  #received(chunk: Uint8Array): void {
+  #received(received: Uint8Array): void {
     if (this.#broken !== undefined) return;
+    const chunk = this.#before === undefined ? received : this.#afterPreamble(this.#before, received);
+    if (chunk === undefined) return;
     this.#reader.push(chunk);
     this.#deliver();
     if (this.#paused) this.#child.stdout.pause();
+  }
+
+  #afterPreamble(before: Uint8Array, chunk: Uint8Array): Uint8Array | undefined {
+    const text = Buffer.from(this.#place.preamble ?? "", "latin1");
+    const all = Buffer.concat([before, chunk]);
+    const at = all.indexOf(text);
+    if (at < 0 && all.length > maxPreamble) {
+      this.#fail(new TranshipError("E_PROTOCOL", `${this.#place.name} talks and does not begin to serve`));
+      this.#child.kill("SIGKILL");
+    }
+    this.#before = at < 0 ? all : undefined;
+    return at < 0 ? undefined : all.subarray(at + text.length);
   }
 
   #deliver(): void {
@@ -164,18 +208,19 @@ export class TreeProcess {
     if (verdict === "end") {
       this.#pending.delete(frame.id);
       this.#firstId = frame.id === 0xffffffff ? 1 : frame.id + 1;
-      const { stdout } = this.#child;
       // While it is being closed its end is waited for, also after the last answer.
-      if (this.#pending.size === 0 && !this.#ending && stdout instanceof Socket) stdout.unref();
+      if (this.#pending.size === 0 && !this.#ending) this.#unref();
     }
     if (verdict === "pause") this.#paused = true;
   }
 
   #died(status: number): TranshipError {
-    if (this.#ending) return new TranshipError("E_TOOL_FAILED", `the machine at ${this.#root} was closed`);
+    if (this.#ending)
+      return new TranshipError("E_TOOL_FAILED", `the machine at ${this.#place.name} was closed`);
     const words = this.#stderr.trim();
+    if (this.#place.died !== undefined) return this.#place.died(status, words);
     return new TranshipError("E_TOOL_FAILED", `tree ended with status ${status}${words && `: ${words}`}`, {
-      details: { program: "tree", root: this.#root, status },
+      details: { program: "tree", root: this.#place.name, status },
     });
   }
 

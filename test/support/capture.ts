@@ -38,6 +38,8 @@ export interface Running {
 export interface CaptureHost {
   /** Holds everything below. */
   readonly base: string;
+  /** On this host: PID 1 of the namespaces. */
+  readonly holder: number;
   /** The state root. */
   readonly state: string;
   /** A small machine: "rootfs:" and its directory. */
@@ -90,7 +92,7 @@ class Host implements CaptureHost {
   readonly state: string;
   readonly source: string;
   readonly machine: string;
-  readonly #holder: number;
+  readonly holder: number;
   #before: string[] = [];
 
   constructor(base: string, source: string, holder: number) {
@@ -98,12 +100,12 @@ class Host implements CaptureHost {
     this.state = join(base, "state");
     this.source = source;
     this.machine = `rootfs:${source}`;
-    this.#holder = holder;
+    this.holder = holder;
     this.rebase();
   }
 
   view(path: string): string {
-    return `/proc/${this.#holder}/root${path}`;
+    return `/proc/${this.holder}/root${path}`;
   }
 
   rebase(): void {
@@ -134,7 +136,7 @@ class Host implements CaptureHost {
     env: NodeJS.ProcessEnv,
   ): { child: ChildProcess; exit: Promise<Outcome>; stderr: () => string } {
     const { NODE_EXTRA_CA_CERTS: _, TRANSHIP_ROOT: __, ...inherited } = process.env;
-    const enter = ["-t", String(this.#holder), "-p", "-m", "-n", "-i", "--wd=/"];
+    const enter = ["-t", String(this.holder), "-p", "-m", "-n", "-i", "--wd=/"];
     const child = spawn("nsenter", [...enter, ...command], {
       env: { ...inherited, TRANSHIP_ROOT: this.state, TMPDIR: join(this.base, "tmp"), TERM: "dumb", ...env },
       stdio: ["ignore", "pipe", "pipe"],
@@ -159,7 +161,7 @@ class Host implements CaptureHost {
   }
 
   processes(): string[] {
-    const proc = `/proc/${this.#holder}/root/proc`;
+    const proc = `/proc/${this.holder}/root/proc`;
     return readdirSync(proc)
       .filter((name) => /^\d+$/.test(name))
       .map(
@@ -182,12 +184,12 @@ class Host implements CaptureHost {
   }
 
   #mounts(): string[] {
-    const lines = readFileSync(`/proc/${this.#holder}/mountinfo`, "utf8").trim().split("\n");
+    const lines = readFileSync(`/proc/${this.holder}/mountinfo`, "utf8").trim().split("\n");
     return lines.map((line) => `mount ${line}`);
   }
 
   #links(): string[] {
-    const lines = readFileSync(`/proc/${this.#holder}/net/dev`, "utf8").split("\n").slice(2);
+    const lines = readFileSync(`/proc/${this.holder}/net/dev`, "utf8").split("\n").slice(2);
     return lines.flatMap((line) => /^\s*([^:\s]+):/.exec(line)?.[1] ?? []).map((name) => `link ${name}`);
   }
 }

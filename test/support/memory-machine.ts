@@ -38,6 +38,7 @@ export function memoryMachine(
     root: "/made-up",
     files,
     live: options.live ?? false,
+    notes: [],
     close: async () => {},
   };
 }

@@ -10,13 +10,15 @@ import { ioError } from "../../host/files.ts";
 import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
 import { type Call, text } from "../verb.ts";
-import { withMachine } from "./finish.ts";
+import { remoteDryRun } from "./remote-dry-run.ts";
+import { withMachine } from "./with-machine.ts";
 
 export async function run(call: Call, context: Context): Promise<number> {
+  const address = call.args[0] ?? "local:";
+  if (remoteDryRun(address, "assess", call.options, context)) return exitStatus.done;
   const assessment = await withMachine(
-    call.args[0] ?? "local:",
+    { address, options: call.options, context, endsAtOnce: true },
     async (machine) => await assess(await discover(machine), machine, readTarget(context.root.path)),
-    context.signal,
   );
   writeReport(assessment, text(call.options, "report"), context);
   const format = text(call.options, "format");

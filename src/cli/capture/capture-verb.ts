@@ -4,8 +4,10 @@ import type { Captured, CaptureTools } from "../../capture/capture.ts";
 import type { Machine } from "../../machine/machine.ts";
 import type { Context } from "../context.ts";
 import { type Call, flag, text } from "../verb.ts";
-import { besidePlan, carryOutPlan, finishCapture, withMachine } from "./finish.ts";
+import { besidePlan, carryOutPlan, finishCapture } from "./finish.ts";
+import { remoteDryRun } from "./remote-dry-run.ts";
 import { captureTools, requiredTag } from "./requests.ts";
+import { withMachine } from "./with-machine.ts";
 
 /** How one kind of capture comes to its plan. */
 export type CaptureWay = (machine: Machine, reference: string, tools: CaptureTools) => Promise<OwnCapture>;
@@ -38,7 +40,9 @@ export async function runCapture(
     });
   }
   check();
-  await withMachine(text(options, "machine") ?? "local:", async (machine) => {
+  const address = text(options, "machine") ?? "local:";
+  if (remoteDryRun(address, "capture", options, context)) return;
+  await withMachine({ address, options, context }, async (machine) => {
     const captured = await way(machine, reference, tools);
     try {
       await finishCapture(captured.machine ?? machine, captured, options, context, tools);

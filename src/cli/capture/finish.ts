@@ -4,7 +4,6 @@ import { basename, dirname, join } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import { formatSize } from "../../base/units.ts";
 import { type Captured, type CaptureTools, packPlan, readPlan } from "../../capture/capture.ts";
-import { orInterrupted } from "../../capture/interrupt.ts";
 import type { PackedImage } from "../../capture/pack.ts";
 import type { Plan } from "../../capture/plan.ts";
 import { printPlan } from "../../capture/plan-file.ts";
@@ -17,29 +16,23 @@ import { ioError } from "../../host/files.ts";
 import { openStore } from "../../image/store.ts";
 import { removeUnreferenced } from "../../image/store-gc.ts";
 import type { Machine } from "../../machine/machine.ts";
-import { openMachine } from "../../machine/open.ts";
 import { listInstances } from "../../runtime/find.ts";
 import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
 import { flag, list, type OptionValues, text } from "../verb.ts";
+import { withMachine } from "./with-machine.ts";
 
-/** Opens the machine, and closes it whatever happens. With a signal, for work that leaves nothing to undo: it ends at once on Ctrl-C. */
-export async function withMachine<T>(
-  address: string,
-  use: (machine: Machine) => Promise<T>,
-  signal?: AbortSignal,
-): Promise<T> {
-  const machine = await openMachine(address);
-  try {
-    return signal === undefined ? await use(machine) : await orInterrupted(signal, () => use(machine));
-  } finally {
-    await machine.close();
-  }
+interface PlannedCall {
+  file: string;
+  plan: Plan;
+  options: OptionValues;
+  context: Context;
 }
 
 /** A plan's machine as its paths mean it: by the root of a process, with the recovered files that lie beside the plan. */
-async function withPlanned<T>(file: string, plan: Plan, use: (machine: Machine) => Promise<T>): Promise<T> {
-  return await withMachine(plan.source.machine, async (machine) => {
+async function withPlanned<T>(call: PlannedCall, use: (machine: Machine) => Promise<T>): Promise<T> {
+  const { file, plan, options, context } = call;
+  return await withMachine({ address: plan.source.machine, options, context }, async (machine) => {
     const { process, recovered } = plan.source;
     const view = process === undefined ? machine : await reopenView(machine, process);
     const directory = join(dirname(file), basename(recovered ?? ""), "files");
@@ -170,7 +163,7 @@ export async function carryOutPlan(
     showPlan(planned.plan, options, context);
     return;
   }
-  await withPlanned(file, planned.plan, async (machine) => {
+  await withPlanned({ file, plan: planned.plan, options, context }, async (machine) => {
     const captured = { ...planned, session: undefined, acceptChanges: flag(options, "acceptChanges") };
     const image = await packAndTell(machine, captured, text(options, "tag") ?? "", context, tools);
     printImage(image, options, context);

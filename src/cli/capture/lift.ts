@@ -17,9 +17,11 @@ import { printValue } from "../format.ts";
 import { shellWords } from "../shell-words.ts";
 import { type Verification, verificationText, verifyPackage } from "../store/verify.ts";
 import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
-import { formatOf, imageValue, packAndTell, showPlan, withMachine } from "./finish.ts";
+import { formatOf, imageValue, packAndTell, showPlan } from "./finish.ts";
+import { remoteDryRun } from "./remote-dry-run.ts";
 import { applicationOf, captureTools, choicesOf, requiredTag, runRequestOf } from "./requests.ts";
 import { writeReport } from "./test.ts";
+import { withMachine } from "./with-machine.ts";
 
 export async function run(call: Call, context: Context): Promise<number> {
   const [address = "", ...command] = call.args;
@@ -37,8 +39,9 @@ export async function run(call: Call, context: Context): Promise<number> {
       hint: "give --yes; or --dry-run, which stops at the plan",
     });
   }
+  if (remoteDryRun(address, "capture", options, context)) return exitStatus.done;
   return await withMachine(
-    address,
+    { address, options, context },
     async (machine) => await lift(machine, reference, { args: command, options }, context),
   );
 }

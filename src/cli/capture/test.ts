@@ -8,8 +8,8 @@ import { ioError } from "../../host/files.ts";
 import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
 import { type Call, list, type OptionValues, text } from "../verb.ts";
-import { withMachine } from "./finish.ts";
 import { portNumber } from "./requests.ts";
+import { withMachine } from "./with-machine.ts";
 
 /** Exit status 4 where the package differs or is not healthy. */
 export async function run(call: Call, context: Context): Promise<number> {
@@ -29,7 +29,10 @@ export async function run(call: Call, context: Context): Promise<number> {
   const report =
     against === undefined
       ? await testParity({ ...base, against: undefined })
-      : await withMachine(against, async (machine) => await testParity({ ...base, against: machine }));
+      : await withMachine(
+          { address: against, options, context },
+          async (machine) => await testParity({ ...base, against: machine }),
+        );
   writeReport(report, options, context);
   const format = text(options, "format");
   context.print(format === undefined || format === "table" ? parityText(report) : printValue(report, format));

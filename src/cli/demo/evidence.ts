@@ -7,7 +7,7 @@ import type { Side } from "../../deploy/parity.ts";
 import { makeWorkDirectory } from "../../host/work.ts";
 import { openStore } from "../../image/store.ts";
 import { parseDescriptor } from "../../package/yaml.ts";
-import { withMachine } from "../capture/finish.ts";
+import { withMachine } from "../capture/with-machine.ts";
 import type { Context } from "../context.ts";
 import { changes, type Listing, listTree } from "./listing.ts";
 import { demoFiles } from "./old-machine.ts";
@@ -21,7 +21,7 @@ export async function originalPages(context: Context, reference: string, address
   const descriptor = parseDescriptor(new TextDecoder().decode(yaml), reference);
   const work = makeWorkDirectory(root, "demo");
   try {
-    return await withMachine(address, (machine) =>
+    return await withMachine({ address, options: {}, context }, (machine) =>
       runOriginal({
         root, reference, against: machine, machine, descriptor, work: work.path, exercise: join(demoFiles, "guestbook/every-page"),
         ports: [80], masks: [], secrets: {}, timeout: 120_000, log, signal,

@@ -22,9 +22,10 @@ export const advice: Record<ErrorCode, string> = {
   E_NO_SPACE:
     "Free space on the file system that is named, or choose another one with --root. What was half written has been removed.",
   E_IO: "The message names the file and the reason of the kernel. Check owner, mode and the state of the disk.",
-  E_MACHINE_UNKNOWN: "Write local: for this host, or rootfs:DIR for an unpacked or mounted root file system.",
+  E_MACHINE_UNKNOWN:
+    "Write local: for this host, rootfs:DIR for an unpacked or mounted root file system, or ssh://[user@]host[:port] for a machine that runs.",
   E_MACHINE_UNREACHABLE:
-    "Check that the directory exists, holds a root file system (etc, usr) and can be read by you.",
+    "A directory has to exist, hold a root file system (etc, usr) and be readable by you. Over ssh, `ssh user@host` has to work first; the hint names what is missing.",
   E_COMMAND_NOT_FOUND:
     "The path is looked up inside the machine's root, by the machine's own PATH. Give it in full.",
   E_SERVICE_NOT_FOUND: "`tranship discover MACHINE` lists the services that were found.",

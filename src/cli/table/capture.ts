@@ -1,6 +1,6 @@
 // Verbs before a package exists: look, judge, capture.
 import type { Verb } from "../verb.ts";
-import { captureOptions, formatOption, sessionOptions } from "./options.ts";
+import { captureOptions, formatOption, reachOptions, remoteDryRunOption, sessionOptions } from "./options.ts";
 
 const group = "Lift";
 
@@ -17,7 +17,7 @@ export const captureVerbs: readonly Verb[] = [
       "tranship lift rootfs:/mnt/old -t shop --exercise ./try.sh -- /opt/shop/bin/server --port 8080",
     ],
     arguments: [
-      { name: "MACHINE", summary: "the source: local: or rootfs:DIR" },
+      { name: "MACHINE", summary: "the source: local:, rootfs:DIR or ssh://[user@]host[:port]" },
       { name: "[CMD...]", summary: "the program to lift, after --" },
     ],
     options: [
@@ -32,9 +32,13 @@ export const captureVerbs: readonly Verb[] = [
     name: "discover",
     group,
     summary: "List what is on a machine: programs, services, schedules, sockets, installed packages, users",
-    examples: ["tranship discover", "tranship discover rootfs:/mnt/old --format json"],
-    arguments: [{ name: "[MACHINE]", summary: "local: (default) or rootfs:DIR" }],
-    options: [formatOption],
+    examples: [
+      "tranship discover",
+      "tranship discover rootfs:/mnt/old --format json",
+      "tranship discover ssh://root@old-web",
+    ],
+    arguments: [{ name: "[MACHINE]", summary: "local: (default), rootfs:DIR or ssh://[user@]host[:port]" }],
+    options: [...reachOptions, remoteDryRunOption, formatOption],
     load: () => import("../capture/discover.ts"),
   },
   {
@@ -42,8 +46,13 @@ export const captureVerbs: readonly Verb[] = [
     group,
     summary: "Judge whether an application can be lifted; exit status 3 when something blocks it",
     examples: ["tranship assess rootfs:/mnt/old", "tranship assess rootfs:/mnt/old --report assessment.html"],
-    arguments: [{ name: "[MACHINE]", summary: "local: (default) or rootfs:DIR" }],
-    options: [{ flags: "--report <FILE>", summary: "write one self-contained HTML file" }, formatOption],
+    arguments: [{ name: "[MACHINE]", summary: "local: (default), rootfs:DIR or ssh://[user@]host[:port]" }],
+    options: [
+      { flags: "--report <FILE>", summary: "write one self-contained HTML file" },
+      ...reachOptions,
+      remoteDryRunOption,
+      formatOption,
+    ],
     load: () => import("../capture/assess.ts"),
   },
   {
@@ -171,6 +180,7 @@ export const captureVerbs: readonly Verb[] = [
     arguments: [{ name: "REF", summary: "a package" }],
     options: [
       { flags: "--against <MACHINE>", summary: "the original" },
+      ...reachOptions,
       ...sessionOptions.filter((option) => /--exercise|--until-port|--timeout/.test(option.flags)),
       { flags: "--mask <REGEX>", summary: "text that may differ: times, ids", many: true },
       {

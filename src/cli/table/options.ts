@@ -3,8 +3,27 @@ import type { OptionSpec } from "../verb.ts";
 
 export const machineOption: OptionSpec = {
   flags: "-m, --machine <MACHINE>",
-  summary: "the source: local: or rootfs:DIR",
+  summary: "the source: local:, rootfs:DIR or ssh://[user@]host[:port]",
   default: "local:",
+};
+
+/** How a far machine is read. */
+export const reachOptions: readonly OptionSpec[] = [
+  {
+    flags: "--ssh-option <KEY=VALUE>",
+    summary:
+      "an option of ssh_config(5) for ssh:// machines, such as an old algorithm (also TRANSHIP_SSH_OPTIONS)",
+    many: true,
+  },
+  { flags: "--no-push", summary: "put no collector on an ssh:// machine: read it by its own programs" },
+  { flags: "--sudo", summary: "read an ssh:// machine as root, by sudo without a password" },
+];
+
+/** For verbs that change nothing here: what they would do on a far machine. */
+export const remoteDryRunOption: OptionSpec = {
+  flags: "--dry-run",
+  summary:
+    "ssh:// machines: print every command that would run there and what would be read, and connect to nothing",
 };
 
 export const formatOption: OptionSpec = {
@@ -64,6 +83,7 @@ export const sessionOptions: readonly OptionSpec[] = [
 export const captureOptions: readonly OptionSpec[] = [
   { flags: "-t, --tag <REF>", summary: "the package that is made" },
   machineOption,
+  ...reachOptions,
   { flags: "--also <KIND:ARG>", summary: "more evidence: installed:NAME, include:PATTERN", many: true },
   { flags: "--plan-only", summary: "make the plan, print it (or write it to --output), and stop" },
   { flags: "-o, --output <FILE>", summary: "where --plan-only writes the plan" },
@@ -102,6 +122,10 @@ export const captureOptions: readonly OptionSpec[] = [
   { flags: "--port <PORT>", summary: "a port that the package serves", many: true },
   { flags: "--user <USER>", summary: "who runs the main program" },
   { flags: "--workdir <DIR>", summary: "where the main program starts" },
-  { flags: "--dry-run", summary: "make the plan, show it in short, and pack nothing" },
+  {
+    flags: "--dry-run",
+    summary:
+      "make the plan, show it in short, and pack nothing; ssh:// machines: only print what would run there",
+  },
   formatOption,
 ];

@@ -1,0 +1,43 @@
+// --dry-run for machines over ssh: every command that would run there and every path that would be read, before anything is touched.
+import { contentRead, discoverReads, everythingRead } from "../../discover/reads.ts";
+import { remoteSteps } from "../../machine/ssh/dry-run.ts";
+import type { Context } from "../context.ts";
+import { printValue } from "../format.ts";
+import { shellWords } from "../shell-words.ts";
+import { flag, type OptionValues, text } from "../verb.ts";
+import { sshChoices } from "./with-machine.ts";
+
+const reads = {
+  discover: discoverReads,
+  assess: [...discoverReads, ...everythingRead],
+  capture: [...discoverReads, ...everythingRead, ...contentRead],
+};
+
+/** True where it was asked for and told: then the verb has nothing more to do. */
+export function remoteDryRun(
+  address: string,
+  verb: keyof typeof reads,
+  options: OptionValues,
+  context: Context,
+): boolean {
+  if (!flag(options, "dryRun") || !address.startsWith("ssh:")) return false;
+  const { ssh, steps } = remoteSteps(address, sshChoices(options, context));
+  const paths = [...reads[verb]];
+  const width = Math.max(...paths.map(({ path }) => path.length));
+  const format = text(options, "format");
+  if (format !== undefined && format !== "table") {
+    context.print(printValue({ machine: address, ssh, commands: steps, reads: paths }, format));
+    return true;
+  }
+  context.print(
+    [
+      "nothing was done. This would run here:",
+      `  ${shellWords(ssh)} COMMAND`,
+      "and there, as COMMAND:",
+      ...steps.flatMap(({ what, command }) => [`  # ${what}`, `  ${command}`]),
+      "and this would be read there (* stands for any part of a name, ** for any path):",
+      ...paths.map(({ path, what }) => `  ${path.padEnd(width)}  ${what}`),
+    ].join("\n"),
+  );
+  return true;
+}

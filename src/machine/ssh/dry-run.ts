@@ -1,0 +1,41 @@
+// What would run for an ssh machine, here and there, word for word: the source is shown before it is touched.
+import { nativePath } from "../../host/native.ts";
+import { parseSshAddress } from "./address.ts";
+import type { SshChoices } from "./open-ssh.ts";
+import { checkSshOptions, environmentOptions, sshWords } from "./options.ts";
+import { keeperCommand, pushCommand, pushDirectories, serveCommand } from "./scripts.ts";
+
+export interface RemoteStep {
+  what: string;
+  command: string;
+}
+
+/** Stands for the random part of the name: 32 hexadecimal digits. */
+const name = "tranship-RANDOM";
+
+/** The ssh command line of this host, and in order every command that it may run there. Connects to nothing. */
+export function remoteSteps(address: string, choices: SshChoices): { ssh: string[]; steps: RemoteStep[] } {
+  const options = [...choices.options, ...environmentOptions()];
+  checkSshOptions(options);
+  const words = { control: "PRIVATE-DIRECTORY/SOCKET", master: true, batch: !choices.interactive, options };
+  const steps: RemoteStep[] = [
+    {
+      what: "holds the connection, asks what the machine is, and removes the collector when the connection ends",
+      command: keeperCommand(name, choices.push),
+    },
+  ];
+  if (choices.push) {
+    const program = nativePath("tree");
+    for (const directory of pushDirectories) {
+      steps.push({
+        what: `writes the collector (${program}, on its stdin) to ${directory}${directory === pushDirectories[0] ? "" : ", where the ones before did not work"}`,
+        command: pushCommand(name, directory),
+      });
+    }
+    steps.push({
+      what: "runs the collector, which reads what it is asked for and writes nothing; once for each file that is read meanwhile",
+      command: serveCommand(name, pushDirectories[0] ?? "/tmp", choices.sudo),
+    });
+  }
+  return { ssh: ["ssh", ...sshWords(parseSshAddress(address), words)], steps };
+}

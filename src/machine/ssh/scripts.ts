@@ -1,0 +1,70 @@
+// Every command that runs on a far machine. A login shell of any kind reads them first: inside the single quotes stands no single quote,
+// no exclamation mark, no backslash and no line end, which csh and fish would take for themselves.
+//
+// The keeper holds the connection open. When its input ends, because we closed it, died or lost the link, it removes what was pushed.
+
+/** Directories that are tried for the collector, in order. */
+export const pushDirectories: readonly string[] = ["/tmp", "/var/tmp", "/dev/shm"];
+
+/** Programs that the probe looks for: what the way without a collector is chosen by. */
+export const probedPrograms: readonly string[] = [
+  "stat",
+  "find",
+  "ls",
+  "cat",
+  "dd",
+  "tail",
+  "head",
+  "readlink",
+  "tar",
+];
+
+function wrapped(script: string): string {
+  return `sh -c '${script}'`;
+}
+
+/** `name` is ours and random: "tranship-" and hexadecimal digits. Output: a line `name`, the probe, a line `name-end`. */
+export function keeperCommand(name: string, pushes: boolean): string {
+  const directories = pushDirectories.map((directory) => `${directory}/${name}`).join(" ");
+  return wrapped(
+    [
+      ...(pushes ? [`trap "rm -rf ${directories}" 0`, `trap "exit 1" 1 2 13 15`] : []),
+      `echo ${name}`,
+      `echo system=$(uname -s 2>/dev/null)`,
+      `echo machine=$(uname -m 2>/dev/null)`,
+      `echo release=$(uname -r 2>/dev/null)`,
+      `echo uid=$(id -u 2>/dev/null)`,
+      `for c in ${probedPrograms.join(" ")}; do command -v $c >/dev/null 2>&1 && echo has=$c; done`,
+      `echo ${name}-end`,
+      `while read x; do :; done`,
+    ].join("; "),
+  );
+}
+
+/** Takes the collector on its stdin. Output: `name-sum=...`, `name-run=STATUS` (125 where it runs: it was called without arguments). */
+export function pushCommand(name: string, directory: string): string {
+  const d = `${directory}/${name}`;
+  return wrapped(
+    [
+      "umask 077",
+      `mkdir -m 700 ${d} || exit 61`,
+      `{ cat >${d}/tree && chmod 700 ${d}/tree; } || { rm -rf ${d}; exit 62; }`,
+      `echo ${name}-sum=$(sha256sum ${d}/tree 2>/dev/null || cksum ${d}/tree 2>/dev/null)`,
+      `${d}/tree >/dev/null 2>&1; echo ${name}-run=$?`,
+    ].join("; "),
+  );
+}
+
+/** Removes one pushed collector that turned out to be of no use. */
+export function dropCommand(name: string, directory: string): string {
+  return wrapped(`rm -rf ${directory}/${name}`);
+}
+
+export function servePreamble(name: string): string {
+  return `${name}-serve\n`;
+}
+
+/** Serves the whole machine; output begins with servePreamble(). */
+export function serveCommand(name: string, directory: string, sudo: boolean): string {
+  return wrapped(`echo ${name}-serve; exec ${sudo ? "sudo -n " : ""}${directory}/${name}/tree serve /`);
+}

@@ -1,0 +1,183 @@
+// The connections of one ssh machine, one after the other: a broken one is replaced a bounded number of times, with growing pauses.
+import { setTimeout as sleep } from "node:timers/promises";
+import { TranshipError } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { StateRoot } from "../../host/state-root.ts";
+import { makeWorkDirectory, type WorkDirectory } from "../../host/work.ts";
+import type { Reconnecting } from "../resuming-files.ts";
+import { TreeFiles } from "../tree-files.ts";
+import type { TreePlace } from "../tree-process.ts";
+import type { SshAddress } from "./address.ts";
+import { type Probe, SshConnection } from "./connection.ts";
+import { connectionLost, isConnectionLost, sshFailure } from "./failure.ts";
+import { pushCollector } from "./push.ts";
+import { serveCommand, servePreamble } from "./scripts.ts";
+
+export interface SshRequest {
+  name: string;
+  address: SshAddress;
+  options: readonly string[];
+  batch: boolean;
+  push: boolean;
+  sudo: boolean;
+  root: StateRoot;
+  log: Log;
+}
+
+/** Milliseconds before each try to reconnect; then it is given up. A connection that gave something starts the count anew. */
+const pauses = [200, 1000, 2000, 4000, 8000];
+/** Servers for walks and streams: with keeper and small requests fewer than the ten sessions that sshd allows. */
+const maxOpen = 6;
+
+export interface SshSession {
+  readonly probe: Probe;
+  readonly files: TreeFiles;
+  /** Why there is no collector; undefined where there is one. */
+  readonly without: string | undefined;
+  close(): Promise<void>;
+}
+
+export class SshSessions implements Reconnecting<TreeFiles> {
+  readonly #request: SshRequest;
+  readonly #work: WorkDirectory;
+  #session: Promise<SshSession> | undefined;
+  /** Tries since something last came over a connection. */
+  #failures = 0;
+  #first = true;
+  /** Of the connection in use. */
+  #mark: string | undefined;
+  #closed = false;
+
+  constructor(request: SshRequest) {
+    this.#request = request;
+    this.#work = makeWorkDirectory(request.root, "ssh");
+  }
+
+  isLost(error: unknown): boolean {
+    if (!isConnectionLost(error) || this.#closed) return false;
+    const lost = this.#session;
+    // Many requests fail together: the connection that replaced theirs is another one.
+    if (lost !== undefined && error.details.connection === this.#mark) {
+      this.#session = undefined;
+      this.#mark = undefined;
+      void lost.then(
+        (session) => session.close(),
+        () => {},
+      );
+    }
+    return true;
+  }
+
+  async current(): Promise<TreeFiles> {
+    return (await this.session()).files;
+  }
+
+  /** Something came over the connection: the next break begins a new count. */
+  works(): void {
+    this.#failures = 0;
+  }
+
+  session(): Promise<SshSession> {
+    this.#session ??= this.#connect();
+    return this.#session;
+  }
+
+  async #connect(): Promise<SshSession> {
+    if (this.#first) {
+      this.#first = false;
+      return await this.#open();
+    }
+    for (;;) {
+      const pause = pauses[this.#failures];
+      if (pause === undefined || this.#closed) throw this.#givenUp();
+      this.#failures++;
+      this.#request.log.warn(`the connection to ${this.#request.name} broke; connecting again`);
+      await sleep(pause);
+      try {
+        return await this.#open();
+      } catch (error) {
+        if (!(error instanceof TranshipError) || error.code !== "E_MACHINE_UNREACHABLE") throw error;
+        this.#request.log.debug(error.message);
+        if (pauses[this.#failures] === undefined) throw this.#givenUp(error);
+      }
+    }
+  }
+
+  #givenUp(cause?: unknown): TranshipError {
+    return new TranshipError(
+      "E_MACHINE_UNREACHABLE",
+      `the connection to ${this.#request.name} broke and could not be made again in ${pauses.length} tries`,
+      {
+        hint: "run the command again when the machine can be reached: what was read already is kept and not read again",
+        cause,
+      },
+    );
+  }
+
+  async #open(): Promise<SshSession> {
+    const { name, address, options, batch, push } = this.#request;
+    const connection = await SshConnection.open({
+      name,
+      address,
+      options,
+      batch,
+      pushes: push,
+      directory: this.#work.path,
+    });
+    try {
+      const pushed = push ? await pushCollector(connection) : { because: "--no-push was given" };
+      if ("because" in pushed) {
+        throw new TranshipError(
+          "E_MACHINE_UNREACHABLE",
+          `${name} cannot take the collector: ${pushed.because}`,
+          {
+            hint: "reading a machine without it does not work yet",
+          },
+        );
+      }
+      const files = new TreeFiles(this.#place(connection, pushed.directory));
+      this.#mark = connection.mark;
+      const close = async (): Promise<void> => {
+        await files.close().catch(() => {});
+        await connection.close();
+      };
+      return { probe: connection.probe, files, without: undefined, close };
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+  }
+
+  #place(connection: SshConnection, directory: string): TreePlace {
+    const { name, address, sudo } = this.#request;
+    return {
+      name,
+      maxOpen,
+      preamble: servePreamble(connection.mark),
+      start: () => connection.start(serveCommand(connection.mark, directory, sudo)),
+      died: (status, words) =>
+        sudo && /^sudo: /m.test(words)
+          ? sudoRefused(name, words)
+          : status === 255 || connection.lost || words === ""
+            ? connectionLost(name, connection.mark, words)
+            : sshFailure(name, address, status, words),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const session = await this.#session?.catch(() => undefined);
+    await session?.close();
+    this.#work.remove();
+  }
+}
+
+function sudoRefused(name: string, words: string): TranshipError {
+  return new TranshipError(
+    "E_MACHINE_UNREACHABLE",
+    `${name} does not allow sudo without a password: ${words.trim().slice(0, 300)}`,
+    {
+      hint: "leave --sudo out and read what this user may read, or allow it in sudoers (NOPASSWD) for the time of the lift",
+    },
+  );
+}
