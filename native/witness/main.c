@@ -41,6 +41,8 @@
 #define FLUSH_MS 200
 #define ASK_MS 100		/* how long what is known of a process holds */
 #define AT_A_TIME 4096		/* events between two looks at all else */
+#define NAP_MS 8
+#define NAP_OTHERS_MS 2		/* where only we know who a process was */
 
 static const int passed_on[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1,
 				 SIGUSR2 };
@@ -59,6 +61,7 @@ struct options {
 
 struct session {
 	struct watch watch;
+	int proc;
 	int mounts;
 	int signals;
 	int fd;
@@ -66,6 +69,8 @@ struct session {
 	pid_t cmd;
 	int status;
 	bool ended;
+	int nap;		/* ms to let events gather */
+	int nap_most;
 };
 
 static int64_t now_ms(void)
@@ -155,6 +160,23 @@ static void look_around(struct session *s, const struct pollfd *polled)
 		die("nobody reads the records");
 }
 
+/*
+ * A server under load opens the same files again and again. To be woken for
+ * each of them would cost it a part of its processor: while nothing new comes,
+ * events gather for some milliseconds, and the kernel merges those that are
+ * alike.
+ */
+static void drain(struct session *s)
+{
+	uint64_t events = statistics.events, news = statistics.seen;
+
+	watch_drain(&s->watch, AT_A_TIME);
+	if (statistics.seen != news || statistics.events == events)
+		s->nap = 0;
+	else if (s->nap < s->nap_most)
+		s->nap = s->nap ? s->nap * 2 : 1;
+}
+
 static void loop(struct session *s, long ms)
 {
 	int64_t end = ms < 0 ? INT64_MAX : now_ms() + ms;
@@ -162,12 +184,14 @@ static void loop(struct session *s, long ms)
 
 	for (now = asked; !s->ended && now < end; now = now_ms()) {
 		struct pollfd polled[] = {
-			{ .fd = s->watch.fanotify, .events = POLLIN },
+			{ .fd = s->nap ? -1 : s->watch.fanotify,
+			  .events = POLLIN },
 			{ .fd = s->mounts, .events = POLLPRI },
 			{ .fd = s->signals, .events = POLLIN },
 			{ .fd = s->fd },
 		};
-		int64_t wait = record_pending() ? FLUSH_MS : 60000;
+		int64_t wait = s->nap ? s->nap
+				      : record_pending() ? FLUSH_MS : 60000;
 
 		if (end - now < wait)
 			wait = end - now;
@@ -179,7 +203,7 @@ static void loop(struct session *s, long ms)
 			asked = now;
 		}
 		look_around(s, polled);
-		watch_drain(&s->watch, AT_A_TIME);
+		drain(s);
 		if (now - flushed >= FLUSH_MS) {
 			record_flush();
 			flushed = now;
@@ -205,7 +229,7 @@ static void enter(int proc, pid_t pid)
 	close(fd);
 }
 
-static int not_here(const struct options *o)
+static int not_here(const struct options *o, const struct session *s)
 {
 	char text[200];
 
@@ -214,6 +238,7 @@ static int not_here(const struct options *o)
 	if (o->optional && o->cmd) {
 		record_lost(LOST_ALL, text);
 		record_flush();
+		sigprocmask(SIG_SETMASK, &s->inherited, NULL);
 		run(o);
 	}
 	fprintf(stderr, "%s: %s\n", program_name, text);
@@ -307,24 +332,26 @@ int main(int argc, char **argv)
 	o = parse(argv);
 	if (fcntl(o.fd, F_SETFD, FD_CLOEXEC) < 0)
 		die_errno("descriptor %d", o.fd);
+	take_signals(&s);
 	s.fd = o.fd;
 	s.watch.root = o.root;
 	s.watch.outside = o.cmd != NULL;
-	s.watch.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (s.watch.proc < 0)
+	s.proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	s.watch.fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (s.proc < 0 || s.watch.fds < 0)
 		die_errno("/proc");
 	record_open(o.fd);
-	who_init(s.watch.proc);
+	who_init(s.proc);
 	s.watch.fanotify = watch_open(o.limited);
 	if (s.watch.fanotify < 0)
-		return not_here(&o);
+		return not_here(&o, &s);
 	if (o.pid)
-		enter(s.watch.proc, o.pid);
-	s.mounts = marks_open(s.watch.proc, s.watch.fanotify, WATCH_MASK);
+		enter(s.proc, o.pid);
+	s.mounts = marks_open(s.proc, s.watch.fanotify, WATCH_MASK);
 	record_ready(marks_update());
-	take_signals(&s);
 	if (o.cmd)
 		start(&s, &o);
+	s.nap_most = o.cmd ? NAP_MS : NAP_OTHERS_MS;
 	loop(&s, o.ms);
 	record_end(s.status);
 	return WIFSIGNALED(s.status) ? 128 + WTERMSIG(s.status)

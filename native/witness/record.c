@@ -68,6 +68,7 @@ void record_seen(pid_t pid, const struct seen_record *r)
 		statistics.suppressed++;
 		return;
 	}
+	statistics.seen++;
 	frame_begin(&out, R_SEEN, (uint32_t)pid);
 	put_u8(&out, r->what);
 	put_u8(&out, r->flags);

@@ -41,6 +41,7 @@ struct seen_record {
 
 struct statistics {
 	uint64_t events;
+	uint64_t seen;		/* records of what was seen */
 	uint64_t suppressed;	/* already said */
 	uint64_t elsewhere;	/* not below the root */
 	uint64_t outside;	/* of processes not meant, where those are

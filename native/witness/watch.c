@@ -15,10 +15,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/fanotify.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "die.h"
@@ -37,6 +39,7 @@ static const char deleted[] = " (deleted)";
 #define DELETED_N (sizeof(deleted) - 1)
 
 static bool one_by_one;
+static pid_t ourselves;
 
 int watch_open(bool limited)
 {
@@ -46,6 +49,7 @@ int watch_open(bool limited)
 			 O_NONBLOCK;
 	int fd;
 
+	ourselves = getpid();
 	if (!limited)
 		flags |= FAN_UNLIMITED_QUEUE;
 	fd = fanotify_init(flags | FAN_REPORT_FD_ERROR, files);
@@ -93,11 +97,11 @@ static const char *below(const char *path, const char *root)
 static bool name_of(const struct watch *w, int fd, char *path, size_t size,
 		    struct seen_record *r)
 {
-	char link[40];
+	char link[16];
 	ssize_t n;
 
-	snprintf(link, sizeof(link), "self/fd/%d", fd);
-	n = readlinkat(w->proc, link, path, size - 1);
+	snprintf(link, sizeof(link), "%d", fd);
+	n = readlinkat(w->fds, link, path, size - 1);
 	if (n < 0 || path[0] != '/') {
 		lost_event(n < 0 ? errno : ENOENT);
 		return false;
@@ -170,19 +174,38 @@ static void event(const struct watch *w,
 		tell(m, &r);
 }
 
-static void batch(const struct watch *w, const void *p, ssize_t n)
+/* Descriptors are given out in a row: most often one call closes all. */
+static void close_all(const struct fanotify_event_metadata *m, size_t count)
 {
-	const struct fanotify_event_metadata *m = p;
-	pid_t ourselves = getpid();
+	int low = INT_MAX, high = -1;
+	size_t open = 0;
 
-	if (m->vers != FANOTIFY_METADATA_VERSION)
-		die("this kernel's events have version %d", m->vers);
-	for (; FAN_EVENT_OK(m, n); m = FAN_EVENT_NEXT(m, n)) {
-		if (m->pid != ourselves || (m->mask & FAN_Q_OVERFLOW))
-			event(w, m);
-		if (m->fd >= 0)
-			close(m->fd);
+	for (size_t i = 0; i < count; i++) {
+		if (m[i].fd < 0)
+			continue;
+		open++;
+		low = m[i].fd < low ? m[i].fd : low;
+		high = m[i].fd > high ? m[i].fd : high;
 	}
+	if (open > 1 && (size_t)(high - low) + 1 == open &&
+	    syscall(SYS_close_range, low, high, 0) == 0)
+		return;
+	for (size_t i = 0; i < count; i++)
+		if (m[i].fd >= 0)
+			close(m[i].fd);
+}
+
+static void batch(const struct watch *w,
+		  const struct fanotify_event_metadata *m, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (m[i].vers != FANOTIFY_METADATA_VERSION ||
+		    m[i].event_len != sizeof(*m))
+			die("this kernel's events have version %d", m[i].vers);
+		if (m[i].pid != ourselves || (m[i].mask & FAN_Q_OVERFLOW))
+			event(w, &m[i]);
+	}
+	close_all(m, count);
 }
 
 bool watch_drain(const struct watch *w, unsigned most)
@@ -194,7 +217,7 @@ bool watch_drain(const struct watch *w, unsigned most)
 		ssize_t n = read(w->fanotify, buf, size);
 
 		if (n > 0) {
-			batch(w, buf, n);
+			batch(w, buf, (size_t)n / sizeof(buf[0]));
 		} else if (n == 0 || errno == EAGAIN) {
 			return true;
 		} else if (errno != EINTR) {

@@ -18,7 +18,7 @@ int watch_open(bool limited);
 
 struct watch {
 	int fanotify;
-	int proc;		/* an open /proc */
+	int fds;		/* our own /proc/self/fd, open */
 	const char *root;	/* only below it, named from there; or NULL */
 	bool outside;		/* also of processes that are not meant */
 };

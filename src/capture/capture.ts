@@ -26,6 +26,7 @@ import {
 import { checkExercise } from "./exercise.ts";
 import { explainFullDisk } from "./full-disk.ts";
 import { orInterrupted } from "./interrupt.ts";
+import { joinWitnesses } from "./join-witnesses.ts";
 import { makePlan, type PlanRequest } from "./make-plan.ts";
 import { ownedDirectories } from "./owned-directories.ts";
 import { type PackedImage, pack } from "./pack.ts";
@@ -58,6 +59,8 @@ export interface RunRequest {
   application: ApplicationOptions;
   session: Pick<SessionOptions, "ports" | "exercise" | "linger" | "for" | "timeout">;
   network: SandboxRequest["network"];
+  /** Whether the file witness watches beside the tracer. */
+  witness: boolean;
   /** "copy", "empty" or "snapshot:DIR". */
   data: string;
   choices: Choices;
@@ -85,7 +88,8 @@ export async function captureRun(request: RunRequest, tools: CaptureTools): Prom
     const start: SandboxRequest["start"] =
       application.services.length > 0 ? { kind: "services" } : { kind: "program", name: "main" };
     const sandbox: SandboxRequest = {
-      machine, work: work.path, descriptor, start, network: request.network, trace: true, ...dataRequest(request.data, data),
+      machine, work: work.path, descriptor, start, network: request.network, trace: true,
+      witness: request.witness, ...dataRequest(request.data, data),
     }; // biome-ignore format: short
     const watching = tools.progress.begin("watching the application", undefined, "files");
     const session = await runSession(sandbox, { ...request.session, signal: tools.signal, log: tools.log });
@@ -94,6 +98,7 @@ export async function captureRun(request: RunRequest, tools: CaptureTools): Prom
         "the services were started, but nothing was asked of them: give --exercise for a package that can be trusted",
       );
     }
+    await joinEvidence(machine, session, tools);
     checkSession(session, start);
     for (const warning of session.evidence?.warnings ?? []) tools.log.warn(`traced: ${warning}`);
     watching.end(
@@ -107,14 +112,31 @@ export async function captureRun(request: RunRequest, tools: CaptureTools): Prom
   }
 }
 
+/** What only io_uring opened the tracer does not see. The file witness does; without it nobody did. */
+async function joinEvidence(
+  machine: Machine,
+  { evidence, witness }: SessionResult,
+  tools: CaptureTools,
+): Promise<void> {
+  if (evidence === undefined) return;
+  if (witness !== undefined)
+    await orInterrupted(tools.signal, () => joinWitnesses(evidence, witness, machine.files));
+  if (evidence.agreement === undefined) evidence.warnings.push(...evidence.ioUring);
+  else
+    for (const text of evidence.ioUring)
+      tools.log.info(`traced: ${text}; the file witness saw what it opened`);
+}
+
 function checkSession(session: SessionResult, start: SandboxRequest["start"]): void {
   const lost = session.evidence?.lost ?? [];
   if (lost.length > 0) {
     throw new TranshipError(
       "E_CAPTURE_INCOMPLETE",
-      `the tracer lost sight of something: ${lost.slice(0, 3).map(escapeBytes).join("; ")}`,
+      `something was lost from sight: ${lost.slice(0, 3).map(escapeBytes).join("; ")}`,
       {
-        hint: "run the capture again; a package made from this could lack files",
+        hint: lost.every((text) => text.startsWith("the file witness"))
+          ? "run the capture again; --no-witness makes do with the tracer alone"
+          : "run the capture again; a package made from this could lack files",
         details: { lost: lost.slice(0, 100).map(escapeBytes) },
       },
     );

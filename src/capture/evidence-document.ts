@@ -3,12 +3,13 @@ import { TranshipError } from "../base/errors.ts";
 import type { Reason } from "../closure/reason.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { escapeBytes, unescapeBytes } from "../formats/escape.ts";
-import type { Evidence } from "./evidence.ts";
+import { agreementText, type Evidence } from "./evidence.ts";
 import type { Deviation } from "./pack-entries.ts";
 import type { Plan } from "./plan.ts";
 import { describeReason } from "./reason-text.ts";
 
-const evidenceVersion = 1;
+/** 2: `witnesses`. Version 1 is read as a document without it. */
+const evidenceVersion = 2;
 
 export interface EvidenceDocument {
   schema: "tranship/evidence";
@@ -28,6 +29,8 @@ export interface EvidenceDocument {
   missing: Record<string, string>;
   /** Paths whose content was read from a running process, with the reason. */
   recovered?: Record<string, string>;
+  /** What was opened, by who saw it; absent where only one witness watched. */
+  witnesses?: { both: number; tracerOnly: string[]; witnessOnly: string[] };
 }
 
 export interface EvidenceParts {
@@ -81,6 +84,7 @@ export function makeEvidenceDocument(parts: EvidenceParts): EvidenceDocument {
       : {
           recovered: Object.fromEntries([...parts.recovered].map(([path, why]) => [escapeBytes(path), why])),
         }),
+    ...(evidence?.agreement === undefined ? {} : { witnesses: agreementText(evidence.agreement) }),
   };
 }
 

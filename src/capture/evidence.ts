@@ -1,5 +1,6 @@
 // Evidence: what was seen while the application ran, path by path. Append-only; judgement comes later, in make-plan.ts.
 import type { ByteString } from "../formats/entry.ts";
+import { escapeBytes } from "../formats/escape.ts";
 import type { PathOperation } from "../formats/trace-records.ts";
 
 /** What a snapshot of a running program shows of a path, as against what is seen to happen to it. */
@@ -17,6 +18,11 @@ export interface PathEvidence {
   madeByRun: boolean;
   /** A lookup of it ended with "no such file". */
   absent: boolean;
+  /** A file or directory was opened or executed through it: what both witnesses can see. */
+  opened: boolean;
+  /** Which witnesses saw it: the tracer what programs asked for, the file witness what the kernel opened. */
+  traced: boolean;
+  witnessed: boolean;
 }
 
 export interface Listener {
@@ -41,9 +47,24 @@ export interface Evidence {
   connected: Set<number>;
   /** What could not be seen. Any entry makes the capture incomplete. */
   lost: string[];
-  /** What a person should know of the run: a refused ptrace, io_uring. */
+  /** What a person should know of the run: a refused ptrace, a part of it that only one witness could see. */
   warnings: string[];
+  /** Programs that use io_uring: the tracer does not see what they open by it. */
+  ioUring: string[];
+  /** undefined where the file witness did not watch, or its evidence is not joined yet. */
+  agreement: Agreement | undefined;
   records: number;
+}
+
+/** What the two witnesses saw of files and directories that were opened or executed. Canonical paths, sorted. */
+export interface Agreement {
+  both: number;
+  tracerOnly: ByteString[];
+  witnessOnly: ByteString[];
+}
+
+export function agreementText({ both, tracerOnly, witnessOnly }: Agreement) {
+  return { both, tracerOnly: tracerOnly.map(escapeBytes), witnessOnly: witnessOnly.map(escapeBytes) };
 }
 
 export function newEvidence(): Evidence {
@@ -54,6 +75,8 @@ export function newEvidence(): Evidence {
     connected: new Set(),
     lost: [],
     warnings: [],
+    ioUring: [],
+    agreement: undefined,
     records: 0,
   };
 }
@@ -61,7 +84,15 @@ export function newEvidence(): Evidence {
 export function noteUse(evidence: Evidence, path: ByteString, use: Use, by: ByteString): PathEvidence {
   let known = evidence.paths.get(path);
   if (known === undefined) {
-    known = { uses: new Map(), found: false, madeByRun: false, absent: false };
+    known = {
+      uses: new Map(),
+      found: false,
+      madeByRun: false,
+      absent: false,
+      opened: false,
+      traced: true,
+      witnessed: false,
+    };
     evidence.paths.set(path, known);
   }
   if (!known.uses.has(use)) known.uses.set(use, by);

@@ -104,6 +104,7 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
     absent: await absentPaths(machine, evidence),
     ...seen,
     largest: largestOf(sorted.groups, sorted.entries, (path) => mostTelling(sorted.reasons.get(path))),
+    ...(evidence?.agreement === undefined ? {} : { witnesses: evidence.agreement }),
   };
   return { plan, reasons: sorted.reasons };
 }

@@ -8,6 +8,7 @@ import { escapeBytes, unescapeBytes } from "../formats/escape.ts";
 import { readInput } from "../host/files.ts";
 import { descriptorSchema } from "../package/schema.ts";
 import { describe, readDocument } from "../package/yaml.ts";
+import type { Agreement } from "./evidence.ts";
 import { type Exclusion, type Largest, layerNames, type Plan } from "./plan.ts";
 import { writePlaces } from "./write-map.ts";
 
@@ -98,6 +99,13 @@ export const planSchema = z.looseObject({
       }),
     )
     .optional(),
+  witnesses: z
+    .looseObject({
+      both: z.number().default(0),
+      tracerOnly: pathList.default([]),
+      witnessOnly: pathList.default([]),
+    })
+    .optional(),
 });
 
 /** As it stands in the file. */
@@ -136,6 +144,10 @@ function readExclusions(told: z.output<typeof exclusions>): Exclusion[] {
   return list.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
 }
 
+function printWitnesses({ both, tracerOnly, witnessOnly }: Agreement): Record<string, unknown> {
+  return { both, tracerOnly: block(tracerOnly), witnessOnly: block(witnessOnly) };
+}
+
 export function printPlan(plan: Plan): string {
   const head = [
     "A plan of Tranship. Read it, edit it, and carry it out with `tranship capture ... --plan FILE`.",
@@ -166,6 +178,7 @@ export function printPlan(plan: Plan): string {
       ...(plan.recovered === undefined || plan.recovered.length === 0
         ? {}
         : { recovered: shown(plan.recovered) }),
+      ...(plan.witnesses === undefined ? {} : { witnesses: printWitnesses(plan.witnesses) }),
     },
     { lineWidth: 0, aliasDuplicateObjects: false, blockQuote: "literal" },
   );
@@ -217,6 +230,15 @@ export function parsePlan(text: string, name: string): Plan {
     }),
     largest,
     ...(recovered === undefined ? {} : { recovered }),
+    ...(value.witnesses === undefined
+      ? {}
+      : {
+          witnesses: {
+            both: value.witnesses.both,
+            tracerOnly: value.witnesses.tracerOnly.map(unescapeBytes),
+            witnessOnly: value.witnesses.witnessOnly.map(unescapeBytes),
+          },
+        }),
   };
 }
 

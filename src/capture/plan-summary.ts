@@ -1,7 +1,9 @@
 // A plan in a few lines: groups with counts and bytes, volumes, secrets, what is missing.
 import { formatSize } from "../base/units.ts";
+import type { ByteString } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
 import { coverageLines } from "./coverage.ts";
+import type { Agreement } from "./evidence.ts";
 import type { Plan } from "./plan.ts";
 
 const groupsShown = 12;
@@ -34,6 +36,7 @@ export function summarizePlan(plan: Plan): string[] {
   }
   if (plan.package.ports.length > 0)
     lines.push(`  ports ${plan.package.ports.map((port) => `${port.port}/${port.protocol}`).join(", ")}`);
+  if (plan.witnesses !== undefined) lines.push(`  ${agreementLine(plan.witnesses)}`);
   const counts = [
     `${plan.excluded.length} left out`,
     `${plan.candidates.length} reachable but not packed`,
@@ -41,6 +44,10 @@ export function summarizePlan(plan: Plan): string[] {
   ];
   lines.push(`  ${counts.join(", ")}`);
   return lines;
+}
+
+function agreementLine({ both, tracerOnly, witnessOnly }: Agreement): string {
+  return `opened files: ${both} seen by both witnesses, ${tracerOnly.length} by the tracer only, ${witnessOnly.length} by the file witness only`;
 }
 
 /** All that `plan show` tells. */
@@ -55,6 +62,10 @@ export function describePlan(plan: Plan): string[] {
   section("left out", plan.excluded, 20);
   section("never exercised, reachable and not packed", plan.candidates, 20);
   section("asked for and absent on the source", plan.missing, 20);
+  const alone = (paths: readonly ByteString[], why: string) => paths.map((path) => ({ path, why }));
+  const { tracerOnly = [], witnessOnly = [] } = plan.witnesses ?? {};
+  section("seen by the file witness only", alone(witnessOnly, "not by a call that the tracer stops"), 20);
+  section("seen by the tracer only", alone(tracerOnly, "the kernel told the file witness nothing"), 20);
   return lines;
 }
 

@@ -2,6 +2,7 @@
 import type { ByteString } from "../formats/entry.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import type { CoverageLine } from "./coverage.ts";
+import type { Agreement } from "./evidence.ts";
 import type { WriteTarget } from "./write-map.ts";
 
 /** Layers by origin, bottom first. `tranship` is made by packing and never in a plan. */
@@ -61,6 +62,8 @@ export interface Plan {
   largest: Largest;
   /** Default none. */
   recovered?: RecoveredFile[] | undefined;
+  /** How far the two witnesses of the run agreed; absent where only one watched, or nothing was run. */
+  witnesses?: Agreement;
 }
 
 export interface LargeFile {

@@ -19,7 +19,10 @@ const making = new Set(["create", "mkdir", "symlink", "link", "mknod", "rename"]
 /** ENOENT, and ENOTDIR where a file is in the place of a directory on the way. */
 const noSuchFile: ReadonlySet<number> = new Set([-2, -20]);
 
-/** LOST reason: files opened through io_uring are not seen. Runtimes announce it without opening files, so it is told, no more. */
+/** Operations that open a file or a directory. */
+const opening = new Set(["read", "write", "create", "list"]);
+
+/** LOST reason: files opened through io_uring are not seen. What it means depends on whether another witness saw them. */
 const ioUring = 3;
 
 /** Feed records in order; `evidence` is complete when the trace has ended. */
@@ -34,6 +37,11 @@ export class Reducer {
     this.#ours = ours;
   }
 
+  /** The program that a process of the trace ran last; undefined: the process was never traced. */
+  programOf(pid: number): ByteString | undefined {
+    return this.#programs.get(pid);
+  }
+
   add(record: TraceRecord): void {
     this.evidence.records++;
     if (record.type === "fork") this.#programs.set(record.child, this.#programs.get(record.pid) ?? "");
@@ -44,9 +52,9 @@ export class Reducer {
   }
 
   #lost(record: TraceLost): void {
-    const whole = record.reason < lostIncomplete || record.reason === ioUring;
+    const { warnings, lost, ioUring: uring } = this.evidence;
     const words = `${escapeBytes(this.#programs.get(record.pid) ?? "")}: ${record.text}`;
-    const list = whole ? this.evidence.warnings : this.evidence.lost;
+    const list = record.reason === ioUring ? uring : record.reason < lostIncomplete ? warnings : lost;
     if (!list.includes(words)) list.push(words);
   }
 
@@ -61,7 +69,11 @@ export class Reducer {
     const program = record.executable === "" ? record.path : record.executable;
     this.#programs.set(record.pid, program);
     if (this.#ours(program)) return;
-    for (const path of new Set([record.path, program])) noteUse(this.evidence, path, "exec", by).found = true;
+    for (const path of new Set([record.path, program])) {
+      const seen = noteUse(this.evidence, path, "exec", by);
+      seen.found = true;
+      seen.opened = true;
+    }
     const known = this.evidence.programs.get(program);
     if (known === undefined)
       this.evidence.programs.set(program, { path: program, argv: [...record.args], count: 1 });
@@ -81,6 +93,7 @@ export class Reducer {
     // A failed attempt at what is there (EACCES, EEXIST, ENOTDIR of a longer path) still shows that it is there.
     if (!failed || record.existed) seen.found = true;
     else if (noSuchFile.has(record.result)) seen.absent = true;
+    if (record.result >= 0 && !record.inherited && opening.has(record.operation)) seen.opened = true;
     if (made && target === "" && !failed && !record.existed && !before) seen.madeByRun = true;
     if (target === "") return;
     const to = noteUse(this.evidence, target, record.operation, by);

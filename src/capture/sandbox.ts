@@ -29,6 +29,8 @@ export interface SandboxRequest extends DataChoice {
   network: "own" | "host";
   /** Run under the tracer; its records come from `records`. */
   trace: boolean;
+  /** Beside the tracer the file witness; its records come from `witness`. Only with `trace`. */
+  witness?: boolean;
 }
 
 export type OnOutput = (text: string, stream: "stdout" | "stderr") => void;
@@ -38,6 +40,8 @@ export interface Sandbox {
   pid: number;
   /** Set where the request asked for the tracer. */
   records: Readable | undefined;
+  /** Set where the request asked for the file witness. */
+  witness: Readable | undefined;
   exit: Promise<number>;
   /** Whether init has told that everything started; one program: true from the beginning. */
   ready(): boolean;
@@ -66,23 +70,24 @@ export async function startSandbox(request: SandboxRequest): Promise<Sandbox> {
     { mode: 0o644 },
   );
   const init = start.kind === "services" ? ["/.tranship/init"] : ["/.tranship/init", `@${start.name}`];
+  const watchers = watchersOf(request);
   step("start the sandbox");
   const sandbox = startEnter(
     sandboxCall({
-      mounts: [...machineOverlays(machine, work, request), ...systemMounts(run, request.trace)],
+      mounts: [...machineOverlays(machine, work, request), ...systemMounts(run, watchers)],
       network: request.network,
       ...(descriptor.identity.hostname === null ? {} : { hostname: descriptor.identity.hostname }),
       command: {
-        argv: request.trace ? ["/.tranship/trace", "--fd", String(firstFd), "--", ...init] : init,
+        argv: [...watchers.flatMap((watcher) => watcher.words), ...init],
         cwd: "/",
         clearEnv: true,
         env: insideEnvironment(descriptor, start.kind === "program"),
-        ...(request.trace ? { keepFds: [firstFd] } : {}),
+        keepFds: watchers.map((watcher) => watcher.fd),
       },
     }),
     {
       stdio: start.kind === "program" ? ["inherit", 2, 2] : ["ignore", "ignore", 2],
-      fds: request.trace ? ["pipe"] : [],
+      fds: [...watchers].sort((a, b) => a.fd - b.fd).map(() => "pipe"),
     },
   );
   const { pid } = await sandbox.ready.catch(async (cause: unknown) => {
@@ -100,14 +105,34 @@ export async function startSandbox(request: SandboxRequest): Promise<Sandbox> {
   return control(request, sandbox, pid, run);
 }
 
+interface Watcher {
+  name: "trace" | "witness";
+  /** The descriptor that it writes its records to. */
+  fd: number;
+  words: string[];
+}
+
+/** Outermost first: the file witness starts the tracer, so that it sees the tracer's whole life. */
+function watchersOf(request: SandboxRequest): Watcher[] {
+  if (!request.trace) return [];
+  const watcher = (name: Watcher["name"], fd: number, ...flags: string[]): Watcher => {
+    return { name, fd, words: [`/.tranship/${name}`, "--fd", String(fd), ...flags, "--"] };
+  };
+  const tracer = watcher("trace", firstFd);
+  return request.witness ? [watcher("witness", firstFd + 1, "--optional"), tracer] : [tracer];
+}
+
 function control(request: SandboxRequest, sandbox: EnterProcess, pid: number, run: string): Sandbox {
-  const records = request.trace
-    ? ((sandbox.child.stdio as readonly unknown[])[firstFd] as Readable | null)
-    : undefined;
+  const streams = sandbox.child.stdio as readonly unknown[];
+  const streamOf = (name: Watcher["name"]): Readable | undefined => {
+    const fd = watchersOf(request).find((watcher) => watcher.name === name)?.fd;
+    return fd === undefined ? undefined : ((streams[fd] ?? undefined) as Readable | undefined);
+  };
   const start = processStartTime(pid) ?? "";
   return {
     pid,
-    records: records ?? undefined,
+    records: streamOf("trace"),
+    witness: streamOf("witness"),
     // PID 1 goes last: then nothing of the sandbox writes any more, also where enter itself was killed.
     exit: sandbox.exit.finally(async () => {
       while (start !== "" && processAlive(pid, start)) await sleep(5);
@@ -137,23 +162,19 @@ function insideEnvironment(descriptor: Descriptor, direct: boolean): Record<stri
   };
 }
 
-function systemMounts(run: string, trace: boolean): EnterMount[] {
+function systemMounts(run: string, watchers: readonly Watcher[]): EnterMount[] {
   return [
     { kind: "proc", target: "/proc" },
     { kind: "dev", target: "/dev" },
     { kind: "sys", target: "/sys" },
     { kind: "dir", target: "/.tranship", mode: 0o755 },
     { kind: "bind", source: encodeText(nativePath("init")), target: "/.tranship/init", readOnly: true },
-    ...(trace
-      ? [
-          {
-            kind: "bind" as const,
-            source: encodeText(nativePath("trace")),
-            target: "/.tranship/trace",
-            readOnly: true,
-          },
-        ]
-      : []),
+    ...watchers.map(({ name }) => ({
+      kind: "bind" as const,
+      source: encodeText(nativePath(name)),
+      target: `/.tranship/${name}`,
+      readOnly: true,
+    })),
     { kind: "bind", source: encodeText(run), target: "/.tranship/run" },
   ];
 }

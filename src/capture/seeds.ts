@@ -27,14 +27,19 @@ export async function tracedSeeds(machine: Machine, evidence: Evidence | undefin
     const detail =
       mostTelling.find((use) => seen.uses.has(use)) ?? [...seen.uses.keys()].sort()[0] ?? "other";
     const from = seen.uses.get(detail) ?? "";
-    if (seen.madeByRun)
+    const only = seen.traced ? {} : { witnessOnly: true };
+    // The file witness cannot tell what the run made: what was written and is not on the source was.
+    const made =
+      seen.madeByRun ||
+      (!seen.traced && seen.uses.has("write") && (await machine.files.stat(path)) === undefined);
+    if (made)
       seeds.push({
         path: parentOf(path),
-        reason: { kind: "traced", from, detail: seen.uses.has("log") ? "log" : "create" },
+        reason: { kind: "traced", from, detail: seen.uses.has("log") ? "log" : "create", ...only },
       });
-    else seeds.push({ path, reason: { kind: "traced", from, detail } });
+    else seeds.push({ path, reason: { kind: "traced", from, detail, ...only } });
     // Rules go by the first; the others are for people.
-    for (const use of seen.madeByRun ? [] : snapshotUses)
+    for (const use of made ? [] : snapshotUses)
       if (use !== detail && seen.uses.has(use))
         seeds.push({ path, reason: { kind: "traced", from: seen.uses.get(use) ?? "", detail: use } });
   }

@@ -1,12 +1,16 @@
 // A watched session: start the application, wait for what was asked (ports, exercise, time), stop it, collect the evidence.
+import type { Readable } from "node:stream";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { formatDuration } from "../base/units.ts";
+import type { ByteString } from "../formats/entry.ts";
 import { TraceDecoder } from "../formats/trace-records.ts";
+import { WitnessDecoder } from "../formats/witness-records.ts";
 import { step } from "../host/steps.ts";
 import type { Evidence } from "./evidence.ts";
 import { placeExercise } from "./exercise.ts";
 import { Reducer } from "./reduce.ts";
+import { type WitnessEvidence, WitnessReducer } from "./reduce-witness.ts";
 import { type Sandbox, type SandboxRequest, startSandbox } from "./sandbox.ts";
 
 export interface SessionOptions {
@@ -25,6 +29,8 @@ export interface SessionOptions {
 
 export interface SessionResult {
   evidence: Evidence | undefined;
+  /** What the file witness saw; undefined where it did not watch. */
+  witness: WitnessEvidence | undefined;
   /** Of the command, where it ended by itself. */
   status: number | undefined;
   exercise: { status: number; output: string } | undefined;
@@ -38,7 +44,7 @@ export async function runSession(request: SandboxRequest, options: SessionOption
   const sandbox = await startSandbox(request);
   const onAbort = (): void => sandbox.kill();
   options.signal.addEventListener("abort", onAbort, { once: true });
-  const collected = collect(sandbox);
+  const collected = collect(sandbox, options.exercise !== undefined);
   collected.catch(() => {}); // awaited below; a failure before that is told there
   const connections = watchConnections(sandbox);
   try {
@@ -47,10 +53,11 @@ export async function runSession(request: SandboxRequest, options: SessionOption
     connections.look();
     const status = await stop(sandbox, seen.ended);
     if (options.signal.aborted) throw new TranshipError("E_INTERRUPTED", "the capture was stopped");
-    const evidence = await collected;
+    const { evidence, witness } = await collected;
     for (const port of connections.ports) evidence?.connected.add(port);
     return {
       evidence,
+      witness,
       status: seen.ended,
       exercise: seen.exercise,
       ports: seen.ports,
@@ -68,19 +75,44 @@ export async function runSession(request: SandboxRequest, options: SessionOption
   }
 }
 
-async function collect(sandbox: Sandbox): Promise<Evidence | undefined> {
-  if (sandbox.records === undefined) return undefined;
+type Collected = Pick<SessionResult, "evidence" | "witness">;
+
+const ours = (program: ByteString): boolean => program.startsWith("/.tranship/");
+
+async function collect(sandbox: Sandbox, exercised: boolean): Promise<Collected> {
+  const [tracer, files] = await Promise.all([collectTrace(sandbox.records), collectWitness(sandbox.witness)]);
+  return {
+    evidence: tracer?.evidence,
+    witness: tracer === undefined ? undefined : files?.finish((pid) => tracer.programOf(pid), exercised),
+  };
+}
+
+async function collectTrace(stream: Readable | undefined): Promise<Reducer | undefined> {
+  if (stream === undefined) return undefined;
   const decoder = new TraceDecoder();
-  const reducer = new Reducer((program) => program.startsWith("/.tranship/"));
-  for await (const chunk of sandbox.records as AsyncIterable<Uint8Array>) {
+  const reducer = new Reducer(ours);
+  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
     for (const record of decoder.feed(chunk)) reducer.add(record);
   }
-  if (!decoder.ended) {
-    throw new TranshipError("E_CAPTURE_INCOMPLETE", "the tracer ended before it had written everything", {
-      hint: "run the capture again; was a process of it killed from outside, or memory short?",
-    });
+  if (!decoder.ended) throw brokenOff("tracer");
+  return reducer;
+}
+
+async function collectWitness(stream: Readable | undefined): Promise<WitnessReducer | undefined> {
+  if (stream === undefined) return undefined;
+  const decoder = new WitnessDecoder();
+  const reducer = new WitnessReducer(ours);
+  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    for (const record of decoder.feed(chunk)) reducer.add(record);
   }
-  return reducer.evidence;
+  if (!decoder.ended) throw brokenOff("file witness");
+  return reducer;
+}
+
+function brokenOff(who: string): TranshipError {
+  return new TranshipError("E_CAPTURE_INCOMPLETE", `the ${who} ended before it had written everything`, {
+    hint: "run the capture again; was a process of it killed from outside, or memory short?",
+  });
 }
 
 /** Connections stay in the kernel's table for a minute after their end. */

@@ -24,6 +24,8 @@ export interface Reason {
   kind: ReasonKind;
   from?: ByteString;
   detail?: string;
+  /** Of what was traced: the file witness saw it, the tracer did not. */
+  witnessOnly?: boolean;
 }
 
 /** A path that something asked for and that does not exist on the machine. */

@@ -198,6 +198,7 @@ class Trial {
         session: {
           ports: [port], exercise: join(apps, name, "exercise"), linger: 1000, for: undefined, timeout: parseDuration("120s"),
         },
+        witness: true,
         network: "own",
         data: "copy",
       },

@@ -4,6 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import { formatSize } from "../../base/units.ts";
 import { type Captured, type CaptureTools, packPlan, readPlan } from "../../capture/capture.ts";
+import { agreementText } from "../../capture/evidence.ts";
 import type { PackedImage } from "../../capture/pack.ts";
 import type { Plan } from "../../capture/plan.ts";
 import { printPlan } from "../../capture/plan-file.ts";
@@ -108,6 +109,7 @@ export function planValue(plan: Plan): unknown {
     candidates: shown(plan.candidates),
     missing: shown(plan.missing),
     writes: plan.writes.map((one) => ({ ...one, path: escapeBytes(one.path), by: escapeBytes(one.by) })),
+    ...(plan.witnesses === undefined ? {} : { witnesses: agreementText(plan.witnesses) }),
     largest: {
       files: plan.largest.files.map((one) => ({ ...one, path: escapeBytes(one.path) })),
       directories: plan.largest.directories.map((one) => ({ ...one, path: escapeBytes(one.path) })),

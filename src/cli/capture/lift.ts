@@ -156,7 +156,12 @@ export function flagsOf(options: OptionValues, names: readonly string[]): string
     const word = flagOf(name);
     return list(options, name).filter((value) => value !== defaults[name]).flatMap((value) => [word, value]); // biome-ignore format: short
   });
-  return names === captureFlags && options.closure === false ? [...words, "--no-closure"] : words;
+  if (names !== captureFlags) return words;
+  return [
+    ...words,
+    ...(options.witness === false ? ["--no-witness"] : []),
+    ...(options.closure === false ? ["--no-closure"] : []),
+  ];
 }
 
 /** The plan was shown; it is carried out when a person says so, or beforehand with --yes. */

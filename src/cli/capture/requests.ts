@@ -153,6 +153,7 @@ export function runRequestOf(
       timeout: parseDuration(text(options, "timeout") ?? "120s"),
     },
     network: text(options, "network") === "host" ? "host" : "own",
+    witness: options.witness !== false,
     data: text(options, "data") ?? "copy",
     choices: choicesOf(options),
   };

@@ -77,6 +77,7 @@ export const sessionOptions: readonly OptionSpec[] = [
     summary: "what data directories start from: copy, empty or snapshot:DIR",
     default: "copy",
   },
+  { flags: "--no-witness", summary: "watch by the tracer alone, without the file witness beside it" },
 ];
 
 /** What every kind of capture takes. */

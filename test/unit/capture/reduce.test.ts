@@ -94,7 +94,8 @@ test("only losses that matter make a capture incomplete", () => {
   reduce.add({ type: "lost", pid: 1, reason: 4, text: "x32 call" });
   assert.deepEqual(reduce.evidence.lost, [": x32 call"]);
   reduce.add({ type: "lost", pid: 1, reason: 3, text: "io_uring is used" });
-  assert.deepEqual(reduce.evidence.warnings, [": ended in the middle", ": io_uring is used"]);
+  assert.deepEqual(reduce.evidence.warnings, [": ended in the middle"]);
+  assert.deepEqual(reduce.evidence.ioUring, [": io_uring is used"]);
 });
 
 test("what the run removed and made again was on the source; what it made first was not", () => {

@@ -1,0 +1,83 @@
+// Records of the file witness -> which paths were used, so far as they are the application's doing.
+// The witness sees every process of the sandbox. Those that descend from the tracer are the application; an exercise that joined
+// is not. Of a process that had gone when the witness asked, only the tracer can tell: it knows all that it traced.
+import type { ByteString } from "../formats/entry.ts";
+import { escapeBytes } from "../formats/escape.ts";
+import {
+  type WitnessMount,
+  type WitnessRecord,
+  type WitnessSeen,
+  type WitnessUse,
+  witnessUnavailable,
+} from "../formats/witness-records.ts";
+import type { Use } from "./evidence.ts";
+
+export interface WitnessEvidence {
+  /** Canonical path -> what was done to it, each once, with the program that did it first. */
+  paths: Map<ByteString, Map<Use, ByteString>>;
+  /** What it could not see. Any entry makes the capture incomplete. */
+  lost: string[];
+  /** Why it saw nothing at all; then all else is empty. */
+  unavailable: string | undefined;
+}
+
+const useOf: Readonly<Record<WitnessUse, Use>> = { open: "read", exec: "exec", written: "write" };
+
+/** These live only while a system runs, or are ours. */
+const notOfTheSource = /^\/(proc|sys|dev|\.tranship)(\/|$)/;
+
+/** ENOENT: it was unmounted again before it could be marked. */
+const gone = 2;
+
+export class WitnessReducer {
+  readonly #evidence: WitnessEvidence = { paths: new Map(), lost: [], unavailable: undefined };
+  readonly #undecided: WitnessSeen[] = [];
+  readonly #ours: (program: ByteString) => boolean;
+
+  /** ours: programs that we put there; what they do themselves is no evidence. */
+  constructor(ours: (program: ByteString) => boolean) {
+    this.#ours = ours;
+  }
+
+  add(record: WitnessRecord): void {
+    if (record.type === "seen") {
+      if (record.outside || notOfTheSource.test(record.path)) return;
+      if (record.gone) this.#undecided.push(record);
+      else this.#note(record, record.program);
+    } else if (record.type === "lost") {
+      const text = escapeBytes(record.text);
+      if (record.reason === witnessUnavailable) this.#evidence.unavailable = text;
+      else this.#evidence.lost.push(`the file witness: ${text}`);
+    } else if (record.type === "mount") this.#mount(record);
+  }
+
+  /** programOf: what the tracer knows of a process. exercised: processes that were not traced may have been the exercise's. */
+  finish(programOf: (pid: number) => ByteString | undefined, exercised: boolean): WitnessEvidence {
+    for (const record of this.#undecided) {
+      const program = programOf(record.pid);
+      if (program === undefined && exercised) continue;
+      this.#note(record, record.program === "" ? (program ?? "") : record.program);
+    }
+    this.#undecided.length = 0;
+    return this.#evidence;
+  }
+
+  #note(record: WitnessSeen, program: ByteString): void {
+    const use = record.directory && record.use === "open" ? "list" : useOf[record.use];
+    // Init starts the application's programs: that they were executed is the application's affair.
+    if (use !== "exec" && this.#ours(program)) return;
+    let uses = this.#evidence.paths.get(record.path);
+    if (uses === undefined) {
+      uses = new Map();
+      this.#evidence.paths.set(record.path, uses);
+    }
+    if (!uses.has(use)) uses.set(use, program);
+  }
+
+  #mount({ target, fstype, errno }: WitnessMount): void {
+    if (errno === 0 || errno === gone) return;
+    this.#evidence.lost.push(
+      `the file witness: the mount at ${escapeBytes(target)} (${escapeBytes(fstype)}) cannot be watched: errno ${errno}`,
+    );
+  }
+}
