@@ -152,3 +152,10 @@ const struct call *calls_find(bool i386, uint64_t nr)
 {
 	return nr < NR_MAX ? by_nr[i386][nr] : NULL;
 }
+
+bool calls_notified(const struct call *c, const uint64_t *arg)
+{
+	if (c->kind == KIND_OPEN)
+		return c->flags >= 0 && !(arg[c->flags] & OPEN_CHANGES);
+	return c->kind == KIND_PATH && !(c->how & HOW_CHANGES);
+}

@@ -62,6 +62,9 @@ struct call {
 #define HOW_FOLLOW_FLAG 16	/* AT_SYMLINK_FOLLOW rather than NOFOLLOW */
 #define HOW_PLAIN_FLAGS 32	/* fixed: argument flags are not AT_* */
 
+/* O_CREAT, O_TRUNC and the bit of O_TMPFILE: such an open changes the tree. */
+#define OPEN_CHANGES 020001100
+
 /* What the filter passes with a stop, to tell it from an inner filter's. */
 #define FILTER_COOKIE 0x5472
 #define FILTER_COOKIE_X32 0x5832
@@ -69,8 +72,12 @@ struct call {
 /* calls_find() - the entry of call @nr of the i386 or amd64 ABI, or NULL. */
 const struct call *calls_find(bool i386, uint64_t nr);
 
-/* filter_install() - 0, or -1 with errno. Without no_new_privs this needs
+/* filter_install() - 0 or, with @notify, the listener that calls which change
+ * nothing are told to; -1 with errno. Without no_new_privs this needs
  * CAP_SYS_ADMIN in the user namespace: EACCES otherwise. */
-int filter_install(void);
+int filter_install(bool notify);
+/* calls_notified() - whether call @c with these arguments goes to the
+ * listener. */
+bool calls_notified(const struct call *c, const uint64_t *arg);
 
 #endif

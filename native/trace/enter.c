@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "enter.h"
+#include "notify.h"
 #include "resolve.h"
 #include "special.h"
 
@@ -57,14 +58,15 @@ static bool wait_unresolved(struct task *t, const struct call *c)
 static bool foretell(struct task *t, struct path_record *r,
 		     struct seen_key key)
 {
+	bool less = t->less_rights || t->orphan;
 	struct stat st;
 	int result;
 
-	if (lookups_off || !first.plain || first.magic || t->less_rights ||
-	    t->orphan)
+	if (lookups_off || !first.plain || first.magic)
 		return false;
 	result = lookup(&first, (r->flags & PATH_NOFOLLOW) != 0, &st);
-	if (result != 0 && result != -ENOENT && result != -ENOTDIR)
+	/* What is not there for the tracer is not there for anybody. */
+	if (result != -ENOENT && result != -ENOTDIR && (less || result != 0))
 		return false;
 	if (result == 0) {
 		if (r->op == OP_READLINK && !S_ISLNK(st.st_mode))
@@ -101,6 +103,12 @@ static bool say(struct task *t, const struct call *c, struct path_record *r)
 	}
 	if (!waits && foretell(t, r, key))
 		return false;
+	if (t->notice && lookups_off) {
+		/* Asking would touch the file system that a task serves. */
+		r->result = RESULT_NOT_ASKED;
+		record_path(t->pid, r, key);
+		return false;
+	}
 	if (waits && r->op != OP_CHDIR && r->op != OP_OTHER) {
 		const struct name *made = c->kind == KIND_TWO ? &second
 							      : &first;
@@ -146,6 +154,9 @@ static enum got get_name(struct task *t, const struct call *c,
 	if (e->arg[path] == 0 && (c->how & HOW_NULL))
 		return resolve_fd(t, fd, out) ? GOT_NAME : GOT_NOTHING;
 	n = memory_string(t, e->arg[path], raw, sizeof(raw));
+	/* An exec may have put another memory in the place of this one. */
+	if (t->notice && !notify_valid(t->notice))
+		return GOT_NOTHING;
 	if (n == -1)
 		return GOT_FAULT;
 	if (n == -2)
@@ -342,6 +353,19 @@ bool call_enter(struct task *t, const struct entry *e)
 	default:
 		return special_enter(t, c, e);
 	}
+}
+
+bool call_may_sleep(struct task *t, const struct call *c,
+		    const struct entry *e)
+{
+	struct stat st;
+
+	if (lookups_off)
+		return true;
+	if (c->kind != KIND_OPEN || get_name(t, c, e, c->dir, c->path) != GOT_NAME)
+		return false;
+	return look(t, &first, no_follow(c, e), &st) == 0 &&
+	       !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
 /* The file that was opened through a link of /proc has its own name too. */

@@ -14,6 +14,10 @@ struct entry {
 
 /* call_enter() - true where the result must be seen. */
 bool call_enter(struct task *t, const struct entry *e);
+/* call_may_sleep() - whether the kernel can interrupt this call, which changes
+ * nothing, while it runs. */
+bool call_may_sleep(struct task *t, const struct call *c,
+		    const struct entry *e);
 /* call_exit() - @result as the task gets it (negative errno). */
 void call_exit(struct task *t, int32_t result);
 /* call_broken() - the task ended inside the call. */

@@ -20,6 +20,10 @@
 #define X32_BIT 0x40000000U
 #define I386_SOCKETCALL 102
 #define PROGRAM_MAX 1024
+/* Not WAIT_KILLABLE_RECV: the task would be woken once more for each call, and
+ * could not be taken out of its wait (notice.c). */
+#define NOTIFY_FLAGS \
+	(SECCOMP_FILTER_FLAG_SPEC_ALLOW | SECCOMP_FILTER_FLAG_NEW_LISTENER)
 #define TRACE_IT (SECCOMP_RET_TRACE | FILTER_COOKIE)
 
 struct program {
@@ -27,7 +31,10 @@ struct program {
 	unsigned n;
 };
 
-enum leaf { LEAF_ALLOW, LEAF_TRACE, LEAF_SOCKETCALL };
+enum leaf {
+	LEAF_ALLOW, LEAF_TRACE, LEAF_SOCKETCALL, LEAF_NOTIFY,
+	LEAF_OPEN,	/* and the argument that holds the flags of open() */
+};
 
 static void emit(struct program *p, uint16_t code, uint32_t k)
 {
@@ -44,8 +51,25 @@ static void emit_jump(struct program *p, uint16_t code, uint32_t k,
 	p->code[p->n - 1].jf = (unsigned char)jf;
 }
 
-static void emit_leaf(struct program *p, enum leaf leaf)
+static void emit_open(struct program *p, unsigned flags)
 {
+	emit(p, BPF_LD | BPF_W | BPF_ABS,
+	     (uint32_t)(offsetof(struct seccomp_data, args) + 8 * flags));
+	emit_jump(p, BPF_JSET, OPEN_CHANGES, 1, 0);
+	emit(p, BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+	emit(p, BPF_RET | BPF_K, TRACE_IT);
+}
+
+static void emit_leaf(struct program *p, unsigned leaf)
+{
+	if (leaf >= LEAF_OPEN) {
+		emit_open(p, leaf - LEAF_OPEN);
+		return;
+	}
+	if (leaf == LEAF_NOTIFY) {
+		emit(p, BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
+		return;
+	}
 	if (leaf == LEAF_SOCKETCALL) {
 		emit(p, BPF_LD | BPF_W | BPF_ABS,
 		     offsetof(struct seccomp_data, args));
@@ -65,18 +89,31 @@ struct ranges {
 	unsigned n;
 };
 
-static void find_ranges(struct ranges *r, bool i386)
+static unsigned leaf_of(bool i386, unsigned nr, bool notify)
+{
+	static const uint64_t nothing[6];
+	const struct call *c = calls_find(i386, nr);
+
+	if (!c)
+		return LEAF_ALLOW;
+	if (i386 && nr == I386_SOCKETCALL)
+		return LEAF_SOCKETCALL;
+	if (!notify || !calls_notified(c, nothing))
+		return LEAF_TRACE;
+	return c->kind == KIND_OPEN ? LEAF_OPEN + (unsigned)c->flags
+				    : LEAF_NOTIFY;
+}
+
+static void find_ranges(struct ranges *r, bool i386, bool notify)
 {
 	r->n = 0;
 	for (unsigned nr = 0; nr <= NR_END; nr++) {
-		enum leaf leaf = calls_find(i386, nr) ? LEAF_TRACE : LEAF_ALLOW;
+		unsigned leaf = leaf_of(i386, nr, notify);
 
-		if (i386 && nr == I386_SOCKETCALL)
-			leaf = LEAF_SOCKETCALL;
 		if (r->n > 0 && r->leaf[r->n - 1] == leaf)
 			continue;
 		r->from[r->n] = (uint16_t)nr;
-		r->leaf[r->n++] = leaf;
+		r->leaf[r->n++] = (unsigned char)leaf;
 	}
 }
 
@@ -97,7 +134,7 @@ static void emit_tree(struct program *p, const struct ranges *r, unsigned lo,
 	emit_tree(p, r, mid, hi);
 }
 
-int filter_install(void)
+int filter_install(bool notify)
 {
 	static struct program p;
 	static struct ranges r;
@@ -116,17 +153,20 @@ int filter_install(void)
 	emit_jump(&p, BPF_JEQ, 0xffffffff, 1, 0);
 	emit(&p, BPF_RET | BPF_K, SECCOMP_RET_TRACE | FILTER_COOKIE_X32);
 	emit(&p, BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	find_ranges(&r, false);
+	find_ranges(&r, false, notify);
 	emit_tree(&p, &r, 0, r.n);
 	p.code[at - 1].k = p.n - at;
 	emit(&p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	find_ranges(&r, true);
+	find_ranges(&r, true, notify);
 	emit_tree(&p, &r, 0, r.n);
 	if (p.n > PROGRAM_MAX) {
 		errno = E2BIG;
 		return -1;
 	}
 	prog = (struct sock_fprog){ (unsigned short)p.n, p.code };
+	if (notify)
+		return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+				    NOTIFY_FLAGS, &prog);
 	/* SPEC_ALLOW: or older kernels slow the program down by a mitigation. */
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
 		    SECCOMP_FILTER_FLAG_SPEC_ALLOW, &prog) == 0)

@@ -6,15 +6,15 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* What the child that will be CMD says by an access() no program makes. */
-#define HELLO_POINTER ((uintptr_t)-0x7472)
-#define HELLO_MODE 0x7261
-#define HELLO_NNP 1
+enum mode {
+	MODE_SECCOMP,	/* a filter stops the calls that are looked at */
+	MODE_NOTIFY,	/* ... and tells of those that change nothing */
+	MODE_PLAIN,	/* every call stops */
+};
 
 struct loop {
 	pid_t cmd;
-	bool plain;
-	bool use_regs;	/* no PTRACE_GET_SYSCALL_INFO: registers are read */
+	enum mode mode;
 };
 
 /* loop_run() - until no task is left; returns the wait status of CMD. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * trace --fd N [--mode seccomp|plain] [--kill-on-exit] -- CMD...
+ * trace --fd N [--mode seccomp|notify|plain] [--kill-on-exit]
+ *       [--without LIST] -- CMD...
  *
  * Runs CMD and writes what it and all its descendants do with files, programs
  * and sockets to descriptor N (docs/internals/records.md, section 2). Ends
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,7 +27,10 @@
 #include "enter.h"
 #include "loop.h"
 #include "near.h"
+#include "notify.h"
 #include "record.h"
+#include "stop.h"
+#include "without.h"
 
 #define O_EXITKILL 0x100000
 #define O_SECCOMP 0x80
@@ -40,7 +45,7 @@ static struct loop loop;
 
 struct options {
 	int fd;
-	bool plain;
+	enum mode mode;
 	bool kill;
 	char **cmd;
 };
@@ -59,6 +64,7 @@ static void pass_on(int sig, siginfo_t *info, void *context)
 static void tick(int sig)
 {
 	(void)sig;
+	record_alarm();
 }
 
 static void take_signals(void)
@@ -68,9 +74,11 @@ static void take_signals(void)
 	struct sigaction alarms = { .sa_handler = tick };
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct sigaction plain = { .sa_handler = SIG_DFL };
-
 	sigset_t wanted;
 
+	/* The handler of SIGCHLD may jump: never out of another one. */
+	sigaddset(&on.sa_mask, SIGCHLD);
+	sigaddset(&alarms.sa_mask, SIGCHLD);
 	sigemptyset(&wanted);
 	sigaddset(&wanted, SIGALRM);
 	for (size_t i = 0; i < PASSED; i++) {
@@ -93,23 +101,40 @@ static void give_signals_back(void)
 	sigprocmask(SIG_SETMASK, &mask_before, NULL);
 }
 
+static int install(bool notify, long *nnp)
+{
+	int listener = filter_install(notify);
+
+	if (listener < 0 && errno == EACCES) {
+		*nnp = HELLO_NNP;
+		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+			listener = filter_install(notify);
+	}
+	if (listener < 0)
+		die_errno("cannot install the filter (try --mode %s)",
+			  notify ? "seccomp" : "plain");
+	return listener;
+}
+
 __attribute__((noreturn)) static void child(const struct options *o, int go)
 {
+	bool notify = o->mode == MODE_NOTIFY;
+	int listener = -1;
 	long nnp = 0;
 	char c;
 
-	/* The tracer closes its end once it holds us. */
+	/* The tracer says when it holds us, and has our listener. */
+	while (read(go, &c, 1) < 0 && errno == EINTR)
+		;
+	if (o->mode != MODE_PLAIN)
+		listener = install(notify, &nnp);
+	if (notify && notify_hand_over(go, listener) < 0)
+		die_errno("cannot hand over the listener");
+	if (notify)
+		close(listener);
 	while (read(go, &c, 1) < 0 && errno == EINTR)
 		;
 	close(go);
-	if (!o->plain && filter_install() < 0) {
-		if (errno != EACCES ||
-		    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-		    filter_install() < 0)
-			die_errno("cannot install the filter (try --mode "
-				  "plain)");
-		nnp = HELLO_NNP;
-	}
 	syscall(SYS_access, HELLO_POINTER, HELLO_MODE, nnp);
 	give_signals_back();
 	execvp(o->cmd[0], o->cmd);
@@ -118,22 +143,55 @@ __attribute__((noreturn)) static void child(const struct options *o, int go)
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-static void seize(const struct options *o, pid_t pid)
+/* Before SEIZE a task is attached by a SIGSTOP, and its options set then. */
+static bool attach(pid_t pid, long options)
+{
+	int status;
+
+	if (ptrace(PTRACE_ATTACH, pid, NULL, NULL) < 0)
+		return false;
+	while (waitpid(pid, &status, __WALL) < 0)
+		if (errno != EINTR)
+			return false;
+	if (!WIFSTOPPED(status))
+		return false;
+	if (ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)options) < 0) {
+		options &= ~(long)O_EXITKILL;
+		if (ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)options) < 0)
+			return false;
+	}
+	return ptrace(PTRACE_CONT, pid, NULL, NULL) == 0;
+}
+
+static bool seize(pid_t pid, long options)
+{
+	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)options) == 0)
+		return true;
+	options &= ~(long)O_EXITKILL;
+	return errno == EINVAL &&
+	       ptrace(PTRACE_SEIZE, pid, NULL, (void *)options) == 0;
+}
+
+static void hold(const struct options *o, pid_t pid)
 {
 	long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK |
 		       PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
 		       PTRACE_O_TRACEEXEC;
 
 	/* A filter that outlives its tracer answers ENOSYS to everything. */
-	if (!o->plain)
+	if (o->mode != MODE_PLAIN)
 		options |= O_SECCOMP | O_EXITKILL;
 	if (o->kill)
 		options |= O_EXITKILL;
-	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)options) == 0)
-		return;
-	options &= ~(long)O_EXITKILL;
-	if (errno == EINVAL &&
-	    ptrace(PTRACE_SEIZE, pid, NULL, (void *)options) == 0)
+	if (without.exit_kill)
+		options &= ~(long)O_EXITKILL;
+	if (!without.seize) {
+		if (seize(pid, options))
+			return;
+		/* EIO: an unknown request. */
+		without.seize = errno == EIO;
+	}
+	if (without.seize && attach(pid, options))
 		return;
 	kill(pid, SIGKILL);
 	die_errno("cannot trace");
@@ -142,10 +200,10 @@ static void seize(const struct options *o, pid_t pid)
 static void start(const struct options *o)
 {
 	struct task *t;
-	int go[2];
+	int go[2], failed = 0;
 
-	if (pipe2(go, O_CLOEXEC) < 0)
-		die_errno("pipe");
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, go) < 0)
+		die_errno("socketpair");
 	loop.cmd = fork();
 	if (loop.cmd < 0)
 		die_errno("fork");
@@ -154,20 +212,25 @@ static void start(const struct options *o)
 		child(o, go[0]);
 	}
 	close(go[0]);
-	seize(o, loop.cmd);
+	hold(o, loop.cmd);
 	t = task_new(loop.cmd);
 	t->tgid = loop.cmd;
 	t->launching = true;
 	t->orphan = false;
+	t->newborn = false;
 	t->fs->uncached = false;
 	report_inherited(loop.cmd, go[1]);
+	if (o->mode == MODE_NOTIFY)
+		failed = write(go[1], "g", 1) != 1 || !notify_open(go[1]);
 	close(go[1]);
+	if (failed)
+		_exit(125);
 }
 
 __attribute__((noreturn)) static void usage(void)
 {
-	fprintf(stderr, "usage: trace --fd N [--mode seccomp|plain] "
-		"[--kill-on-exit] -- CMD...\n");
+	fprintf(stderr, "usage: trace --fd N [--mode seccomp|notify|plain] "
+		"[--kill-on-exit] [--without LIST] -- CMD...\n");
 	_exit(125);
 }
 
@@ -183,6 +246,19 @@ static int number(const char *text)
 	return (int)v;
 }
 
+static enum mode mode_of(const char *name)
+{
+	static const char *const names[] = {
+		[MODE_SECCOMP] = "seccomp", [MODE_NOTIFY] = "notify",
+		[MODE_PLAIN] = "plain",
+	};
+
+	for (int i = 0; i <= MODE_PLAIN; i++)
+		if (strcmp(name, names[i]) == 0)
+			return (enum mode)i;
+	usage();
+}
+
 static struct options parse(char **argv)
 {
 	struct options o = { .fd = -1 };
@@ -191,9 +267,9 @@ static struct options parse(char **argv)
 		if (strcmp(*argv, "--fd") == 0) {
 			o.fd = number(*++argv);
 		} else if (strcmp(*argv, "--mode") == 0 && argv[1]) {
-			argv++;
-			o.plain = strcmp(*argv, "plain") == 0;
-			if (!o.plain && strcmp(*argv, "seccomp") != 0)
+			o.mode = mode_of(*++argv);
+		} else if (strcmp(*argv, "--without") == 0 && argv[1]) {
+			if (!without_parse(*++argv))
 				usage();
 		} else if (strcmp(*argv, "--kill-on-exit") == 0) {
 			o.kill = true;
@@ -218,10 +294,11 @@ int main(int argc, char **argv)
 	o = parse(argv);
 	if (fcntl(o.fd, F_SETFD, FD_CLOEXEC) < 0)
 		die_errno("descriptor %d", o.fd);
-	loop.plain = o.plain;
+	loop.mode = o.mode;
 	take_signals();
 	record_open(o.fd);
-	near_init();
+	if (o.mode != MODE_NOTIFY)
+		near_init();
 	start(&o);
 	cmd = loop.cmd;
 	status = loop_run(&loop);

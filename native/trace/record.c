@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/time.h>
@@ -22,6 +23,7 @@ enum record_type {
 
 static struct frame_writer out;
 static bool timer_runs;
+static volatile sig_atomic_t alarmed;
 struct statistics statistics;
 
 static void check(void)
@@ -56,8 +58,16 @@ void record_flush(void)
 	check();
 }
 
+void record_alarm(void)
+{
+	alarmed = 1;
+}
+
 void record_tick(void)
 {
+	if (!alarmed)
+		return;
+	alarmed = 0;
 	if (out.used > 0)
 		record_flush();
 	else if (timer_runs)

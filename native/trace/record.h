@@ -28,6 +28,7 @@ enum lost_reason {
 	LOST_IOURING = 3,
 	LOST_X32 = 4,
 	LOST_NOTIFY = 5,
+	LOST_REFUSED = 6,
 };
 
 struct span {
@@ -46,7 +47,9 @@ extern struct statistics statistics;
 /* record_open() - says the magic; later failures of writing end the program. */
 void record_open(int fd);
 void record_flush(void);
-/* record_tick() - to be called when a signal has interrupted a wait. */
+/* record_alarm() - the handler of SIGALRM: it is time to write. */
+void record_alarm(void);
+/* record_tick() - writes where it is time; to be called after signals. */
 void record_tick(void);
 
 struct path_record {

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "resolve.h"
+#include "without.h"
 
 #define PAGE 4096U
 #define FIRST_READ 256U
@@ -43,8 +44,11 @@ static long memory_some(const struct task *t, uint64_t addr, void *p, size_t n)
 {
 	struct iovec mine = { p, n };
 	struct iovec theirs = { (void *)(uintptr_t)addr, n };
-	ssize_t got = process_vm_readv(t->pid, &mine, 1, &theirs, 1, 0);
+	ssize_t got;
 
+	if (without.vm_readv)
+		return memory_file(t, addr, p, n);
+	got = process_vm_readv(t->pid, &mine, 1, &theirs, 1, 0);
 	if (got < 0 && (errno == ENOSYS || errno == EPERM))
 		return memory_file(t, addr, p, n);
 	return got;
@@ -373,38 +377,62 @@ int lookup(const struct name *name, bool nofollow, struct stat *st)
 	return fstatat(AT_FDCWD, name->text, st, flags) < 0 ? -errno : 0;
 }
 
-bool existed(const struct task *t, const struct name *name, bool nofollow)
+/* look_below() - @rel with the directory @root as its root. */
+static int look_below(int root, const char *rel, bool nofollow,
+		      struct stat *st)
 {
 	struct open_how how = {
 		.flags = (uint64_t)(O_PATH | O_CLOEXEC |
 				    (nofollow ? O_NOFOLLOW : 0)),
 		.resolve = RESOLVE_IN_ROOT,
 	};
+	int fd = -1, result = 0;
+
+	errno = ENOSYS;
+	if (!without.openat2)
+		fd = (int)syscall(SYS_openat2, root, rel, &how, sizeof(how));
+	if (fd >= 0) {
+		if (fstat(fd, st) < 0)
+			result = -errno;
+		close(fd);
+		return result;
+	}
+	if (errno != ENOSYS)
+		return -errno;
+	/* Links with an absolute target are followed in the wrong root. */
+	while (*rel == '/')
+		rel++;
+	return fstatat(root, *rel ? rel : ".", st,
+		       nofollow ? AT_SYMLINK_NOFOLLOW : 0) < 0 ? -errno : 0;
+}
+
+int look(const struct task *t, const struct name *name, bool nofollow,
+	 struct stat *st)
+{
 	size_t top = t->fs->root_n;
-	const char *rel;
-	struct stat st;
 	char file[40];
-	int root, fd;
+	int root, result;
 
 	if (lookups_off)
-		return true;
+		return 1;
 	if (name->plain)
-		return lookup(name, nofollow, &st) == 0;
+		return lookup(name, nofollow, st);
 	snprintf(file, sizeof(file), "/proc/%d/root", (int)t->pid);
 	root = open(file, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
-		return true;
+		return 1;
 	if (name->n < top || memcmp(name->text, t->fs->root, top) != 0)
 		top = 0;
-	rel = name->text + top;
-	fd = (int)syscall(SYS_openat2, root, rel, &how, sizeof(how));
-	if (fd < 0 && errno == ENOSYS && rel[0] == '/')
-		fd = fstatat(root, rel + 1, &st,
-			     nofollow ? AT_SYMLINK_NOFOLLOW : 0);
-	if (fd > 0)
-		close(fd);
+	result = look_below(root, name->text + top, nofollow, st);
 	close(root);
-	return fd >= 0;
+	return result;
+}
+
+bool existed(const struct task *t, const struct name *name, bool nofollow)
+{
+	struct stat st;
+
+	return look(t, name, nofollow, &st) >= 0;
 }
 
 bool fd_is_directory(const struct task *t, int fd)

@@ -45,8 +45,11 @@ struct span task_root(struct task *t, bool *foreign);
 extern bool lookups_off;
 /* lookup() - 0 or a negative errno as the tracer itself finds it now. */
 int lookup(const struct name *name, bool nofollow, struct stat *st);
-/* existed() - in @t's own root, also where that is not the tracer's; true
- * where it cannot be asked. */
+/* look() - lookup() in @t's own root, also where that is not the tracer's; a
+ * positive value where that cannot be asked. */
+int look(const struct task *t, const struct name *name, bool nofollow,
+	 struct stat *st);
+/* existed() - as look(); true where it cannot be asked. */
 bool existed(const struct task *t, const struct name *name, bool nofollow);
 bool fd_is_directory(const struct task *t, int fd);
 

@@ -308,6 +308,9 @@ void special_exit(struct task *t, int32_t result)
 	case KIND_SECCOMP:
 		if (result >= 0)
 			lost(t, LOST_NOTIFY, "has a filter with a supervisor");
+		else if (result == -EBUSY)
+			lost(t, LOST_REFUSED, "may not have a supervisor of "
+			     "its filter in this mode: use seccomp or plain");
 		break;
 	case KIND_IOURING:
 		if (result >= 0)

@@ -68,6 +68,7 @@ struct task *task_new(pid_t pid)
 	t->fs = fs_new();
 	t->fs->uncached = true;
 	t->orphan = true;
+	t->newborn = true;
 	*at = t;
 	return t;
 }
@@ -136,6 +137,8 @@ void task_exec(struct task *t, pid_t former)
 	t->less_rights |= old->less_rights;
 	t->want_exit = old->want_exit;
 	t->in_call = old->in_call;
+	t->asking = ASK_NOTHING;
+	t->answered.valid = false;
 	t->reads_status |= old->reads_status;
 	task_free(old);
 }

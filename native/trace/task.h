@@ -48,17 +48,39 @@ struct pending {
 	uint16_t port;
 };
 
+/* A call that was told to the listener and whose result is wanted, see
+ * notice.c. */
+enum asking {
+	ASK_NOTHING,
+	ASK_KICKED,	/* is taken out of its wait at the listener */
+	ASK_AGAIN,	/* begins the call again; the entry stop comes next */
+	ASK_RESULT,	/* is at the listener again; the exit stop comes next */
+};
+
+/* A call as the listener was told of it. */
+struct told {
+	bool valid;
+	bool i386;
+	uint64_t nr;
+	uint64_t ip;
+	uint64_t arg[6];
+};
+
 struct task {
 	pid_t pid;
 	pid_t tgid;
 	struct fs *fs;
 	bool orphan;		/* its parent's event has not come yet */
+	bool newborn;		/* without SEIZE: its first SIGSTOP is ours */
 	bool launching;		/* our own child before its exec */
 	bool want_exit;		/* a seccomp stop asked for the exit stop */
 	bool skip_entry;	/* kernel < 4.8: an entry stop comes first */
 	bool in_call;		/* plain mode, kernels without op */
 	bool steady;		/* this resume must leave its affinity alone */
 	bool reads_status;	/* may read its affinity from /proc */
+	uint64_t notice;	/* id at the listener of the call it is in */
+	struct told answered;	/* the last one that was let run */
+	unsigned char asking;
 	uint64_t clone_flags;	/* of the clone() it is in */
 	bool less_rights;	/* may see less than the tracer does */
 	struct pending pending;

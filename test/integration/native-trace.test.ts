@@ -132,7 +132,7 @@ before(() => {
 });
 
 for (const name of ["fixture", "fixture32"]) {
-  for (const mode of ["native", "seccomp", "plain"] satisfies Mode[]) {
+  for (const mode of ["native", "seccomp", "notify", "plain"] satisfies Mode[]) {
     test(`${name}, ${mode}: behaves as it should and is seen`, async () => {
       using place = scratch();
       makeTree(place.path, join(build.path, name));

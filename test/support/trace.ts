@@ -8,7 +8,7 @@ import { TraceDecoder, type TracePath, type TraceRecord } from "../../src/format
 const native = join(import.meta.dirname, "../../native");
 const program = join(native, "bin/trace");
 
-export type Mode = "native" | "seccomp" | "plain";
+export type Mode = "native" | "seccomp" | "notify" | "plain";
 
 export interface Traced {
   status: number | null;

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Theory. Tasks are SEIZEd, so that a stop of the whole group (SIGSTOP) is
+ * told from the delivery of a signal: the first is answered by LISTEN, which
+ * leaves the task stopped as it would be untraced, the second by handing the
+ * signal on. A new task may report before the event of its parent: it is
+ * resumed at once and counts as an orphan (nothing is cached or foretold for
+ * it) until the event says what it shares. Any ptrace request may find that
+ * the task was killed meanwhile; its death is then reported by wait.
+ *
+ * A kernel without SEIZE (before 3.4) gives a new task a SIGSTOP, which is
+ * taken away, and marks the stop of a group only by having no siginfo for it.
+ * Such a task is left in its stop; whoever continues it leaves a SIGCONT
+ * pending, which is looked for now and then.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "die.h"
+#include "near.h"
+#include "notice.h"
+#include "resolve.h"
+#include "special.h"
+#include "stop.h"
+#include "without.h"
+
+#define EVENT_SECCOMP 7
+#define EVENT_STOP 128
+
+static bool old_order;	/* kernel < 4.8 */
+
+void stop_resume(const struct loop *loop, struct task *t, int sig)
+{
+	bool every = loop->mode == MODE_PLAIN || t->want_exit;
+
+	/* ESRCH: killed while it was stopped; wait will say so. */
+	near_resume(every ? PTRACE_SYSCALL : PTRACE_CONT, t->pid, sig,
+		    !t->steady && !t->reads_status);
+	t->steady = false;
+}
+
+/* An inner filter of the program asked for a tracer of its own: without one
+ * the kernel answers ENOSYS. */
+static void refuse_call(const struct task *t)
+{
+	struct user_regs_struct r;
+
+	if (ptrace(PTRACE_GETREGS, t->pid, NULL, &r) < 0)
+		return;
+	r.orig_rax = (unsigned long long)-1;
+	r.rax = (unsigned long long)-ENOSYS;
+	ptrace(PTRACE_SETREGS, t->pid, NULL, &r);
+}
+
+bool stop_hello(struct task *t, const struct syscall_info *info)
+{
+	if (!t->launching || info->args[0] != HELLO_POINTER ||
+	    (uint32_t)info->args[1] != HELLO_MODE)
+		return false;
+	if (info->args[2] & HELLO_NNP)
+		lost(t, LOST_NO_SETUID,
+		     "set-id programs gain nothing: not traced by root");
+	t->launching = false;
+	return true;
+}
+
+struct entry stop_entry(const struct syscall_info *info)
+{
+	struct entry e = { .nr = info->nr };
+
+	e.i386 = info->arch == AUDIT_ARCH_I386;
+	e.x32 = !e.i386 && (info->nr & 0x40000000) != 0 &&
+		(uint32_t)info->nr != 0xffffffff;
+	for (int i = 0; i < 6; i++)
+		e.arg[i] = info->args[i];
+	return e;
+}
+
+bool stop_enter(struct task *t, const struct syscall_info *info)
+{
+	const struct entry e = stop_entry(info);
+
+	return call_enter(t, &e);
+}
+
+static void on_seccomp(const struct loop *loop, struct task *t)
+{
+	struct syscall_info info;
+
+	t->pending.call = NULL;
+	t->want_exit = false;
+	if (!info_get(t, &info))
+		return;
+	if (info.ret_data != FILTER_COOKIE &&
+	    info.ret_data != FILTER_COOKIE_X32) {
+		refuse_call(t);
+	} else if (stop_hello(t, &info)) {
+		/* Its exit stop shows the order of stops of this kernel. */
+		t->want_exit = true;
+		t->skip_entry = true;
+	} else {
+		t->want_exit = stop_enter(t, &info);
+		t->skip_entry = t->want_exit && old_order;
+	}
+	stop_resume(loop, t, 0);
+}
+
+static void on_exit_stop(const struct loop *loop, struct task *t)
+{
+	bool ok;
+	int32_t result = info_result(t, &ok);
+
+	if (t->asking != ASK_NOTHING) {
+		notice_stop(t, result, ok);
+		stop_resume(loop, t, 0);
+		return;
+	}
+	if (t->skip_entry) {
+		t->skip_entry = false;
+		if (t->pending.call || result == -ENOSYS) {
+			old_order |= !t->pending.call;
+			stop_resume(loop, t, 0);
+			return;
+		}
+	}
+	t->want_exit = false;
+	if (ok)
+		call_exit(t, result);
+	stop_resume(loop, t, 0);
+}
+
+static void on_plain_stop(const struct loop *loop, struct task *t)
+{
+	struct syscall_info info;
+	bool ok;
+	int32_t result;
+
+	if (!info_get(t, &info))
+		return;
+	if (info.op == INFO_EXIT) {
+		t->in_call = false;
+		result = info_result(t, &ok);
+		if (ok)
+			call_exit(t, result);
+	} else {
+		t->in_call = true;
+		if (!stop_hello(t, &info) && !stop_enter(t, &info))
+			t->pending.call = NULL;
+	}
+	stop_resume(loop, t, 0);
+}
+
+static void on_fork(const struct loop *loop, struct task *t, int event)
+{
+	unsigned long id = 0;
+	uint64_t flags = t->clone_flags;
+	struct task *child;
+	uint8_t kind = (uint8_t)event;
+
+	if (ptrace(PTRACE_GETEVENTMSG, t->pid, NULL, &id) == 0 && id > 0) {
+		child = task_find((pid_t)id);
+		if (!child)
+			child = task_new((pid_t)id);
+		if (flags & CLONE_THREAD)
+			kind = 4;
+		record_fork(t->pid, child->pid, kind);
+		task_inherit(child, t, flags);
+	}
+	stop_resume(loop, t, 0);
+}
+
+static void on_exec(const struct loop *loop, struct task *t)
+{
+	unsigned long former = 0;
+
+	ptrace(PTRACE_GETEVENTMSG, t->pid, NULL, &former);
+	if (former != 0)
+		task_exec(t, (pid_t)former);
+	call_executed(t);
+	t->want_exit = false;
+	stop_resume(loop, t, 0);
+}
+
+static bool stops(int sig)
+{
+	return sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN ||
+	       sig == SIGTTOU;
+}
+
+static pid_t *stopped;
+static size_t stopped_n, stopped_room;
+
+static void keep_stopped(struct task *t)
+{
+	if (stopped_n == stopped_room) {
+		size_t room = stopped_room ? stopped_room * 2 : 64;
+		pid_t *more = realloc(stopped, room * sizeof(*more));
+
+		if (!more)
+			die("out of memory");
+		stopped = more;
+		stopped_room = room;
+	}
+	stopped[stopped_n++] = t->pid;
+}
+
+/* The lines SigPnd and ShdPnd of a status file: signals that wait. */
+static bool continues(pid_t pid)
+{
+	char file[40], text[2048], *at;
+	unsigned long long pending = 0;
+	long n;
+	int fd;
+
+	snprintf(file, sizeof(file), "/proc/%d/status", (int)pid);
+	fd = open(file, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	at = strstr(text, "\nSigPnd:");
+	if (at)
+		pending = strtoull(at + 8, NULL, 16);
+	at = strstr(text, "\nShdPnd:");
+	if (at)
+		pending |= strtoull(at + 8, NULL, 16);
+	return pending >> (SIGCONT - 1) & 1;
+}
+
+static void go_on(const struct loop *loop, pid_t tgid)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < stopped_n; i++) {
+		struct task *t = task_find(stopped[i]);
+
+		if (t && task_tgid(t) == tgid)
+			stop_resume(loop, t, 0);
+		else if (t)
+			stopped[kept++] = stopped[i];
+	}
+	stopped_n = kept;
+}
+
+bool stop_look_for_continued(const struct loop *loop)
+{
+	for (size_t i = 0; i < stopped_n; i++) {
+		struct task *t = task_find(stopped[i]);
+
+		if (t && !continues(t->pid))
+			continue;
+		/* The signal may wait for one thread and frees all. */
+		go_on(loop, t ? task_tgid(t) : 0);
+		break;
+	}
+	return stopped_n > 0;
+}
+
+/* on_signal() - the delivery of a signal or, on a kernel without SEIZE, also
+ * the stop of a group and the first stop of a new task. */
+static void on_signal(const struct loop *loop, struct task *t, int sig)
+{
+	siginfo_t info;
+
+	if (without.seize && stops(sig)) {
+		if (t->newborn && sig == SIGSTOP) {
+			t->newborn = false;
+			stop_resume(loop, t, 0);
+			return;
+		}
+		if (ptrace(PTRACE_GETSIGINFO, t->pid, NULL, &info) < 0 &&
+		    errno == EINVAL) {
+			keep_stopped(t);
+			return;
+		}
+	}
+	if (loop->mode == MODE_NOTIFY)
+		notice_signal(t);
+	stop_resume(loop, t, sig);
+}
+
+void stop_handle(const struct loop *loop, struct task *t, int status)
+{
+	int sig = WSTOPSIG(status);
+
+	statistics.stops++;
+	switch (status >> 16) {
+	case 0:
+		if (sig != (SIGTRAP | 0x80))
+			on_signal(loop, t, sig);
+		else if (loop->mode == MODE_PLAIN)
+			on_plain_stop(loop, t);
+		else
+			on_exit_stop(loop, t);
+		break;
+	case EVENT_SECCOMP:
+		on_seccomp(loop, t);
+		break;
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+	case PTRACE_EVENT_CLONE:
+		on_fork(loop, t, status >> 16);
+		break;
+	case PTRACE_EVENT_EXEC:
+		on_exec(loop, t);
+		break;
+	case EVENT_STOP:
+		notice_kicked(t);
+		if (stops(sig))
+			ptrace(PTRACE_LISTEN, t->pid, NULL, NULL);
+		else
+			stop_resume(loop, t, 0);
+		break;
+	default:
+		stop_resume(loop, t, 0);
+	}
+}
