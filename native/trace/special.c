@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "resolve.h"
+#include "sockname.h"
 #include "special.h"
 
 #define ARGS_MAX 64
@@ -129,26 +130,6 @@ static bool enter_socket(struct task *t, const struct call *c,
 	return true;
 }
 
-/* The address of another task's socket, by a copy of its descriptor. */
-static socklen_t foreign_name(struct task *t, int fd,
-			      struct sockaddr_storage *addr)
-{
-	socklen_t n = sizeof(*addr);
-	int pidfd = (int)syscall(SYS_pidfd_open, task_tgid(t), 0);
-	int copy;
-
-	if (pidfd < 0)
-		return 0;
-	copy = (int)syscall(438 /* pidfd_getfd */, pidfd, fd, 0);
-	close(pidfd);
-	if (copy < 0)
-		return 0;
-	if (getsockname(copy, (struct sockaddr *)addr, &n) < 0)
-		n = 0;
-	close(copy);
-	return n > sizeof(*addr) ? 0 : n;
-}
-
 static void exit_socket(struct task *t, int32_t result)
 {
 	const struct pending *k = &t->pending;
@@ -164,7 +145,7 @@ static void exit_socket(struct task *t, int32_t result)
 	if (k->op != 3 && result == 0) {
 		/* Asked for, because port 0 stands for any free one. */
 		memset(&addr, 0, sizeof(addr));
-		n = foreign_name(t, k->fd, &addr);
+		n = sockname(t, k->fd, &addr);
 		if (n > 0 && (k->op == 2 || addr.ss_family != AF_UNIX)) {
 			b = bind_from(&addr, n);
 			b.kind = k->op;

@@ -35,6 +35,7 @@ import { readPlanFile } from "./plan-file.ts";
 import type { SandboxRequest } from "./sandbox.ts";
 import { applicationSchedules } from "./schedules.ts";
 import { runSession, type SessionOptions, type SessionResult } from "./session.ts";
+import { chooseTracer, type TracerChoice } from "./tracer.ts";
 
 export interface CaptureTools {
   root: StateRoot;
@@ -59,6 +60,7 @@ export interface RunRequest {
   application: ApplicationOptions;
   session: Pick<SessionOptions, "ports" | "exercise" | "linger" | "for" | "timeout">;
   network: SandboxRequest["network"];
+  tracer: TracerChoice;
   /** Whether the file witness watches beside the tracer. */
   witness: boolean;
   /** "copy", "empty" or "snapshot:DIR". */
@@ -77,6 +79,7 @@ export interface Captured {
 export async function captureRun(request: RunRequest, tools: CaptureTools): Promise<Captured> {
   const { machine, application } = request;
   if (request.session.exercise !== undefined) checkExercise(request.session.exercise);
+  const tracer = chooseTracer(request.tracer, tools.log);
   const { descriptor, data } = await orInterrupted(tools.signal, async () => {
     const found = await checkCommand(machine, application.command, application.workingDirectory);
     const described = await describeApplication(machine, { ...application, command: found });
@@ -88,7 +91,7 @@ export async function captureRun(request: RunRequest, tools: CaptureTools): Prom
     const start: SandboxRequest["start"] =
       application.services.length > 0 ? { kind: "services" } : { kind: "program", name: "main" };
     const sandbox: SandboxRequest = {
-      machine, work: work.path, descriptor, start, network: request.network, trace: true,
+      machine, work: work.path, descriptor, start, network: request.network, tracer,
       witness: request.witness, ...dataRequest(request.data, data),
     }; // biome-ignore format: short
     const watching = tools.progress.begin("watching the application", undefined, "files");

@@ -18,6 +18,7 @@ import type { Descriptor } from "../package/descriptor.ts";
 import { compileInitPlan, encodeInitPlan } from "../package/init-plan.ts";
 import { exerciseEnvironment, exerciseInside } from "./exercise.ts";
 import { type DataChoice, machineOverlays } from "./overlays.ts";
+import type { TracerMode } from "./tracer.ts";
 
 export interface SandboxRequest extends DataChoice {
   machine: Machine;
@@ -27,9 +28,9 @@ export interface SandboxRequest extends DataChoice {
   /** Services of the descriptor, or one of its programs alone: with its user, its variables and its directory. */
   start: { kind: "services" } | { kind: "program"; name: string };
   network: "own" | "host";
-  /** Run under the tracer; its records come from `records`. */
-  trace: boolean;
-  /** Beside the tracer the file witness; its records come from `witness`. Only with `trace`. */
+  /** Run under the tracer, in this mode; its records come from `records`. */
+  tracer: TracerMode | undefined;
+  /** Beside the tracer the file witness; its records come from `witness`. Only with `tracer`. */
   witness?: boolean;
 }
 
@@ -114,11 +115,11 @@ interface Watcher {
 
 /** Outermost first: the file witness starts the tracer, so that it sees the tracer's whole life. */
 function watchersOf(request: SandboxRequest): Watcher[] {
-  if (!request.trace) return [];
+  if (request.tracer === undefined) return [];
   const watcher = (name: Watcher["name"], fd: number, ...flags: string[]): Watcher => {
     return { name, fd, words: [`/.tranship/${name}`, "--fd", String(fd), ...flags, "--"] };
   };
-  const tracer = watcher("trace", firstFd);
+  const tracer = watcher("trace", firstFd, "--mode", request.tracer);
   return request.witness ? [watcher("witness", firstFd + 1, "--optional"), tracer] : [tracer];
 }
 

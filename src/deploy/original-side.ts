@@ -31,7 +31,7 @@ export async function runOriginal(request: OriginalRequest): Promise<Side> {
     descriptor: request.descriptor,
     start: { kind: "services" },
     network: "own",
-    trace: false,
+    tracer: undefined,
   });
   const onAbort = (): void => sandbox.kill();
   request.signal.addEventListener("abort", onAbort, { once: true });

@@ -200,6 +200,7 @@ class Trial {
         },
         witness: true,
         network: "own",
+    tracer: "auto",
         data: "copy",
       },
       tools,

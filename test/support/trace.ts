@@ -4,11 +4,42 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TraceDecoder, type TracePath, type TraceRecord } from "../../src/formats/trace-records.ts";
+import { soaking } from "./counts.ts";
 
-const native = join(import.meta.dirname, "../../native");
-const program = join(native, "bin/trace");
+const nativeDirectory = join(import.meta.dirname, "../../native");
+const program = join(nativeDirectory, "bin/trace");
 
-export type Mode = "native" | "seccomp" | "notify" | "plain";
+/** How a program is run: untraced, or in a mode of the tracer, perhaps without what older kernels lack. */
+export interface Way {
+  mode: "native" | "seccomp" | "notify" | "plain";
+  without?: string;
+}
+
+export const native: Way = { mode: "native" };
+
+/** What each kernel of that age lacks; every switch alone in soak. */
+const sampled: readonly Way[] = [
+  { mode: "seccomp" },
+  { mode: "notify" },
+  { mode: "plain" },
+  { mode: "seccomp", without: "syscall-info,vm-readv,pidfd,openat2" },
+  { mode: "notify", without: "sync-wake-up,pidfd,openat2" },
+  { mode: "plain", without: "seize,exit-kill,vm-readv,syscall-info,pidfd,openat2" },
+];
+const switches = ["seize", "exit-kill", "vm-readv", "syscall-info", "pidfd", "openat2"];
+const each = (["seccomp", "plain"] as const).flatMap((mode) =>
+  switches.map((without): Way => ({ mode, without })),
+);
+export const ways: readonly Way[] = soaking ? [...sampled, ...each] : sampled;
+
+export function wayName(way: Way): string {
+  return way.without === undefined ? way.mode : `${way.mode} without ${way.without}`;
+}
+
+export function traceWords(way: Way): string[] {
+  const without = way.without === undefined ? [] : ["--without", way.without];
+  return [program, "--fd", "3", "--mode", way.mode, ...without];
+}
 
 export interface Traced {
   status: number | null;
@@ -24,7 +55,7 @@ export function make(command: string, args: readonly string[]): void {
 
 /** The tracer is built on first use. */
 export function buildTracer(): void {
-  make("make", ["-s", "-C", native, "bin/trace"]);
+  make("make", ["-s", "-C", nativeDirectory, "bin/trace"]);
 }
 
 /** A directory that is removed with `using`. */
@@ -34,13 +65,13 @@ export function scratch(): { path: string; [Symbol.dispose]: () => void } {
 }
 
 /** stdout and stderr go together; standard input is /dev/null. */
-export async function runTraced(mode: Mode, command: readonly string[], cwd: string): Promise<Traced> {
+export async function runTraced(way: Way, command: readonly string[], cwd: string): Promise<Traced> {
   using place = scratch();
   const file = join(place.path, "trace");
   const log = join(place.path, "log");
   const out = openSync(file, "w");
   const text = openSync(log, "w");
-  const words = mode === "native" ? command : [program, "--fd", "3", "--mode", mode, "--", ...command];
+  const words = way.mode === "native" ? command : [...traceWords(way), "--", ...command];
   const child = spawn(words[0] ?? "", words.slice(1), { cwd, stdio: ["ignore", text, text, out] });
   const ended = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
     child.on("error", reject);
@@ -48,7 +79,7 @@ export async function runTraced(mode: Mode, command: readonly string[], cwd: str
   });
   closeSync(out);
   closeSync(text);
-  const records = mode === "native" ? [] : decode(readFileSync(file));
+  const records = way.mode === "native" ? [] : decode(readFileSync(file));
   return { status: ended[0], signal: ended[1], output: readFileSync(log, "latin1"), records };
 }
 

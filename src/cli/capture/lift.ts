@@ -136,7 +136,7 @@ function stage(context: Context, words: readonly string[]): void {
 }
 
 const captureFlags = [
-  "service", "untilPort", "exercise", "linger", "timeout", "for", "network", "data", "also", "filters", "volume", "keepSecret",
+  "service", "untilPort", "exercise", "linger", "timeout", "for", "network", "tracer", "data", "also", "filters", "volume", "keepSecret",
   "cmd", "env", "port", "user", "workdir",
 ]; // biome-ignore format: a list
 const testFlags = ["exercise", "untilPort", "timeout", "report"];
@@ -144,6 +144,7 @@ const defaults: Readonly<Record<string, string>> = {
   linger: "2s",
   timeout: "120s",
   network: "own",
+  tracer: "auto",
   data: "copy",
 };
 

@@ -4,6 +4,7 @@ import { parseDuration } from "../../base/units.ts";
 import type { ApplicationOptions } from "../../capture/application.ts";
 import type { CaptureTools, Choices, RunRequest } from "../../capture/capture.ts";
 import { type FilterRule, parseFilterFile, parsePattern } from "../../capture/filters.ts";
+import { tracerChoices } from "../../capture/tracer.ts";
 import { readInput } from "../../host/files.ts";
 import { installRoot } from "../../host/native.ts";
 import { newName } from "../../image/store.ts";
@@ -153,6 +154,7 @@ export function runRequestOf(
       timeout: parseDuration(text(options, "timeout") ?? "120s"),
     },
     network: text(options, "network") === "host" ? "host" : "own",
+    tracer: tracerChoices.find((choice) => choice === text(options, "tracer")) ?? "auto",
     witness: options.witness !== false,
     data: text(options, "data") ?? "copy",
     choices: choicesOf(options),

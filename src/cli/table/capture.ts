@@ -1,6 +1,13 @@
 // Verbs before a package exists: look, judge, capture.
 import type { Verb } from "../verb.ts";
-import { captureOptions, formatOption, reachOptions, remoteDryRunOption, sessionOptions } from "./options.ts";
+import {
+  captureOptions,
+  formatOption,
+  reachOptions,
+  remoteDryRunOption,
+  sessionOptions,
+  tracerOption,
+} from "./options.ts";
 
 const group = "Lift";
 
@@ -22,6 +29,7 @@ export const captureVerbs: readonly Verb[] = [
     ],
     options: [
       ...sessionOptions,
+      tracerOption,
       { flags: "--installed <NAME>", summary: "lift this installed package", many: true },
       ...captureOptions.filter((option) => !/--machine|--plan|--output|--accept/.test(option.flags)),
       { flags: "--report <FILE>", summary: "where the report of the test goes, as one HTML file" },
@@ -67,7 +75,7 @@ export const captureVerbs: readonly Verb[] = [
       "tranship capture run -t hello -- /usr/bin/python3 -c 'print(1)'",
     ],
     arguments: [{ name: "[CMD...]", summary: "the command, after --" }],
-    options: [...sessionOptions, ...captureOptions],
+    options: [...sessionOptions, tracerOption, ...captureOptions],
     passThrough: true,
     load: () => import("../capture/capture-run.ts"),
   },

@@ -80,6 +80,14 @@ export const sessionOptions: readonly OptionSpec[] = [
   { flags: "--no-witness", summary: "watch by the tracer alone, without the file witness beside it" },
 ];
 
+export const tracerOption: OptionSpec = {
+  flags: "--tracer <MODE>",
+  summary:
+    "how it is watched: auto, seccomp (the surest), notify (faster, newer kernels), plain (any kernel)",
+  choices: ["auto", "seccomp", "notify", "plain"],
+  default: "auto",
+};
+
 /** What every kind of capture takes. */
 export const captureOptions: readonly OptionSpec[] = [
   { flags: "-t, --tag <REF>", summary: "the package that is made" },
