@@ -46,12 +46,15 @@ interface Count {
 
 const strict = process.env.CI === "true";
 const wanted = process.argv.slice(2);
-const filter = wanted.find((word) => !suites.some((suite) => suite.name === word));
+/** Parts of paths; a file that holds one of them is run. */
+const filters = wanted.filter((word) => !suites.some((suite) => suite.name === word));
 const total: Count = { passed: 0, failed: 0, skipped: 0 };
 if (wanted.length === 0 || wanted.some((word) => word !== "unit")) makeRoots();
 for (const suite of suites) {
-  if (wanted.length > 0 && !wanted.includes(suite.name) && filter === undefined) continue;
-  const files = testFiles(suite).filter((file) => filter === undefined || file.includes(filter));
+  if (wanted.length > 0 && !wanted.includes(suite.name) && filters.length === 0) continue;
+  const files = testFiles(suite).filter(
+    (file) => filters.length === 0 || filters.some((word) => file.includes(word)),
+  );
   if (files.length === 0) continue;
   const began = Date.now();
   suite.prepare?.();

@@ -126,6 +126,10 @@ static bool overlay_option(struct reader *r)
 		o->scratch = true;
 	} else if (strcmp(r->option, "--volatile") == 0) {
 		o->sync_off = true;
+	} else if (strcmp(r->option, "--renames") == 0) {
+		o->renames = true;
+	} else if (strcmp(r->option, "--links") == 0) {
+		o->links = true;
 	} else if (strcmp(r->option, "--nodev") == 0) {
 		o->nodev = true;
 	} else if (strcmp(r->option, "--nosuid") == 0) {

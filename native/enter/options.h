@@ -28,6 +28,8 @@ struct overlay {
 	const char *work;
 	bool scratch;		/* upper and work on a tmpfs of its own */
 	bool sync_off;		/* the "volatile" mount option */
+	bool renames;		/* of directories of a lower one, as elsewhere */
+	bool links;		/* hard links stay such when they are written */
 	bool nodev;
 	bool nosuid;
 	bool read_only;

@@ -17,16 +17,29 @@
 #define MOUNT_OPTIONS_MAX 4095
 
 /*
- * Redirects and metadata-only copies in a lower layer are not followed (it may
- * be hostile) and none are made, so that an upper directory can be read as
- * plain files.
+ * What an overlay does otherwise than a plain file system, without these: the
+ * rename of a directory of a lower layer fails with EXDEV, and one name of a
+ * file that has two becomes a file of its own when it is written. A redirect
+ * only ever names a directory of the same lower layers; their xattrs that say
+ * so are not unpacked from images. No metadata-only copies are made or
+ * followed: an upper directory can be read as plain files.
  */
-static const char *const plain_options[][2] = {
-	{ "redirect_dir", "nofollow" },
-	{ "metacopy", "off" },
-	{ "index", "off" },
+#define OPTION_COUNT 3
+
+struct overlay_option {
+	const char *key, *value;
 };
-#define PLAIN_COUNT (sizeof(plain_options) / sizeof(plain_options[0]))
+
+static void choose_options(const struct overlay *o,
+			   struct overlay_option chosen[OPTION_COUNT])
+{
+	chosen[0].key = "redirect_dir";
+	chosen[0].value = o->renames ? "on" : "nofollow";
+	chosen[1].key = "metacopy";
+	chosen[1].value = "off";
+	chosen[2].key = "index";
+	chosen[2].value = o->links ? "on" : "off";
+}
 
 static int open_dir(const char *path)
 {
@@ -82,10 +95,13 @@ static void fail_overlay(int fs, const struct op *op, const char *what)
 
 static void set_options(int fs, const struct op *op)
 {
-	for (size_t i = 0; i < PLAIN_COUNT; i++)
-		if (sys_fsconfig(fs, TR_FSCONFIG_SET_STRING,
-				 plain_options[i][0], plain_options[i][1]) < 0)
-			fail_overlay(fs, op, plain_options[i][0]);
+	struct overlay_option chosen[OPTION_COUNT];
+
+	choose_options(&op->overlay, chosen);
+	for (size_t i = 0; i < OPTION_COUNT; i++)
+		if (sys_fsconfig(fs, TR_FSCONFIG_SET_STRING, chosen[i].key,
+				 chosen[i].value) < 0)
+			fail_overlay(fs, op, chosen[i].key);
 	if (op->overlay.sync_off && sys_fsconfig(fs, TR_FSCONFIG_SET_FLAG,
 						 "volatile", NULL) < 0)
 		fail_overlay(fs, op, "volatile");
@@ -149,6 +165,7 @@ void overlay_mount(const struct op *op, const char *target)
 {
 	const struct overlay *o = &op->overlay;
 	char options[MOUNT_OPTIONS_MAX + 1], dir[FD_PATH_SIZE];
+	struct overlay_option chosen[OPTION_COUNT];
 	unsigned long flags = (o->nodev ? MS_NODEV : 0) |
 			      (o->nosuid ? MS_NOSUID : 0) |
 			      (o->read_only ? MS_RDONLY : 0);
@@ -168,11 +185,12 @@ void overlay_mount(const struct op *op, const char *target)
 		used = append(options, used, ",workdir=");
 		used = append(options, used, dir);
 	}
-	for (size_t i = 0; i < PLAIN_COUNT; i++) {
+	choose_options(o, chosen);
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		used = append(options, used, ",");
-		used = append(options, used, plain_options[i][0]);
+		used = append(options, used, chosen[i].key);
 		used = append(options, used, "=");
-		used = append(options, used, plain_options[i][1]);
+		used = append(options, used, chosen[i].value);
 	}
 	if (o->sync_off)
 		append(options, used, ",volatile");

@@ -1,5 +1,6 @@
 // What a capture of a whole machine leaves out: the parts of a system below the applications, and what every system makes anew.
 // One line, one reason; docs/guide/capture.md shows them to the user.
+import { deviceName, harmlessDevices } from "../formats/device.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
 import { neverPacked } from "./kernel-parts.ts";
 
@@ -57,7 +58,8 @@ export const emptyDirectories: readonly ByteString[] = [
 export function leftBehind(entry: Entry): string | undefined {
   const { path, kind } = entry;
   if (kind === "socket") return "a socket of a program that ran";
-  if (kind === "block" || kind === "character") return "device node: the target makes its own";
+  const device = deviceName(entry);
+  if (device !== undefined && !harmlessDevices.has(device)) return "device node: the target makes its own";
   const isDirectory = kind === "directory";
   const rule = rules.find((one) => one.pattern.test(path) && !(isDirectory && one.directoriesStay === true));
   return rule?.because ?? neverPacked(path, isDirectory);

@@ -72,7 +72,9 @@ function workInside(machine: Machine, work: string): boolean {
 }
 
 function overlay(lower: string, target: string, layer: string, inMemory: boolean): EnterMount {
-  if (inMemory) return { kind: "overlay", target, lowers: [lower], upper: "scratch" };
+  // The application must not notice that it is on an overlay.
+  const faithful = { renames: true, links: true };
+  if (inMemory) return { kind: "overlay", target, lowers: [lower], upper: "scratch", ...faithful };
   makeDirectory(join(layer, "upper"), 0o755);
   makeDirectory(join(layer, "work"), 0o755);
   asOwned(join(layer, "upper"), lower);
@@ -82,6 +84,7 @@ function overlay(lower: string, target: string, layer: string, inMemory: boolean
     lowers: [lower],
     upper: { dir: encodeText(join(layer, "upper")), work: encodeText(join(layer, "work")) },
     volatile: true,
+    ...faithful,
   };
 }
 

@@ -11,6 +11,10 @@ export interface OverlayMount {
   upper?: { dir: ByteString; work: ByteString } | "scratch";
   /** No fsync reaches the disk: for what is thrown away after a crash. */
   volatile?: boolean;
+  /** Directories of the lower layers can be renamed, as on any other file system; then the upper directory is no plain tree. */
+  renames?: boolean;
+  /** Several names of one file stay such when it is written. Ties the upper directory to these very lower ones. */
+  links?: boolean;
   nodev?: boolean;
   nosuid?: boolean;
   readOnly?: boolean;
@@ -178,6 +182,8 @@ function overlayWords(mount: OverlayMount): ByteString[] {
   if (mount.upper === "scratch") words.push("--scratch");
   else if (mount.upper !== undefined) words.push("--upper", mount.upper.dir, "--work", mount.upper.work);
   if (mount.volatile) words.push("--volatile");
+  if (mount.renames) words.push("--renames");
+  if (mount.links) words.push("--links");
   if (mount.nodev) words.push("--nodev");
   if (mount.nosuid) words.push("--nosuid");
   if (mount.readOnly) words.push("--ro");

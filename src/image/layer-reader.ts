@@ -3,6 +3,7 @@
 // so nothing that was read counts before the iteration has ended.
 import { createReadStream } from "node:fs";
 import { isTranshipError, TranshipError } from "../base/errors.ts";
+import { harmlessDevices } from "../formats/device.ts";
 import type { ByteString, Entry, EntryKind } from "../formats/entry.ts";
 import { type Descriptor, layerCompression } from "../formats/oci.ts";
 import type { Digest } from "../formats/oci-reference.ts";
@@ -22,7 +23,7 @@ export interface LayerLimits {
   maxEntries: number;
   /** Unpacked to packed, beyond the first GiB. Default 1000. */
   maxRatio: number;
-  /** Device nodes that may be in the layer: "c 1:3". Default none. */
+  /** Device nodes that may be in the layer: "c 1:3". Default the harmless ones. */
   devices: ReadonlySet<string>;
 }
 
@@ -30,7 +31,7 @@ export const defaultLimits: LayerLimits = {
   maxBytes: 256 * 2 ** 30,
   maxEntries: 10_000_000,
   maxRatio: 1000,
-  devices: new Set(),
+  devices: harmlessDevices,
 };
 
 /** Below this many bytes the ratio does not matter: a few files of zeros are no bomb. */

@@ -4,6 +4,7 @@
 // Content is read a few items ahead, so that the source works while this thread copies and hashes.
 import { TranshipError } from "../base/errors.ts";
 import { type ProgressTask, silentProgress } from "../base/log.ts";
+import { deviceName, harmlessDevices } from "../formats/device.ts";
 import type { ByteString, Entry, Extent } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
 import { type Descriptor, mediaType } from "../formats/oci.ts";
@@ -18,7 +19,7 @@ import { readAhead } from "./read-ahead.ts";
 import type { StoreSession } from "./store-session.ts";
 
 export interface LayerOptions {
-  /** Device nodes that may be packed, "c 1:3" or "b 7:0". Default none. */
+  /** Device nodes that may be packed, "c 1:3" or "b 7:0". Default the harmless ones. */
   devices?: ReadonlySet<string>;
   /** Frames compressed at once. The result does not depend on it. */
   concurrency?: number;
@@ -147,12 +148,10 @@ class TarWriter {
     if (entry.path.split("/").some((part) => part.startsWith(".wh."))) {
       return "names that begin with .wh. mean deletion in a layer";
     }
-    if (entry.kind === "character" || entry.kind === "block") {
-      const name = `${entry.kind === "character" ? "c" : "b"} ${entry.rdevMajor}:${entry.rdevMinor}`;
-      const declared = this.#options.devices?.has(name) === true && name !== "c 0:0";
-      return declared ? undefined : `the device ${name} is not declared`;
-    }
-    return undefined;
+    const device = deviceName(entry);
+    if (device === undefined) return undefined;
+    const declared = (this.#options.devices ?? harmlessDevices).has(device) && device !== "c 0:0";
+    return declared ? undefined : `the device ${device} is not declared`;
   }
 
   /** Leaves out the xattrs that belong to the machine, not to the file, or that tar cannot name. */

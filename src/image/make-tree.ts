@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { TranshipError } from "../base/errors.ts";
+import { harmlessDevices } from "../formats/device.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { encodeFrame, encodeMagic, FrameReader, treeMagic } from "../formats/frames.ts";
 import {
@@ -63,7 +64,7 @@ function unpackArguments(destination: string, limits: Partial<LayerLimits>): str
   const args = ["unpack"];
   if (limits.maxBytes !== undefined) args.push("--max-bytes", String(limits.maxBytes));
   if (limits.maxEntries !== undefined) args.push("--max-entries", String(limits.maxEntries));
-  for (const device of limits.devices ?? []) args.push("--allow-device", device.slice(2));
+  for (const device of limits.devices ?? harmlessDevices) args.push("--allow-device", device.slice(2));
   return [...args, destination];
 }
 

@@ -1,6 +1,7 @@
 // Holds an image against what every package has to be: all blobs there and right, no kernel part in any layer, no device
 // that was not declared, an init where the Entrypoint names one, the files of the packing list. Findings are values; only what cannot be looked at throws.
 import { isTranshipError } from "../base/errors.ts";
+import { deviceName, harmlessDevices } from "../formats/device.ts";
 import type { Entry } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
 import { kernelPartByPath } from "../formats/kernel-part.ts";
@@ -27,7 +28,7 @@ export interface VerifyFinding {
 export interface VerifyOptions {
   /** Also read blobs that no layer check reads: descriptor, evidence and whatever else refers to the image. Layers are always read. */
   readData?: boolean;
-  /** Device nodes that the package declares: "c 1:3". */
+  /** Device nodes that the package may have: "c 1:3". Default the harmless ones. */
   devices?: ReadonlySet<string>;
 }
 
@@ -104,7 +105,7 @@ async function verifyLayer(
     const path = escapeBytes(entry.path);
     findings.push({ id, severity: "error", message: `${path} ${reason}`, digest, path });
   };
-  const declared = options.devices ?? new Set<string>();
+  const declared = options.devices ?? harmlessDevices;
   try {
     // Undeclared devices are reported one by one, so the reader lets them pass.
     const limits = { ...defaultLimits, devices: anyDevice };
@@ -134,9 +135,8 @@ async function verifyLayer(
 const anyDevice: ReadonlySet<string> = Object.assign(new Set<string>(), { has: () => true });
 
 function undeclaredDevice(entry: Entry, declared: ReadonlySet<string>): string | undefined {
-  if (entry.kind !== "character" && entry.kind !== "block") return undefined;
-  const name = `${entry.kind === "character" ? "c" : "b"} ${entry.rdevMajor}:${entry.rdevMinor}`;
-  return declared.has(name) ? undefined : name;
+  const name = deviceName(entry);
+  return name === undefined || declared.has(name) ? undefined : name;
 }
 
 function noteInit(entry: Entry, link: boolean, init: InitSeen): void {

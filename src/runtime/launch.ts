@@ -98,6 +98,7 @@ function enterCommand(
         lowers: layers,
         upper: { dir: paths.upper, work: paths.work },
         volatile: record.autoRemove,
+        renames: true,
         // Without cgroups nothing else keeps device nodes of the image closed.
         nodev: !runtime.cgroups,
       },

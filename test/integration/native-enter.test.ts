@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import {
   closeSync,
   existsSync,
+  linkSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -75,6 +76,33 @@ test("an overlay of a whole system: dpkg runs, /etc is written, the lower layer 
   assert.deepEqual(mountTargets(), before.mounts);
   assert.deepEqual(linksOf("self"), before.links);
 });
+
+for (const words of [[], ["--old-mount-api"]]) {
+  test(`an overlay that is not noticed: renamed directories, hard links${words.map((word) => ` ${word}`).join("")}`, {
+    skip,
+  }, async (t) => {
+    const dir = temporary(t);
+    const lower = makeDir(dir, "lower");
+    makeDir(lower, "tree");
+    writeFileSync(join(lower, "tree/leaf"), "leaf\n");
+    writeFileSync(join(lower, "one"), "before\n");
+    linkSync(join(lower, "one"), join(lower, "other"));
+    const overlay = {
+      kind: "overlay" as const,
+      target: "/mnt",
+      lowers: [lower],
+      upper: { dir: makeDir(dir, "upper"), work: makeDir(dir, "work") },
+    };
+    // mv would copy where the rename is refused.
+    const script = `perl -e 'rename("/mnt/tree", "/mnt/moved") or die "$!\\n"' && cat /mnt/moved/leaf && echo after >/mnt/one && cat /mnt/other`;
+    const mounts = [...scratchMounts, { ...overlay, renames: true, links: true }];
+    const call = shell(script, { mounts });
+    const faithful = await runEnter({ ...call, options: [...words, ...call.options] });
+    assert.deepEqual([faithful.status, faithful.stdout], [0, "leaf\nafter\n"], faithful.stderr);
+    assert.equal(readFileSync(join(lower, "tree/leaf"), "latin1"), "leaf\n");
+    assert.equal(readFileSync(join(lower, "other"), "latin1"), "before\n");
+  });
+}
 
 test("an overlay below the root shows its own file system", { skip }, async (t) => {
   const dir = temporary(t);

@@ -70,9 +70,13 @@ export class HardMachine {
     for (const name of ["srv", "etc/hard"]) mkdirSync(join(root, name), { recursive: true });
   }
 
-  /** Bash, in the machine's root as its working directory. */
+  /** Bash, in the machine's root as its working directory; $SOURCES is test/hard. */
   shell(script: string): void {
-    execFileSync("bash", ["-euc", script], { cwd: this.root, stdio: ["ignore", "ignore", "inherit"] });
+    execFileSync("bash", ["-euc", script], {
+      cwd: this.root,
+      env: { ...process.env, SOURCES: sources },
+      stdio: ["ignore", "ignore", "inherit"],
+    });
   }
 
   text(files: Readonly<Record<string, string | Uint8Array>>): void {
@@ -83,9 +87,13 @@ export class HardMachine {
   compile(name: string, path: string, flags: readonly string[] = []): void {
     const output = join(this.root, path);
     mkdirSync(dirname(output), { recursive: true });
-    execFileSync("gcc", ["-O1", "-Wall", "-Werror", "-o", output, join(sources, `${name}.c`), ...flags], {
-      stdio: ["ignore", "ignore", "inherit"],
-    });
+    execFileSync(
+      "gcc",
+      ["-D_GNU_SOURCE", "-O1", "-Wall", "-Werror", "-o", output, join(sources, `${name}.c`), ...flags],
+      {
+        stdio: ["ignore", "ignore", "inherit"],
+      },
+    );
     if (!flags.includes("-static")) this.libraries(output);
   }
 
@@ -169,27 +177,19 @@ class Trial {
     assert.equal(this.#native.status, 0, this.#native.stdout + this.#native.stderr);
   }
 
-  /** In a root with nothing of ours: an overlay, so that the machine stays as it is. */
+  /** In a copy of the machine on an ordinary file system, with nothing of ours. */
   async #runNative(command: readonly string[]): Promise<CliResult> {
+    const copy = mkdtempSync(join(this.#shared().base, "native-"));
+    execFileSync("cp", ["-a", "--reflink=auto", `${this.#machine}/.`, copy]);
     const script = `set -e
-      mount -t tmpfs -o mode=0755 tmpfs /mnt; mkdir /mnt/upper /mnt/work /mnt/root
-      mount -t overlay -o "lowerdir=$1,upperdir=/mnt/upper,workdir=/mnt/work" overlay /mnt/root
-      mount -t proc proc /mnt/root/proc; mount --rbind /dev /mnt/root/dev; ip link set lo up
-      shift; exec chroot /mnt/root env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"`;
-    const words = [
-      "unshare",
-      "-m",
-      "-p",
-      "-n",
-      "-f",
-      "--kill-child",
-      "sh",
-      "-c",
-      script,
-      "sh",
-      this.#machine,
-    ];
-    return await this.#fixture.inside([...words, ...command]);
+      mount -t proc proc "$1/proc"; mount --rbind /dev "$1/dev"; ip link set lo up; root=$1; shift
+      exec chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"`;
+    const words = ["unshare", "-m", "-p", "-n", "-f", "--kill-child", "sh", "-c", script, "sh", copy];
+    try {
+      return await this.#fixture.inside([...words, ...command]);
+    } finally {
+      rmSync(copy, { recursive: true, force: true });
+    }
   }
 
   #reference(mode: string, closure: boolean): string {

@@ -80,12 +80,14 @@ export function treeState(root: string): string[] {
     encoding: "latin1",
   });
   const lines: string[] = [xattrs];
+  // Names may be any bytes: one char each.
   const visit = (path: string): void => {
-    const stat = lstatSync(path, { bigint: true });
+    const name = Buffer.from(path, "latin1");
+    const stat = lstatSync(name, { bigint: true });
     const content = stat.isFile()
-      ? createHash("sha256").update(readFileSync(path)).digest("hex")
+      ? createHash("sha256").update(readFileSync(name)).digest("hex")
       : stat.isSymbolicLink()
-        ? readlinkSync(path)
+        ? readlinkSync(name, "latin1")
         : "";
     lines.push(
       [
@@ -102,7 +104,7 @@ export function treeState(root: string): string[] {
         content,
       ].join(" "),
     );
-    if (stat.isDirectory()) for (const name of readdirSync(path).sort()) visit(join(path, name));
+    if (stat.isDirectory()) for (const one of readdirSync(name, "latin1").sort()) visit(`${path}/${one}`);
   };
   visit(root);
   return lines;
