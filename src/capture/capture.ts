@@ -238,6 +238,8 @@ async function planWhole(
     left: parts.left ?? [],
     ...parts.choices,
   });
+  for (const { path, why } of planned.plan.data.filter((one) => one.state === "live"))
+    tools.log.warn(`${escapeBytes(path)} is not a consistent copy: ${why}`);
   working.end(`${planned.reasons.size} paths planned`);
   return {
     plan: planned.plan,

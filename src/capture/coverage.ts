@@ -28,7 +28,7 @@ export interface CoverageFacts {
   isFile: (path: ByteString) => boolean;
 }
 
-const neverTold = 100;
+const neverTold = 1000;
 
 /** Lines of which nothing is there are left out. */
 export function coverageOf(facts: CoverageFacts): CoverageLine[] {

@@ -10,6 +10,7 @@ import type { ByteString, Entry } from "../formats/entry.ts";
 import { escapeBytes, unescapeBytes } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Descriptor, RuntimeDirectory, Secret, Volume } from "../package/descriptor.ts";
+import { dataStates } from "./data-state.ts";
 import { pathText } from "./descriptor-text.ts";
 import type { Evidence } from "./evidence.ts";
 import { type FilterRule, filterOf } from "./filters.ts";
@@ -103,6 +104,7 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
     ].sort(byPath),
     absent: await absentPaths(machine, evidence),
     ...seen,
+    data: dataStates(machine, descriptor),
     largest: largestOf(sorted.groups, sorted.entries, (path) => mostTelling(sorted.reasons.get(path))),
     ...(evidence?.agreement === undefined ? {} : { witnesses: evidence.agreement }),
   };

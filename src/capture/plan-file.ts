@@ -84,6 +84,15 @@ export const planSchema = z.looseObject({
       }),
     )
     .default([]),
+  data: z
+    .array(
+      z.looseObject({
+        path: z.string(),
+        state: z.enum(["still", "live", "unknown"]),
+        why: z.string().default(""),
+      }),
+    )
+    .default([]),
   largest: z
     .looseObject({
       files: z.array(z.looseObject(large)).default([]),
@@ -174,6 +183,7 @@ export function printPlan(plan: Plan): string {
       absent: block(plan.absent),
       coverage: plan.coverage,
       writes: shown(plan.writes).map((one) => ({ ...one, by: escapeBytes(one.by) })),
+      data: shown(plan.data),
       largest: { files: shown(plan.largest.files), directories: shown(plan.largest.directories) },
       ...(plan.recovered === undefined || plan.recovered.length === 0
         ? {}
@@ -228,6 +238,7 @@ export function parsePlan(text: string, name: string): Plan {
     writes: value.writes.map(({ path, to, why, paths, by }) => {
       return { path: unescapeBytes(path), to, why, paths, by: unescapeBytes(by) };
     }),
+    data: value.data.map(({ path, state, why }) => ({ path: unescapeBytes(path), state, why })),
     largest,
     ...(recovered === undefined ? {} : { recovered }),
     ...(value.witnesses === undefined

@@ -30,6 +30,7 @@ export function summarizePlan(plan: Plan): string[] {
   }
   for (const volume of plan.package.volumes)
     lines.push(`  volume ${volume.path} (${volume.size ?? "?"}): ${volume.reason ?? ""}`);
+  for (const { path, state, why } of plan.data) lines.push(`  data ${escapeBytes(path)} is ${state}: ${why}`);
   for (const secret of plan.package.secrets) {
     const name = secret.delivery === "mount" ? secret.path : secret.name;
     lines.push(`  secret ${name}: ${secret.reason ?? ""}, left out; give it with --secret`);

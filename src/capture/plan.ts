@@ -2,6 +2,7 @@
 import type { ByteString } from "../formats/entry.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import type { CoverageLine } from "./coverage.ts";
+import type { DataState } from "./data-state.ts";
 import type { Agreement } from "./evidence.ts";
 import type { WriteTarget } from "./write-map.ts";
 
@@ -58,6 +59,8 @@ export interface Plan {
   coverage: CoverageLine[];
   /** Where what was written goes in the package; empty where nothing was run. */
   writes: WriteTarget[];
+  /** Whether the content of volumes was still when the plan was made. */
+  data: DataState[];
   /** What is largest in it, when it was made. */
   largest: Largest;
   /** Default none. */

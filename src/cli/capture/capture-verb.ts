@@ -4,7 +4,7 @@ import type { Captured, CaptureTools } from "../../capture/capture.ts";
 import type { Machine } from "../../machine/machine.ts";
 import type { Context } from "../context.ts";
 import { type Call, flag, text } from "../verb.ts";
-import { besidePlan, carryOutPlan, finishCapture } from "./finish.ts";
+import { besidePlan, carryOutPlan, finishCapture, joinPlans } from "./finish.ts";
 import { remoteDryRun } from "./remote-dry-run.ts";
 import { captureTools, requiredTag } from "./requests.ts";
 import { withMachine } from "./with-machine.ts";
@@ -43,7 +43,8 @@ export async function runCapture(
   const address = text(options, "machine") ?? "local:";
   if (remoteDryRun(address, "capture", options, context)) return;
   await withMachine({ address, options, context }, async (machine) => {
-    const captured = await way(machine, reference, tools);
+    const alone = await way(machine, reference, tools);
+    const captured = { ...alone, ...(await joinPlans(alone.machine ?? machine, alone, options, tools)) };
     try {
       await finishCapture(captured.machine ?? machine, captured, options, context, tools);
     } finally {

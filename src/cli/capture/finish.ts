@@ -5,6 +5,7 @@ import { TranshipError } from "../../base/errors.ts";
 import { formatSize } from "../../base/units.ts";
 import { type Captured, type CaptureTools, packPlan, readPlan } from "../../capture/capture.ts";
 import { agreementText } from "../../capture/evidence.ts";
+import { mergePlans, type PlanWithEvidence } from "../../capture/merge-plans.ts";
 import type { PackedImage } from "../../capture/pack.ts";
 import type { Plan } from "../../capture/plan.ts";
 import { printPlan } from "../../capture/plan-file.ts";
@@ -21,6 +22,7 @@ import { listInstances } from "../../runtime/find.ts";
 import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
 import { flag, list, type OptionValues, text } from "../verb.ts";
+import { alsoOf } from "./requests.ts";
 import { withMachine } from "./with-machine.ts";
 
 interface PlannedCall {
@@ -110,6 +112,7 @@ export function planValue(plan: Plan): unknown {
     missing: shown(plan.missing),
     writes: plan.writes.map((one) => ({ ...one, path: escapeBytes(one.path), by: escapeBytes(one.by) })),
     ...(plan.witnesses === undefined ? {} : { witnesses: agreementText(plan.witnesses) }),
+    data: plan.data.map((one) => ({ ...one, path: escapeBytes(one.path) })),
     largest: {
       files: plan.largest.files.map((one) => ({ ...one, path: escapeBytes(one.path) })),
       directories: plan.largest.directories.map((one) => ({ ...one, path: escapeBytes(one.path) })),
@@ -133,6 +136,19 @@ function printImage(image: PackedImage, options: OptionValues, context: Context)
   );
 }
 
+/** --also plan:FILE: what other runs showed comes in. */
+export async function joinPlans(
+  machine: Machine,
+  captured: PlanWithEvidence,
+  options: OptionValues,
+  tools: CaptureTools,
+): Promise<PlanWithEvidence> {
+  let joined: PlanWithEvidence = { plan: captured.plan, evidence: captured.evidence };
+  for (const file of alsoOf(options, "plan"))
+    joined = await mergePlans(machine, joined, { ...readPlan(file, tools), name: file });
+  return joined;
+}
+
 /** What decided about a plan when it was made: beside --plan it would be without effect. */
 const deciding = [
   "planOnly", "output", "service", "untilPort", "exercise", "for", "installed", "also", "include", "exclude", "filterFrom", "volume", "keepSecret",
@@ -140,7 +156,15 @@ const deciding = [
 ]; // biome-ignore format: a list
 
 function refuseBesidePlan(file: string, options: OptionValues): void {
-  const given = deciding.filter((name) => flag(options, name) || list(options, name).length > 0);
+  // Plans may be joined, and the joined one written.
+  const joins = alsoOf(options, "plan").length > 0;
+  const allowed =
+    joins && alsoOf(options, "plan").length === list(options, "also").length
+      ? ["also", "planOnly", "output"]
+      : [];
+  const given = deciding.filter(
+    (name) => (flag(options, name) || list(options, name).length > 0) && !allowed.includes(name),
+  );
   if (options.closure === false) given.push("noClosure");
   if (given.length === 0) return;
   throw besidePlan(file, given.map((name) => `--${name.replace(/[A-Z]/g, (char) => `-${char.toLowerCase()}`)}`)); // biome-ignore format: short
@@ -160,13 +184,18 @@ export async function carryOutPlan(
   tools: CaptureTools,
 ): Promise<void> {
   refuseBesidePlan(file, options);
-  const planned = readPlan(file, tools);
-  if (flag(options, "dryRun")) {
-    showPlan(planned.plan, options, context);
+  const alone = readPlan(file, tools);
+  if (flag(options, "dryRun") && list(options, "also").length === 0) {
+    showPlan(alone.plan, options, context);
     return;
   }
-  await withPlanned({ file, plan: planned.plan, options, context }, async (machine) => {
+  await withPlanned({ file, plan: alone.plan, options, context }, async (machine) => {
+    const planned = await joinPlans(machine, alone, options, tools);
     const captured = { ...planned, session: undefined, acceptChanges: flag(options, "acceptChanges") };
+    if (flag(options, "dryRun") || flag(options, "planOnly")) {
+      await finishCapture(machine, captured, options, context, tools);
+      return;
+    }
     const image = await packAndTell(machine, captured, text(options, "tag") ?? "", context, tools);
     printImage(image, options, context);
   });

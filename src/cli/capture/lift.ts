@@ -17,7 +17,7 @@ import { printValue } from "../format.ts";
 import { shellWords } from "../shell-words.ts";
 import { type Verification, verificationText, verifyPackage } from "../store/verify.ts";
 import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
-import { formatOf, imageValue, packAndTell, showPlan } from "./finish.ts";
+import { formatOf, imageValue, joinPlans, packAndTell, showPlan } from "./finish.ts";
 import { remoteDryRun } from "./remote-dry-run.ts";
 import { applicationOf, captureTools, choicesOf, requiredTag, runRequestOf } from "./requests.ts";
 import { writeReport } from "./test.ts";
@@ -63,7 +63,7 @@ async function lift(machine: Machine, reference: string, call: Call, context: Co
   const verb = ["capture", installed.length > 0 ? "installed" : "run", ...source];
   const command = call.args.length > 0 ? ["--", ...call.args] : installed;
   stage(context, [...verb, ...flagsOf(options, captureFlags), "--plan-only", "-o", "plan.yaml", ...command]);
-  const captured: Captured =
+  const alone: Captured =
     installed.length > 0
       ? await captureInstalled(
           {
@@ -75,6 +75,7 @@ async function lift(machine: Machine, reference: string, call: Call, context: Co
           tools,
         )
       : await captureRun(runRequestOf(options, call.args, machine, reference), tools);
+  const captured = { ...alone, ...(await joinPlans(machine, alone, options, tools)) };
   if (flag(options, "dryRun")) {
     showPlan(captured.plan, options, context);
     return exitStatus.done;

@@ -24,27 +24,32 @@ export function captureTools(context: Context): CaptureTools {
 }
 
 export function choicesOf(options: OptionValues): Choices {
-  const also = list(options, "also").map((word) => {
-    const [kind = "", ...rest] = word.split(":");
-    const argument = rest.join(":");
-    if ((kind !== "installed" && kind !== "include") || argument === "") {
-      throw new TranshipError("E_USAGE", `--also ${word} is not of the form KIND:ARG`, {
-        hint: "kinds: installed:NAME, include:PATTERN",
-      });
-    }
-    return { kind, argument };
-  });
-  const included = also.filter((one) => one.kind === "include").map((one) => one.argument);
   return {
-    include: [...list(options, "include"), ...included],
+    include: [...list(options, "include"), ...alsoOf(options, "include")],
     filters: filtersOf(options),
     volumes: list(options, "volume").map((path) => absolutePath("--volume", path)),
     keepSecrets: list(options, "keepSecret").map((path) =>
       /^env:[A-Za-z_]\w*$/.test(path) ? path : absolutePath("--keep-secret", path),
     ),
     closure: options.closure !== false,
-    alsoInstalled: also.filter((one) => one.kind === "installed").map((one) => one.argument),
+    alsoInstalled: alsoOf(options, "installed"),
   };
+}
+
+const alsoKinds = ["installed", "include", "plan"] as const;
+
+/** Arguments of --also KIND:ARG of one kind. */
+export function alsoOf(options: OptionValues, kind: (typeof alsoKinds)[number]): string[] {
+  return list(options, "also").flatMap((word) => {
+    const at = word.indexOf(":");
+    const [given, argument] = [word.slice(0, at), word.slice(at + 1)];
+    if (at < 0 || argument === "" || !alsoKinds.some((one) => one === given)) {
+      throw new TranshipError("E_USAGE", `--also ${word} is not of the form KIND:ARG`, {
+        hint: "kinds: installed:NAME, include:PATTERN, plan:FILE",
+      });
+    }
+    return given === kind ? [argument] : [];
+  });
 }
 
 /** The last part of the reference's name: "registry/team/shop:1" -> "shop". */

@@ -93,7 +93,11 @@ export const captureOptions: readonly OptionSpec[] = [
   { flags: "-t, --tag <REF>", summary: "the package that is made" },
   machineOption,
   ...reachOptions,
-  { flags: "--also <KIND:ARG>", summary: "more evidence: installed:NAME, include:PATTERN", many: true },
+  {
+    flags: "--also <KIND:ARG>",
+    summary: "more evidence: installed:NAME, include:PATTERN, plan:FILE (of another run)",
+    many: true,
+  },
   { flags: "--plan-only", summary: "make the plan, print it (or write it to --output), and stop" },
   { flags: "-o, --output <FILE>", summary: "where --plan-only writes the plan" },
   { flags: "--plan <FILE>", summary: "carry out this plan; nothing is run" },

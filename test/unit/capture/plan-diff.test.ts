@@ -26,6 +26,7 @@ function planOf(groups: PlanGroup[], more: Partial<Plan> = {}): Plan {
     absent: [],
     coverage: [],
     writes: [],
+    data: [],
     largest: { files: [], directories: [] },
     ...more,
   };

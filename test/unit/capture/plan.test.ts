@@ -22,6 +22,7 @@ function planOf(files: string[]): Plan {
     absent: ["/etc/over\xffride.conf"],
     coverage: [],
     writes: [],
+    data: [],
     largest: { files: [], directories: [] },
   };
 }
