@@ -1,9 +1,9 @@
 // The release build. `node scripts/build.ts [DIR]`: dist/main.js and one chunk per verb and shared part; dist/start.cjs, the way
-// in, and dist/hot.cjs, all that the verbs need that are called in loops. Prints nothing but errors; exports what tests look at.
+// in, dist/run.cjs, all that `run` needs, and dist/hot.cjs, all that the verbs need that are called in loops. Prints nothing but errors; exports what tests look at.
 import { execFileSync } from "node:child_process";
 import { chmodSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type BuildOptions, type BuildResult, build } from "esbuild";
+import { type BuildOptions, type BuildResult, build, type Plugin } from "esbuild";
 
 const top = resolve(import.meta.dirname, "..");
 
@@ -22,7 +22,7 @@ const common = {
 type Built = BuildResult<{ metafile: true }>;
 
 /** dist/ holds everything flat: host/native.ts finds the installation one directory above its own file. */
-export async function buildTo(directory: string): Promise<Built & { hot: Built }> {
+export async function buildTo(directory: string): Promise<Built & { hot: Built; run: Built }> {
   rmSync(directory, { recursive: true, force: true });
   const result = await build({
     ...common,
@@ -46,25 +46,38 @@ export async function buildTo(directory: string): Promise<Built & { hot: Built }
     define: { "import.meta.dirname": "__dirname" },
   } as const satisfies BuildOptions;
   await build({ ...script, entryPoints: { start: "src/cli/start.ts" } });
-  const hot = await build({
+  const compiled = {
     ...script,
-    entryPoints: { hot: "src/cli/hot.ts" },
     // A script that V8 compiled ahead cannot import(), only require().
     supported: { "dynamic-import": false },
     // The function that start.ts calls.
     banner: { js: "(function (require, __dirname, $whole) {" },
     footer: { js: "})" },
-  });
-  for (const name of ["main.js", "hot.cjs", "start.cjs"]) chmodSync(join(directory, name), 0o644);
-  compileAhead(directory);
-  return { ...result, hot };
+  } as const satisfies BuildOptions;
+  const hot = await build({ ...compiled, entryPoints: { hot: "src/cli/hot.ts" } });
+  const run = await build({ ...compiled, entryPoints: { run: "src/cli/hot-run.ts" }, plugins: [leftOut] });
+  for (const name of ["main.js", "hot.cjs", "run.cjs", "start.cjs"]) chmodSync(join(directory, name), 0o644);
+  for (const name of ["hot", "run"]) compileAhead(directory, name);
+  return { ...result, hot, run };
 }
 
+/** What is imported only when it is needed is no part of run.cjs, but for the verb itself: see hot-run.ts. */
+const leftOut: Plugin = {
+  name: "left-out",
+  setup(builder) {
+    builder.onResolve({ filter: /^\./ }, ({ kind, path, importer }) =>
+      kind === "dynamic-import" && !importer.includes("/src/cli/table/")
+        ? { path: `left-out:${path}`, external: true }
+        : undefined,
+    );
+  },
+};
+
 /**
- * hot.bin: what V8 makes of hot.cjs, every function of it, so that nothing is compiled at start. It fits one version of Node and its
+ * hot.bin, run.bin: what V8 makes of hot.cjs and run.cjs, every function of it, so that nothing is compiled at start. It fits one version of Node and its
  * flags, which V8 itself checks; start.cjs compiles the source where it does not fit.
  */
-function compileAhead(directory: string): void {
+function compileAhead(directory: string, name: string): void {
   const program = `
     const { readFileSync, writeFileSync } = require("node:fs");
     const { Script } = require("node:vm");
@@ -74,7 +87,7 @@ function compileAhead(directory: string): void {
     const script = new Script(readFileSync(source, "latin1"), { filename: source });
     setFlagsFromString("--lazy");
     writeFileSync(target, script.createCachedData(), { mode: 0o644 });`;
-  const words = [join(directory, "hot.cjs"), join(directory, "hot.bin")];
+  const words = [join(directory, `${name}.cjs`), join(directory, `${name}.bin`)];
   execFileSync(process.execPath, ["--disable-warning=ExperimentalWarning", "-e", program, ...words]);
 }
 

@@ -342,6 +342,8 @@ static bool process_option(struct reader *r)
 		c->no_new_privs = true;
 	} else if (strcmp(r->option, "--new-session") == 0) {
 		c->new_session = true;
+	} else if (strcmp(r->option, "--cloned-runtime") == 0) {
+		c->cloned_runtime = true;
 	} else if (strcmp(r->option, "--fd-exec") == 0) {
 		c->exec_fd = (int)next_number(r, INT_MAX);
 	} else if (strcmp(r->option, "--keep-fd") == 0) {

@@ -93,6 +93,7 @@ struct config {
 	uint64_t caps;
 	bool no_new_privs;
 	bool new_session;
+	bool cloned_runtime;	/* see process_exec() */
 	int exec_fd;
 	int keep_fds[KEEP_FDS_MAX];
 	size_t keep_count;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 
 #include <linux/capability.h>
@@ -225,9 +226,40 @@ void process_identity(const struct config *c)
 		fail_errno("prctl");
 }
 
-void process_exec(const struct config *c)
+/*
+ * clone_runtime() - crun executes itself anew from a read-only mount of its
+ * own, so that nobody inside can write to it by /proc/PID/exe, unless it finds
+ * that it was started from one, and told so. We make that mount: cheaper than
+ * a second start of crun with all its libraries. Return: a descriptor, or -1
+ * where the kernel cannot, and crun does it as it always does.
+ */
+static int clone_runtime(const char *path)
+{
+	const struct tr_mount_attr attr = { .attr_set = TR_MOUNT_ATTR_RDONLY };
+	struct statvfs st;
+	int fd = sys_open_tree(AT_FDCWD, path, TR_OPEN_TREE_CLONE | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	if (sys_mount_setattr(fd, 0, &attr) == 0 && fstatvfs(fd, &st) == 0 &&
+	    st.f_flag & ST_RDONLY &&
+	    setenv("_LIBCONTAINER_CLONED_BINARY", "1", 1) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void exec_fd(int fd, char **argv)
 {
 	extern char **environ;
+
+	syscall(SYS_execveat, fd, "", argv, environ, TR_AT_EMPTY_PATH);
+	fail_exec(argv[0]);
+}
+
+void process_exec(const struct config *c)
+{
+	int clone;
 
 	if (c->new_session)
 		setsid();
@@ -237,11 +269,11 @@ void process_exec(const struct config *c)
 		if (fcntl(c->keep_fds[i], F_SETFD, 0) < 0)
 			fail_errno("--keep-fd %d", c->keep_fds[i]);
 	sigprocmask(SIG_SETMASK, &inherited, NULL);
-	if (c->exec_fd >= 0) {
-		syscall(SYS_execveat, c->exec_fd, "", c->argv, environ,
-			TR_AT_EMPTY_PATH);
-		fail_exec(c->argv[0]);
-	}
+	if (c->exec_fd >= 0)
+		exec_fd(c->exec_fd, c->argv);
+	clone = c->cloned_runtime ? clone_runtime(c->argv[0]) : -1;
+	if (clone >= 0)
+		exec_fd(clone, c->argv);
 	if (!getenv("PATH"))
 		setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:"
 		       "/usr/bin:/sbin:/bin", 1);

@@ -92,6 +92,8 @@ export interface LaunchOptions {
   network?: "host" | "none" | "own" | VethOptions;
   /** crun on a hybrid machine (cgroup v1 and v2) works only without the v2 controllers in sight. */
   hideCgroup2?: boolean;
+  /** The command is crun: it is executed from a read-only mount, and told so, which saves it to do that and start anew. */
+  clonedRuntime?: boolean;
   command: EnterCommand;
 }
 
@@ -132,6 +134,7 @@ export function launchCall(options: LaunchOptions): EnterCall {
   if (typeof network === "string") words.push("--network", network);
   else words.push(...vethWords(network));
   if (options.hideCgroup2) words.push("--hide-cgroup2");
+  if (options.clonedRuntime) words.push("--cloned-runtime");
   words.push(...commandWords(options.command));
   return { verb: "launch", subject: [], options: words, argv: options.command.argv };
 }

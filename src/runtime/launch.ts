@@ -105,6 +105,7 @@ function enterCommand(
     ],
     ...(network === undefined ? {} : { network }),
     hideCgroup2: runtime.hideCgroup2,
+    clonedRuntime: runtime.kind === "crun",
     command: {
       argv: [
         runtime.path,

@@ -44,17 +44,35 @@ test("two builds of the C programs in two folders give the same files", () => {
     assert.equal(result.status, 0, result.stderr);
     return hashes(join(copy, "bin"));
   });
-  assert.deepEqual(Object.keys(built[0] ?? {}), ["enter", "init", "trace", "tree", "witness"]);
+  assert.deepEqual(Object.keys(built[0] ?? {}), ["enter", "init", "supervise", "trace", "tree", "witness"]);
   assert.deepEqual(built[0], built[1]);
 });
 
 test("hot verbs of the release build load neither zod nor yaml, and the build runs where it is put", async () => {
   const install = join(scratch, "install");
   mkdirSync(install);
-  const { metafile, hot } = await buildTo(join(install, "dist"));
-  const brought = Object.keys(hot.metafile.inputs).filter((input) => input.includes("node_modules"));
-  assert.deepEqual(brought, [], "hot.cjs holds modules of others");
-  assert.doesNotMatch(readFileSync(join(install, "dist/hot.cjs"), "utf8"), /\bimport\(/);
+  const { metafile, hot, run } = await buildTo(join(install, "dist"));
+  for (const [name, built] of [
+    ["hot", hot],
+    ["run", run],
+  ] as const) {
+    const brought = Object.keys(built.metafile.inputs).filter((input) => input.includes("node_modules"));
+    assert.deepEqual(brought, [], `${name}.cjs holds modules of others`);
+    const text = readFileSync(join(install, `dist/${name}.cjs`), "utf8");
+    assert.doesNotMatch(text, /\bimport\(/);
+  }
+  // Loading them takes longer than all else before a start: host/process.ts does it where a program is started.
+  assert.doesNotMatch(
+    readFileSync(join(install, "dist/run.cjs"), "utf8"),
+    /=require\("node:(child_process|os|net|crypto)"\)/,
+  );
+  assert.deepEqual(
+    Object.keys(run.metafile.inputs).filter((input) =>
+      /image\/(unpack|layer)|instances\/(ps|exec)/.test(input),
+    ),
+    [],
+    "run.cjs holds what a start does not need",
+  );
   const outputs = Object.entries(metafile.outputs);
   const chunkOf = (source: string) => outputs.find(([, output]) => output.entryPoint === source)?.[0] ?? "";
   for (const verb of [
@@ -97,8 +115,14 @@ test("the code compiled ahead fits the Node that comes along, and is not needed"
     const script = new Script(source.toString("latin1"), { cachedData });
     process.exit(script.cachedDataRejected ? 1 : 0);`;
   const words = ["--disable-warning=ExperimentalWarning", "-e", program];
-  const fits = spawnSync(process.execPath, [...words, join(dist, "hot.cjs"), join(dist, "hot.bin")]);
-  assert.equal(fits.status, 0, "V8 refuses it");
+  for (const name of ["hot", "run"]) {
+    const fits = spawnSync(process.execPath, [
+      ...words,
+      join(dist, `${name}.cjs`),
+      join(dist, `${name}.bin`),
+    ]);
+    assert.equal(fits.status, 0, `V8 refuses ${name}.bin`);
+  }
   const start = [join(dist, "start.cjs"), "--root", join(scratch, "root"), "ps", "-q"];
   for (const damage of [
     () => writeFileSync(join(dist, "hot.bin"), "x"),

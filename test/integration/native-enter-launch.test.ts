@@ -221,3 +221,21 @@ for (const runtime of ["crun", "runc"]) {
     assert.deepEqual(mountTargets(), mounts);
   });
 }
+
+test("a cloned runtime is executed from a mount that nobody can write to", { skip }, async (t) => {
+  const out = join(temporary(t), "out");
+  const program = join(temporary(t), "busybox");
+  spawnSync("cp", ["/bin/busybox", program]);
+  const script = `echo "$_LIBCONTAINER_CLONED_BINARY" > ${out}; chmod 700 /proc/$$/exe 2>> ${out}; chmod 700 ${program}`;
+  const result = await runEnter(
+    launchCall({ network: "none", clonedRuntime: true, command: { argv: [program, "sh", "-c", script] } }),
+  );
+  const [told, refused = ""] = readFileSync(out, "utf8").trim().split("\n");
+  assert.equal(told, "1");
+  assert.match(refused, /Read-only file system/);
+  assert.equal(result.status, 0, "the program itself stays as it was");
+  assert.deepEqual(
+    mountTargets().filter((target) => target.includes("busybox")),
+    [],
+  );
+});

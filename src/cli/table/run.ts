@@ -1,0 +1,64 @@
+// `run` apart from the other verbs of instances: its own file of the built form holds no other (hot-run.ts).
+import type { OptionSpec, Verb } from "../verb.ts";
+
+/** The group of all of them. */
+export const instances = "Instances";
+
+export const createOptions: readonly OptionSpec[] = [
+  { flags: "--name <NAME>", summary: "the instance's name" },
+  { flags: "-i, --interactive", summary: "keep standard input open" },
+  { flags: "-t, --tty", summary: "give it a terminal" },
+  { flags: "-p, --publish <PORT>", summary: "[IP:]HOSTPORT:PORT[/PROTO]", many: true },
+  { flags: "-P, --publish-all", summary: "publish every port of the package on a random port of the host" },
+  { flags: "-v, --volume <VOLUME>", summary: "DIR:PATH[:ro] or NAME:PATH", many: true },
+  {
+    flags: "-e, --env <NAME=VALUE>",
+    summary: "a variable; without =VALUE it is taken from here",
+    many: true,
+  },
+  { flags: "--env-file <FILE>", summary: "variables, one a line", many: true },
+  { flags: "-w, --workdir <DIR>", summary: "where the command starts" },
+  { flags: "-u, --user <USER>", summary: "name or uid[:gid] that runs the command" },
+  { flags: "--hostname <NAME>", summary: "host name" },
+  { flags: "--mac-address <MAC>", summary: "MAC address of eth0" },
+  { flags: "--ip <ADDRESS>", summary: "IPv4 address of eth0" },
+  { flags: "--memory <SIZE>", summary: "memory limit" },
+  { flags: "--cpus <NUMBER>", summary: "processors, also a fraction" },
+  { flags: "--pids-limit <NUMBER>", summary: "processes and threads" },
+  { flags: "--read-only", summary: "the root file system cannot be written" },
+  { flags: "--network <MODE>", summary: "bridge, host or none", default: "bridge" },
+  { flags: "--restart <POLICY>", summary: "no, on-failure[:N], always or unless-stopped", default: "no" },
+  { flags: "--entrypoint <CMD>", summary: "run this instead of the package's init" },
+  { flags: "--cap-add <NAME>", summary: "add a capability", many: true },
+  { flags: "--cap-drop <NAME>", summary: "drop a capability", many: true },
+  { flags: "--label <KEY=VALUE>", summary: "a label", many: true },
+  { flags: "--secret <PATH=FILE>", summary: "a secret of the package", many: true },
+  { flags: "--stop-signal <SIGNAL>", summary: "what stops it" },
+  { flags: "--stop-timeout <SECONDS>", summary: "from the stop signal to SIGKILL" },
+];
+
+export const imageAndCommand = [
+  { name: "REF", summary: "a package" },
+  { name: "[CMD...]", summary: "nothing: all its services; @NAME [ARGS]: that program; else this command" },
+];
+
+export const runVerb: Verb = {
+  name: "run",
+  group: instances,
+  summary: "Make an instance of a package and start it",
+  description:
+    "The exit status is the program's own; 125 when Tranship failed, 126 and 127 when the command cannot be run or found.",
+  examples: [
+    "tranship run -d --name shop -p 8080:80 shop",
+    "tranship run --rm -it shop /bin/sh",
+    "tranship run --rm shop @rotate",
+  ],
+  arguments: imageAndCommand,
+  options: [
+    ...createOptions,
+    { flags: "-d, --detach", summary: "in the background; prints the id" },
+    { flags: "--rm", summary: "remove the instance when it ends" },
+  ],
+  passThrough: true,
+  load: () => import("../instances/run.ts"),
+};
