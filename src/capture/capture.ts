@@ -15,7 +15,7 @@ import type { Machine } from "../machine/machine.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import { type ApplicationOptions, describeApplication } from "./application.ts";
 import { checkCommand } from "./check-command.ts";
-import { checkDataSpace, dataRequest } from "./data-directories.ts";
+import { checkDataSpace, type DataDirectory, dataRequest } from "./data-directories.ts";
 import type { Evidence } from "./evidence.ts";
 import {
   type EvidenceParts,
@@ -35,6 +35,7 @@ import { readPlanFile } from "./plan-file.ts";
 import type { SandboxRequest } from "./sandbox.ts";
 import { applicationSchedules } from "./schedules.ts";
 import { runSession, type SessionOptions, type SessionResult } from "./session.ts";
+import { withHostRoot } from "./staged.ts";
 import { chooseTracer, type TracerChoice } from "./tracer.ts";
 
 export interface CaptureTools {
@@ -86,6 +87,22 @@ export async function captureRun(request: RunRequest, tools: CaptureTools): Prom
     const space = await checkDataSpace(machine, described, tools.root.work);
     return { descriptor: described, data: space };
   });
+  const emptied = request.data === "copy" ? [] : data.map(({ path }) => path);
+  const whole = request.data === "copy" ? data.map(({ path }) => path) : [];
+  return await withHostRoot(machine, { whole, empty: emptied }, tools, (here) =>
+    runOnHost({ ...request, machine: here }, { descriptor, data, tracer }, tools),
+  );
+}
+
+interface Prepared {
+  descriptor: Descriptor;
+  data: readonly DataDirectory[];
+  tracer: SandboxRequest["tracer"];
+}
+
+async function runOnHost(request: RunRequest, prepared: Prepared, tools: CaptureTools): Promise<Captured> {
+  const { machine, application } = request;
+  const { descriptor, data, tracer } = prepared;
   const work = makeWorkDirectory(tools.root, "capture");
   try {
     const start: SandboxRequest["start"] =

@@ -72,7 +72,7 @@ function refuseUnreadable(machine: Machine, { unreadable }: Fetched): void {
   );
 }
 
-function changedWhileRead(machine: Machine, changed: readonly ByteString[]): TranshipError {
+export function changedWhileRead(machine: Machine, changed: readonly ByteString[]): TranshipError {
   const some = changed.slice(0, 5).map(escapeBytes).join(", ");
   return new TranshipError(
     "E_SOURCE_CHANGED",

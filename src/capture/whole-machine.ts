@@ -74,7 +74,9 @@ export async function wholeMachine(options: WholeOptions): Promise<WholeMachine>
 }
 
 /** What a walk does not enter: kept empty, or no part of the machine, or a file system of somebody else. */
-async function closedDirectories(options: WholeOptions): Promise<Map<ByteString, string>> {
+export async function closedDirectories(
+  options: Pick<WholeOptions, "machine" | "notOurs">,
+): Promise<Map<ByteString, string>> {
   const { machine } = options;
   const closed = new Map(
     emptyDirectories.map((path) => [path, "lives only while a system runs"] as [ByteString, string]),
@@ -103,7 +105,7 @@ async function machineMounts(machine: Machine): Promise<MountInfo[]> {
 const foreign =
   /^(proc|sysfs|devtmpfs|devpts|cgroup2?|securityfs|debugfs|tracefs|pstore|bpf|mqueue|hugetlbfs|configfs|fusectl|binfmt_misc|efivarfs|rpc_pipefs|nsfs|ramfs|tmpfs|overlay|aufs|squashfs|autofs|fuse.*|nfs\d?|cifs|smb\d?|9p|virtiofs|ceph|glusterfs|iso9660)$/;
 
-async function swapFiles(machine: Machine): Promise<Set<ByteString>> {
+export async function swapFiles(machine: Machine): Promise<Set<ByteString>> {
   const found = new Set<ByteString>();
   for (const path of ["/etc/fstab", ...(machine.live ? ["/proc/swaps"] : [])]) {
     const bytes = await machine.files.read(path);

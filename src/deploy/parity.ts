@@ -1,7 +1,9 @@
 // The parity test: the same exercise on the original and on the package, each side started alone, then compared.
 
 import { TranshipError } from "../base/errors.ts";
-import type { Log } from "../base/log.ts";
+import { type Log, silentProgress } from "../base/log.ts";
+import { knownDataDirectories } from "../capture/data-directories.ts";
+import { withHostRoot } from "../capture/staged.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { makeWorkDirectory } from "../host/work.ts";
 import { openStore } from "../image/store.ts";
@@ -72,7 +74,18 @@ export interface ParityReport {
   sides: { name: string; startTime: number; status: number | undefined; ended: boolean }[];
 }
 
+/** An original without a directory on this host is staged first. */
 export async function testParity(request: ParityRequest): Promise<ParityReport> {
+  const { against } = request;
+  if (against === undefined || against.root !== undefined) return await compareHere(request);
+  const tools = { ...request, progress: silentProgress };
+  const whole = (await knownDataDirectories(against)).map(({ path }) => path);
+  return await withHostRoot(against, { whole, empty: [] }, tools, (here) =>
+    compareHere({ ...request, against: here }),
+  );
+}
+
+async function compareHere(request: ParityRequest): Promise<ParityReport> {
   const store = openStore(request.root);
   const yaml = store.descriptorYaml(store.image(request.reference));
   if (yaml === undefined) {

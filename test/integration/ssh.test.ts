@@ -333,3 +333,21 @@ test("--dry-run prints what would run and be read, and connects to nothing", { s
   assert.ok(JSON.parse(nobody.stdout).commands.length >= 4);
   await nothingLeft(host);
 });
+
+test("capture run and test --against run on a staged copy; the plan means the machine itself", {
+  skip,
+}, async (t) => {
+  const { host, far } = await start(t);
+  const before = far.temporary();
+  const words = ["-m", far.address, "-t", "traced", "--", "/usr/bin/perl", "-e", "use POSIX; print 42"];
+  const first = await far.tool(["capture", "run", ...words]);
+  assert.equal(first.status, 0, first.stderr);
+  assert.match(first.stderr, /listing ssh:.* to stage/);
+  assert.match(first.stderr, /reading ssh:.*: 0 B read, .* were here already/, "packing reads nothing again");
+  const shown = await far.tool(["why", "traced", "/usr/bin/perl"]);
+  assert.match(shown.stdout, /traced/);
+  const compared = await far.tool(["test", "traced", "--against", far.address]);
+  assert.equal(compared.status, 0, compared.stderr + compared.stdout);
+  assert.deepEqual(far.temporary(), before);
+  await nothingLeft(host);
+});
