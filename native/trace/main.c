@@ -144,7 +144,7 @@ __attribute__((noreturn)) static void child(const struct options *o, int go)
 }
 
 /* Before SEIZE a task is attached by a SIGSTOP, and its options set then. */
-static bool attach(pid_t pid, long options)
+static bool attach(pid_t pid, long options, bool every)
 {
 	int status;
 
@@ -160,7 +160,8 @@ static bool attach(pid_t pid, long options)
 		if (ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)options) < 0)
 			return false;
 	}
-	return ptrace(PTRACE_CONT, pid, NULL, NULL) == 0;
+	return ptrace(every ? PTRACE_SYSCALL : PTRACE_CONT, pid, NULL, NULL) ==
+	       0;
 }
 
 static bool seize(pid_t pid, long options)
@@ -174,6 +175,7 @@ static bool seize(pid_t pid, long options)
 
 static void hold(const struct options *o, pid_t pid)
 {
+	bool every = o->mode == MODE_PLAIN;
 	long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK |
 		       PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
 		       PTRACE_O_TRACEEXEC;
@@ -186,12 +188,14 @@ static void hold(const struct options *o, pid_t pid)
 	if (without.exit_kill)
 		options &= ~(long)O_EXITKILL;
 	if (!without.seize) {
-		if (seize(pid, options))
+		/* A task stops at each call only once it has been resumed so. */
+		if (seize(pid, options) &&
+		    (!every || ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) == 0))
 			return;
 		/* EIO: an unknown request. */
 		without.seize = errno == EIO;
 	}
-	if (without.seize && attach(pid, options))
+	if (without.seize && attach(pid, options, every))
 		return;
 	kill(pid, SIGKILL);
 	die_errno("cannot trace");

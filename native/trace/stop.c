@@ -234,7 +234,9 @@ static bool continues(pid_t pid)
 	at = strstr(text, "\nShdPnd:");
 	if (at)
 		pending |= strtoull(at + 8, NULL, 16);
-	return pending >> (SIGCONT - 1) & 1;
+	/* A new SIGSTOP has taken the SIGCONT before it out of the queue. */
+	return pending & (1ULL << (SIGCONT - 1) | 1ULL << (SIGSTOP - 1) |
+			  1ULL << (SIGTSTP - 1));
 }
 
 static void go_on(const struct loop *loop, pid_t tgid)

@@ -174,6 +174,9 @@ for (const way of ways) {
     const born = run.records.flatMap((record) => (record.type === "fork" ? [record.child] : []));
     const gone = run.records.flatMap((record) => (record.type === "exit" ? [record.pid] : []));
     const cmd = run.records.at(-1)?.pid ?? 0;
+    assert.ok(
+      run.records.some((record) => record.type === "exec" && record.pid === cmd && record.args[0] === "sh"),
+    );
     assert.deepEqual(new Set(gone), new Set([...born, cmd]));
     assert.ok(run.records.every((record) => record.pid === cmd || born.includes(record.pid)));
   });
