@@ -15,6 +15,7 @@ import type { Machine } from "../machine/machine.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import { type ApplicationOptions, describeApplication } from "./application.ts";
 import { checkCommand } from "./check-command.ts";
+import { commandSeeds } from "./command-seeds.ts";
 import { checkDataSpace, type DataDirectory, dataRequest } from "./data-directories.ts";
 import type { Evidence } from "./evidence.ts";
 import {
@@ -205,6 +206,8 @@ export interface PlanParts {
   choices: Choices;
   exercised: readonly string[];
   session?: SessionResult;
+  /** What else is to be packed. */
+  seeds?: readonly Seed[];
   /** Known before and not to be packed, with the reasons. */
   left?: readonly Exclusion[];
 }
@@ -239,8 +242,12 @@ async function planWhole(
   }
   const working = tools.progress.begin("finding what it needs", undefined, "files");
   // What a run would have shown: where no service ran, its directories are found by their owner.
-  const owned = parts.evidence === undefined ? await ownedDirectories(machine, application) : [];
+  const owned =
+    parts.evidence === undefined
+      ? [...(await commandSeeds(machine, descriptor)), ...(await ownedDirectories(machine, application))]
+      : [];
   const seeds = [
+    ...(parts.seeds ?? []),
     ...(jobs?.seeds ?? []),
     ...installedSeeds(installed, parts.choices.alsoInstalled, machine),
     ...owned,

@@ -12,6 +12,7 @@ const configuration = /^\/(etc|usr\/local\/etc|opt\/[^/]+\/(etc|conf|config)|var
 export function layerOf(path: ByteString, reasons: readonly Reason[], inSystem: boolean): LayerName {
   if (inSystem) return "system";
   if (configuration.test(path)) return "config";
+  if (reasons.some((reason) => reason.kind === "installer")) return "app";
   const fromSystem = reasons.some(
     (reason) => reason.kind === "installed" || reason.kind === "language" || reason.kind === "base",
   );
@@ -44,6 +45,8 @@ export function groupOf(
       name: `installed ${installed.detail}`,
       why: `belongs to the installed package ${installed.detail}`,
     };
+  if (of("installer"))
+    return { name: "made by the installer", why: "made or changed by the installer that was run" };
   const language = of("language");
   if (language?.detail !== undefined)
     return {

@@ -3,7 +3,7 @@
 import { formatSize } from "../base/units.ts";
 import { type Candidate, type Expansion, expand, type Seed } from "../closure/expand.ts";
 import type { InstalledPackages } from "../closure/installed.ts";
-import type { Reason } from "../closure/reason.ts";
+import type { Reason, ReasonKind } from "../closure/reason.ts";
 import type { Rule } from "../closure/rule.ts";
 import { kernelOpened } from "../closure/rules/kernel-opened.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
@@ -92,11 +92,9 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
     source: { machine: machine.address, asOf: sorted.asOf, evidence: undefined },
     package: descriptor,
     groups: sorted.groups,
-    excluded: [
-      ...sorted.excluded,
-      ...(expansion.left ?? []).map(({ path, why }) => ({ path, why })),
-      ...(request.left ?? []).filter((one) => !sorted.entries.has(one.path)),
-    ].sort(byPath),
+    excluded: uniqueBy([...sorted.excluded, ...leftOut(request, expansion, sorted)], (one) => one.path).sort(
+      byPath,
+    ),
     candidates: expansion.candidates.map(candidateLine),
     missing: [
       ...expansion.missing.map((one) => ({ path: one.path, why: describeReason(one.reason) })),
@@ -109,6 +107,14 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
     ...(evidence?.agreement === undefined ? {} : { witnesses: evidence.agreement }),
   };
   return { plan, reasons: sorted.reasons };
+}
+
+function leftOut(request: PlanRequest, expansion: Partial<TakenWhole>, sorted: Sorted): Exclusion[] {
+  const left = [
+    ...(expansion.left ?? []),
+    ...(request.left ?? []).filter((one) => !sorted.entries.has(one.path)),
+  ];
+  return left.map(({ path, why }) => ({ path, why }));
 }
 
 /** Without closure: the seeds with the links and directories on the way to them, and what the kernel opened beside them. */
@@ -190,11 +196,7 @@ async function sortOut(request: PlanRequest, expansion: Expansion, system: Expan
         why: `secret: ${secret}; give it with --secret, or pack it with --keep-secret`,
       });
       // What the base rules alone sweep in was asked for by nobody: the application can do without.
-      if (
-        reasons.some(
-          (reason) => reason.kind === "traced" || reason.kind === "rule" || reason.kind === "configuration",
-        )
-      ) {
+      if (reasons.some((reason) => wanted.has(reason.kind))) {
         result.secrets.push({
           path: pathText(path),
           delivery: "mount",
@@ -249,6 +251,9 @@ async function findSecrets(machine: Machine, entries: readonly Entry[]): Promise
     found.filter((secret) => secret !== undefined).map((secret) => [secret.path, secret.reason]),
   );
 }
+
+/** Somebody asked for the path: without it the application may not do. */
+const wanted: ReadonlySet<ReasonKind> = new Set(["traced", "rule", "installer", "configuration"]);
 
 function onlyParent(reasons: readonly Reason[]): boolean {
   return reasons.every((reason) => reason.kind === "parent");

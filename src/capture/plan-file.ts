@@ -48,6 +48,7 @@ export const planSchema = z.looseObject({
     evidence: z.string().optional(),
     process: z.looseObject({ pid: z.int().min(1), startTime: z.string().regex(/^\d+$/) }).optional(),
     recovered: z.string().optional(),
+    installer: z.array(z.string()).optional(),
   }),
   package: descriptorSchema,
   groups: z.array(
@@ -174,6 +175,7 @@ export function printPlan(plan: Plan): string {
         ...(plan.source.evidence === undefined ? {} : { evidence: plan.source.evidence }),
         ...(plan.source.process === undefined ? {} : { process: plan.source.process }),
         ...(plan.source.recovered === undefined ? {} : { recovered: plan.source.recovered }),
+        ...(plan.source.installer === undefined ? {} : { installer: [...plan.source.installer] }),
       },
       package: plan.package,
       groups: plan.groups.map((group) => ({ ...group, files: block(group.files) })),
@@ -227,6 +229,7 @@ export function parsePlan(text: string, name: string): Plan {
       evidence: value.source.evidence,
       ...(value.source.process === undefined ? {} : { process: value.source.process }),
       ...(value.source.recovered === undefined ? {} : { recovered: value.source.recovered }),
+      ...(value.source.installer === undefined ? {} : { installer: value.source.installer }),
     },
     package: value.package,
     groups,

@@ -44,6 +44,8 @@ export interface Plan {
     process?: { pid: number; startTime: string } | undefined;
     /** Name of the directory beside the plan that holds the recovered files. */
     recovered?: string | undefined;
+    /** The files are those of an installation that was run on overlays: the machine itself does not have them. */
+    installer?: readonly string[] | undefined;
   };
   package: Descriptor;
   groups: PlanGroup[];

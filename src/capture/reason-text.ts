@@ -24,6 +24,9 @@ export function describeReason(reason: Reason): string {
       return `traced:${detail} by${from || " the application"}${reason.witnessOnly ? ", seen by the file witness only" : ""}`;
     case "rule":
       return `asked for:${detail}`;
+    case "installer":
+      if (reason.detail === "link") return `where the link${from} leads, which the installer made or changed`;
+      return `${reason.detail === "made" ? "made" : "changed"} by the installer`;
     case "installed":
       return `installed package${detail}${from === "" ? "" : `, brought in by${from}`}`;
     case "needed":

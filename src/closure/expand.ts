@@ -236,8 +236,14 @@ class Expander implements Scene {
 
   #commit(answer: Answer, fresh: Fresh[]): void {
     const { ask, resolved } = answer;
-    for (const link of resolved.links) this.#join(link, { kind: "link", from: ask.path }, fresh);
-    if (resolved.entry !== undefined) this.#join(resolved.entry, ask.reason, fresh);
+    // A link that an installer made is its own work; what it leads to is not.
+    const itself = ask.reason.kind === "installer" && resolved.links.some((link) => link.path === ask.path);
+    for (const link of resolved.links) {
+      const own = itself && link.path === ask.path;
+      this.#join(link, own ? ask.reason : { kind: "link", from: ask.path }, fresh);
+    }
+    const reason: Reason = itself ? { ...ask.reason, from: ask.path, detail: "link" } : ask.reason;
+    if (resolved.entry !== undefined) this.#join(resolved.entry, reason, fresh);
     else if (ask.reason.kind === "traced" || ask.reason.kind === "rule") {
       if (resolved.links.length === 0) this.#miss(ask.path, ask.reason);
     }

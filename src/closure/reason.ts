@@ -5,6 +5,7 @@ import type { ByteString } from "../formats/entry.ts";
 export const reasonKinds = [
   "traced", //       a traced process used it; detail: "open", "exec", "stat", ...; from: the program's path
   "rule", //         the user asked for it (--include, --also)
+  "installer", //    an installer made or changed it; detail: "made", "changed", or "link" for what its link `from` leads to
   "installed", //    it belongs to the installed package `detail`, of which `from` was used or which was named
   "needed", //       ELF NEEDED of `from`; detail: the soname
   "interpreter", //  ELF interpreter or #! of `from`

@@ -53,6 +53,7 @@ export interface Rule {
 const usedKinds: ReadonlySet<ReasonKind> = new Set([
   "traced",
   "rule",
+  "installer",
   "needed",
   "interpreter",
   "loaded",
@@ -63,7 +64,7 @@ const usedKinds: ReadonlySet<ReasonKind> = new Set([
 export const unusedScript = "unused script";
 
 /**
- * Somebody or something used this very file, as against its being swept in: all kinds above, and "installed" without
+ * Somebody or something used or brought this very file, as against its being swept in: all kinds above, and "installed" without
  * `from`, which says that the installed package was named by the user.
  */
 export function isUse(reason: Reason): boolean {

@@ -88,7 +88,11 @@ export async function finishCapture(
     } catch (cause) {
       throw ioError(`cannot write the plan ${file}`, cause);
     }
-    context.say(`the plan is in ${file}; carry it out with --plan ${file}`);
+    context.say(
+      captured.plan.source.installer === undefined
+        ? `the plan is in ${file}; carry it out with --plan ${file}`
+        : `the plan is in ${file}; it is for reading, what was installed is gone`,
+    );
     return;
   }
   const image = await packAndTell(machine, captured, text(options, "tag") ?? "", context, tools);
@@ -144,8 +148,11 @@ export async function joinPlans(
   tools: CaptureTools,
 ): Promise<PlanWithEvidence> {
   let joined: PlanWithEvidence = { plan: captured.plan, evidence: captured.evidence };
-  for (const file of alsoOf(options, "plan"))
-    joined = await mergePlans(machine, joined, { ...readPlan(file, tools), name: file });
+  for (const file of alsoOf(options, "plan")) {
+    const other = readPlan(file, tools);
+    refuseInstallation(file, other.plan);
+    joined = await mergePlans(machine, joined, { ...other, name: file });
+  }
   return joined;
 }
 
@@ -189,6 +196,7 @@ export async function carryOutPlan(
     showPlan(alone.plan, options, context);
     return;
   }
+  refuseInstallation(file, alone.plan);
   await withPlanned({ file, plan: alone.plan, options, context }, async (machine) => {
     const planned = await joinPlans(machine, alone, options, tools);
     const captured = { ...planned, session: undefined, acceptChanges: flag(options, "acceptChanges") };
@@ -199,6 +207,19 @@ export async function carryOutPlan(
     const image = await packAndTell(machine, captured, text(options, "tag") ?? "", context, tools);
     printImage(image, options, context);
   });
+}
+
+/** What an installer wrote is let go when its capture ends: the plan names files that are nowhere. */
+function refuseInstallation(file: string, plan: Plan): void {
+  const { installer, machine } = plan.source;
+  if (installer === undefined) return;
+  throw new TranshipError(
+    "E_PLAN_INVALID",
+    `${file} is the plan of an installation, whose files are not on ${machine}`,
+    {
+      hint: `run it again, and steer it with --include and --exclude: tranship capture install -m ${machine} -t REF -- ${installer.join(" ")}`,
+    },
+  );
 }
 
 export async function packAndTell(

@@ -112,6 +112,36 @@ export const captureVerbs: readonly Verb[] = [
     load: () => import("../capture/capture-installed.ts"),
   },
   {
+    name: "capture install",
+    group,
+    summary: "Run an installer on overlays over a machine, and package what it changed with what that needs",
+    description:
+      "The machine is compared before and after: content, owners, modes, attributes, links, removals. It is not changed itself. Services and programs " +
+      "that the installer brought become those of the package. An installer that fails gives no package.",
+    examples: [
+      "tranship capture install -m rootfs:/mnt/old -t shop --with ./shop_1.2_amd64.deb -- dpkg -i shop_1.2_amd64.deb",
+      "tranship capture install -m rootfs:/mnt/old -t shop --with ./shop-1.2 --cmd /opt/shop/bin/server -- sh -c 'cd shop-1.2 && make install'",
+    ],
+    arguments: [{ name: "[INSTALLER...]", summary: "the installer with its arguments, after --" }],
+    options: [
+      {
+        flags: "--with <PATH>",
+        summary: "a file or directory of this host that the installer finds in the directory it starts in",
+        many: true,
+      },
+      {
+        flags: "--network <MODE>",
+        summary: "own: only loopback; host: the host's",
+        choices: ["own", "host"],
+        default: "own",
+      },
+      { flags: "--service <NAME>", summary: "a service of the package, instead of those found", many: true },
+      ...captureOptions.filter((option) => !/--accept-changes/.test(option.flags)),
+    ],
+    passThrough: true,
+    load: () => import("../capture/capture-install.ts"),
+  },
+  {
     name: "capture machine",
     group,
     summary:

@@ -16,6 +16,7 @@ export function applicationTrees(): Rule {
       if (
         reason.kind !== "traced" &&
         reason.kind !== "rule" &&
+        reason.kind !== "installer" &&
         reason.kind !== "needed" &&
         reason.kind !== "interpreter"
       )

@@ -7,7 +7,7 @@
  */
 import type { ByteString, Entry } from "../../formats/entry.ts";
 import { isSweepable } from "../policy.ts";
-import type { Reason } from "../reason.ts";
+import type { Reason, ReasonKind } from "../reason.ts";
 import type { Emit, Rule, Scene } from "../rule.ts";
 import { dirname } from "../tree.ts";
 
@@ -40,6 +40,7 @@ const notScanned =
   /^\/etc\/(passwd|group|shadow|gshadow|services|protocols|mime\.types|fstab|mtab|shells|login\.defs|hosts|localtime|magic|ld\.so\..*|profile|bash\.bashrc|crontab|environment|updatedb\.conf)-?$|^\/etc\/(ssl|alternatives|ld\.so\.conf\.d|ca-certificates|profile\.d|skel|pam\.d|security|init\.d|cron\.\w+|systemd|udev|apparmor\.d|logcheck|logrotate\.d|X11|terminfo|apt|dpkg)\//;
 
 const ofTheSystem = /^\/(usr\/local\/)?etc\//;
+const direct: ReadonlySet<ReasonKind> = new Set(["traced", "rule", "installer", "configuration"]);
 
 /** A text file of the configuration that was used, or that belongs to a package which was. */
 export function isConfiguration(scene: Scene, entry: Entry, reason: Reason): boolean {
@@ -55,7 +56,7 @@ export function isConfiguration(scene: Scene, entry: Entry, reason: Reason): boo
     return true;
   if (!/^\/(usr\/local\/)?etc\//.test(path) && !/^\/opt\/.*\/(conf|etc|config)\//.test(path)) return false;
   if (notScanned.test(path)) return false;
-  if (reason.kind === "traced" || reason.kind === "rule" || reason.kind === "configuration") return true;
+  if (direct.has(reason.kind)) return true;
   return reason.kind === "language" || (reason.kind === "installed" && isUsedDirectly(scene, reason));
 }
 

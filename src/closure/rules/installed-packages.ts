@@ -16,7 +16,13 @@ import type { RuleState } from "./index.ts";
 import { leftOutAsDependency, onlyTouchedFiles } from "./package-table.ts";
 
 /** Use by name: the configuration of these packages is looked at as if it had been opened. */
-const directKinds: ReadonlySet<ReasonKind> = new Set(["traced", "rule", "loaded", "configuration"]);
+const directKinds: ReadonlySet<ReasonKind> = new Set([
+  "traced",
+  "rule",
+  "installer",
+  "loaded",
+  "configuration",
+]);
 
 export function installedPackages(state: RuleState): Rule {
   const packer = new Packer(state);

@@ -6,7 +6,7 @@
  * Directories named there are only reported: a script may name / or /tmp and mean it.
  */
 import type { ByteString, Entry } from "../../formats/entry.ts";
-import type { Reason } from "../reason.ts";
+import type { Reason, ReasonKind } from "../reason.ts";
 import type { Rule, Scene } from "../rule.ts";
 
 const maxText = 1 << 20;
@@ -37,9 +37,11 @@ export function siteScripts(): Rule {
   };
 }
 
+const looked: ReadonlySet<ReasonKind> = new Set(["listed", "traced", "rule", "installer"]);
+
 function isSiteScript(scene: Scene, entry: Entry, reason: Reason): boolean {
   if (entry.kind !== "file" || entry.size === 0 || entry.size > maxText) return false;
-  if (reason.kind !== "listed" && reason.kind !== "traced" && reason.kind !== "rule") return false;
+  if (!looked.has(reason.kind)) return false;
   return (
     scripts.test(entry.path) &&
     !ofTheSystem.test(entry.path) &&
