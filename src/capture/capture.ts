@@ -38,6 +38,7 @@ import { applicationSchedules } from "./schedules.ts";
 import { runSession, type SessionOptions, type SessionResult } from "./session.ts";
 import { withHostRoot } from "./staged.ts";
 import { chooseTracer, type TracerChoice } from "./tracer.ts";
+import { warnOfUnmet } from "./unmet.ts";
 
 export interface CaptureTools {
   root: StateRoot;
@@ -262,6 +263,7 @@ async function planWhole(
     left: parts.left ?? [],
     ...parts.choices,
   });
+  warnOfUnmet(planned.plan.unmet, tools.log);
   for (const { path, why } of planned.plan.data.filter((one) => one.state === "live"))
     tools.log.warn(`${escapeBytes(path)} is not a consistent copy: ${why}`);
   working.end(`${planned.reasons.size} paths planned`);

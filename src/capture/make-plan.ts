@@ -22,6 +22,7 @@ import { describeReason } from "./reason-text.ts";
 import { isLoopback } from "./reduce.ts";
 import { secretIn } from "./secrets.ts";
 import { absentPaths, includedSeeds, parentOf, tracedSeeds } from "./seeds.ts";
+import { unmetNeeds } from "./unmet.ts";
 import { dataDirectories } from "./volumes.ts";
 import { watchedParts } from "./watched-parts.ts";
 
@@ -101,6 +102,11 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
       ...unmatched(request, seeds, sorted.entries),
     ].sort(byPath),
     absent: await absentPaths(machine, evidence),
+    unmet: await unmetNeeds(
+      machine,
+      sorted.entries,
+      new Set(expansion.missing.map((one) => `${one.reason.from}\0${one.path}`)),
+    ),
     ...seen,
     data: dataStates(machine, descriptor),
     largest: largestOf(sorted.groups, sorted.entries, (path) => mostTelling(sorted.reasons.get(path))),

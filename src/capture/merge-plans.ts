@@ -8,6 +8,7 @@ import type { CoverageLine } from "./coverage.ts";
 import { type EvidenceDocument, readEvidenceDocument, whyOf } from "./evidence-document.ts";
 import { largestOf } from "./largest.ts";
 import type { Exclusion, Plan, PlanGroup } from "./plan.ts";
+import { unmetNeeds } from "./unmet.ts";
 
 export interface PlanWithEvidence {
   plan: Plan;
@@ -44,6 +45,7 @@ export async function mergePlans(
     excluded: union("excluded"),
     candidates: union("candidates"),
     missing: union("missing"),
+    unmet: await unmetNeeds(machine, entries),
     absent: [...new Set([...base.plan.absent, ...other.plan.absent])]
       .filter((path) => !packed.has(path))
       .sort(),

@@ -25,6 +25,7 @@ export const planDifferenceSchema = z.object({
   excluded: listed,
   candidates: listed,
   missing: listed,
+  unmet: listed,
 });
 
 export type PlanDifference = z.output<typeof planDifferenceSchema>;
@@ -53,6 +54,7 @@ export function diffPlans(before: Plan, after: Plan): PlanDifference {
     excluded: diffLists(before.excluded, after.excluded),
     candidates: diffLists(before.candidates, after.candidates),
     missing: diffLists(before.missing, after.missing),
+    unmet: diffLists(before.unmet, after.unmet),
   };
   const same = Object.values(difference).every((part) =>
     Array.isArray(part) ? part.length === 0 : part.added.length + part.removed.length === 0,
@@ -180,5 +182,6 @@ export function describeDifference(difference: PlanDifference, size: (bytes: num
   list("left out", difference.excluded);
   list("reachable and not packed", difference.candidates);
   list("asked for and absent on the source", difference.missing);
+  list("needs that are not met", difference.unmet);
   return lines;
 }

@@ -63,6 +63,7 @@ export const planSchema = z.looseObject({
   excluded: exclusions,
   candidates: exclusions,
   missing: exclusions,
+  unmet: exclusions,
   absent: pathList.optional(),
   coverage: z
     .array(
@@ -182,6 +183,7 @@ export function printPlan(plan: Plan): string {
       excluded: printExclusions(plan.excluded),
       candidates: printExclusions(plan.candidates),
       missing: printExclusions(plan.missing),
+      unmet: printExclusions(plan.unmet),
       absent: block(plan.absent),
       coverage: plan.coverage,
       writes: shown(plan.writes).map((one) => ({ ...one, by: escapeBytes(one.by) })),
@@ -236,6 +238,7 @@ export function parsePlan(text: string, name: string): Plan {
     excluded: readExclusions(value.excluded),
     candidates: readExclusions(value.candidates),
     missing: readExclusions(value.missing),
+    unmet: readExclusions(value.unmet),
     absent: (value.absent ?? []).map(unescapeBytes),
     coverage: value.coverage.map(({ what, total, exercised, never }) => ({ what, total, exercised, never })),
     writes: value.writes.map(({ path, to, why, paths, by }) => {

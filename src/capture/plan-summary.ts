@@ -60,6 +60,7 @@ export function describePlan(plan: Plan): string[] {
     for (const one of list.slice(0, most)) lines.push(`  ${escapeBytes(one.path)}: ${one.why}`);
     if (list.length > most) lines.push(`  and ${list.length - most} more`);
   };
+  section("needed by programs of the plan and not in it", plan.unmet, 20);
   section("left out", plan.excluded, 20);
   section("never exercised, reachable and not packed", plan.candidates, 20);
   section("asked for and absent on the source", plan.missing, 20);

@@ -55,6 +55,8 @@ export interface Plan {
   candidates: Exclusion[];
   /** Asked for and absent on the source. */
   missing: Exclusion[];
+  /** What planned programs need and the plan does not have, though the source may: nothing, unless it was left out. */
+  unmet: Exclusion[];
   /** Looked for in vain by the application and absent on the source: a package in which one of them is there behaves otherwise. */
   absent: ByteString[];
   /** What the watched run exercised; empty where nothing was run. */

@@ -70,12 +70,13 @@ export class Loader {
     const loaded = new Map<ByteString, FoundLibrary>();
     const result: LoadResult = { found: [], missing: [] };
     for (let object = queue.shift(); object !== undefined; object = queue.shift()) {
-      for (const name of object.elf.needed) {
+      const { needed, filters, optional } = object.elf;
+      for (const [index, name] of [...needed, ...filters, ...optional].entries()) {
         const known = loaded.get(name);
         const library = known ?? (await this.#find(name, object, main, kind));
         const need = { name, from: object.canonical };
         if (library === undefined) {
-          result.missing.push(need);
+          if (index < needed.length + filters.length) result.missing.push(need);
           continue;
         }
         result.found.push({ ...need, library });

@@ -19,10 +19,10 @@ export interface ClosureLookup {
 }
 
 export interface ClosureFinding {
-  kind: "library" | "interpreter" | "script interpreter" | "link" | "broken ELF";
+  kind: "library" | "version" | "interpreter" | "script interpreter" | "link" | "broken ELF";
   /** Who is affected. */
   path: ByteString;
-  /** What is not in the set: a soname, a path, a link target; for a broken ELF what is wrong with it. */
+  /** What is not in the set: a soname, a version of a library ("GLIBC_2.34 of libc.so.6"), a path, a link target; for a broken ELF what is wrong with it. */
   wants: ByteString;
 }
 
@@ -123,7 +123,16 @@ async function checkElf(check: Check, path: ByteString): Promise<ClosureFinding[
   if (elf.interpreter !== undefined && (await check.tree.resolve(elf.interpreter)).entry === undefined) {
     findings.push({ kind: "interpreter", path, wants: elf.interpreter });
   }
-  const { missing } = await check.loader.load(path, elf);
+  const { missing, found } = await check.loader.load(path, elf);
+  const libraries = new Map(found.map((one) => [one.name, one.library.elf]));
+  for (const { file, versions } of elf.versionsNeeded) {
+    // A library without any versions is taken as it is, as the loader does.
+    const defined = libraries.get(file)?.versionsDefined ?? [];
+    if (defined.length === 0) continue;
+    for (const version of versions)
+      if (!defined.includes(version))
+        findings.push({ kind: "version", path, wants: `${version} of ${file}` });
+  }
   for (const { name, from } of missing) {
     if (from === path) check.unmet.push({ elf, finding: { kind: "library", path, wants: name } });
   }

@@ -28,7 +28,8 @@ export async function readVersionsNeeded(
     let aux = at + view.u32(at + 8);
     for (let n = view.u16(at + 2); n > 0 && aux + 16 <= bytes.length && left > 0; n--, left--) {
       const name = strings.at(view.u32(aux + 8), problems);
-      if (name !== undefined) versions.push(name);
+      const isWeak = (view.u16(aux + 4) & 2) !== 0;
+      if (name !== undefined && !isWeak) versions.push(name);
       const next = view.u32(aux + 12);
       if (next === 0) break;
       aux += next;

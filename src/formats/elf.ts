@@ -12,6 +12,7 @@ export type { ReadAt } from "./elf-image.ts";
 export interface VersionNeed {
   /** The library that has to define them. */
   file: ByteString;
+  /** Without the weak ones: the loader does without these. */
   versions: ByteString[];
 }
 
@@ -28,6 +29,10 @@ export interface ElfFile {
   /** Neither an interpreter nor a NEEDED entry: runs without any library (static-pie included). */
   isStatic: boolean;
   needed: ByteString[];
+  /** DT_FILTER: loaded in the place of this object's own symbols; as needed as NEEDED. */
+  filters: ByteString[];
+  /** DT_AUXILIARY, DT_AUDIT and DT_DEPAUDIT: loaded where they are there. */
+  optional: ByteString[];
   soname: ByteString | undefined;
   /** As written, with colons and $ORIGIN. */
   rpath: ByteString | undefined;
@@ -109,6 +114,8 @@ function emptyElf(): ElfFile {
     hasDynamic: false,
     isStatic: false,
     needed: [],
+    filters: [],
+    optional: [],
     soname: undefined,
     rpath: undefined,
     runpath: undefined,
@@ -126,6 +133,7 @@ const maxInterpreter = 4096;
 const maxNotes = 1 << 16;
 const maxDynamic = 1 << 20;
 const maxNeeded = 4096;
+const maxFilters = 64;
 
 async function readSegment(image: ElfImage, segment: Segment, elf: ElfFile): Promise<void> {
   if (segment.type === 3) {
@@ -167,11 +175,15 @@ async function readDynamic(image: ElfImage, segment: Segment, elf: ElfFile): Pro
   const step = image.wide ? 16 : 8;
   const tags = new Map<number, number>();
   const neededAt: number[] = [];
+  const filtersAt: number[] = [];
+  const optionalAt: number[] = [];
   for (let at = 0; at + step <= bytes.length; at += step) {
     const tag = view.word(at);
     const value = view.word(at + step / 2);
     if (tag === 0) break;
     if (tag === 1) neededAt.push(value);
+    else if (tag === 0x7fffffff) filtersAt.push(value);
+    else if (tag === 0x7ffffffd || tag === 0x6ffffefc || tag === 0x6ffffefb) optionalAt.push(value);
     else tags.set(tag, value);
   }
   elf.noDefaultLib = ((tags.get(0x6ffffffb) ?? 0) & 0x800) !== 0;
@@ -185,6 +197,13 @@ async function readDynamic(image: ElfImage, segment: Segment, elf: ElfFile): Pro
     const name = text(at);
     if (name !== undefined && name !== "") elf.needed.push(name);
   }
+  // A list of names with colons between.
+  const names = (places: readonly number[]): ByteString[] =>
+    places
+      .slice(0, maxFilters)
+      .flatMap((at) => (text(at) ?? "").split(":", maxFilters).filter((name) => name !== ""));
+  elf.filters = names(filtersAt);
+  elf.optional = names(optionalAt);
   elf.soname = text(tags.get(14));
   elf.rpath = text(tags.get(15));
   elf.runpath = text(tags.get(29));

@@ -16,6 +16,7 @@ import { after, before, test } from "node:test";
 import { ElfReader } from "../../src/closure/elf-reader.ts";
 import { Loader } from "../../src/closure/loader.ts";
 import { machineTree } from "../../src/closure/tree.ts";
+import { verifyClosure } from "../../src/closure/verify.ts";
 import { run, runChecked } from "../../src/host/process.ts";
 import type { Machine } from "../../src/machine/machine.ts";
 import { openMachine } from "../../src/machine/open.ts";
@@ -175,3 +176,71 @@ async function build(directory: string, fixture: Fixture): Promise<void> {
   put(join(fixture.link[0], ".."));
   symlinkSync(fixture.link[1], join(directory, fixture.link[0]));
 }
+
+test("filters are loaded, auxiliary objects only where they are there; as the loader says", async () => {
+  const directory = join(work, "filters");
+  mkdirSync(directory);
+  writeFileSync(join(directory, "b.c"), "int b(void) { return 2; }\n");
+  writeFileSync(join(directory, "main.c"), "int b(void); int main(void) { return b(); }\n");
+  const cc = (...args: string[]) => runChecked("cc", args, { cwd: directory, env: environment });
+  await cc("-shared", "-fPIC", "-Wl,-soname,libreal.so", "-o", "libreal.so", "b.c");
+  const filters = ["-Wl,-F,libreal.so", "-Wl,-f,libnone.so", "-Wl,-rpath,$ORIGIN"];
+  await cc("-shared", "-fPIC", "-Wl,-soname,libfilter.so", "-o", "libfilter.so", "b.c", ...filters);
+  await cc("-o", "program", "main.c", "-L.", "-lfilter", "-Wl,-rpath,$ORIGIN");
+  assert.equal(await compare(join(directory, "program")), true);
+  const mine = await ours(join(directory, "program"));
+  assert.equal(mine?.get("libreal.so"), join(directory, "libreal.so"));
+  assert.equal(mine?.has("libnone.so"), false);
+});
+
+test("a library that lacks a version that is needed is a finding, where the loader refuses it", async () => {
+  const directory = join(work, "versions");
+  mkdirSync(directory);
+  writeFileSync(join(directory, "v.c"), "int v(void) { return 2; }\n");
+  writeFileSync(join(directory, "main.c"), "int v(void); int main(void) { return v() - 2; }\n");
+  const cc = (...args: string[]) => runChecked("cc", args, { cwd: directory, env: environment });
+  const library = async (...versions: string[]) => {
+    const script = versions.map(
+      (name) => `${name} { global: ${name === versions.at(-1) ? "v; local: *" : `x${name}`}; };\n`,
+    );
+    writeFileSync(join(directory, "map"), script.join(""));
+    await cc("-shared", "-fPIC", "-Wl,-soname,libv.so", "-Wl,--version-script=map", "-o", "libv.so", "v.c");
+  };
+  const findings = async () => {
+    const { files } = machine;
+    const paths: string[] = [];
+    for (const top of [
+      directory,
+      "/lib64",
+      "/lib",
+      "/usr/lib64",
+      "/usr/lib/x86_64-linux-gnu/libc.so.6",
+      "/etc/ld.so.cache",
+    ]) {
+      for (const { entry, links } of [await machineTree(files).resolve(top)])
+        for (const one of [...links, ...(entry === undefined ? [] : [entry])])
+          for (let at = one.path; at !== ""; at = at.slice(0, at.lastIndexOf("/"))) paths.push(at);
+    }
+    for await (const entry of files.walk(directory)) paths.push(entry.path);
+    const loaders = [
+      (await machineTree(files).resolve("/lib64/ld-linux-x86-64.so.2")).at,
+      (await machineTree(files).resolve("/lib/x86_64-linux-gnu/libc.so.6")).at,
+    ];
+    const found = await verifyClosure({
+      paths: new Set([...paths, ...loaders, "/", "/lib64/ld-linux-x86-64.so.2"]),
+      entry: (path) => files.stat(path, { follow: false }),
+      readRange: (path, offset, length) => files.readRange(path, offset, length),
+    });
+    return found.filter((one) => one.path === join(directory, "program") && one.kind === "version");
+  };
+  const status = async () => (await run(join(directory, "program"), [], { env: environment })).status;
+  await library("V_1", "V_2");
+  await cc("-o", "program", "main.c", "-L.", "-lv", "-Wl,-rpath,$ORIGIN");
+  assert.equal(await status(), 0);
+  assert.deepEqual(await findings(), []);
+  await library("V_1");
+  assert.notEqual(await status(), 0);
+  assert.deepEqual(await findings(), [
+    { kind: "version", path: join(directory, "program"), wants: "V_2 of libv.so" },
+  ]);
+});

@@ -78,7 +78,7 @@ function theirs(text: string): Record<string, unknown> {
   for (const line of text.split("\n")) {
     const file = /Version: 1 {2}File: (\S+) {2}Cnt:/.exec(line)?.[1];
     if (file !== undefined) needs.push(`${file}:`);
-    const version = /^ {2}\S+: {3}Name: (\S+) {2}Flags: .* Version: \d+$/.exec(line)?.[1];
+    const version = /^ {2}\S+: {3}Name: (\S+) {2}Flags: (?!.*WEAK).* Version: \d+$/.exec(line)?.[1];
     if (version !== undefined) needs.push(`${needs.pop() ?? ""} ${version}`);
     const defined = /Rev: 1 {2}Flags: (.*?) Index: \d+ {2}Cnt: \d+ {2}Name: (\S+)/.exec(line);
     if (defined !== null && !(defined[1] ?? "").includes("BASE")) defines.push(defined[2] ?? "");

@@ -94,6 +94,8 @@ const elf = (changes: Partial<ElfFile>): ElfFile => ({
   runpath: undefined,
   noDefaultLib: false,
   isPie: false,
+  filters: [],
+  optional: [],
   versionsNeeded: [],
   versionsDefined: [],
   minimumKernel: undefined,

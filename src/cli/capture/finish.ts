@@ -13,6 +13,7 @@ import { describePlan, summarizePlan } from "../../capture/plan-summary.ts";
 import { reopenView } from "../../capture/process-view.ts";
 import { checkRecovered, recoveryOf } from "../../capture/recover.ts";
 import { withRecovered } from "../../capture/recovered-files.ts";
+import { checkEdited } from "../../capture/unmet.ts";
 import { escapeBytes } from "../../formats/escape.ts";
 import { ioError } from "../../host/files.ts";
 import { openStore } from "../../image/store.ts";
@@ -114,6 +115,7 @@ export function planValue(plan: Plan): unknown {
     excluded: shown(plan.excluded),
     candidates: shown(plan.candidates),
     missing: shown(plan.missing),
+    unmet: shown(plan.unmet),
     writes: plan.writes.map((one) => ({ ...one, path: escapeBytes(one.path), by: escapeBytes(one.by) })),
     ...(plan.witnesses === undefined ? {} : { witnesses: agreementText(plan.witnesses) }),
     data: plan.data.map((one) => ({ ...one, path: escapeBytes(one.path) })),
@@ -204,6 +206,7 @@ export async function carryOutPlan(
       await finishCapture(machine, captured, options, context, tools);
       return;
     }
+    await checkEdited(machine, captured.plan, context.log);
     const image = await packAndTell(machine, captured, text(options, "tag") ?? "", context, tools);
     printImage(image, options, context);
   });

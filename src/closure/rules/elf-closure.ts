@@ -68,7 +68,7 @@ async function follow(
     if (loader === undefined) to.emit.missing(elf.interpreter, reason);
     else to.emit.add(elf.interpreter, reason);
   }
-  if (elf.needed.length === 0) return;
+  if (elf.needed.length + elf.filters.length + elf.optional.length === 0) return;
   const result = await scene.loader.load(from, elf);
   for (const { name, from: needer, library } of result.found) {
     for (const path of [library.path, ...library.variants]) {

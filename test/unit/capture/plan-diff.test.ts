@@ -27,6 +27,7 @@ function planOf(groups: PlanGroup[], more: Partial<Plan> = {}): Plan {
     coverage: [],
     writes: [],
     data: [],
+    unmet: [],
     largest: { files: [], directories: [] },
     ...more,
   };

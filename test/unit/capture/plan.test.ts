@@ -23,6 +23,7 @@ function planOf(files: string[]): Plan {
     coverage: [],
     writes: [],
     data: [],
+    unmet: [],
     largest: { files: [], directories: [] },
   };
 }
