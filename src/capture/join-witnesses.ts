@@ -39,8 +39,10 @@ export async function joinWitnesses(
   }
   const rest = [...witness.paths].filter(([path]) => !both.has(path));
   const known = await knownOtherwise(evidence, rest, files);
-  const alone = rest.filter(([path, uses]) => !known.has(path) && !byNature(path, uses));
-  for (const [path, uses] of rest) addWitnessed(evidence, path, uses);
+  const alone = rest.filter(
+    ([path, uses]) => !known.has(path) && !byNature(path, uses) && !witness.alsoOurs.has(path),
+  );
+  for (const [path, uses] of rest) addWitnessed(evidence, known.get(path) ?? path, uses);
   for (const [path] of alone) {
     const seen = evidence.paths.get(path);
     if (seen !== undefined) seen.traced = false;
@@ -70,19 +72,20 @@ function byNature(path: ByteString, uses: Uses): boolean {
   return loader.test(path) && [...uses.keys()].every((use) => use === "exec");
 }
 
-/** Of paths that the tracer did not see opened: those that it knows all the same, looked at, renamed or as a link's target. */
+/** Of paths that the tracer did not see opened: its own names of those that it knows all the same, looked at or renamed. */
 async function knownOtherwise(
   evidence: Evidence,
   rest: readonly [ByteString, Uses][],
   files: MachineFiles,
-): Promise<Set<ByteString>> {
-  const known = new Set(rest.map(([path]) => path).filter((path) => evidence.paths.get(path)?.found));
+): Promise<Map<ByteString, ByteString>> {
+  const own = rest.map(([path]) => path).filter((path) => evidence.paths.get(path)?.found);
+  const known = new Map(own.map((path) => [path, path]));
   if (known.size === rest.length) return known;
   const looked = [...evidence.paths].filter(([, seen]) => seen.found && !seen.opened);
   await Promise.all(
     looked.map(async ([path]) => {
       const name = await canonicalName(path, files);
-      if (name !== undefined) known.add(name);
+      if (name !== undefined && !known.has(name)) known.set(name, path);
     }),
   );
   return known;

@@ -15,6 +15,8 @@ import type { Use } from "./evidence.ts";
 export interface WitnessEvidence {
   /** Canonical path -> what was done to it, each once, with the program that did it first. */
   paths: Map<ByteString, Map<Use, ByteString>>;
+  /** Used by our own programs too. The tracer says each thing once: it may have been silent when the application did the same. */
+  alsoOurs: ReadonlySet<ByteString>;
   /** What it could not see. Any entry makes the capture incomplete. */
   lost: string[];
   /** Why it saw nothing at all; then all else is empty. */
@@ -26,11 +28,29 @@ const useOf: Readonly<Record<WitnessUse, Use>> = { open: "read", exec: "exec", w
 /** These live only while a system runs, or are ours. */
 const notOfTheSource = /^\/(proc|sys|dev|\.tranship)(\/|$)/;
 
+/** What the kernel calls a file that was opened without a name (O_TMPFILE). */
+const nameless = /\/#\d+$/;
+
+/** What the tracer knows of processes, when it has seen all. */
+export interface TracedProcesses {
+  /** The program that a process ran last; undefined: it was not traced. */
+  programOf(pid: number): ByteString | undefined;
+  /** What our own programs used, and the processes that they started. */
+  readonly ownPaths: ReadonlySet<ByteString>;
+  readonly ownChildren: ReadonlySet<number>;
+}
+
 /** ENOENT: it was unmounted again before it could be marked. */
 const gone = 2;
 
 export class WitnessReducer {
-  readonly #evidence: WitnessEvidence = { paths: new Map(), lost: [], unavailable: undefined };
+  readonly #evidence: WitnessEvidence = {
+    paths: new Map(),
+    alsoOurs: new Set(),
+    lost: [],
+    unavailable: undefined,
+  };
+  readonly #pids = new Map<ByteString, Set<number>>();
   readonly #undecided: WitnessSeen[] = [];
   readonly #ours: (program: ByteString) => boolean;
 
@@ -42,6 +62,7 @@ export class WitnessReducer {
   add(record: WitnessRecord): void {
     if (record.type === "seen") {
       if (record.outside || notOfTheSource.test(record.path)) return;
+      if (record.deleted && nameless.test(record.path)) return;
       if (record.gone) this.#undecided.push(record);
       else this.#note(record, record.program);
     } else if (record.type === "lost") {
@@ -51,14 +72,21 @@ export class WitnessReducer {
     } else if (record.type === "mount") this.#mount(record);
   }
 
-  /** programOf: what the tracer knows of a process. exercised: processes that were not traced may have been the exercise's. */
-  finish(programOf: (pid: number) => ByteString | undefined, exercised: boolean): WitnessEvidence {
+  /** exercised: processes that were not traced may have been the exercise's. */
+  finish(traced: TracedProcesses, exercised: boolean): WitnessEvidence {
     for (const record of this.#undecided) {
-      const program = programOf(record.pid);
+      const program = traced.programOf(record.pid);
       if (program === undefined && exercised) continue;
       this.#note(record, record.program === "" ? (program ?? "") : record.program);
     }
     this.#undecided.length = 0;
+    this.#evidence.alsoOurs = traced.ownPaths;
+    // Init's child opens the list of users and then executes the application: asked a moment later it is the application.
+    for (const path of traced.ownPaths) {
+      const pids = this.#pids.get(path);
+      if (pids !== undefined && [...pids].every((pid) => traced.ownChildren.has(pid)))
+        this.#evidence.paths.delete(path);
+    }
     return this.#evidence;
   }
 
@@ -66,6 +94,9 @@ export class WitnessReducer {
     const use = record.directory && record.use === "open" ? "list" : useOf[record.use];
     // Init starts the application's programs: that they were executed is the application's affair.
     if (use !== "exec" && this.#ours(program)) return;
+    const pids = this.#pids.get(record.path);
+    if (pids === undefined) this.#pids.set(record.path, new Set([record.pid]));
+    else pids.add(record.pid);
     let uses = this.#evidence.paths.get(record.path);
     if (uses === undefined) {
       uses = new Map();

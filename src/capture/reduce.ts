@@ -7,6 +7,7 @@ import {
   resultNotAsked,
   type TraceBind,
   type TraceExec,
+  type TraceFork,
   type TraceLost,
   type TracePath,
   type TraceRecord,
@@ -30,6 +31,9 @@ export class Reducer {
   readonly evidence: Evidence = newEvidence();
   /** Program of each process, by pid as the tracer sees it. */
   readonly #programs = new Map<number, ByteString>();
+  /** What our own programs used, and the processes that they started. */
+  readonly ownPaths = new Set<ByteString>();
+  readonly ownChildren = new Set<number>();
   readonly #ours: (program: ByteString) => boolean;
 
   /** ours: programs that we put there; what they do themselves is no evidence. */
@@ -44,11 +48,17 @@ export class Reducer {
 
   add(record: TraceRecord): void {
     this.evidence.records++;
-    if (record.type === "fork") this.#programs.set(record.child, this.#programs.get(record.pid) ?? "");
+    if (record.type === "fork") this.#fork(record);
     else if (record.type === "exec") this.#exec(record);
     else if (record.type === "path") this.#path(record);
     else if (record.type === "bind") this.#bind(record);
     else if (record.type === "lost") this.#lost(record);
+  }
+
+  #fork({ pid, child }: TraceFork): void {
+    const by = this.#programs.get(pid) ?? "";
+    this.#programs.set(child, by);
+    if (this.#ours(by)) this.ownChildren.add(child);
   }
 
   #lost(record: TraceLost): void {
@@ -82,7 +92,8 @@ export class Reducer {
 
   #path(record: TracePath): void {
     const by = this.#programs.get(record.pid) ?? "";
-    if (record.foreign || this.#ours(by)) return;
+    if (this.#ours(by)) this.ownPaths.add(record.path);
+    if (this.#ours(by) || record.foreign) return;
     // A call whose end was not seen may have succeeded: the source tells later whether the path exists.
     const failed = record.result < 0 && record.result !== resultNotAsked;
     const made = making.has(record.operation);

@@ -83,7 +83,7 @@ async function collect(sandbox: Sandbox, exercised: boolean): Promise<Collected>
   const [tracer, files] = await Promise.all([collectTrace(sandbox.records), collectWitness(sandbox.witness)]);
   return {
     evidence: tracer?.evidence,
-    witness: tracer === undefined ? undefined : files?.finish((pid) => tracer.programOf(pid), exercised),
+    witness: tracer === undefined ? undefined : files?.finish(tracer, exercised),
   };
 }
 

@@ -22,10 +22,15 @@ function traced(operation: PathOperation, path: string, more: Partial<TracePath>
   }; // biome-ignore format: a table
 }
 
+const nothing = { programOf: () => undefined, ownPaths: new Set<string>(), ownChildren: new Set<number>() };
+
 function reduced(records: readonly WitnessSeen[], exercised: boolean, known: Record<number, string> = {}) {
   const reducer = new WitnessReducer(ours);
   for (const one of records) reducer.add(one);
-  return reducer.finish((pid) => known[pid], exercised);
+  return reducer.finish(
+    { programOf: (pid) => known[pid], ownPaths: new Set(["/etc/passwd"]), ownChildren: new Set([9]) },
+    exercised,
+  );
 }
 
 test("what is ours, the kernel's or of another process is no evidence", () => {
@@ -48,6 +53,17 @@ test("what is ours, the kernel's or of another process is no evidence", () => {
   ); // biome-ignore format: a table
 });
 
+test("what init's child opened before it became the application is not the application's", () => {
+  assert.deepEqual([...reduced([record("/etc/passwd", { pid: 9 })], false).paths.keys()], []);
+  const both = [record("/etc/passwd", { pid: 9 }), record("/etc/passwd", { pid: 10, program: "/bin/id" })];
+  assert.deepEqual([...reduced(both, false).paths.keys()], ["/etc/passwd"]);
+});
+
+test("a file without a name is nobody's path", () => {
+  const files = [record("/tmp/#123", { deleted: true }), record("/tmp/#124")];
+  assert.deepEqual([...reduced(files, false).paths.keys()], ["/tmp/#124"]);
+});
+
 test("of a process that had gone the tracer tells who it was", () => {
   const records = [
     record("/etc/mine", { gone: true, pid: 7, program: "" }),
@@ -65,14 +81,14 @@ test("an overflow and a mount that cannot be watched make the capture incomplete
   reducer.add({ type: "mount", later: true, marked: false, errno: 13, target: "/mnt", fstype: "fuse" });
   reducer.add({ type: "mount", later: true, marked: false, errno: 2, target: "/gone", fstype: "tmpfs" });
   reducer.add({ type: "mount", later: false, marked: false, errno: 0, target: "/proc", fstype: "proc" });
-  const { lost } = reducer.finish(() => undefined, false);
+  const { lost } = reducer.finish(nothing, false);
   assert.deepEqual(lost, [
     "the file witness: full",
     "the file witness: the mount at /mnt (fuse) cannot be watched: errno 13",
   ]);
   const without = new WitnessReducer(ours);
   without.add({ type: "lost", reason: 4, text: "not here" });
-  const told = without.finish(() => undefined, false);
+  const told = without.finish(nothing, false);
   assert.deepEqual([told.unavailable, told.lost], ["not here", []]);
 });
 
@@ -85,6 +101,8 @@ test("both witnesses name a file in their own way: what remains is seen by one a
     "/etc/looked": "x",
     "/etc/unseen": "x",
     "/var/log": { directory: true },
+    "/var/run": { link: "../run" },
+    "/run": { directory: true },
   });
   const reducer = new Reducer(ours);
   for (const one of [
@@ -96,6 +114,7 @@ test("both witnesses name a file in their own way: what remains is seen by one a
     traced("create", "/var/log/made"),
     traced("create", "/var/log/temporary"),
     traced("rename", "/var/log/temporary", { second: "/var/log/kept" }),
+    traced("rename", "/var/run/x.tmp", { second: "/var/run/x.pid" }),
   ])
     reducer.add(one);
   const { evidence } = reducer;
@@ -107,6 +126,8 @@ test("both witnesses name a file in their own way: what remains is seen by one a
       record("/etc/looked"),
       record("/var/log/made"),
       record("/var/log/kept"),
+      record("/run/x.pid", { use: "written" }),
+      record("/etc/passwd"),
     ],
     false,
   );
@@ -121,6 +142,9 @@ test("both witnesses name a file in their own way: what remains is seen by one a
     [uring?.traced, uring?.witnessed, uring?.found, uring?.uses.get("read")],
     [false, true, true, "/bin/ring"],
   );
+  assert.equal(evidence.paths.get("/etc/passwd")?.traced, true, "the tracer had said it of our own program");
   assert.equal(evidence.paths.get("/etc/looked")?.traced, true);
+  assert.equal(evidence.paths.get("/var/run/x.pid")?.uses.has("write"), true, "under the tracer's name");
+  assert.equal(evidence.paths.has("/run/x.pid"), false);
   assert.equal(evidence.paths.get("/usr/lib/ld-2.31.so")?.traced, true);
 });
