@@ -13,7 +13,7 @@ import { ElfReader } from "./elf-reader.ts";
 import type { InstalledPackages, InstalledProblem } from "./installed.ts";
 import { loadInstalled } from "./installed.ts";
 import { Loader } from "./loader.ts";
-import { excludedBecause } from "./policy.ts";
+import { excludedBecause, isSweepable } from "./policy.ts";
 import type { Missing, Reason } from "./reason.ts";
 import { reasonKinds } from "./reason.ts";
 import type { Emit, Included, Rule, Scene } from "./rule.ts";
@@ -98,6 +98,11 @@ interface Fresh {
   reason: Reason;
   /** False where the path was there and has a new kind of reason. */
   joined: boolean;
+}
+
+/** An import or a web server goes through a link to a directory, and all that is below it counts; elsewhere a link is a link. */
+function followsLinks(reason: Reason): Ask["whole"] {
+  return reason.kind === "language" || reason.detail === "document root" ? "unless huge" : false;
 }
 
 class Expander implements Scene {
@@ -195,6 +200,7 @@ class Expander implements Scene {
         return false;
       const inside: Entry = { ...entry, path: `${entry.path}/x`, kind: "file" };
       if (excludedBecause(inside, answer.ask.reason) === "made by the kernel") return false;
+      if (answer.ask.whole === "unless huge" && !isSweepable(entry.path)) return false;
       if (answer.ask.whole === true) this.#swept.add(entry.path);
       else if (this.#tried.has(entry.path)) return false;
       else this.#tried.add(entry.path);
@@ -258,7 +264,7 @@ class Expander implements Scene {
     for (const entry of answer.below) {
       this.#join(entry, ask.reason, fresh);
       if (entry.kind === "symlink")
-        this.#pending.push({ path: entry.path, reason: ask.reason, whole: false });
+        this.#pending.push({ path: entry.path, reason: ask.reason, whole: followsLinks(ask.reason) });
     }
   }
 

@@ -26,8 +26,26 @@ export function parseShebang(head: Uint8Array): Shebang | undefined {
 
 function envProgram(interpreter: ByteString, argument: ByteString | undefined): ByteString | undefined {
   if (!/(^|\/)env$/.test(interpreter) || argument === undefined) return undefined;
-  // With -S the rest is split; without it the whole argument is the name.
-  const split = /^(?:-S|--split-string=?)\s*(.*)$/.exec(argument);
+  // With -S (also in a group: -vS, -iS) the rest is split; without it the whole argument is the name.
+  const split = /^(?:-[0iv]*S|--split-string=?)\s*(.*)$/.exec(argument);
   if (split === null) return argument.startsWith("-") ? undefined : argument;
-  return (split[1] ?? "").split(/\s+/).find((word) => word !== "" && !/^-|=/.test(word));
+  const words = splitWords(split[1] ?? "");
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? "";
+    if (/^(-u|-C|--unset|--chdir)$/.test(word)) at++;
+    else if (word !== "" && !/^-|^[^/]*=/.test(word)) return word;
+  }
+  return undefined;
+}
+
+/** Words of env -S: blanks part them, quotes hold them together, a backslash takes the next character as it is. */
+function splitWords(text: ByteString): ByteString[] {
+  return [...text.matchAll(/(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+/g)].map(([word]) =>
+    word
+      .replace(
+        /"((?:[^"\\]|\\.)*)"|'([^']*)'/g,
+        (_, double?: string, single?: string) => double ?? single ?? "",
+      )
+      .replace(/\\(.)/g, "$1"),
+  );
 }

@@ -22,6 +22,8 @@ const trees: ReadonlyArray<readonly [string, string]> = [
   ["/usr/local/share/ca-certificates", "certificates"],
   ["/etc/ca-certificates", "certificates"],
   ["/etc/ca-certificates.conf", "certificates"],
+  // Where libssl of Debian looks: links to the above.
+  ["/usr/lib/ssl", "certificates"],
   ["/etc/pki/tls", "certificates"],
   ["/etc/pki/ca-trust/extracted", "certificates"],
   ["/lib/terminfo", "terminals"],
@@ -29,6 +31,11 @@ const trees: ReadonlyArray<readonly [string, string]> = [
   ["/usr/share/terminfo/l", "terminals"],
   ["/usr/share/terminfo/x", "terminals"],
   ["/usr/share/terminfo/v", "terminals"],
+  ["/usr/share/terminfo/s", "terminals"],
+  ["/usr/share/terminfo/t", "terminals"],
+  ["/usr/share/terminfo/r", "terminals"],
+  ["/usr/share/terminfo/d", "terminals"],
+  ["/usr/share/terminfo/a", "terminals"],
   ["/etc/profile.d", "login shells"],
 ];
 

@@ -9,8 +9,10 @@ import { documentRoots } from "./document-roots.ts";
 import { elfClosure } from "./elf-closure.ts";
 import { essentialPackages } from "./essential-packages.ts";
 import { installedPackages } from "./installed-packages.ts";
+import { languagePaths } from "./language-paths.ts";
 import { languageTrees } from "./language-trees.ts";
 import { libcRuntime } from "./libc-runtime.ts";
+import { libraryModules } from "./library-modules.ts";
 import { listedDirectories } from "./listed-directories.ts";
 import { loadedCandidates } from "./loaded-candidates.ts";
 import { pamModules } from "./pam-modules.ts";
@@ -34,6 +36,8 @@ export function makeRules(state: RuleState): Rule[] {
     installedPackages(state),
     essentialPackages(state),
     languageTrees(state),
+    languagePaths(),
+    libraryModules(),
     applicationTrees(),
     listedDirectories(),
     documentRoots(),

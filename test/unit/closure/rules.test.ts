@@ -1,0 +1,111 @@
+// Single rules on small trees.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { deflateRawSync } from "node:zlib";
+import { expand, type Seed } from "../../../src/closure/expand.ts";
+import { parseShebang } from "../../../src/formats/shebang.ts";
+import { manifestClassPath } from "../../../src/formats/zip.ts";
+import { buildElf } from "../../support/elf-builder.ts";
+import { memoryFiles } from "../../support/memory-files.ts";
+
+const traced = (path: string, detail = "read"): Seed => ({ path, reason: { kind: "traced", detail } });
+const elf = (parts: Parameters<typeof buildElf>[0] = {}) => ({ content: buildElf(parts), mode: 0o755 });
+
+test("libraries bring the modules that they load from beside them", async () => {
+  const files = memoryFiles({
+    "/usr/lib/x86_64-linux-gnu/libcrypto.so.3": elf({ soname: "libcrypto.so.3" }),
+    "/usr/lib/x86_64-linux-gnu/ossl-modules/legacy.so": elf(),
+    "/usr/lib/x86_64-linux-gnu/engines-3/afalg.so": elf(),
+    "/usr/lib/x86_64-linux-gnu/sasl2/libplain.so": elf(),
+    "/opt/x/libsasl2.so.2": elf({ soname: "libsasl2.so.2" }),
+    "/opt/x/sasl2/own.so": elf(),
+  });
+  const { paths } = await expand(files, [traced("/usr/lib/x86_64-linux-gnu/libcrypto.so.3")]);
+  assert.ok(paths.has("/usr/lib/x86_64-linux-gnu/ossl-modules/legacy.so"));
+  assert.ok(paths.has("/usr/lib/x86_64-linux-gnu/engines-3/afalg.so"));
+  assert.ok(!paths.has("/usr/lib/x86_64-linux-gnu/sasl2/libplain.so"));
+  const other = await expand(files, [traced("/opt/x/libsasl2.so.2")]);
+  assert.equal(other.paths.get("/opt/x/sasl2/own.so")?.[0]?.kind, "loaded");
+});
+
+test("python: directories that .pth and .egg-link files name, and links to directories in a tree", async () => {
+  const files = memoryFiles({
+    "/usr/bin/python3.9": elf(),
+    "/usr/lib/python3.9/os.py": "x",
+    "/usr/lib/python3/dist-packages/shop.pth":
+      "import site; site.main()\n# no\n/home/dev/shop/src\n../../extra\n/\n/none\n",
+    "/usr/lib/python3/dist-packages/own.egg-link": "/home/dev/own/src\n.\n",
+    "/usr/lib/python3/dist-packages/linked": { link: "/home/dev/linked" },
+    "/usr/lib/python3/dist-packages/everything": { link: "/" },
+    "/home/dev/shop/src/shop.py": "x",
+    "/home/dev/own/src/own.py": "x",
+    "/home/dev/linked/deep/l.py": "x",
+    "/usr/lib/extra/e.py": "x",
+    "/home/other/secret.txt": "x",
+  });
+  const { paths } = await expand(files, [traced("/usr/bin/python3.9", "exec")]);
+  for (const path of [
+    "/home/dev/shop/src/shop.py",
+    "/home/dev/own/src/own.py",
+    "/usr/lib/extra/e.py",
+    "/home/dev/linked/deep/l.py",
+  ])
+    assert.equal(paths.get(path)?.[0]?.kind, "language", path);
+  assert.ok(!paths.has("/home/other/secret.txt"));
+});
+
+/** A zip of one member. */
+function jar(manifest: string, deflated: boolean): Uint8Array {
+  const name = Buffer.from("META-INF/MANIFEST.MF");
+  const content = deflated ? deflateRawSync(manifest) : Buffer.from(manifest);
+  const local = Buffer.alloc(30);
+  local.writeUInt32LE(0x04034b50);
+  local.writeUInt16LE(name.length, 26);
+  const central = Buffer.alloc(46);
+  central.writeUInt32LE(0x02014b50);
+  central.writeUInt16LE(deflated ? 8 : 0, 10);
+  central.writeUInt32LE(content.length, 20);
+  central.writeUInt32LE(manifest.length, 24);
+  central.writeUInt16LE(name.length, 28);
+  const end = Buffer.alloc(22);
+  end.writeUInt32LE(0x06054b50);
+  end.writeUInt32LE(46 + name.length, 12);
+  end.writeUInt32LE(30 + name.length + content.length, 16);
+  return Buffer.concat([local, name, content, central, name, end]);
+}
+
+test("java: jars bring what their Class-Path names", async () => {
+  const folded =
+    "Manifest-Version: 1.0\r\nClass-Path: lib/a.jar ../share/b%20c.jar http://x/y.jar classe\r\n s/ none.jar\r\n";
+  for (const deflated of [false, true]) {
+    const files = memoryFiles({
+      "/srv/app/main.jar": jar(folded, deflated),
+      "/srv/app/lib/a.jar": jar("Manifest-Version: 1.0\r\n\r\n", true),
+      "/srv/share/b c.jar": "no zip",
+      "/srv/app/classes/deep/X.class": "x",
+    });
+    // Outside of an application's directory nothing else would take them.
+    const { paths } = await expand(files, [
+      { path: "/srv/app/main.jar", reason: { kind: "base", detail: "x" } },
+    ]);
+    for (const path of ["/srv/app/lib/a.jar", "/srv/share/b c.jar", "/srv/app/classes/deep/X.class"])
+      assert.ok(paths.has(path), path);
+  }
+  assert.deepEqual(manifestClassPath("Class-Path: a.jar\n  b.jar\nX: y"), ["a.jar", "b.jar"]);
+  const hostile = jar(folded, true);
+  for (let at = 0; at < hostile.length; at += 7) {
+    const broken = hostile.slice();
+    broken[at] = 0xff;
+    await expand(memoryFiles({ "/srv/app/main.jar": broken }), [traced("/srv/app/main.jar")]);
+  }
+});
+
+test("env -S: options, variables and quotes before the program", () => {
+  const program = (line: string) => parseShebang(Buffer.from(`#!/usr/bin/env ${line}\n`))?.envProgram;
+  assert.equal(program("python3"), "python3");
+  assert.equal(program("-S python3 -u"), "python3");
+  assert.equal(program("-S -i A=1 -u HOME python3 -m x"), "python3");
+  assert.equal(program("-vS --chdir /srv node --x"), "node");
+  assert.equal(program(`-S A='b c' "py thon"`), "py thon");
+  assert.equal(program("-i python3"), undefined);
+});
