@@ -1,4 +1,6 @@
 // Hard cases of programs: ways to name and to start things that tracers do not see, or do not survive.
+import assert from "node:assert/strict";
+import { join } from "node:path";
 import { type HardCase, testHardCases } from "../support/hard-case.ts";
 
 /** Zero bytes in the place of the content, as tools leave that pack names they have not read. */
@@ -91,6 +93,50 @@ const cases: readonly HardCase[] = [
         layer:
           "mkdir -p usr/local/sbin; printf '#!/bin/sh\\necho another\\n' >usr/local/sbin/static-program; chmod 755 usr/local/sbin/*",
         says: /error: \/usr\/local\/sbin\/static-program was looked for and absent/,
+      },
+    ],
+  },
+  {
+    name: "io-uring",
+    title: "a file that io_uring alone opens",
+    machine: (machine) => machine.shell("mkdir srv/ring; echo 'by the ring' >srv/ring/only"),
+    packed: async ({ fixture, reference }) => {
+      const why = await fixture.cli(["why", reference, "/srv/ring/only"]);
+      assert.match(why.stdout, /traced: read by .*, seen by the file witness only/);
+    },
+    doctored: [{ what: "an empty file", layer: emptied("srv/ring/only"), says: bytesLost("srv/ring/only") }],
+  },
+  {
+    name: "inherited",
+    title: "descriptors that come from a shell and from inetd",
+    command: ["/usr/bin/from-shell"],
+    machine: (machine) =>
+      machine.shell(`mkdir srv/inherited; cd srv/inherited; echo "from the shell" >input; echo "the fifth" >fifth; echo "the page" >page
+        printf '#!/bin/sh\nexec /usr/bin/inherited <"/srv/inherited/input" 5<"/srv/inherited/fifth"\n' >../../usr/bin/from-shell
+        chmod 755 ../../usr/bin/from-shell`),
+    doctored: ["input", "page"].map((name) => ({
+      what: `an empty ${name}`,
+      layer: emptied(`srv/inherited/${name}`),
+      says: bytesLost(`srv/inherited/${name}`),
+    })),
+  },
+  {
+    name: "threads",
+    title: "a server with threads for its connections",
+    command: ["/usr/bin/threads"],
+    machine: (machine) => {
+      machine.shell(
+        "cp $SOURCES/threads.sh usr/bin/threads; cp /usr/bin/redis-server /usr/bin/redis-cli usr/bin; chmod 755 usr/bin/threads",
+      );
+      machine.libraries(join(machine.root, "usr/bin/redis-server"));
+      machine.libraries(join(machine.root, "usr/bin/redis-cli"));
+    },
+    doctored: [
+      {
+        what: "a library that is another file",
+        layer:
+          "cd $MACHINE; lib=$(find . -name 'libjemalloc.so.2' | head -1); cd - >/dev/null; mkdir -p $(dirname $lib); head -c 5000 /dev/zero >$lib",
+        says: /error: \/\S+libjemalloc\.so\.2 had \d+ bytes and has 5000/,
       },
     ],
   },

@@ -16,6 +16,7 @@ import { libraryModules } from "./library-modules.ts";
 import { listedDirectories } from "./listed-directories.ts";
 import { loadedCandidates } from "./loaded-candidates.ts";
 import { pamModules } from "./pam-modules.ts";
+import { pluginDirectories } from "./plugin-directories.ts";
 import { scripts } from "./scripts.ts";
 import { siteScripts } from "./site-scripts.ts";
 
@@ -30,6 +31,7 @@ export function makeRules(state: RuleState): Rule[] {
     elfClosure(),
     scripts(),
     loadedCandidates(),
+    pluginDirectories(),
     libcRuntime(),
     pamModules(),
     baseFiles(),

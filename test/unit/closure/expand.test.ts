@@ -341,3 +341,22 @@ test("a site's own scripts bring the files that they name in quotes, and only th
   assert.equal(expansion.paths.get("/etc/site/bare.ini"), undefined);
   assert.ok(expansion.candidates.some((one) => one.path === "/opt/site/lib"));
 });
+
+test("the plug-ins beside one that was loaded join; a directory of the system's libraries is none of plug-ins", async () => {
+  const files = memoryFiles({
+    ...minimal,
+    "/usr/lib/shop/plugins/one.so": library(),
+    "/usr/lib/shop/plugins/two.so": library(),
+    "/usr/lib/shop/plugins/README": "no plug-in",
+    "/usr/lib/x86_64-linux-gnu/libused.so.1": library(),
+    "/usr/lib/x86_64-linux-gnu/libother.so.1": library(),
+  });
+  const seeds = [
+    traced("/usr/lib/shop/plugins/one.so", "read"),
+    traced("/usr/lib/x86_64-linux-gnu/libused.so.1", "read"),
+  ];
+  const expansion = await expand(files, seeds);
+  assert.deepEqual(kindsOf(expansion, "/usr/lib/shop/plugins/two.so"), ["loaded"]);
+  assert.equal(expansion.paths.has("/usr/lib/shop/plugins/README"), false);
+  assert.equal(expansion.paths.has("/usr/lib/x86_64-linux-gnu/libother.so.1"), false);
+});
