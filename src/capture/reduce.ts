@@ -13,6 +13,7 @@ import {
   type TraceRecord,
 } from "../formats/trace-records.ts";
 import { type Evidence, newEvidence, noteUse } from "./evidence.ts";
+import { MovedPaths } from "./moved-paths.ts";
 
 /** Operations by which a path comes into being. */
 const making = new Set(["create", "mkdir", "symlink", "link", "mknod", "rename"]);
@@ -34,6 +35,7 @@ export class Reducer {
   /** What our own programs used, and the processes that they started. */
   readonly ownPaths = new Set<ByteString>();
   readonly ownChildren = new Set<number>();
+  readonly #moved = new MovedPaths();
   readonly #ours: (program: ByteString) => boolean;
 
   /** ours: programs that we put there; what they do themselves is no evidence. */
@@ -106,10 +108,18 @@ export class Reducer {
     else if (noSuchFile.has(record.result)) seen.absent = true;
     if (record.result >= 0 && !record.inherited && opening.has(record.operation)) seen.opened = true;
     if (made && target === "" && !failed && !record.existed && !before) seen.madeByRun = true;
+    if (!failed && !seen.madeByRun) this.#atOrigin(record, by);
     if (target === "") return;
+    if (record.operation === "rename" && !failed) this.#moved.moved(record.path, target, !seen.madeByRun);
     const to = noteUse(this.evidence, target, record.operation, by);
     if (!failed && !record.existed && !to.found) to.madeByRun = true;
     if (!failed) to.found = true;
+  }
+
+  /** What was used below a directory that the run had renamed is on the source below its old name. */
+  #atOrigin(record: TracePath, by: ByteString): void {
+    const origin = this.#moved.originOf(record.path);
+    if (origin !== undefined) noteUse(this.evidence, origin, record.operation, by).found = true;
   }
 
   #bind(record: TraceBind): void {

@@ -112,3 +112,23 @@ test("what the run removed and made again was on the source; what it made first 
   assert.equal(made("/etc/app.pid"), true);
   assert.equal(made("/etc/app.conf"), false);
 });
+
+test("what is used below a renamed directory is on the source below its old name", () => {
+  const reduce = reducer();
+  const add = (operation: PathOperation, path: string, more: Partial<TracePath> = {}) =>
+    reduce.add(pathRecord(2, operation, path, more));
+  add("rename", "/srv/tree", { second: "/srv/moved" });
+  add("read", "/srv/moved/leaf");
+  add("create", "/srv/moved/new");
+  add("rename", "/srv/moved", { second: "/srv/again" });
+  add("stat", "/srv/again/deep/leaf");
+  add("read", "/srv/again/absent", { result: -2 });
+  add("mkdir", "/srv/own");
+  add("rename", "/srv/own", { second: "/srv/tree" });
+  add("read", "/srv/tree/of-the-run");
+  const { paths } = reduce.evidence;
+  assert.equal(paths.get("/srv/tree/leaf")?.found, true);
+  assert.equal(paths.get("/srv/tree/deep/leaf")?.found, true);
+  for (const absent of ["/srv/tree/new", "/srv/tree/absent", "/srv/own/of-the-run"])
+    assert.equal(paths.has(absent), false, absent);
+});
