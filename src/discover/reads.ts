@@ -7,6 +7,7 @@ export interface Read {
 }
 
 export const discoverReads: readonly Read[] = [
+  { path: "/etc", what: "names of configuration files" },
   {
     path: "/etc/**",
     what: "configuration: system, services, schedules, users, network, data bases, web servers",

@@ -3,11 +3,31 @@ import { nativePath } from "../../host/native.ts";
 import { parseSshAddress } from "./address.ts";
 import type { SshChoices } from "./open-ssh.ts";
 import { checkSshOptions, environmentOptions, sshWords } from "./options.ts";
-import { keeperCommand, pushCommand, pushDirectories, serveCommand } from "./scripts.ts";
+import { keeperCommand, pushCommand, pushDirectories, serveCommand, shellCommand } from "./scripts.ts";
+import { listScript, readScript, type ShellWays, statScript, walkScript } from "./shell-scripts.ts";
 
 export interface RemoteStep {
   what: string;
   command: string;
+}
+
+/** Where nothing is pushed, or what was pushed does not run there. */
+function withoutCollector({ push, sudo }: SshChoices): RemoteStep[] {
+  const ways: ShellWays = { describe: "stat", find: true, readlink: true, dd: true, head: true };
+  const scripts = [
+    statScript(ways, "MARK", ["PATH"], false),
+    listScript(ways, "MARK", "PATH"),
+    walkScript(ways, "MARK", "PATH", [], false),
+    readScript(ways, "PATH", { offset: 0, length: 4096 }, true),
+    readScript(ways, "PATH", { offset: 65_536, length: 65_536 }, true),
+  ];
+  return [
+    {
+      what: push ? "instead of it, where the collector cannot be taken" : "takes the scripts below",
+      command: shellCommand(sudo),
+    },
+    ...scripts.map((script) => ({ what: "a script for it, for each path that is read", command: script })),
+  ];
 }
 
 /** Stands for the random part of the name: 32 hexadecimal digits. */
@@ -37,5 +57,6 @@ export function remoteSteps(address: string, choices: SshChoices): { ssh: string
       command: serveCommand(name, pushDirectories[0] ?? "/tmp", choices.sudo),
     });
   }
+  steps.push(...withoutCollector(choices));
   return { ssh: ["ssh", ...sshWords(parseSshAddress(address), words)], steps };
 }

@@ -38,7 +38,7 @@ export async function openSsh(
       notes.push(
         "read as a user without root's rights: what only root may read is missing; --sudo reads it where sudo asks for no password",
       );
-    if (without !== undefined) notes.push(`read without the collector (${without})`);
+    if (without !== undefined) notes.push(without);
     return {
       address,
       kind: "ssh",

@@ -64,6 +64,11 @@ export function servePreamble(name: string): string {
   return `${name}-serve\n`;
 }
 
+/** A shell that takes scripts on its input: shell-scripts.ts. */
+export function shellCommand(sudo: boolean): string {
+  return wrapped(`exec ${sudo ? "sudo -n " : ""}sh`);
+}
+
 /** Serves the whole machine; output begins with servePreamble(). */
 export function serveCommand(name: string, directory: string, sudo: boolean): string {
   return wrapped(`echo ${name}-serve; exec ${sudo ? "sudo -n " : ""}${directory}/${name}/tree serve /`);

@@ -5,13 +5,16 @@ import type { Log } from "../../base/log.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { makeWorkDirectory, type WorkDirectory } from "../../host/work.ts";
 import type { Reconnecting } from "../resuming-files.ts";
-import { TreeFiles } from "../tree-files.ts";
+import { type BulkFiles, TreeFiles } from "../tree-files.ts";
 import type { TreePlace } from "../tree-process.ts";
 import type { SshAddress } from "./address.ts";
 import { type Probe, SshConnection } from "./connection.ts";
 import { connectionLost, isConnectionLost, sshFailure } from "./failure.ts";
 import { pushCollector } from "./push.ts";
-import { serveCommand, servePreamble } from "./scripts.ts";
+import { serveCommand, servePreamble, shellCommand } from "./scripts.ts";
+import { ShellFiles } from "./shell-files.ts";
+import { lossOf, probeWays } from "./shell-probe.ts";
+import { ShellSession } from "./shell-session.ts";
 
 export interface SshRequest {
   name: string;
@@ -29,15 +32,23 @@ const pauses = [200, 1000, 2000, 4000, 8000];
 /** Servers for walks and streams: with keeper and small requests fewer than the ten sessions that sshd allows. */
 const maxOpen = 6;
 
+const notPushed = "--no-push was given";
+/** Of what a login shell says before it runs what it is told. */
+const maxTalk = 64 << 10;
+
+interface ClosableFiles extends BulkFiles {
+  close(): Promise<void>;
+}
+
 export interface SshSession {
   readonly probe: Probe;
-  readonly files: TreeFiles;
-  /** Why there is no collector; undefined where there is one. */
+  readonly files: BulkFiles;
+  /** Why there is no collector, and what is not seen that way; undefined where there is one. */
   readonly without: string | undefined;
   close(): Promise<void>;
 }
 
-export class SshSessions implements Reconnecting<TreeFiles> {
+export class SshSessions implements Reconnecting<BulkFiles> {
   readonly #request: SshRequest;
   readonly #work: WorkDirectory;
   #session: Promise<SshSession> | undefined;
@@ -68,7 +79,7 @@ export class SshSessions implements Reconnecting<TreeFiles> {
     return true;
   }
 
-  async current(): Promise<TreeFiles> {
+  async current(): Promise<BulkFiles> {
     return (await this.session()).files;
   }
 
@@ -125,27 +136,38 @@ export class SshSessions implements Reconnecting<TreeFiles> {
       directory: this.#work.path,
     });
     try {
-      const pushed = push ? await pushCollector(connection) : { because: "--no-push was given" };
-      if ("because" in pushed) {
-        throw new TranshipError(
-          "E_MACHINE_UNREACHABLE",
-          `${name} cannot take the collector: ${pushed.because}`,
-          {
-            hint: "reading a machine without it does not work yet",
-          },
-        );
-      }
+      const pushed = push ? await pushCollector(connection) : { because: notPushed };
+      if ("because" in pushed) return await this.#withoutCollector(connection, pushed.because);
       const files = new TreeFiles(this.#place(connection, pushed.directory));
-      this.#mark = connection.mark;
-      const close = async (): Promise<void> => {
-        await files.close().catch(() => {});
-        await connection.close();
-      };
-      return { probe: connection.probe, files, without: undefined, close };
+      return this.#opened(connection, files, undefined);
     } catch (error) {
       await connection.close();
       throw error;
     }
+  }
+
+  #opened(connection: SshConnection, files: ClosableFiles, without: string | undefined): SshSession {
+    this.#mark = connection.mark;
+    const close = async (): Promise<void> => {
+      await files.close().catch(() => {});
+      await connection.close();
+    };
+    return { probe: connection.probe, files, without, close };
+  }
+
+  /** By the programs that are there. */
+  async #withoutCollector(connection: SshConnection, because: string): Promise<SshSession> {
+    const { name, sudo, log } = this.#request;
+    const { probe, mark } = connection;
+    if (this.#mark === undefined && because !== notPushed)
+      log.warn(`${name} is read without the collector: ${because}`);
+    const shell = new ShellSession(connection.start(shellCommand(sudo)), (words) =>
+      sudo && /^sudo: /m.test(words) ? sudoRefused(name, words) : connectionLost(name, mark, words),
+    );
+    await shell.ask(() => ":", maxTalk); // what the login shell says comes before the first answer
+    const ways = await probeWays(shell, probe, name);
+    const files = new ShellFiles(shell, ways, probe.uid === 0 || sudo);
+    return this.#opened(connection, files, `read without the collector (${because}); ${lossOf(ways)}`);
   }
 
   #place(connection: SshConnection, directory: string): TreePlace {

@@ -1,0 +1,124 @@
+// What the scripts of machine/ssh/shell-scripts.ts print of files: MARK + "1", the name, MARK + "2", one line of stat or ls, and for a link
+// MARK + "3" and its target. The mark is random, so names and targets of any bytes stay apart. Bounded; never evaluated.
+import type { ByteString, Entry } from "./entry.ts";
+import { type EntryKind, kindOfMode } from "./entry.ts";
+
+/** Objects in the order told; what does not parse is left out and counted. */
+export function parseListing(text: ByteString, mark: ByteString): { entries: Entry[]; damaged: number } {
+  const entries: Entry[] = [];
+  let damaged = 0;
+  for (const part of text.split(`${mark}1`).slice(1)) {
+    const nameEnd = part.indexOf(`${mark}2`);
+    const rest = nameEnd < 0 ? "" : part.slice(nameEnd + mark.length + 1);
+    const [line = "", target] = rest.split(`${mark}3`);
+    const name = part.slice(0, Math.max(0, nameEnd));
+    // Gone between its name and its line.
+    if (line.trim() === "") continue;
+    const entry = parseStatLine(line) ?? parseLsLine(line, name);
+    if (entry === undefined || name === "") damaged++;
+    else
+      entries.push({
+        ...entry,
+        path: name,
+        ...(target === undefined ? {} : { target: target.replace(/\n$/, "") }),
+      });
+  }
+  return { entries, damaged };
+}
+
+/** As `stat -c '%f %u %g %h %d %i %s %b %Y %Z %t %T'` prints it. */
+export function parseStatLine(line: ByteString): Entry | undefined {
+  const match =
+    /^([0-9a-f]{1,8}) (\d{1,10}) (\d{1,10}) (\d{1,10}) (\d{1,20}) (\d{1,20}) (\d{1,15}) (\d{1,15}) (-?\d{1,12}) (-?\d{1,12}) ([0-9a-f]{1,8}) ([0-9a-f]{1,8})\n?$/.exec(
+      line,
+    );
+  if (match === null) return undefined;
+  const [
+    ,
+    mode = "",
+    uid,
+    gid,
+    nlink,
+    dev = "0",
+    ino = "0",
+    size,
+    blocks,
+    mtime = "0",
+    ctime = "0",
+    major = "0",
+    minor = "0",
+  ] = match;
+  const bits = Number.parseInt(mode, 16);
+  const kind = kindOfMode(bits);
+  if (kind === undefined) return undefined;
+  const device = kind === "character" || kind === "block";
+  return {
+    ...blank, kind, mode: bits & 0o7777, uid: Number(uid), gid: Number(gid), nlink: Number(nlink), dev: BigInt(dev), ino: BigInt(ino),
+    size: kind === "file" || kind === "symlink" ? Number(size) : 0, blocks: Number(blocks), mtime: seconds(mtime), ctime: seconds(ctime),
+    rdevMajor: device ? Number.parseInt(major, 16) : 0, rdevMinor: device ? Number.parseInt(minor, 16) : 0,
+  }; // biome-ignore format: a table
+}
+
+const kinds: Readonly<Record<string, EntryKind>> = {
+  "-": "file", d: "directory", l: "symlink", p: "fifo", s: "socket", c: "character", b: "block",
+}; // biome-ignore format: a table
+
+/** As `ls -lidn` prints it, with or without --full-time. ctime is not told: mtime stands for it. */
+export function parseLsLine(line: ByteString, name: ByteString): Entry | undefined {
+  const match =
+    /^ *(\d{1,20}) +([-dlpscb])([-rwxsStT]{9})[.+@]? +(\d{1,10}) +(\d{1,10}) +(\d{1,10}) +(\d{1,15})(?:, *(\d{1,10}))? +/.exec(
+      line,
+    );
+  if (match === null) return undefined;
+  const [head, ino = "0", type = "", rights = "", nlink, uid, gid, size, minor] = match;
+  const kind = kinds[type];
+  const rest = line.slice(head.length).replace(/\n$/, "");
+  const time = timeOf(rest);
+  if (kind === undefined || time === undefined) return undefined;
+  const arrow = `${name} -> `;
+  const at = kind === "symlink" ? rest.indexOf(arrow) : -1;
+  return {
+    ...blank, kind, mode: modeOf(rights), uid: Number(uid), gid: Number(gid), nlink: Number(nlink), ino: BigInt(ino),
+    size: kind === "file" || kind === "symlink" ? Number(size) : 0,
+    blocks: kind === "file" ? Math.ceil(Number(size) / 512) : 0, mtime: time, ctime: time,
+    rdevMajor: minor === undefined ? 0 : Number(size), rdevMinor: Number(minor ?? 0), target: at < 0 ? "" : rest.slice(at + arrow.length),
+  }; // biome-ignore format: a table
+}
+
+const blank: Entry = {
+  path: "", kind: "file", mode: 0, uid: 0, gid: 0, nlink: 1, dev: 0n, ino: 0n, size: 0, blocks: 0, mtime: 0n, ctime: 0n, rdevMajor: 0,
+  rdevMinor: 0, target: "", xattrs: [], extents: undefined,
+}; // biome-ignore format: a table
+
+function seconds(text: string): bigint {
+  return BigInt(text) * 1_000_000_000n;
+}
+
+function modeOf(rights: string): number {
+  let mode = 0;
+  for (const [i, char] of [...rights].entries()) if (!/[-ST]/.test(char)) mode |= 1 << (8 - i);
+  if (/^..[sS]/.test(rights)) mode |= 0o4000;
+  if (/^.{5}[sS]/.test(rights)) mode |= 0o2000;
+  if (/[tT]$/.test(rights)) mode |= 0o1000;
+  return mode;
+}
+
+const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
+
+/** "2020-01-31 10:11:12.5 +0100", or "Jan 31 2020"; "Jan 31 10:11" means the last twelve months, which cannot be told: the year 1970 stands for it. */
+function timeOf(text: string): bigint | undefined {
+  const full = /^(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.\d+)? ([+-])(\d\d)(\d\d) /.exec(text);
+  if (full !== null) {
+    const [year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0] = full.slice(1, 7).map(Number);
+    const zone = (Number(full[8]) * 60 + Number(full[9])) * (full[7] === "-" ? -60 : 60);
+    return BigInt(Date.UTC(year, month - 1, day, hour, minute, second) / 1000 - zone) * 1_000_000_000n;
+  }
+  const short = /^([A-Z][a-z]{2}) +(\d{1,2}) +(?:(\d{4})|(\d\d):(\d\d)) /.exec(text);
+  const month = months.indexOf(short?.[1] ?? "");
+  if (short === null || month < 0) return undefined;
+  const year = short[3] === undefined ? 1970 : Number(short[3]);
+  return (
+    BigInt(Date.UTC(year, month, Number(short[2]), Number(short[4] ?? 0), Number(short[5] ?? 0)) / 1000) *
+    1_000_000_000n
+  );
+}

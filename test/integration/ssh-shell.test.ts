@@ -1,0 +1,108 @@
+// A far machine that takes no collector: it is read by its own programs, and what is not seen that way is said.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { type CaptureHost, captureHost, nothingLeft } from "../support/capture.ts";
+import { soaking } from "../support/counts.ts";
+import { FarMachine, whyNoFar } from "../support/far-machine.ts";
+
+const skip = existsSync("/bin/busybox") ? whyNoFar() : "needs busybox-static";
+
+/** Sessions find these programs of busybox, and nothing else. */
+async function start(
+  t: TestContext,
+  applets: readonly string[],
+): Promise<{ host: CaptureHost; far: FarMachine }> {
+  const host = await captureHost(t);
+  const far = await FarMachine.start(t, host, {
+    config: ["HostKey /etc/ssh/ssh_host_ed25519_key", ...(applets.length > 0 ? ["SetEnv PATH=/srv/bb"] : [])],
+  });
+  if (applets.length > 0) {
+    await far.run("mkdir /srv/bb");
+    execFileSync("cp", ["/bin/busybox", far.path("/srv/bb/busybox")]);
+    for (const name of applets) symlinkSync("busybox", join(far.path("/srv/bb"), name));
+  }
+  host.rebase();
+  return { host, far };
+}
+
+const small = (far: FarMachine, ...more: string[]) => [
+  "capture",
+  "installed",
+  "-m",
+  far.address,
+  "--no-closure",
+  "--include",
+  "/srv/odd/**",
+  ...more,
+  "sudo",
+];
+
+interface Shown {
+  layers: { origin: string; diffId: string }[];
+}
+
+async function layersOf(far: FarMachine, name: string): Promise<Record<string, string>> {
+  const { stdout, stderr } = await far.tool(["inspect", name]);
+  const [image] = [JSON.parse(stdout || assert.fail(stderr)) as Shown | Shown[]].flat();
+  return Object.fromEntries((image?.layers ?? []).map((one) => [one.origin, one.diffId]));
+}
+
+const ways: readonly (readonly [name: string, applets: readonly string[]])[] = [
+  ["coreutils of Debian 11", []],
+  ["busybox", "sh cat tar stat find ls readlink dd head tail id uname mkdir rm printf".split(" ")],
+  ["sh, cat, ls and tar of busybox", "sh cat ls tar rm".split(" ")],
+];
+for (const [name, applets] of soaking ? ways : ways.slice(1, 2)) {
+  test(`without the collector, by ${name}`, { skip }, async (t) => {
+    const { host, far } = await start(t, applets);
+    const before = far.temporary();
+    const found = await far.tool(["discover", far.address, "--no-push", "--format", "json"]);
+    assert.equal(found.status, 0, found.stderr);
+    const inventory = JSON.parse(found.stdout);
+    assert.equal(inventory.identity.hostname, "old-sshd");
+    assert.ok(inventory.installed.packages.length > 100);
+    assert.ok(inventory.processes.some((one: { name: string }) => one.name === "sshd"));
+    assert.match(found.stdout, /not seen without the collector: extended attributes/);
+    const captured = await far.tool(small(far, "-t", "shell", "--no-push"));
+    assert.equal(captured.status, 0, captured.stderr);
+    const again = await far.tool(small(far, "-t", "shell", "--no-push"));
+    assert.match(again.stderr, /: 0 B read, /);
+    const exported = await far.tool(["package", "show", "shell"]);
+    assert.equal(exported.status, 0, exported.stderr);
+    for (const path of [
+      "/srv/odd/new\\x0aline",
+      "/srv/odd/byte\\xffend",
+      "/srv/odd/quote'\"$(touch no)`back\\x5cslash",
+      "/srv/odd/dangling",
+      "/srv/odd/holes",
+    ]) {
+      const why = await far.tool(["why", "shell", path]);
+      assert.equal(why.status, 0, `${path}: ${why.stderr}`);
+    }
+    assert.equal(existsSync(far.path("/root/no")) || existsSync(far.path("/no")), false, "names are not run");
+    if (applets.length !== 5) {
+      const pushed = await far.tool(small(far, "-t", "pushed"));
+      assert.equal(pushed.status, 0, pushed.stderr);
+      const [one, other] = [await layersOf(far, "shell"), await layersOf(far, "pushed")];
+      assert.deepEqual(Object.keys(one), Object.keys(other));
+    }
+    assert.deepEqual(far.temporary(), before);
+    await nothingLeft(host);
+  });
+}
+
+test("a far side without room for the collector is read without it, and says so", { skip }, async (t) => {
+  const { host, far } = await start(t, []);
+  await far.run(
+    "mount -t tmpfs -o size=8k tmpfs /tmp; mount -t tmpfs -o size=8k tmpfs /var/tmp; mount -t tmpfs -o size=8k tmpfs /dev/shm; for d in /tmp /var/tmp /dev/shm; do head -c 8192 /dev/zero >$d/full || :; done",
+  );
+  host.rebase();
+  const { status, stdout, stderr } = await far.tool(["discover", far.address, "--format", "json"]);
+  assert.equal(status, 0, stderr);
+  assert.match(stderr, /is read without the collector: \/tmp: .*[Nn]o space left.*\/dev\/shm/);
+  assert.match(stdout, /not seen without the collector/);
+  await nothingLeft(host);
+});
