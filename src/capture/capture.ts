@@ -245,7 +245,10 @@ async function planWhole(
   // What a run would have shown: where no service ran, its directories are found by their owner.
   const owned =
     parts.evidence === undefined
-      ? [...(await commandSeeds(machine, descriptor)), ...(await ownedDirectories(machine, application))]
+      ? [
+          ...(await commandSeeds(machine, descriptor)),
+          ...(await ownedDirectories(machine, application, installed, parts.choices.alsoInstalled)),
+        ]
       : [];
   const seeds = [
     ...(parts.seeds ?? []),

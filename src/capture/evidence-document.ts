@@ -52,12 +52,14 @@ export function makeEvidenceDocument(parts: EvidenceParts): EvidenceDocument {
     return numbers.size - 1;
   };
   const paths: Record<string, number[]> = {};
+  const edited = new Map((plan.edited ?? []).map((one) => [one.path, one.why]));
   for (const group of plan.groups) {
     for (const path of group.files) {
       const reasons = parts.reasons.get(path)?.map(describeReason) ?? [
         group.why === "" ? "in the plan" : group.why,
       ];
-      paths[escapeBytes(path)] = reasons.map(numberOf);
+      const also = edited.get(path);
+      paths[escapeBytes(path)] = [...reasons, ...(also === undefined ? [] : [also])].map(numberOf);
     }
   }
   const table = (list: Plan["excluded"]) =>

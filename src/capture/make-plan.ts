@@ -12,6 +12,7 @@ import type { Machine } from "../machine/machine.ts";
 import type { Descriptor, RuntimeDirectory, Secret, Volume } from "../package/descriptor.ts";
 import { dataStates } from "./data-state.ts";
 import { pathText } from "./descriptor-text.ts";
+import { editedFiles } from "./edited-files.ts";
 import type { Evidence } from "./evidence.ts";
 import { type FilterRule, filterOf } from "./filters.ts";
 import { neverPacked } from "./kernel-parts.ts";
@@ -89,6 +90,7 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
     evidence === undefined
       ? { coverage: [], writes: [] }
       : await watchedParts({ ...request, evidence, descriptor }, sorted);
+  const edited = await editedFiles(machine, request.installed, sorted.entries);
   const plan: Plan = {
     source: { machine: machine.address, asOf: sorted.asOf, evidence: undefined },
     package: descriptor,
@@ -109,6 +111,7 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
     ),
     ...seen,
     data: dataStates(machine, descriptor),
+    ...(edited.length === 0 ? {} : { edited }),
     largest: largestOf(sorted.groups, sorted.entries, (path) => mostTelling(sorted.reasons.get(path))),
     ...(evidence?.agreement === undefined ? {} : { witnesses: evidence.agreement }),
   };

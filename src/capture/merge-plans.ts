@@ -46,6 +46,7 @@ export async function mergePlans(
     candidates: union("candidates"),
     missing: union("missing"),
     unmet: await unmetNeeds(machine, entries),
+    ...editedOf(base.plan, other.plan, packed),
     absent: [...new Set([...base.plan.absent, ...other.plan.absent])]
       .filter((path) => !packed.has(path))
       .sort(),
@@ -55,6 +56,11 @@ export async function mergePlans(
     largest: largestOf(groups, entries, (path) => whyOf(evidence, path).because[0] ?? ""),
   };
   return { plan, evidence: JSON.stringify(evidence) };
+}
+
+function editedOf(a: Plan, b: Plan, packed: ReadonlySet<ByteString>): Pick<Plan, "edited"> {
+  const edited = [...(a.edited ?? []), ...(b.edited ?? [])].filter((one) => packed.has(one.path));
+  return edited.length === 0 ? {} : { edited: sorted(uniqueBy(edited, (one) => one.path)) };
 }
 
 function later(a: bigint, b: bigint): bigint {

@@ -64,6 +64,7 @@ export const planSchema = z.looseObject({
   candidates: exclusions,
   missing: exclusions,
   unmet: exclusions,
+  edited: exclusions,
   absent: pathList.optional(),
   coverage: z
     .array(
@@ -184,6 +185,7 @@ export function printPlan(plan: Plan): string {
       candidates: printExclusions(plan.candidates),
       missing: printExclusions(plan.missing),
       unmet: printExclusions(plan.unmet),
+      ...(plan.edited === undefined ? {} : { edited: printExclusions(plan.edited) }),
       absent: block(plan.absent),
       coverage: plan.coverage,
       writes: shown(plan.writes).map((one) => ({ ...one, by: escapeBytes(one.by) })),
@@ -239,6 +241,7 @@ export function parsePlan(text: string, name: string): Plan {
     candidates: readExclusions(value.candidates),
     missing: readExclusions(value.missing),
     unmet: readExclusions(value.unmet),
+    ...(value.edited.length === 0 ? {} : { edited: readExclusions(value.edited) }),
     absent: (value.absent ?? []).map(unescapeBytes),
     coverage: value.coverage.map(({ what, total, exercised, never }) => ({ what, total, exercised, never })),
     writes: value.writes.map(({ path, to, why, paths, by }) => {

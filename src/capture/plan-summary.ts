@@ -42,6 +42,9 @@ export function summarizePlan(plan: Plan): string[] {
     `${plan.excluded.length} left out`,
     `${plan.candidates.length} reachable but not packed`,
     `${plan.missing.length} asked for and absent on the source`,
+    ...((plan.edited?.length ?? 0) > 0
+      ? [`${plan.edited?.length} configuration files edited since installation`]
+      : []),
   ];
   lines.push(`  ${counts.join(", ")}`);
   return lines;
@@ -64,6 +67,7 @@ export function describePlan(plan: Plan): string[] {
   section("left out", plan.excluded, 20);
   section("never exercised, reachable and not packed", plan.candidates, 20);
   section("asked for and absent on the source", plan.missing, 20);
+  section("configuration edited since installation", plan.edited ?? [], 20);
   const alone = (paths: readonly ByteString[], why: string) => paths.map((path) => ({ path, why }));
   const { tracerOnly = [], witnessOnly = [] } = plan.witnesses ?? {};
   section("seen by the file witness only", alone(witnessOnly, "not by a call that the tracer stops"), 20);

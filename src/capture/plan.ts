@@ -65,6 +65,8 @@ export interface Plan {
   writes: WriteTarget[];
   /** Whether the content of volumes was still when the plan was made. */
   data: DataState[];
+  /** Planned configuration files that are not what their installed packages brought; absent where there is none. */
+  edited?: Exclusion[] | undefined;
   /** What is largest in it, when it was made. */
   largest: Largest;
   /** Default none. */

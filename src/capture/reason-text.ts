@@ -41,6 +41,8 @@ export function describeReason(reason: Reason): string {
       return `named in${from}`;
     case "listed":
       if (reason.detail === "document root") return `below a document root that${from} names`;
+      if (reason.detail?.startsWith("unowned") === true)
+        return `in${from}, a directory of the installed package ${escapeBytes(reason.detail.replace(/^.* /, ""))}; of no package itself`;
       return `below${from}, which is listed or served`;
     case "data":
       return `data of${from}`;

@@ -44,6 +44,11 @@ export async function loadDpkg(files: MachineFiles, problems: InstalledProblem[]
       needs: [...names(one.preDepends), ...names(one.depends)],
       recommends: names(one.recommends),
       provides: one.provides.map((each) => each.name),
+      // "newconffile" stands for a file that was never configured; an obsolete one is the package's no longer.
+      configuration: one.conffiles
+        .filter((file) => !file.obsolete && file.md5 !== "newconffile")
+        .map((file) => ({ path: file.path, algorithm: "md5", digest: file.md5 })),
+      scripts: () => readScripts(files, one),
       files: list.map((path) => {
         const diversion = diverted.get(path);
         return diversion === undefined || diversion.by === one.name ? path : diversion.to;
@@ -121,4 +126,16 @@ async function loadAlternatives(files: MachineFiles): Promise<InstalledAlternati
     if (alternative !== undefined) alternatives.push(alternative);
   }
   return alternatives;
+}
+
+/** preinst and postinst of a package; of one that several architectures share the first that is there. */
+async function readScripts(files: MachineFiles, one: DpkgPackage): Promise<ByteString> {
+  const texts: ByteString[] = [];
+  for (const script of ["preinst", "postinst"]) {
+    for (const name of [one.name, `${one.name}:${one.architecture}`]) {
+      const text = await readText(files, `${database}/info/${name}.${script}`).catch(() => undefined);
+      if (text !== undefined) texts.push(text);
+    }
+  }
+  return texts.join("\n");
 }

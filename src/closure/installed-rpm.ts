@@ -6,7 +6,12 @@ import {
 } from "../formats/rpm-package.ts"; // biome-ignore format: short
 import type { MachineFiles } from "../machine/machine.ts";
 import { readRpm } from "../machine/rpm.ts";
-import type { InstalledAlternative, InstalledProblem, LoadedPackage } from "./installed.ts";
+import type {
+  ConfigurationFile,
+  InstalledAlternative,
+  InstalledProblem,
+  LoadedPackage,
+} from "./installed.ts";
 import { basename, mapLimit } from "./tree.ts";
 
 /** What scripts of RHEL, SUSE and their like take for granted: rpm finds what a script is run by, not what it calls. */
@@ -41,8 +46,22 @@ function loaded(one: RpmPackage): LoadedPackage {
     needs: namesOf(one.requires),
     recommends: namesOf(one.recommends),
     provides: [...new Set(one.provides.map((each) => each.name))],
+    configuration: configurationOf(one),
+    scripts: async () =>
+      one.scripts
+        .filter(({ when }) => /Install$/.test(when))
+        .map(({ text }) => text)
+        .join("\n"),
     files: one.files.filter((file) => !file.notInstalled).map((file) => file.path),
   };
+}
+
+function configurationOf(one: RpmPackage): ConfigurationFile[] {
+  const { digestAlgorithm: algorithm } = one;
+  if (algorithm === undefined) return [];
+  return one.files
+    .filter((file) => file.configuration && !file.ghost && !file.notInstalled && file.digest !== "")
+    .map((file) => ({ path: file.path, algorithm, digest: file.digest }));
 }
 
 /** "(a or b if c)": every name in it counts, as every alternative of dpkg does. */

@@ -30,11 +30,22 @@ export interface InstalledPackage {
   needs: readonly string[];
   recommends: readonly string[];
   provides: readonly string[];
+  /** Files that it calls configuration, as far as a digest of what it brought is known. */
+  configuration: readonly ConfigurationFile[];
+}
+
+export interface ConfigurationFile {
+  path: ByteString;
+  algorithm: "md5" | "sha1" | "sha224" | "sha256" | "sha384" | "sha512";
+  /** Of the content that the package brought; hexadecimal. */
+  digest: string;
 }
 
 /** A package with its files as they are on the machine, not yet canonical. Directories included. */
 export interface LoadedPackage extends InstalledPackage {
   files: readonly ByteString[];
+  /** What it runs before and after it is installed; its text, or how to get it. */
+  scripts: () => Promise<ByteString>;
 }
 
 export interface InstalledPackages {
@@ -46,6 +57,8 @@ export interface InstalledPackages {
   depends(name: string): readonly string[];
   recommends(name: string): readonly string[];
   get(name: string): InstalledPackage | undefined;
+  /** The scripts that it runs when it is installed, one behind the other; "" where it has none. */
+  scripts(name: string): Promise<ByteString>;
   /** Sorted by name. */
   all(): readonly InstalledPackage[];
   alternatives(): readonly InstalledAlternative[];
@@ -92,6 +105,7 @@ class PackageIndex implements InstalledPackages {
   readonly #parts: Parts;
   readonly #packages = new Map<string, InstalledPackage>();
   readonly #files = new Map<string, ByteString[]>();
+  readonly #scripts = new Map<string, LoadedPackage["scripts"]>();
   readonly #providers = new Map<string, string[]>();
   #owners: Map<ByteString, string[]> | undefined;
 
@@ -102,6 +116,7 @@ class PackageIndex implements InstalledPackages {
       const known = this.#packages.get(one.name);
       // Of one name there may be several architectures and, of kernels, several versions: together they are one.
       this.#packages.set(one.name, known === undefined ? one : joined(known, one));
+      this.#scripts.set(one.name, one.scripts);
       const list = this.#files.get(one.name);
       if (list === undefined) this.#files.set(one.name, [...one.files]);
       else for (const path of one.files) list.push(path);
@@ -166,6 +181,10 @@ class PackageIndex implements InstalledPackages {
     return this.#packages.get(name);
   }
 
+  async scripts(name: string): Promise<ByteString> {
+    return (await this.#scripts.get(name)?.()) ?? "";
+  }
+
   all(): readonly InstalledPackage[] {
     return [...this.#packages.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
@@ -182,5 +201,6 @@ function joined(a: InstalledPackage, b: InstalledPackage): InstalledPackage {
     needs: both(a.needs, b.needs),
     recommends: both(a.recommends, b.recommends),
     provides: both(a.provides, b.provides),
+    configuration: [...a.configuration, ...b.configuration],
   };
 }

@@ -45,13 +45,17 @@ invoke-rc.d shopd start || true
 const daemon = `#!/bin/sh
 . /etc/shopd/shopd.conf
 echo "$(id -un) $(cat "$words") $(cat /var/lib/shopd/state) $(readlink /etc/alternatives/shop)"
+for plugin in "$plugins"/*.sh; do
+	[ ! -e "$plugin" ] || . "$plugin"
+done
 `;
 
 const deb: Readonly<Record<string, string>> = {
   "DEBIAN/control": control,
   "DEBIAN/conffiles": "/etc/shopd/shopd.conf\n",
   "DEBIAN/postinst": postinst,
-  "etc/shopd/shopd.conf": "words=/usr/share/shopd/words\n",
+  "etc/shopd/shopd.conf": "words=/usr/share/shopd/words\nplugins=/usr/lib/shopd/plugins\n",
+  "usr/lib/shopd/plugins/README": "plug-ins go here\n",
   "etc/init.d/shopd": "#!/bin/sh\necho started >/var/lib/shopd/state\n",
   "usr/share/shopd/words": "hello",
   "usr/sbin/shopd": daemon,
@@ -138,6 +142,61 @@ describe("capture install", { skip, timeout: 400_000 }, () => {
     assert.match(records.stdout, /left out: record of the package manager/);
     assert.equal(records.status, 4);
     await ok("verify", "--read-data", "shop");
+    await fixture.clean();
+  });
+
+  it("capture installed: edited configuration, a site file, a plug-in, an alternative, user and state come along", async () => {
+    const root = join(base, "old");
+    execFileSync("cp", ["-a", debian11, root]);
+    execFileSync("cp", [join(base, "shopd_1.2_all.deb"), join(root, "root")]);
+    execFileSync("chroot", [root, "dpkg", "-i", "/root/shopd_1.2_all.deb"], { stdio: "ignore" });
+    const original = (): string =>
+      execFileSync("chroot", ["--userspec=shopd", root, "/usr/sbin/shopd"], { encoding: "utf8" });
+    assert.match(original(), /^shopd hello (made|started) /);
+    writeFileSync(
+      join(root, "etc/shopd/shopd.conf"),
+      "words=/etc/shopd/sites/mine\nplugins=/usr/lib/shopd/plugins\n",
+    );
+    addText(root, {
+      "etc/shopd/sites/mine": "edited",
+      "usr/lib/shopd/plugins/site.sh": "echo from a plug-in of this site\n",
+    });
+    const made = await ok(
+      "capture",
+      "installed",
+      "-m",
+      `rootfs:${root}`,
+      "-t",
+      "old",
+      "--service",
+      "shopd",
+      "shopd",
+    );
+    assert.match(made.stderr, /1 configuration files edited since installation/);
+    const run = await ok("run", "--rm", "old");
+    assert.equal(run.stdout, original());
+    assert.match(
+      run.stdout,
+      /^shopd edited (made|started) \/usr\/sbin\/shopd\nfrom a plug-in of this site\n$/,
+    );
+    assert.equal(
+      (
+        await ok(
+          "run",
+          "--rm",
+          "old",
+          "sh",
+          "-c",
+          "id -u shopd; stat -c '%U %a' /var/lib/shopd; shop | head -1",
+        )
+      ).stdout.split("\n")[1],
+      "shopd 750",
+    );
+    const why = async (path: string) => (await ok("why", "old", path)).stdout;
+    assert.match(await why("/etc/shopd/shopd.conf"), /edited since shopd 1\.2 was installed/);
+    assert.match(await why("/usr/lib/shopd/plugins/site.sh"), /of no package itself|below|named in/);
+    assert.match(await why("/var/lib/shopd/state"), /data of \/var\/lib\/shopd/);
+    assert.match(await why("/usr/bin/shop"), /installed package shopd|link on the way/);
     await fixture.clean();
   });
 

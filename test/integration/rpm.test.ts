@@ -1,10 +1,11 @@
 // Machines with rpm: a database that the rpm of this host makes, read beside rpm itself, and a package lifted by it.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { configurationStates } from "../../src/closure/edited.ts";
 import { loadInstalled } from "../../src/closure/installed.ts";
 import { discover } from "../../src/discover/discover.ts";
 import { renderInventory } from "../../src/discover/render.ts";
@@ -133,6 +134,18 @@ describe("rpm", { skip, timeout: 300_000 }, () => {
 
   it("capture installed lifts a package with what it requires, and it runs", async () => {
     writeFileSync(join(root, "etc/greeter/greeter.conf"), "WORDS=salut\n");
+    // The judge: rpm -V ends with 1 where something differs.
+    const { stdout } = spawnSync("rpm", ["--root", root, "--dbpath", "/var/lib/rpm", "-Va"], {
+      encoding: "latin1",
+    });
+    const told = [...stdout.matchAll(/^(?:..5\S* +c (\S+)|missing +c (\S+))$/gm)].map(
+      (match) => match[1] ?? match[2],
+    );
+    const states = await configurationStates(machine.files, await loadInstalled(machine.files));
+    const ours = states.filter((one) => one.state !== "same").map((one) => one.path);
+    assert.deepEqual(ours.sort(), told.sort());
+    assert.deepEqual(ours, ["/etc/greeter/greeter.conf"]);
+    assert.equal(states.length, 3);
     const cli = (...words: string[]) => fixture.cli(words);
     const made = await cli(
       "capture",
@@ -149,6 +162,9 @@ describe("rpm", { skip, timeout: 300_000 }, () => {
     assert.deepEqual(await cli("run", "--rm", "hi"), { status: 0, stdout: "salut\n", stderr: "" });
     const why = await cli("why", "hi", "/usr/share/greeter/hello");
     assert.match(why.stdout, /installed package greeter-words, brought in by/);
+    const edited = await cli("why", "hi", "/etc/greeter/greeter.conf");
+    assert.match(edited.stdout, /edited since greeter 1-1 was installed/);
+    assert.match(made.stderr, /1 configuration files edited since installation/);
     assert.equal((await cli("why", "hi", "/usr/share/other/file")).status, 4);
     await fixture.clean();
   });

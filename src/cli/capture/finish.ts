@@ -116,6 +116,7 @@ export function planValue(plan: Plan): unknown {
     candidates: shown(plan.candidates),
     missing: shown(plan.missing),
     unmet: shown(plan.unmet),
+    ...(plan.edited === undefined ? {} : { edited: shown(plan.edited) }),
     writes: plan.writes.map((one) => ({ ...one, path: escapeBytes(one.path), by: escapeBytes(one.by) })),
     ...(plan.witnesses === undefined ? {} : { witnesses: agreementText(plan.witnesses) }),
     data: plan.data.map((one) => ({ ...one, path: escapeBytes(one.path) })),

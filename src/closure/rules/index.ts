@@ -19,6 +19,7 @@ import { pamModules } from "./pam-modules.ts";
 import { pluginDirectories } from "./plugin-directories.ts";
 import { scripts } from "./scripts.ts";
 import { siteScripts } from "./site-scripts.ts";
+import { unownedFiles } from "./unowned-files.ts";
 
 /** What rules report besides paths. */
 export interface RuleState {
@@ -37,6 +38,7 @@ export function makeRules(state: RuleState): Rule[] {
     baseFiles(),
     installedPackages(state),
     essentialPackages(state),
+    unownedFiles(state),
     languageTrees(state),
     languagePaths(),
     libraryModules(),

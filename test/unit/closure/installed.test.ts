@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
+import { configurationStates } from "../../../src/closure/edited.ts";
 import { expand } from "../../../src/closure/expand.ts";
 import { loadInstalled } from "../../../src/closure/installed.ts";
 import { memoryFiles } from "../../support/memory-files.ts";
@@ -121,3 +123,57 @@ test("a used file brings its package and the dependencies, without documentation
   assert.equal(because.get("/usr/share/doc/shop/README"), "documentation");
   assert.match(because.get("package:dpkg") ?? "", /installation/);
 });
+
+test("what lies in a directory of one package and belongs to none comes along; shared directories are left alone", async () => {
+  const files = memoryFiles({
+    ...machine,
+    "/usr/lib/shop/plugins/site/extra": "x",
+    "/usr/lib/shop/own-plugin": "x",
+    "/usr/share/base/added": "x",
+    "/usr/share/locale/xx/file": "x",
+    [`${info}/base-data.list`]: "/usr/share/base\n/usr/share/base/data\n/usr/share/locale\n",
+  });
+  const expansion = await expand(files, [
+    { path: "/lib/shop/engine", reason: { kind: "traced", detail: "open" } },
+  ]);
+  for (const path of ["/usr/lib/shop/own-plugin", "/usr/lib/shop/plugins/site/extra"])
+    assert.deepEqual(expansion.paths.get(path), [
+      { kind: "listed", from: "/usr/lib/shop", detail: "unowned in a directory of shop" },
+    ]);
+  assert.ok(expansion.paths.has("/usr/share/base/added"));
+  assert.ok(!expansion.paths.has("/usr/share/locale/xx/file"));
+});
+
+test("configuration files are held against the digests that dpkg keeps", async () => {
+  const files = memoryFiles({
+    "/etc/a": "as it was\n",
+    "/etc/b": "edited\n",
+    "/etc/dir/x": "",
+    "/etc/moved": { link: "a" },
+    "/var/lib/dpkg/status": status({
+      Package: "shop",
+      Version: "1",
+      Conffiles: [
+        `/etc/a ${digest("as it was\n")}`,
+        `/etc/b ${digest("as it was\n")}`,
+        `/etc/dir ${digest("")}`,
+        `/etc/moved ${digest("as it was\n")}`,
+        `/etc/none ${digest("")}`,
+        `/etc/old ${digest("")} obsolete`,
+        "/etc/new newconffile",
+      ]
+        .map((line) => `\n ${line}`)
+        .join(""),
+    }),
+    [`${info}/shop.list`]: "/etc/a\n",
+  });
+  const states = await configurationStates(files, await loadInstalled(files));
+  assert.deepEqual(
+    states.map(({ path, state }) => `${path} ${state}`),
+    ["/etc/a same", "/etc/b edited", "/etc/dir other", "/etc/moved same", "/etc/none gone"],
+  );
+});
+
+function digest(text: string): string {
+  return createHash("md5").update(text).digest("hex");
+}
