@@ -1,8 +1,15 @@
 // A running program becomes a package, without being stopped: snapshot, recovery of what has no name any more, description, plan.
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
+import { formatDuration } from "../base/units.ts";
 import { stillRuns } from "../discover/process-snapshot.ts";
-import { ended, findRunningProgram, type RunningProgram, type Wanted } from "../discover/running-program.ts";
+import {
+  ended,
+  findRunningProgram,
+  type RunningProgram,
+  snapshotAgain,
+  type Wanted,
+} from "../discover/running-program.ts";
 import { Source } from "../discover/source.ts";
 import { escapeBytes } from "../formats/escape.ts";
 import { step } from "../host/steps.ts";
@@ -11,12 +18,18 @@ import type { Machine } from "../machine/machine.ts";
 import { type ApplicationOptions, describeApplication } from "./application.ts";
 import { type Captured, type CaptureTools, type Choices, plan } from "./capture.ts";
 import { orInterrupted } from "./interrupt.ts";
+import { mergeEvidence } from "./merge-evidence.ts";
+import type { Exclusion, RecoveredFile } from "./plan.ts";
 import { type DescribedProcess, describeProcess } from "./process-application.ts";
+import { dataOfProcess, type ProcessData } from "./process-data.ts";
 import { changedSince, differences, inheritedSockets } from "./process-report.ts";
 import { type ProcessView, viewOf } from "./process-view.ts";
 import { findRecoverable, makeRecoveryBeside, recoverFiles, type ToRecover } from "./recover.ts";
 import { withRecovered } from "./recovered-files.ts";
-import { evidenceOfSnapshot } from "./snapshot-evidence.ts";
+import { addNamedByCommands, evidenceOfSnapshot, type SnapshotEvidence } from "./snapshot-evidence.ts";
+import { withSnapshots } from "./snapshot-files.ts";
+import { traceRestart } from "./trace-restart.ts";
+import { watchProgram } from "./watch-process.ts";
 
 export interface ProcessRequest {
   machine: Machine;
@@ -28,6 +41,12 @@ export interface ProcessRequest {
   planFile: string | undefined;
   /** The plan is only printed: nothing can be kept beside it. */
   printed: boolean;
+  /** How long it is watched beside the snapshot; milliseconds, 0 for not at all. */
+  time: number;
+  /** "copy", "empty" or "snapshot:DIR": what is taken of its data. */
+  data: string;
+  /** Start it once more, under the tracer on overlays; the running one is left alone. */
+  restart: { exercise: string | undefined } | undefined;
 }
 
 /** The caller packs from `machine`, and calls `close`, which leaves the request's own machine open. */
@@ -53,57 +72,134 @@ export async function captureProcess(request: ProcessRequest, tools: CaptureTool
   }
 }
 
+/** The snapshot is taken when the witness is ready, so that between the two nothing is missed. */
+async function watched(
+  request: ProcessRequest,
+  first: RunningProgram,
+  view: ProcessView,
+  tools: CaptureTools,
+): Promise<{ program: RunningProgram; snapshot: SnapshotEvidence }> {
+  const { machine, time } = request;
+  if (time <= 0) return { program: first, snapshot: await evidenceOfSnapshot(first, view) };
+  const progress = tools.progress.begin(
+    `watching the program for ${formatDuration(time)}`,
+    undefined,
+    "files",
+  );
+  const watch = watchProgram({ machine, program: first, view, time, signal: tools.signal });
+  try {
+    await watch.ready;
+    const program = await snapshotAgain(machine, first);
+    const snapshot = await evidenceOfSnapshot(program, view);
+    snapshot.notes.push(...(await watch.finish(snapshot)));
+    progress.end(`${snapshot.evidence.paths.size} paths seen`);
+    return { program, snapshot };
+  } finally {
+    await watch.stop();
+  }
+}
+
 async function captureSeen(
   request: ProcessRequest,
-  program: RunningProgram,
+  first: RunningProgram,
   view: ProcessView,
   work: WorkDirectory | undefined,
   tools: CaptureTools,
 ): Promise<CapturedProcess> {
-  const { choices } = request;
+  const { program, snapshot } = await watched(request, first, view, tools);
   const found = await findRecoverable(program, view);
   const directory = recoveryDirectory(request, found, work);
   const recovered = await orInterrupted(tools.signal, () =>
     recoverFiles(request.machine, view, found, directory),
   );
-  const seen = withRecovered(
-    view.machine,
-    directory,
-    recovered.map((one) => one.path),
-  );
-  const snapshot = await evidenceOfSnapshot(program, { ...view, machine: seen });
-  const { descriptor, told, notes } = await describe(request, program, { ...view, machine: seen });
+  const opened: Machine[] = [withRecovered(view.machine, directory, recovered.map((one) => one.path))]; // biome-ignore format: short
+  const close = async (): Promise<void> => {
+    for (const one of opened.toReversed()) await one.close();
+    if (view.own) await view.machine.close();
+    work?.remove();
+  };
+  const top = (): Machine => opened.at(-1) ?? view.machine;
+  try {
+    const described = await describe(request, program, { ...view, machine: top() });
+    await addNamedByCommands(snapshot, described.descriptor.programs, { ...view, machine: top() });
+    const data = await dataOfProcess(request.data, top(), described.descriptor, snapshot.evidence);
+    opened.push(withSnapshots(top(), data.snapshots));
+    if (request.restart !== undefined)
+      mergeEvidence(
+        snapshot.evidence,
+        await traceRestart({ request, program, view, recovered, ...described }, tools),
+      );
+    const captured = await planSeen(request, { program, view, snapshot, recovered, left: found.left, described, data, machine: top() }, tools); // biome-ignore format: short
+    const changed = await changedSince(captured.plan, top().files, program);
+    for (const line of described.told) tools.log.info(line);
+    const { notes } = snapshot;
+    for (const line of [
+      ...found.notes,
+      ...notes,
+      ...described.notes,
+      ...data.notes,
+      ...inheritedSockets(program),
+      ...changed,
+    ])
+      tools.log.warn(line);
+    return { ...captured, machine: top(), close };
+  } catch (error) {
+    for (const one of opened.toReversed()) await one.close();
+    throw error;
+  }
+}
+
+interface Seen {
+  program: RunningProgram;
+  view: ProcessView;
+  snapshot: SnapshotEvidence;
+  recovered: RecoveredFile[];
+  left: readonly Exclusion[];
+  described: DescribedProcess;
+  data: ProcessData;
+  machine: Machine;
+}
+
+async function planSeen(request: ProcessRequest, seen: Seen, tools: CaptureTools): Promise<Captured> {
+  const { choices } = request;
+  const { program, view, snapshot, recovered, described, data } = seen;
+  const { main } = program;
+  const { descriptor } = described;
+  const logs = [...snapshot.logs].map((path) => ({ path, why: "a log of the running program" }));
   const captured = await plan(
-    seen,
-    descriptor,
+    seen.machine,
+    { ...descriptor, volumes: [...descriptor.volumes, ...data.volumes] },
     {
       evidence: snapshot.evidence,
       schedules: program.service !== undefined && view.sameRoot,
-      choices: { ...choices, recovered: new Map(recovered.map((one) => [one.path, one.why])) },
-      exercised: [
-        `snapshot of ${program.processes.length} running processes of ${escapeBytes(program.main.executable.path)}`,
-      ],
-      left: [...snapshot.left, ...found.left],
+      choices: {
+        ...choices,
+        filters: [...data.filters, ...choices.filters],
+        recovered: new Map(recovered.map((one) => [one.path, one.why])),
+      },
+      exercised: exercisedBy(program, request),
+      left: [...logs, ...seen.left],
+      logs: snapshot.logs,
     },
     tools,
   );
-  const { main } = program;
+  const { source } = captured.plan;
   captured.plan.recovered = recovered;
-  if (view.own) captured.plan.source.process = { pid: main.pid, startTime: main.startTime };
+  if (data.snapshots.length > 0) source.snapshots = data.snapshots;
+  if (view.own) source.process = { pid: main.pid, startTime: main.startTime };
   if (!(await stillRuns(new Source(request.machine.files), main))) throw ended(request.machine, main.pid);
-  const changed = await changedSince(captured.plan, seen.files, program);
-  for (const line of told) tools.log.info(line);
-  for (const line of [...found.notes, ...snapshot.notes, ...notes, ...inheritedSockets(program), ...changed])
-    tools.log.warn(line);
-  return {
-    ...captured,
-    machine: seen,
-    close: async () => {
-      await seen.close();
-      if (view.own) await view.machine.close();
-      work?.remove();
-    },
-  };
+  return captured;
+}
+
+function exercisedBy({ main, processes }: RunningProgram, { time, restart }: ProcessRequest): string[] {
+  const name = escapeBytes(main.executable.path);
+  const snapshot = `snapshot of ${processes.length} running processes of ${name}`;
+  return [
+    snapshot,
+    ...(time <= 0 ? [] : [`${name} watched for ${formatDuration(time)} of its own work`]),
+    ...(restart === undefined ? [] : [`${name} started once more under the tracer`]),
+    ...(restart?.exercise === undefined ? [] : ["exercise"]),
+  ];
 }
 
 function recoveryDirectory(

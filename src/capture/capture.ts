@@ -135,7 +135,7 @@ async function runOnHost(request: RunRequest, prepared: Prepared, tools: Capture
 }
 
 /** What only io_uring opened the tracer does not see. The file witness does; without it nobody did. */
-async function joinEvidence(
+export async function joinEvidence(
   machine: Machine,
   { evidence, witness }: SessionResult,
   tools: CaptureTools,
@@ -149,7 +149,8 @@ async function joinEvidence(
       tools.log.info(`traced: ${text}; the file witness saw what it opened`);
 }
 
-function checkSession(session: SessionResult, start: SandboxRequest["start"]): void {
+/** E_CAPTURE_INCOMPLETE where something was not seen, E_CAPTURE_FAILED where the command failed. */
+export function checkSession(session: SessionResult, start: SandboxRequest["start"]): void {
   const lost = session.evidence?.lost ?? [];
   if (lost.length > 0) {
     throw new TranshipError(
@@ -211,6 +212,7 @@ export interface PlanParts {
   seeds?: readonly Seed[];
   /** Known before and not to be packed, with the reasons. */
   left?: readonly Exclusion[];
+  logs?: ReadonlySet<ByteString>;
 }
 
 export async function plan(
@@ -264,6 +266,7 @@ async function planWhole(
     startedAndStopped: parts.session !== undefined,
     seeds,
     left: parts.left ?? [],
+    logs: parts.logs ?? new Set(),
     ...parts.choices,
   });
   warnOfUnmet(planned.plan.unmet, tools.log);

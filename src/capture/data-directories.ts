@@ -35,12 +35,7 @@ export async function checkDataSpace(
   descriptor: Descriptor,
   work: string,
 ): Promise<DataDirectory[]> {
-  const words = descriptor.programs.map((program) => program.command.join(" ")).join(" ");
-  const found: DataDirectory[] = [];
-  for (const [program, path] of usualDirectories) {
-    if (!program.test(words) || (await machine.files.stat(path)) === undefined) continue;
-    found.push({ path, size: await sizeOf(machine, path) });
-  }
+  const found = await usualData(machine, descriptor);
   const needed = found.reduce((sum, directory) => sum + directory.size, 0) + reserve;
   const stats = statfsSync(work);
   const free = stats.bavail * stats.bsize;
@@ -55,6 +50,17 @@ export async function checkDataSpace(
         hint: "choose a larger file system with --root, or start from other data with --data empty or --data snapshot:DIR",
       },
     );
+  }
+  return found;
+}
+
+/** Where the data bases among the described programs usually keep their files. */
+export async function usualData(machine: Machine, descriptor: Descriptor): Promise<DataDirectory[]> {
+  const words = descriptor.programs.map((program) => program.command.join(" ")).join(" ");
+  const found: DataDirectory[] = [];
+  for (const [program, path] of usualDirectories) {
+    if (!program.test(words) || (await machine.files.stat(path)) === undefined) continue;
+    found.push({ path, size: await sizeOf(machine, path) });
   }
   return found;
 }

@@ -24,9 +24,11 @@ export function dataStates(machine: Machine, descriptor: Descriptor): DataState[
     return paths.map((path) => ({ path, state, why }));
   }
   const root = encodeText(machine.root === "/" ? "" : machine.root);
-  const writers = openForWriting(paths.map((path) => root + path));
+  // Content from elsewhere, such as a snapshot, is written to by whoever writes there.
+  const placeOf = (path: ByteString): ByteString => machine.placeOf?.(path) ?? root + path;
+  const writers = openForWriting(paths.map(placeOf));
   return paths.map((path) => {
-    const by = writers.get(root + path);
+    const by = writers.get(placeOf(path));
     if (by === undefined)
       return { path, state: "still", why: "no program of this host has a file of it open for writing" };
     return { path, state: "live", why: `${by} writes there: stop it, or capture a snapshot` };

@@ -48,8 +48,10 @@ export interface PlanRequest {
   rules?: readonly Rule[];
   /** Files that the machine shows by their recovered content: path -> why. */
   recovered?: ReadonlyMap<ByteString, string>;
-  /** Known before and not to be packed. */
+  /** Known before and not packed. */
   left?: readonly Exclusion[];
+  /** Logs of a running program: left out whatever sweeps them in, for they change while they are packed. */
+  logs?: ReadonlySet<ByteString>;
   /** What is taken, in the place of seeds and closure; it is given the system files. For captures of a whole machine. */
   expansion?: (system: Expansion) => Promise<TakenWhole>;
 }
@@ -192,11 +194,10 @@ async function sortOut(request: PlanRequest, expansion: Expansion, system: Expan
     const never = neverPacked(path, entry.kind === "directory");
     const secret = secrets.get(path);
     const rule = onlyParent(reasons) ? undefined : leftOut(path, entry.kind === "directory");
-    if (never !== undefined || rule !== undefined || entry.kind === "socket") {
-      result.excluded.push({
-        path,
-        why: never ?? (rule === undefined ? "a socket of a program that ran" : `left out by ${rule}`),
-      });
+    const log = request.logs?.has(path) === true && !reasons.some((reason) => reason.kind === "rule");
+    if (never !== undefined || rule !== undefined || log || entry.kind === "socket") {
+      const running = log ? "a log of the running program" : "a socket of a program that ran";
+      result.excluded.push({ path, why: never ?? (rule === undefined ? running : `left out by ${rule}`) });
       continue;
     }
     if (secret !== undefined && !kept.has(path)) {

@@ -26,6 +26,7 @@ import { fetchPlanned } from "./fetch-planned.ts";
 import { orInterrupted, throwIfInterrupted } from "./interrupt.ts";
 import { isKernelPart } from "./kernel-parts.ts";
 import { inodeOf, pathsOf } from "./layer-paths.ts";
+import { explainLiveData, isSmall, liveData, steadyItem } from "./live-data.ts";
 import { currentEntries, type Deviation } from "./pack-entries.ts";
 import { layerNames, type Plan } from "./plan.ts";
 import { plainPlace } from "./recovered-files.ts";
@@ -63,6 +64,7 @@ export async function pack(request: PackRequest): Promise<PackedImage> {
     currentEntries(machine, request.plan, request.acceptChanges),
   );
   await fetchPlanned(machine, entries, request);
+  const isLive = liveData(machine, plan);
   const session = new StoreSession(openStore(request.root));
   const notes: LayerNote[] = [];
   const layers: ImageLayer[] = [];
@@ -78,7 +80,10 @@ export async function pack(request: PackRequest): Promise<PackedImage> {
       const items =
         name === "tranship"
           ? ownItems(plan.package, printPackingList(packed.list(plan.absent)))
-          : layerItems(machine, entries, pathsOf(plan, name, entries), request.signal);
+          : layerItems(
+              { machine, entries, isLive, notes, signal: request.signal },
+              pathsOf(plan, name, entries),
+            );
       step(`write the ${name} layer`);
       const onPacked = name === "tranship" ? {} : { onPacked: packed.add };
       const built = await writeLayer(items, session, { progress: task, ...onPacked });
@@ -107,17 +112,24 @@ export async function pack(request: PackRequest): Promise<PackedImage> {
       captured: new Date().toISOString(),
     });
     return { ...image, layers: summary, notes, deviations };
+  } catch (error) {
+    throw explainLiveData(error, isLive);
   } finally {
     await session.close();
   }
 }
 
-async function* layerItems(
-  machine: Machine,
-  entries: ReadonlyMap<ByteString, Entry>,
-  paths: readonly ByteString[],
-  signal: AbortSignal,
-): AsyncGenerator<LayerItem> {
+interface ItemSource {
+  machine: Machine;
+  entries: ReadonlyMap<ByteString, Entry>;
+  /** Data that a running program may write to. */
+  isLive(path: ByteString): boolean;
+  notes: LayerNote[];
+  signal: AbortSignal;
+}
+
+async function* layerItems(from: ItemSource, paths: readonly ByteString[]): AsyncGenerator<LayerItem> {
+  const { machine, entries, signal } = from;
   const inodes = new Map<string, ByteString>();
   for (const path of paths) {
     throwIfInterrupted(signal);
@@ -134,6 +146,12 @@ async function* layerItems(
       continue;
     }
     if (inode !== "") inodes.set(inode, path);
+    if (from.isLive(path) && isSmall(entry)) {
+      const item = await steadyItem(machine, path);
+      if (item !== undefined) yield item;
+      else from.notes.push({ path, reason: "data that was removed while it was packed" });
+      continue;
+    }
     const place = machine.placeOf?.(path);
     if (place === undefined && machine.content !== undefined)
       yield { entry, data: machine.content.open(entry) };

@@ -47,6 +47,9 @@ export const planSchema = z.looseObject({
     asOf: z.string().regex(/^\d+$/, "must be nanoseconds since the epoch"),
     evidence: z.string().optional(),
     process: z.looseObject({ pid: z.int().min(1), startTime: z.string().regex(/^\d+$/) }).optional(),
+    snapshots: z
+      .array(z.looseObject({ path: z.string().regex(/^\//), directory: z.string().regex(/^\//) }))
+      .optional(),
     recovered: z.string().optional(),
     installer: z.array(z.string()).optional(),
   }),
@@ -176,6 +179,7 @@ export function printPlan(plan: Plan): string {
         asOf: String(plan.source.asOf),
         ...(plan.source.evidence === undefined ? {} : { evidence: plan.source.evidence }),
         ...(plan.source.process === undefined ? {} : { process: plan.source.process }),
+        ...(plan.source.snapshots === undefined ? {} : { snapshots: shown(plan.source.snapshots) }),
         ...(plan.source.recovered === undefined ? {} : { recovered: plan.source.recovered }),
         ...(plan.source.installer === undefined ? {} : { installer: [...plan.source.installer] }),
       },
@@ -220,6 +224,11 @@ export function parsePlan(text: string, name: string): Plan {
     digest,
   }));
   refuseHostilePaths(recovered?.map((one) => one.path) ?? [], name);
+  const snapshots = value.source.snapshots?.map(({ path, directory }) => ({
+    path: unescapeBytes(path),
+    directory,
+  }));
+  refuseHostilePaths(snapshots?.map((one) => one.path) ?? [], name);
   const largest: Largest = {
     files: value.largest.files.map(({ path, bytes, why }) => ({ path: unescapeBytes(path), bytes, why })),
     directories: value.largest.directories.map(({ path, bytes, why, files }) => {
@@ -232,6 +241,7 @@ export function parsePlan(text: string, name: string): Plan {
       asOf: BigInt(value.source.asOf),
       evidence: value.source.evidence,
       ...(value.source.process === undefined ? {} : { process: value.source.process }),
+      ...(snapshots === undefined ? {} : { snapshots }),
       ...(value.source.recovered === undefined ? {} : { recovered: value.source.recovered }),
       ...(value.source.installer === undefined ? {} : { installer: value.source.installer }),
     },

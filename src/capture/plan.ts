@@ -4,6 +4,7 @@ import type { Descriptor } from "../package/descriptor.ts";
 import type { CoverageLine } from "./coverage.ts";
 import type { DataState } from "./data-state.ts";
 import type { Agreement } from "./evidence.ts";
+import type { DataSnapshot } from "./snapshot-files.ts";
 import type { WriteTarget } from "./write-map.ts";
 
 /** Layers by origin, bottom first. `tranship` is made by packing and never in a plan. */
@@ -42,6 +43,8 @@ export interface Plan {
     evidence: string | undefined;
     /** Set where all paths are those of a process with a root or mounts of its own: they are read through it. */
     process?: { pid: number; startTime: string } | undefined;
+    /** Data directories whose content is that of another directory of this host. */
+    snapshots?: DataSnapshot[] | undefined;
     /** Name of the directory beside the plan that holds the recovered files. */
     recovered?: string | undefined;
     /** The files are those of an installation that was run on overlays: the machine itself does not have them. */

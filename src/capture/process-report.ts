@@ -35,7 +35,8 @@ export async function changedSince(
   program: RunningProgram,
 ): Promise<string[]> {
   if (program.startedAt === undefined) return [];
-  const start = BigInt(Math.round(program.startedAt)) * 1_000_000n;
+  // The system tells its own start to a second only, rounded down.
+  const start = BigInt(Math.round(program.startedAt) + 1000) * 1_000_000n;
   const recovered = new Set(plan.recovered?.map((one) => one.path));
   const groups = plan.groups.filter((group) => group.layer === "config" || group.name === "used");
   const paths = groups.flatMap((group) => group.files).filter((path) => !recovered.has(path));

@@ -2,16 +2,16 @@
 import type { ProcessSnapshot } from "../discover/process-snapshot.ts";
 import type { HeldListener, RunningProgram } from "../discover/running-program.ts";
 import type { ByteString } from "../formats/entry.ts";
-import { escapeBytes } from "../formats/escape.ts";
+import { encodeText, escapeBytes } from "../formats/escape.ts";
+import type { Program } from "../package/descriptor.ts";
 import { pathsInCommand, pathsInEnvironment } from "./command-words.ts";
 import { type Evidence, newEvidence, noteUse } from "./evidence.ts";
-import type { Exclusion } from "./plan.ts";
 import type { ProcessView } from "./process-view.ts";
 
 export interface SnapshotEvidence {
   evidence: Evidence;
-  /** What it holds and is not packed, with the reason. */
-  left: Exclusion[];
+  /** Logs that it writes: not packed. */
+  logs: Set<ByteString>;
   /** What a person should know. */
   notes: string[];
 }
@@ -20,7 +20,7 @@ export async function evidenceOfSnapshot(
   program: RunningProgram,
   view: ProcessView,
 ): Promise<SnapshotEvidence> {
-  const result: SnapshotEvidence = { evidence: newEvidence(), left: [], notes: [] };
+  const result: SnapshotEvidence = { evidence: newEvidence(), logs: new Set(), notes: [] };
   const { evidence } = result;
   for (const process of program.processes) {
     if (process.namespaces.mnt !== program.main.namespaces.mnt) {
@@ -71,6 +71,19 @@ async function addProcess(
   }
 }
 
+/** What the commands name that the package will start: the running program may have written a title over its own. */
+export async function addNamedByCommands(
+  result: SnapshotEvidence,
+  programs: readonly Program[],
+  view: ProcessView,
+): Promise<void> {
+  for (const { command, workingDirectory = "/" } of programs) {
+    const words = command.flatMap((word) => encodeText(word).split(/\s+/));
+    for (const path of await existing(view, pathsInCommand(words, encodeText(workingDirectory))))
+      noteUse(result.evidence, path, "argument", encodeText(command[0] ?? "")).found = true;
+  }
+}
+
 /** Words that name nothing are words. */
 async function existing(view: ProcessView, paths: readonly ByteString[]): Promise<ByteString[]> {
   const found = await Promise.all(
@@ -98,15 +111,19 @@ function addDescriptors(
       continue;
     }
     if (isLog(path, held)) {
-      const seen = noteUse(result.evidence, path, "log", program);
-      seen.found = true;
-      seen.madeByRun = true; // its directory is taken, its content is made anew
-      if (!result.left.some((one) => one.path === path))
-        result.left.push({ path, why: "log of the running program; its directory is packed" });
+      noteLog(result, path, program);
       continue;
     }
     noteUse(result.evidence, path, held.writes ? "write" : "open", program).found = true;
   }
+}
+
+/** Its directory is taken, its content is made anew. */
+export function noteLog(result: SnapshotEvidence, path: ByteString, program: ByteString): void {
+  const seen = noteUse(result.evidence, path, "log", program);
+  seen.found = true;
+  seen.madeByRun = true;
+  result.logs.add(path);
 }
 
 /** Written to its end only, by a name or in a directory that says so. What a program also reads is data. */

@@ -79,6 +79,19 @@ export async function findRunningProgram(
   };
 }
 
+/** The same processes once more: those that have ended are left out. E_PROCESS_NOT_FOUND where main has. */
+export async function snapshotAgain(machine: Machine, program: RunningProgram): Promise<RunningProgram> {
+  const source = new Source(machine.files);
+  const processes: ProcessSnapshot[] = [];
+  for (const known of program.processes) {
+    const now = await readProcessSnapshot(source, known.pid);
+    if (now !== undefined && now.startTime === known.startTime) processes.push(now);
+  }
+  const [main] = processes;
+  if (main?.pid !== program.main.pid) throw ended(machine, program.main.pid);
+  return { ...program, main, processes };
+}
+
 export function notLive(machine: Machine): TranshipError {
   return new TranshipError("E_MACHINE_UNKNOWN", `nothing runs on ${machine.address}`, {
     hint: "capture process needs a machine that runs, such as local:; for this one use capture run, installed or machine",

@@ -1,11 +1,22 @@
 // Programs that run while they are captured, and go on running: what has no name any more is recovered, what they see is what is
 // packed, and the package says what they said.
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { soaking } from "../support/counts.ts";
 import {
+  addPrograms,
   endProcess,
   makeLibrary,
   makeServerMachine,
@@ -16,6 +27,21 @@ import {
   statusField,
 } from "../support/running.ts";
 import { type CliResult, type Fixture, makeFixture, until, whyNot } from "./runtime-fixture.ts";
+
+const noRedis = existsSync("/usr/bin/redis-server") ? false : "needs redis-server";
+
+/** Witnesses of a process that run now. */
+function witnesses(pid: number): string[] {
+  return readdirSync("/proc").filter((name) => {
+    try {
+      return (
+        /^\d+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, "latin1").includes(`--pid\0${pid}\0`)
+      );
+    } catch {
+      return false;
+    }
+  });
+}
 
 const skip = whyNot() ?? missingForServer() ?? false;
 
@@ -31,8 +57,12 @@ describe("capture process: a program in a root of its own", { skip, timeout: 300
     return started;
   };
   const server = (...words: string[]): string[] => ["chroot", machine, "/opt/app/server", ...words];
-  const capture = (...words: string[]): Promise<CliResult> => fixture.cli(["capture", "process", ...words]);
+  const capture = (...words: string[]): Promise<CliResult> =>
+    fixture.cli(["capture", "process", ...(words.includes("--for") ? [] : ["--for", "0s"]), ...words]);
   const answers = (port: number): Promise<void> => until(async () => (await said(fixture, port)) !== "");
+
+  const redis = async (port: number, ...words: string[]): Promise<string> =>
+    (await fixture.inside(["redis-cli", "-p", String(port), ...words])).stdout.trim();
 
   /** Runs a package, asks its port, and removes the instance. */
   async function packageSays(reference: string, port: number, ...words: string[]): Promise<string> {
@@ -42,7 +72,7 @@ describe("capture process: a program in a root of its own", { skip, timeout: 300
       await answers(19999);
       return await said(fixture, 19999);
     } finally {
-      await fixture.cli(["rm", "-f", "one"]);
+      await fixture.cli(["rm", "-f", "-v", "one"]);
     }
   }
 
@@ -71,7 +101,9 @@ describe("capture process: a program in a root of its own", { skip, timeout: 300
       states.add(statusField(pid, "State"));
       tracers.add(statusField(pid, "TracerPid"));
     }, 1);
-    const made = await capture("-t", "server", "--pid", String(pid)).finally(() => clearInterval(sampling));
+    const made = await capture("-t", "server", "--pid", String(pid), "--for", "1s").finally(() =>
+      clearInterval(sampling),
+    );
     assert.equal(made.status, 0, made.stderr);
     assert.deepEqual([...tracers], ["0"]);
     assert.ok(states.size > 0 && !states.has("T") && !states.has("t"), [...states].join());
@@ -187,6 +219,148 @@ describe("capture process: a program in a root of its own", { skip, timeout: 300
     assert.match(made.stderr, /the socket tcp 127\.0\.0\.1:9004 was opened by whoever started it/);
   });
 
+  it("what a program uses while it is watched is seen, also by its children", async () => {
+    const script =
+      "exec 3</etc/hosts; while :; do cat /etc/watched.txt /var/log/late.log; echo x >>/var/log/late.log; sleep 0.1; done";
+    writeFileSync(join(machine, "etc/watched.txt"), "watched\n");
+    const { pid } = start(["chroot", machine, "/bin/sh", "-c", script]);
+    const made = await capture("-t", "loop", "--pid", String(pid), "--for", "1500ms");
+    assert.equal(made.status, 0, made.stderr);
+    const why = async (path: string): Promise<string> => (await fixture.cli(["why", "loop", path])).stdout;
+    assert.match(await why("/etc/hosts"), /snapshot: open in \/bin\/busybox/);
+    assert.match(await why("/etc/watched.txt"), /traced: read by \/bin\/busybox/);
+    assert.match(await why("/var/log/late.log"), /is not in loop/);
+  });
+
+  it("data that is written to all the time is packed whole, file by file", { skip: noRedis }, async () => {
+    addPrograms(machine, ["/usr/bin/redis-server"]);
+    writeFileSync(
+      join(machine, "etc/redis.conf"),
+      "port 9005\nprotected-mode no\ndir /var/lib/redis\nappendonly yes\nsave 1 1\n",
+    );
+    mkdirSync(join(machine, "var/lib/redis"), { recursive: true });
+    const server = start(["chroot", machine, "/usr/bin/redis-server", "/etc/redis.conf"]);
+    await until(async () => (await redis(9005, "set", "first", "kept")) === "OK");
+    const writer = start([
+      "redis-cli",
+      "-p",
+      "9005",
+      "-r",
+      "1000000",
+      "-i",
+      "0.005",
+      "set",
+      "other",
+      "x".repeat(500),
+    ]);
+    const words = ["--listening", "9005", "--for", "1s"];
+    const title = await capture("-t", "redis", ...words);
+    assert.match(
+      title.stderr,
+      /^error\[E_USAGE\]: process \d+ \(redis-server\) wrote the title "[^"]*:9005" over its command line/m,
+    );
+    const made = await capture("-t", "redis", ...words, "--cmd", "/usr/bin/redis-server /etc/redis.conf");
+    assert.equal(made.status, 0, made.stderr);
+    assert.match(made.stderr, /\/var\/lib\/redis is copied while the program runs/);
+    const empty = await capture(
+      "-t",
+      "empty",
+      ...words,
+      "--cmd",
+      "/usr/bin/redis-server /etc/redis.conf",
+      "--data",
+      "empty",
+    );
+    assert.equal(empty.status, 0, empty.stderr);
+    await writer.stop();
+    await redis(9005, "save");
+    cpSync(join(machine, "var/lib/redis"), join(top, "taken"), { recursive: true });
+    await redis(9005, "set", "first", "later");
+    const taken = await capture(
+      "-t",
+      "taken",
+      ...words,
+      "--cmd",
+      "/usr/bin/redis-server /etc/redis.conf",
+      "--data",
+      `snapshot:${join(top, "taken")}`,
+    );
+    assert.equal(taken.status, 0, taken.stderr);
+    await server.stop();
+    const answers = async (reference: string): Promise<string> => {
+      const ran = await fixture.cli(["run", "-d", "--name", "store", "-p", "19998:9005", reference]);
+      assert.equal(ran.status, 0, ran.stderr);
+      try {
+        await until(async () => {
+          const { stdout } = await fixture.cli(["ps", "-a", "--format", "{{.Status}}"]);
+          if (!/^up/i.test(stdout))
+            throw new Error(
+              `${reference}: ${stdout} ${JSON.stringify(await fixture.cli(["logs", "store"]))}`,
+            );
+          return (await redis(19998, "ping")) === "PONG";
+        });
+        return await redis(19998, "get", "first");
+      } finally {
+        await fixture.cli(["rm", "-f", "-v", "store"]);
+      }
+    };
+    assert.deepEqual(
+      [await answers("redis"), await answers("empty"), await answers("taken")],
+      ["kept", "", "kept"],
+    );
+  });
+
+  it("a program that ends while it is watched is told", async () => {
+    const { pid, stop } = start(server("9006", "/opt/app/words.txt"));
+    await answers(9006);
+    const late = capture("-t", "x", "--pid", String(pid), "--for", "10m");
+    await until(() => readdirSync(fixture.root.work).some((name) => name.startsWith("process-")));
+    await until(() => witnesses(pid).length > 0);
+    await stop();
+    const outcome = await late;
+    assert.equal(outcome.status, 1, outcome.stderr);
+    assert.match(
+      outcome.stderr,
+      /^error\[E_PROCESS_NOT_FOUND\]: process \d+ \(server\) of local: ended while it was watched for 10m/m,
+    );
+    await until(() => witnesses(pid).length === 0);
+  });
+
+  it("kill -9 of the tool leaves the program as it is, and the next command repairs", async () => {
+    const { pid } = start(server("9007", "/opt/app/words.txt"));
+    await answers(9007);
+    rmSync(join(machine, "opt/app/words.txt"));
+    const list = join(top, "steps");
+    const words = ["capture", "process", "-t", "killed", "--listening", "9007", "--for", "300ms"];
+    const whole = await fixture.cli(words, { env: { TRANSHIP_STEPS_FILE: list } });
+    assert.equal(whole.status, 0, whole.stderr);
+    const steps = readFileSync(list, "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => line.replace(/^\d+ /, ""));
+    const named = [
+      "look at the process",
+      "watch the process",
+      "recover deleted files",
+      "make the plan",
+      "name the image",
+    ];
+    for (const name of named) assert.ok(steps.includes(name), `${name}: ${steps.join(", ")}`);
+    const wanted = soaking
+      ? steps.map((_, index) => index + 1)
+      : named.slice(1).map((name) => steps.indexOf(name) + 1);
+    for (const at of wanted) {
+      const killed = await fixture.cli(words, { env: { TRANSHIP_CRASH_AT: String(at) } });
+      assert.equal(killed.status, 137, killed.stderr);
+      await until(() => witnesses(pid).length === 0);
+      const next = await fixture.cli(["images", "-q"]);
+      assert.equal(next.status, 0, next.stderr);
+      await fixture.clean();
+    }
+    assert.match(await said(fixture, 9007), /^first library; old words/);
+    assert.equal(statusField(pid, "TracerPid"), "0");
+  });
+
   it("what cannot be captured is told, and leaves nothing", async () => {
     const fails = async (words: readonly string[], says: RegExp): Promise<void> => {
       const outcome = await capture(...words);
@@ -211,5 +385,67 @@ describe("capture process: a program in a root of its own", { skip, timeout: 300
       /^error\[E_MACHINE_UNKNOWN\]: nothing runs on rootfs:/m,
     );
     await fails(["-t", "x", "--service", "no-such-one"], /^error\[E_SERVICE_NOT_FOUND\]/m);
+  });
+});
+
+const noNginx = skip !== false ? skip : existsSync("/usr/sbin/nginx") ? false : "needs nginx";
+
+describe("capture process: servers of this host", { skip: noNginx, timeout: 300_000 }, () => {
+  let fixture: Fixture;
+  let nginx: Started;
+
+  before(async () => {
+    fixture = await makeFixture();
+    const files = `
+      mount -t tmpfs none /srv && mkdir -p /srv/shop/pages/deep /srv/shop/logs && cd /srv/shop &&
+      for page in one two three deep/four; do echo "page $page" >pages/$page.html; done &&
+      printf '%s\n' 'user www-data;' 'worker_processes 2;' 'pid /srv/shop/nginx.pid;' 'error_log /srv/shop/logs/error.log;' 'events {}' \
+        'http { include /etc/nginx/mime.types; access_log /srv/shop/logs/access.log;' \
+        'server { listen 9080; root /srv/shop/pages; } }' >nginx.conf`;
+    const made = await fixture.inside(["sh", "-c", files]);
+    assert.equal(made.status, 0, made.stderr);
+    nginx = startInside(fixture, ["/usr/sbin/nginx", "-c", "/srv/shop/nginx.conf", "-g", "daemon off;"]);
+    await until(async () => (await page(9080, "one")) === "page one");
+  });
+  after(async () => {
+    nginx?.terminate();
+    await nginx?.stop();
+    await fixture?.clean();
+    await fixture?.remove();
+  });
+
+  const page = async (port: number, name: string): Promise<string> =>
+    (await fixture.inside(["curl", "-s", `http://127.0.0.1:${port}/${name}.html`])).stdout.trim();
+
+  it("nginx with its workers, seen while it serves and once more at its start; pages that nobody asked for are served", async () => {
+    const asking = setInterval(() => void page(9080, "two"), 200);
+    const captured = fixture.cli([
+      "capture",
+      "process",
+      "-t",
+      "shop",
+      "--listening",
+      "9080",
+      "--for",
+      "2s",
+      "--restart",
+    ]);
+    const made = await captured.finally(() => clearInterval(asking));
+    assert.equal(made.status, 0, made.stderr);
+    assert.match(made.stderr, /process \d+ \(\/usr\/sbin\/nginx\) with 2 others of its own/);
+    assert.equal(await page(9080, "one"), "page one", "the running one was left alone");
+    const why = async (path: string): Promise<string> => (await fixture.cli(["why", "shop", path])).stdout;
+    assert.match(await why("/usr/sbin/nginx"), /snapshot: mapped by \/usr\/sbin\/nginx/);
+    assert.match(await why("/srv/shop/pages/two.html"), /traced: read by \/usr\/sbin\/nginx/);
+    assert.match(await why("/etc/nginx/mime.types"), /traced: read by \/usr\/sbin\/nginx/);
+    assert.match(await why("/srv/shop/logs/access.log"), /left out: a log of the running program/);
+    nginx.terminate();
+    await nginx.ended;
+    const ran = await fixture.cli(["run", "-d", "--name", "shop", "-p", "19080:9080", "shop"]);
+    assert.equal(ran.status, 0, ran.stderr);
+    await until(async () => (await page(19080, "one")) === "page one");
+    for (const name of ["two", "three", "deep/four"]) assert.equal(await page(19080, name), `page ${name}`);
+    const removed = await fixture.cli(["rm", "-f", "-v", "shop"]);
+    assert.equal(removed.status, 0, removed.stderr);
   });
 });

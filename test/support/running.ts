@@ -108,7 +108,20 @@ export function makeServerMachine(root: string): void {
   ];
   execFileSync("gcc", [...cc, "-Wl,-rpath,/opt/app"], { input: serverSource });
   writeFileSync(join(root, "opt/app/words.txt"), "old words");
-  const listed = execFileSync("ldd", [join(root, "opt/app/server")], { encoding: "latin1" });
+  addLibraries(root, join(root, "opt/app/server"));
+}
+
+/** Dynamic programs of this host with their libraries. */
+export function addPrograms(root: string, programs: readonly string[]): void {
+  for (const program of programs) {
+    mkdirSync(dirname(join(root, program)), { recursive: true });
+    cpSync(realpathSync(program), join(root, program));
+    addLibraries(root, program);
+  }
+}
+
+function addLibraries(root: string, program: string): void {
+  const listed = execFileSync("ldd", [program], { encoding: "latin1" });
   for (const [library] of listed.matchAll(/\/(usr\/)?lib\S+/g)) {
     mkdirSync(dirname(join(root, library)), { recursive: true });
     cpSync(realpathSync(library), join(root, library));
@@ -128,6 +141,10 @@ export function makeLibrary(root: string, version: string): void {
 
 export interface Started {
   pid: number;
+  ended: Promise<void>;
+  /** SIGTERM. */
+  terminate(): void;
+  /** SIGKILL, and waits. */
   stop(): Promise<void>;
 }
 
@@ -146,6 +163,8 @@ export function startInside(
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   return {
     pid: child.pid ?? 0,
+    ended,
+    terminate: () => void child.kill("SIGTERM"),
     stop: async () => {
       child.kill("SIGKILL");
       await ended;

@@ -1,4 +1,5 @@
 import { TranshipError } from "../../base/errors.ts";
+import { parseDuration } from "../../base/units.ts";
 import { captureProcess } from "../../capture/capture-process.ts";
 import type { Wanted } from "../../discover/running-program.ts";
 import type { Context } from "../context.ts";
@@ -20,6 +21,9 @@ export async function run(call: Call, context: Context): Promise<undefined> {
           application: applicationOf({ ...options, service: [] }, [], reference),
           choices: choicesOf(options),
           planFile: planOnly ? text(options, "output") : undefined,
+          data: text(options, "data") ?? "copy",
+          restart: restartOf(options),
+          time: parseDuration(text(options, "for") ?? "30s"),
           printed: planOnly && text(options, "output") === undefined,
         },
         tools,
@@ -47,6 +51,19 @@ function wantedOf(options: OptionValues): Wanted {
   if (pid !== undefined) return { kind: "pid", pid: processNumber(pid) };
   if (service !== undefined) return { kind: "service", name: service };
   return { kind: "listening", port: portNumber(listening ?? "") };
+}
+
+function restartOf(options: OptionValues): { exercise: string | undefined } | undefined {
+  const exercise = text(options, "exercise");
+  if (flag(options, "restart")) return { exercise };
+  if (exercise === undefined) return undefined;
+  throw new TranshipError(
+    "E_USAGE",
+    "--exercise needs --restart: a running program is not asked anything by us",
+    {
+      hint: "give --restart, or use the program yourself while it is watched (--for)",
+    },
+  );
 }
 
 function processNumber(word: string): number {

@@ -13,6 +13,7 @@ import { describePlan, summarizePlan } from "../../capture/plan-summary.ts";
 import { reopenView } from "../../capture/process-view.ts";
 import { checkRecovered, recoveryOf } from "../../capture/recover.ts";
 import { withRecovered } from "../../capture/recovered-files.ts";
+import { withSnapshots } from "../../capture/snapshot-files.ts";
 import { checkEdited } from "../../capture/unmet.ts";
 import { escapeBytes } from "../../formats/escape.ts";
 import { ioError } from "../../host/files.ts";
@@ -43,8 +44,9 @@ async function withPlanned<T>(call: PlannedCall, use: (machine: Machine) => Prom
     const files = plan.recovered ?? [];
     try {
       if (files.length > 0) await checkRecovered(directory, files);
+      const data = withSnapshots(view, plan.source.snapshots ?? []);
       const seen = withRecovered(
-        view,
+        data,
         directory,
         files.map((one) => one.path),
       );
@@ -52,6 +54,7 @@ async function withPlanned<T>(call: PlannedCall, use: (machine: Machine) => Prom
         return await use(seen);
       } finally {
         await seen.close();
+        await data.close();
       }
     } finally {
       if (view !== machine) await view.close();
@@ -162,7 +165,7 @@ export async function joinPlans(
 /** What decided about a plan when it was made: beside --plan it would be without effect. */
 const deciding = [
   "planOnly", "output", "service", "untilPort", "exercise", "for", "installed", "also", "include", "exclude", "filterFrom", "volume", "keepSecret",
-  "cmd", "env", "port", "user", "workdir", "pid", "listening",
+  "cmd", "env", "port", "user", "workdir", "pid", "listening", "restart",
 ]; // biome-ignore format: a list
 
 function refuseBesidePlan(file: string, options: OptionValues): void {

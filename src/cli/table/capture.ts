@@ -85,7 +85,8 @@ export const captureVerbs: readonly Verb[] = [
     summary: "Package a running program without stopping it",
     description:
       "Reads what the program and its workers map, hold open, stand in and name, and what /proc tells of user, variables and sockets. Files that " +
-      "were deleted or replaced while it runs are recovered. It is neither stopped nor traced.",
+      "were deleted or replaced while it runs are recovered. For the time of --for it is " +
+      "watched which files it uses. It is neither stopped nor traced.",
     examples: [
       "tranship capture process -t shop --listening 80",
       "tranship capture process -t shop --pid 4711 --plan-only -o plan.yaml",
@@ -95,6 +96,24 @@ export const captureVerbs: readonly Verb[] = [
       { flags: "--pid <PID>", summary: "the program that this process belongs to" },
       { flags: "--service <NAME>", summary: "the program of this service of the machine" },
       { flags: "--listening <PORT>", summary: "the program that listens on this port" },
+      {
+        flags: "--for <DURATION>",
+        summary: "how long to watch which files it uses, beside the snapshot; 0s: the snapshot alone",
+        default: "30s",
+      },
+      {
+        flags: "--restart",
+        summary: "also start it once more under the tracer, on overlays; the running one is left alone",
+      },
+      {
+        flags: "--exercise <SCRIPT>",
+        summary: "with --restart: an executable that is run inside, beside the second one",
+      },
+      {
+        flags: "--data <FROM>",
+        summary: "what is taken of its data: copy, empty or snapshot:DIR",
+        default: "copy",
+      },
       ...captureOptions,
     ],
     load: () => import("../capture/capture-process.ts"),
