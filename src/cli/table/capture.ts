@@ -98,8 +98,7 @@ export const captureVerbs: readonly Verb[] = [
       { flags: "--listening <PORT>", summary: "the program that listens on this port" },
       {
         flags: "--for <DURATION>",
-        summary: "how long to watch which files it uses, beside the snapshot; 0s: the snapshot alone",
-        default: "30s",
+        summary: "how long to watch which files it uses, beside the snapshot (30s); 0s: the snapshot alone",
       },
       {
         flags: "--restart",
