@@ -69,6 +69,9 @@ describe("capture process: a program in a root of its own", { skip, timeout: 300
   const redis = async (port: number, ...words: string[]): Promise<string> =>
     (await fixture.inside(["redis-cli", "-p", String(port), ...words])).stdout.trim();
 
+  /** What earlier tests deleted or replaced. */
+  const restore = (): void => cpSync(join(top, "opt"), join(machine, "opt"), { recursive: true });
+
   /** Runs a package, asks its port, and removes the instance. */
   async function packageSays(reference: string, port: number, ...words: string[]): Promise<string> {
     const ran = await fixture.cli(["run", "-d", "--name", "one", "-p", `19999:${port}`, ...words, reference]);
@@ -85,6 +88,7 @@ describe("capture process: a program in a root of its own", { skip, timeout: 300
     top = mkdtempSync(join(tmpdir(), "tranship-running-"));
     machine = join(top, "machine");
     makeServerMachine(machine);
+    cpSync(join(machine, "opt"), join(top, "opt"), { recursive: true });
     fixture = await makeFixture();
   });
   after(async () => {
@@ -181,8 +185,7 @@ describe("capture process: a program in a root of its own", { skip, timeout: 300
   });
 
   it("a daemon that forked twice is started again as one", async () => {
-    makeServerMachine(join(top, "fresh"));
-    cpSync(join(top, "fresh/opt"), join(machine, "opt"), { recursive: true });
+    restore();
     const launcher = start(server("9002", "/opt/app/words.txt", "/run/app.pid"));
     await answers(9002);
     const pid = Number(readFileSync(join(machine, "run/app.pid"), "latin1"));
@@ -199,6 +202,7 @@ describe("capture process: a program in a root of its own", { skip, timeout: 300
   });
 
   it("a program with mounts of its own is packed as it sees them", async () => {
+    restore();
     const script = `mount -t tmpfs none ${machine}/mnt && cp ${machine}/opt/app/words.txt ${machine}/mnt/own.txt && exec chroot ${machine} /opt/app/server 9003 /mnt/own.txt`;
     const { pid } = start(["unshare", "-m", "sh", "-c", `mkdir -p ${machine}/mnt; ${script}`]);
     await answers(9003);
@@ -209,6 +213,7 @@ describe("capture process: a program in a root of its own", { skip, timeout: 300
   });
 
   it("a socket that another process opened is told", async () => {
+    restore();
     start(["systemd-socket-activate", "-l", "127.0.0.1:9004", ...server("0", "/opt/app/words.txt")]);
     await answers(9004);
     const made = await capture(
@@ -316,6 +321,7 @@ describe("capture process: a program in a root of its own", { skip, timeout: 300
   });
 
   it("a program that ends while it is watched is told", async () => {
+    restore();
     const { pid, stop } = start(server("9006", "/opt/app/words.txt"));
     await answers(9006);
     const late = capture("-t", "x", "--pid", String(pid), "--for", "10m");
@@ -332,6 +338,7 @@ describe("capture process: a program in a root of its own", { skip, timeout: 300
   });
 
   it("kill -9 of the tool leaves the program as it is, and the next command repairs", async () => {
+    restore();
     const { pid } = start(server("9007", "/opt/app/words.txt"));
     await answers(9007);
     rmSync(join(machine, "opt/app/words.txt"));
