@@ -43,6 +43,7 @@
 #define AT_A_TIME 4096		/* events between two looks at all else */
 #define NAP_MS 8
 #define NAP_OTHERS_MS 2		/* where only we know who a process was */
+#define LISTEN_MS 1000
 
 static const int passed_on[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1,
 				 SIGUSR2 };
@@ -163,8 +164,8 @@ static void look_around(struct session *s, const struct pollfd *polled)
 /*
  * A server under load opens the same files again and again. To be woken for
  * each of them would cost it a part of its processor: while nothing new comes,
- * events gather for some milliseconds, and the kernel merges those that are
- * alike.
+ * events gather for some milliseconds, the kernel merges those that are alike,
+ * and it is asked to be silent about files that are known.
  */
 static void drain(struct session *s)
 {
@@ -175,12 +176,13 @@ static void drain(struct session *s)
 		s->nap = 0;
 	else if (s->nap < s->nap_most)
 		s->nap = s->nap ? s->nap * 2 : 1;
+	s->watch.busy = s->nap == s->nap_most;
 }
 
 static void loop(struct session *s, long ms)
 {
 	int64_t end = ms < 0 ? INT64_MAX : now_ms() + ms;
-	int64_t asked = now_ms(), flushed = asked, now;
+	int64_t asked = now_ms(), flushed = asked, heard = asked, now;
 
 	for (now = asked; !s->ended && now < end; now = now_ms()) {
 		struct pollfd polled[] = {
@@ -191,7 +193,8 @@ static void loop(struct session *s, long ms)
 			{ .fd = s->fd },
 		};
 		int64_t wait = s->nap ? s->nap
-				      : record_pending() ? FLUSH_MS : 60000;
+				      : record_pending() ? FLUSH_MS
+				      : watch_silenced() ? LISTEN_MS : 60000;
 
 		if (end - now < wait)
 			wait = end - now;
@@ -201,6 +204,10 @@ static void loop(struct session *s, long ms)
 		if (now - asked >= ASK_MS) {
 			who_tick();
 			asked = now;
+		}
+		if (now - heard >= LISTEN_MS) {
+			watch_listen_again(&s->watch);
+			heard = now;
 		}
 		look_around(s, polled);
 		drain(s);

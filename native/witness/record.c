@@ -54,7 +54,7 @@ bool record_pending(void)
 	return out.used > 0;
 }
 
-void record_seen(pid_t pid, const struct seen_record *r)
+bool record_seen(pid_t pid, const struct seen_record *r)
 {
 	/* Of a process that has gone only its number can tell who it was. */
 	uint32_t who = r->flags & SEEN_GONE ? (uint32_t)pid : 0;
@@ -66,7 +66,7 @@ void record_seen(pid_t pid, const struct seen_record *r)
 		key = seen_result(key, (int32_t)who);
 	if (!seen_add(key)) {
 		statistics.suppressed++;
-		return;
+		return false;
 	}
 	statistics.seen++;
 	frame_begin(&out, R_SEEN, (uint32_t)pid);
@@ -75,6 +75,7 @@ void record_seen(pid_t pid, const struct seen_record *r)
 	put_bytes16(&out, r->path, r->path_n);
 	put_bytes16(&out, r->program, r->program_n);
 	end();
+	return true;
 }
 
 void record_mount(uint8_t flags, int error, const char *target,

@@ -51,7 +51,8 @@ struct statistics {
 extern struct statistics statistics;
 
 void record_open(int fd);
-void record_seen(pid_t pid, const struct seen_record *r);
+/* record_seen() - false where it was said before. */
+bool record_seen(pid_t pid, const struct seen_record *r);
 void record_mount(uint8_t flags, int error, const char *target,
 		  const char *type);
 void record_lost(enum lost_reason reason, const char *text);

@@ -12,6 +12,12 @@
  * event, and by FAN_REPORT_FD_ERROR (6.13) for a file that it could not open.
  * Older kernels drop such an event in silence where it is not the first of a
  * read(), so there each read() takes one.
+ *
+ * A server under load opens what is known by now, a hundred thousand times a
+ * second. While nothing new comes, each file that was told gets a mark that
+ * makes the kernel ignore its being opened; all of these marks are taken away
+ * a second later. So events cost next to nothing; who else opens a known file
+ * while it is opened without end, may not be told.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,12 +40,18 @@
 
 #define BATCH 64		/* descriptors open at a time */
 #define PATH_TEXT 4200
+#define SILENCED_MAX 65536
+
+#ifndef FAN_MARK_EVICTABLE
+#define FAN_MARK_EVICTABLE 0x200
+#endif
 
 static const char deleted[] = " (deleted)";
 #define DELETED_N (sizeof(deleted) - 1)
 
 static bool one_by_one;
 static pid_t ourselves;
+static unsigned silenced;
 
 int watch_open(bool limited)
 {
@@ -121,7 +133,35 @@ static bool name_of(const struct watch *w, int fd, char *path, size_t size,
 	return true;
 }
 
-static void tell(const struct fanotify_event_metadata *m,
+/* It may fail: then the file goes on being told. */
+static void silence(const struct watch *w, int fd)
+{
+	static unsigned evictable = FAN_MARK_EVICTABLE;
+	unsigned flags = FAN_MARK_ADD | FAN_MARK_IGNORED_MASK |
+			 FAN_MARK_IGNORED_SURV_MODIFY;
+
+	if (silenced == SILENCED_MAX)
+		return;
+	if (fanotify_mark(w->fanotify, flags | evictable, FAN_OPEN, fd,
+			  NULL) < 0)
+		evictable = 0;
+	silenced++;
+}
+
+void watch_listen_again(const struct watch *w)
+{
+	if (silenced > 0)
+		fanotify_mark(w->fanotify, FAN_MARK_FLUSH, 0, AT_FDCWD, NULL);
+	silenced = 0;
+}
+
+bool watch_silenced(void)
+{
+	return silenced > 0;
+}
+
+/* tell() - whether all of it was said before. */
+static bool tell(const struct fanotify_event_metadata *m,
 		 struct seen_record *r)
 {
 	static const struct { uint64_t bit; uint8_t what; } kinds[] = {
@@ -130,14 +170,18 @@ static void tell(const struct fanotify_event_metadata *m,
 		{ FAN_CLOSE_WRITE, SEEN_WRITTEN },
 	};
 
+	bool known = true;
+
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		/* Opening to execute is both to the kernel. */
 		if (!(m->mask & kinds[i].bit) ||
 		    (kinds[i].what == SEEN_OPEN && (m->mask & FAN_OPEN_EXEC)))
 			continue;
 		r->what = kinds[i].what;
-		record_seen(m->pid, r);
+		if (record_seen(m->pid, r))
+			known = false;
 	}
+	return known;
 }
 
 static void event(const struct watch *w,
@@ -170,8 +214,9 @@ static void event(const struct watch *w,
 			    (who.membership == WHO_GONE ? SEEN_GONE : 0));
 	r.program = who.program;
 	r.program_n = who.program_n;
-	if (name_of(w, m->fd, path, sizeof(path), &r))
-		tell(m, &r);
+	if (name_of(w, m->fd, path, sizeof(path), &r) && tell(m, &r) &&
+	    w->busy && m->mask == FAN_OPEN && r.flags == 0)
+		silence(w, m->fd);
 }
 
 /* Descriptors are given out in a row: most often one call closes all. */

@@ -21,10 +21,20 @@ struct watch {
 	int fds;		/* our own /proc/self/fd, open */
 	const char *root;	/* only below it, named from there; or NULL */
 	bool outside;		/* also of processes that are not meant */
+	bool busy;		/* nothing new comes: see watch_listen_again() */
 };
 
 /* watch_drain() - all that is queued, at most @most events. Return: whether
  * the queue is empty. */
 bool watch_drain(const struct watch *w, unsigned most);
+
+/*
+ * watch_listen_again() - to be called every second or so. While busy, the
+ * kernel is asked to be silent about opens of files whose opening was already
+ * told of a process that is meant; here it is asked to speak again.
+ */
+void watch_listen_again(const struct watch *w);
+/* watch_silenced() - whether there is any file that it would be for. */
+bool watch_silenced(void);
 
 #endif

@@ -8,6 +8,7 @@
  *	fleeting FILE		create, close, remove
  *	daemon FILE		a twice forked child opens it after our end
  *	burst DIR COUNT		make and open so many files
+ *	hot FILE MS		open it again and again for so long
  *	lesser CMD...		run CMD without CAP_SYS_ADMIN
  */
 #include <errno.h>
@@ -21,6 +22,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 static int fail(const char *what)
@@ -136,6 +138,21 @@ static int burst(const char *dir, int count)
 	return 0;
 }
 
+static int hot(const char *path, int ms)
+{
+	struct timespec now, end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += ms / 1000;
+	do {
+		for (int i = 0; i < 1000; i++)
+			close(open(path, O_RDONLY));
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (now.tv_sec < end.tv_sec ||
+		 (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
+	return 0;
+}
+
 static int lesser(char **cmd)
 {
 	if (prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) < 0)
@@ -160,6 +177,8 @@ int main(int argc, char **argv)
 		return detach(argv[2]);
 	if (strcmp(what, "burst") == 0 && argc > 3)
 		return burst(argv[2], atoi(argv[3]));
+	if (strcmp(what, "hot") == 0 && argc > 3)
+		return hot(argv[2], atoi(argv[3]));
 	if (strcmp(what, "lesser") == 0)
 		return lesser(argv + 2);
 	fprintf(stderr, "usage: fixture WHAT FILE [MORE]\n");

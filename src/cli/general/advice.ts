@@ -34,7 +34,7 @@ export const advice: Record<ErrorCode, string> = {
   E_CAPTURE_FAILED:
     "The message tells how the program ended. Try it natively first; --log-level debug shows its output and every step.",
   E_CAPTURE_INCOMPLETE:
-    "Run the capture again; where it stays, the named call of the program cannot be watched in this mode.",
+    "Run the capture again; where it stays, the named call of the program cannot be watched in this mode. What the file witness alone lost is done without by --no-witness.",
   E_EXERCISE_FAILED:
     "Its output was printed. Mend the script, or the application's start (longer --until-port, other --service).",
   E_SOURCE_CHANGED:
