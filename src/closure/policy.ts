@@ -60,7 +60,8 @@ export function excludedBecause(entry: Entry, reason: Reason): string | undefine
   if (kind === "file" && swapFile.test(path)) return "swap file";
   const used = reason.kind === "traced";
   const exact = exactExclusions[path];
-  if (exact !== undefined && !used) return exact;
+  // Named by a configuration it becomes a listed secret; packing keeps it out.
+  if (exact !== undefined && !used && reason.kind !== "configuration") return exact;
   return exclusions.find((one) => covers(one, entry) && !(one.unlessUsed === true && used))?.because;
 }
 

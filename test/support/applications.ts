@@ -35,6 +35,12 @@ export const applications: readonly TriedApplication[] = [
   { name: "postgresql", service: "postgresql@13-main", port: 5432 },
   { name: "redis", service: "redis-server", port: 6379 },
   { name: "tomcat", service: "tomcat9", port: 8080 },
+  { name: "python-wsgi", service: "ledger", port: 8000 },
+  { name: "perl-cgi", service: "lighttpd", port: 80 },
+  { name: "exim", service: "exim4", port: 25 },
+  { name: "bind9", service: "named", port: 53 },
+  { name: "vsftpd", service: "vsftpd", port: 21 },
+  { name: "ruby", service: "crane", port: 4567 },
 ];
 
 /** The last takes of the machine what the evidence of "+ closure" names, and needs that package to be there. */

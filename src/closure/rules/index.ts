@@ -8,6 +8,7 @@ import { dataDirectories } from "./data-directories.ts";
 import { documentRoots } from "./document-roots.ts";
 import { elfClosure } from "./elf-closure.ts";
 import { essentialPackages } from "./essential-packages.ts";
+import { homeDirectories } from "./home-directories.ts";
 import { installedPackages } from "./installed-packages.ts";
 import { languagePaths } from "./language-paths.ts";
 import { languageTrees } from "./language-trees.ts";
@@ -48,5 +49,6 @@ export function makeRules(state: RuleState): Rule[] {
     configurationPaths(),
     siteScripts(),
     dataDirectories(),
+    homeDirectories(),
   ];
 }

@@ -43,13 +43,14 @@ export function installedPackages(state: RuleState): Rule {
   };
 }
 
-interface Touch {
+export interface Touch {
   name: string;
   from: ByteString;
   direct: boolean;
 }
 
-class Packer {
+/** Takes installed packages whole, with what they depend on, each once in an expansion. */
+export class Packer {
   readonly #state: RuleState;
   readonly #refused = new Set<string>();
 

@@ -1,0 +1,5 @@
+import calendar
+
+
+def answer():
+    return "moon %s\n" % calendar.isleap(2024)

@@ -1,0 +1,2 @@
+def answer():
+    return "tide %s\n" % (3 * 7)

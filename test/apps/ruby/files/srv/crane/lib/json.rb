@@ -1,0 +1,2 @@
+require 'json'
+JSON.generate('lamp' => [1.5, nil], 'text' => 'é') + JSON.parse('[7]').first.to_s
