@@ -314,11 +314,16 @@ test("a program that imports system() brings the Essential packages, another doe
       ...minimal,
       "/usr/bin/server": program({ imports }),
       "/usr/bin/sed": { content: "sed", mode: 0o755 },
+      "/usr/bin/mawk": { content: "awk", mode: 0o755 },
       "/var/lib/dpkg/status":
-        "Package: sed\nEssential: yes\nStatus: install ok installed\nArchitecture: amd64\nVersion: 4\n\n",
+        "Package: sed\nEssential: yes\nPre-Depends: awk\nStatus: install ok installed\nArchitecture: amd64\nVersion: 4\n\n" +
+        "Package: mawk\nProvides: awk\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\n",
       "/var/lib/dpkg/info/sed.list": "/.\n/usr\n/usr/bin\n/usr/bin/sed\n",
+      "/var/lib/dpkg/info/mawk.list": "/.\n/usr\n/usr/bin\n/usr/bin/mawk\n",
     });
-  assert.ok((await expand(tree(["system"]), [traced("/usr/bin/server")])).paths.has("/usr/bin/sed"));
+  const { paths } = await expand(tree(["system"]), [traced("/usr/bin/server")]);
+  assert.ok(paths.has("/usr/bin/sed"));
+  assert.ok(paths.has("/usr/bin/mawk"), "and what they depend on, by any of its names");
   assert.ok(!(await expand(tree(["write"]), [traced("/usr/bin/server")])).paths.has("/usr/bin/sed"));
 });
 

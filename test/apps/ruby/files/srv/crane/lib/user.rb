@@ -1,0 +1,2 @@
+require 'etc'
+"#{Etc.getpwuid.name} #{Dir.pwd} #{ENV.fetch('HOME', 'none')}"
