@@ -66,7 +66,7 @@ export function parseCron(expression: string): CronResult {
       },
     };
   }
-  const parts = (names[text] ?? text).split(/\s+/);
+  const parts = (Object.hasOwn(names, text) ? (names[text] ?? text) : text).split(/\s+/);
   if (parts.length !== fields.length) {
     return { problem: `not five fields or a known @name: ${JSON.stringify(expression)}` };
   }

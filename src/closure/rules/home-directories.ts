@@ -3,7 +3,7 @@
  *
  * Why: a server that acts for a user (delivers mail, lets in, runs a job) goes to the user's home first and fails where it
  * is absent. All homes are kept with their owner and mode. What is in them is the data of those servers that
- * hand out or read users' files, and of nobody else.
+ * hand out or read users' files, and of nobody else; a huge directory in one becomes a candidate.
  */
 import type { ByteString } from "../../formats/entry.ts";
 import { parsePasswd } from "../../formats/passwd.ts";
@@ -34,7 +34,13 @@ export function homeDirectories(): Rule {
 }
 
 async function sweep(scene: Scene, from: ByteString, emit: Emit): Promise<void> {
-  for (const home of await homes(scene)) emit.tree(home, { kind: "data", from }, "unless huge");
+  const reason = { kind: "data", from } as const;
+  for (const home of await homes(scene)) {
+    for (const one of (await scene.files.list(home)) ?? []) {
+      if (one.kind === "directory") emit.tree(one.path, reason, "unless huge");
+      else emit.add(one.path, reason);
+    }
+  }
 }
 
 /** Homes of people that exist; a home that is a directory of the system (/, /srv, /var) is no home. */
