@@ -22,6 +22,8 @@ const peers: readonly (readonly [name: string, command: string])[] = [
   ["bwrap", "bwrap --version"],
   ["strace", "strace --version"],
   ["reprozip", "reprozip --version"],
+  ["care", "care --version"],
+  ["proot", "proot --version"],
   ["GNU tar", "tar --version"],
   ["zstd", "zstd --version"],
 ];

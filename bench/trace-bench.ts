@@ -1,4 +1,5 @@
-// native/trace against strace --seccomp-bpf and reprozip: `node bench/trace-bench.ts [--rounds N] [--only WORD] [--json FILE]`.
+// The modes of native/trace, and native/witness, against strace, reprozip, care and proot:
+// `node bench/trace-bench.ts [--rounds N] [--only WORD]... [--ways NAME,NAME] [--json FILE]`.
 // Rounds are interleaved; a figure is the ratio of the medians to the untraced run. CPU time is that of the tracer and all it traced.
 import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -6,12 +7,9 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { postgresWorkloads } from "./trace-postgres.ts";
+import { ways as everyWay, goals, type Way } from "./trace-ways.ts";
 import { commandWorkloads, serverWorkloads, type Workload } from "./trace-workloads.ts";
-
-interface Way {
-  name: string;
-  wrap: (scratch: string, command: readonly string[]) => string[];
-}
 
 /** Seconds: for a server, of one request. */
 interface Sample {
@@ -19,26 +17,11 @@ interface Sample {
   cpu: number;
 }
 
-const program = join(import.meta.dirname, "../native/bin/trace");
-const strace = "strace -f --seccomp-bpf -e trace=%file,%process -o".split(" ");
-const ways: readonly Way[] = [
-  { name: "native", wrap: (_scratch, command) => [...command] },
-  { name: "trace", wrap: (_scratch, command) => [program, "--fd", "3", "--", ...command] },
-  { name: "strace", wrap: (scratch, command) => [...strace, join(scratch, "strace.txt"), ...command] },
-  {
-    name: "reprozip",
-    wrap: (scratch, command) => [
-      ..."reprozip trace --dont-identify-packages --dont-find-inputs-outputs -w -d".split(" "),
-      join(scratch, "reprozip"),
-      ...command,
-    ],
-  },
-];
-
 const limit = 120_000;
 
 /** `bash` times the command, so that the CPU time of all that was waited for is known. */
 function start(way: Way, work: Workload, scratch: string): { done: Promise<string>; pid: number } {
+  work.prepare?.();
   const trace = openSync(join(scratch, "trace"), "w");
   const log = join(scratch, "log");
   const text = openSync(log, "w");
@@ -78,14 +61,6 @@ async function runCommand(way: Way, work: Workload, scratch: string): Promise<Sa
   return { time, cpu: said.cpu };
 }
 
-function portOf(work: Workload): number {
-  const text = work.command.join(" ");
-  const direct = /--port (\d+)/.exec(text);
-  if (direct) return Number(direct[1]);
-  const file = work.command.at(-1) ?? "";
-  return Number(/listen 127\.0\.0\.1:(\d+)/.exec(readFileSync(file, "utf8"))?.[1]);
-}
-
 function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
@@ -99,7 +74,7 @@ function answers(port: number): Promise<boolean> {
 
 async function runServer(way: Way, work: Workload, scratch: string): Promise<Sample | undefined> {
   const { done, pid } = start(way, work, scratch);
-  const port = portOf(work);
+  const port = work.port ?? 0;
   let ended = false;
   void done.then(() => {
     ended = true;
@@ -173,6 +148,18 @@ function cell(row: Row): string {
   return `${row.timeRatio.toFixed(2)} [${low}–${high}] cpu ${row.cpuRatio.toFixed(2)}`;
 }
 
+/** One line for each goal that was measured. */
+function goalLines(rows: readonly Row[]): string {
+  const lines = goals.flatMap((goal) => {
+    const own = rows.filter((row) => goal.workload.test(row.workload) && row.way === goal.way);
+    return own.map((row) => {
+      const verdict = row.killed ? "killed" : row.timeRatio <= goal.most ? "met" : "missed";
+      return `| ${row.workload} | ${row.way} | ${goal.most.toFixed(1)} | ${row.timeRatio.toFixed(2)} | ${verdict} |`;
+    });
+  });
+  return ["| workload | way | goal: at most | measured | |", "|---|---|---|---|---|", ...lines].join("\n");
+}
+
 function table(rows: readonly Row[]): string {
   const works = [...new Set(rows.map((row) => row.workload))];
   const lines = [
@@ -192,20 +179,30 @@ function version(command: string, args: readonly string[]): string {
 }
 
 const { values } = parseArgs({
-  options: { rounds: { type: "string" }, only: { type: "string" }, json: { type: "string" } },
+  options: {
+    rounds: { type: "string" },
+    only: { type: "string", multiple: true },
+    ways: { type: "string" },
+    json: { type: "string" },
+  },
 });
 const rounds = Number(values.rounds ?? 5);
+const named = values.ways?.split(",");
+const ways = everyWay.filter((way) => way.name === "native" || (named?.includes(way.name) ?? true));
 const top = mkdtempSync(join(tmpdir(), "tranship-bench-"));
 chmodSync(top, 0o755); // nginx serves as another user
 try {
-  const all = [...commandWorkloads(top), ...(await serverWorkloads(top))];
+  const all = [...commandWorkloads(top), ...(await serverWorkloads(top)), ...(await postgresWorkloads(top))];
   const rows: Row[] = [];
   for (const work of all) {
-    if (values.only === undefined || work.name.includes(values.only))
+    if (values.only?.some((word) => work.name.includes(word)) ?? true)
       rows.push(...(await measure(work, rounds, top)));
   }
-  const peers = { strace: version("strace", ["-V"]), reprozip: version("reprozip", ["--version"]) };
+  const peers = Object.fromEntries(
+    ["strace", "reprozip", "care", "proot"].map((name) => [name, version(name, ["--version"])]),
+  );
   console.log(table(rows));
+  console.log(`\n${goalLines(rows)}`);
   const result = { rounds, kernel: version("uname", ["-r"]), peers, rows };
   if (values.json) writeFileSync(values.json, `${JSON.stringify(result, null, 1)}\n`);
   else console.log(JSON.stringify({ ...result, rows: rows.map(({ samples: _, ...row }) => row) }));

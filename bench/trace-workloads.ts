@@ -1,4 +1,4 @@
-// What is run under each tracer: three commands that end, two servers under a steady load.
+// What is run under each tracer: commands that end, and servers under a steady load.
 import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
@@ -8,9 +8,12 @@ export interface Workload {
   name: string;
   command: readonly string[];
   cwd: string;
+  /** Before each run; not counted. */
+  prepare?: () => void;
   /** Whether the run did what it does untraced. */
   check: (output: string) => boolean;
   /** A server: how it is loaded, giving requests a second, and ended. */
+  port?: number;
   load?: () => Promise<number>;
   stop?: () => void;
 }
@@ -61,7 +64,7 @@ export function commandWorkloads(top: string): Workload[] {
   ];
 }
 
-function run(command: string, args: readonly string[]): Promise<string> {
+export function run(command: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
     let text = "";
@@ -107,6 +110,7 @@ async function nginx(top: string): Promise<Workload> {
   return {
     name: "nginx, 5,000 static files, wrk -c8",
     command: ["nginx", "-c", join(dir, "conf")],
+    port,
     cwd: top,
     check: () => true,
     load: async () => {
@@ -120,11 +124,13 @@ async function nginx(top: string): Promise<Workload> {
 }
 
 async function redis(top: string): Promise<Workload> {
-  const port = String(await freePort());
+  const free = await freePort();
+  const port = String(free);
   const flags = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1"];
   return {
     name: "redis GET, 8 clients",
     command: ["redis-server", "--port", port, ...flags],
+    port: free,
     cwd: top,
     check: () => true,
     load: async () => {
