@@ -31,6 +31,7 @@ static void on_status(struct loop *loop, pid_t pid, int status, int *cmd)
 	}
 	if (t)
 		call_broken(t);
+	near_gone(pid);
 	record_exit(pid, status);
 	if (t)
 		task_free(t);
@@ -81,8 +82,10 @@ static int run_by_stops(struct loop *loop)
 	int cmd = 0, n;
 
 	while ((n = collect(loop, batch)) >= 0) {
-		if (n == 0)
+		if (n == 0) {
+			near_tick();
 			record_tick();
+		}
 		for (int i = 0; i < n; i++)
 			on_status(loop, batch[i].pid, batch[i].status, &cmd);
 	}

@@ -116,24 +116,33 @@ static int install(bool notify, long *nnp)
 	return listener;
 }
 
+/* Without a word the tracer has died: CMD must not run unseen. */
+static void wait_word(int go)
+{
+	long n;
+	char c;
+
+	do {
+		n = read(go, &c, 1);
+	} while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(125);
+}
+
 __attribute__((noreturn)) static void child(const struct options *o, int go)
 {
 	bool notify = o->mode == MODE_NOTIFY;
 	int listener = -1;
 	long nnp = 0;
-	char c;
 
-	/* The tracer says when it holds us, and has our listener. */
-	while (read(go, &c, 1) < 0 && errno == EINTR)
-		;
+	wait_word(go);	/* the tracer holds us */
 	if (o->mode != MODE_PLAIN)
 		listener = install(notify, &nnp);
 	if (notify && notify_hand_over(go, listener) < 0)
 		die_errno("cannot hand over the listener");
 	if (notify)
 		close(listener);
-	while (read(go, &c, 1) < 0 && errno == EINTR)
-		;
+	wait_word(go);	/* the tracer has what it needs */
 	close(go);
 	syscall(SYS_access, HELLO_POINTER, HELLO_MODE, nnp);
 	give_signals_back();
@@ -204,7 +213,8 @@ static void hold(const struct options *o, pid_t pid)
 static void start(const struct options *o)
 {
 	struct task *t;
-	int go[2], failed = 0;
+	bool going;
+	int go[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, go) < 0)
 		die_errno("socketpair");
@@ -224,10 +234,11 @@ static void start(const struct options *o)
 	t->newborn = false;
 	t->fs->uncached = false;
 	report_inherited(loop.cmd, go[1]);
-	if (o->mode == MODE_NOTIFY)
-		failed = write(go[1], "g", 1) != 1 || !notify_open(go[1]);
+	going = write(go[1], "g", 1) == 1 &&
+		(o->mode != MODE_NOTIFY || notify_open(go[1])) &&
+		write(go[1], "g", 1) == 1;
 	close(go[1]);
-	if (failed)
+	if (!going)
 		_exit(125);
 }
 
@@ -302,7 +313,7 @@ int main(int argc, char **argv)
 	take_signals();
 	record_open(o.fd);
 	if (o.mode != MODE_NOTIFY)
-		near_init();
+		near_init(o.mode == MODE_SECCOMP && !without.exit_kill);
 	start(&o);
 	cmd = loop.cmd;
 	status = loop_run(&loop);

@@ -74,10 +74,15 @@ void record_tick(void)
 		timer(0);
 }
 
-static void begin(uint8_t type, pid_t pid)
+void record_timer(void)
 {
 	if (!timer_runs)
 		timer(FLUSH_MS);
+}
+
+static void begin(uint8_t type, pid_t pid)
+{
+	record_timer();
 	frame_begin(&out, type, (uint32_t)pid);
 }
 

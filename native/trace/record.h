@@ -47,6 +47,8 @@ extern struct statistics statistics;
 /* record_open() - says the magic; later failures of writing end the program. */
 void record_open(int fd);
 void record_flush(void);
+/* record_timer() - asks for a SIGALRM soon. */
+void record_timer(void);
 /* record_alarm() - the handler of SIGALRM: it is time to write. */
 void record_alarm(void);
 /* record_tick() - writes where it is time; to be called after signals. */
