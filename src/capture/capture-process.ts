@@ -57,6 +57,14 @@ export interface CapturedProcess extends Captured {
 
 export async function captureProcess(request: ProcessRequest, tools: CaptureTools): Promise<CapturedProcess> {
   const { machine, wanted } = request;
+  if (machine.live && machine.kind !== "local")
+    throw new TranshipError(
+      "E_MACHINE_UNKNOWN",
+      `programs that run on ${machine.address} cannot be captured from here`,
+      {
+        hint: "run tranship on that machine itself, with local:; or use capture run, installed or machine",
+      },
+    );
   step("look at the process");
   const own = machine.kind === "local" ? process.pid : undefined;
   const program = await orInterrupted(tools.signal, () => findRunningProgram(machine, wanted, own));

@@ -144,7 +144,7 @@ export interface ResourceLimit {
 
 /** /proc/PID/limits. */
 export function parseLimits(text: ByteString): ResourceLimit[] {
-  return [...text.matchAll(/^(Max [a-z ]*[a-z]) {2,}(\d+|unlimited) +(\d+|unlimited)/gm)]
+  return [...text.matchAll(/^(Max [a-z ]{1,40}?) {2,60}(\d+|unlimited) {1,60}(\d+|unlimited)/gm)]
     .slice(0, 64)
     .map(([, name = "", soft = "", hard = ""]) => ({ name, soft, hard }));
 }

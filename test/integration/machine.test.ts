@@ -284,3 +284,28 @@ test("both ways tell the same of a whole Debian 11", {
   assert.ok((told[0]?.length ?? 0) > 5000);
   assert.deepEqual(told[1], told[0]);
 });
+
+test("files without a name are read through links of a real proc only", async (t) => {
+  const root = smallRoot(t);
+  fs.mkdirSync(join(root, "proc/1/fd"), { recursive: true });
+  fs.symlinkSync("/etc/hostname", join(root, "proc/1/exe"));
+  fs.symlinkSync("../../../../../../etc/passwd", join(root, "proc/1/fd/3"));
+  const made = await open(t, `rootfs:${root}`);
+  for (const path of ["/proc/1/exe", "/proc/1/fd/3", "/etc/hostname"])
+    assert.equal(await made.files.opened?.(path), undefined);
+  const gone = join(root, "srv/gone");
+  fs.writeFileSync(gone, "still here");
+  const fd = fs.openSync(gone, "r");
+  t.after(() => fs.closeSync(fd));
+  fs.rmSync(gone);
+  const live = await open(t, "local:");
+  const stream = await live.files.opened?.(`/proc/${process.pid}/fd/${fd}`);
+  const parts: Uint8Array[] = [];
+  for await (const { bytes } of stream?.data ?? []) parts.push(bytes);
+  assert.deepEqual(
+    [Buffer.concat(parts).toString(), stream?.entry.nlink, stream?.entry.size],
+    ["still here", 0, 10],
+  );
+  assert.equal(await live.files.opened?.(`/proc/${process.pid}/cwd`), undefined, "a directory");
+  assert.equal(await live.files.opened?.(`/proc/${process.pid}/fd/9999`), undefined, "no such descriptor");
+});
