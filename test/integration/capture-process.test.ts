@@ -70,7 +70,10 @@ describe("capture process: a program in a root of its own", { skip, timeout: 300
     (await fixture.inside(["redis-cli", "-p", String(port), ...words])).stdout.trim();
 
   /** What earlier tests deleted or replaced. */
-  const restore = (): void => cpSync(join(top, "opt"), join(machine, "opt"), { recursive: true });
+  const restore = (): void => {
+    rmSync(join(machine, "opt"), { recursive: true });
+    cpSync(join(top, "opt"), join(machine, "opt"), { recursive: true });
+  };
 
   /** Runs a package, asks its port, and removes the instance. */
   async function packageSays(reference: string, port: number, ...words: string[]): Promise<string> {
