@@ -10,6 +10,7 @@ import { descriptorSchema } from "../package/schema.ts";
 import { describe, readDocument } from "../package/yaml.ts";
 import type { Agreement } from "./evidence.ts";
 import { type Exclusion, type Largest, layerNames, type Plan } from "./plan.ts";
+import { blockOf, takeBlocks } from "./plan-blocks.ts";
 import { writePlaces } from "./write-map.ts";
 
 /** A block of text, one path a line; lines that begin with # are comments. A YAML list is read too. */
@@ -206,16 +207,30 @@ export function printPlan(plan: Plan): string {
 }
 
 /** E_PLAN_INVALID names every problem with its line; `name` is the file's. */
-export function parsePlan(text: string, name: string): Plan {
-  const { value, problems } = readDocument(text, planSchema, maxPlanBytes);
-  if (value === undefined) {
+export function parsePlan(source: string | Buffer, name: string): Plan {
+  const {
+    text,
+    blocks,
+    problems: wrong,
+    lineOf,
+  } = takeBlocks(typeof source === "string" ? Buffer.from(source) : source);
+  const { value, problems: found } = readDocument(text, planSchema, maxPlanBytes);
+  const problems = [
+    ...wrong.map(({ line, text: words }) => ({
+      line,
+      where: "",
+      message: `${JSON.stringify(words)} must be an absolute path`,
+    })),
+    ...found.map((one) => ({ ...one, line: one.line === undefined ? undefined : lineOf(one.line) })),
+  ];
+  if (value === undefined || problems.length > 0) {
     throw new TranshipError("E_PLAN_INVALID", `${name}: ${problems.slice(0, 10).map(describe).join("; ")}`, {
       hint: "make it anew with --plan-only",
       details: { problems: problems.slice(0, 1000) },
     });
   }
   const groups = value.groups.map(({ name: called, layer, why, bytes, files }) => {
-    return { name: called, layer, why, bytes, files: files.map(unescapeBytes) };
+    return { name: called, layer, why, bytes, files: blockOf(files, blocks) ?? files.map(unescapeBytes) };
   });
   for (const group of groups) refuseHostilePaths(group.files, name);
   const recovered = value.recovered?.map(({ path, why, digest }) => ({
@@ -276,8 +291,8 @@ export function parsePlan(text: string, name: string): Plan {
 const maxPlanBytes = 128 << 20;
 
 export function readPlanFile(file: string): Plan {
-  const text = readInput(file, "the plan", maxPlanBytes);
-  if (text !== undefined) return parsePlan(text, file);
+  const bytes = readInput(file, "the plan", maxPlanBytes);
+  if (bytes !== undefined) return parsePlan(bytes, file);
   throw new TranshipError("E_PLAN_INVALID", `${file} is larger than ${maxPlanBytes} bytes`, {
     hint: "make it anew with --plan-only",
   });

@@ -120,7 +120,7 @@ export function readText(path: string): string | undefined {
 }
 
 /** A file that a person names: undefined where it is larger, as one without an end is. `what` is for the error: "the plan". */
-export function readInput(path: string, what: string, maxBytes: number): string | undefined {
+export function readInput(path: string, what: string, maxBytes: number): Buffer | undefined {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
@@ -140,7 +140,8 @@ export function readInput(path: string, what: string, maxBytes: number): string 
     throw ioError(`cannot read ${what} ${path}`, cause);
   }
   if (size > maxBytes) return undefined;
-  return (chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))?.toString("utf8") ?? "";
+  const [only] = chunks;
+  return chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks);
 }
 
 /** A JSON file of our own state: undefined where absent, E_STATE_CORRUPT where it is not JSON. */

@@ -117,8 +117,8 @@ function filtersOf(options: OptionValues): FilterRule[] {
 const maxFilterFile = 4 << 20;
 
 function readFilterFile(file: string): string {
-  const text = readInput(file, "the rules", maxFilterFile);
-  if (text !== undefined) return text;
+  const bytes = readInput(file, "the rules", maxFilterFile);
+  if (bytes !== undefined) return bytes.toString("utf8");
   throw new TranshipError("E_LIMIT", `the rules ${file} are larger than ${maxFilterFile} bytes`);
 }
 

@@ -65,3 +65,32 @@ test("what is no YAML, an alias bomb and an empty file are refused", () => {
     );
   }
 });
+
+test("a plan that a person edited: comments, blank lines, lists, other indents; lines of problems are the file's", () => {
+  const text = printPlan(planOf(["/a", "/b", "/c\xff"]));
+  const files = (edited: string) => parsePlan(edited, "plan.yaml").groups.flatMap((group) => group.files);
+  assert.deepEqual(files(text.replace("      /b\n", "\n      # /b\n        /d e \r\n")), [
+    "/a",
+    "/d e ",
+    "/c\xff",
+  ]);
+  assert.deepEqual(files(text.replace(/files: \|\n( {6}.*\n)+/, 'files: [/x, "/y"]\n')), ["/x", "/y"]);
+  assert.deepEqual(files(text.replace(/files: \|\n {6}\/a\n {6}\/b\n {6}/, "files: |\n     /a\n     ")), [
+    "/a",
+    "/c\xff",
+  ]);
+  const lines = text.split("\n");
+  const line = lines.indexOf("candidates: []") + 1;
+  const message = (edited: string) => {
+    try {
+      return String(parsePlan(edited, "p"));
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  assert.match(message(text.replace("candidates: []", "candidates: 3")), new RegExp(`line ${line}: `));
+  assert.match(
+    message(text.replace("      /b\n", "      b\n")),
+    new RegExp(`line ${lines.indexOf("      /b") + 1}: "b" must be`),
+  );
+});
