@@ -75,6 +75,7 @@ export async function pack(request: PackRequest): Promise<PackedImage> {
     0,
   );
   const task = request.progress.begin("packing", total);
+  const check = (): void => throwIfInterrupted(request.signal);
   try {
     for (const name of [...layerNames, "tranship"] as const) {
       const items =
@@ -86,7 +87,7 @@ export async function pack(request: PackRequest): Promise<PackedImage> {
             );
       step(`write the ${name} layer`);
       const onPacked = name === "tranship" ? {} : { onPacked: packed.add };
-      const built = await writeLayer(items, session, { progress: task, ...onPacked });
+      const built = await writeLayer(items, session, { progress: task, check, ...onPacked });
       if (built.entries === 0) continue;
       layers.push({ descriptor: built.descriptor, diffId: built.diffId, origin: name });
       notes.push(...built.notes);

@@ -25,6 +25,8 @@ export interface LayerOptions {
   concurrency?: number;
   /** Advanced by bytes of content, with the path. */
   progress?: ProgressTask;
+  /** Asked between the pieces of a content; what it throws ends the layer, also in the middle of a large file. */
+  check?: () => void;
   /** Told of each object when it is written. Only then are the digests of contents made. */
   onPacked?: (packed: PackedItem) => void;
 }
@@ -181,6 +183,7 @@ class TarWriter {
     for await (const { offset, bytes } of data) {
       if (offset < end || offset + bytes.length > entry.size) throw sourceChanged(entry);
       end = offset + bytes.length;
+      this.#options.check?.();
       await cursor.data(offset, bytes, () => sourceChanged(entry));
       this.#contentSize += bytes.length;
       this.#progress.advance(bytes.length);
@@ -196,6 +199,7 @@ class TarWriter {
     try {
       for (const extent of extents) {
         for (let at = 0; at < extent.length; ) {
+          this.#options.check?.();
           const room = this.#compressor.room(extent.length - at);
           const count = file.read(room, extent.offset + at);
           this.#content?.update(room.subarray(0, count));

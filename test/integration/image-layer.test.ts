@@ -54,6 +54,21 @@ test(
   },
 );
 
+test("a layer can be stopped in the middle of a large file", needsRoot, async (t) => {
+  const tree = join(scratch(t), "tree");
+  mkdirSync(tree);
+  writeFileSync(join(tree, "large"), Buffer.alloc(64 << 20, "x"));
+  for (const way of ["stream", "host"] as const) {
+    let asked = 0;
+    const check = (): void => {
+      if (++asked === 3) throw new Error("enough");
+    };
+    const store = newStore(t);
+    await assert.rejects(layerOf(store, itemsOf(t, tree, way), { check }), /enough/);
+    assert.equal(asked, 3, way);
+  }
+});
+
 test("two builds of one image have the same index, image and config", needsRoot, async (t) => {
   const tree = join(scratch(t), "tree");
   makeAttributeTree(tree);
