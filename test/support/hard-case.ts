@@ -149,6 +149,39 @@ export function testHardCases(title: string, cases: readonly HardCase[]): void {
   });
 }
 
+export function commandOf(one: HardCase): readonly string[] {
+  return one.command ?? [`/usr/bin/${one.name}`];
+}
+
+/** The machine of a case below `base`; returns its root. */
+export function makeHardMachine(one: HardCase, base: string): string {
+  const root = join(base, one.name);
+  const machine = new HardMachine(root);
+  if (existsSync(join(sources, `${one.name}.c`)))
+    machine.compile(one.name, `usr/bin/${one.name}`, one.compile ?? []);
+  one.machine(machine);
+  return root;
+}
+
+/** In a copy of the root on an ordinary file system, with nothing of ours. */
+export async function runNative(
+  fixture: Fixture,
+  { root, base }: { root: string; base: string },
+  command: readonly string[],
+): Promise<CliResult> {
+  const copy = mkdtempSync(join(base, "native-"));
+  execFileSync("cp", ["-a", "--reflink=auto", `${root}/.`, copy]);
+  const script = `set -e; root=$1; shift; mkdir -p "$root/proc" "$root/dev"
+    mount -t proc proc "$root/proc"; mount --rbind /dev "$root/dev"; ip link set lo up
+    exec chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"`;
+  const words = ["unshare", "-m", "-p", "-n", "-f", "--kill-child", "sh", "-c", script, "sh", copy];
+  try {
+    return await fixture.inside([...words, ...command]);
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+}
+
 class Trial {
   readonly #case: HardCase;
   readonly #shared: () => { fixture: Fixture; base: string };
@@ -162,7 +195,7 @@ class Trial {
   }
 
   get #command(): readonly string[] {
-    return this.#case.command ?? [`/usr/bin/${this.#case.name}`];
+    return commandOf(this.#case);
   }
 
   get #fixture(): Fixture {
@@ -170,28 +203,13 @@ class Trial {
   }
 
   async prepare(): Promise<void> {
-    this.#machine = join(this.#shared().base, this.#case.name);
-    const machine = new HardMachine(this.#machine);
-    if (existsSync(join(sources, `${this.#case.name}.c`)))
-      machine.compile(this.#case.name, `usr/bin/${this.#case.name}`, this.#case.compile ?? []);
-    this.#case.machine(machine);
+    this.#machine = makeHardMachine(this.#case, this.#shared().base);
     this.#native = await this.#runNative(this.#command);
     assert.equal(this.#native.status, 0, this.#native.stdout + this.#native.stderr);
   }
 
-  /** In a copy of the machine on an ordinary file system, with nothing of ours. */
-  async #runNative(command: readonly string[]): Promise<CliResult> {
-    const copy = mkdtempSync(join(this.#shared().base, "native-"));
-    execFileSync("cp", ["-a", "--reflink=auto", `${this.#machine}/.`, copy]);
-    const script = `set -e
-      mount -t proc proc "$1/proc"; mount --rbind /dev "$1/dev"; ip link set lo up; root=$1; shift
-      exec chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"`;
-    const words = ["unshare", "-m", "-p", "-n", "-f", "--kill-child", "sh", "-c", script, "sh", copy];
-    try {
-      return await this.#fixture.inside([...words, ...command]);
-    } finally {
-      rmSync(copy, { recursive: true, force: true });
-    }
+  #runNative(command: readonly string[]): Promise<CliResult> {
+    return runNative(this.#fixture, { root: this.#machine, base: this.#shared().base }, command);
   }
 
   #reference(mode: string, closure: boolean): string {
