@@ -1,5 +1,6 @@
 // `verify` finds a kernel part in any layer under any name, undeclared devices and a missing init, and nothing else.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { buildImage } from "../../src/image/build.ts";
@@ -127,4 +128,33 @@ test("an Entrypoint of init needs an executable init", async (t) => {
       ids,
     );
   }
+});
+
+test("a packing list is held against what lies on top, through links, whiteouts and directories in the way", async (t) => {
+  const file = (name: string, text: string): Buffer => tarOf(tarMember({ name, mode: 0o644 }, text));
+  const digest = (text: string): string =>
+    createHash("sha256").update(text, "latin1").digest("hex").slice(0, 32);
+  const list = [
+    "tranship-packing-list 1",
+    `f\t0644\t0\t0\t0\t2\t-\t${digest("ab")}\t/srv/file`,
+    "-\t/etc/alias/probe",
+    "",
+  ].join("\n");
+  const packed = [file("srv/file", "ab"), file(".tranship/packing-list", list)];
+  const link = tarOf(tarMember({ name: "etc/alias", type: "2", linkName: "../real" }));
+  const cases: [Buffer[], string[]][] = [
+    [[], []],
+    [[file("srv/other", "added")], []],
+    [[file("srv/file", "ac")], ["contents /srv/file"]],
+    [[tarOf(tarMember({ name: "srv/.wh.file" }))], ["contents /srv/file"]],
+    [[tarOf(tarMember({ name: "srv/.wh..wh..opq" }))], ["contents /srv/file"]],
+    [[file("srv", "in the way")], ["contents /srv/file"]],
+    [[file("srv/file/below", "hides it")], ["contents /srv/file"]],
+    [[link, file("real/probe", "x")], ["contents /etc/alias/probe"]],
+    [[link, file("real/other", "x")], []],
+    [[file(".tranship/packing-list", list.slice(0, -9))], ["contents /.tranship/packing-list"]],
+    [[tarOf(tarMember({ name: ".tranship/.wh.packing-list" })), file("srv/file", "ac")], []],
+  ];
+  for (const [more, expected] of cases)
+    assert.deepEqual(await found(newStore(t), [...packed, ...more]), expected);
 });
