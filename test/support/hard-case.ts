@@ -173,7 +173,7 @@ export async function runNative(
   execFileSync("cp", ["-a", "--reflink=auto", `${root}/.`, copy]);
   const script = `set -e; root=$1; shift; mkdir -p "$root/proc" "$root/dev"
     mount -t proc proc "$root/proc"; mount --rbind /dev "$root/dev"; ip link set lo up
-    exec chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"`;
+    exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root chroot "$root" "$@"`;
   const words = ["unshare", "-m", "-p", "-n", "-f", "--kill-child", "sh", "-c", script, "sh", copy];
   try {
     return await fixture.inside([...words, ...command]);
