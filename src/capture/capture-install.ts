@@ -90,7 +90,7 @@ function refuseFar(machine: Machine): void {
     "E_USAGE",
     `an installer runs on this host, and the files of ${machine.address} are not here`,
     {
-      hint: "bring the root file system here (`capture machine` does) and name it with -m rootfs:DIR",
+      hint: "copy its root file system here, with owners and attributes, and name it with -m rootfs:DIR",
     },
   );
 }

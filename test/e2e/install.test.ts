@@ -141,7 +141,6 @@ describe("capture install", { skip, timeout: 400_000 }, () => {
     const records = await cli("why", "shop", "/var/lib/dpkg/status");
     assert.match(records.stdout, /left out: record of the package manager/);
     assert.equal(records.status, 4);
-    await ok("verify", "--read-data", "shop");
     await fixture.clean();
   });
 
@@ -201,29 +200,21 @@ describe("capture install", { skip, timeout: 400_000 }, () => {
   });
 
   it("a script as of make install, and tar: what they put beside the package manager", async () => {
-    addText(join(base, "src"), {
-      Makefile:
-        "install:\n\tmkdir -p /opt/hello/bin built\n\techo '#!/bin/sh' >built/hello\n\techo 'cat /opt/hello/text' >>built/hello\n\tcp built/hello /opt/hello/bin/hello\n\tchmod 755 /opt/hello/bin/hello\n\techo from make >/opt/hello/text\n\tln -s /opt/hello/bin/hello /usr/local/bin/hello\n",
-    });
-    // Debian 11's minimal root has no make: a script with the commands that make would call.
-    const setup = "#!/bin/sh\nset -e\ncd src\nsed -n 's/^\\t//p' Makefile | sh -e\n";
+    const small = `rootfs:${join(base, "small")}`;
+    makeSmallRoot(join(base, "small"));
+    addText(join(base, "src"), { text: "from make\n", hello: "#!/bin/sh\ncat /opt/hello/text\n" });
+    // The small machine has no make: a script with what a Makefile would call.
+    const setup =
+      "#!/bin/sh\nset -e\nB=/bin/busybox\ncd src\nmkdir built\n$B cp hello built\n$B mkdir -p /opt/hello/bin\n$B cp built/hello /opt/hello/bin/hello\n$B chmod 755 /opt/hello/bin/hello\n$B cp text /opt/hello/text\n$B mkdir -p /usr/local/bin\n$B ln -s /opt/hello/bin/hello /usr/local/bin/hello\n";
     writeFileSync(join(base, "setup.sh"), setup, { mode: 0o755 });
     const given = ["--with", join(base, "src"), "--with", join(base, "setup.sh")];
-    await ok(
-      "capture",
-      "install",
-      "-m",
-      machine,
-      "-t",
-      "made",
-      ...given,
-      "--cmd",
-      "hello",
-      "--",
-      "./setup.sh",
-    );
+    await ok("capture", "install", "-m", small, "-t", "made", ...given, "--cmd", "hello", "--", "./setup.sh");
     assert.equal((await ok("run", "--rm", "made")).stdout, "from make\n");
-    assert.deepEqual(readdirSync(join(base, "src")), ["Makefile"], "the directory of --with stays as it is");
+    assert.deepEqual(
+      readdirSync(join(base, "src")).sort(),
+      ["hello", "text"],
+      "the directory of --with stays as it is",
+    );
     addText(join(base, "tree"), { "opt/box/bin/box": "#!/bin/sh\necho from tar\n" });
     chmodSync(join(base, "tree/opt/box/bin/box"), 0o755);
     execFileSync("tar", ["-C", join(base, "tree"), "-czf", join(base, "box.tgz"), "opt"]);
@@ -231,12 +222,13 @@ describe("capture install", { skip, timeout: 400_000 }, () => {
       "capture",
       "install",
       "-m",
-      machine,
+      small,
       "-t",
       "box",
       "--with",
       join(base, "box.tgz"),
       "--",
+      "/bin/busybox",
       "tar",
       "-C",
       "/",
