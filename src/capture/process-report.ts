@@ -20,13 +20,15 @@ export function differences(recipe: Descriptor, running: Descriptor): string[] {
   tell("command", words(ours), words(theirs));
   tell("user", ours.user ?? "root", theirs.user ?? "root");
   tell("working directory", ours.workingDirectory ?? "/", theirs.workingDirectory ?? "/");
+  // A title that ran on over the variables leaves none of them to compare.
+  const told = Object.keys(theirs.environment ?? {}).length > 0;
   const names = new Set([...Object.keys(ours.environment ?? {}), ...Object.keys(theirs.environment ?? {})]);
   const odd = [...names].filter((name) => ours.environment?.[name] !== theirs.environment?.[name]).sort();
-  if (odd.length > 0) lines.push(`variables that differ: ${odd.join(", ")}`);
+  if (told && odd.length > 0) lines.push(`variables that differ: ${odd.join(", ")}`);
   return lines;
 }
 
-const told = 20;
+const shownFiles = 20;
 
 /** Planned configuration that is newer than the program that runs by it: a new start, and so the package, reads the new one. */
 export async function changedSince(
@@ -50,8 +52,11 @@ export async function changedSince(
       (path) =>
         `${escapeBytes(path)} was changed since the program started: the package starts with the new content`,
     );
-  if (lines.length > told)
-    return [...lines.slice(0, told), `and ${lines.length - told} more files were changed since it started`];
+  if (lines.length > shownFiles)
+    return [
+      ...lines.slice(0, shownFiles),
+      `and ${lines.length - shownFiles} more files were changed since it started`,
+    ];
   return lines;
 }
 
