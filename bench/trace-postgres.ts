@@ -48,6 +48,11 @@ async function pgbench(at: { as: string[]; bin: string; home: string; data: stri
     cwd: at.home,
     check: () => true,
     load: async () => {
+      // The port is open before the server answers.
+      for (let tries = 0; spawnSync(join(at.bin, "pg_isready"), [...client, "-q"]).status !== 0; tries++) {
+        if (tries > 300) return 0;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
       if (!made) output(join(at.bin, "pgbench"), ...client, "-i", "-q", "postgres");
       made = true;
       const text = await run(join(at.bin, "pgbench"), [...client, "-c2", "-T3", "postgres"]);
