@@ -57,19 +57,31 @@ export async function* readLayer(
   options: Partial<LayerLimits> = {},
 ): AsyncGenerator<LayerEvent, void, void> {
   const limits = { ...defaultLimits, ...options };
-  const tar = new TarReader();
-  const translator = new Translator(limits);
   try {
-    for await (const chunk of readLayerTar({ store, layer }, limits)) {
-      for (const event of tar.push(chunk)) {
-        if (event.type === "entry") yield* translator.entry(event.entry);
-        else if (translator.regular) yield event;
-      }
-    }
-    tar.finish();
+    yield* readTarObjects(readLayerTar({ store, layer }, limits), limits);
   } catch (error) {
     throw withLayer(error, layer.descriptor);
   }
+}
+
+/** The objects of any tar, held to the same rules; devices are refused or, with `skipDevices`, left out. */
+export async function* readTarObjects(
+  chunks: AsyncIterable<Uint8Array>,
+  limits: LayerLimits = defaultLimits,
+  skipDevices = false,
+): AsyncGenerator<LayerEvent, void, void> {
+  const tar = new TarReader();
+  const translator = new Translator(limits);
+  for await (const chunk of chunks) {
+    for (const event of tar.push(chunk)) {
+      if (event.type === "entry") {
+        const device = event.entry.kind === "character" || event.entry.kind === "block";
+        if (device && skipDevices) translator.regular = false;
+        else yield* translator.entry(event.entry);
+      } else if (translator.regular) yield event;
+    }
+  }
+  tar.finish();
 }
 
 /** Says which layer it was. */

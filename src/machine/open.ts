@@ -2,6 +2,7 @@
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { StateRoot } from "../host/state-root.ts";
+import type { DiskChoices } from "./disk/open-disk.ts";
 import { openLocal } from "./local.ts";
 import type { Machine } from "./machine.ts";
 import { openRootfs } from "./rootfs.ts";
@@ -13,12 +14,12 @@ export interface OpenOptions {
   root: StateRoot;
   log: Log;
   ssh: SshChoices;
+  disk: DiskChoices;
 }
 
-const usable = ["local", "rootfs", "ssh"];
-const planned = ["disk", "oci"];
+const usable = ["local", "rootfs", "ssh", "disk", "oci"];
 const worksNow =
-  "use local: for this host, rootfs:DIR for an unpacked or mounted root file system, or ssh://[user@]host[:port]";
+  "use local: for this host, rootfs:DIR for an unpacked or mounted root file system, ssh://[user@]host[:port], disk:FILE or oci:REF";
 
 /** Opens a machine; the caller closes it. `options` is asked only where it is needed. E_MACHINE_UNKNOWN, E_MACHINE_UNREACHABLE. */
 export async function openMachine(address: string, options?: () => OpenOptions): Promise<Machine> {
@@ -32,6 +33,15 @@ export async function openMachine(address: string, options?: () => OpenOptions):
     const { root, log, ssh } = needed(address, options);
     return await openSsh(address, ssh, root, log);
   }
+  if (kind === "disk" && colon >= 0) {
+    const { openDisk } = await import("./disk/open-disk.ts");
+    const { root, disk } = needed(address, options);
+    return await openDisk(address, rest, disk, root);
+  }
+  if (kind === "oci" && colon >= 0) {
+    const { openOci } = await import("./oci.ts");
+    return await openOci(address, rest, needed(address, options).root);
+  }
   throw unknownMachine(address, kind, rest);
 }
 
@@ -41,15 +51,6 @@ function needed(address: string, options: (() => OpenOptions) | undefined): Open
 }
 
 function unknownMachine(address: string, kind: string, rest: string): TranshipError {
-  if (planned.includes(kind)) {
-    return new TranshipError(
-      "E_MACHINE_UNKNOWN",
-      `machines of kind ${kind} are planned, not usable yet: ${address}`,
-      {
-        hint: worksNow,
-      },
-    );
-  }
   if (kind === "local") {
     return new TranshipError("E_MACHINE_UNKNOWN", `local: takes nothing after the colon: ${address}`, {
       hint: worksNow,
@@ -63,7 +64,7 @@ function unknownMachine(address: string, kind: string, rest: string): TranshipEr
 }
 
 function guess(kind: string, rest: string): string | undefined {
-  const near = [...usable, ...planned].filter((name) => distance(kind, name) <= 2);
+  const near = usable.filter((name) => distance(kind, name) <= 2);
   near.sort((a, b) => distance(kind, a) - distance(kind, b));
   return near[0] === undefined ? undefined : `did you mean ${near[0]}:${rest}?`;
 }

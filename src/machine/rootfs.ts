@@ -45,7 +45,8 @@ async function rootDirectory(address: string, directory: string): Promise<string
   return root;
 }
 
-async function holdsSystem(root: string): Promise<boolean> {
+/** Whether this directory of the host is the root of an operating system. */
+export async function holdsSystem(root: string): Promise<boolean> {
   for (const name of ["etc", "usr"]) {
     const found = await stat(join(root, name)).catch(() => undefined);
     if (found?.isDirectory()) return true;

@@ -23,7 +23,7 @@ export const advice: Record<ErrorCode, string> = {
     "Free space on the file system that is named, or choose another one with --root. What was half written has been removed.",
   E_IO: "The message names the file and the reason of the kernel. Check owner, mode and the state of the disk.",
   E_MACHINE_UNKNOWN:
-    "Write local: for this host, rootfs:DIR for an unpacked or mounted root file system, or ssh://[user@]host[:port] for a machine that runs.",
+    "Write local: for this host, rootfs:DIR for an unpacked or mounted root file system, ssh://[user@]host[:port] for a machine that runs, disk:FILE for a disk or an archive of a root, or oci:REF for an image of the store.",
   E_MACHINE_UNREACHABLE:
     "A directory has to exist, hold a root file system (etc, usr) and be readable by you. Over ssh, `ssh user@host` has to work first; the hint names what is missing.",
   E_COMMAND_NOT_FOUND:

@@ -24,7 +24,10 @@ export const captureVerbs: readonly Verb[] = [
       "tranship lift rootfs:/mnt/old -t shop --exercise ./try.sh -- /opt/shop/bin/server --port 8080",
     ],
     arguments: [
-      { name: "MACHINE", summary: "the source: local:, rootfs:DIR or ssh://[user@]host[:port]" },
+      {
+        name: "MACHINE",
+        summary: "the source: local:, rootfs:DIR, ssh://[user@]host[:port], disk:FILE or oci:REF",
+      },
       { name: "[CMD...]", summary: "the program to lift, after --" },
     ],
     options: [
@@ -45,7 +48,12 @@ export const captureVerbs: readonly Verb[] = [
       "tranship discover rootfs:/mnt/old --format json",
       "tranship discover ssh://root@old-web",
     ],
-    arguments: [{ name: "[MACHINE]", summary: "local: (default), rootfs:DIR or ssh://[user@]host[:port]" }],
+    arguments: [
+      {
+        name: "[MACHINE]",
+        summary: "local: (default), rootfs:DIR, ssh://[user@]host[:port], disk:FILE or oci:REF",
+      },
+    ],
     options: [...reachOptions, remoteDryRunOption, formatOption],
     load: () => import("../capture/discover.ts"),
   },
@@ -54,7 +62,12 @@ export const captureVerbs: readonly Verb[] = [
     group,
     summary: "Judge whether an application can be lifted; exit status 3 when something blocks it",
     examples: ["tranship assess rootfs:/mnt/old", "tranship assess rootfs:/mnt/old --report assessment.html"],
-    arguments: [{ name: "[MACHINE]", summary: "local: (default), rootfs:DIR or ssh://[user@]host[:port]" }],
+    arguments: [
+      {
+        name: "[MACHINE]",
+        summary: "local: (default), rootfs:DIR, ssh://[user@]host[:port], disk:FILE or oci:REF",
+      },
+    ],
     options: [
       { flags: "--report <FILE>", summary: "write one self-contained HTML file" },
       ...reachOptions,

@@ -3,7 +3,7 @@ import type { OptionSpec } from "../verb.ts";
 
 export const machineOption: OptionSpec = {
   flags: "-m, --machine <MACHINE>",
-  summary: "the source: local:, rootfs:DIR or ssh://[user@]host[:port]",
+  summary: "the source: local:, rootfs:DIR, ssh://[user@]host[:port], disk:FILE or oci:REF",
   default: "local:",
 };
 
@@ -16,6 +16,7 @@ export const reachOptions: readonly OptionSpec[] = [
     many: true,
   },
   { flags: "--no-push", summary: "put no collector on an ssh:// machine: read it by its own programs" },
+  { flags: "--partition <N>", summary: "of a disk:FILE machine; by default the one that holds a system" },
   { flags: "--sudo", summary: "read an ssh:// machine as root, by sudo without a password" },
 ];
 

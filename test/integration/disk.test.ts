@@ -1,0 +1,232 @@
+// Disks and images as machines: the same machine, whatever holds it; refusals that say what to do; nothing left.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import {
+  type CaptureHost,
+  captureHost,
+  nothingLeft,
+  stopped,
+  tells,
+  whyNoCapture,
+} from "../support/capture.ts";
+import { soaking } from "../support/counts.ts";
+import { debian11 } from "../support/roots.ts";
+
+const skip =
+  whyNoCapture() ||
+  (existsSync("/usr/bin/qemu-img") && existsSync("/usr/bin/xz") ? false : "needs qemu-utils and xz-utils");
+const mebibyte = 1 << 20;
+
+/** Puts the image behind a partition table of one Linux partition at 1 MiB. */
+function partitioned(image: string, disk: string): void {
+  const size = statSync(image).size;
+  writeFileSync(disk, "");
+  execFileSync("dd", [`if=${image}`, `of=${disk}`, "bs=1M", "seek=1", "conv=sparse,notrunc", "status=none"]);
+  truncateSync(disk, size + 2 * mebibyte);
+  const entry = Buffer.alloc(66);
+  entry[4] = 0x83;
+  entry.writeUInt32LE(2048, 8);
+  entry.writeUInt32LE(size / 512, 12);
+  entry[64] = 0x55;
+  entry[65] = 0xaa;
+  const fd = openSync(disk, "r+");
+  writeSync(fd, entry, 0, 66, 446);
+  closeSync(fd);
+}
+
+function ext4(root: string, image: string, megabytes: number): void {
+  writeFileSync(image, "");
+  truncateSync(image, megabytes * mebibyte);
+  execFileSync("mkfs.ext4", ["-q", "-d", root, image]);
+}
+
+/** What a machine is, without how it is reached. */
+async function seen(host: CaptureHost, address: string, installed?: string): Promise<unknown> {
+  const words =
+    installed === undefined
+      ? ["discover", address, "--format", "json"]
+      : ["capture", "installed", "-m", address, "-t", "x", "--plan-only", "--format", "json", installed];
+  const { status, stdout, stderr } = await host.tool(words);
+  assert.equal(status, 0, stderr);
+  const { machine: _, source: __, notes, ...rest } = JSON.parse(stdout);
+  const own = /device nodes of the archive|read is partition/;
+  return { ...rest, notes: notes?.filter((note: { text: string }) => !own.test(note.text)) };
+}
+
+async function start(t: TestContext): Promise<CaptureHost> {
+  const host = await captureHost(t);
+  // A machine as all know it has /etc and /usr.
+  for (const name of ["etc", "usr", "tmp"]) mkdirSync(join(host.source, name), { recursive: true });
+  host.rebase();
+  return host;
+}
+
+test("a root in an archive or on a disk gives what the root itself gives", {
+  skip: skip || (existsSync(debian11) ? false : "needs the Debian 11 root"),
+}, async (t) => {
+  const host = await start(t);
+  const place = (name: string) => join(host.base, name);
+  const expected = await seen(host, `rootfs:${debian11}`);
+  const plan = await seen(host, `rootfs:${debian11}`, "perl-base");
+  execFileSync("tar", [
+    "-C",
+    debian11,
+    "--xattrs",
+    "--xattrs-include=*",
+    "--exclude=./dev/*",
+    "-I",
+    "zstd -1",
+    "-cf",
+    place("old.tar.zst"),
+    ".",
+  ]);
+  ext4(debian11, place("part.img"), 700);
+  partitioned(place("part.img"), place("old.img"));
+  execFileSync("qemu-img", ["convert", "-f", "raw", "-O", "qcow2", place("old.img"), place("old.qcow2")]);
+  for (const name of soaking
+    ? ["old.tar.zst", "part.img", "old.img", "old.qcow2"]
+    : ["old.tar.zst", "old.qcow2"]) {
+    assert.deepEqual(await seen(host, `disk:${place(name)}`), expected, name);
+    assert.deepEqual(await seen(host, `disk:${place(name)}`, "perl-base"), plan, name);
+    await nothingLeft(host);
+  }
+});
+
+test("archives of every packing, disks with and without a table, and an image: captured and run", {
+  skip,
+}, async (t) => {
+  const host = await start(t);
+  const place = (name: string) => join(host.base, name);
+  execFileSync("tar", ["-C", host.source, "-cf", place("a.tar"), "."]);
+  for (const [program, suffix] of [
+    ["gzip", "gz"],
+    ["zstd", "zst"],
+    ["xz", "xz"],
+  ] as const)
+    writeFileSync(
+      place(`a.tar.${suffix}`),
+      execFileSync(program, ["-1", "-c", place("a.tar")], { maxBuffer: 1 << 28 }),
+    );
+  ext4(host.source, place("plain.img"), 48);
+  partitioned(place("plain.img"), place("parted.img"));
+  const command = ["/bin/sh", "-c", "echo works"];
+  let reference = 0;
+  for (const name of ["a.tar", "a.tar.gz", "a.tar.zst", "a.tar.xz", "plain.img", "parted.img"]) {
+    const tag = `made-${reference++}`;
+    const { status, stderr } = await host.tool([
+      "capture",
+      "run",
+      "-m",
+      `disk:${place(name)}`,
+      "-t",
+      tag,
+      "--",
+      ...command,
+    ]);
+    assert.equal(status, 0, `${name}: ${stderr}`);
+    await nothingLeft(host);
+  }
+  // The package is a machine, too.
+  const again = await host.tool(["capture", "run", "-m", "oci:made-0", "-t", "again", "--", ...command]);
+  assert.equal(again.status, 0, again.stderr);
+  const found = await host.tool(["discover", "oci:made-0", "--format", "json"]);
+  assert.equal(JSON.parse(found.stdout).machine.kind, "oci", found.stderr);
+  tells(await host.tool(["discover", "oci:nothing"]), { code: "E_IMAGE_NOT_FOUND", says: /nothing/ });
+  await nothingLeft(host);
+});
+
+test("what cannot be read is refused with what to do", { skip }, async (t) => {
+  const host = await start(t);
+  const place = (name: string) => join(host.base, name);
+  const refused = async (name: string, says: RegExp, hint: RegExp) =>
+    tells(await host.tool(["discover", `disk:${place(name)}`]), {
+      code: "E_MACHINE_UNREACHABLE",
+      says,
+      hint,
+    });
+  await refused("absent", /ENOENT/, /raw, qcow2/);
+  writeFileSync(place("noise"), Buffer.alloc(mebibyte, 7));
+  await refused("noise", /no partition that holds/, /ext2 to ext4/);
+  writeFileSync(
+    place("luks"),
+    Buffer.concat([Buffer.from("LUKS\xba\xbe\0\x01", "latin1"), Buffer.alloc(mebibyte)]),
+  );
+  await refused("luks", /luks/, /cryptsetup/);
+  const lvm = Buffer.alloc(mebibyte);
+  lvm.write("LABELONE", 512);
+  writeFileSync(place("lvm"), lvm);
+  await refused("lvm", /lvm/, /volume groups/);
+  execFileSync("qemu-img", [
+    "create",
+    "-q",
+    "-f",
+    "qcow2",
+    "-b",
+    "/etc/passwd",
+    "-F",
+    "raw",
+    place("backed.qcow2"),
+    "1M",
+  ]);
+  await refused("backed.qcow2", /backing file/, /qemu-img convert/);
+  execFileSync("tar", [
+    "-C",
+    host.source,
+    "-cf",
+    place("bad.tar"),
+    "--transform",
+    "s,^./etc,../../etc,",
+    "./etc",
+  ]);
+  await refused("bad.tar", /archive of a root|holds no operating system/, /./);
+  ext4(join(host.source, "etc"), place("data.img"), 16);
+  await refused("data.img", /no partition that holds an operating system/, /./);
+  const whole = readFileSync(place("data.img"));
+  writeFileSync(place("cut.img"), whole.subarray(0, 2 * mebibyte));
+  await refused("cut.img", /./, /./);
+  tells(await host.tool(["discover", `disk:${place("data.img")}`, "--partition", "3"]), {
+    code: "E_MACHINE_UNREACHABLE",
+    says: /no partition 3/,
+  });
+  await nothingLeft(host);
+});
+
+test("kill -9 while a disk is mounted leaves no mount, no loop device and, after the next command, no file", {
+  skip,
+}, async (t) => {
+  const host = await start(t);
+  ext4(host.source, join(host.base, "plain.img"), 48);
+  const words = [
+    "capture",
+    "run",
+    "-m",
+    `disk:${join(host.base, "plain.img")}`,
+    "-t",
+    "x",
+    "--",
+    "/bin/sh",
+    "-c",
+    "echo works",
+  ];
+  const running = await host.start(words, { TRANSHIP_STOP_AT: "make the staged copy" });
+  await stopped(running);
+  process.kill(running.pid, "SIGKILL");
+  running.resume();
+  await running.exit;
+  assert.equal((await host.tool(["images"])).status, 0);
+  await nothingLeft(host);
+  assert.doesNotMatch(execFileSync("losetup", ["-a"], { encoding: "utf8" }), new RegExp(host.base));
+});
