@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * trace --fd N [--mode seccomp|notify|plain] [--kill-on-exit]
- *       [--without LIST] -- CMD...
+ * trace (--fd N | --out FILE) [--limit BYTES] [--kill-on-exit]
+ *       [--mode seccomp|notify|plain] [--without LIST] -- CMD...
  *
  * Runs CMD and writes what it and all its descendants do with files, programs
  * and sockets to descriptor N (docs/internals/records.md, section 2). Ends
@@ -244,8 +244,9 @@ static void start(const struct options *o)
 
 __attribute__((noreturn)) static void usage(void)
 {
-	fprintf(stderr, "usage: trace --fd N [--mode seccomp|notify|plain] "
-		"[--kill-on-exit] [--without LIST] -- CMD...\n");
+	fprintf(stderr, "usage: trace (--fd N | --out FILE) [--limit BYTES] "
+		"[--mode seccomp|notify|plain] [--kill-on-exit] "
+		"[--without LIST] -- CMD...\n");
 	_exit(125);
 }
 
@@ -256,9 +257,22 @@ static int number(const char *text)
 
 	errno = 0;
 	v = text ? strtol(text, &end, 10) : -1;
-	if (!text || errno || *end || end == text || v < 0 || v > 1 << 20)
+	if (!text || errno || *end || end == text || v < 0 || v > 1 << 30)
 		usage();
 	return (int)v;
+}
+
+/* A new file: what an earlier start wrote is kept by who asked for it. */
+static int out_file(const char *path)
+{
+	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	int fd = path ? open(path, flags, 0600) : -1;
+
+	if (!path)
+		usage();
+	if (fd < 0)
+		die_errno("cannot write %s", path);
+	return fd;
 }
 
 static enum mode mode_of(const char *name)
@@ -281,6 +295,10 @@ static struct options parse(char **argv)
 	for (argv++; *argv && strcmp(*argv, "--") != 0; argv++) {
 		if (strcmp(*argv, "--fd") == 0) {
 			o.fd = number(*++argv);
+		} else if (strcmp(*argv, "--out") == 0) {
+			o.fd = out_file(*++argv);
+		} else if (strcmp(*argv, "--limit") == 0) {
+			record_limit((uint64_t)number(*++argv));
 		} else if (strcmp(*argv, "--mode") == 0 && argv[1]) {
 			o.mode = mode_of(*++argv);
 		} else if (strcmp(*argv, "--without") == 0 && argv[1]) {

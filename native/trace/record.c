@@ -14,6 +14,7 @@
 
 #define BUFFER (FRAME_MAX + FRAME_HEADER + (256U << 10))
 #define FLUSH_MS 200
+#define FLUSH_SIZE (128U << 10)
 #define ARGS_MAX 64
 #define EXEC_TEXT ((ARGS_MAX + 4) * 4100U)
 
@@ -24,11 +25,18 @@ enum record_type {
 static struct frame_writer out;
 static bool timer_runs;
 static volatile sig_atomic_t alarmed;
+/* With a limit: the record may end before what it tells of does. */
+static uint64_t limit, written;
+static bool broken_off;
 struct statistics statistics;
 
 static void check(void)
 {
-	if (out.error) {
+	if (out.error && limit > 0) {
+		out.error = 0;
+		out.used = 0;
+		broken_off = true;
+	} else if (out.error) {
 		errno = out.error;
 		die_errno("cannot write the trace");
 	}
@@ -43,6 +51,11 @@ static void timer(unsigned ms)
 	timer_runs = ms > 0;
 }
 
+void record_limit(uint64_t bytes)
+{
+	limit = bytes;
+}
+
 void record_open(int fd)
 {
 	if (frame_writer_init(&out, fd, BUFFER) < 0)
@@ -54,6 +67,7 @@ void record_open(int fd)
 
 void record_flush(void)
 {
+	written += out.used;
 	frame_flush(&out);
 	check();
 }
@@ -80,8 +94,29 @@ void record_timer(void)
 		timer(FLUSH_MS);
 }
 
+/* The last record that is written tells why it is the last. */
+static void break_off(pid_t pid)
+{
+	static const char text[] = "the record has reached its limit";
+
+	frame_begin(&out, R_LOST, (uint32_t)pid);
+	put_u32(&out, LOST_LIMIT);
+	put_bytes16(&out, text, sizeof(text) - 1);
+	frame_end(&out);
+	record_flush();
+	broken_off = true;
+}
+
 static void begin(uint8_t type, pid_t pid)
 {
+	/* Counted here: frame_begin() writes by itself when it must. */
+	if (limit > 0 && out.used >= FLUSH_SIZE)
+		record_flush();
+	if (limit > 0 && !broken_off && written + out.used >= limit)
+		break_off(pid);
+	/* What comes now is written nowhere. */
+	if (broken_off)
+		out.used = out.start = 0;
 	record_timer();
 	frame_begin(&out, type, (uint32_t)pid);
 }
@@ -90,7 +125,10 @@ static void end(void)
 {
 	frame_end(&out);
 	check();
-	statistics.records++;
+	if (broken_off)
+		out.used = out.start = 0;
+	else
+		statistics.records++;
 }
 
 static void put_span(struct span s)

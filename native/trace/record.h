@@ -29,6 +29,7 @@ enum lost_reason {
 	LOST_X32 = 4,
 	LOST_NOTIFY = 5,
 	LOST_REFUSED = 6,
+	LOST_LIMIT = 7,
 };
 
 struct span {
@@ -44,6 +45,11 @@ struct statistics {
 
 extern struct statistics statistics;
 
+/*
+ * record_limit() - to be called before record_open(): nothing is written
+ * beyond @bytes, and a failure of writing ends the record, not the program.
+ */
+void record_limit(uint64_t bytes);
 /* record_open() - says the magic; later failures of writing end the program. */
 void record_open(int fd);
 void record_flush(void);

@@ -29,10 +29,12 @@ import { explainFullDisk } from "./full-disk.ts";
 import { orInterrupted } from "./interrupt.ts";
 import { joinWitnesses } from "./join-witnesses.ts";
 import { makePlan, type PlanRequest } from "./make-plan.ts";
+import { missedSeeds } from "./misses.ts";
 import { ownedDirectories } from "./owned-directories.ts";
 import { type PackedImage, pack } from "./pack.ts";
 import type { Exclusion, Plan } from "./plan.ts";
 import { readPlanFile } from "./plan-file.ts";
+import type { Lookup } from "./reduce-lookups.ts";
 import type { SandboxRequest } from "./sandbox.ts";
 import { applicationSchedules } from "./schedules.ts";
 import { runSession, type SessionOptions, type SessionResult } from "./session.ts";
@@ -47,6 +49,8 @@ export interface CaptureTools {
   signal: AbortSignal;
   /** "tranship 1.2.3": goes into the evidence. */
   tool: string;
+  /** What observed instances looked for in vain: packed where the machine has it. */
+  missed?: readonly Lookup[];
 }
 
 /** What decides what is packed, beyond the evidence itself. */
@@ -254,6 +258,7 @@ async function planWhole(
       : [];
   const seeds = [
     ...(parts.seeds ?? []),
+    ...(await missedSeeds(machine, tools.missed ?? [])),
     ...(jobs?.seeds ?? []),
     ...installedSeeds(installed, parts.choices.alsoInstalled, machine),
     ...owned,

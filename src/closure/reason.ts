@@ -25,6 +25,8 @@ export interface Reason {
   kind: ReasonKind;
   from?: ByteString;
   detail?: string;
+  /** Of what was traced: an instance of an earlier package looked for it in vain. */
+  missed?: boolean;
   /** Of what was traced: the file witness saw it, the tracer did not. */
   witnessOnly?: boolean;
 }

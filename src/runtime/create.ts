@@ -58,6 +58,8 @@ export interface CreateOptions {
   /** Milliseconds. */
   stopTimeout?: number;
   labels?: Readonly<Record<string, string>>;
+  /** A mode of native/trace that works here. */
+  observe?: string;
   autoRemove?: boolean;
 }
 
@@ -209,6 +211,7 @@ function makeRecord(
     },
     labels: { ...config.labels, ...options.labels },
     autoRemove: options.autoRemove ?? false,
+    ...(options.observe === undefined ? {} : { observe: options.observe }),
   };
 }
 

@@ -49,6 +49,7 @@ export function runForeground(
 function mayEndSimply({ record }: Instance): boolean {
   return (
     record.autoRemove &&
+    record.observe === undefined &&
     lingerSeconds() > 0 &&
     record.network.ports.length === 0 &&
     !record.mounts.some((mount) => mount.anonymous)

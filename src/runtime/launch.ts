@@ -14,6 +14,7 @@ import type { Instance } from "./find.ts";
 import { ensureBridge, lockNetwork } from "./network/bridge.ts";
 import { leasePorts, publish } from "./network/publish.ts";
 import { parseSubnet } from "./network/subnet.ts";
+import { observer } from "./observe.ts";
 import { chooseRuntime, globalArguments, type OciRuntime } from "./oci/runtime.ts";
 import { pause } from "./processes.ts";
 import type { LaunchRecord } from "./record.ts";
@@ -105,9 +106,10 @@ function enterCommand(
     ],
     ...(network === undefined ? {} : { network }),
     hideCgroup2: runtime.hideCgroup2,
-    clonedRuntime: runtime.kind === "crun",
+    clonedRuntime: runtime.kind === "crun" && record.observe === undefined,
     command: {
       argv: [
+        ...observer(instance),
         runtime.path,
         ...globalArguments(runtime, paths.oci, paths.runtimeLog),
         "run",

@@ -35,6 +35,8 @@ export interface InstanceRecord {
   readonly stop: { readonly signal: string; readonly timeout: number };
   readonly labels: Readonly<Record<string, string>>;
   readonly autoRemove: boolean;
+  /** How each start is watched for what the package lacks: a mode of native/trace. Absent: it is not. */
+  readonly observe?: string;
 }
 
 export interface InstanceImage {
@@ -129,6 +131,8 @@ export interface InstancePaths {
   /** Made by the monitor when its chain has ended, also where PID 1 never spoke. */
   readonly chainEnded: string;
   readonly runtimeLog: string;
+  /** Records of native/trace, one file a start: see observe.ts. */
+  readonly observed: string;
 }
 
 export function instancePaths(root: StateRoot, id: string): InstancePaths {
@@ -152,6 +156,7 @@ export function pathsIn(directory: string): InstancePaths {
     monitorLog: `${directory}/monitor.log`,
     chainEnded: `${directory}/chain-ended`,
     runtimeLog: `${directory}/runtime.log`,
+    observed: `${directory}/observed`,
   };
 }
 

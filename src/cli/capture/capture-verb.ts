@@ -3,7 +3,8 @@ import { TranshipError } from "../../base/errors.ts";
 import type { Captured, CaptureTools } from "../../capture/capture.ts";
 import type { Machine } from "../../machine/machine.ts";
 import type { Context } from "../context.ts";
-import { type Call, flag, text } from "../verb.ts";
+import { givenLookups } from "../instances/observed.ts";
+import { type Call, flag, list, text } from "../verb.ts";
 import { besidePlan, carryOutPlan, finishCapture, joinPlans } from "./finish.ts";
 import { remoteDryRun } from "./remote-dry-run.ts";
 import { captureTools, requiredTag } from "./requests.ts";
@@ -27,7 +28,9 @@ export async function runCapture(
 ): Promise<undefined> {
   const { options } = call;
   const reference = options.planOnly === true ? (text(options, "tag") ?? "package") : requiredTag(options);
-  const tools = captureTools(context);
+  const missed = [];
+  for (const word of list(options, "addMisses")) missed.push(...(await givenLookups(word, context)));
+  const tools = { ...captureTools(context), missed };
   const plan = text(options, "plan");
   if (plan !== undefined) {
     if (call.args.length > 0) throw besidePlan(plan, call.args);

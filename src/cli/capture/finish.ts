@@ -164,7 +164,7 @@ export async function joinPlans(
 
 /** What decided about a plan when it was made: beside --plan it would be without effect. */
 const deciding = [
-  "planOnly", "output", "service", "untilPort", "exercise", "for", "installed", "also", "include", "exclude", "filterFrom", "volume", "keepSecret",
+  "planOnly", "output", "addMisses", "service", "untilPort", "exercise", "for", "installed", "also", "include", "exclude", "filterFrom", "volume", "keepSecret",
   "cmd", "env", "port", "user", "workdir", "pid", "listening", "restart",
 ]; // biome-ignore format: a list
 

@@ -99,6 +99,12 @@ export const captureOptions: readonly OptionSpec[] = [
     summary: "more evidence: installed:NAME, include:PATTERN, plan:FILE (of another run)",
     many: true,
   },
+  {
+    flags: "--add-misses <INSTANCE>",
+    summary:
+      "take in what this observed instance (or the file that `misses --format json` wrote) looked for in vain",
+    many: true,
+  },
   { flags: "--plan-only", summary: "make the plan, print it (or write it to --output), and stop" },
   { flags: "-o, --output <FILE>", summary: "where --plan-only writes the plan" },
   { flags: "--plan <FILE>", summary: "carry out this plan; nothing is run" },

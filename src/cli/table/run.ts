@@ -58,6 +58,11 @@ export const runVerb: Verb = {
     ...createOptions,
     { flags: "-d, --detach", summary: "in the background; prints the id" },
     { flags: "--rm", summary: "remove the instance when it ends" },
+    { flags: "--observe", summary: "watch for files that it looks for and the package lacks; see `misses`" },
+    {
+      flags: "--tether <MACHINE>",
+      summary: "planned: fetch missing files from the living source",
+    },
   ],
   passThrough: true,
   load: () => import("../instances/run.ts"),

@@ -1,0 +1,35 @@
+// What the end of an observed run in the foreground tells: before its files go.
+import { toldMisses } from "../../capture/misses.ts";
+import { escapeBytes } from "../../formats/escape.ts";
+import type { Instance } from "../../runtime/find.ts";
+import type { Context } from "../context.ts";
+import { missesOf, observedLookups } from "./observed.ts";
+
+const mostLines = 20;
+
+/** Never throws: an end must not fail for what it tells. */
+export async function tellMisses(instance: Instance, context: Context): Promise<void> {
+  const { record } = instance;
+  try {
+    const { lookups, gaps } = await observedLookups(instance);
+    for (const gap of gaps) context.log.warn(`observed: ${gap}; there may be more misses`);
+    const misses = await missesOf(instance, lookups, undefined, context);
+    const told = toldMisses(misses);
+    for (const miss of told.slice(0, mostLines)) {
+      const why = miss.why === "" ? "" : `: ${miss.why}`;
+      context.say(`missed: ${escapeBytes(miss.path)} by ${escapeBytes(miss.by)} (${miss.state}${why})`);
+    }
+    if (told.length > mostLines) context.say(`missed: ${told.length - mostLines} more`);
+    const others = misses.length - told.length;
+    const next = record.autoRemove
+      ? "without --rm `tranship misses` could ask the source for them"
+      : `\`tranship misses ${record.name} --against MACHINE\` asks the source`;
+    if (others > 0)
+      context.say(
+        `observed: ${others} other paths were looked for and are on no list of the package; ${next}`,
+      );
+    else if (told.length === 0) context.say("observed: nothing was missed");
+  } catch (error) {
+    context.log.warn(`what was missed cannot be told: ${(error as Error).message}`);
+  }
+}
