@@ -16,7 +16,7 @@ import { leasePorts, publish } from "./network/publish.ts";
 import { parseSubnet } from "./network/subnet.ts";
 import { observer } from "./observe.ts";
 import { chooseRuntime, globalArguments, type OciRuntime } from "./oci/runtime.ts";
-import { pause } from "./processes.ts";
+import { mainProcess, pause } from "./processes.ts";
 import type { LaunchRecord } from "./record.ts";
 import { readExit } from "./state.ts";
 
@@ -166,9 +166,11 @@ export async function runDetached(
   monitor.unref();
   const deadline = performance.now() + startLimit;
   for (let wait = 2; ; wait = Math.min(wait + 1, 25)) {
-    const speaks = existsSync(`${paths.run}/state.json`) || existsSync(`${paths.run}/exit.json`);
+    // init may speak before the OCI runtime has written down its pid; until then nobody could stop it.
+    const runs = existsSync(`${paths.run}/state.json`) && mainProcess(paths, record.id) !== undefined;
     if (
-      speaks ||
+      runs ||
+      existsSync(`${paths.run}/exit.json`) ||
       status !== undefined ||
       existsSync(paths.chainEnded) ||
       existsSync(paths.ended) ||
