@@ -1,9 +1,9 @@
 // Decodes the stream of native/trace: docs/internals/records.md, section 2.
 // The stream is hostile input: a frame is bounded before it is kept, every length is checked against its frame.
-import { TranshipError } from "../base/errors.ts";
 import type { ByteString } from "./entry.ts";
-import { FieldReader } from "./fields.ts";
-import { type Frame, FrameReader, traceMagic } from "./frames.ts";
+import type { FieldReader } from "./fields.ts";
+import { traceMagic } from "./frames.ts";
+import { RecordDecoder, type RecordStream, refuseRecord } from "./record-decoder.ts";
 
 export const pathOperations = [
   "read",
@@ -136,10 +136,8 @@ export type TraceRecord =
   | TraceLost
   | TraceEnd;
 
-function refuse(message: string): never {
-  throw new TranshipError("E_PROTOCOL", `trace: ${message}`, {
-    hint: "use the trace program of this version of Tranship and keep its output whole",
-  });
+function refuse(problem: string): never {
+  refuseRecord("trace", problem);
 }
 
 const signed = (value: number): number => value | 0;
@@ -213,43 +211,16 @@ const readers: Record<number, (pid: number, fields: FieldReader) => TraceRecord>
   39: readEnd,
 };
 
-/**
- * Feed the bytes as they come, in pieces of any size; each call returns the records that became complete.
- * `finish` refuses a stream that does not end with an END record; `ended` tells it without an error, for a tracer
- * that was killed.
- */
-export class TraceDecoder {
-  readonly #frames = new FrameReader(traceMagic);
-  #ended = false;
-
-  get ended(): boolean {
-    return this.#ended;
-  }
-
-  /** The bytes must not be written to afterwards. */
-  feed(bytes: Uint8Array): TraceRecord[] {
-    this.#frames.push(bytes);
-    const records: TraceRecord[] = [];
-    for (let frame = this.#frames.next(); frame !== undefined; frame = this.#frames.next()) {
-      records.push(this.#record(frame));
-    }
-    return records;
-  }
-
-  /** To be called when the stream has ended. */
-  finish(): void {
-    this.#frames.end();
-    if (!this.#ended) refuse("the stream ended without an END record");
-  }
-
-  #record(frame: Frame): TraceRecord {
-    if (this.#ended) refuse("a record after END");
-    const read = readers[frame.type];
-    if (read === undefined) refuse(`record type ${frame.type} is unknown`);
-    const fields = new FieldReader(frame.payload);
-    const record = read(frame.id, fields);
-    fields.end();
-    this.#ended = record.type === "end";
-    return record;
+/** `ended` tells of a tracer that was killed. */
+export class TraceDecoder extends RecordDecoder<TraceRecord> {
+  constructor() {
+    super(traceStream);
   }
 }
+
+const traceStream: RecordStream<TraceRecord> = {
+  magic: traceMagic,
+  program: "trace",
+  readers,
+  isLast: (record) => record.type === "end",
+};

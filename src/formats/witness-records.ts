@@ -1,9 +1,9 @@
 // Decodes the stream of native/witness: docs/internals/records.md, section 4.
 // The stream is hostile input: a frame is bounded before it is kept, every length is checked against its frame.
-import { TranshipError } from "../base/errors.ts";
 import type { ByteString } from "./entry.ts";
-import { FieldReader } from "./fields.ts";
-import { type Frame, FrameReader, witnessMagic } from "./frames.ts";
+import type { FieldReader } from "./fields.ts";
+import { witnessMagic } from "./frames.ts";
+import { RecordDecoder, type RecordStream, refuseRecord } from "./record-decoder.ts";
 
 const uses = ["open", "exec", "written"] as const;
 export type WitnessUse = (typeof uses)[number];
@@ -64,10 +64,8 @@ export type WitnessRecord =
   | WitnessLost
   | WitnessEnd;
 
-function refuse(message: string): never {
-  throw new TranshipError("E_PROTOCOL", `witness: ${message}`, {
-    hint: "use the witness program of this version of Tranship and keep its output whole",
-  });
+function refuse(problem: string): never {
+  refuseRecord("witness", problem);
 }
 
 function readSeen(pid: number, fields: FieldReader): WitnessSeen {
@@ -116,42 +114,17 @@ const readers: Record<number, (pid: number, fields: FieldReader) => WitnessRecor
   52: (_, fields) => readEnd(fields),
 };
 
-/**
- * Feed the bytes as they come, in pieces of any size; each call returns the records that became complete. `ended` tells
- * whether the witness said all that it had to say: END, or that it cannot watch at all.
- */
-export class WitnessDecoder {
-  readonly #frames = new FrameReader(witnessMagic);
-  #ended = false;
-
-  get ended(): boolean {
-    return this.#ended;
-  }
-
-  /** The bytes must not be written to afterwards. */
-  feed(bytes: Uint8Array): WitnessRecord[] {
-    this.#frames.push(bytes);
-    const records: WitnessRecord[] = [];
-    for (let frame = this.#frames.next(); frame !== undefined; frame = this.#frames.next()) {
-      records.push(this.#record(frame));
-    }
-    return records;
-  }
-
-  /** To be called when the stream has ended; E_PROTOCOL where it broke off. */
-  finish(): void {
-    this.#frames.end();
-    if (!this.#ended) refuse("the stream ended without an END record");
-  }
-
-  #record(frame: Frame): WitnessRecord {
-    if (this.#ended) refuse("a record after END");
-    const read = readers[frame.type];
-    if (read === undefined) refuse(`record type ${frame.type} is unknown`);
-    const fields = new FieldReader(frame.payload);
-    const record = read(frame.id, fields);
-    fields.end();
-    this.#ended = record.type === "end" || (record.type === "lost" && record.reason === witnessUnavailable);
-    return record;
+/** `ended` tells whether the witness said all that it had to say: END, or that it cannot watch at all. */
+export class WitnessDecoder extends RecordDecoder<WitnessRecord> {
+  constructor() {
+    super(witnessStream);
   }
 }
+
+const witnessStream: RecordStream<WitnessRecord> = {
+  magic: witnessMagic,
+  program: "witness",
+  readers,
+  isLast: (record) =>
+    record.type === "end" || (record.type === "lost" && record.reason === witnessUnavailable),
+};
