@@ -152,6 +152,11 @@ describe("observed instances", { skip, timeout: 600_000 }, () => {
     try {
       await ok([...capture, "-t", "more", "--add-misses", file, ...end]);
       assert.match((await ok(["why", "more", "/opt/shop/lib.sh"])).stdout, /missed: /);
+      const plan = join(source, "plan.yaml");
+      await ok([...capture, "--plan-only", "-o", plan, ...end]);
+      await ok(["capture", "run", "--plan", plan, "--add-misses", file, "--no-closure", "-t", "planned"]);
+      assert.match((await ok(["why", "planned", "/opt/shop/lib.sh"])).stdout, /missed: /);
+      assert.equal((await fixture.cli(["why", "planned", "/opt/shop/more.sh"])).status, 4);
       writeFileSync(file, '[{"path": "no"}]');
       const refused = await fixture.cli([...capture, "-t", "bad", "--add-misses", file, ...end]);
       assert.equal(refused.status, 2);

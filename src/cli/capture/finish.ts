@@ -9,6 +9,7 @@ import { mergePlans, type PlanWithEvidence } from "../../capture/merge-plans.ts"
 import type { PackedImage } from "../../capture/pack.ts";
 import type { Plan } from "../../capture/plan.ts";
 import { printPlan } from "../../capture/plan-file.ts";
+import { withMisses } from "../../capture/plan-misses.ts";
 import { describePlan, summarizePlan } from "../../capture/plan-summary.ts";
 import { reopenView } from "../../capture/process-view.ts";
 import { checkRecovered, recoveryOf } from "../../capture/recover.ts";
@@ -164,23 +165,25 @@ export async function joinPlans(
 
 /** What decided about a plan when it was made: beside --plan it would be without effect. */
 const deciding = [
-  "planOnly", "output", "addMisses", "service", "untilPort", "exercise", "for", "installed", "also", "include", "exclude", "filterFrom", "volume", "keepSecret",
+  "planOnly", "output", "service", "untilPort", "exercise", "for", "installed", "also", "include", "exclude", "filterFrom", "volume", "keepSecret",
   "cmd", "env", "port", "user", "workdir", "pid", "listening", "restart",
 ]; // biome-ignore format: a list
 
 function refuseBesidePlan(file: string, options: OptionValues): void {
-  // Plans may be joined, and the joined one written.
-  const joins = alsoOf(options, "plan").length > 0;
+  // Plans may be joined and misses taken in, and what comes of it written.
+  const plans = alsoOf(options, "plan").length;
   const allowed =
-    joins && alsoOf(options, "plan").length === list(options, "also").length
-      ? ["also", "planOnly", "output"]
-      : [];
+    grows(options) && plans === list(options, "also").length ? ["also", "planOnly", "output"] : [];
   const given = deciding.filter(
     (name) => (flag(options, name) || list(options, name).length > 0) && !allowed.includes(name),
   );
-  if (options.closure === false) given.push("noClosure");
+  if (options.closure === false && list(options, "addMisses").length === 0) given.push("noClosure");
   if (given.length === 0) return;
   throw besidePlan(file, given.map((name) => `--${name.replace(/[A-Z]/g, (char) => `-${char.toLowerCase()}`)}`)); // biome-ignore format: short
+}
+
+function grows(options: OptionValues): boolean {
+  return alsoOf(options, "plan").length > 0 || list(options, "addMisses").length > 0;
 }
 
 export function besidePlan(file: string, words: readonly string[]): TranshipError {
@@ -198,13 +201,14 @@ export async function carryOutPlan(
 ): Promise<void> {
   refuseBesidePlan(file, options);
   const alone = readPlan(file, tools);
-  if (flag(options, "dryRun") && list(options, "also").length === 0) {
+  if (flag(options, "dryRun") && !grows(options)) {
     showPlan(alone.plan, options, context);
     return;
   }
   refuseInstallation(file, alone.plan);
   await withPlanned({ file, plan: alone.plan, options, context }, async (machine) => {
-    const planned = await joinPlans(machine, alone, options, tools);
+    const joined = await joinPlans(machine, alone, options, tools);
+    const planned = await withMisses(machine, joined, options.closure !== false, tools);
     const captured = { ...planned, session: undefined, acceptChanges: flag(options, "acceptChanges") };
     if (flag(options, "dryRun") || flag(options, "planOnly")) {
       await finishCapture(machine, captured, options, context, tools);

@@ -1,0 +1,23 @@
+// A plan that was made before, with what observed instances missed: their lookups and what those need are a plan of their own, and joined to it.
+import type { Machine } from "../machine/machine.ts";
+import { type CaptureTools, plan } from "./capture.ts";
+import { mergePlans, type PlanWithEvidence } from "./merge-plans.ts";
+
+/** What `base` leaves out stays out. */
+export async function withMisses(
+  machine: Machine,
+  base: PlanWithEvidence,
+  closure: boolean,
+  tools: CaptureTools,
+): Promise<PlanWithEvidence> {
+  if ((tools.missed ?? []).length === 0) return base;
+  const choices = { include: [], filters: [], volumes: [], keepSecrets: [], closure, alsoInstalled: [] };
+  // Without programs: what those need is in the plan that is there.
+  const bare = {
+    ...base.plan.package,
+    ...{ programs: [], services: [], schedules: [], ports: [], volumes: [], directories: [], secrets: [] },
+  };
+  const parts = { evidence: undefined, schedules: false, choices, exercised: [] };
+  const missed = await plan(machine, bare, parts, tools);
+  return await mergePlans(machine, base, { ...missed, name: "of the misses" });
+}
