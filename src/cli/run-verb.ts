@@ -101,7 +101,7 @@ function terminalOptions(options: OptionValues): TerminalOptions {
   };
 }
 
-const programs = new Set(["run", "exec", "internal foreground-ended"]);
+const programs = new Set(["run", "exec", "internal foreground-ended", "internal observed-ended"]);
 
 /** These give the program's own status, so ours must be told apart: 125. */
 function failureStatus(status: number): number {

@@ -24,13 +24,14 @@ export function runForeground(
   self: readonly string[],
 ): never {
   const { root, instance } = launching;
-  const { id, terminal, interactive } = instance.record;
+  const { id, terminal, interactive, observe } = instance.record;
   if (terminal && !isTerminal(0)) {
     throw new TranshipError("E_USAGE", "-t needs a terminal as standard input", {
       hint: "leave -t out, or run it from a terminal",
     });
   }
-  const handOver = [...self, "internal", "foreground-ended", id].flatMap((word) => ["--hand-over", word]);
+  const end = observe === undefined ? "foreground-ended" : "observed-ended";
+  const handOver = [...self, "internal", end, id].flatMap((word) => ["--hand-over", word]);
   const words = [
     nativePath("supervise"),
     ...(interactive || terminal ? [] : ["--null-stdin"]),

@@ -1,14 +1,8 @@
 // What native/supervise becomes at the end of a foreground instance that left more than a few files.
-import { readInstance } from "../../runtime/find.ts";
 import { foregroundEnded } from "../../runtime/foreground.ts";
 import type { Context } from "../context.ts";
 import type { Call } from "../verb.ts";
 
 export async function run({ args: [id = "", status] }: Call, context: Context): Promise<number> {
-  const instance = readInstance(context.root, id);
-  if (instance?.record.observe !== undefined) {
-    const { tellMisses } = await import("./misses-summary.ts");
-    await tellMisses(instance, context);
-  }
   return await foregroundEnded(context.root, id, Number(status), context.log);
 }

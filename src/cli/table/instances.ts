@@ -1,6 +1,6 @@
 // Verbs for instances: as in docker.
 import type { Verb } from "../verb.ts";
-import { formatOption, listingOptions, reachOptions } from "./options.ts";
+import { formatOption, listingOptions } from "./options.ts";
 import { createOptions, instances as group, imageAndCommand, runVerb } from "./run.ts";
 
 const instance = { name: "INSTANCE", summary: "name or id, shortened while unique" };
@@ -112,23 +112,6 @@ export const instanceVerbs: readonly Verb[] = [
     arguments: [instance],
     options: [formatOption],
     load: () => import("../instances/port.ts"),
-  },
-  {
-    name: "misses",
-    group,
-    summary: "List what observed instances looked for and their package lacks",
-    description:
-      "For instances of `run --observe`. Told is what the capture left out or did not take, and with --against what the source has beyond that. " +
-      "`capture ... --add-misses INSTANCE` takes it in.",
-    examples: ["tranship misses shop", "tranship misses shop --against rootfs:/mnt/old --format json"],
-    arguments: [{ name: "INSTANCE", summary: "name or id; or a package: all its observed instances" }],
-    options: [
-      { flags: "--against <MACHINE>", summary: "the source: what exists there is told too" },
-      { flags: "-a, --all", summary: "also what is on no list, and what the source lacks too" },
-      ...reachOptions,
-      formatOption,
-    ],
-    load: () => import("../instances/misses.ts"),
   },
   {
     name: "internal instance-ended",

@@ -3,6 +3,13 @@ import type { Verb } from "../verb.ts";
 import { captureVerbs } from "./capture.ts";
 import { generalVerbs } from "./general.ts";
 import { instanceVerbs } from "./instances.ts";
+import { missVerbs } from "./misses.ts";
 import { storeVerbs } from "./store.ts";
 
-export const verbs: readonly Verb[] = [...captureVerbs, ...storeVerbs, ...instanceVerbs, ...generalVerbs];
+export const verbs: readonly Verb[] = [
+  ...captureVerbs,
+  ...storeVerbs,
+  ...instanceVerbs,
+  ...missVerbs,
+  ...generalVerbs,
+];

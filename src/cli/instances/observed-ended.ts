@@ -1,14 +1,22 @@
-// What the end of an observed run in the foreground tells: before its files go.
+// What native/supervise becomes at the end of an observed instance: what it missed is told before its files go.
 import { toldMisses } from "../../capture/misses.ts";
 import { escapeBytes } from "../../formats/escape.ts";
-import type { Instance } from "../../runtime/find.ts";
+import { type Instance, readInstance } from "../../runtime/find.ts";
+import { foregroundEnded } from "../../runtime/foreground.ts";
 import type { Context } from "../context.ts";
+import type { Call } from "../verb.ts";
 import { missesOf, observedLookups } from "./observed.ts";
 
 const mostLines = 20;
 
+export async function run({ args: [id = "", status] }: Call, context: Context): Promise<number> {
+  const instance = readInstance(context.root, id);
+  if (instance !== undefined) await tellMisses(instance, context);
+  return await foregroundEnded(context.root, id, Number(status), context.log);
+}
+
 /** Never throws: an end must not fail for what it tells. */
-export async function tellMisses(instance: Instance, context: Context): Promise<void> {
+async function tellMisses(instance: Instance, context: Context): Promise<void> {
   const { record } = instance;
   try {
     const { lookups, gaps } = await observedLookups(instance);
