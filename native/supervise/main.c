@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * supervise: what `tranship run` becomes in the foreground.
+ * supervise: what `tranship run` is in the foreground.
  *
- * Theory. A large process forks slowly and ends slowly. So once everything is
- * written that an instance needs, Node executes this program in its own place:
- * pid and start time stay, and with them all that the state root says of who
- * started the instance. It starts the command (enter, which becomes the OCI
- * runtime), passes signals on to it, and does the end of an instance that left
+ * Theory. A large process forks slowly and ends slowly. So this program comes
+ * first and has Node as its child, which writes everything that an instance
+ * needs, tells us the command and kills itself: it ends while the command
+ * starts. Until then signals have their default effect, and what ends us ends
+ * Node too. Where Node was started without us it executes us in its own place
+ * instead. In both ways the state root names our pid and start time as who
+ * started the instance. We start the command (enter, which becomes the OCI
+ * runtime), pass signals on to it, and do the end of an instance that left
  * nothing but a few files. Every other end is Node's again, which is executed
  * in our place. kill -9 at any moment leaves what kill -9 of Node would: the
  * command dies by its parent-death signal, the next one repairs.
@@ -25,6 +28,7 @@
 #include "die.h"
 #include "end.h"
 #include "options.h"
+#include "prepare.h"
 #include "remove.h"
 #include "steps.h"
 
@@ -166,8 +170,11 @@ static int watch(pid_t pid, const char *to_empty)
 	for (;;) {
 		siginfo_t info;
 		int status, signo;
+		pid_t gone = waitpid(-1, &status, WNOHANG);
 
-		if (waitpid(pid, &status, WNOHANG) == pid)
+		if (gone > 0 && gone != pid)
+			continue;	/* Node, which prepared it */
+		if (gone == pid)
 			return WIFEXITED(status) ? WEXITSTATUS(status) :
 						   128 + WTERMSIG(status);
 		if (to_empty)
@@ -204,16 +211,21 @@ static void hand_over(struct config *c, int status)
 int main(int argc, char **argv)
 {
 	struct config c = { 0 };
-	pid_t pid;
+	pid_t pid, node = 0;
 	int status;
 
 	program_name = "supervise";
+	argv += argc > 0;
+	if (argv[0] && strcmp(argv[0], "--prepare") == 0)
+		argv = prepare(argv + 1, &node);
 	begin();
-	parse_options(&c, argv + (argc > 0));
+	parse_options(&c, argv);
 	step("chain start");
 	pid = start(&c);
 	wake_cgroups();
 	status = watch(pid, c.empty);
+	if (node)
+		waitpid(node, NULL, 0);	/* it may be slower than the command */
 	if (!simple_end(&c, status))
 		hand_over(&c, status);
 	return status;

@@ -56,6 +56,10 @@ static void parse_one(struct config *c, const char *name, char ***args)
 {
 	if (strcmp(name, "--null-stdin") == 0) {
 		c->null_stdin = true;
+	} else if (strcmp(name, "--environment") == 0) {
+		/* Without "=" it is removed. */
+		if (putenv(take(args)) != 0)
+			die_errno("putenv");
 	} else if (strcmp(name, "--empty") == 0) {
 		c->empty = take(args);
 	} else if (strcmp(name, "--hand-over") == 0) {

@@ -9,6 +9,7 @@ import { processStartTime } from "../host/lock.ts";
 import { randomHex } from "../host/random.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
+import { supervisorPid } from "../host/supervisor.ts";
 import { mergeEnvironment } from "./environment.ts";
 import { readInstance } from "./find.ts";
 import { type OpenPackage, openPackage } from "./image.ts";
@@ -112,10 +113,11 @@ export async function createInstance(
 }
 
 export function newLaunch(mode: LaunchRecord["mode"], created: boolean, runtime = ""): LaunchRecord {
+  const starter = mode === "foreground" ? supervisorPid() : process.pid;
   return {
     bootId: bootId(),
     startedAt: new Date().toISOString(),
-    starter: { pid: process.pid, startTime: processStartTime(process.pid) ?? "" },
+    starter: { pid: starter, startTime: processStartTime(starter) ?? "" },
     mode,
     acknowledged: false,
     created,

@@ -2,10 +2,10 @@
 // that left nothing behind; any other end is foregroundEnded(), in a Node that supervise becomes.
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { become } from "../host/become.ts";
 import { nativePath } from "../host/native.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
+import { supervise } from "../host/supervisor.ts";
 import { isTerminal } from "../host/terminal.ts";
 import { giveUp, lastWords, lockInstance, removeEnded, removeInstanceFiles, settle } from "./end.ts";
 import { type Instance, readInstance } from "./find.ts";
@@ -43,7 +43,7 @@ export function runForeground(
     ...command,
   ];
   step("foreground start");
-  return become(words);
+  return supervise(words);
 }
 
 /** Whether nothing but files and leases will have to go. */

@@ -119,7 +119,7 @@ function enterCommand(
       ],
     },
   });
-  const bound = launch.mode === "foreground" ? ["--parent", String(process.pid)] : [];
+  const bound = launch.mode === "foreground" ? ["--parent", String(launch.starter.pid)] : [];
   return [nativePath("enter"), ...callArguments(call, bound)];
 }
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { type Fixture, makeFixture, makePackage, whyNot } from "./runtime-fixture.ts";
+import { type Fixture, makeFixture, makePackage, programWords, whyNot } from "./runtime-fixture.ts";
 
 const skip = whyNot() ?? false;
 
@@ -23,9 +23,12 @@ describe("repair after kill -9", { skip, timeout: 900_000 }, () => {
 
   const sleeper = ["sh", "-c", "while :; do sleep 0.1; done"];
 
-  async function stepsOf(args: readonly string[], env: Readonly<Record<string, string>>): Promise<string[]> {
+  async function stepsOf(
+    command: readonly string[],
+    env: Readonly<Record<string, string>>,
+  ): Promise<string[]> {
     rmSync(stepsFile, { force: true });
-    await fixture.cli(args, { env: { ...env, TRANSHIP_STEPS_FILE: stepsFile } });
+    await fixture.inside(command, { env: { ...env, TRANSHIP_STEPS_FILE: stepsFile } });
     return existsSync(stepsFile) ? readFileSync(stepsFile, "utf8").trim().split("\n") : [];
   }
 
@@ -42,7 +45,16 @@ describe("repair after kill -9", { skip, timeout: 900_000 }, () => {
     command: string[];
     afterwards: string[][];
     env?: Readonly<Record<string, string>>;
+    /** See programWords(). */
+    prepared?: boolean;
   }[] = [
+    {
+      name: "run --rm that leaves little, below supervise",
+      command: ["run", "--rm", "box:1", "true"],
+      afterwards: [],
+      env: { TRANSHIP_NETWORK_LINGER: "1" },
+      prepared: true,
+    },
     {
       name: "run --rm that leaves little",
       command: ["run", "--rm", "box:1", "true"],
@@ -67,17 +79,18 @@ describe("repair after kill -9", { skip, timeout: 900_000 }, () => {
     },
   ];
 
-  for (const { name, before: first, command, afterwards, env = {} } of cases) {
+  for (const { name, before: first, command, afterwards, env = {}, prepared = false } of cases) {
+    const words = [...programWords(prepared), ...command];
     it(name, async (t) => {
       if (first !== undefined) await fixture.cli(first);
-      const steps = await stepsOf(command, env);
+      const steps = await stepsOf(words, env);
       for (const args of afterwards) await fixture.cli(args);
       await repaired();
       assert.ok(steps.length >= 5, `only ${steps.length} steps`);
       for (let n = 1; n <= steps.length; n++) {
         await t.test(`killed at ${steps[n - 1]}`, async () => {
           if (first !== undefined) assert.equal((await fixture.cli(first)).status, 0);
-          const killed = await fixture.cli(command, { env: { ...env, TRANSHIP_CRASH_AT: String(n) } });
+          const killed = await fixture.inside(words, { env: { ...env, TRANSHIP_CRASH_AT: String(n) } });
           assert.equal(killed.status, 137, killed.stderr);
           for (const args of afterwards) await fixture.cli(args);
           await repaired();

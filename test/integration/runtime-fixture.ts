@@ -142,8 +142,13 @@ export interface CliResult {
 /** TRANSHIP_TEST_MAIN: the built form instead, dist/start.cjs of an installation. */
 export const mainProgram = process.env.TRANSHIP_TEST_MAIN ?? join(installRoot, "src/cli/main.ts");
 
-/** A state root of its own, and namespaces in which bridges and rules touch nobody. */
-export async function makeFixture(): Promise<Fixture> {
+/** How a command is started. `prepared`: as bin/tranship starts `run`, below native/supervise. */
+export function programWords(prepared: boolean): string[] {
+  return [...(prepared ? [nativePath("supervise"), "--prepare"] : []), process.execPath, mainProgram];
+}
+
+/** A state root of its own, and namespaces in which bridges and rules touch nobody. `prepared`: see programWords(). */
+export async function makeFixture(prepared = false): Promise<Fixture> {
   const path = mkdtempSync(join(tmpdir(), "tranship-runtime-"));
   const root = openStateRoot(path);
   const holder = spawn(
@@ -168,7 +173,7 @@ export async function makeFixture(): Promise<Fixture> {
     root,
     inside,
     enter,
-    cli: (args, options) => inside([process.execPath, mainProgram, ...args], options),
+    cli: (args, options) => inside([...programWords(prepared), ...args], options),
     leftovers: () => leftovers(root, inside),
     async clean() {
       for (let round = 0; round < 100 && (await leftovers(root, inside)).length > 0; round++)

@@ -1,18 +1,24 @@
-// What a foreground instance is waited for by: native/supervise, into which `run` turns itself.
+// What a foreground instance is waited for by: native/supervise, below which Node prepares it, or into which Node turns itself.
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { nativePath } from "../../src/host/native.ts";
-import { type Fixture, mainProgram, makeFixture, makePackage, until, whyNot } from "./runtime-fixture.ts";
+import { installRoot, nativePath } from "../../src/host/native.ts";
+import { type Fixture, makeFixture, makePackage, programWords, until, whyNot } from "./runtime-fixture.ts";
 
 const skip = whyNot() ?? false;
 
-describe("supervise", { skip, timeout: 600_000 }, () => {
+for (const prepared of [true, false]) {
+  const name = prepared ? "supervise, with Node below it" : "supervise, which Node becomes";
+  describe(name, { skip, timeout: 600_000 }, () => superviseTests(prepared));
+}
+
+function superviseTests(prepared: boolean): void {
+  const program = programWords(prepared);
   let fixture: Fixture;
   before(async () => {
-    fixture = await makeFixture();
+    fixture = await makeFixture(prepared);
     await makePackage(fixture.root, "box:1");
     await fixture.cli(["run", "--rm", "box:1", "true"]);
   });
@@ -24,7 +30,8 @@ describe("supervise", { skip, timeout: 600_000 }, () => {
   const box = (...command: string[]): string[] => ["run", "--rm", "--network", "none", "box:1", ...command];
 
   function start(args: readonly string[], env: Readonly<Record<string, string>> = later): ChildProcess {
-    return spawn(process.execPath, [mainProgram, ...args], {
+    const [file = "", ...words] = [...program, ...args];
+    return spawn(file, words, {
       env: { ...process.env, TRANSHIP_ROOT: fixture.root.path, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -112,7 +119,7 @@ describe("supervise", { skip, timeout: 600_000 }, () => {
     const result = await fixture.inside([
       "sh",
       "-c",
-      `trap '' USR1; ${process.execPath} ${mainProgram} run --rm --network none box:1 ` +
+      `trap '' USR1; ${program.join(" ")} run --rm --network none box:1 ` +
         `sh -c 'grep -E "^Sig(Ign|Blk)" /proc/self/status; ls /proc/self/fd | wc -l' | cat`,
     ]);
     assert.match(result.stdout, /SigBlk:\t0+\nSigIgn:\t0+\n/, result.stdout + result.stderr);
@@ -124,7 +131,7 @@ describe("supervise", { skip, timeout: 600_000 }, () => {
     const result = await fixture.inside([
       "sh",
       "-c",
-      `${process.execPath} ${mainProgram} run --rm -i --network none box:1 sh -c 'cat; exit 4' <&- >&- 2>&-`,
+      `${program.join(" ")} run --rm -i --network none box:1 sh -c 'cat; exit 4' <&- >&- 2>&-`,
     ]);
     assert.equal(result.status, 4);
   });
@@ -204,9 +211,95 @@ describe("supervise", { skip, timeout: 600_000 }, () => {
     await repaired();
   });
 
+  if (prepared) preparedTests();
+
+  function preparedTests(): void {
+    it("ends with the status of a command that does all by itself, and is no longer there than it", async () => {
+      for (const [script, status] of [
+        ["exit 0", 0],
+        ["exit 125", 125],
+        ["kill -9 $$", 137],
+      ] as const) {
+        const result = spawnSync(nativePath("supervise"), ["--prepare", "/bin/sh", "-c", script]);
+        assert.equal(result.status, status);
+      }
+      const detached = await fixture.cli(["run", "-d", "--name", "bg", "box:1", "sleep", "1000"]);
+      assert.equal(detached.status, 0, detached.stderr);
+      assert.equal((await fixture.cli(["rm", "-f", "bg"])).status, 0);
+      await repaired();
+    });
+
+    it("comes first in what the launcher starts for run", async () => {
+      const root = fixture.root.path;
+      for (const global of [[], ["--root", root], [`--root=${root}`]]) {
+        const child = spawn(join(installRoot, "bin/tranship"), [...global, ...box("true")], {
+          env: { ...process.env, TRANSHIP_ROOT: root, ...later, TRANSHIP_STOP_AT: "instance draft" },
+          stdio: "ignore",
+        });
+        const end = ended(child);
+        await until(() => {
+          const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "latin1").trim();
+          return children !== "" && / T /.test(readFileSync(`/proc/${children}/stat`, "latin1"));
+        });
+        assert.equal(readlinkSync(`/proc/${child.pid}/exe`), nativePath("supervise"));
+        child.kill("SIGKILL");
+        await end;
+        await repaired();
+      }
+    });
+
+    it("dies of a signal while it is prepared, and Node with it", async () => {
+      for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+        const child = start(box("sh", "-c", "echo never"), { TRANSHIP_STOP_AT: "instance directory" });
+        const end = ended(child);
+        let node = 0;
+        await until(() => {
+          node = Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "latin1").trim());
+          return node > 1 && / T /.test(readFileSync(`/proc/${node}/stat`, "latin1"));
+        });
+        child.kill(signal);
+        assert.equal(await end, signal);
+        await until(() => !existsSync(`/proc/${node}`));
+        await repaired();
+      }
+    });
+
+    it("has its place in the launch record alone: what Node started is told from it", async () => {
+      // As if it came from a supervise that is not the parent.
+      const result = await fixture.inside([
+        "sh",
+        "-c",
+        `TRANSHIP_PREPARE=9:1 ${programWords(false).join(" ")} run --rm --network none box:1 echo works`,
+      ]);
+      assert.equal(result.stdout, "works\n", result.stderr);
+      await repaired();
+    });
+
+    it("takes only a whole command", () => {
+      for (const [script, status, words] of [
+        ["printf 3 >&$fd", 0, /^$/],
+        ["printf '9\\0abc' >&$fd; exit 4", 4, /^$/],
+        ["printf 'x\\0' >&$fd", 125, /no number/],
+        ["printf '99999999999\\0' >&$fd", 125, /too long/],
+        ["printf '3\\0abc' >&$fd", 125, /not whole/],
+        ["printf '3\\0--\\0' >&$fd", 125, /expected: OPTIONS -- COMMAND/],
+      ] as const) {
+        // dash takes descriptors of one digit only.
+        const whole = `fd=\${TRANSHIP_PREPARE%%:*}; ${script}`;
+        const result = spawnSync(nativePath("supervise"), ["--prepare", "/bin/bash", "-c", whole], {
+          encoding: "utf8",
+        });
+        assert.equal(result.status, status, `${script}: ${result.stderr}`);
+        assert.match(result.stderr, words);
+      }
+    });
+  }
+
   it("says what is wrong with its command line", () => {
     for (const [args, words] of [
       [[], /expected: OPTIONS -- COMMAND/],
+      [["--prepare"], /expected: --prepare COMMAND/],
+      [["--prepare", "/no/program"], /cannot execute \/no\/program/],
       [["--", "true"], /--hand-over is missing/],
       [["--hand-over"], /a word is missing/],
       [["--nonsense"], /unknown option: --nonsense/],
@@ -219,4 +312,4 @@ describe("supervise", { skip, timeout: 600_000 }, () => {
       assert.match(result.stderr, words);
     }
   });
-});
+}
