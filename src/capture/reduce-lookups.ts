@@ -44,9 +44,15 @@ export class LookupReducer {
       if (program !== undefined && !this.#programs.has(record.child))
         this.#programs.set(record.child, program);
       // What comes from the runtime is the runtime's, until init begins.
-      if (this.#outside.has(record.pid) && this.#begun) this.#outside.add(record.child);
+      if (!this.#begun) return;
+      if (this.#outside.has(record.pid)) this.#outside.add(record.child);
+      else this.#outside.delete(record.child);
     } else if (record.type === "path") this.#path(record);
-    else if (record.type === "exit") this.#programs.delete(record.pid);
+    else if (record.type === "exit") {
+      // Its number may be given to another.
+      this.#programs.delete(record.pid);
+      this.#outside.delete(record.pid);
+    }
   }
 
   /** Another start of the instance begins. */

@@ -66,6 +66,19 @@ test("lookups belong to the program of their process; an open says more than a l
   );
 });
 
+test("the number of a helper of the runtime may be given to the application", () => {
+  const reducer = reduced(
+    { type: "fork", pid: 1, child: 7, kind: "fork" },
+    path(7, "read", "/helper"),
+    ...start,
+    path(7, "read", "/helper/later"),
+    { type: "exit", pid: 7, status: 0 },
+    { type: "fork", pid: 2, child: 7, kind: "fork" },
+    path(7, "read", "/etc/app.conf"),
+  );
+  assert.deepEqual([...reducer.lookups.keys()], ["/etc/app.conf"]);
+});
+
 test("another start begins with a runtime of its own; what was lost is a gap", () => {
   const reducer = reduced(...start, path(2, "read", "/a"));
   reducer.restart();
