@@ -135,8 +135,8 @@ const badPlans: readonly BadPlan[] = [
   { name: "a file that is not there", change: withFile("/etc/no-such-file"), expected: { code: "E_SOURCE_CHANGED", says: /\/etc\/no-such-file/ } },
   {
     name: "another kind of machine",
-    change: (text) => text.replace(/machine: .*/, "machine: disk:/dev/null"),
-    expected: { code: "E_MACHINE_UNKNOWN", status: 2, says: /disk:\/dev\/null/ },
+    change: (text) => text.replace(/machine: .*/, "machine: tape:/dev/null"),
+    expected: { code: "E_MACHINE_UNKNOWN", status: 2, says: /tape:\/dev\/null/ },
   },
 ]; // biome-ignore format: a table
 
@@ -194,7 +194,7 @@ test("plans that are hostile, damaged or out of date", { skip }, async (t) => {
   });
   await t.test("data of a volume is taken as it is now", async () => {
     addText(host.source, { "srv/data/a": "1", "srv/data/gone": "1", "srv/data/left": "1" });
-    const data = ["--include", "/srv/data/**", "--exclude", "/srv/data/left", "--volume", "/srv/data"];
+    const data = ["--exclude", "/srv/data/left", "--include", "/srv/data/**", "--volume", "/srv/data"];
     const again = ["capture", "run", "-m", host.machine, "--plan-only", "-o", plan, ...data, ...command];
     const replanned = await host.tool(again);
     assert.equal(replanned.status, 0, replanned.stderr);

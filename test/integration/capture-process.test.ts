@@ -335,7 +335,7 @@ describe("capture process: a program in a root of its own", { skip, timeout: 300
     assert.equal(outcome.status, 1, outcome.stderr);
     assert.match(
       outcome.stderr,
-      /^error\[E_PROCESS_NOT_FOUND\]: process \d+ \(server\) of local: ended while it was (watched for 10m|looked at)/m,
+      /^error\[E_PROCESS_NOT_FOUND\]: process \d+ (\(server\) )?of local: ended while it was (watched for 10m|looked at)/m,
     );
     await until(() => witnesses(pid).length === 0);
   });
