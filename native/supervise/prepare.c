@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -97,6 +98,33 @@ static char **split(char *text, size_t size)
 	return words;
 }
 
+/*
+ * close_others() - what else we were started with is the child's alone: whoever
+ * waits for its end must not wait for ours, nor for that of what we start.
+ */
+static void close_others(int keep)
+{
+	DIR *list = opendir("/proc/self/fd");
+	struct dirent *entry;
+
+	while (list && (entry = readdir(list))) {
+		int fd = atoi(entry->d_name);
+
+		if (fd > 2 && fd != keep && fd != dirfd(list))
+			close(fd);
+	}
+	if (list)
+		closedir(list);
+}
+
+/* open_streams() - what is closed must not become our pipe. As Node does. */
+static void open_streams(void)
+{
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0)
+			die_errno("cannot open /dev/null");
+}
+
 char **prepare(char **args, pid_t *child)
 {
 	pid_t self = getpid(), pid;
@@ -108,6 +136,7 @@ char **prepare(char **args, pid_t *child)
 		die("expected: --prepare COMMAND");
 	/* Where it is ignored, nobody could be waited for. */
 	signal(SIGCHLD, SIG_DFL);
+	open_streams();
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		die_errno("pipe");
 	pid = fork();
@@ -117,7 +146,7 @@ char **prepare(char **args, pid_t *child)
 		fcntl(ends[1], F_SETFD, 0);
 		become_child(args, self, ends[1]);
 	}
-	close(ends[1]);
+	close_others(ends[0]);
 	size = read_size(ends[0]);
 	if (size == 0)
 		end_as(pid);

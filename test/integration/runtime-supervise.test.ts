@@ -127,6 +127,20 @@ function superviseTests(prepared: boolean): void {
     assert.match(result.stdout, /\n4\n$/, result.stdout);
   });
 
+  it("leaves descriptors of its caller to nobody, not even to who waits to take the bridge down", async () => {
+    // cat ends when nobody holds the pipe any more: long before the waiting shell does.
+    const result = await fixture.inside(
+      ["sh", "-c", `{ ${program.join(" ")} run --rm box:1 echo works 3>&1 >&2 | cat; } 2>&1`],
+      { env: { TRANSHIP_NETWORK_LINGER: "300" } },
+    );
+    assert.equal(result.stdout, "works\n", result.stderr);
+    const waiter = Number(readFileSync(join(fixture.root.path, "network/waiter"), "latin1").split(" ")[0]);
+    assert.ok(waiter > 1);
+    assert.ok(!existsSync(`/proc/${waiter}/fd/3`));
+    process.kill(waiter, "SIGKILL");
+    await repaired();
+  });
+
   it("works with closed streams", async () => {
     const result = await fixture.inside([
       "sh",
@@ -225,6 +239,14 @@ function superviseTests(prepared: boolean): void {
       }
       const detached = await fixture.cli(["run", "-d", "--name", "bg", "box:1", "sleep", "1000"]);
       assert.equal(detached.status, 0, detached.stderr);
+      assert.equal((await fixture.cli(["rm", "-f", "bg"])).status, 0);
+      await repaired();
+    });
+
+    it("keeps what Node prints apart from the command, with closed streams too", async () => {
+      const words = `${program.join(" ")} run -d --name bg box:1 sleep 1000`;
+      const result = await fixture.inside(["sh", "-c", `${words} <&- >&-`]);
+      assert.equal(result.status, 0, result.stderr);
       assert.equal((await fixture.cli(["rm", "-f", "bg"])).status, 0);
       await repaired();
     });
