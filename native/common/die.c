@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,14 +11,33 @@
 
 const char *program_name = "tranship";
 
+/*
+ * One write for the whole message: stderr is not buffered, so a program that
+ * is killed between two writes would leave half a line before the words of
+ * whoever shares its stderr.
+ */
+static void say(const char *fmt, va_list ap, const char *why)
+{
+	char line[PIPE_BUF];
+	int len = snprintf(line, sizeof(line), "%s: ", program_name);
+
+	len += vsnprintf(line + len, sizeof(line) - (size_t)len, fmt, ap);
+	if (len < (int)sizeof(line) && why)
+		len += snprintf(line + len, sizeof(line) - (size_t)len,
+				": %s", why);
+	if (len > (int)sizeof(line) - 1)
+		len = (int)sizeof(line) - 1;
+	line[len++] = '\n';
+	if (write(2, line, (size_t)len) < 0)
+		_exit(125);	/* nobody to tell */
+}
+
 void die(const char *fmt, ...)
 {
 	va_list ap;
 
 	va_start(ap, fmt);
-	fprintf(stderr, "%s: ", program_name);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	say(fmt, ap, NULL);
 	va_end(ap);
 	_exit(125);
 }
@@ -28,9 +48,7 @@ void die_errno(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	fprintf(stderr, "%s: ", program_name);
-	vfprintf(stderr, fmt, ap);
-	fprintf(stderr, ": %s\n", strerror(saved));
+	say(fmt, ap, strerror(saved));
 	va_end(ap);
 	_exit(125);
 }
