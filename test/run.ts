@@ -45,6 +45,8 @@ interface Count {
   skipped: number;
   /** Files with a test that failed. */
   files: Set<string>;
+  /** Seconds by file. */
+  seconds: Map<string, number>;
 }
 
 const strict = process.env.CI === "true";
@@ -69,6 +71,7 @@ for (const suite of suites) {
   console.log(
     `${suite.name}: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped in ${minutes} min`,
   );
+  for (const line of slowest(count)) console.log(line);
   total.passed += count.passed;
   total.failed += count.failed;
   total.skipped += count.skipped;
@@ -140,7 +143,7 @@ async function runAgain(suite: Suite, count: Count): Promise<void> {
 }
 
 function runSuite(suite: Suite, files: string[]): Promise<Count> {
-  const count: Count = { passed: 0, failed: 0, skipped: 0, files: new Set() };
+  const count: Count = { passed: 0, failed: 0, skipped: 0, files: new Set(), seconds: new Map() };
   const isolated = suite.isolation === "process";
   const stream = run({
     files,
@@ -163,6 +166,9 @@ function runSuite(suite: Suite, files: string[]): Promise<Count> {
     const cause = event.details.error.cause ?? event.details.error;
     console.log(cause instanceof Error ? (cause.stack ?? cause.message) : String(cause));
   });
+  stream.on("test:summary", ({ file, duration_ms }) => {
+    if (file !== undefined) count.seconds.set(relative(top, file), Math.round(duration_ms / 1000));
+  });
   stream.on("test:stderr", (event) => process.stderr.write(event.message));
   stream.on("test:stdout", (event) => {
     // In one process the reporter's own output comes here too; what tests print for people starts with "#".
@@ -173,6 +179,12 @@ function runSuite(suite: Suite, files: string[]): Promise<Count> {
     stream.on("error", reject);
     stream.resume();
   });
+}
+
+/** Where the minutes of a suite go. */
+function slowest({ seconds }: Count): string[] {
+  const long = [...seconds].filter(([, took]) => took >= 10).sort((a, b) => b[1] - a[1]);
+  return long.map(([file, took]) => `  ${took} s ${file}`);
 }
 
 /** With a process a file, the file itself is reported as a test. */
