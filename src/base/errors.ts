@@ -39,6 +39,7 @@ export const errorCodes = {
   E_INSTANCE_NOT_FOUND: "There is no such instance.",
   E_INSTANCE_STATE: "The instance is not in a state in which that can be done.",
   E_NAME_TAKEN: "The name is already used by another instance.",
+  E_IDENTITY_TAKEN: "A part of the identity that an instance takes on belongs to another running instance.",
   E_PORT_TAKEN: "The port of the host is already taken.",
   E_NETWORK: "The network of an instance could not be set up.",
   E_RUNTIME: "The OCI runtime could not start the instance.",

@@ -1,7 +1,8 @@
 // Where an application comes from and what identifies its machine, as a descriptor says it.
 
+import { readIdentity } from "../discover/identity.ts";
 import { Source } from "../discover/source.ts";
-import { readArchitecture, readIdentity, readKernel, readOs } from "../discover/system.ts";
+import { readArchitecture, readKernel, readOs } from "../discover/system.ts";
 import { escapeBytes } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Identity, Origin } from "../package/descriptor.ts";
@@ -21,6 +22,15 @@ export async function readOrigin(machine: Machine): Promise<{ origin: Origin; id
       os: { id: os.id || "unknown", version: os.version },
       kernel: escapeBytes(kernel.running?.release ?? kernel.installed.at(-1) ?? ""),
       architecture: architecture.name || "amd64",
+      identity: {
+        macAddresses: identity.macAddresses,
+        addresses: identity.addresses,
+        machineId: /^[0-9a-f]{32}$/.test(identity.machineId) ? identity.machineId : null,
+        hostId: orNull(identity.hostId),
+        dmi: Object.fromEntries(
+          Object.entries(identity.dmi).map(([name, value]) => [name, escapeBytes(value)]),
+        ),
+      },
     },
     identity: {
       hostname: orNull(identity.hostname),

@@ -2,6 +2,7 @@
 import { formatSize } from "../base/units.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
+import { identityKinds, identityWords, keptIdentity } from "../package/identity.ts";
 import { coverageLines } from "./coverage.ts";
 import type { Agreement } from "./evidence.ts";
 import type { Plan } from "./plan.ts";
@@ -15,6 +16,7 @@ export function summarizePlan(plan: Plan): string[] {
   const files = plan.groups.reduce((sum, group) => sum + group.files.length, 0);
   const bytes = plan.groups.reduce((sum, group) => sum + group.bytes, 0);
   const lines = [`plan: ${files} paths, ${formatSize(bytes)}, from ${plan.source.machine}`];
+  lines.push(...identityLines(plan.package));
   const largest = [...plan.groups].sort((a, b) => b.bytes - a.bytes);
   for (const group of largest.slice(0, groupsShown)) {
     lines.push(
@@ -49,6 +51,28 @@ export function summarizePlan(plan: Plan): string[] {
   lines.push(`  ${counts.join(", ")}`);
   return lines;
 }
+
+/** Who the package is, and what of its source's identity it could be. */
+function identityLines({ origin, identity, programs }: Plan["package"]): string[] {
+  const { hostname, domain, timezone, locale } = identity;
+  const system = [origin.os.id, origin.os.version].filter((word) => word !== "").join(" ");
+  const kept = [
+    ...(hostname === null ? [] : [`host ${hostname}`]),
+    ...(domain === null ? [] : [`domain ${domain}`]),
+    ...(timezone === null ? [] : [timezone]),
+    ...(locale === null ? [] : [locale]),
+    ...identityWords(identity),
+  ];
+  const users = [...new Set(programs.map((program) => program.user ?? "root"))];
+  const all = keptIdentity(identityKinds, origin.identity);
+  const could = identityWords({ ...nothingKept, ...all }).filter((word) => !kept.includes(word));
+  return [
+    `  identity: ${[system, ...kept].join(", ")}${users.length === 0 ? "" : `; runs as ${users.join(", ")}`}`,
+    ...(could.length === 0 ? [] : [`  not kept: ${could.join(", ")} (--keep-identity takes it on)`]),
+  ];
+}
+
+const nothingKept = { macAddress: null, addresses: [], machineId: null, hostId: null, dmi: null };
 
 function agreementLine({ both, tracerOnly, witnessOnly }: Agreement): string {
   return `opened files: ${both} seen by both witnesses, ${tracerOnly.length} by the tracer only, ${witnessOnly.length} by the file witness only`;

@@ -4,6 +4,7 @@ import { encodeText } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
 import { assignProcesses } from "./assign-processes.ts";
 import { readFileSystems } from "./file-systems.ts";
+import { readIdentity } from "./identity.ts";
 import { readInstalled } from "./installed.ts";
 import { type Inventory, inventoryVersion } from "./inventory.ts";
 import { readListeners } from "./listeners.ts";
@@ -12,7 +13,7 @@ import { readSchedules } from "./schedules.ts";
 import { readServices } from "./services.ts";
 import { readSockets } from "./sockets.ts";
 import { Source } from "./source.ts";
-import { readArchitecture, readIdentity, readKernel, readOs } from "./system.ts";
+import { readArchitecture, readKernel, readOs } from "./system.ts";
 import { UnitTree } from "./unit-tree.ts";
 import { readUsers } from "./users.ts";
 

@@ -65,13 +65,16 @@ export interface IdentityFacts {
   hostname: ByteString;
   domain: ByteString;
   machineId: ByteString;
-  /** /etc/hostid as 8 hex digits. */
+  /** What gethostid() gives, as 8 hex digits; "" where nothing says so. */
   hostId: string;
   timezone: ByteString;
   locale: ByteString;
   /** Addresses from network configuration (and of the interfaces of a live machine), loopback left out. */
   addresses: string[];
+  /** Both with those of the default route's interface first. */
   macAddresses: string[];
+  /** Files of /sys/class/dmi/id: product_serial, product_name ... */
+  dmi: Record<string, ByteString>;
   from: From;
 }
 

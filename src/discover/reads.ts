@@ -32,6 +32,8 @@ export const discoverReads: readonly Read[] = [
   { path: "/proc", what: "running programs" },
   { path: "/sys/class/net/**", what: "network cards" },
   { path: "/sys/class/net", what: "network cards" },
+  { path: "/sys/class/dmi/id/*", what: "maker, product and serial numbers of the machine" },
+  { path: "/sys/class/dmi/id", what: "maker, product and serial numbers of the machine" },
 ];
 
 /** Of assess and of every capture: which files, their content decides. */

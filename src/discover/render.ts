@@ -41,10 +41,19 @@ function renderSystem(inventory: Inventory): string {
     ],
     ["host name", show([identity.hostname, identity.domain].filter(Boolean).join(", domain ") || "not set")],
     ["addresses", show(identity.addresses.join(", ") || "none configured")],
+    ["hardware addresses", show(identity.macAddresses.join(", ") || "none found")],
+    ["machine id", show(identity.machineId || "none")],
+    ["host id", show(identity.hostId || "none")],
+    ["DMI", show(dmiText(identity.dmi) || "not visible")],
     ["time zone", show(identity.timezone || "not set")],
     ["locale", show(identity.locale || "not set")],
   ];
   return `${title("machine")}\n${table([], rows)}`;
+}
+
+function dmiText(dmi: Inventory["identity"]["dmi"]): string {
+  const words = [dmi.sys_vendor, dmi.product_name, dmi.product_serial && `serial ${dmi.product_serial}`];
+  return words.filter((word) => word !== undefined && word !== "").join(", ");
 }
 
 function renderServices(inventory: Inventory, all: boolean): string {

@@ -43,7 +43,7 @@ export function writeFileAtomic(
 }
 
 /** Writes a file that nobody reads before its writer says so, and that is made again where its writer dies: no rename, no fsync. */
-export function writeFilePlain(path: string, content: string, mode = 0o600): void {
+export function writeFilePlain(path: string, content: string | Uint8Array, mode = 0o600): void {
   try {
     const fd = openSync(
       path,
@@ -51,7 +51,7 @@ export function writeFilePlain(path: string, content: string, mode = 0o600): voi
       mode,
     );
     try {
-      const bytes = Buffer.from(content);
+      const bytes = typeof content === "string" ? Buffer.from(content) : content;
       for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
     } finally {
       closeSync(fd);

@@ -16,6 +16,7 @@ import {
   type Platform,
 } from "../formats/oci.ts";
 import type { Digest } from "../formats/oci-reference.ts";
+import { encodeRunFacts, runFactsAnnotation } from "../package/run-facts.ts";
 import { compressorName } from "./compress.ts";
 import { newName } from "./store.ts";
 import type { StoreSession } from "./store-session.ts";
@@ -124,8 +125,27 @@ async function putDescriptor(
   content: ImageContent,
   image: Descriptor,
 ): Promise<Descriptor> {
-  const manifest = await putArtifact(session, mediaType.descriptor, content.descriptorYaml, image, {});
+  const annotations = await runAnnotations(content.descriptorYaml);
+  const manifest = await putArtifact(
+    session,
+    mediaType.descriptor,
+    content.descriptorYaml,
+    image,
+    annotations,
+  );
   return { ...manifest, platform: unknownPlatform };
+}
+
+/** What `run` reads in place of the YAML; none of a text that is no descriptor, which nobody here has to judge. */
+async function runAnnotations(yaml: Uint8Array | string): Promise<Record<string, string>> {
+  // Loaded only where packages are made.
+  const [{ readDocument }, { descriptorSchema }] = await Promise.all([
+    import("../package/yaml.ts"),
+    import("../package/schema.ts"),
+  ]);
+  const text = typeof yaml === "string" ? yaml : new TextDecoder().decode(yaml);
+  const { value } = readDocument(text, descriptorSchema);
+  return value === undefined ? {} : { [runFactsAnnotation]: encodeRunFacts(value) };
 }
 
 async function putEvidence(

@@ -43,6 +43,20 @@ export interface Origin {
   readonly kernel: string;
   /** As GOARCH has it: "amd64", "arm64", "386". */
   readonly architecture: string;
+  /** What licences bind to, as found; `identity` says what of it is taken on. */
+  readonly identity?: SourceIdentity | undefined;
+}
+
+export interface SourceIdentity {
+  /** Of the interface of the default route first, as `addresses`. */
+  readonly macAddresses: readonly string[];
+  readonly addresses: readonly string[];
+  /** 32 hexadecimal digits. */
+  readonly machineId: string | null;
+  /** 8 hexadecimal digits, as the program hostid prints them. */
+  readonly hostId: string | null;
+  /** By the names of /sys/class/dmi/id. */
+  readonly dmi: Readonly<Record<string, string>>;
 }
 
 export interface Program {

@@ -1,6 +1,7 @@
 // The schema of a descriptor: checks a YAML text and fills in defaults. Not loaded by hot verbs (zod).
 import { z } from "zod";
 import type { Descriptor } from "./descriptor.ts";
+import { dmiName } from "./identity.ts";
 
 const name = z
   .string()
@@ -84,16 +85,33 @@ const secret = z.discriminatedUnion("delivery", [
   }),
 ]);
 
+const mac = z.string().regex(/^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/, "must be like 02:00:5e:10:20:30");
+const machineId = z.string().regex(/^[0-9a-f]{32}$/, "must be 32 hexadecimal digits");
+const hostId = z.string().regex(/^[0-9a-f]{8}$/, "must be 8 hexadecimal digits");
+const dmi = z.record(
+  z.string().regex(dmiName, "must be the name of a file of /sys/class/dmi/id"),
+  z.string().regex(/^[^\0\n]*$/, "must be one line"),
+);
+
 const identity = z.looseObject({
   hostname: z.string().nullable().default(null),
   domain: z.string().nullable().default(null),
   timezone: z.string().nullable().default(null),
   locale: z.string().nullable().default(null),
-  macAddress: z.string().nullable().default(null),
+  macAddress: mac.nullable().default(null),
+  addresses: z.array(z.string()).default([]),
+  machineId: machineId.nullable().default(null),
+  hostId: hostId.nullable().default(null),
+  dmi: dmi.nullable().default(null),
+});
+
+/** As found, whatever it was. */
+const sourceIdentity = z.looseObject({
+  macAddresses: z.array(z.string()).default([]),
   addresses: z.array(z.string()).default([]),
   machineId: z.string().nullable().default(null),
   hostId: z.string().nullable().default(null),
-  dmi: z.record(z.string(), z.string()).nullable().default(null),
+  dmi: z.record(z.string(), z.string()).default({}),
 });
 
 const hook = z.looseObject({
@@ -116,6 +134,7 @@ export const descriptorSchema = z
       os: z.looseObject({ id: z.string(), version: z.string() }),
       kernel: z.string().default(""),
       architecture: z.string(),
+      identity: sourceIdentity.optional(),
     }),
     programs: z.array(program).default([]),
     services: z.array(service).default([]),

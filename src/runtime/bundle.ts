@@ -7,6 +7,8 @@ import { nativePath } from "../host/native.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { mergeEnvironment } from "./environment.ts";
+import { identityMounts, noIdentity } from "./identity/files.ts";
+import type { TakenIdentity } from "./identity/identity.ts";
 import { initPath, type OpenPackage } from "./image.ts";
 import { inLayers } from "./layers.ts";
 import { hostsText, resolvText } from "./network/files.ts";
@@ -23,6 +25,8 @@ export interface BundleInput {
   record: InstanceRecord;
   layers: readonly string[];
   runtime: OciRuntime;
+  /** What it takes on of another machine at this start. */
+  taken: TakenIdentity;
   /** Forward what programs write to our own stdout and stderr. */
   forward: boolean;
 }
@@ -44,12 +48,19 @@ export async function writeBundle(input: BundleInput): Promise<void> {
     for (const path of [paths.run, `${paths.run}/log`]) chownSync(path, user.uid, user.gid);
   }
   const volumes = await volumeMounts(input);
+  const identity = { ...(record.identity ?? noIdentity), taken: input.taken };
+  const rootfs = mountPoint(root);
   const config = ociConfig({
     record,
     user,
     console: consoleSize(record.terminal),
-    rootfs: mountPoint(root),
-    mounts: [...ownMounts(input), ...volumes, ...secretMounts(record)],
+    rootfs,
+    mounts: [
+      ...ownMounts(input),
+      ...identityMounts({ instance: { paths, record }, layers, identity, rootfs }),
+      ...volumes,
+      ...secretMounts(record),
+    ],
     args: [initPath, ...record.command],
     environment: environmentOf(input, user.home),
     openFiles: openFilesLimit(),
@@ -69,9 +80,17 @@ function ownMounts({ paths, record, layers }: BundleInput): OciMount[] {
   const hostname = join(paths.files, "hostname");
   const resolv = join(paths.files, "resolv.conf");
   const own = record.network.mode !== "host";
-  writeFilePlain(hosts, hostsText(layers, record.hostname, record.network.address), 0o644);
+  writeFilePlain(
+    hosts,
+    hostsText(layers, {
+      ...record,
+      address: record.network.address,
+      domain: record.identity?.domain ?? null,
+    }),
+    0o644,
+  );
   writeFilePlain(hostname, `${record.hostname}\n`, 0o644);
-  writeFilePlain(resolv, resolvText(own), 0o644);
+  writeFilePlain(resolv, resolvText(own, record.identity?.domain ?? null), 0o644);
   return [
     bind(paths.run, "/.tranship/run", "rw", "nosuid", "nodev", "noexec"),
     ...(inLayers(layers, initPath.slice(1))

@@ -12,6 +12,7 @@ import { step } from "../host/steps.ts";
 import { supervisorPid } from "../host/supervisor.ts";
 import { mergeEnvironment } from "./environment.ts";
 import { readInstance } from "./find.ts";
+import { checkKept, type IdentityOptions, instanceIdentity } from "./identity/identity.ts";
 import { type OpenPackage, openPackage } from "./image.ts";
 import { checkName, randomName } from "./names.ts";
 import { chooseSubnet } from "./network/bridge.ts";
@@ -45,7 +46,7 @@ export interface CreateOptions {
   hostname?: string;
   network?: NetworkMode;
   address?: string;
-  mac?: string;
+  identity?: IdentityOptions;
   ports?: readonly PortRequest[];
   publishAll?: boolean;
   mounts?: readonly InstanceMount[];
@@ -168,6 +169,9 @@ function makeRecord(
   opened: OpenPackage,
 ): InstanceRecord {
   const config = opened.config;
+  const { facts } = opened;
+  checkKept(options.identity?.keep ?? [], facts, options.reference);
+  const identity = instanceIdentity(options.identity ?? {}, facts);
   const mode = options.network ?? "bridge";
   const ports = [...(options.ports ?? []), ...(options.publishAll ? exposedPorts(config.exposedPorts) : [])];
   if (ports.length > 0 && mode !== "bridge") {
@@ -189,11 +193,13 @@ function makeRecord(
     environment: mergeEnvironment([defaultPath, ...config.environment], options.environment ?? []),
     workingDirectory: options.workingDirectory ?? (config.workingDirectory || "/"),
     user: options.user ?? config.user,
-    hostname: options.hostname ?? packageHostname(opened.layers) ?? given.id.slice(0, 12),
+    hostname:
+      options.hostname ?? facts?.identity.hostname ?? packageHostname(opened.layers) ?? given.id.slice(0, 12),
+    identity,
     network: {
       mode,
       address: given.address,
-      mac: given.address === null ? null : (options.mac ?? macOf(given.id)),
+      mac: given.address === null ? null : (identity.taken.mac ?? macOf(given.id)),
       ports,
     },
     mounts: mountsOf(options.mounts ?? [], opened),

@@ -11,6 +11,7 @@ import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { removeBundle } from "./bundle.ts";
 import { type Instance, instanceIds, readInstance } from "./find.ts";
+import { freeIdentity } from "./identity/lease.ts";
 import type { Launching } from "./launch.ts";
 import { releaseBridge } from "./network/bridge.ts";
 import { free, leases } from "./network/lease.ts";
@@ -47,6 +48,7 @@ export async function settle(
   await unpublish(root, record.id, leasedPorts(root, record.id));
   await removeCgroup(`tranship/${record.id}`);
   removeBundle(paths);
+  freeIdentity(root, record.id);
   const end = endRecord(paths, status);
   step("ended.json");
   writeFileAtomic(paths.ended, `${JSON.stringify(end)}\n`, { volatile: record.autoRemove });
@@ -77,6 +79,7 @@ export async function removeEnded(
   if (!record.autoRemove || existsSync(`${paths.oci}/${record.id}`)) return undefined;
   const end = endRecord(paths, status);
   if (record.network.ports.length > 0) await unpublish(root, record.id, leasedPorts(root, record.id));
+  freeIdentity(root, record.id);
   removeInstanceFiles(root, instance, true, mayWait(paths));
   return end;
 }

@@ -9,6 +9,7 @@ import { supervise } from "../host/supervisor.ts";
 import { isTerminal } from "../host/terminal.ts";
 import { giveUp, lastWords, lockInstance, removeEnded, removeInstanceFiles, settle } from "./end.ts";
 import { type Instance, readInstance } from "./find.ts";
+import { holdsIdentity, takenAt } from "./identity/identity.ts";
 import { type Launching, startFailure } from "./launch.ts";
 import { lingerFiles, releaseLater, waiterCommand } from "./linger.ts";
 import { lingerSeconds } from "./linger-time.ts";
@@ -53,7 +54,8 @@ function mayEndSimply({ record }: Instance): boolean {
     record.observe === undefined &&
     lingerSeconds() > 0 &&
     record.network.ports.length === 0 &&
-    !record.mounts.some((mount) => mount.anonymous)
+    !record.mounts.some((mount) => mount.anonymous) &&
+    !holdsIdentity(takenAt(record))
   );
 }
 

@@ -7,9 +7,10 @@ import type { Log } from "../base/log.ts";
 import type { ContainerConfig } from "../formats/oci.ts";
 import { makeDirectory, readJson, writeFileAtomic } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
-import { ImageStore, openStore } from "../image/store.ts";
+import { ImageStore, openStore, type StoredImage } from "../image/store.ts";
 import { decodeInitPlan } from "../package/init-codec.ts";
 import type { InitPlan } from "../package/init-plan.ts";
+import { decodeRunFacts, type RunFacts, runFactsAnnotation } from "../package/run-facts.ts";
 import { inLayers, readLayerFile } from "./layers.ts";
 import { clean } from "./volumes/parse.ts";
 
@@ -24,6 +25,8 @@ export interface OpenPackage {
   readonly isPackage: boolean;
   readonly plan: InitPlan | undefined;
   readonly volumes: readonly PackageVolume[];
+  /** What the descriptor says of it; null for an image that is no package. */
+  readonly facts: RunFacts | null;
 }
 
 export interface PackageVolume {
@@ -64,6 +67,7 @@ export async function openPackage(root: StateRoot, reference: string, log: Log):
     isPackage: isPackage && (config.entrypoint.length === 0 || config.entrypoint[0] === initPath),
     plan,
     volumes: volumesOf(config, plan),
+    facts: image.run,
   };
 }
 
@@ -73,6 +77,7 @@ interface ImageFacts {
   readonly architecture: string;
   readonly diffIds: readonly string[];
   readonly config: ContainerConfig;
+  readonly run: RunFacts | null;
 }
 
 /**
@@ -82,7 +87,7 @@ interface ImageFacts {
 function readImage(root: StateRoot, reference: string): ImageFacts & { digest: string } {
   const store = new ImageStore(root);
   const { name, target } = store.resolve(reference);
-  const file = join(cacheDirectory(root), `${target.digest.replace(":", "-")}.json`);
+  const file = join(cacheDirectory(root), factsName(target.digest));
   const known = readFacts(file);
   if (known !== undefined) return { ...known, digest: target.digest };
   const image = store.imageOf(target, name);
@@ -91,9 +96,21 @@ function readImage(root: StateRoot, reference: string): ImageFacts & { digest: s
     architecture: image.config.architecture,
     diffIds: image.layers.map((layer) => layer.diffId),
     config: image.config.config ?? {},
+    run: runFactsOf(store, image, reference),
   };
   keepFacts(root, store, file, facts);
   return { ...facts, digest: target.digest };
+}
+
+function runFactsOf(store: ImageStore, image: StoredImage, reference: string): RunFacts | null {
+  if (image.descriptorManifest === undefined) return null;
+  const text = store.readManifest(image.descriptorManifest).annotations?.[runFactsAnnotation];
+  return text === undefined ? null : decodeRunFacts(text, reference);
+}
+
+/** The number counts what ImageFacts has been. */
+function factsName(digest: string): string {
+  return `${digest.replace(":", "-")}.2.json`;
 }
 
 function cacheDirectory(root: StateRoot): string {
@@ -113,7 +130,7 @@ function keepFacts(root: StateRoot, store: ImageStore, file: string, facts: Imag
   makeDirectory(directory);
   writeFileAtomic(file, `${JSON.stringify(facts)}\n`, { volatile: true });
   // Those of images that are no more.
-  const named = new Set(store.index().manifests.map((entry) => `${entry.digest.replace(":", "-")}.json`));
+  const named = new Set(store.index().manifests.map((entry) => factsName(entry.digest)));
   for (const name of readdirSync(directory))
     if (!named.has(name)) rmSync(join(directory, name), { force: true });
 }

@@ -11,9 +11,11 @@ import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { mountPoint, writeBundle } from "./bundle.ts";
 import type { Instance } from "./find.ts";
+import { takenAt } from "./identity/identity.ts";
+import { leaseIdentity } from "./identity/lease.ts";
 import { ensureBridge, lockNetwork } from "./network/bridge.ts";
 import { leasePorts, publish } from "./network/publish.ts";
-import { parseSubnet } from "./network/subnet.ts";
+import { macOf, parseSubnet } from "./network/subnet.ts";
 import { observer } from "./observe.ts";
 import { chooseRuntime, globalArguments, type OciRuntime } from "./oci/runtime.ts";
 import { mainProcess, pause } from "./processes.ts";
@@ -44,6 +46,8 @@ export async function prepare(launching: Launching): Promise<string[]> {
     writeLaunch(launching);
   }
   if (existsSync(paths.runtimeLog)) rmSync(paths.runtimeLog, { force: true });
+  const taken = takenAt(record, launch);
+  await leaseIdentity(root, record.id, taken);
   const network = await prepareNetwork(launching);
   await writeBundle({
     root,
@@ -51,6 +55,7 @@ export async function prepare(launching: Launching): Promise<string[]> {
     record,
     layers,
     runtime,
+    taken,
     forward: launch.mode === "foreground" && !record.terminal,
   });
   return enterCommand(launching, runtime, network);
@@ -72,12 +77,15 @@ async function prepareNetwork({ root, instance, launch, log }: Launching): Promi
       lock.release();
     }
   }
+  const taken = takenAt(instance.record, launch);
+  const own = `${network.address}/${parseSubnet(bridge.subnet).prefix}`;
   return {
     name: vethName(id),
     bridge: bridge.name,
-    addresses: [`${network.address}/${parseSubnet(bridge.subnet).prefix}`],
+    // The first is what SIOCGIFADDR tells. What goes out is sent from the one that shares the gateway's subnet.
+    addresses: [...taken.addresses.map((address) => `${address}/${address.includes(":") ? 128 : 32}`), own],
     gateways: [bridge.gateway],
-    ...(network.mac === null ? {} : { mac: network.mac }),
+    mac: taken.mac ?? macOf(id),
   };
 }
 

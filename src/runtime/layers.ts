@@ -12,7 +12,7 @@ export function readLayerFile(layers: readonly string[], path: string): Buffer |
   for (const layer of layers) {
     const found = look(layer, path);
     if (found === "below") continue;
-    return found === "gone" ? undefined : readPlain(join(layer, path));
+    return found !== "here" ? undefined : readPlain(join(layer, path));
   }
   return undefined;
 }
@@ -25,8 +25,14 @@ export function inLayers(layers: readonly string[], path: string): boolean {
   return false;
 }
 
-/** below: this layer says nothing about it. */
-function look(layer: string, path: string): "here" | "gone" | "below" {
+/** Something of that name is there, be it a link that leads nowhere. */
+export function namedInLayers(layers: readonly string[], path: string): boolean {
+  const found = layers.map((layer) => look(layer, path)).find((one) => one !== "below");
+  return found === "here" || found === "other";
+}
+
+/** below: this layer says nothing about it; other: neither a file nor a directory. */
+function look(layer: string, path: string): "here" | "other" | "gone" | "below" {
   const names = path.split("/");
   for (let depth = 1; depth <= names.length; depth++) {
     const part = join(layer, ...names.slice(0, depth));
@@ -36,7 +42,7 @@ function look(layer: string, path: string): "here" | "gone" | "below" {
     if (whiteout) return "gone";
     const last = depth === names.length;
     if (!last && !stat.isDirectory()) return "gone";
-    if (last) return stat.isFile() || stat.isDirectory() ? "here" : "gone";
+    if (last) return stat.isFile() || stat.isDirectory() ? "here" : "other";
   }
   return "below";
 }

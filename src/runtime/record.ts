@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import { readJson } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
+import type { InstanceIdentity } from "./identity/identity.ts";
 import type { PortRequest } from "./network/ports.ts";
 
 export interface InstanceRecord {
@@ -24,6 +25,8 @@ export interface InstanceRecord {
   /** "" = root. */
   readonly user: string;
   readonly hostname: string;
+  /** Absent in records of before 2026-12. */
+  readonly identity?: InstanceIdentity;
   readonly network: InstanceNetwork;
   readonly mounts: readonly InstanceMount[];
   readonly secrets: readonly InstanceSecret[];
@@ -103,6 +106,8 @@ export interface LaunchRecord {
   /** The OCI runtime that was chosen. */
   runtime: string;
   ports: PortRequest[];
+  /** Nothing is taken on of another machine: start --new-identity. */
+  newIdentity?: boolean;
   /** Starts by the restart rule since the last one by a person. */
   restarts: number;
 }

@@ -10,6 +10,7 @@ import { acquireLock, processAlive } from "../host/lock.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { freeLeases, lockInstance, releaseHost, removeInstanceFiles, settle } from "./end.ts";
 import { type Instance, instanceIds, readInstance } from "./find.ts";
+import { freeEndedIdentities } from "./identity/lease.ts";
 import type { Launching } from "./launch.ts";
 import { waiterAlive } from "./linger.ts";
 import { leases } from "./network/lease.ts";
@@ -32,7 +33,7 @@ export async function repairInstances(root: StateRoot, log: Log, trash = true): 
     if (isWell(instance, seen)) continue;
     if (await repairOne(root, instance, log)) count++;
   }
-  count += await freePorts(root);
+  count += (await freePorts(root)) + freeEndedIdentities(root);
   freeLeases(root);
   await dropLocks(root);
   if (!waiterAlive(root) && hostChanged(root, log)) await releaseHost(root, log);
@@ -108,7 +109,7 @@ async function freePorts(root: StateRoot): Promise<number> {
 async function dropLocks(root: StateRoot): Promise<void> {
   for (const name of readdirSync(root.locks)) {
     const path = join(root.locks, name);
-    if (name.startsWith("volume-") && !lockHeld(path)) {
+    if ((name.startsWith("volume-") || name === "identity") && !lockHeld(path)) {
       (await acquireLock(path, "repair")).release();
     }
   }

@@ -53,7 +53,12 @@ export async function runInstance(root: StateRoot, options: RunOptions, log: Log
 }
 
 /** Starts a created or exited instance, detached. */
-export async function startInstance(root: StateRoot, text: string, log: Log): Promise<void> {
+export async function startInstance(
+  root: StateRoot,
+  text: string,
+  log: Log,
+  newIdentity = false,
+): Promise<void> {
   await repairInstances(root, log);
   const instance = findInstance(root, text);
   const lock = await lockInstance(instance, "start");
@@ -70,7 +75,7 @@ export async function startInstance(root: StateRoot, text: string, log: Log): Pr
         },
       );
     }
-    launching = await relaunch(root, instance, newLaunch("detached", false), log);
+    launching = await relaunch(root, instance, { ...newLaunch("detached", false), newIdentity }, log);
   } finally {
     lock.release();
   }
@@ -195,7 +200,12 @@ export async function restartRule(
     return undefined;
   if (policy === "on-failure" && (end.status === 0 || (attempts > 0 && last.restarts >= attempts)))
     return undefined;
-  const launch = { ...newLaunch("detached", false), acknowledged: false, restarts: last.restarts + 1 };
+  const launch = {
+    ...newLaunch("detached", false),
+    acknowledged: false,
+    restarts: last.restarts + 1,
+    newIdentity: last.newIdentity ?? false,
+  };
   return await relaunch(root, instance, launch, log);
 }
 

@@ -12,7 +12,7 @@ const mostLog = 64 << 10;
 /** What OCI runtimes and init make in every upper directory: names, by directory below it. */
 const skeleton: readonly (readonly [string, readonly string[]])[] = [
   ["", ["etc", ".tranship"]],
-  ["etc", ["hosts", "hostname", "resolv.conf"]],
+  ["etc", ["hosts", "hostname", "resolv.conf", "localtime"]],
   [".tranship", ["run", "init"]],
 ];
 

@@ -25,17 +25,17 @@ export const hostIdentity: Rule = {
           {
             effect: "a licence bound to the machine may be refused elsewhere",
             remedy:
-              "capture the identity (identity.macAddress, hostId, hostname), and only for licences that you hold",
+              "keep that identity (capture --keep-identity mac,hostid), and only for licences that you hold",
           },
         ),
       );
     }
     findings.push(...(await named(context)));
-    if (identity.hostId !== "") {
+    if (identity.from.includes("/etc/hostid")) {
       findings.push(
         finding(hostIdentity, "/etc/hostid", [identity.hostId], {
           effect: "the machine has a host id of its own, which programs can ask for",
-          remedy: "keep it with identity.hostId if a licence depends on it",
+          remedy: "keep it with --keep-identity hostid if a licence depends on it",
           severity: "note",
         }),
       );
@@ -79,7 +79,7 @@ async function named(context: RuleContext): Promise<Finding[]> {
     findings.push(
       finding(hostIdentity, "machine id", byId, {
         effect: "configuration holds the machine id",
-        remedy: "keep it with identity.machineId for one running instance",
+        remedy: "keep it with --keep-identity machine-id, for one running instance",
       }),
     );
   }

@@ -21,6 +21,7 @@ import { ioError } from "../../host/files.ts";
 import { openStore } from "../../image/store.ts";
 import { removeUnreferenced } from "../../image/store-gc.ts";
 import type { Machine } from "../../machine/machine.ts";
+import { keepIdentity, parseIdentityKinds } from "../../package/identity.ts";
 import { listInstances } from "../../runtime/find.ts";
 import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
@@ -147,7 +148,7 @@ function printImage(image: PackedImage, options: OptionValues, context: Context)
   );
 }
 
-/** --also plan:FILE: what other runs showed comes in. */
+/** --also plan:FILE: what other runs showed comes in. --keep-identity: what licences bind to is taken on. */
 export async function joinPlans(
   machine: Machine,
   captured: PlanWithEvidence,
@@ -160,13 +161,17 @@ export async function joinPlans(
     refuseInstallation(file, other.plan);
     joined = await mergePlans(machine, joined, { ...other, name: file });
   }
-  return joined;
+  const kinds = parseIdentityKinds(list(options, "keepIdentity"));
+  const { plan } = joined;
+  return kinds.length === 0
+    ? joined
+    : { ...joined, plan: { ...plan, package: keepIdentity(plan.package, kinds) } };
 }
 
 /** What decided about a plan when it was made: beside --plan it would be without effect. */
 const deciding = [
   "planOnly", "output", "service", "untilPort", "exercise", "for", "installed", "also", "include", "exclude", "filterFrom", "volume", "keepSecret",
-  "cmd", "env", "port", "user", "workdir", "pid", "listening", "restart",
+  "keepIdentity",   "cmd", "env", "port", "user", "workdir", "pid", "listening", "restart",
 ]; // biome-ignore format: a list
 
 function refuseBesidePlan(file: string, options: OptionValues): void {

@@ -55,6 +55,8 @@ export const advice: Record<ErrorCode, string> = {
   E_INSTANCE_NOT_FOUND: "`tranship ps -a` lists instances; another state root is chosen with --root.",
   E_INSTANCE_STATE: "`tranship ps -a` shows the state; start or stop the instance first.",
   E_NAME_TAKEN: "Choose another --name, or remove the instance that has it.",
+  E_IDENTITY_TAKEN:
+    "Stop the instance that the message names, or give --new-identity: the instance then has ids and addresses of its own.",
   E_PORT_TAKEN: "Choose another port of the host with -p, or stop what listens there.",
   E_NETWORK:
     "The message names the step. `tranship doctor` checks bridge, nftables and addresses; --network none or host needs none of them.",

@@ -9,6 +9,7 @@ import type { InstanceSecret, NetworkMode, RestartRule } from "../../runtime/rec
 import { signalNumber } from "../../runtime/stop.ts";
 import { parseVolume } from "../../runtime/volumes/parse.ts";
 import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
+import { identityOptions } from "./identity-options.ts";
 
 export function createOptions({ args, options }: Call): CreateOptions {
   const [reference = "", ...command] = args;
@@ -20,6 +21,7 @@ export function createOptions({ args, options }: Call): CreateOptions {
     reference,
     command,
     ...named(options),
+    identity: identityOptions(options),
     ...(entrypoint === undefined ? {} : { entrypoint: entrypoint === "" ? [] : [entrypoint] }),
     terminal: flag(options, "tty"),
     interactive: flag(options, "interactive"),
@@ -45,7 +47,6 @@ export function createOptions({ args, options }: Call): CreateOptions {
 function named(options: OptionValues): Partial<CreateOptions> {
   const keys = [
     ["name", "name"], ["workdir", "workingDirectory"], ["user", "user"], ["hostname", "hostname"], ["ip", "address"],
-    ["macAddress", "mac"],
   ] as const; // biome-ignore format: a table
   const found: Record<string, string> = {};
   for (const [option, key] of keys) {
@@ -57,12 +58,9 @@ function named(options: OptionValues): Partial<CreateOptions> {
 }
 
 function checkNamed(found: Record<string, string>): void {
-  const { hostname, mac, workingDirectory } = found;
+  const { hostname, workingDirectory } = found;
   if (hostname !== undefined && !/^[a-zA-Z0-9]([a-zA-Z0-9.-]{0,62})$/.test(hostname)) {
     throw usage(`not a host name: ${JSON.stringify(hostname)}`, "use letters, digits, - and ., at most 63");
-  }
-  if (mac !== undefined && !/^[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}$/.test(mac)) {
-    throw usage(`not a MAC address: ${JSON.stringify(mac)}`, "write for example 02:00:5e:10:20:30");
   }
   if (workingDirectory !== undefined && !workingDirectory.startsWith("/")) {
     throw usage(`not an absolute directory: ${JSON.stringify(workingDirectory)}`, "begin it with /");

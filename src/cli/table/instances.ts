@@ -24,6 +24,9 @@ export const instanceVerbs: readonly Verb[] = [
     summary: "Start stopped instances",
     examples: ["tranship start shop"],
     arguments: [instances],
+    options: [
+      { flags: "--new-identity", summary: "with ids and addresses of its own, not those it takes on" },
+    ],
     load: () => import("../instances/start.ts"),
   },
   {

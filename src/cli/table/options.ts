@@ -136,6 +136,11 @@ export const captureOptions: readonly OptionSpec[] = [
     summary: "pack this secret file; by default secrets are listed and left out",
     many: true,
   },
+  {
+    flags: "--keep-identity <KINDS>",
+    summary: "take on what licences bind to: all, or some of mac,address,machine-id,hostid,dmi",
+    many: true,
+  },
   { flags: "--no-closure", summary: "only what was seen, without what it needs beyond that" },
   { flags: "--cmd <CMD>", summary: "the command line of the package's main program" },
   { flags: "--env <NAME=VALUE>", summary: "a variable of the package's environment", many: true },

@@ -7,20 +7,24 @@ const localNames = new Set([
 ]); // biome-ignore format: a table
 
 /** The package's own lines are kept (an application may name its database there), those of its old host are replaced. */
-export function hostsText(layers: readonly string[], hostname: string, address: string | null): string {
+export function hostsText(
+  layers: readonly string[],
+  { hostname, domain, address }: { hostname: string; domain: string | null; address: string | null },
+): string {
+  const short = hostname.split(".")[0] ?? hostname;
+  const full = domain === null || hostname.includes(".") ? [] : [`${hostname}.${domain}`];
+  const ownNames = [...new Set([...full, hostname, short])];
   const lines = [
     "127.0.0.1\tlocalhost",
     "::1\tlocalhost ip6-localhost ip6-loopback",
     "ff02::1\tip6-allnodes",
     "ff02::2\tip6-allrouters",
-    `${address ?? "127.0.1.1"}\t${hostname} ${hostname.split(".")[0]}`.replace(/ (\S+)$/, (all, short) =>
-      short === hostname ? "" : all,
-    ),
+    `${address ?? "127.0.1.1"}\t${ownNames.join(" ")}`,
   ];
   const own = readLayerFile(layers, "etc/hosts")?.toString("utf8") ?? "";
   for (const line of own.split("\n")) {
     const [, ...names] = (line.split("#")[0] ?? "").trim().split(/\s+/);
-    const kept = names.filter((name) => !localNames.has(name) && name !== hostname);
+    const kept = names.filter((name) => !localNames.has(name) && !ownNames.includes(name));
     if (kept.length > 0 && kept.length === names.length) lines.push(line);
   }
   return `${lines.join("\n")}\n`;
@@ -34,9 +38,11 @@ export function packageHostname(layers: readonly string[]): string | undefined {
     : undefined;
 }
 
-/** The host's, without resolvers on its own loopback, which an instance with a network of its own cannot reach. */
-export function resolvText(ownNetwork: boolean): string {
-  const text = readText("/etc/resolv.conf") ?? "";
+/** The host's, with the application's own domain to search, and without resolvers on its own loopback, which an instance with a network of its own cannot reach. */
+export function resolvText(ownNetwork: boolean, domain: string | null): string {
+  const given = readText("/etc/resolv.conf") ?? "";
+  const others = given.split("\n").filter((line) => !/^\s*(search|domain)\s/.test(line));
+  const text = domain === null ? given : [`search ${domain}`, ...others].join("\n");
   if (!ownNetwork) return text;
   return text
     .split("\n")

@@ -8,10 +8,10 @@ import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
 import { capacity, contains, formatAddress, formatSubnet, parseAddress, type Subnet } from "./subnet.ts";
 
-export type LeaseKind = "addresses" | "ports" | "names";
+export type LeaseKind = "addresses" | "ports" | "names" | "identity";
 
 export function leaseDirectory(root: StateRoot, kind: LeaseKind): string {
-  return kind === "names" ? join(root.path, "names") : join(root.path, "network", kind);
+  return kind === "names" || kind === "identity" ? join(root.path, kind) : join(root.path, "network", kind);
 }
 
 export function leasePath(root: StateRoot, kind: LeaseKind, name: string): string {

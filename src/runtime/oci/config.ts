@@ -117,6 +117,8 @@ export function ociConfig(input: ConfigInput): object {
     hostname: record.hostname,
     mounts: [...defaultMounts, ...input.mounts],
     linux: {
+      // The host's own would show through.
+      sysctl: { "kernel.domainname": record.identity?.domain ?? "(none)" },
       namespaces: [{ type: "pid" }, { type: "ipc" }, { type: "uts" }, { type: "mount" }],
       ...(input.cgroups ? { cgroupsPath: `/tranship/${record.id}`, resources: resources(record) } : {}),
       maskedPaths,
