@@ -3,11 +3,12 @@
 import { formatSize } from "../base/units.ts";
 import { type Candidate, type Expansion, expand, type Seed } from "../closure/expand.ts";
 import type { InstalledPackages } from "../closure/installed.ts";
+import type { ProgramStart } from "../closure/program-start.ts";
 import type { Reason, ReasonKind } from "../closure/reason.ts";
 import type { Rule } from "../closure/rule.ts";
 import { kernelOpened } from "../closure/rules/kernel-opened.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
-import { escapeBytes, unescapeBytes } from "../formats/escape.ts";
+import { encodeText, escapeBytes, unescapeBytes } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Descriptor, RuntimeDirectory, Secret, Volume } from "../package/descriptor.ts";
 import { dataStates } from "./data-state.ts";
@@ -139,8 +140,22 @@ async function expansionOf(
   return await expand(
     machine.files,
     seeds,
-    request.closure ? { installed } : { installed, rules: rules ?? [kernelOpened()] },
+    request.closure
+      ? { installed, starts: startsOf(request.descriptor) }
+      : { installed, rules: rules ?? [kernelOpened()] },
   );
+}
+
+function startsOf(descriptor: Descriptor): ProgramStart[] {
+  return descriptor.programs.map((program) => {
+    const variables = Object.entries({ ...descriptor.environment, ...program.environment });
+    return {
+      name: program.name,
+      command: program.command.map(encodeText),
+      variables: Object.fromEntries(variables.map(([name, value]) => [name, encodeText(value)])),
+      workingDirectory: encodeText(program.workingDirectory ?? "/"),
+    };
+  });
 }
 
 /** Flags that fit nothing: a typing error must not pass in silence. */

@@ -39,7 +39,7 @@ export function describeReason(reason: Reason): string {
     case "language":
       return `library of${detail}`;
     case "configuration":
-      return `named in${from}`;
+      return from === "" ? `named by the start of${detail}` : `named in${from}`;
     case "listed":
       if (reason.detail === "document root") return `below a document root that${from} names`;
       if (reason.detail?.startsWith("unowned") === true)

@@ -5,72 +5,34 @@
 // to every rule, and their answers, taken in order, are the next round. When nothing is left each rule may settle;
 // when that adds nothing either, the set is closed. Answers are ordered by what was asked, never by what
 // came first from the machine, so the same machine gives the same result.
-import { TranshipError } from "../base/errors.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
 import type { MachineFiles } from "../machine/machine.ts";
-import { isUnreadable } from "../machine/machine.ts";
+import { Configurations } from "./configuration.ts";
 import { ElfReader } from "./elf-reader.ts";
-import type { InstalledPackages, InstalledProblem } from "./installed.ts";
+import type { ExpandOptions, Expansion, LanguageUse, Seed } from "./expansion.ts";
+import { sortedPaths } from "./expansion.ts";
+import type { InstalledPackages } from "./installed.ts";
 import { loadInstalled } from "./installed.ts";
 import { Loader } from "./loader.ts";
-import { excludedBecause, isSweepable } from "./policy.ts";
+import { excludedBecause } from "./policy.ts";
+import type { ProgramStart } from "./program-start.ts";
 import type { Missing, Reason } from "./reason.ts";
-import { reasonKinds } from "./reason.ts";
 import type { Emit, Included, Rule, Scene } from "./rule.ts";
 import { isUse } from "./rule.ts";
 import { makeRules } from "./rules/index.ts";
 import type { Ask, Candidate } from "./sink.ts";
 import { Sink } from "./sink.ts";
-import type { Resolved, Tree } from "./tree.ts";
+import type { Answer } from "./sweeps.ts";
+import { Sweeps, tooManyPaths } from "./sweeps.ts";
+import type { Tree } from "./tree.ts";
 import { dirname, machineTree, mapLimit } from "./tree.ts";
 
+export type { Expansion, Seed } from "./expansion.ts";
 export type { Candidate } from "./sink.ts";
-
-export interface Seed {
-  path: ByteString;
-  /** detail "list" on a directory: its names have to be complete. */
-  reason: Reason;
-}
-
-export interface LanguageUse {
-  /** "python3.9", "perl5.32", "php7.4": as in the detail of the reasons. */
-  name: string;
-  /** The file that showed its use. */
-  from: ByteString;
-}
-
-export interface Expansion {
-  /** Canonical path -> reasons, most telling first; in byte order of the paths. */
-  paths: Map<ByteString, Reason[]>;
-  /** What the machine says of each path. */
-  entries: Map<ByteString, Entry>;
-  missing: Missing[];
-  languages: LanguageUse[];
-  candidates: Candidate[];
-  /** Names of the installed packages that are packed, sorted. */
-  packages: string[];
-  problems: InstalledProblem[];
-}
-
-export interface ExpandOptions {
-  /** Default: loaded from the machine. */
-  installed?: InstalledPackages;
-  /** PATH of the traced program, as directories. */
-  path?: readonly ByteString[];
-  /** LD_LIBRARY_PATH of the traced program, as directories. */
-  libraryPath?: readonly ByteString[];
-  /** Default 2,000,000. E_LIMIT above. */
-  maxPaths?: number;
-  /** Only these rules; for tests. */
-  rules?: readonly Rule[];
-}
 
 const defaultPath = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 const requestsAtOnce = 64;
 const visitsAtOnce = 32;
-const walksAtOnce = 8;
-const hugeEntries = 20_000;
-const hugeBytes = 512 << 20;
 const maxReasonsOfKind = 4;
 const maxCandidates = 100_000;
 const livesInMemory = /^\/(proc|sys|dev|run|boot|lib\/modules|usr\/lib\/modules)\//;
@@ -82,15 +44,6 @@ export async function expand(
 ): Promise<Expansion> {
   const installed = options.installed ?? (await loadInstalled(files));
   return new Expander(files, installed, options).run(seeds);
-}
-
-interface Answer {
-  ask: Ask;
-  resolved: Resolved;
-  below: Entry[];
-  unreadable: ByteString[];
-  /** The walk was given up: the directory is one of those that somebody has to decide about. */
-  huge: boolean;
 }
 
 interface Fresh {
@@ -112,16 +65,15 @@ class Expander implements Scene {
   readonly loader: Loader;
   readonly installed: InstalledPackages;
   readonly path: readonly ByteString[];
+  readonly configurations: Configurations;
+  readonly starts: readonly ProgramStart[];
   readonly included = new Map<ByteString, Included>();
   readonly #rules: readonly Rule[];
   readonly #languages: LanguageUse[] = [];
   readonly #packages = new Set<string>();
   readonly #maxPaths: number;
   readonly #heads = new Map<ByteString, Promise<Uint8Array>>();
-  /** Walked whole: nothing below needs another walk. */
-  readonly #swept = new Set<ByteString>();
-  /** Walked unless huge. */
-  readonly #tried = new Set<ByteString>();
+  readonly #sweeps: Sweeps;
   readonly #huge = new Set<ByteString>();
   readonly #parents = new Set<ByteString>();
   readonly #missing = new Map<string, Missing>();
@@ -133,9 +85,12 @@ class Expander implements Scene {
     this.installed = installed;
     this.tree = machineTree(files);
     this.elves = new ElfReader(this.tree);
-    this.loader = new Loader(this.tree, this.elves, options.libraryPath);
+    this.loader = new Loader(this.tree, this.elves);
+    this.starts = options.starts ?? [];
+    this.configurations = new Configurations(this.tree, this.starts);
     this.path = options.path ?? defaultPath;
     this.#maxPaths = options.maxPaths ?? 2_000_000;
+    this.#sweeps = new Sweeps(files, this.tree, this.#maxPaths);
     this.#rules = options.rules ?? makeRules({ languages: this.#languages, packages: this.#packages });
   }
 
@@ -155,7 +110,7 @@ class Expander implements Scene {
     const answers = await mapLimit(asks, requestsAtOnce, async (ask): Promise<Answer> => {
       return { ask, resolved: await this.tree.resolve(ask.path), below: [], unreadable: [], huge: false };
     });
-    await this.#walkAll(answers);
+    await this.#sweeps.walkAll(answers);
     const fresh: Fresh[] = [];
     for (const answer of answers) this.#commit(answer, fresh);
     const said = await mapLimit(fresh, visitsAtOnce, async (one) => {
@@ -190,54 +145,6 @@ class Expander implements Scene {
     if (this.#candidates.size < maxCandidates && !this.#candidates.has(candidate.path)) {
       this.#candidates.set(candidate.path, candidate);
     }
-  }
-
-  /** Which directories are walked is decided in order, so that of two rules the first names the reason. */
-  async #walkAll(answers: readonly Answer[]): Promise<void> {
-    const walks = answers.filter((answer) => {
-      const { entry } = answer.resolved;
-      if (answer.ask.whole === false || entry?.kind !== "directory" || this.#isSwept(entry.path))
-        return false;
-      const inside: Entry = { ...entry, path: `${entry.path}/x`, kind: "file" };
-      if (excludedBecause(inside, answer.ask.reason) === "made by the kernel") return false;
-      if (answer.ask.whole === "unless huge" && !isSweepable(entry.path)) return false;
-      if (answer.ask.whole === true) this.#swept.add(entry.path);
-      else if (this.#tried.has(entry.path)) return false;
-      else this.#tried.add(entry.path);
-      return true;
-    });
-    await mapLimit(walks, walksAtOnce, (answer) => this.#walk(answer));
-  }
-
-  #isSwept(path: ByteString): boolean {
-    for (let at = path; at !== "/"; at = dirname(at)) if (this.#swept.has(at)) return true;
-    return false;
-  }
-
-  async #walk(answer: Answer): Promise<void> {
-    const top = answer.resolved.at;
-    const capped = answer.ask.whole === "unless huge";
-    let bytes = 0;
-    for await (const one of this.files.walk(top)) {
-      if (isUnreadable(one)) answer.unreadable.push(one.path);
-      else if (one.path !== top) {
-        this.tree.know(one);
-        answer.below.push(one);
-        bytes += one.size;
-      }
-      if (capped && (answer.below.length > hugeEntries || bytes > hugeBytes)) {
-        answer.huge = true;
-        answer.below = [];
-        return;
-      }
-      if (answer.below.length > this.#maxPaths) throw this.#tooMany();
-    }
-  }
-
-  #tooMany(): TranshipError {
-    return new TranshipError("E_LIMIT", `the closure has more than ${this.#maxPaths} paths`, {
-      hint: "name what is not needed with --exclude, or capture with --no-closure",
-    });
   }
 
   #commit(answer: Answer, fresh: Fresh[]): void {
@@ -279,7 +186,7 @@ class Expander implements Scene {
     }
     const known = this.included.get(entry.path);
     if (known === undefined) {
-      if (this.included.size >= this.#maxPaths) throw this.#tooMany();
+      if (this.included.size >= this.#maxPaths) throw tooManyPaths(this.#maxPaths);
       const included: Included = { entry, reasons: [reason] };
       this.included.set(entry.path, included);
       fresh.push({ included, reason, joined: true });
@@ -315,17 +222,7 @@ class Expander implements Scene {
   }
 
   #result(): Expansion {
-    const paths = new Map<ByteString, Reason[]>();
-    const entries = new Map<ByteString, Entry>();
-    for (const path of [...this.included.keys()].sort()) {
-      const included = this.included.get(path);
-      if (included === undefined) continue;
-      paths.set(
-        path,
-        included.reasons.sort((a, b) => reasonKinds.indexOf(a.kind) - reasonKinds.indexOf(b.kind)),
-      );
-      entries.set(path, included.entry);
-    }
+    const { paths, entries } = sortedPaths(this.included);
     const byPath = (a: Missing, b: Missing): number => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0);
     return {
       paths,
@@ -333,7 +230,7 @@ class Expander implements Scene {
       missing: [...this.#missing.values()].sort(byPath),
       languages: [...this.#languages].sort((a, b) => (a.name < b.name ? -1 : 1)),
       candidates: [...this.#candidates.values()]
-        .filter((one) => !paths.has(one.path) || (this.#huge.has(one.path) && !this.#isSwept(one.path)))
+        .filter((one) => !paths.has(one.path) || (this.#huge.has(one.path) && !this.#sweeps.has(one.path)))
         .sort(byPath),
       packages: [...this.#packages].sort(),
       problems: [...this.installed.problems],

@@ -6,6 +6,7 @@ import type { ByteString } from "../formats/entry.ts";
 import { parseLdSoCache } from "../formats/ld-so-cache.ts";
 import { parseLdSoConf } from "../formats/ld-so-conf.ts";
 import type { ElfReader } from "./elf-reader.ts";
+import { matchPaths } from "./glob.ts";
 import type { Tree } from "./tree.ts";
 import { basename, dirname, join } from "./tree.ts";
 
@@ -218,44 +219,8 @@ export async function loaderConfiguration(tree: Tree): Promise<ByteString[]> {
     files.push(path);
     for (const include of parseLdSoConf(text).includes) {
       const pattern = include.startsWith("/") ? include : join(dirname(path), include);
-      queue.push(...(await expandPattern(tree, pattern)));
+      queue.push(...(await matchPaths(tree, pattern)));
     }
   }
   return files;
-}
-
-/** Patterns in the last component only, which is how they are used. */
-async function expandPattern(tree: Tree, pattern: ByteString): Promise<ByteString[]> {
-  if (!/[*?]/.test(pattern)) return [pattern];
-  const directory = dirname(pattern);
-  const name = basename(pattern);
-  const { entry, at } = await tree.resolve(directory);
-  if (entry === undefined) return [];
-  const entries = (await tree.list(at)) ?? [];
-  return entries
-    .map((one) => basename(one.path))
-    .filter((one) => !one.startsWith(".") && matchesPattern(one, name))
-    .map((one) => join(directory, one));
-}
-
-/** "*" and "?"; linear, as the pattern is the source's. */
-export function matchesPattern(text: string, pattern: string): boolean {
-  let at = 0;
-  let star = -1;
-  let mark = 0;
-  let index = 0;
-  while (index < text.length) {
-    if (pattern[at] === "*") {
-      star = at++;
-      mark = index;
-    } else if (at < pattern.length && (pattern[at] === "?" || pattern[at] === text[index])) {
-      at++;
-      index++;
-    } else if (star >= 0) {
-      at = star + 1;
-      index = ++mark;
-    } else return false;
-  }
-  while (pattern[at] === "*") at++;
-  return at === pattern.length;
 }

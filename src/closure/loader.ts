@@ -43,29 +43,43 @@ interface LoadedObject {
   /** $ORIGIN of the object. */
   origin: ByteString;
   loader: LoadedObject | undefined;
+  libraryPath: readonly ByteString[];
 }
 
 const maxObjects = 4096;
 const maxRunPaths = 256;
+const maxLibraryPaths = 8;
 
 export class Loader {
   readonly #tree: Tree;
   readonly #elves: ElfReader;
-  readonly #libraryPath: readonly ByteString[];
   readonly #searches = new Map<string, Promise<FoundLibrary | undefined>>();
   readonly environment: LoaderEnvironment;
+  /** Values of LD_LIBRARY_PATH that programs of the tree are started with, in the order they became known. */
+  readonly libraryPaths: ByteString[][] = [];
 
-  constructor(tree: Tree, elves: ElfReader, libraryPath: readonly ByteString[] = []) {
+  constructor(tree: Tree, elves: ElfReader) {
     this.#tree = tree;
     this.#elves = elves;
-    this.#libraryPath = libraryPath;
     this.environment = new LoaderEnvironment(tree, elves);
   }
 
-  /** All libraries that `path` pulls in when it is started, or loaded by dlopen. */
-  async load(path: ByteString, elf: ElfFile): Promise<LoadResult> {
+  addLibraryPath(directories: readonly ByteString[]): void {
+    const value = directories.join(":");
+    const known = this.libraryPaths.some((one) => one.join(":") === value);
+    if (!known && this.libraryPaths.length < maxLibraryPaths) this.libraryPaths.push([...directories]);
+  }
+
+  /** All libraries that `path` pulls in when it is started with that LD_LIBRARY_PATH, or loaded by dlopen. */
+  async load(path: ByteString, elf: ElfFile, libraryPath: readonly ByteString[] = []): Promise<LoadResult> {
     const kind = await this.environment.kindFor(elf);
-    const main: LoadedObject = { canonical: path, elf, origin: dirname(path), loader: undefined };
+    const main: LoadedObject = {
+      canonical: path,
+      elf,
+      origin: dirname(path),
+      loader: undefined,
+      libraryPath,
+    };
     const queue: LoadedObject[] = [main];
     const loaded = new Map<ByteString, FoundLibrary>();
     const result: LoadResult = { found: [], missing: [] };
@@ -86,7 +100,13 @@ export class Loader {
         if (library.elf.soname !== undefined) loaded.set(library.elf.soname, library);
         if (fresh && loaded.size < maxObjects) {
           const { canonical } = library;
-          queue.push({ canonical, elf: library.elf, origin: dirname(library.path), loader: object });
+          queue.push({
+            canonical,
+            elf: library.elf,
+            origin: dirname(library.path),
+            loader: object,
+            libraryPath,
+          });
         }
       }
     }
@@ -95,7 +115,13 @@ export class Loader {
 
   /** A library by the name that dlopen would be given, for a process like `elf`. */
   async find(name: ByteString, path: ByteString, elf: ElfFile): Promise<FoundLibrary | undefined> {
-    const main: LoadedObject = { canonical: path, elf, origin: dirname(path), loader: undefined };
+    const main: LoadedObject = {
+      canonical: path,
+      elf,
+      origin: dirname(path),
+      loader: undefined,
+      libraryPath: [],
+    };
     return this.#find(name, main, main, await this.environment.kindFor(elf));
   }
 
@@ -142,7 +168,7 @@ export class Loader {
       }
       if (last !== main && main.elf.runpath === undefined) take(main.elf.rpath, main);
     }
-    directories.push(...this.#libraryPath);
+    directories.push(...object.libraryPath);
     if (kind.flavour !== "musl") take(object.elf.runpath, object);
     return [...new Set(directories)];
   }

@@ -1,9 +1,11 @@
 // What a closure rule sees and says. A rule is told of every path that joins the package and answers with further ones.
 import type { ByteString, Entry } from "../formats/entry.ts";
 import type { MachineFiles } from "../machine/machine.ts";
+import type { Configurations } from "./configuration.ts";
 import type { ElfReader } from "./elf-reader.ts";
 import type { InstalledPackages } from "./installed.ts";
 import type { Loader } from "./loader.ts";
+import type { ProgramStart } from "./program-start.ts";
 import type { Reason, ReasonKind } from "./reason.ts";
 import type { Tree } from "./tree.ts";
 
@@ -30,6 +32,9 @@ export interface Scene {
   readonly elves: ElfReader;
   readonly loader: Loader;
   readonly installed: InstalledPackages;
+  readonly configurations: Configurations;
+  /** The programs of the application; empty for the system files. */
+  readonly starts: readonly ProgramStart[];
   /** Directories of PATH, for `env NAME`. */
   readonly path: readonly ByteString[];
   /** What is in the package by now, by canonical path. */

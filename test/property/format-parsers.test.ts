@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { matchesPattern } from "../../src/closure/loader-environment.ts";
+import { matchesPattern } from "../../src/closure/glob.ts";
 import {
   parseDpkgAlternative, parseDpkgDiversions, parseDpkgList, parseDpkgMd5sums, parseDpkgStatus, parseRelations,
 } from "../../src/formats/dpkg.ts"; // biome-ignore format: short

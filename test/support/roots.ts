@@ -8,3 +8,6 @@ export const debian11 = join(cache, "debian-11/root");
 
 /** Debian 11 with Apache, PHP, MariaDB and the guest book. Read only. */
 export const lamp = join(cache, "demo-lamp/root");
+
+/** A path in the cache. */
+export const cacheOf = (name: string): string => join(cache, name);

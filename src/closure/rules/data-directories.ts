@@ -42,7 +42,7 @@ export function dataDirectories(): Rule {
         !/(mysql|maria|my\.cnf|postgres|redis|mongo|ldap)/i.test(entry.path)
       )
         return;
-      for (const line of ((await scene.tree.text(entry.path)) ?? "").split("\n")) {
+      for (const line of ((await scene.configurations.read(entry))?.text ?? "").split("\n")) {
         const path = setting.exec(line)?.[1]?.replace(/\/+$/, "");
         if (path !== undefined) await addData(scene, path, entry.path, emit);
       }

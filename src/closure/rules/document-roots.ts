@@ -7,6 +7,7 @@
 import type { ByteString } from "../../formats/entry.ts";
 import { isSweepable } from "../policy.ts";
 import type { Rule } from "../rule.ts";
+import { join } from "../tree.ts";
 import { isConfiguration } from "./configuration-paths.ts";
 
 export function documentRoots(): Rule {
@@ -14,12 +15,19 @@ export function documentRoots(): Rule {
     name: "document roots",
     async reason(scene, entry, reason, emit) {
       if (!isConfiguration(scene, entry, reason)) return;
-      const text = await scene.tree.text(entry.path);
-      if (text === undefined) return;
-      for (const path of findDocumentRoots(text)) {
-        const { entry: root } = await scene.tree.resolve(path);
-        if (root === undefined || !isSweepable(root.path)) continue;
-        emit.tree(path, { kind: "listed", from: entry.path, detail: "document root" });
+      const file = await scene.configurations.read(entry);
+      if (file === undefined) return;
+      const { bases, roots } = file.surroundings;
+      for (const name of findDocumentRoots(file.text)) {
+        const places = name.startsWith("/")
+          ? [name, ...roots.map((root) => root + name)]
+          : bases.map((base) => join(base, name));
+        for (const path of places) {
+          const { entry: root } = await scene.tree.resolve(path);
+          if (root === undefined || !isSweepable(root.path)) continue;
+          emit.tree(path, { kind: "listed", from: entry.path, detail: "document root" });
+          break;
+        }
       }
     },
   };
@@ -41,7 +49,9 @@ function findDocumentRoots(text: string): ByteString[] {
         .trim()
         .replace(/[$%*].*$/, "")
         .replace(/(.)\/+$/, "$1");
-      if (path.startsWith("/") && path.length > 1) found.add(path);
+      // Of several directories "." means the page's own, which nobody can tell.
+      const relative = one !== undefined && /^\w[\w./-]*$/.test(path);
+      if ((path.startsWith("/") && path.length > 1) || relative) found.add(path);
     }
   }
   return [...found];

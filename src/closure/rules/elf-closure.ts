@@ -23,6 +23,7 @@ interface Unmet {
 
 export function elfClosure(): Rule {
   const unmet: Unmet[] = [];
+  let searched = 0;
   return {
     name: "elf",
     async start(scene, emit) {
@@ -37,6 +38,14 @@ export function elfClosure(): Rule {
       await follow(scene, entry, elf, { emit, unmet });
     },
     async settle(scene, emit) {
+      // Who is started with which LD_LIBRARY_PATH is not known of all programs, so each may be started with any.
+      if (searched < scene.loader.libraryPaths.length) {
+        let found = 0;
+        for (const path of scene.loader.libraryPaths.slice(searched))
+          found += await followBy(scene, path, emit);
+        searched = scene.loader.libraryPaths.length;
+        if (found > 0) return; // what it lacks is told when all of these are in
+      }
       const byName = await librariesByName(scene);
       for (const { name, from, elf } of unmet.splice(0)) {
         const met = (byName.get(name) ?? []).some((library) => sameAbi(elf, library));
@@ -76,6 +85,23 @@ async function follow(
     }
   }
   for (const need of result.missing) to.unmet.push({ ...need, elf });
+}
+
+/** What all programs so far would load by this LD_LIBRARY_PATH and not without; how many libraries. */
+async function followBy(scene: Scene, libraryPath: readonly ByteString[], emit: Emit): Promise<number> {
+  let count = 0;
+  for (const { entry } of [...scene.included.values()]) {
+    if (!(await mayBeElf(scene, entry))) continue;
+    const elf = await scene.elves.info(entry.path);
+    if (elf === undefined || elf.type === "relocatable" || elf.type === "core") continue;
+    for (const { name, from, library } of (await scene.loader.load(entry.path, elf, libraryPath)).found) {
+      if (!libraryPath.some((directory) => library.path.startsWith(`${directory}/`))) continue;
+      if (scene.included.has(library.canonical)) continue;
+      emit.add(library.path, { kind: "needed", from, detail: name });
+      count++;
+    }
+  }
+  return count;
 }
 
 async function preload(scene: Scene, emit: Emit): Promise<void> {

@@ -19,6 +19,7 @@ import { loadedCandidates } from "./loaded-candidates.ts";
 import { pamModules } from "./pam-modules.ts";
 import { pluginDirectories } from "./plugin-directories.ts";
 import { scripts } from "./scripts.ts";
+import { searchVariables } from "./search-variables.ts";
 import { siteScripts } from "./site-scripts.ts";
 import { unownedFiles } from "./unowned-files.ts";
 
@@ -32,6 +33,7 @@ export function makeRules(state: RuleState): Rule[] {
   return [
     elfClosure(),
     scripts(),
+    searchVariables(),
     loadedCandidates(),
     pluginDirectories(),
     libcRuntime(),

@@ -21,7 +21,9 @@ export function languagePaths(): Rule {
     name: "language paths",
     async entry(scene, entry, _reason, emit) {
       if (entry.kind !== "file") return;
-      if (/\/(?:site|dist)-packages\/[^/]+\.(pth|egg-link)$/.test(entry.path))
+      if (
+        /\/(?:site|dist)-packages\/(?:[^/]+\.(pth|egg-link)|__editable___[^/]+_finder\.py)$/.test(entry.path)
+      )
         await pythonPaths(scene, entry, emit);
       else if (/\.(jar|war)$/.test(entry.path)) await classPath(scene, entry, emit);
     },
@@ -31,15 +33,23 @@ export function languagePaths(): Rule {
 async function pythonPaths(scene: Scene, entry: Entry, emit: Emit): Promise<void> {
   const text = (await scene.tree.text(entry.path, maxPthBytes)) ?? "";
   const why = { kind: "language", from: entry.path, detail: `path of ${basename(entry.path)}` } as const;
-  for (const line of text.split("\n", maxLines)) {
-    const name = line.trim();
-    // Lines that begin with import are program text.
-    if (name === "" || name.startsWith("#") || /^import[ \t]/.test(name)) continue;
+  for (const name of pythonNames(entry.path, text)) {
     const path = name.startsWith("/") ? name : `${dirname(entry.path)}/${name}`;
     const { entry: found } = await scene.tree.resolve(path);
     if (found?.kind === "directory" && isSweepable(found.path)) emit.tree(path, why, "unless huge");
     else if (found?.kind === "file") emit.add(path, why);
   }
+}
+
+function pythonNames(file: ByteString, text: string): ByteString[] {
+  // The second line of an egg-link leads back from the sources to where setup.py is.
+  const lines = text.split("\n", file.endsWith(".egg-link") ? 1 : maxLines).map((line) => line.trim());
+  return lines.flatMap((line) => {
+    if (line === "" || line.startsWith("#")) return [];
+    // Program text: setuptools' finders, and lines of a .pth that begin with import. What they name in quotes they may add.
+    if (!file.endsWith(".py") && !/^import[ \t]/.test(line)) return [line];
+    return [...line.matchAll(/(["'])(\/[^"']+)\1/g)].map((match) => match[2] ?? "");
+  });
 }
 
 async function classPath(scene: Scene, entry: Entry, emit: Emit): Promise<void> {

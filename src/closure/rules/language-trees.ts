@@ -5,6 +5,7 @@
  * extension, jsse.jar). Interpreters find modules by searching directories, so all of those of the version in use are taken.
  */
 import type { ByteString, Entry } from "../../formats/entry.ts";
+import { matchPaths } from "../glob.ts";
 import type { Reason } from "../reason.ts";
 import type { Emit, Rule, Scene } from "../rule.ts";
 import { isUse } from "../rule.ts";
@@ -43,26 +44,8 @@ async function addTrees(
   emit: Emit,
 ): Promise<void> {
   for (const pattern of trees) {
-    for (const path of await matchPaths(scene, pattern)) emit.tree(path, reason);
+    for (const path of await matchPaths(scene.tree, pattern)) emit.tree(path, reason);
   }
-}
-
-/** Expands "*" in any component. */
-async function matchPaths(scene: Scene, pattern: ByteString): Promise<ByteString[]> {
-  const star = pattern.split("/").findIndex((part) => part.includes("*"));
-  if (star < 0) return (await scene.tree.resolve(pattern)).entry === undefined ? [] : [pattern];
-  const parts = pattern.split("/");
-  const directory = await scene.tree.resolve(parts.slice(0, star).join("/") || "/");
-  if (directory.entry?.kind !== "directory") return [];
-  const [before = "", after = ""] = (parts[star] ?? "").split("*");
-  const found: ByteString[] = [];
-  for (const one of (await scene.tree.list(directory.at)) ?? []) {
-    const name = basename(one.path);
-    if (name.length < before.length + after.length || !name.startsWith(before) || !name.endsWith(after))
-      continue;
-    found.push(...(await matchPaths(scene, [one.path, ...parts.slice(star + 1)].join("/"))));
-  }
-  return found;
 }
 
 function languageOf(entry: Entry): Language | undefined {
