@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { errorCodes } from "../src/base/errors.ts";
 import { planDifferenceSchema } from "../src/capture/plan-diff.ts";
-import { planSchema } from "../src/capture/plan-file.ts";
+import { planSchema } from "../src/capture/plan-schema.ts";
 import { commonOptions } from "../src/cli/common-options.ts";
 import { advice } from "../src/cli/general/advice.ts";
 import { verbs } from "../src/cli/table/verbs.ts";

@@ -26,6 +26,8 @@ export const errorCodes = {
   E_EXERCISE_FAILED: "The exercise ended with a non-zero status.",
   E_SOURCE_CHANGED: "A file of the source changed between the plan and the packing, or while it was read.",
   E_PLAN_INVALID: "The plan is not valid.",
+  E_UNMET:
+    "A program of the plan needs a library, a symbol version or an interpreter that the source has and the plan leaves out.",
   E_DESCRIPTOR_INVALID: "The package descriptor is not valid.",
   E_NOT_IN_PACKAGE: "The path is not part of the package.",
   E_KERNEL_PART: "A package may not hold a kernel, a module, an initrd, a boot or a firmware file.",

@@ -5,7 +5,7 @@ import { step } from "../host/steps.ts";
 import { makeWorkDirectory } from "../host/work.ts";
 import type { Machine } from "../machine/machine.ts";
 import { type ApplicationOptions, describeApplication } from "./application.ts";
-import { type Captured, type CaptureTools, type Choices, plan } from "./capture.ts";
+import type { Captured, CaptureTools, Choices } from "./captured.ts";
 import { checkCommand } from "./check-command.ts";
 import { compareMachines, type Difference } from "./difference.ts";
 import { noiseBecause, removedByInstaller, touchedOnly } from "./difference-rules.ts";
@@ -14,6 +14,7 @@ import { type Installation, installerCommand, ownFiles, runInstaller } from "./i
 import { describeInstallation, type InstalledParts, installedParts } from "./installed-parts.ts";
 import { orInterrupted } from "./interrupt.ts";
 import type { Exclusion } from "./plan.ts";
+import { plan } from "./plan-capture.ts";
 import { closedDirectories } from "./whole-machine.ts";
 
 export interface InstallRequest {

@@ -6,11 +6,12 @@ import { escapeBytes, unescapeBytes } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Volume } from "../package/descriptor.ts";
 import { type ApplicationOptions, describeApplication } from "./application.ts";
-import { type Captured, type CaptureTools, type Choices, plan } from "./capture.ts";
+import type { Captured, CaptureTools, Choices } from "./captured.ts";
 import { checkCommand } from "./check-command.ts";
 import { knownDataDirectories } from "./data-directories.ts";
 import type { EvidenceDocument } from "./evidence-document.ts";
 import { orInterrupted } from "./interrupt.ts";
+import { plan } from "./plan-capture.ts";
 import { type LeftBehind, type Trim, wholeMachine } from "./whole-machine.ts";
 
 const shownPlaces = 20;

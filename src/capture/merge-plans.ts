@@ -8,7 +8,7 @@ import type { CoverageLine } from "./coverage.ts";
 import { type EvidenceDocument, readEvidenceDocument, whyOf } from "./evidence-document.ts";
 import { largestOf } from "./largest.ts";
 import type { Exclusion, Plan, PlanGroup } from "./plan.ts";
-import { unmetNeeds } from "./unmet.ts";
+import { openNeeds } from "./unmet.ts";
 
 export interface PlanWithEvidence {
   plan: Plan;
@@ -37,6 +37,7 @@ export async function mergePlans(
     sorted([...base.plan[key], ...other.plan[key]].filter((one) => !packed.has(one.path)));
   const { source } = base.plan;
   const evidence = mergeEvidence(documentOf(base), documentOf(other), packed);
+  const needs = await openNeeds(machine, entries);
   const plan: Plan = {
     ...base.plan,
     source: { ...source, asOf: later(source.asOf, other.plan.source.asOf) },
@@ -44,8 +45,8 @@ export async function mergePlans(
     groups,
     excluded: union("excluded"),
     candidates: union("candidates"),
-    missing: union("missing"),
-    unmet: await unmetNeeds(machine, entries),
+    missing: sorted(uniqueBy([...union("missing"), ...needs.absent], (one) => `${one.path} ${one.why}`)),
+    unmet: needs.unmet,
     ...editedOf(base.plan, other.plan, packed),
     absent: [...new Set([...base.plan.absent, ...other.plan.absent])]
       .filter((path) => !packed.has(path))

@@ -25,11 +25,11 @@ import { fetchPlanned } from "./fetch-planned.ts";
 
 import { orInterrupted, throwIfInterrupted } from "./interrupt.ts";
 import { isKernelPart } from "./kernel-parts.ts";
+import { plainPlace } from "./laid-over.ts";
 import { inodeOf, pathsOf } from "./layer-paths.ts";
 import { explainLiveData, isSmall, liveData, steadyItem } from "./live-data.ts";
 import { currentEntries, type Deviation } from "./pack-entries.ts";
 import { layerNames, type Plan } from "./plan.ts";
-import { plainPlace } from "./recovered-files.ts";
 import { insidePath } from "./sandbox.ts";
 
 export interface PackRequest {

@@ -1,7 +1,8 @@
 // A plan that was made before, with what observed instances missed: their lookups and what those need are a plan of their own, and joined to it.
 import type { Machine } from "../machine/machine.ts";
-import { type CaptureTools, plan } from "./capture.ts";
+import type { CaptureTools } from "./captured.ts";
 import { mergePlans, type PlanWithEvidence } from "./merge-plans.ts";
+import { plan } from "./plan-capture.ts";
 
 /** What `base` leaves out stays out. */
 export async function withMisses(

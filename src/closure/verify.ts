@@ -7,6 +7,7 @@ import type { ByteString, Entry } from "../formats/entry.ts";
 import { parseShebang } from "../formats/shebang.ts";
 import { ElfReader } from "./elf-reader.ts";
 import { Loader } from "./loader.ts";
+import type { TreeSource } from "./tree.ts";
 import { basename, dirname, mapLimit, Tree } from "./tree.ts";
 
 /** A set of paths and their content. */
@@ -37,7 +38,16 @@ export async function verifyClosure(
   options: VerifyOptions = {},
 ): Promise<ClosureFinding[]> {
   const paths = [...lookup.paths].sort();
-  const tree = new Tree(setSource(lookup, paths));
+  return verifyPaths(setSource(lookup, paths), paths, options);
+}
+
+/** As verifyClosure, of these paths in any tree; paths sorted. */
+export async function verifyPaths(
+  source: TreeSource,
+  paths: readonly ByteString[],
+  options: VerifyOptions = {},
+): Promise<ClosureFinding[]> {
+  const tree = new Tree(source);
   const elves = new ElfReader(tree);
   const check: Check = {
     tree,
@@ -65,7 +75,7 @@ interface Check {
   unmet: Array<{ elf: ElfFile; finding: ClosureFinding }>;
 }
 
-function setSource(lookup: ClosureLookup, paths: readonly ByteString[]): Tree["source"] {
+function setSource(lookup: ClosureLookup, paths: readonly ByteString[]): TreeSource {
   const known = new Set(paths);
   const children = new Map<ByteString, ByteString[]>();
   for (const path of paths) {

@@ -1,7 +1,7 @@
 // Captures of damaged machines work and warn; hostile plans and full disks are refused, and the space comes back.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync, statfsSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, statfsSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import {
@@ -103,6 +103,61 @@ test("a corrupt package database is told and does not end a capture", { skip }, 
       await nothingLeft(host);
     });
   }
+});
+
+test("a plan that would lose what its programs need is refused; what the machine lacks itself is told", {
+  skip,
+}, async (t) => {
+  const host = await captureHost(t);
+  const excluded = [
+    "capture",
+    "run",
+    "-m",
+    host.machine,
+    "--exclude",
+    "libc.so.6",
+    "--exclude",
+    "libc-2*.so",
+  ];
+  const command = ["--", "/usr/bin/env"];
+  const refused: Expected = {
+    code: "E_UNMET",
+    says: /usr\/bin\/env needs the library libc\.so\.6/,
+    hint: /--allow-unmet/,
+  };
+  await failsCleanly(host, await host.tool([...excluded, "-t", "x", ...command]), refused);
+  const allowed = await host.tool([...excluded, "-t", "x", "--allow-unmet", ...command]);
+  assert.equal(allowed.status, 0, allowed.stderr);
+  assert.match(
+    allowed.stderr,
+    /warning: .*\/usr\/bin\/env needs the library libc\.so\.6, which the plan leaves out/,
+  );
+  await host.tool(["rmi", "x"]);
+
+  const plan = join(host.base, "edited.yaml");
+  const made = await host.tool(["capture", "run", "-m", host.machine, "--plan-only", "-o", plan, ...command]);
+  assert.equal(made.status, 0, made.stderr);
+  const text = readFileSync(plan, "utf8");
+  writeFileSync(plan, text.replace(/^ +\/.*\/libc(\.so\.6|-2.*\.so)\n/gm, ""));
+  const carryOut = ["capture", "run", "-t", "x", "--plan", plan];
+  await failsCleanly(host, await host.tool(carryOut), refused);
+  assert.equal((await host.tool([...carryOut, "--allow-unmet"])).status, 0);
+  await host.tool(["rmi", "x"]);
+
+  addText(host.source, { "opt/broken/lacking": broken(sound, { needed: ["libnowhere.so.7"] }) });
+  chmodSync(join(host.source, "opt/broken/lacking"), 0o755);
+  const whole = ["capture", "machine", "-m", host.machine];
+  const shown = await host.tool([...whole, "--plan-only", "--format", "json"]);
+  const { unmet, missing } = JSON.parse(shown.stdout) as Record<string, { path: string; why: string }[]>;
+  assert.deepEqual(unmet, []);
+  assert.deepEqual(
+    missing?.filter((one) => /nowhere/.test(one.path)),
+    [{ path: "libnowhere.so.7", why: "needed by /opt/broken/lacking" }],
+  );
+  const packed = await host.tool([...whole, "-t", "x", ...command]);
+  assert.equal(packed.status, 0, packed.stderr);
+  await host.tool(["rmi", "x"]);
+  await nothingLeft(host);
 });
 
 interface BadPlan {

@@ -1,5 +1,5 @@
 import { TranshipError } from "../../base/errors.ts";
-import { captureInstalled } from "../../capture/capture.ts";
+import { captureInstalled } from "../../capture/capture-installed.ts";
 import type { Context } from "../context.ts";
 import type { Call } from "../verb.ts";
 import { runCapture } from "./capture-verb.ts";

@@ -1,4 +1,4 @@
-import { captureRun } from "../../capture/capture.ts";
+import { captureRun } from "../../capture/capture-run.ts";
 import type { Context } from "../context.ts";
 import type { Call } from "../verb.ts";
 import { runCapture } from "./capture-verb.ts";

@@ -1,6 +1,6 @@
 // What the capture verbs have in common: a name for the package, a plan instead of a run, one machine, and the end.
 import { TranshipError } from "../../base/errors.ts";
-import type { Captured, CaptureTools } from "../../capture/capture.ts";
+import type { Captured, CaptureTools } from "../../capture/captured.ts";
 import type { Machine } from "../../machine/machine.ts";
 import type { Context } from "../context.ts";
 import { givenLookups } from "../instances/observed.ts";

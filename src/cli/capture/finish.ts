@@ -3,19 +3,20 @@ import { writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import { formatSize } from "../../base/units.ts";
-import { type Captured, type CaptureTools, packPlan, readPlan } from "../../capture/capture.ts";
+import type { Captured, CaptureTools } from "../../capture/captured.ts";
+import { type Allowed, packPlan, readPlan } from "../../capture/carry-out.ts";
 import { agreementText } from "../../capture/evidence.ts";
 import { mergePlans, type PlanWithEvidence } from "../../capture/merge-plans.ts";
 import type { PackedImage } from "../../capture/pack.ts";
 import type { Plan } from "../../capture/plan.ts";
-import { printPlan } from "../../capture/plan-file.ts";
 import { withMisses } from "../../capture/plan-misses.ts";
 import { describePlan, summarizePlan } from "../../capture/plan-summary.ts";
+import { printPlan } from "../../capture/print-plan.ts";
 import { reopenView } from "../../capture/process-view.ts";
-import { checkRecovered, recoveryOf } from "../../capture/recover.ts";
 import { withRecovered } from "../../capture/recovered-files.ts";
+import { checkRecovered, recoveryOf } from "../../capture/recovery-directory.ts";
 import { withSnapshots } from "../../capture/snapshot-files.ts";
-import { checkEdited } from "../../capture/unmet.ts";
+import { currentNeeds } from "../../capture/unmet.ts";
 import { escapeBytes } from "../../formats/escape.ts";
 import { ioError } from "../../host/files.ts";
 import { openStore } from "../../image/store.ts";
@@ -101,7 +102,8 @@ export async function finishCapture(
     );
     return;
   }
-  const image = await packAndTell(machine, captured, text(options, "tag") ?? "", context, tools);
+  const allowed = withAllowed(captured, options);
+  const image = await packAndTell(machine, allowed, text(options, "tag") ?? "", context, tools);
   printImage(image, options, context);
 }
 
@@ -219,8 +221,15 @@ export async function carryOutPlan(
       await finishCapture(machine, captured, options, context, tools);
       return;
     }
-    await checkEdited(machine, captured.plan, context.log);
-    const image = await packAndTell(machine, captured, text(options, "tag") ?? "", context, tools);
+    const { unmet } = await currentNeeds(machine, captured.plan);
+    const checked = { ...captured, plan: { ...captured.plan, unmet } };
+    const image = await packAndTell(
+      machine,
+      withAllowed(checked, options),
+      text(options, "tag") ?? "",
+      context,
+      tools,
+    );
     printImage(image, options, context);
   });
 }
@@ -238,9 +247,14 @@ function refuseInstallation(file: string, plan: Plan): void {
   );
 }
 
+/** What a person lets pass. */
+export function withAllowed<T extends Captured>(captured: T, options: OptionValues): T & Allowed {
+  return { ...captured, allowUnmet: flag(options, "allowUnmet") };
+}
+
 export async function packAndTell(
   machine: Machine,
-  captured: Captured & { acceptChanges?: boolean },
+  captured: Captured & Allowed,
   reference: string,
   context: Context,
   tools: CaptureTools,

@@ -2,7 +2,8 @@
 import { TranshipError } from "../../base/errors.ts";
 import { parseDuration } from "../../base/units.ts";
 import type { ApplicationOptions } from "../../capture/application.ts";
-import type { CaptureTools, Choices, RunRequest } from "../../capture/capture.ts";
+import type { RunRequest } from "../../capture/capture-run.ts";
+import type { CaptureTools, Choices } from "../../capture/captured.ts";
 import { type FilterRule, parseFilterFile, parsePattern } from "../../capture/filters.ts";
 import { tracerChoices } from "../../capture/tracer.ts";
 import { readInput } from "../../host/files.ts";

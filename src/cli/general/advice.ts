@@ -40,6 +40,8 @@ export const advice: Record<ErrorCode, string> = {
   E_SOURCE_CHANGED:
     "The source must not change between plan and packing. Stop what writes there, then make the plan anew.",
   E_PLAN_INVALID: "The message names the line. A fresh plan comes from --plan-only.",
+  E_UNMET:
+    "`plan show` lists what is needed. Take it in: drop the --exclude, or give the path back to its group. --allow-unmet packs without it.",
   E_DESCRIPTOR_INVALID: "The message names the line and the key; docs/reference/package.md lists all keys.",
   E_NOT_IN_PACKAGE: "Add the path with --include, or exercise what needs it, and capture again.",
   E_KERNEL_PART: "Remove the path from the plan or the --include. The target machine brings its own kernel.",

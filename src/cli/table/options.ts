@@ -113,6 +113,10 @@ export const captureOptions: readonly OptionSpec[] = [
     summary: "with --plan: pack what is there now where it changed since, and say so",
   },
   {
+    flags: "--allow-unmet",
+    summary: "pack although programs of the package need what the plan leaves out",
+  },
+  {
     flags: "--include <PATTERN>",
     summary: "take these paths in, and keep them from rules that come later; patterns as in rsync",
     many: true,

@@ -6,7 +6,7 @@ import { describeApplication } from "../../../src/capture/application.ts";
 import { type Evidence, newEvidence, noteUse } from "../../../src/capture/evidence.ts";
 import { makePlan, type PlanRequest } from "../../../src/capture/make-plan.ts";
 import type { Plan } from "../../../src/capture/plan.ts";
-import { printPlan } from "../../../src/capture/plan-file.ts";
+import { printPlan } from "../../../src/capture/print-plan.ts";
 import { loadInstalled } from "../../../src/closure/installed.ts";
 import { memoryMachine } from "../../support/memory-machine.ts";
 

@@ -3,7 +3,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { isTranshipError } from "../../../src/base/errors.ts";
 import type { Plan } from "../../../src/capture/plan.ts";
-import { parsePlan, printPlan } from "../../../src/capture/plan-file.ts";
+import { parsePlan } from "../../../src/capture/plan-file.ts";
+import { printPlan } from "../../../src/capture/print-plan.ts";
 import { newDescriptor } from "../../../src/package/descriptor.ts";
 
 const descriptor = newDescriptor(

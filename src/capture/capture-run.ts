@@ -1,0 +1,155 @@
+// A capture that starts the application: it runs under the tracer, on overlays, and what it used becomes a plan.
+import { TranshipError } from "../base/errors.ts";
+import { escapeBytes } from "../formats/escape.ts";
+import { makeWorkDirectory } from "../host/work.ts";
+import type { Machine } from "../machine/machine.ts";
+import type { Descriptor } from "../package/descriptor.ts";
+import { type ApplicationOptions, describeApplication } from "./application.ts";
+import type { Captured, CaptureTools, Choices } from "./captured.ts";
+import { checkCommand } from "./check-command.ts";
+import { checkDataSpace, type DataDirectory, dataRequest } from "./data-directories.ts";
+import { checkExercise } from "./exercise.ts";
+import { explainFullDisk } from "./full-disk.ts";
+import { orInterrupted } from "./interrupt.ts";
+import { joinWitnesses } from "./join-witnesses.ts";
+import { plan } from "./plan-capture.ts";
+import type { SandboxRequest } from "./sandbox.ts";
+import { runSession, type SessionOptions, type SessionResult } from "./session.ts";
+import { withHostRoot } from "./staged.ts";
+import { chooseTracer, type TracerChoice } from "./tracer.ts";
+
+export interface RunRequest {
+  machine: Machine;
+  application: ApplicationOptions;
+  session: Pick<SessionOptions, "ports" | "exercise" | "linger" | "for" | "timeout">;
+  network: SandboxRequest["network"];
+  tracer: TracerChoice;
+  /** Whether the file witness watches beside the tracer. */
+  witness: boolean;
+  /** "copy", "empty" or "snapshot:DIR". */
+  data: string;
+  choices: Choices;
+}
+
+/** Runs the application under the tracer and plans. The source is not changed. */
+export async function captureRun(request: RunRequest, tools: CaptureTools): Promise<Captured> {
+  const { machine, application } = request;
+  if (request.session.exercise !== undefined) checkExercise(request.session.exercise);
+  const tracer = chooseTracer(request.tracer, tools.log);
+  const { descriptor, data } = await orInterrupted(tools.signal, async () => {
+    const found = await checkCommand(machine, application.command, application.workingDirectory);
+    const described = await describeApplication(machine, { ...application, command: found });
+    const space = await checkDataSpace(machine, described, tools.root.work);
+    return { descriptor: described, data: space };
+  });
+  const emptied = request.data === "copy" ? [] : data.map(({ path }) => path);
+  const whole = request.data === "copy" ? data.map(({ path }) => path) : [];
+  return await withHostRoot(machine, { whole, empty: emptied }, tools, (here) =>
+    runOnHost({ ...request, machine: here }, { descriptor, data, tracer }, tools),
+  );
+}
+
+interface Prepared {
+  descriptor: Descriptor;
+  data: readonly DataDirectory[];
+  tracer: SandboxRequest["tracer"];
+}
+
+async function runOnHost(request: RunRequest, prepared: Prepared, tools: CaptureTools): Promise<Captured> {
+  const { machine, application } = request;
+  const { descriptor, data, tracer } = prepared;
+  const work = makeWorkDirectory(tools.root, "capture");
+  try {
+    const start: SandboxRequest["start"] =
+      application.services.length > 0 ? { kind: "services" } : { kind: "program", name: "main" };
+    const sandbox: SandboxRequest = {
+      machine, work: work.path, descriptor, start, network: request.network, tracer,
+      witness: request.witness, ...dataRequest(request.data, data),
+    }; // biome-ignore format: short
+    const watching = tools.progress.begin("watching the application", undefined, "files");
+    const session = await runSession(sandbox, { ...request.session, signal: tools.signal, log: tools.log });
+    if (start.kind === "services" && request.session.exercise === undefined) {
+      tools.log.warn(
+        "the services were started, but nothing was asked of them: give --exercise for a package that can be trusted",
+      );
+    }
+    await joinEvidence(machine, session, tools);
+    checkSession(session, start);
+    for (const warning of session.evidence?.warnings ?? []) tools.log.warn(`traced: ${warning}`);
+    watching.end(
+      `${session.evidence?.paths.size ?? 0} paths seen in ${session.evidence?.records ?? 0} records`,
+    );
+    return await planFrom(request, descriptor, session, tools);
+  } catch (error) {
+    throw explainFullDisk(error, work.path);
+  } finally {
+    work.remove();
+  }
+}
+
+/** What only io_uring opened the tracer does not see. The file witness does; without it nobody did. */
+export async function joinEvidence(
+  machine: Machine,
+  { evidence, witness }: SessionResult,
+  tools: CaptureTools,
+): Promise<void> {
+  if (evidence === undefined) return;
+  if (witness !== undefined)
+    await orInterrupted(tools.signal, () => joinWitnesses(evidence, witness, machine.files));
+  if (evidence.agreement === undefined) evidence.warnings.push(...evidence.ioUring);
+  else
+    for (const text of evidence.ioUring)
+      tools.log.info(`traced: ${text}; the file witness saw what it opened`);
+}
+
+/** E_CAPTURE_INCOMPLETE where something was not seen, E_CAPTURE_FAILED where the command failed. */
+export function checkSession(session: SessionResult, start: SandboxRequest["start"]): void {
+  const lost = session.evidence?.lost ?? [];
+  if (lost.length > 0) {
+    throw new TranshipError(
+      "E_CAPTURE_INCOMPLETE",
+      `something was lost from sight: ${lost.slice(0, 3).map(escapeBytes).join("; ")}`,
+      {
+        hint: lost.every((text) => text.startsWith("the file witness"))
+          ? "run the capture again; --no-witness makes do with the tracer alone"
+          : "run the capture again; a package made from this could lack files",
+        details: { lost: lost.slice(0, 100).map(escapeBytes) },
+      },
+    );
+  }
+  if (start.kind !== "program" || session.status === undefined || session.status === 0) return;
+  const how =
+    session.status > 128
+      ? `was killed by signal ${session.status - 128}`
+      : `ended with status ${session.status}`;
+  throw new TranshipError("E_CAPTURE_FAILED", `the command ${how}`, {
+    hint: "a package is made only from a run that succeeded; its output is above",
+    details: { status: session.status },
+  });
+}
+
+async function planFrom(
+  request: RunRequest,
+  descriptor: Descriptor,
+  session: SessionResult,
+  tools: CaptureTools,
+): Promise<Captured> {
+  const exercised = [
+    ...request.application.services.map((name) => `service ${name}`),
+    ...(request.application.command.length > 0 ? [request.application.command.join(" ")] : []),
+    ...(session.exercise === undefined ? [] : ["exercise"]),
+    ...request.session.ports.map((port) => `port ${port} open`),
+  ];
+  return await plan(
+    request.machine,
+    descriptor,
+    {
+      evidence: session.evidence,
+      schedules: request.application.services.length > 0,
+      choices: request.choices,
+      exercised,
+      session,
+    },
+    tools,
+  );
+}

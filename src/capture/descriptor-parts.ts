@@ -1,0 +1,88 @@
+// Parts of the descriptor that only evidence and files can tell: directories below /run, ports, volumes; and how its programs are started.
+import { formatSize } from "../base/units.ts";
+import type { ProgramStart } from "../closure/program-start.ts";
+import type { ByteString, Entry } from "../formats/entry.ts";
+import { encodeText, unescapeBytes } from "../formats/escape.ts";
+import type { Machine } from "../machine/machine.ts";
+import type { Descriptor, RuntimeDirectory, Volume } from "../package/descriptor.ts";
+import { pathText } from "./descriptor-text.ts";
+import type { Evidence } from "./evidence.ts";
+import type { PlanRequest } from "./make-plan.ts";
+import { isLoopback } from "./reduce.ts";
+import { parentOf } from "./seeds.ts";
+import { dataDirectories } from "./volumes.ts";
+
+/** Directories below /run that the application used and that the source has: a fresh /run does not. */
+export async function runtimeDirectories(
+  machine: Machine,
+  evidence: Evidence | undefined,
+): Promise<RuntimeDirectory[]> {
+  const found = new Map<ByteString, RuntimeDirectory>();
+  for (const [path, seen] of evidence?.paths ?? []) {
+    if (!seen.found || !/^\/(var\/)?(run|lock)\/./.test(path)) continue;
+    const resolution = await machine.files.resolve(seen.madeByRun ? parentOf(path) : path);
+    const entry = resolution.entry;
+    if (entry?.kind !== "directory" || !/^\/run\/./.test(entry.path)) continue;
+    found.set(entry.path, {
+      path: pathText(entry.path),
+      mode: `0${entry.mode.toString(8)}`,
+      uid: entry.uid,
+      gid: entry.gid,
+    });
+  }
+  return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** Ports on which the application listened for others. */
+export function servedPorts(evidence: Evidence | undefined): Descriptor["ports"][number][] {
+  const served = (evidence?.listeners ?? []).filter((one) => !isLoopback(one.address));
+  return served.map((one) => ({ port: one.port, protocol: one.protocol })).sort((a, b) => a.port - b.port);
+}
+
+export function volumesOf(request: PlanRequest, entries: ReadonlyMap<ByteString, Entry>): Volume[] {
+  const isDirectory = (path: ByteString) => entries.get(path)?.kind === "directory";
+  const written = request.evidence === undefined ? [] : dataDirectories(request.evidence, isDirectory);
+  const asked = request.volumes.map((path) => unescapeBytes(path));
+  const make = (path: ByteString, reason: string): Volume => {
+    const size = sizeBelow(path, entries);
+    return {
+      path: pathText(path),
+      // An empty directory is copied too: its owner and mode decide who may write there.
+      initial: isDirectory(path) ? "copy" : "none",
+      reason,
+      size: formatSize(size).replace(" ", ""),
+    };
+  };
+  const volumes = [
+    ...request.descriptor.volumes,
+    ...asked.map((path) => make(path, "asked for")),
+    ...written.filter((path) => entries.has(path)).map((path) => make(path, "written while traced")),
+  ];
+  return uniqueBy(volumes, (volume) => volume.path);
+}
+
+function sizeBelow(path: ByteString, entries: ReadonlyMap<ByteString, Entry>): number {
+  let size = 0;
+  for (const [at, entry] of entries)
+    if (entry.kind === "file" && at.startsWith(`${path}/`)) size += entry.size;
+  return size;
+}
+
+export function startsOf(descriptor: Descriptor): ProgramStart[] {
+  return descriptor.programs.map((program) => {
+    const variables = Object.entries({ ...descriptor.environment, ...program.environment });
+    return {
+      name: program.name,
+      command: program.command.map(encodeText),
+      variables: Object.fromEntries(variables.map(([name, value]) => [name, encodeText(value)])),
+      workingDirectory: encodeText(program.workingDirectory ?? "/"),
+    };
+  });
+}
+
+/** The first of each key. */
+export function uniqueBy<T>(values: readonly T[], key: (value: T) => string): T[] {
+  const seen = new Map<string, T>();
+  for (const value of values) if (!seen.has(key(value))) seen.set(key(value), value);
+  return [...seen.values()];
+}

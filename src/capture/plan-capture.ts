@@ -1,0 +1,145 @@
+// The last step of every capture before packing: application and evidence become a plan, with the document that says why.
+import { TranshipError } from "../base/errors.ts";
+import type { Seed } from "../closure/expand.ts";
+import { type InstalledPackages, loadInstalled } from "../closure/installed.ts";
+import type { Reason } from "../closure/reason.ts";
+import type { ByteString } from "../formats/entry.ts";
+import { escapeBytes } from "../formats/escape.ts";
+import { step } from "../host/steps.ts";
+import type { Machine } from "../machine/machine.ts";
+import type { Descriptor } from "../package/descriptor.ts";
+import type { Captured, CaptureTools, Choices } from "./captured.ts";
+import { commandSeeds } from "./command-seeds.ts";
+import type { Evidence } from "./evidence.ts";
+import { type EvidenceParts, makeEvidenceDocument } from "./evidence-document.ts";
+import { orInterrupted } from "./interrupt.ts";
+import { makePlan } from "./make-plan.ts";
+import { missedSeeds } from "./misses.ts";
+import { ownedDirectories } from "./owned-directories.ts";
+import type { Exclusion, Plan } from "./plan.ts";
+import { applicationSchedules } from "./schedules.ts";
+import type { SessionResult } from "./session.ts";
+import { warnOfUnmet } from "./unmet.ts";
+
+export interface PlanParts {
+  evidence: Evidence | undefined;
+  /** Whether the machine's own schedules come along. */
+  schedules: boolean;
+  choices: Choices;
+  exercised: readonly string[];
+  session?: SessionResult;
+  /** What else is to be packed. */
+  seeds?: readonly Seed[];
+  /** Known before and not to be packed, with the reasons. */
+  left?: readonly Exclusion[];
+  logs?: ReadonlySet<ByteString>;
+}
+
+export async function plan(
+  machine: Machine,
+  application: Descriptor,
+  parts: PlanParts,
+  tools: CaptureTools,
+): Promise<Captured> {
+  step("make the plan");
+  return await orInterrupted(tools.signal, () => planWhole(machine, application, parts, tools));
+}
+
+async function planWhole(
+  machine: Machine,
+  application: Descriptor,
+  parts: PlanParts,
+  tools: CaptureTools,
+): Promise<Captured> {
+  const installed = await loadInstalled(machine.files);
+  // A service lives beside its schedules; a single command does not.
+  const jobs = parts.schedules ? await applicationSchedules(machine, installed, application) : undefined;
+  const descriptor =
+    jobs === undefined
+      ? application
+      : { ...application, programs: [...application.programs, ...jobs.programs], schedules: jobs.schedules };
+  for (const problem of installed.problems.slice(0, 20)) {
+    tools.log.warn(
+      `${escapeBytes(problem.path)}${problem.line > 0 ? `:${problem.line}` : ""}: ${problem.message}`,
+    );
+  }
+  const working = tools.progress.begin("finding what it needs", undefined, "files");
+  // What a run would have shown: where no service ran, its directories are found by their owner.
+  const owned =
+    parts.evidence === undefined
+      ? [
+          ...(await commandSeeds(machine, descriptor)),
+          ...(await ownedDirectories(machine, application, installed, parts.choices.alsoInstalled)),
+        ]
+      : [];
+  const seeds = [
+    ...(parts.seeds ?? []),
+    ...(await missedSeeds(machine, tools.missed ?? [])),
+    ...(jobs?.seeds ?? []),
+    ...installedSeeds(installed, parts.choices.alsoInstalled, machine),
+    ...owned,
+  ];
+  const planned = await makePlan({
+    machine,
+    descriptor,
+    installed,
+    evidence: parts.evidence,
+    startedAndStopped: parts.session !== undefined,
+    seeds,
+    left: parts.left ?? [],
+    logs: parts.logs ?? new Set(),
+    ...parts.choices,
+  });
+  warnOfUnmet(planned.plan.unmet, tools.log);
+  for (const { path, why } of planned.plan.data.filter((one) => one.state === "live"))
+    tools.log.warn(`${escapeBytes(path)} is not a consistent copy: ${why}`);
+  working.end(`${planned.reasons.size} paths planned`);
+  return {
+    plan: planned.plan,
+    evidence: evidenceText(
+      planned.plan,
+      planned.reasons,
+      { ...parts, recovered: parts.choices.recovered },
+      tools,
+    ),
+    session: parts.session,
+  };
+}
+
+export function evidenceText(
+  plan: Plan,
+  reasons: ReadonlyMap<ByteString, readonly Reason[]>,
+  parts: Pick<EvidenceParts, "evidence" | "exercised" | "recovered">,
+  tools: Pick<CaptureTools, "tool">,
+): string {
+  return JSON.stringify(
+    makeEvidenceDocument({
+      plan,
+      reasons,
+      evidence: parts.evidence,
+      exercised: parts.exercised,
+      tool: tools.tool,
+      recovered: parts.recovered,
+    }),
+  );
+}
+
+function installedSeeds(installed: InstalledPackages, names: readonly string[], machine: Machine): Seed[] {
+  return names.flatMap((name) => {
+    if (installed.get(name) === undefined) {
+      const like = installed.all().map((one) => one.name).filter((known) => known.includes(name) || name.includes(known)).slice(0, 10); // biome-ignore format: short
+      throw new TranshipError(
+        "E_USAGE",
+        `no installed package ${JSON.stringify(name)} on ${machine.address}`,
+        {
+          hint:
+            like.length > 0
+              ? `there are: ${like.join(", ")}`
+              : "`tranship discover` lists installed packages",
+        },
+      );
+    }
+    const reason: Reason = { kind: "installed", detail: name };
+    return installed.filesOf(name).map((path) => ({ path, reason }));
+  });
+}
