@@ -54,11 +54,15 @@ export async function buildTo(directory: string): Promise<Built & { hot: Built; 
     banner: { js: "(function (require, __dirname, $whole) {" },
     footer: { js: "})" },
   } as const satisfies BuildOptions;
-  const hot = await build({ ...compiled, entryPoints: { hot: "src/cli/hot.ts" } });
+  const hot = await build({
+    ...compiled,
+    entryPoints: { hot: "src/cli/hot.ts" },
+    plugins: [leftOutOf(/\/package\/compiled\.ts$/)],
+  });
   const run = await build({
     ...compiled,
     entryPoints: { run: "src/cli/hot-run.ts" },
-    plugins: [leftOut],
+    plugins: [leftOutOf(/^\./)],
     // Less to read; the names in a stack are worth less here than a millisecond.
     minifyIdentifiers: true,
   });
@@ -67,17 +71,22 @@ export async function buildTo(directory: string): Promise<Built & { hot: Built; 
   return { ...result, hot, run };
 }
 
-/** What is imported only when it is needed is no part of run.cjs, but for the verb itself: see hot-run.ts. */
-const leftOut: Plugin = {
-  name: "left-out",
-  setup(builder) {
-    builder.onResolve({ filter: /^\./ }, ({ kind, path, importer }) =>
-      kind === "dynamic-import" && !importer.includes("/src/cli/table/")
-        ? { path: `left-out:${path}`, external: true }
-        : undefined,
-    );
-  },
-};
+/**
+ * What is imported only when it is needed is no part of run.cjs, but for the verb itself (hot-run.ts), and what brings modules of others
+ * along is no part of hot.cjs (hot.ts).
+ */
+function leftOutOf(filter: RegExp): Plugin {
+  return {
+    name: "left-out",
+    setup(builder) {
+      builder.onResolve({ filter }, ({ kind, path, importer }) =>
+        kind === "dynamic-import" && !importer.includes("/src/cli/table/")
+          ? { path: `left-out:${path}`, external: true }
+          : undefined,
+      );
+    },
+  };
+}
 
 /**
  * hot.bin, run.bin: what V8 makes of hot.cjs and run.cjs, every function of it, so that nothing is compiled at start. It fits one version of Node and its

@@ -32,6 +32,7 @@ export const errorCodes = {
   E_NOT_IN_PACKAGE: "The path is not part of the package.",
   E_KERNEL_PART: "A package may not hold a kernel, a module, an initrd, a boot or a firmware file.",
   E_REFERENCE_INVALID: "The text is not a valid OCI reference.",
+  E_CHANGED_MEANWHILE: "What was to be changed was changed or removed by another command since it was read.",
   E_IMAGE_NOT_FOUND: "The store has no such image.",
   E_IMAGE_CORRUPT: "A blob of the store is missing, truncated or does not match its digest.",
   E_IMAGE_UNSUPPORTED: "The image uses a media type or a feature that is not supported.",

@@ -2,7 +2,7 @@
 import { TranshipError } from "../base/errors.ts";
 import { encodeText, escapeBytes } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
-import { insidePath } from "./sandbox.ts";
+import { insidePath } from "../package/container-config.ts";
 
 /** The command with its program as an absolute path. E_COMMAND_NOT_FOUND says where it was looked for. */
 export async function checkCommand(

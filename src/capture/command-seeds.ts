@@ -3,8 +3,8 @@ import type { Seed } from "../closure/expand.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { encodeText } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
+import { insidePath } from "../package/container-config.ts";
 import type { Descriptor } from "../package/descriptor.ts";
-import { insidePath } from "./sandbox.ts";
 
 const maxWords = 200;
 

@@ -3,7 +3,7 @@ import type { ProcessSnapshot } from "../discover/process-snapshot.ts";
 import { baseName } from "../discover/source.ts";
 import type { ByteString } from "../formats/entry.ts";
 import type { MachineFiles } from "../machine/machine.ts";
-import { insidePath } from "./sandbox.ts";
+import { insidePath } from "../package/container-config.ts";
 
 export interface FoundCommand {
   argv: ByteString[];

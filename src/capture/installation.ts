@@ -18,9 +18,9 @@ import { nativePath } from "../host/native.ts";
 import { step } from "../host/steps.ts";
 import type { Machine } from "../machine/machine.ts";
 import { TreeFiles } from "../machine/tree-files.ts";
+import { insidePath } from "../package/container-config.ts";
 import { checkCommand } from "./check-command.ts";
 import { sourceOverlays } from "./overlays.ts";
-import { insidePath } from "./sandbox.ts";
 
 export interface InstallerRequest {
   machine: Machine;

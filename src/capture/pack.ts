@@ -5,7 +5,6 @@ import type { Progress } from "../base/log.ts";
 import { formatSize } from "../base/units.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
-import type { ContainerConfig } from "../formats/oci.ts";
 import { packingListPath, printPackingList } from "../formats/packing-list.ts";
 import { nativePath } from "../host/native.ts";
 import type { StateRoot } from "../host/state-root.ts";
@@ -13,10 +12,12 @@ import { step } from "../host/steps.ts";
 import { type BuiltImage, buildImage, type ImageLayer } from "../image/build.ts";
 import type { LayerItem, LayerNote } from "../image/layer-item.ts";
 import { writeLayer } from "../image/layer-writer.ts";
+import { ownDirectory, ownFile } from "../image/own-item.ts";
 import { PackingListMaker } from "../image/packed-object.ts";
 import { openStore } from "../image/store.ts";
 import { StoreSession } from "../image/store-session.ts";
 import type { Machine } from "../machine/machine.ts";
+import { containerConfig } from "../package/container-config.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import { compileInitPlan, encodeInitPlan } from "../package/init-plan.ts";
 import { printDescriptor } from "../package/yaml.ts";
@@ -30,7 +31,6 @@ import { inodeOf, pathsOf } from "./layer-paths.ts";
 import { explainLiveData, isSmall, liveData, steadyItem } from "./live-data.ts";
 import { currentEntries, type Deviation } from "./pack-entries.ts";
 import { layerNames, type Plan } from "./plan.ts";
-import { insidePath } from "./sandbox.ts";
 
 export interface PackRequest {
   root: StateRoot;
@@ -163,37 +163,9 @@ async function* layerItems(from: ItemSource, paths: readonly ByteString[]): Asyn
 
 /** The layer that is ours: init, the compiled descriptor and the packing list. The same for the same plan, files and build. */
 function* ownItems(descriptor: Descriptor, list: string): Generator<LayerItem> {
-  yield { entry: ownEntry("/.tranship", "directory", 0o755, 0) };
-  yield* [ownFile("/.tranship/init", readFileSync(nativePath("init")), 0o755)];
-  yield* [ownFile("/.tranship/init.bin", encodeInitPlan(compileInitPlan(descriptor)), 0o644)];
-  yield* [ownFile(packingListPath, Buffer.from(list), 0o644)];
-  yield { entry: ownEntry("/.tranship/run", "directory", 0o755, 0) };
-}
-
-function ownFile(path: string, bytes: Uint8Array, mode: number): LayerItem {
-  return { entry: ownEntry(path, "file", mode, bytes.length), data: (async function* () { yield { offset: 0, bytes }; })() }; // biome-ignore format: one line
-}
-
-function ownEntry(path: string, kind: Entry["kind"], mode: number, size: number): Entry {
-  return {
-    path, kind, mode, size, uid: 0, gid: 0, nlink: 1, dev: 0n, ino: 0n, blocks: 0, mtime: 0n, ctime: 0n, rdevMajor: 0, rdevMinor: 0,
-    target: "", xattrs: [], extents: undefined,
-  }; // biome-ignore format: a table
-}
-
-/** What any OCI runtime needs to know; the rest is init's. */
-function containerConfig(descriptor: Descriptor): ContainerConfig {
-  const environment = { PATH: insidePath, ...descriptor.environment };
-  const keys = (values: readonly string[]) => Object.fromEntries(values.map((value) => [value, {}]));
-  return {
-    Entrypoint: ["/.tranship/init"],
-    Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
-    WorkingDir: "/",
-    ...(descriptor.ports.length === 0
-      ? {}
-      : { ExposedPorts: keys(descriptor.ports.map((port) => `${port.port}/${port.protocol}`)) }),
-    ...(descriptor.volumes.length === 0
-      ? {}
-      : { Volumes: keys(descriptor.volumes.map((volume) => volume.path)) }),
-  };
+  yield ownDirectory("/.tranship");
+  yield ownFile("/.tranship/init", readFileSync(nativePath("init")), 0o755);
+  yield ownFile("/.tranship/init.bin", encodeInitPlan(compileInitPlan(descriptor)), 0o644);
+  yield ownFile(packingListPath, Buffer.from(list), 0o644);
+  yield ownDirectory("/.tranship/run");
 }

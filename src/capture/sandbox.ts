@@ -14,6 +14,7 @@ import { processAlive, processStartTime } from "../host/lock.ts";
 import { nativePath } from "../host/native.ts";
 import { step } from "../host/steps.ts";
 import type { Machine } from "../machine/machine.ts";
+import { insidePath } from "../package/container-config.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import { compileInitPlan, encodeInitPlan } from "../package/init-plan.ts";
 import { exerciseEnvironment, exerciseInside } from "./exercise.ts";
@@ -58,8 +59,6 @@ export interface Sandbox {
   /** What init logged last, for error messages. */
   logTail(): string;
 }
-
-export const insidePath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 export async function startSandbox(request: SandboxRequest): Promise<Sandbox> {
   const { machine, work, descriptor, start } = request;

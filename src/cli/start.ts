@@ -18,7 +18,7 @@ else startHot();
 
 function startHot(): void {
   const whole = "./main.js";
-  start("hot", require, () => import(whole));
+  start("hot", requireFew, () => import(whole));
 }
 
 function start(name: "run" | "hot", needed: (name: string) => unknown, whole: () => unknown): void {
@@ -30,7 +30,7 @@ function start(name: "run" | "hot", needed: (name: string) => unknown, whole: ()
   (script.runInThisContext() as Hot)(needed, directory, whole);
 }
 
-/** What run.cjs does without is named so by scripts/build.ts. */
+/** What run.cjs and hot.cjs do without is named so by scripts/build.ts. */
 function requireFew(name: string): unknown {
   if (!name.startsWith("left-out:")) return require(name);
   throw Object.assign(new Error(name), { code: "LEFT_OUT" });

@@ -18,6 +18,8 @@ export const mediaType = {
   /** The package descriptor: artifactType of its manifest and type of its YAML. */
   descriptor: "application/vnd.tranship.package.v1+yaml",
   evidence: "application/vnd.tranship.evidence.v1+json",
+  /** Bill of materials, as other tools of the field call its type. */
+  sbom: "application/spdx+json",
 } as const;
 
 /** Annotation of index.json that gives a manifest its name. */

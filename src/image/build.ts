@@ -16,7 +16,6 @@ import {
   type Platform,
 } from "../formats/oci.ts";
 import type { Digest } from "../formats/oci-reference.ts";
-import { encodeRunFacts, runFactsAnnotation } from "../package/run-facts.ts";
 import { compressorName } from "./compress.ts";
 import { newName } from "./store.ts";
 import type { StoreSession } from "./store-session.ts";
@@ -66,7 +65,7 @@ export async function buildImage(session: StoreSession, content: ImageContent): 
   const config = await putJson(session, mediaType.config, imageConfig(content));
   const platform = { architecture: content.architecture, os: "linux" };
   const image = await putJson(session, mediaType.manifest, imageManifest(content, config));
-  const packaged = await putDescriptor(session, content, image);
+  const packaged = await putDescriptor(session, content.descriptorYaml, image);
   const index = await putJson(session, mediaType.index, {
     schemaVersion: 2,
     mediaType: mediaType.index,
@@ -83,7 +82,7 @@ export async function buildImage(session: StoreSession, content: ImageContent): 
 }
 
 /** A descriptor of documents that several writers make must come out the same: keys in fixed order, no blanks. */
-async function putJson(session: StoreSession, type: string, value: object): Promise<Descriptor> {
+export async function putJson(session: StoreSession, type: string, value: object): Promise<Descriptor> {
   return await session.put(type, JSON.stringify(value));
 }
 
@@ -120,32 +119,14 @@ function imageManifest(content: ImageContent, config: Descriptor): ImageManifest
   };
 }
 
-async function putDescriptor(
+/** The manifest that carries a package descriptor, as it stands in the package's index. */
+export async function putDescriptor(
   session: StoreSession,
-  content: ImageContent,
+  yaml: Uint8Array | string,
   image: Descriptor,
 ): Promise<Descriptor> {
-  const annotations = await runAnnotations(content.descriptorYaml);
-  const manifest = await putArtifact(
-    session,
-    mediaType.descriptor,
-    content.descriptorYaml,
-    image,
-    annotations,
-  );
+  const manifest = await putArtifact(session, mediaType.descriptor, yaml, image, {});
   return { ...manifest, platform: unknownPlatform };
-}
-
-/** What `run` reads in place of the YAML; none of a text that is no descriptor, which nobody here has to judge. */
-async function runAnnotations(yaml: Uint8Array | string): Promise<Record<string, string>> {
-  // Loaded only where packages are made.
-  const [{ readDocument }, { descriptorSchema }] = await Promise.all([
-    import("../package/yaml.ts"),
-    import("../package/schema.ts"),
-  ]);
-  const text = typeof yaml === "string" ? yaml : new TextDecoder().decode(yaml);
-  const { value } = readDocument(text, descriptorSchema);
-  return value === undefined ? {} : { [runFactsAnnotation]: encodeRunFacts(value) };
 }
 
 async function putEvidence(

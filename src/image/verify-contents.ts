@@ -3,7 +3,7 @@
 //
 // The layers are laid over each other as they will be when the package runs: only what is on top counts.
 import { isTranshipError } from "../base/errors.ts";
-import type { ByteString, Entry } from "../formats/entry.ts";
+import type { ByteString } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
 import {
   type PackedObject,
@@ -11,9 +11,8 @@ import {
   packingListPath,
   parsePackingList,
 } from "../formats/packing-list.ts";
-import { Digester } from "./digest.ts";
 import type { LayerEvent } from "./layer-reader.ts";
-import { packedObject } from "./packed-object.ts";
+import { MergedTree } from "./merged-tree.ts";
 
 export interface ContentsFinding {
   severity: "error" | "warning";
@@ -26,91 +25,28 @@ export interface ContentsFinding {
 const maxListBytes = 256 << 20;
 /** More are counted. */
 const maxFindings = 1000;
-const maxLinks = 40;
-
-/** What is now at a path. Several names of one object share it. */
-interface Placed {
-  entry: Entry;
-  object: PackedObject;
-}
-
-/** A name in the merged tree. Nested, so that a directory goes at once, however much is below it. */
-interface Node {
-  /** undefined: a directory that only the names below it tell of. */
-  placed: Placed | undefined;
-  children: Map<ByteString, Node>;
-}
 
 export class PackageContents {
-  readonly #root: Node = { placed: undefined, children: new Map() };
-  #current: { placed: Placed; digester: Digester } | undefined;
-  /** The packing list, piece by piece, and the object that it is the content of. */
-  #list: { placed: Placed; text: Uint8Array[] } | undefined;
+  readonly #tree = new MergedTree({ [packingListPath]: maxListBytes });
 
   /** Events of all layers, the lowest first. */
   add(event: LayerEvent): void {
-    if (event.type === "entry") this.#entry(event.entry, event.hardlinkTo);
-    else if (event.type === "data") this.#data(event.bytes);
-    else if (event.type === "end") this.#end();
-    else if (event.type === "opaque") this.#find(event.path)?.children.clear();
-    else this.#find(parentOf(event.path))?.children.delete(nameOf(event.path));
-  }
-
-  #entry(entry: Entry, hardlinkTo: ByteString | undefined): void {
-    this.#current = undefined;
-    const linked = hardlinkTo === undefined ? undefined : this.#find(hardlinkTo)?.placed;
-    const placed = linked ?? { entry, object: packedObject(entry, undefined) };
-    const node = this.#make(entry.path);
-    node.placed = placed;
-    if (entry.kind !== "directory") node.children.clear();
-    if (entry.kind !== "file" || linked !== undefined) return;
-    if (entry.path === packingListPath) this.#list = { placed, text: [] };
-    this.#current = { placed, digester: new Digester() };
-  }
-
-  #data(bytes: Uint8Array): void {
-    if (this.#current === undefined) return;
-    const { placed, digester } = this.#current;
-    digester.update(bytes);
-    if (this.#list?.placed === placed && placed.entry.size <= maxListBytes)
-      this.#list.text.push(Uint8Array.from(bytes));
-  }
-
-  #end(): void {
-    if (this.#current === undefined) return;
-    const { placed, digester } = this.#current;
-    placed.object = packedObject(placed.entry, digester.digest());
-    this.#current = undefined;
-  }
-
-  #find(path: ByteString): Node | undefined {
-    let node: Node | undefined = this.#root;
-    for (const part of partsOf(path)) node = node?.children.get(part);
-    return node;
-  }
-
-  /** What is no directory on the way gives way to one, as it does when the layer is unpacked over it. */
-  #make(path: ByteString): Node {
-    let node = this.#root;
-    for (const part of partsOf(path)) {
-      if (node.placed !== undefined && node.placed.entry.kind !== "directory") node.placed = undefined;
-      let child = node.children.get(part);
-      if (child === undefined) {
-        child = { placed: undefined, children: new Map() };
-        node.children.set(part, child);
-      }
-      node = child;
-    }
-    return node;
+    this.#tree.add(event);
   }
 
   /** undefined: the image has no packing list. A list that cannot be read is an error. */
   findings(): ContentsFinding[] | undefined {
-    if (this.#list === undefined || this.#find(packingListPath)?.placed !== this.#list.placed)
-      return undefined;
+    const text = this.#tree.textOf(packingListPath);
+    if (text === undefined) {
+      const list = this.#tree.at(packingListPath)?.entry;
+      if (list?.kind !== "file") return undefined;
+      return [
+        { severity: "error", message: `the packing list has ${list.size} bytes`, path: packingListPath },
+      ];
+    }
     let list: PackingList;
     try {
-      list = parsePackingList(Buffer.concat(this.#list.text).toString("utf8"));
+      list = parsePackingList(Buffer.from(text).toString("utf8"));
     } catch (error) {
       if (!isTranshipError(error)) throw error;
       return [{ severity: "error", message: error.message, path: packingListPath }];
@@ -123,7 +59,7 @@ export class PackageContents {
 
   *#packed(list: PackingList): Generator<ContentsFinding> {
     for (const packed of list.objects) {
-      const placed = this.#find(packed.path)?.placed;
+      const placed = this.#tree.at(packed.path);
       if (placed === undefined) yield finding(packed.path, "was packed and is gone");
       else yield* differences(packed, placed.object);
     }
@@ -131,55 +67,20 @@ export class PackageContents {
 
   *#names(list: PackingList): Generator<ContentsFinding> {
     for (const { path, hardlinkTo } of list.names) {
-      const placed = this.#find(path)?.placed;
+      const placed = this.#tree.at(path);
       if (placed === undefined) yield finding(path, "was packed and is gone");
-      else if (placed !== this.#find(hardlinkTo)?.placed)
+      else if (placed !== this.#tree.at(hardlinkTo))
         yield finding(path, `was another name of ${escapeBytes(hardlinkTo)} and is a file of its own`);
     }
   }
 
   *#absent(list: PackingList): Generator<ContentsFinding> {
     for (const path of list.absent) {
-      const now = this.#resolveParent(path);
-      if (now !== undefined && this.#find(now) !== undefined)
+      const now = this.#tree.resolve(path);
+      if (now !== undefined && this.#tree.has(now))
         yield finding(path, "was looked for and absent while the application was watched, and is there now");
     }
   }
-
-  /** The path with the links of its directories followed inside the package; undefined where they lead nowhere. */
-  #resolveParent(path: ByteString): ByteString | undefined {
-    let parts = partsOf(path);
-    let at: ByteString = "";
-    for (let links = 0, index = 0; index < parts.length; index++) {
-      const part = parts[index] ?? "";
-      if (part === "." || part === "..") {
-        if (part === "..") at = at.slice(0, Math.max(0, at.lastIndexOf("/")));
-        continue;
-      }
-      const entry = this.#find(`${at}/${part}`)?.placed?.entry;
-      if (entry?.kind !== "symlink" || index === parts.length - 1) {
-        at = `${at}/${part}`;
-        continue;
-      }
-      if (++links > maxLinks) return undefined;
-      if (entry.target.startsWith("/")) at = "";
-      parts = [...partsOf(entry.target), ...parts.slice(index + 1)];
-      index = -1;
-    }
-    return at;
-  }
-}
-
-function partsOf(path: ByteString): ByteString[] {
-  return path.split("/").filter((part) => part !== "");
-}
-
-function parentOf(path: ByteString): ByteString {
-  return path.slice(0, path.lastIndexOf("/"));
-}
-
-function nameOf(path: ByteString): ByteString {
-  return path.slice(path.lastIndexOf("/") + 1);
 }
 
 function finding(

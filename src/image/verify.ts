@@ -10,6 +10,7 @@ import { type Digest, splitDigest } from "../formats/oci-reference.ts";
 import { Digester } from "./digest.ts";
 import { FileEndsCollector } from "./file-ends.ts";
 import { defaultLimits, readBlobFile, readLayer } from "./layer-reader.ts";
+import { anyDevice } from "./merged-tree.ts";
 import type { ImageStore, StoredImage, StoredLayer } from "./store.ts";
 import { PackageContents } from "./verify-contents.ts";
 
@@ -131,8 +132,6 @@ async function verifyLayer(
   }
   return findings;
 }
-
-const anyDevice: ReadonlySet<string> = Object.assign(new Set<string>(), { has: () => true });
 
 function undeclaredDevice(entry: Entry, declared: ReadonlySet<string>): string | undefined {
   const name = deviceName(entry);

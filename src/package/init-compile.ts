@@ -12,6 +12,7 @@ import type {
   PlannedVolume,
   Variables,
 } from "./init-plan.ts";
+import { signalOf } from "./signals.ts";
 
 const defaultLog = { maxSize: 10 * 1024 * 1024, maxFiles: 3 };
 const longest = 0xffff_fffe;
@@ -211,21 +212,9 @@ function parsed(label: string, parse: () => number): number {
   }
 }
 
-/** Linux numbers, the same on amd64 and arm64. */
-const signals =
-  "HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS".split(
-    " ",
-  );
-
 function signalNumber(label: string, text: string): number {
-  const name = text.toUpperCase().replace(/^SIG/, "");
-  const realTime = /^RTMIN(?:\+(\d{1,2}))?$/.exec(name);
-  const number = realTime
-    ? 34 + Number(realTime[1] ?? 0)
-    : /^\d{1,2}$/.test(name)
-      ? Number(name)
-      : signals.indexOf(name) + 1;
-  if (number < 1 || number > 64) throw invalid(`${label} is no signal: ${JSON.stringify(text)}`);
+  const number = signalOf(text);
+  if (number === undefined) throw invalid(`${label} is no signal: ${JSON.stringify(text)}`);
   return number;
 }
 

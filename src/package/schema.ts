@@ -1,7 +1,12 @@
 // The schema of a descriptor: checks a YAML text and fills in defaults. Not loaded by hot verbs (zod).
 import { z } from "zod";
+import { nearest } from "../base/nearest.ts";
+import { parseDuration, parseSize } from "../base/units.ts";
+import { parseCron } from "./cron.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { dmiName } from "./identity.ts";
+import { brokenReferences } from "./references.ts";
+import { signalNames, signalOf } from "./signals.ts";
 
 const name = z
   .string()
@@ -12,9 +17,33 @@ const path = z
   .regex(/^\//, "must be an absolute path")
   .refine((text) => !/\0|\/\.\.(\/|$)/.test(text), "may hold neither .. nor a zero byte")
   .max(4096);
-const duration = z
-  .string()
-  .regex(/^-?\d+(\.\d+)?(ms|s|m|h|d)?(\d+(ms|s|m|h))*$/, "must be a duration such as 30s");
+const duration = z.string().refine((text) => readable(parseDuration, text), {
+  message: "must be a duration such as 30s",
+  params: { hint: "write for example 500ms, 30s, 5m or 1h" },
+});
+const size = z.string().refine((text) => readable(parseSize, text), {
+  message: "must be a size such as 512MiB",
+  params: { hint: "write for example 512MiB, 1.5GiB or a number of bytes" },
+});
+const signal = z.string().superRefine((text, context) => {
+  if (signalOf(text) !== undefined) return;
+  const meant = nearest(text, signalNames);
+  const params = meant === undefined ? {} : { hint: `did you mean ${meant}?` };
+  context.addIssue({ code: "custom", message: `is no signal: ${JSON.stringify(text)}`, params });
+});
+const cron = z.string().superRefine((text, context) => {
+  const result = parseCron(text);
+  if ("problem" in result) context.addIssue({ code: "custom", message: result.problem });
+});
+
+function readable(parse: (text: string) => number, text: string): boolean {
+  try {
+    return parse(text) <= 0xffff_fffe || parse === parseSize;
+  } catch {
+    return false;
+  }
+}
+
 const command = z.array(z.string()).min(1);
 const variables = z.record(z.string().regex(/^[^=\0]+$/, "a variable's name has no ="), z.string());
 
@@ -60,7 +89,7 @@ const service = z
       .optional(),
     stop: z
       .looseObject({
-        signal: z.string().optional(),
+        signal: signal.optional(),
         timeout: duration.optional(),
         command: command.optional(),
       })
@@ -114,11 +143,15 @@ const sourceIdentity = z.looseObject({
   dmi: z.record(z.string(), z.string()).default({}),
 });
 
-const hook = z.looseObject({
-  program: name.optional(),
-  command: command.optional(),
-  where: z.enum(["package", "host"]).default("package"),
-});
+const hook = z
+  .looseObject({
+    program: name.optional(),
+    command: command.optional(),
+    where: z.enum(["package", "host"]).default("package"),
+  })
+  .refine((value) => (value.program === undefined) !== (value.command === undefined), {
+    message: "needs one of program and command",
+  });
 
 export const descriptorSchema = z
   .looseObject({
@@ -138,7 +171,7 @@ export const descriptorSchema = z
     }),
     programs: z.array(program).default([]),
     services: z.array(service).default([]),
-    schedules: z.array(z.looseObject({ name, cron: z.string(), program: name })).default([]),
+    schedules: z.array(z.looseObject({ name, cron, program: name })).default([]),
     environment: variables.default({}),
     ports: z
       .array(
@@ -155,7 +188,7 @@ export const descriptorSchema = z
           path,
           initial: z.enum(["copy", "none", "sync"]).default("copy"),
           reason: z.string().optional(),
-          size: z.string().optional(),
+          size: size.optional(),
         }),
       )
       .default([]),
@@ -216,10 +249,10 @@ export const descriptorSchema = z
       .prefault({}),
     limits: z
       .looseObject({
-        memory: z.string().nullable().default(null),
+        memory: size.nullable().default(null),
         cpus: z.number().positive().nullable().default(null),
         pids: z.int().positive().nullable().default(null),
-        disk: z.string().nullable().default(null),
+        disk: size.nullable().default(null),
         network: z.string().nullable().default(null),
       })
       .prefault({}),
@@ -252,25 +285,13 @@ export const descriptorSchema = z
     excludes: z.array(z.string()).default([]),
   })
   .superRefine((value, context) => {
-    const programs = new Set(value.programs.map((one) => one.name));
-    const services = new Set(value.services.map((one) => one.name));
-    const dangling = (where: (string | number)[], what: string, wanted: string, known: Set<string>): void => {
-      if (known.has(wanted)) return;
+    for (const { path, message, hint } of brokenReferences(value))
       context.addIssue({
         code: "custom",
-        path: where,
-        message: `no ${what} is named ${JSON.stringify(wanted)} (there are: ${[...known].join(", ") || "none"})`,
+        path,
+        message,
+        ...(hint === undefined ? {} : { params: { hint } }),
       });
-    };
-    value.services.forEach((one, i) => {
-      dangling(["services", i, "program"], "program", one.program, programs);
-      one.after?.forEach((other, j) => {
-        dangling(["services", i, "after", j], "service", other, services);
-      });
-    });
-    value.schedules.forEach((one, i) => {
-      dangling(["schedules", i, "program"], "program", one.program, programs);
-    });
   });
 
 /** Compiles only while what the schema gives is a Descriptor. */

@@ -1,8 +1,10 @@
 // Descriptor <-> YAML text. Reading tells every problem with its line.
-import { LineCounter, parseDocument, stringify } from "yaml";
+import { type Document, isMap, isNode, isScalar, LineCounter, parseDocument, stringify } from "yaml";
 import type { z } from "zod";
 import { TranshipError } from "../base/errors.ts";
+import { nearest } from "../base/nearest.ts";
 import type { Descriptor } from "./descriptor.ts";
+import { unknownKeys } from "./keys.ts";
 import { descriptorSchema } from "./schema.ts";
 
 export interface Problem {
@@ -11,6 +13,16 @@ export interface Problem {
   /** "services[0].program". */
   where: string;
   message: string;
+  /** "did you mean services?" */
+  hint?: string;
+}
+
+export interface ReadDocument<T> {
+  value: T | undefined;
+  /** The text is not valid. */
+  problems: Problem[];
+  /** Keys that the schema has no word for: kept, but nothing obeys them. */
+  unknown: Problem[];
 }
 
 const maxDescriptorBytes = 4 << 20;
@@ -20,60 +32,97 @@ export function readDocument<T>(
   text: string,
   schema: z.ZodType<T>,
   maxBytes = maxDescriptorBytes * 8,
-): { value: T | undefined; problems: Problem[] } {
-  if (text.length > maxBytes) {
-    return {
-      value: undefined,
-      problems: [{ line: undefined, where: "", message: `larger than ${maxBytes} bytes` }],
-    };
-  }
+): ReadDocument<T> {
+  const nothing = (problems: Problem[]): ReadDocument<T> => ({ value: undefined, problems, unknown: [] });
+  const whole = (message: string): ReadDocument<T> => nothing([{ line: undefined, where: "", message }]);
+  if (text.length > maxBytes) return whole(`larger than ${maxBytes} bytes`);
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, maxAliasCount: 100 } as Parameters<
-    typeof parseDocument
-  >[1]);
+  let document: Document.Parsed;
+  try {
+    document = parseDocument(text, { lineCounter: lines });
+  } catch (error) {
+    return whole(error instanceof RangeError ? "nested too deep" : (error as Error).message);
+  }
   if (document.errors.length > 0) {
-    return {
-      value: undefined,
-      problems: document.errors.map((error) => ({
+    return nothing(
+      document.errors.map((error) => ({
         line: lines.linePos(error.pos[0]).line,
         where: "",
-        message: error.message.split("\n")[0] ?? "",
+        message: error.message.startsWith("Maximum call stack")
+          ? "nested too deep"
+          : (error.message.split("\n")[0] ?? ""),
       })),
-    };
+    );
   }
   let plain: unknown;
   try {
     plain = document.toJS({ maxAliasCount: 100 });
   } catch (error) {
-    return {
-      value: undefined,
-      problems: [{ line: undefined, where: "", message: (error as Error).message }],
-    };
+    return whole((error as Error).message);
   }
+  const lineOf = (path: readonly PropertyKey[], key = false): number | undefined => {
+    const range = rangeAt(document, path, key);
+    return range === undefined ? undefined : lines.linePos(range[0]).line;
+  };
+  const unknown = unknownKeys(schema, plain).map(({ path, meant }) => ({
+    line: lineOf(path, true),
+    where: wherePath(path),
+    message: "is no key that Tranship knows",
+    ...(meant === undefined ? {} : { hint: `did you mean ${meant}?` }),
+  }));
   const result = schema.safeParse(plain);
-  if (result.success) return { value: result.data, problems: [] };
-  const problems = result.error.issues.map((issue) => {
-    const node = nodeAt(document, issue.path);
-    const range = (node as { range?: [number, number, number] } | undefined)?.range;
-    return {
-      line: range === undefined ? undefined : lines.linePos(range[0]).line,
-      where: wherePath(issue.path),
-      message: issue.message,
-    };
-  });
-  return { value: undefined, problems };
+  if (result.success) return { value: result.data, problems: [], unknown };
+  const problems = result.error.issues.map((issue) => ({
+    line: lineOf(issue.path),
+    where: wherePath(issue.path),
+    message: issue.message,
+    ...hintOf(issue, plain),
+  }));
+  return { value: undefined, problems, unknown };
 }
 
-/** The nearest node that exists on the way to `path`. */
-function nodeAt(document: ReturnType<typeof parseDocument>, path: readonly PropertyKey[]): unknown {
+/** Finds the line of a place in a valid text: of the nearest thing that exists on the way there. */
+export function lineFinder(text: string): (path: readonly PropertyKey[]) => number | undefined {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  return (path) => {
+    const range = rangeAt(document, path, false);
+    return range === undefined ? undefined : lines.linePos(range[0]).line;
+  };
+}
+
+/** What was probably meant, for words of a fixed list; issues of our own bring theirs along. */
+function hintOf(issue: z.core.$ZodIssue, plain: unknown): { hint?: string } {
+  if (issue.code === "custom") return issue.params?.hint === undefined ? {} : { hint: issue.params.hint };
+  let value = plain;
+  for (const part of issue.path) value = (value as Record<PropertyKey, unknown> | undefined)?.[part];
+  if (issue.code === "invalid_type" && issue.expected === "string" && typeof value === "number")
+    return { hint: "put it in quotes" };
+  if (issue.code !== "invalid_value") return {};
+  const meant = typeof value === "string" ? nearest(value, issue.values.map(String)) : undefined;
+  return meant === undefined ? {} : { hint: `did you mean ${meant}?` };
+}
+
+/** Where the nearest node stands that exists on the way to `path`; with `key`, the key that leads to it. */
+function rangeAt(
+  document: Document.Parsed,
+  path: readonly PropertyKey[],
+  key: boolean,
+): readonly [number, number, number] | undefined {
   for (let length = path.length; length > 0; length--) {
-    const node = document.getIn(path.slice(0, length), true);
-    if (node !== undefined && node !== null) return node;
+    const parent = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
+    const pair = isMap(parent)
+      ? parent.items.find((one) => isScalar(one.key) && String(one.key.value) === String(path[length - 1]))
+      : undefined;
+    const node = key && isScalar(pair?.key) ? pair.key : document.getIn(path.slice(0, length), true);
+    if (isNode(node) && node.range) return node.range;
+    if (isScalar(pair?.key) && pair.key.range) return pair.key.range;
   }
-  return document.contents ?? undefined;
+  return document.contents?.range ?? undefined;
 }
 
-function wherePath(path: readonly PropertyKey[]): string {
+/** "services[0].program", "environment.LANG". */
+export function wherePath(path: readonly PropertyKey[]): string {
   return path
     .map((part) => (typeof part === "number" ? `[${part}]` : `.${String(part)}`))
     .join("")
@@ -91,7 +140,9 @@ export function parseDescriptor(text: string, name: string): Descriptor {
 }
 
 export function describe(problem: Problem): string {
-  return `${problem.line === undefined ? "" : `line ${problem.line}: `}${problem.where === "" ? "" : `${problem.where}: `}${problem.message}`;
+  const line = problem.line === undefined ? "" : `line ${problem.line}: `;
+  const where = problem.where === "" ? "" : `${problem.where}: `;
+  return `${line}${where}${problem.message}${problem.hint === undefined ? "" : ` (${problem.hint})`}`;
 }
 
 /** Deterministic: the same value gives the same bytes. */

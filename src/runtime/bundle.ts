@@ -1,5 +1,5 @@
 // What is put in place for a start: the OCI bundle and the files that are bound into the instance.
-import { chownSync, existsSync, rmSync, statSync } from "node:fs";
+import { chownSync, existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import { makeDirectory, readText, writeFilePlain } from "../host/files.ts";
@@ -41,6 +41,7 @@ export function mountPoint(root: StateRoot): string {
 export async function writeBundle(input: BundleInput): Promise<void> {
   const { root, paths, record, layers, runtime } = input;
   const user = lookUpUser(layers, record.user);
+  givePlan(paths);
   for (const name of ["exit.json", "state.json"])
     if (existsSync(`${paths.run}/${name}`)) rmSync(`${paths.run}/${name}`, { force: true });
   if (user.uid !== 0) {
@@ -69,6 +70,14 @@ export async function writeBundle(input: BundleInput): Promise<void> {
   });
   step("bundle config");
   writeFilePlain(`${paths.bundle}/config.json`, JSON.stringify(config));
+}
+
+/** init takes this plan before the one in the layers. What an earlier run of the instance made of it does not count. */
+function givePlan(paths: InstancePaths): void {
+  if (!existsSync(paths.plan)) return;
+  const given = `${paths.run}/init.bin`;
+  rmSync(given, { recursive: true, force: true });
+  writeFilePlain(given, readFileSync(paths.plan), 0o644);
 }
 
 function bind(source: string, destination: string, ...options: string[]): OciMount {

@@ -1,6 +1,6 @@
 // Creating an instance: its record, its directory, its name and its address; nothing of it runs yet.
 import { mkdirSync, renameSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { bootId } from "../host/boot-id.ts";
@@ -62,6 +62,8 @@ export interface CreateOptions {
   labels?: Readonly<Record<string, string>>;
   /** A mode of native/trace that works here. */
   observe?: string;
+  /** A descriptor to take in place of the package's own. */
+  descriptorFile?: string;
   autoRemove?: boolean;
 }
 
@@ -84,7 +86,13 @@ export async function createInstance(
   log: Log,
   launch?: LaunchRecord,
 ): Promise<Created> {
-  const opened = await openPackage(root, options.reference, log);
+  const file = options.descriptorFile;
+  const opened = await openPackage(
+    root,
+    options.reference,
+    log,
+    file === undefined ? {} : { descriptorFile: file },
+  );
   const id = randomHex(32);
   const draft = join(root.instances, draftName(id));
   step("instance draft");
@@ -101,7 +109,7 @@ export async function createInstance(
       address = leaseAddress(root, chooseSubnet(root), id, options.address);
     }
     const record = makeRecord({ id, name, address }, options, opened);
-    writeDraft(draft, record, launch);
+    writeDraft(draft, record, launch, opened.givenPlan);
     step("instance directory");
     renameSync(draft, join(root.instances, id));
     return { record, package: opened };
@@ -128,7 +136,12 @@ export function newLaunch(mode: LaunchRecord["mode"], created: boolean, runtime 
   };
 }
 
-function writeDraft(draft: string, record: InstanceRecord, launch: LaunchRecord | undefined): void {
+function writeDraft(
+  draft: string,
+  record: InstanceRecord,
+  launch: LaunchRecord | undefined,
+  plan: Uint8Array | undefined,
+): void {
   const paths = pathsIn(draft);
   // The root directory of an overlay is its upper one: every user inside must be able to pass it.
   mkdirSync(paths.upper, { mode: 0o755 });
@@ -138,6 +151,7 @@ function writeDraft(draft: string, record: InstanceRecord, launch: LaunchRecord 
   // Nobody looks into a draft: what is thrown away at the end needs neither renames nor the disk.
   const write = record.autoRemove ? writeFilePlain : writeFileAtomic;
   if (launch !== undefined) write(paths.launch, `${JSON.stringify(launch)}\n`);
+  if (plan !== undefined) write(paths.plan, plan);
   write(paths.record, `${JSON.stringify(record, null, 2)}\n`);
 }
 
@@ -186,6 +200,7 @@ function makeRecord(
     name: given.name,
     createdAt: new Date().toISOString(),
     image: { reference: options.reference, digest: opened.digest, diffIds: opened.diffIds },
+    ...(opened.descriptorFrom === "inside" ? {} : { descriptor: describedBy(opened, options) }),
     engine: "namespace",
     command: commandOf(options, opened),
     terminal: options.terminal ?? false,
@@ -221,6 +236,10 @@ function makeRecord(
     autoRemove: options.autoRemove ?? false,
     ...(options.observe === undefined ? {} : { observe: options.observe }),
   };
+}
+
+function describedBy(opened: OpenPackage, { descriptorFile }: CreateOptions): string {
+  return opened.descriptorFrom === "file" ? resolve(descriptorFile ?? "") : "package";
 }
 
 /** What init gets to do. A package's entry point is init itself; any other entry point and its command run under ours. */

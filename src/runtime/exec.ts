@@ -1,5 +1,5 @@
 // A further command inside a running instance.
-import { rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { callArguments, launchCall } from "../host/enter.ts";
@@ -74,7 +74,7 @@ export async function execInInstance(
 }
 
 function processSpec(
-  { record }: Instance,
+  { record, paths }: Instance,
   options: ExecOptions,
   user: User,
   layers: readonly string[],
@@ -86,7 +86,7 @@ function processSpec(
     user: { uid: user.uid, gid: user.gid, additionalGids: user.groups },
     args: options.command,
     env: mergeEnvironment(
-      planEnvironment(layers),
+      planEnvironment(layers, paths.plan),
       [
         `HOME=${user.home}`,
         `HOSTNAME=${record.hostname}`,
@@ -108,8 +108,8 @@ function processSpec(
 }
 
 /** What init gives to every program of the package. */
-function planEnvironment(layers: readonly string[]): string[] {
-  const bytes = readLayerFile(layers, ".tranship/init.bin");
+function planEnvironment(layers: readonly string[], given: string): string[] {
+  const bytes = existsSync(given) ? readFileSync(given) : readLayerFile(layers, ".tranship/init.bin");
   return bytes === undefined
     ? []
     : decodeInitPlan(bytes).environment.map(([name, value]) => `${name}=${value}`);

@@ -1,16 +1,21 @@
-// What the runtime needs of a package: its unpacked layers, its run configuration, and what init's plan says of
-// volumes and secrets. The descriptor itself is not read here: parsing YAML would cost more than the start.
-import { existsSync, readdirSync, rmSync } from "node:fs";
+// What the runtime needs of a package: its unpacked layers, its run configuration, its descriptor and the plan that init carries out.
+//
+// Which descriptor counts: the one that `run --descriptor` names, before the one of the package's index, before the plan that lies
+// in the layers. The first two are compiled here and given to init; text is read once for each package, as reading YAML costs
+// more than a start.
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { ContainerConfig } from "../formats/oci.ts";
 import { makeDirectory, readJson, writeFileAtomic } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
-import { ImageStore, openStore, type StoredImage } from "../image/store.ts";
+import { ImageStore, openStore } from "../image/store.ts";
+import { changedConfig } from "../package/container-config.ts";
+import type { Descriptor } from "../package/descriptor.ts";
 import { decodeInitPlan } from "../package/init-codec.ts";
 import type { InitPlan } from "../package/init-plan.ts";
-import { decodeRunFacts, type RunFacts, runFactsAnnotation } from "../package/run-facts.ts";
+import type { RunFacts } from "../package/run-facts.ts";
 import { inLayers, readLayerFile } from "./layers.ts";
 import { clean } from "./volumes/parse.ts";
 
@@ -24,6 +29,12 @@ export interface OpenPackage {
   /** It brings its own init. */
   readonly isPackage: boolean;
   readonly plan: InitPlan | undefined;
+  /** Of a package: what counts, with the defaults of its schema. undefined: an image without a descriptor. */
+  readonly descriptor: Descriptor | undefined;
+  /** Where the descriptor comes from; "inside": as it was captured. */
+  readonly descriptorFrom: "file" | "package" | "inside";
+  /** init.bin where it is another than the one in the layers. */
+  readonly givenPlan: Uint8Array | undefined;
   readonly volumes: readonly PackageVolume[];
   /** What the descriptor says of it; null for an image that is no package. */
   readonly facts: RunFacts | null;
@@ -48,27 +59,63 @@ export interface RunConfig {
 
 export const initPath = "/.tranship/init";
 
-export async function openPackage(root: StateRoot, reference: string, log: Log): Promise<OpenPackage> {
-  const { digest, ...image } = readImage(root, reference);
+export interface OpenOptions {
+  /** A descriptor to take in place of the package's own. */
+  descriptorFile?: string;
+}
+
+export async function openPackage(
+  root: StateRoot,
+  reference: string,
+  log: Log,
+  options: OpenOptions = {},
+): Promise<OpenPackage> {
+  const { digest, ...image } = await readImage(root, reference);
   const architecture = process.arch === "x64" ? "amd64" : process.arch;
   if (image.os !== "linux" || image.architecture !== architecture) {
     log.warn(`${reference} is for ${image.os}/${image.architecture}, this host is linux/${architecture}`);
   }
+  const file = options.descriptorFile;
+  const chosen = file === undefined ? image.packaged : await packagedOf(readDescriptorFile(file), file);
   const { diffIds } = image;
   const layers = await layerDirectories(root, diffIds);
-  const config = runConfig(image.config);
   const isPackage = inLayers(layers, initPath.slice(1));
-  const plan = readPlan(layers, reference);
+  const inside = readLayerFile(layers, insidePlan);
+  const plan = chosen === null ? undefined : Buffer.from(chosen.plan, "base64");
+  const given = plan === undefined || inside?.equals(plan) === true ? undefined : plan;
+  const insideRead = inside === undefined ? undefined : readPlan(inside, reference);
+  const changed =
+    given === undefined || chosen === null
+      ? image.config
+      : changedConfig(image.config, insideRead, chosen.descriptor);
+  const config = runConfig(changed);
+  const read = given === undefined ? insideRead : readPlan(given, reference);
   return {
     digest,
     diffIds,
     layers,
     config,
     isPackage: isPackage && (config.entrypoint.length === 0 || config.entrypoint[0] === initPath),
-    plan,
-    volumes: volumesOf(config, plan),
-    facts: image.run,
+    plan: read,
+    descriptor: chosen?.descriptor,
+    descriptorFrom: file !== undefined ? "file" : given === undefined ? "inside" : "package",
+    givenPlan: given,
+    volumes: volumesOf(config, read),
+    facts: chosen?.facts ?? null,
   };
+}
+
+const insidePlan = ".tranship/init.bin";
+const maxDescriptorFile = 4 << 20;
+
+function readDescriptorFile(file: string): string {
+  try {
+    const text = readFileSync(file, "utf8");
+    if (text.length <= maxDescriptorFile) return text;
+  } catch (cause) {
+    throw new TranshipError("E_IO", `cannot read the descriptor ${file}`, { hint: "check its name", cause });
+  }
+  throw new TranshipError("E_LIMIT", `the descriptor ${file} is larger than ${maxDescriptorFile} bytes`);
 }
 
 /** What a start wants of the documents of an image. */
@@ -77,40 +124,49 @@ interface ImageFacts {
   readonly architecture: string;
   readonly diffIds: readonly string[];
   readonly config: ContainerConfig;
-  readonly run: RunFacts | null;
+  /** null: no package, but an image. */
+  readonly packaged: PackagedDescriptor | null;
+}
+
+interface PackagedDescriptor {
+  readonly descriptor: Descriptor;
+  readonly facts: RunFacts;
+  /** init.bin, base64. */
+  readonly plan: string;
+}
+
+async function packagedOf(text: string, name: string): Promise<PackagedDescriptor> {
+  const { compileDescriptor } = await import("../package/compiled.ts");
+  const { descriptor, facts, plan } = compileDescriptor(text, name);
+  return { descriptor, facts, plan: Buffer.from(plan).toString("base64") };
 }
 
 /**
  * Reading the documents of an image means hashing them, and loading what hashes takes longer than all else before a start. So what
  * was read is kept by the digest of what the name means; as with unpacked layers, what stands in the state root is believed.
  */
-function readImage(root: StateRoot, reference: string): ImageFacts & { digest: string } {
+async function readImage(root: StateRoot, reference: string): Promise<ImageFacts & { digest: string }> {
   const store = new ImageStore(root);
   const { name, target } = store.resolve(reference);
   const file = join(cacheDirectory(root), factsName(target.digest));
   const known = readFacts(file);
   if (known !== undefined) return { ...known, digest: target.digest };
   const image = store.imageOf(target, name);
+  const yaml = store.descriptorYaml(image);
   const facts: ImageFacts = {
     os: image.config.os,
     architecture: image.config.architecture,
     diffIds: image.layers.map((layer) => layer.diffId),
     config: image.config.config ?? {},
-    run: runFactsOf(store, image, reference),
+    packaged: yaml === undefined ? null : await packagedOf(new TextDecoder().decode(yaml), reference),
   };
   keepFacts(root, store, file, facts);
   return { ...facts, digest: target.digest };
 }
 
-function runFactsOf(store: ImageStore, image: StoredImage, reference: string): RunFacts | null {
-  if (image.descriptorManifest === undefined) return null;
-  const text = store.readManifest(image.descriptorManifest).annotations?.[runFactsAnnotation];
-  return text === undefined ? null : decodeRunFacts(text, reference);
-}
-
 /** The number counts what ImageFacts has been. */
 function factsName(digest: string): string {
-  return `${digest.replace(":", "-")}.2.json`;
+  return `${digest.replace(":", "-")}.3.json`;
 }
 
 function cacheDirectory(root: StateRoot): string {
@@ -169,9 +225,7 @@ function runConfig(config: ContainerConfig): RunConfig {
   };
 }
 
-function readPlan(layers: readonly string[], reference: string): InitPlan | undefined {
-  const bytes = readLayerFile(layers, ".tranship/init.bin");
-  if (bytes === undefined) return undefined;
+function readPlan(bytes: Buffer, reference: string): InitPlan {
   try {
     return decodeInitPlan(bytes);
   } catch (cause) {

@@ -14,6 +14,8 @@ export interface InstanceRecord {
   readonly name: string;
   readonly createdAt: string;
   readonly image: InstanceImage;
+  /** Which descriptor counts: a file's path (`run --descriptor`), or "package" where the package's was changed since its capture. Absent: as captured. */
+  readonly descriptor?: string;
   readonly engine: "namespace";
   /** What init is told to do: [] = all services, ["@program", ...], or a command. */
   readonly command: readonly string[];
@@ -138,6 +140,8 @@ export interface InstancePaths {
   readonly runtimeLog: string;
   /** Records of native/trace, one file a start: see observe.ts. */
   readonly observed: string;
+  /** init.bin of the descriptor that counts, where it is another than the one in the layers. */
+  readonly plan: string;
 }
 
 export function instancePaths(root: StateRoot, id: string): InstancePaths {
@@ -162,6 +166,7 @@ export function pathsIn(directory: string): InstancePaths {
     chainEnded: `${directory}/chain-ended`,
     runtimeLog: `${directory}/runtime.log`,
     observed: `${directory}/observed`,
+    plan: `${directory}/init.bin`,
   };
 }
 

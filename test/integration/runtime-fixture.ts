@@ -21,14 +21,16 @@ import { openStateRoot, type StateRoot } from "../../src/host/state-root.ts";
 import { buildImage } from "../../src/image/build.ts";
 import { openStore } from "../../src/image/store.ts";
 import { withSession } from "../../src/image/store-session.ts";
-import { encodeInitPlan } from "../../src/package/init-codec.ts";
-import type { InitPlan } from "../../src/package/init-plan.ts";
+import { type Descriptor, newDescriptor } from "../../src/package/descriptor.ts";
+import { compileInitPlan, encodeInitPlan } from "../../src/package/init-plan.ts";
+import { printDescriptor } from "../../src/package/yaml.ts";
 
 export interface PackageContent {
   /** Text by path. */
   files?: Readonly<Record<string, string>>;
   config?: ContainerConfig;
-  plan?: Partial<InitPlan>;
+  /** Compiled into the layer, and the package's own. Absent: a package without a plan. */
+  descriptor?: Partial<Descriptor>;
 }
 
 const applets =
@@ -44,16 +46,12 @@ export function whyNot(): string | undefined {
   return undefined;
 }
 
-export const emptyPlan: InitPlan = {
-  log: { maxSize: 10 << 20, maxFiles: 3 },
-  environment: [],
-  directories: [],
-  volumes: [],
-  secrets: [],
-  programs: [],
-  services: [],
-  schedules: [],
-};
+const architecture = process.arch === "x64" ? "amd64" : process.arch;
+
+function wholeDescriptor(parts: Partial<Descriptor>): Descriptor {
+  const origin = { os: { id: "debian", version: "11" }, kernel: "", architecture };
+  return { ...newDescriptor({ id: "box", name: "box", version: "1", publisher: "" }, origin), ...parts };
+}
 
 export async function makePackage(
   root: StateRoot,
@@ -83,12 +81,15 @@ export async function makePackage(
     execFileSync("chown", ["33:44", join(tree, "srv/data"), join(tree, "srv/data/seed.txt")]);
     execFileSync("chmod", ["0750", join(tree, "srv/data")]);
     execFileSync("cp", [nativePath("init"), join(tree, ".tranship/init")]);
-    if (content.plan !== undefined) {
-      writeFileSync(join(tree, ".tranship/init.bin"), encodeInitPlan({ ...emptyPlan, ...content.plan }));
-    }
+    const descriptor = wholeDescriptor(content.descriptor ?? {});
+    if (content.descriptor !== undefined)
+      writeFileSync(join(tree, ".tranship/init.bin"), encodeInitPlan(compileInitPlan(descriptor)));
     const tar = join(work, "layer.tar");
     execFileSync("tar", ["-C", tree, "--sort=name", "--mtime=@0", "--numeric-owner", "-cf", tar, "."]);
-    await storePackage(root, reference, tar, content.config ?? {});
+    await storePackage(root, reference, tar, {
+      config: content.config ?? {},
+      descriptorYaml: printDescriptor(descriptor),
+    });
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
@@ -98,7 +99,7 @@ async function storePackage(
   root: StateRoot,
   reference: string,
   tar: string,
-  config: ContainerConfig,
+  { config, descriptorYaml }: { config: ContainerConfig; descriptorYaml: string },
 ): Promise<void> {
   const diffId = `sha256:${createHash("sha256").update(readFileSync(tar)).digest("hex")}`;
   await withSession(openStore(root), async (session) => {
@@ -107,8 +108,8 @@ async function storePackage(
       reference,
       layers: [{ descriptor, diffId, origin: "app" }],
       config: { Entrypoint: ["/.tranship/init"], ...config },
-      architecture: process.arch === "x64" ? "amd64" : process.arch,
-      descriptorYaml: "apiVersion: tranship/v1alpha1\nkind: Package\n",
+      architecture,
+      descriptorYaml,
     });
   });
 }

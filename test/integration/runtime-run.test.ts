@@ -246,17 +246,9 @@ describe("instances", { skip, timeout: 300_000 }, () => {
 
   it("gives secrets, and says which one is missing", async () => {
     await makePackage(fixture.root, "secret:1", {
-      plan: {
-        programs: [
-          {
-            name: "main",
-            command: ["/bin/cat", "/etc/app.key"],
-            workingDirectory: "",
-            user: "",
-            environment: [],
-          },
-        ],
-        secrets: [{ delivery: "mount", name: "/etc/app.key", required: true, reason: "private key" }],
+      descriptor: {
+        programs: [{ name: "main", command: ["/bin/cat", "/etc/app.key"] }],
+        secrets: [{ delivery: "mount", path: "/etc/app.key", required: true, reason: "private key" }],
       },
     });
     const missing = await cli("run", "--rm", "secret:1");
@@ -278,46 +270,23 @@ describe("instances", { skip, timeout: 300_000 }, () => {
   });
 
   it("runs the services of a package on a seeded volume, and their log by name", async () => {
-    const service = { startup: "auto", essential: true, type: "simple", pidFile: "", after: [] } as const;
-    const restart = { policy: "no", attempts: 0, backoff: 1000 } as const;
-    const stop = { signal: 15, timeout: 5000, command: [] };
     const sh = (script: string) => ["/bin/sh", "-c", script];
+    const stop = { timeout: "5s" };
     await makePackage(fixture.root, "services:1", {
-      plan: {
-        environment: [["LANG", "C.UTF-8"]],
-        volumes: [{ path: "/srv/data", initial: "copy", promised: true }],
+      descriptor: {
+        environment: { LANG: "C.UTF-8" },
+        volumes: [{ path: "/srv/data", initial: "copy" }],
         programs: [
-          {
-            name: "first",
-            command: sh("echo first; while :; do sleep 0.1; done"),
-            workingDirectory: "",
-            user: "",
-            environment: [],
-          },
-          {
-            name: "web",
-            command: sh("cat /srv/data/seed.txt; exec httpd -f -p 8080"),
-            workingDirectory: "",
-            user: "web",
-            environment: [],
-          },
+          { name: "first", command: sh("echo first; while :; do sleep 0.1; done") },
+          { name: "web", command: sh("cat /srv/data/seed.txt; exec httpd -f -p 8080"), user: "web" },
         ],
         services: [
+          { name: "first", program: "first", readiness: { log: "first", timeout: "5s" }, stop },
           {
-            ...service,
-            name: "first",
-            program: 0,
-            readiness: { kind: "log", log: "first", timeout: 5000 },
-            restart,
-            stop,
-          },
-          {
-            ...service,
             name: "web",
-            program: 1,
-            after: [0],
-            readiness: { kind: "port", port: 8080, timeout: 5000 },
-            restart,
+            program: "web",
+            after: ["first"],
+            readiness: { port: 8080, timeout: "5s" },
             stop,
           },
         ],

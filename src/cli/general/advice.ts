@@ -46,6 +46,8 @@ export const advice: Record<ErrorCode, string> = {
   E_NOT_IN_PACKAGE: "Add the path with --include, or exercise what needs it, and capture again.",
   E_KERNEL_PART: "Remove the path from the plan or the --include. The target machine brings its own kernel.",
   E_REFERENCE_INVALID: "Lower-case letters, digits and ._-/ for the name, then :TAG or @sha256:DIGEST.",
+  E_CHANGED_MEANWHILE:
+    "Look at what is there now, and repeat the change. What you had edited is in the file that the message names.",
   E_IMAGE_NOT_FOUND:
     "`tranship images` lists what the store of this state root has; another state root is chosen with --root.",
   E_IMAGE_CORRUPT:

@@ -47,6 +47,7 @@ export function createOptions({ args, options }: Call): CreateOptions {
 function named(options: OptionValues): Partial<CreateOptions> {
   const keys = [
     ["name", "name"], ["workdir", "workingDirectory"], ["user", "user"], ["hostname", "hostname"], ["ip", "address"],
+    ["descriptor", "descriptorFile"],
   ] as const; // biome-ignore format: a table
   const found: Record<string, string> = {};
   for (const [option, key] of keys) {

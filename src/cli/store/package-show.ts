@@ -1,24 +1,25 @@
-import { TranshipError } from "../../base/errors.ts";
-import { openStore } from "../../image/store.ts";
+import { stringify } from "yaml";
+import { withDefaults } from "../../package/effective.ts";
+import { descriptorSchema } from "../../package/schema.ts";
+import { describe, parseDescriptor, readDocument } from "../../package/yaml.ts";
 import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
-import { type Call, text } from "../verb.ts";
+import { type Call, flag, text } from "../verb.ts";
+import { packagedOf, readGiven } from "./packaged.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
   const [reference = ""] = call.args;
-  const store = openStore(context.root);
-  const yaml = store.descriptorYaml(store.image(reference));
-  if (yaml === undefined) {
-    throw new TranshipError("E_IMAGE_UNSUPPORTED", `${reference} is an image without a package descriptor`, {
-      hint: "`tranship inspect` shows its config",
-    });
-  }
-  const words = new TextDecoder().decode(yaml);
+  const file = text(call.options, "descriptor");
+  const words = file === undefined ? packagedOf(context, reference).text : readGiven(file);
   const format = text(call.options, "format");
-  if (format === undefined || format === "table") {
+  const effective = flag(call.options, "effective");
+  for (const problem of readDocument(words, descriptorSchema).unknown) context.log.warn(describe(problem));
+  if (!effective && (format === undefined || format === "table" || format === "yaml")) {
     context.print(words);
     return;
   }
-  const { parseDescriptor } = await import("../../package/yaml.ts");
-  context.print(printValue(parseDescriptor(words, reference), format));
+  const read = parseDescriptor(words, file ?? reference);
+  const descriptor = effective ? withDefaults(read) : read;
+  const forPeople = format === undefined || format === "table" || format === "yaml";
+  context.print(forPeople ? stringify(descriptor, { lineWidth: 0 }) : printValue(descriptor, format));
 }

@@ -42,6 +42,7 @@ export const createOptions: readonly OptionSpec[] = [
   { flags: "--cap-add <NAME>", summary: "add a capability", many: true },
   { flags: "--cap-drop <NAME>", summary: "drop a capability", many: true },
   { flags: "--label <KEY=VALUE>", summary: "a label", many: true },
+  { flags: "--descriptor <FILE>", summary: "a descriptor (YAML) in place of the package's own" },
   { flags: "--secret <PATH=FILE>", summary: "a secret of the package", many: true },
   { flags: "--stop-signal <SIGNAL>", summary: "what stops it" },
   { flags: "--stop-timeout <SECONDS>", summary: "from the stop signal to SIGKILL" },

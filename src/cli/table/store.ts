@@ -3,6 +3,10 @@ import type { Verb } from "../verb.ts";
 import { dryRunOption, formatOption, listingOptions } from "./options.ts";
 
 const group = "Packages";
+const givenDescriptor = {
+  flags: "--descriptor <FILE>",
+  summary: "this descriptor in place of the package's own; - is standard input",
+};
 const ref = { name: "REF", summary: "an OCI reference: [registry/]name[:tag][@digest]" };
 
 export const storeVerbs: readonly Verb[] = [
@@ -65,10 +69,65 @@ export const storeVerbs: readonly Verb[] = [
     name: "package show",
     group,
     summary: "Print the descriptor of a package",
-    examples: ["tranship package show shop"],
+    description: "As it is stored, comments included. --effective adds what it leaves to defaults.",
+    examples: ["tranship package show shop", "tranship package show --effective --format json shop"],
     arguments: [ref],
-    options: [formatOption],
+    options: [
+      { flags: "--effective", summary: "with every default filled in" },
+      givenDescriptor,
+      { flags: "--format <FORMAT>", summary: "yaml, json or a template such as '{{.metadata.name}}'" },
+    ],
     load: () => import("../store/package-show.ts"),
+  },
+  {
+    name: "package edit",
+    group,
+    summary: "Change the descriptor of a package; its layers stay as they are",
+    description:
+      "Opens it in VISUAL or EDITOR (default vi); --set, --unset and --file are for scripts. Comments, order and unknown keys stay. What is not valid is refused with its line.\nKEY is like services[web].stop.timeout: elements of a list by name or number, [+] for one more. VALUE is YAML.",
+    examples: [
+      "tranship package edit shop",
+      "tranship package edit --set 'services[web].stop.timeout=30s' --unset limits.memory shop",
+      "tranship package edit --file shop.yaml -t shop:tuned shop",
+    ],
+    arguments: [ref],
+    options: [
+      { flags: "--set <KEY=VALUE>", summary: "set a key", many: true, sequence: "changes" },
+      { flags: "--unset <KEY>", summary: "remove a key", many: true, sequence: "changes" },
+      { flags: "--file <FILE>", summary: "take the whole descriptor from this file; - is standard input" },
+      { flags: "-t, --tag <REF>", summary: "keep the result under this name; the package stays as it is" },
+      dryRunOption,
+      formatOption,
+    ],
+    load: () => import("../store/package-edit.ts"),
+  },
+  {
+    name: "package lint",
+    group,
+    summary: "Look for what will go wrong when a package runs",
+    description: "Exit status 3 where something blocks.",
+    examples: ["tranship package lint shop", "tranship package lint --descriptor shop.yaml shop"],
+    arguments: [ref],
+    options: [
+      givenDescriptor,
+      { flags: "--text-only", summary: "judge the text alone, without reading the layers" },
+      formatOption,
+    ],
+    load: () => import("../store/package-lint.ts"),
+  },
+  {
+    name: "package bake",
+    group,
+    summary: "Put the descriptor into a small layer on top, for platforms that run the bare image",
+    examples: ["tranship package bake shop", "tranship package bake -t shop:baked shop"],
+    arguments: [ref],
+    options: [
+      givenDescriptor,
+      { flags: "-t, --tag <REF>", summary: "keep the result under this name; the package stays as it is" },
+      dryRunOption,
+      formatOption,
+    ],
+    load: () => import("../store/package-bake.ts"),
   },
   {
     name: "package export",

@@ -1,0 +1,18 @@
+// Objects of a layer that are ours and come from no machine: root's, without a time, the same for everybody.
+import type { Entry } from "../formats/entry.ts";
+import type { LayerItem } from "./layer-item.ts";
+
+export function ownDirectory(path: string): LayerItem {
+  return { entry: ownEntry(path, "directory", 0o755, 0) };
+}
+
+export function ownFile(path: string, bytes: Uint8Array, mode: number): LayerItem {
+  return { entry: ownEntry(path, "file", mode, bytes.length), data: (async function* () { yield { offset: 0, bytes }; })() }; // biome-ignore format: one line
+}
+
+function ownEntry(path: string, kind: Entry["kind"], mode: number, size: number): Entry {
+  return {
+    path, kind, mode, size, uid: 0, gid: 0, nlink: 1, dev: 0n, ino: 0n, blocks: 0, mtime: 0n, ctime: 0n, rdevMajor: 0, rdevMinor: 0,
+    target: "", xattrs: [], extents: undefined,
+  }; // biome-ignore format: a table
+}
