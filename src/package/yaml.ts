@@ -75,7 +75,7 @@ export function readDocument<T>(
   const problems = result.error.issues.map((issue) => ({
     line: lineOf(issue.path),
     where: wherePath(issue.path),
-    message: issue.message,
+    message: issue.code === "invalid_key" ? (issue.issues[0]?.message ?? issue.message) : issue.message,
     ...hintOf(issue, plain),
   }));
   return { value: undefined, problems, unknown };

@@ -46,6 +46,7 @@ test("each problem has its line, its place and a hint", () => {
     ["sevices: []", /^line 5: sevices: is no key .*did you mean services/],
     ["limits:\n  # more\n  memroy: 1", /^line 7: limits\.memroy: .*did you mean memory/],
     ["identity: {hostname: 7}", /^line 5: identity\.hostname: .*put it in quotes/],
+    ["identity: {dmi: {x/y: z}}", /^line 5: identity\.dmi\.x\/y: must be the name/],
     ["a: [\n", /^line \d/],
     ["a: 1\na: 2", /^line 6: .*unique/],
     ["x: ".concat("[".repeat(100_000)), /nested too deep/],
@@ -64,7 +65,10 @@ test("services that wait for each other, and themselves, are told as the circle 
 });
 
 test("a key of one's own, and free names, are no unknown keys", () => {
-  assert.deepEqual(told("x-site: {anything: [1]}\nenvironment: {ANY: thing}\nidentity: {dmi: {x: y}}"), []);
+  assert.deepEqual(
+    told("x-site: {anything: [1]}\nenvironment: {ANY: thing}\nidentity: {dmi: {product_name: y}}"),
+    [],
+  );
 });
 
 test("the defaults in words are those that init gets", () => {
