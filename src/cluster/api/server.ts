@@ -1,0 +1,149 @@
+// The HTTP front: one route, signatures, bounds on what a caller may cost.
+import { randomUUID } from "node:crypto";
+import type { Socket } from "node:net";
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import type { Call, Control } from "../control/control.ts";
+import { answer, operationOf } from "./answer.ts";
+import { EcsError } from "./ecs-error.ts";
+import { ReplayGuard, verifySignature } from "./sigv4.ts";
+
+export interface ServerOptions {
+  control: Control;
+  /** The secret of an access key; undefined: no such key. */
+  secretOf: (accessKeyId: string) => string | undefined;
+  /** Calls without a signature are taken; to be used on loopback only. */
+  unsigned: boolean;
+  /** POST /reset empties the state. */
+  allowReset: boolean;
+  /** Told what went wrong inside. */
+  onDefect: (error: unknown) => void;
+}
+
+/** No call of the API needs a larger body. */
+const bodyLimit = 1024 * 1024;
+const connectionsPerPeer = 256;
+
+export function makeServer(options: ServerOptions): FastifyInstance {
+  const server = fastify({
+    bodyLimit,
+    // A peer that is slow loses its connection, not we ours.
+    connectionTimeout: 120_000,
+    requestTimeout: 30_000,
+    keepAliveTimeout: 65_000,
+    http: { headersTimeout: 20_000 } as never,
+    forceCloseConnections: true,
+    logger: false,
+  });
+  limitConnections(server);
+  const replays = new ReplayGuard();
+  server.removeAllContentTypeParsers();
+  server.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => {
+    done(null, body);
+  });
+  server.setErrorHandler((error: Error & { statusCode?: number; code?: string }, _request, reply) => {
+    if (error.code === "FST_ERR_CTP_BODY_TOO_LARGE")
+      return fail(
+        reply,
+        new EcsError("RequestEntityTooLargeException", `The body is larger than ${bodyLimit} bytes.`, {
+          status: 413,
+        }),
+      );
+    if ((error.statusCode ?? 500) < 500)
+      return fail(reply, new EcsError("SerializationException", error.message));
+    options.onDefect(error);
+    return fail(reply, new EcsError("ServerException", "The control plane failed; its log tells why."));
+  });
+  server.setNotFoundHandler((_request, reply) =>
+    fail(reply, new EcsError("UnknownOperationException", "", { status: 404 })),
+  );
+  server.get("/ping", async (_request, reply) => reply.type("text/plain").send("healthy\n"));
+  server.post("/", (request, reply) => serve(options, replays, request, reply));
+  if (options.allowReset)
+    server.post("/reset", async (_request, reply) => {
+      options.control.onReset();
+      return reply.send({});
+    });
+  return server;
+}
+
+async function serve(
+  options: ServerOptions,
+  replays: ReplayGuard,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+  try {
+    const call = callOf(options, replays, request, body);
+    const operation = operationOf(one(request.headers["x-amz-target"]));
+    const text = await answer(call, operation, body);
+    return reply
+      .header("x-amzn-requestid", randomUUID())
+      .header("content-type", "application/x-amz-json-1.1")
+      .send(text);
+  } catch (error) {
+    if (error instanceof EcsError) return fail(reply, error);
+    options.onDefect(error);
+    return fail(reply, new EcsError("ServerException", "The control plane failed; its log tells why."));
+  }
+}
+
+function callOf(options: ServerOptions, replays: ReplayGuard, request: FastifyRequest, body: Buffer): Call {
+  const { control } = options;
+  const endpoint = `http://${one(request.headers.host) ?? "localhost"}`;
+  if (options.unsigned) {
+    const region = /Credential=[^/]*\/\d+\/([a-z0-9-]+)\//.exec(
+      one(request.headers.authorization) ?? "",
+    )?.[1];
+    return {
+      control,
+      principal: `arn:aws:iam::${control.account}:root`,
+      region: region ?? control.region,
+      endpoint,
+    };
+  }
+  const now = control.clock.now();
+  const caller = verifySignature(
+    { method: request.method, url: request.url, headers: request.headers, body },
+    options.secretOf,
+    now,
+  );
+  replays.take(caller.signature, now);
+  return {
+    control,
+    principal: `arn:aws:iam::${control.account}:user/${caller.accessKeyId}`,
+    region: caller.region,
+    endpoint,
+  };
+}
+
+function one(value: string | string[] | undefined): string | undefined {
+  return Array.isArray(value) ? value[0] : value;
+}
+
+function fail(reply: FastifyReply, error: EcsError): FastifyReply {
+  return reply
+    .code(error.status)
+    .header("x-amzn-requestid", randomUUID())
+    .header("x-amzn-errortype", error.type)
+    .header("content-type", "application/x-amz-json-1.1")
+    .send(JSON.stringify({ __type: error.type, message: error.message, ...error.details }));
+}
+
+function limitConnections(server: FastifyInstance): void {
+  const open = new Map<string, number>();
+  server.server.on("connection", (socket: Socket) => {
+    const peer = socket.remoteAddress ?? "";
+    const count = (open.get(peer) ?? 0) + 1;
+    if (count > connectionsPerPeer) {
+      socket.destroy();
+      return;
+    }
+    open.set(peer, count);
+    socket.once("close", () => {
+      const left = (open.get(peer) ?? 1) - 1;
+      if (left === 0) open.delete(peer);
+      else open.set(peer, left);
+    });
+  });
+}

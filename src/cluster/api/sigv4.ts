@@ -1,0 +1,116 @@
+// AWS Signature Version 4, verified. Source of the algorithm: the AWS General Reference, "Create a signed AWS API request".
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { EcsError } from "./ecs-error.ts";
+
+export interface SignedRequest {
+  method: string;
+  /** As on the wire: path and query, undecoded. */
+  url: string;
+  headers: Readonly<Record<string, string | string[] | undefined>>;
+  body: Uint8Array;
+}
+
+export interface Caller {
+  accessKeyId: string;
+  region: string;
+}
+
+/** Clocks may differ by so much; a request is good for as long, and no signature is taken twice within it. */
+const tolerance = 5 * 60_000;
+const service = "ecs";
+
+/**
+ * Throws the error that the real service gives, each with status 400 or 403, or tells who calls. `secretOf` gives the secret of an access key.
+ * Not kept here: which signatures were seen (see ReplayGuard).
+ */
+export function verifySignature(
+  request: SignedRequest,
+  secretOf: (accessKeyId: string) => string | undefined,
+  now: number,
+): Caller & { signature: string } {
+  const header = one(request, "authorization");
+  if (header === undefined)
+    throw new EcsError("MissingAuthenticationTokenException", "Missing Authentication Token", {
+      status: 400,
+    });
+  const parts =
+    /^AWS4-HMAC-SHA256\s+Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),\s*Signature=([0-9a-f]{64})$/.exec(
+      header,
+    );
+  const [, credential = "", signedHeaders = "", signature = ""] = parts ?? [];
+  const [accessKeyId = "", date = "", region = "", named = "", end = ""] = credential.split("/");
+  if (parts === null || named !== service || end !== "aws4_request")
+    throw new EcsError(
+      "IncompleteSignatureException",
+      "The request's Authorization header is not of the form that Signature Version 4 has.",
+    );
+  const secret = secretOf(accessKeyId);
+  if (secret === undefined)
+    throw new EcsError(
+      "UnrecognizedClientException",
+      "The security token included in the request is invalid.",
+      { status: 403 },
+    );
+  const stamp = one(request, "x-amz-date") ?? "";
+  checkTime(stamp, date, now);
+  const names = signedHeaders.split(";");
+  for (const needed of ["host", "x-amz-date", "x-amz-target"])
+    if (!names.includes(needed)) throw invalid(`the header ${needed} is not signed`);
+  const hash = sha256(request.body);
+  const claimed = one(request, "x-amz-content-sha256");
+  if (claimed !== undefined && claimed !== hash)
+    throw invalid("the body is not the one whose digest was signed");
+  const scope = `${date}/${region}/${service}/aws4_request`;
+  const toSign = ["AWS4-HMAC-SHA256", stamp, scope, sha256(canonical(request, names, hash))].join("\n");
+  const key = [region, service, "aws4_request"].reduce(
+    (under, word) => hmac(under, word),
+    hmac(`AWS4${secret}`, date),
+  );
+  const expected = hmac(key, toSign);
+  if (!timingSafeEqual(expected, Buffer.from(signature, "hex")))
+    throw invalid("the signature does not match");
+  return { accessKeyId, region, signature };
+}
+
+function checkTime(stamp: string, date: string, now: number): void {
+  const [, year, month, day, hour, minute, second] =
+    /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(stamp) ?? [];
+  const at = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  if (Number.isNaN(at) || !stamp.startsWith(date))
+    throw invalid("x-amz-date is missing or not that of the credential");
+  if (Math.abs(now - at) > tolerance)
+    throw invalid(`Signature expired: ${stamp} is more than 5 minutes from ${new Date(now).toISOString()}`);
+}
+
+function canonical(request: SignedRequest, names: readonly string[], hash: string): string {
+  const [path = "/", query = ""] = request.url.split("?", 2);
+  const lines = names.map((name) => `${name}:${(one(request, name) ?? "").trim().replace(/\s+/g, " ")}`);
+  const sorted = query.split("&").filter(Boolean).sort().join("&");
+  return [request.method, path, sorted, ...lines, "", names.join(";"), hash].join("\n");
+}
+
+function one(request: SignedRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(",") : value;
+}
+
+const sha256 = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("hex");
+const hmac = (key: string | Uint8Array, data: string): Buffer =>
+  createHmac("sha256", key).update(data).digest();
+const invalid = (message: string): EcsError =>
+  new EcsError("InvalidSignatureException", message, { status: 403 });
+
+/** Remembers signatures for as long as they would be good, so that nobody sends one twice. Bounded by what can be sent in that time. */
+export class ReplayGuard {
+  readonly #seen = new Map<string, number>();
+
+  /** Throws when the signature was taken before. */
+  take(signature: string, now: number): void {
+    for (const [old, until] of this.#seen) {
+      if (until > now) break;
+      this.#seen.delete(old);
+    }
+    if (this.#seen.has(signature)) throw invalid("this signed request has been received before");
+    this.#seen.set(signature, now + 2 * tolerance);
+  }
+}

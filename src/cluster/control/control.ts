@@ -1,0 +1,114 @@
+// What every operation and reconciler works with: state, time, chance, the driver, and how things are named.
+import { randomBytes } from "node:crypto";
+import type { Driver } from "../drivers/driver.ts";
+import type { State } from "../state/state.ts";
+import { Occupancy } from "./occupancy.ts";
+
+/** Milliseconds since 1970; tests give a simulated one. */
+export interface Clock {
+  now(): number;
+}
+
+export interface ClusterEvent {
+  cluster: string;
+  id: string;
+  /** Seconds since 1970. */
+  createdAt: number;
+  message: string;
+}
+
+export interface ControlOptions {
+  state: State;
+  driver: Driver;
+  clock?: Clock;
+  account?: string;
+  /** Default of ARNs; the region of a signed call is preferred unless `fixedRegion`. */
+  region?: string;
+  /** 0 <= x < 1 */
+  random?: () => number;
+}
+
+export class Control {
+  readonly state: State;
+  readonly occupancy: Occupancy;
+  readonly driver: Driver;
+  readonly clock: Clock;
+  readonly account: string;
+  readonly region: string;
+  readonly random: () => number;
+  /** Services that the reconciler has to look at. */
+  readonly restless = new Set<string>();
+  /** Tasks whose driver has to be told something. */
+  readonly pending = new Set<string>();
+  /** Tasks that were given to the driver since this control plane began. */
+  readonly handed = new Set<string>();
+  /** Tasks that the driver may forget once their end is written down. */
+  readonly forgettable = new Set<string>();
+  /** Told each event of a service, as `cluster events` shows them. */
+  onEvent: (event: ClusterEvent) => void = () => {};
+  /** Empties everything. */
+  onReset: () => void = () => {};
+  /** Called when there is something to reconcile. */
+  onWake: () => void = () => {};
+
+  constructor(options: ControlOptions) {
+    this.state = options.state;
+    this.occupancy = new Occupancy(options.state);
+    this.driver = options.driver;
+    this.clock = options.clock ?? { now: () => Date.now() };
+    this.account = options.account ?? "000000000000";
+    this.region = options.region ?? "us-east-1";
+    this.random = options.random ?? Math.random;
+  }
+
+  /** Now, as it stands on the wire: seconds with milliseconds. */
+  get seconds(): number {
+    return this.clock.now() / 1000;
+  }
+
+  arn(region: string, kind: string, ...path: string[]): string {
+    return `arn:aws:ecs:${region}:${this.account}:${[kind, ...path].join("/")}`;
+  }
+
+  /** 32 hexadecimal digits, as tasks and container instances have them. */
+  newId(): string {
+    if (this.random === Math.random) return randomBytes(16).toString("hex");
+    return Array.from({ length: 32 }, () => Math.floor(this.random() * 16).toString(16)).join("");
+  }
+
+  /** So many decimal digits, the first not 0, as deployments and revisions have them. */
+  newNumber(digits: number): string {
+    let text = String(1 + Math.floor(this.random() * 9));
+    while (text.length < digits) text += Math.floor(this.random() * 10);
+    return text;
+  }
+
+  wakeService(key: string | undefined): void {
+    if (key === undefined) return;
+    this.restless.add(key);
+    this.onWake();
+  }
+
+  /** Container instances of a cluster have more room, or are other ones: whoever could not place a task may try again. */
+  roomChanged(cluster: string): void {
+    for (const service of this.state.service.group(cluster))
+      if (service.lastComplaint !== undefined || service.wire.schedulingStrategy === "DAEMON")
+        this.restless.add(service.key);
+    this.onWake();
+  }
+
+  wakeTask(id: string): void {
+    this.pending.add(id);
+    this.onWake();
+  }
+}
+
+/** One call of the API. */
+export interface Call {
+  control: Control;
+  /** ARN of who calls. */
+  principal: string;
+  region: string;
+  /** The URL by which the caller reached us. */
+  endpoint: string;
+}

@@ -1,0 +1,103 @@
+// What tasks of a definition need of a container instance, and the container instances as placement sees them.
+import type { PlacementConstraint, PlacementStrategy, TaskDefinition, TaskOverride } from "../api/shapes.ts";
+import type { Subject } from "../placement/expression.ts";
+import type { Candidate } from "../placement/place.ts";
+import type { InstanceEntity, TaskEntity } from "../state/entities.ts";
+import { sizeOf } from "./check-definition.ts";
+import type { Control } from "./control.ts";
+
+export interface Needs {
+  /** CPU units, MiB. */
+  cpu: number;
+  memory: number;
+  /** "8080/tcp" */
+  ports: string[];
+}
+
+/** The task's own sizes where it has them; else the sum of its containers', soft limits before hard ones. */
+export function needsOf(definition: TaskDefinition, overrides: TaskOverride = {}): Needs {
+  let cpu = 0;
+  let memory = 0;
+  const ports: string[] = [];
+  for (const container of definition.containerDefinitions ?? []) {
+    const override = overrides.containerOverrides?.find(({ name }) => name === container.name);
+    cpu += override?.cpu ?? container.cpu ?? 0;
+    memory +=
+      override?.memoryReservation ?? override?.memory ?? container.memoryReservation ?? container.memory ?? 0;
+    if (definition.networkMode === "awsvpc" || definition.networkMode === "none") continue;
+    for (const { hostPort = 0, protocol = "tcp" } of container.portMappings ?? [])
+      if (hostPort > 0) ports.push(`${hostPort}/${protocol}`);
+  }
+  return {
+    cpu: sized(overrides.cpu ?? definition.cpu, "cpu") ?? cpu,
+    memory: sized(overrides.memory ?? definition.memory, "memory") ?? memory,
+    ports,
+  };
+}
+
+function sized(text: string | undefined, field: "cpu" | "memory"): number | undefined {
+  return text === undefined ? undefined : sizeOf(text, field);
+}
+
+/** All container instances of a cluster, with what is left of them. Changing a candidate changes nothing else. */
+export function candidatesOf(control: Control, cluster: string): Candidate[] {
+  const candidates: Candidate[] = [];
+  for (const instance of control.state.instance.group(cluster))
+    candidates.push(candidateOf(control, instance));
+  return candidates;
+}
+
+export function candidateOf(control: Control, instance: InstanceEntity): Candidate {
+  const taken = control.occupancy.of(instance.id);
+  return {
+    id: instance.id,
+    subject: subjectOf(control, instance),
+    cpu: instance.cpu - taken.cpu,
+    memory: instance.memory - taken.memory,
+    ports: new Set([...instance.reservedPorts, ...taken.ports]),
+    available: instance.wire.status === "ACTIVE" && instance.wire.agentConnected === true,
+  };
+}
+
+export function subjectOf(control: Control, instance: InstanceEntity): Subject {
+  return {
+    attribute: (name) => {
+      const found = instance.attributes.find((attribute) => attribute.name === name);
+      return found === undefined ? undefined : (found.value ?? null);
+    },
+    field: (name) => {
+      if (name === "agentConnected") return String(instance.wire.agentConnected === true);
+      if (name === "agentVersion") return instance.wire.versionInfo?.agentVersion;
+      if (name === "ec2InstanceId") return instance.wire.ec2InstanceId;
+      if (name === "registeredAt") return new Date((instance.wire.registeredAt ?? 0) * 1000).toISOString();
+      return String(control.occupancy.of(instance.id).tasks.size);
+    },
+    hasTaskOfGroup: (group) => {
+      for (const task of control.occupancy.tasksOf(instance.id)) if (task.wire.group === group) return true;
+      return false;
+    },
+  };
+}
+
+/** How many of these tasks each container instance has. */
+export function countByInstance(tasks: Iterable<TaskEntity>): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const { instance, wire } of tasks)
+    if (instance !== undefined && wire.lastStatus !== "STOPPED" && wire.desiredStatus !== "STOPPED")
+      counts.set(instance, (counts.get(instance) ?? 0) + 1);
+  return counts;
+}
+
+/** Constraints of the definition and of the call together. */
+export function allConstraints(
+  definition: TaskDefinition,
+  given: readonly PlacementConstraint[] | undefined,
+): PlacementConstraint[] {
+  return [...((definition.placementConstraints ?? []) as PlacementConstraint[]), ...(given ?? [])];
+}
+
+/** What a service without a strategy of its own gets: over zones, then over instances. */
+export const spreadByDefault: readonly PlacementStrategy[] = [
+  { type: "spread", field: "attribute:ecs.availability-zone" },
+  { type: "spread", field: "instanceId" },
+];

@@ -1,0 +1,134 @@
+// The heart of the control plane: takes the steps that bring what is to what is wanted, each written down before the driver is told.
+import type { DriverListener } from "../drivers/driver.ts";
+import type { Control } from "./control.ts";
+import { registerNodes } from "./instances.ts";
+import { forgetService, stepService } from "./reconcile-service.ts";
+import { stepTask, taskSeen } from "./reconcile-tasks.ts";
+import { hasStopped } from "./stop-task.ts";
+
+export class Loop implements DriverListener {
+  readonly #control: Control;
+  /** When services want to be looked at again, in milliseconds since 1970. */
+  readonly #due = new Map<string, number>();
+  #inside = false;
+
+  constructor(control: Control) {
+    this.#control = control;
+  }
+
+  /** Adopts what still runs, and goes on where the last control plane stopped, however it ended. */
+  async open(): Promise<void> {
+    const { driver, state } = this.#control;
+    driver.watch(this);
+    await driver.open();
+    registerNodes(this.#control);
+    const held = new Set(this.#told);
+    for (const task of [...state.task.all()]) {
+      if (task.wire.lastStatus === "STOPPED") continue;
+      // The driver had it once and does not any more.
+      if (task.seen && !held.has(task.id))
+        hasStopped(this.#control, task, "InfrastructureHealth", "The task was lost with its host.");
+      else this.#control.pending.add(task.id);
+    }
+    for (const service of state.service.all()) this.#control.restless.add(service.key);
+    this.#opened = true;
+    this.step();
+  }
+
+  #opened = false;
+  readonly #told: string[] = [];
+
+  taskChanged(seen: Parameters<DriverListener["taskChanged"]>[0]): void {
+    if (!this.#opened) this.#told.push(seen.id);
+    taskSeen(this.#control, seen);
+    this.#control.onWake();
+  }
+
+  nodesChanged(): void {
+    if (!this.#opened) return;
+    registerNodes(this.#control);
+    this.#control.onWake();
+  }
+
+  /** Until nothing is left to do now. Returns when there is something to do without being woken, in milliseconds since 1970. */
+  step(): number | undefined {
+    // The driver may tell of a change from within.
+    if (this.#inside) return this.#next();
+    this.#inside = true;
+    try {
+      const { state, restless, pending } = this.#control;
+      this.#housekeeping();
+      // Each round needs a reason; the bound is for a defect, so that it shows and does not hang.
+      for (let round = 0; restless.size + pending.size > 0; round++) {
+        if (round > 10_000) throw new Error("the reconciler does not come to rest");
+        this.#services();
+        state.commit();
+        this.#tasks();
+        state.commit();
+        this.#forget();
+      }
+      state.commit();
+      return this.#next();
+    } finally {
+      this.#inside = false;
+    }
+  }
+
+  #services(): void {
+    const { state, restless } = this.#control;
+    const keys = [...restless];
+    restless.clear();
+    for (const key of keys) {
+      const service = state.service.get(key);
+      const due = service === undefined ? undefined : stepService(this.#control, service);
+      if (due === undefined) this.#due.delete(key);
+      else this.#due.set(key, due);
+    }
+  }
+
+  #tasks(): void {
+    const { state, pending } = this.#control;
+    const ids = [...pending];
+    pending.clear();
+    for (const id of ids) {
+      const task = state.task.get(id);
+      if (task !== undefined) stepTask(this.#control, task);
+    }
+  }
+
+  /** What has STOPPED is written down: the driver may forget it. */
+  #forget(): void {
+    const { forgettable, driver, handed } = this.#control;
+    for (const id of forgettable) {
+      driver.forget(id);
+      handed.delete(id);
+    }
+    forgettable.clear();
+  }
+
+  #housekeeping(): void {
+    const now = this.#control.clock.now();
+    const { state } = this.#control;
+    for (const [key, due] of this.#due) {
+      if (due > now) continue;
+      const service = state.service.get(key);
+      if (service?.wire.status === "INACTIVE") forgetService(this.#control, service);
+      this.#control.restless.add(key);
+    }
+    if (now < this.#nextSweep) return;
+    this.#nextSweep = now + 60_000;
+    for (const task of [...state.task.all()]) {
+      if (task.forgetAt === undefined || task.forgetAt > now) continue;
+      state.task.delete(task.id);
+      this.#control.occupancy.forget(task);
+    }
+    for (const token of [...state.token.all()]) if (token.until <= now) state.token.delete(token.key);
+  }
+
+  #nextSweep = 0;
+
+  #next(): number | undefined {
+    const times = [...this.#due.values()];
+    return times.length === 0 ? undefined : times.reduce((least, time) => Math.min(least, time));
+  }
+}

@@ -1,0 +1,70 @@
+// What runs tasks. The control plane decides; a driver carries out and tells what it sees.
+import type { Attachment, Attribute, Container, TaskDefinition, TaskOverride } from "../api/shapes.ts";
+
+export interface DriverNode {
+  /** Stays the same over restarts of driver and node. */
+  name: string;
+  /** CPU units (1024 a core) and MiB that tasks may use. */
+  cpu: number;
+  memory: number;
+  /** Ports of the node that tasks may not have. */
+  reservedPorts: readonly string[];
+  attributes: readonly Attribute[];
+  /** false: the node is known but cannot be reached now. */
+  connected: boolean;
+}
+
+export interface TaskSpec {
+  id: string;
+  taskArn: string;
+  cluster: string;
+  /** The node that it has been placed on. */
+  node: string;
+  /** family:revision, as labels and metadata tell it. */
+  family: string;
+  revision: number;
+  definition: TaskDefinition;
+  overrides: TaskOverride;
+  group: string;
+  enableExecuteCommand: boolean;
+  /** Where the task has an own network: subnets and security groups are accepted and ignored. */
+  createdAt: number;
+}
+
+export interface SeenTask {
+  id: string;
+  lastStatus: "PENDING" | "ACTIVATING" | "RUNNING" | "DEACTIVATING" | "STOPPING" | "STOPPED";
+  /** Each with name, lastStatus, and what is known of runtimeId, imageDigest, exitCode, reason, healthStatus, networkBindings, networkInterfaces. */
+  containers: Container[];
+  attachments?: Attachment[];
+  stopCode?: "EssentialContainerExited" | "TaskFailedToStart" | "InfrastructureHealth";
+  stoppedReason?: string;
+  /** Seconds since 1970. */
+  pullStartedAt?: number;
+  pullStoppedAt?: number;
+  startedAt?: number;
+  executionStoppedAt?: number;
+}
+
+export interface Driver {
+  readonly name: "local" | "swarm" | "null";
+  /** Why it cannot run such tasks, with the field concerned; undefined where it can. */
+  refuses(definition: TaskDefinition): string | undefined;
+  nodes(): DriverNode[];
+  /** Tells of every change of a task or of the nodes, from now on; also of those that it finds when it starts. */
+  watch(listener: DriverListener): void;
+  /** Starts what adopts what still runs from before; called once, before `start`. Resolves when every task that it holds has been told. */
+  open(): Promise<void>;
+  /** Returns at once; what becomes of it is told to the listener. The same id again changes nothing. */
+  start(spec: TaskSpec): void;
+  /** Returns at once: SIGTERM, and SIGKILL after each container's stopTimeout. Without effect on what has stopped. */
+  stop(id: string): void;
+  /** The task may be forgotten: it has stopped and that has been written down. */
+  forget(id: string): void;
+  close(): Promise<void>;
+}
+
+export interface DriverListener {
+  taskChanged(task: SeenTask): void;
+  nodesChanged(): void;
+}

@@ -1,0 +1,109 @@
+// A driver that runs nothing: tasks are RUNNING at once and end when told to. For tests of the API and of the control plane.
+import type { TaskDefinition } from "../api/shapes.ts";
+import type { Driver, DriverListener, DriverNode, SeenTask, TaskSpec } from "./driver.ts";
+
+/** What becomes of a task; tests decide by its definition or at random. */
+export type Fate = (spec: TaskSpec) => "runs" | "fails" | "hangs";
+
+export class NullDriver implements Driver {
+  readonly name = "null";
+  readonly tasks = new Map<string, { spec: TaskSpec; seen: SeenTask }>();
+  readonly #nodes: Map<string, DriverNode>;
+  readonly #fate: Fate;
+  #listener: DriverListener | undefined;
+  #nextPort = 32768;
+
+  constructor(nodes: readonly DriverNode[] = [plainNode("node-1")], fate: Fate = () => "runs") {
+    this.#nodes = new Map(nodes.map((node) => [node.name, node]));
+    this.#fate = fate;
+  }
+
+  refuses(_definition: TaskDefinition): string | undefined {
+    return undefined;
+  }
+
+  nodes(): DriverNode[] {
+    return [...this.#nodes.values()];
+  }
+
+  watch(listener: DriverListener): void {
+    this.#listener = listener;
+  }
+
+  async open(): Promise<void> {
+    for (const { seen } of this.tasks.values()) this.#listener?.taskChanged(structuredClone(seen));
+  }
+
+  start(spec: TaskSpec): void {
+    if (this.tasks.has(spec.id)) return;
+    const containers = (spec.definition.containerDefinitions ?? []).map((container) => ({
+      name: container.name,
+      lastStatus: "PENDING",
+      image: container.image,
+      networkBindings: (container.portMappings ?? []).map((mapping) => ({
+        bindIP: "0.0.0.0",
+        containerPort: mapping.containerPort,
+        hostPort: mapping.hostPort || this.#nextPort++,
+        protocol: mapping.protocol ?? ("tcp" as const),
+      })),
+    }));
+    const seen: SeenTask = { id: spec.id, lastStatus: "PENDING", containers };
+    this.tasks.set(spec.id, { spec, seen });
+    const fate = this.#fate(spec);
+    if (fate === "fails") this.end(spec.id, 1);
+    else if (fate === "runs") this.run(spec.id);
+  }
+
+  /** Lets a task that hangs become RUNNING. */
+  run(id: string): void {
+    const seen = this.tasks.get(id)?.seen;
+    if (seen === undefined || seen.lastStatus !== "PENDING") return;
+    seen.lastStatus = "RUNNING";
+    for (const container of seen.containers) {
+      container.lastStatus = "RUNNING";
+      container.runtimeId = `null-${id}`;
+    }
+    this.#tell(seen);
+  }
+
+  /** Ends a task as if its essential container had exited. */
+  end(id: string, exitCode: number): void {
+    this.#stopped(id, exitCode, "EssentialContainerExited", "Essential container in task exited");
+  }
+
+  stop(id: string): void {
+    this.#stopped(id, 143);
+  }
+
+  #stopped(id: string, exitCode: number, stopCode?: SeenTask["stopCode"], stoppedReason?: string): void {
+    const seen = this.tasks.get(id)?.seen;
+    if (seen === undefined || seen.lastStatus === "STOPPED") return;
+    seen.lastStatus = "STOPPED";
+    if (stopCode !== undefined) seen.stopCode = stopCode;
+    if (stoppedReason !== undefined) seen.stoppedReason = stoppedReason;
+    for (const container of seen.containers) {
+      container.lastStatus = "STOPPED";
+      container.exitCode ??= exitCode;
+    }
+    this.#tell(seen);
+  }
+
+  forget(id: string): void {
+    this.tasks.delete(id);
+  }
+
+  setNode(node: DriverNode): void {
+    this.#nodes.set(node.name, node);
+    this.#listener?.nodesChanged();
+  }
+
+  async close(): Promise<void> {}
+
+  #tell(seen: SeenTask): void {
+    this.#listener?.taskChanged(structuredClone(seen));
+  }
+}
+
+export function plainNode(name: string, cpu = 4096, memory = 16_384): DriverNode {
+  return { name, cpu, memory, reservedPorts: [], attributes: [], connected: true };
+}
