@@ -37,7 +37,7 @@ export function stepService(control: Control, service: ServiceEntity): number | 
   if (primary === undefined) return undefined;
   replaceUnhealthy(control, service, tasks);
   const live = tasks.filter(({ wire }) => wire.desiredStatus !== "STOPPED");
-  const view = viewOf(control, service, primary, live);
+  const view = viewOf(control, service, primary, live, tasks.length - live.length);
   if (service.wire.schedulingStrategy === "DAEMON") stepDaemon(control, service, view);
   else {
     soon.push(startMissing(control, service, view));
@@ -81,6 +81,8 @@ interface View {
   /** Not on their way out: those of the primary deployment in a good place, and those to be replaced. */
   good: TaskEntity[];
   old: TaskEntity[];
+  /** On their way out and not gone: they count against the maximum, so that a singleton is never there twice. */
+  stopping: number;
   desired: number;
   least: number;
   most: number;
@@ -91,6 +93,7 @@ function viewOf(
   service: ServiceEntity,
   primary: DeploymentEntity,
   live: readonly TaskEntity[],
+  stopping: number,
 ): View {
   const draining = (task: TaskEntity): boolean =>
     control.state.instance.get(task.instance ?? "")?.wire.status === "DRAINING";
@@ -102,6 +105,7 @@ function viewOf(
     primary,
     good,
     old,
+    stopping,
     desired,
     least: Math.ceil((desired * minimumHealthyPercent) / 100),
     most: Math.floor((desired * maximumPercent) / 100),
@@ -130,11 +134,8 @@ function replaceUnhealthy(control: Control, service: ServiceEntity, tasks: reado
 
 /** As many as are missing and the maximum allows. Returns when to try again after failures. */
 function startMissing(control: Control, service: ServiceEntity, view: View): number | undefined {
-  const { primary, good, old, desired, most } = view;
-  const missing = Math.min(
-    desired - good.length,
-    Math.max(most, old.length === 0 ? desired : 0) - good.length - old.length,
-  );
+  const { primary, good, old, stopping, desired, most } = view;
+  const missing = Math.min(desired - good.length, most - good.length - old.length - stopping);
   if (missing <= 0 || primary.wire.rolloutState === "FAILED") return undefined;
   if (primary.notBefore !== undefined && control.clock.now() < primary.notBefore) return primary.notBefore;
   start(control, service, primary, missing, (definition, needs) => {

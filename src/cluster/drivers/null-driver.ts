@@ -10,6 +10,9 @@ export class NullDriver implements Driver {
   readonly tasks = new Map<string, { spec: TaskSpec; seen: SeenTask }>();
   readonly #nodes: Map<string, DriverNode>;
   readonly #fate: Fate;
+  /** Tasks do not end when told to, but when `release` is called. */
+  lingering = false;
+  readonly #stopping = new Set<string>();
   #listener: DriverListener | undefined;
   #nextPort = 32768;
 
@@ -72,7 +75,15 @@ export class NullDriver implements Driver {
   }
 
   stop(id: string): void {
-    this.#stopped(id, 143);
+    if (this.lingering) this.#stopping.add(id);
+    else this.#stopped(id, 143);
+  }
+
+  /** Ends what was told to stop while `lingering`. */
+  release(): void {
+    const ids = [...this.#stopping];
+    this.#stopping.clear();
+    for (const id of ids) this.#stopped(id, 143);
   }
 
   #stopped(id: string, exitCode: number, stopCode?: SeenTask["stopCode"], stoppedReason?: string): void {

@@ -1,0 +1,191 @@
+// Whatever is done to a service, once nothing more happens the tasks that run are those that are wanted, and a singleton was never there twice.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { plainNode } from "../../src/cluster/drivers/null-driver.ts";
+import { SimulatedCluster } from "../support/simulated-cluster.ts";
+
+const runs = process.env.TRANSHIP_SOAK === "1" ? 10_000 : 300;
+
+type Step =
+  | { do: "scale"; count: number }
+  | { do: "update"; good: boolean; breaker: boolean }
+  | { do: "kill" | "stop"; which: number }
+  | { do: "node"; which: number; connected: boolean }
+  | { do: "drain"; which: number; status: "ACTIVE" | "DRAINING" }
+  | { do: "protect"; which: number }
+  | { do: "wait"; seconds: number }
+  | { do: "linger" | "release" | "crash" };
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ do: fc.constant("scale" as const), count: fc.nat(5) }),
+  fc.record({ do: fc.constant("update" as const), good: fc.boolean(), breaker: fc.boolean() }),
+  fc.record({ do: fc.constantFrom("kill" as const, "stop" as const), which: fc.nat(9) }),
+  fc.record({ do: fc.constant("node" as const), which: fc.nat(2), connected: fc.boolean() }),
+  fc.record({
+    do: fc.constant("drain" as const),
+    which: fc.nat(2),
+    status: fc.constantFrom("ACTIVE" as const, "DRAINING" as const),
+  }),
+  fc.record({ do: fc.constant("protect" as const), which: fc.nat(9) }),
+  fc.record({ do: fc.constant("wait" as const), seconds: fc.nat(400) }),
+  fc.record({ do: fc.constantFrom("linger" as const, "release" as const, "crash" as const) }),
+);
+
+test("services come to what is wanted of them", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1 }),
+      fc.boolean(),
+      fc.array(step, { maxLength: 25 }),
+      async (seed, singleton, steps) => {
+        const world = new World(seed, singleton);
+        try {
+          await world.begin();
+          for (const each of steps) await world.take(each);
+          await world.rest();
+        } finally {
+          world.cluster.close();
+        }
+      },
+    ),
+    { numRuns: runs },
+  );
+});
+
+class World {
+  readonly cluster: SimulatedCluster;
+  readonly #singleton: boolean;
+  #wanted = 1;
+
+  constructor(seed: number, singleton: boolean) {
+    this.#singleton = singleton;
+    this.cluster = new SimulatedCluster(seed, 3, ({ family }) => (family === "bad" ? "fails" : "runs"));
+  }
+
+  async begin(): Promise<void> {
+    const { cluster } = this;
+    await cluster.open();
+    cluster.call("CreateCluster", {});
+    for (const family of ["good", "bad"])
+      for (let revision = 0; revision < 2; revision++)
+        cluster.call("RegisterTaskDefinition", {
+          family,
+          containerDefinitions: [{ name: "main", image: "box:1", memory: 100, cpu: 10 }],
+        });
+    cluster.call("CreateService", {
+      serviceName: "s",
+      taskDefinition: "good:1",
+      desiredCount: 1,
+      deploymentConfiguration: this.#bounds(false),
+    });
+    this.#check();
+  }
+
+  #bounds(breaker: boolean): object {
+    const percents = this.#singleton
+      ? { minimumHealthyPercent: 0, maximumPercent: 100 }
+      : { minimumHealthyPercent: 50, maximumPercent: 200 };
+    return { ...percents, deploymentCircuitBreaker: { enable: breaker, rollback: breaker } };
+  }
+
+  async take(step: Step): Promise<void> {
+    const { cluster } = this;
+    const ids = [...cluster.driver.tasks.keys()];
+    switch (step.do) {
+      case "scale":
+        this.#wanted = this.#singleton ? Math.min(step.count, 1) : step.count;
+        cluster.call("UpdateService", { service: "s", desiredCount: this.#wanted });
+        break;
+      case "update":
+        cluster.call("UpdateService", {
+          service: "s",
+          taskDefinition: step.good ? "good" : "bad",
+          forceNewDeployment: true,
+          deploymentConfiguration: this.#bounds(step.breaker),
+        });
+        break;
+      case "kill":
+        if (ids.length > 0) cluster.driver.end(ids[step.which % ids.length] ?? "", 1);
+        cluster.settle();
+        break;
+      case "stop":
+        if (ids.length > 0) cluster.call("StopTask", { task: ids[step.which % ids.length] ?? "" });
+        break;
+      case "node":
+        cluster.driver.setNode({ ...plainNode(`n${step.which}`, 1024, 1024), connected: step.connected });
+        cluster.settle();
+        break;
+      case "drain":
+        this.#setStatus(step.which, step.status);
+        break;
+      case "protect":
+        if (ids.length > 0)
+          cluster.call("UpdateTaskProtection", {
+            cluster: "default",
+            tasks: [ids[step.which % ids.length] ?? ""],
+            protectionEnabled: true,
+            expiresInMinutes: 5,
+          });
+        break;
+      case "wait":
+        cluster.advance(step.seconds * 1000);
+        break;
+      case "linger":
+        cluster.driver.lingering = true;
+        break;
+      case "release":
+        cluster.driver.lingering = false;
+        cluster.driver.release();
+        cluster.settle();
+        break;
+      case "crash":
+        await cluster.open();
+        break;
+    }
+    this.#check();
+  }
+
+  #setStatus(which: number, status: string): void {
+    const { containerInstanceArns = [] } = this.cluster.call("ListContainerInstances", {}) as {
+      containerInstanceArns?: string[];
+    };
+    const arn = containerInstanceArns[which];
+    if (arn !== undefined)
+      this.cluster.call("UpdateContainerInstancesState", { containerInstances: [arn], status });
+  }
+
+  /** What must hold at any time. */
+  #check(): void {
+    const live = [...this.cluster.driver.tasks.values()].filter(({ seen }) => seen.lastStatus !== "STOPPED");
+    if (this.#singleton) assert.ok(live.length <= 1, `${live.length} copies of a singleton`);
+    for (const instance of this.cluster.state.instance.all()) {
+      const taken = this.cluster.control.occupancy.of(instance.id);
+      assert.ok(taken.memory <= instance.memory && taken.cpu <= instance.cpu && taken.cpu >= 0);
+    }
+  }
+
+  /** All nodes are well, a good version is asked for, and time passes. */
+  async rest(): Promise<void> {
+    const { cluster } = this;
+    await this.take({ do: "release" });
+    for (const which of [0, 1, 2]) {
+      await this.take({ do: "node", which, connected: true });
+      await this.take({ do: "drain", which, status: "ACTIVE" });
+    }
+    await this.take({ do: "update", good: true, breaker: true });
+    cluster.advance(3_600_000);
+    const running = [...cluster.driver.tasks.values()].filter(({ seen }) => seen.lastStatus === "RUNNING");
+    assert.equal(running.length, this.#wanted);
+    const { services = [] } = cluster.call("DescribeServices", { services: ["s"] }) as {
+      services?: { runningCount: number; pendingCount: number; deployments: { rolloutState: string }[] }[];
+    };
+    assert.equal(services[0]?.runningCount, this.#wanted);
+    assert.equal(services[0]?.pendingCount, 0);
+    assert.deepEqual(
+      services[0]?.deployments.map(({ rolloutState }) => rolloutState),
+      ["COMPLETED"],
+    );
+  }
+}
