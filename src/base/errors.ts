@@ -50,6 +50,8 @@ export const errorCodes = {
   E_SECRET_MISSING: "A secret that the package needs was not given.",
   E_ID_AMBIGUOUS: "The shortened id fits more than one object.",
   E_TEST_FAILED: "The test of the package could not be carried out.",
+  E_CLUSTER_UNREACHABLE: "No control plane answers where one was looked for.",
+  E_CLUSTER_REFUSED: "The control plane refused the call.",
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;

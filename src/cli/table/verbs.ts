@@ -1,6 +1,7 @@
 // The table of verbs: what exists, in the order in which help shows it. Each entry loads its own file when it is called.
 import type { Verb } from "../verb.ts";
 import { captureVerbs } from "./capture.ts";
+import { clusterVerbs } from "./cluster.ts";
 import { generalVerbs } from "./general.ts";
 import { instanceVerbs } from "./instances.ts";
 import { missVerbs } from "./misses.ts";
@@ -11,5 +12,6 @@ export const verbs: readonly Verb[] = [
   ...storeVerbs,
   ...instanceVerbs,
   ...missVerbs,
+  ...clusterVerbs,
   ...generalVerbs,
 ];

@@ -1,0 +1,91 @@
+// tranship cluster serve: the control plane, in the foreground until a signal.
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { TranshipError } from "../../base/errors.ts";
+import type { Driver } from "../../cluster/drivers/driver.ts";
+import { NullDriver } from "../../cluster/drivers/null-driver.ts";
+import { accessKeys, clusterDirectory, writeCredentials, writeEndpoint } from "../../cluster/keys.ts";
+import { makeControlPlane } from "../../cluster/serve.ts";
+import type { Context } from "../context.ts";
+import { type Call, flag, text } from "../verb.ts";
+
+export async function run(call: Call, context: Context): Promise<undefined> {
+  const { options } = call;
+  const { host, port } = parseListen(text(options, "listen") ?? "127.0.0.1:8080");
+  const account = text(options, "account") ?? "000000000000";
+  if (!/^\d{12}$/.test(account)) throw usage(`--account ${account} is not twelve digits`);
+  const region = text(options, "region") ?? "us-east-1";
+  if (!/^[a-z0-9-]{1,40}$/.test(region)) throw usage(`--region ${region} is not the name of a region`);
+  const unsigned = flag(options, "unsigned");
+  const allowReset = flag(options, "allowReset");
+  if ((unsigned || allowReset) && !isLoopback(host))
+    throw usage(`--unsigned and --allow-reset are for loopback only, not ${host}`);
+  const keys = accessKeys(context.root.path);
+  const plane = await makeControlPlane({
+    stateFile: join(clusterDirectory(context.root.path), "state.db"),
+    driver: driverOf(text(options, "driver") ?? "local"),
+    account,
+    region,
+    unsigned,
+    allowReset,
+    secretOf: (id) => keys.find(({ accessKeyId }) => accessKeyId === id)?.secretAccessKey,
+    onEvent: ({ cluster, message }) => context.log.info(`${cluster}: ${message}`),
+    onDefect: (error) =>
+      context.log.error(error instanceof Error ? (error.stack ?? error.message) : String(error)),
+  });
+  try {
+    await listen(plane.server.listen({ host, port }), `${host}:${port}`);
+    const { port: actual } = plane.server.server.address() as AddressInfo;
+    const url = `http://${host.includes(":") ? `[${host}]` : host}:${actual}`;
+    writeEndpoint(context.root.path, { url, region, account });
+    const [key] = keys;
+    if (key !== undefined) sayHow(context, url, region, writeCredentials(context.root.path, key));
+    if (!context.signal.aborted) await once(context.signal, "abort");
+  } finally {
+    await plane.close();
+  }
+}
+
+function sayHow(context: Context, url: string, region: string, credentials: string): void {
+  context.say(`control plane ready at ${url}`);
+  context.say(`  export AWS_SHARED_CREDENTIALS_FILE=${credentials} AWS_DEFAULT_REGION=${region}`);
+  context.say(`  aws ecs list-clusters --endpoint-url ${url}`);
+}
+
+function driverOf(name: string): Driver {
+  if (name === "null") return new NullDriver();
+  throw new TranshipError("E_USAGE", `the driver ${name} is not there yet`, {
+    hint: "null runs nothing and is for tests of the API",
+  });
+}
+
+function parseListen(value: string): { host: string; port: number } {
+  const [, bracketed, plain, port = ""] = /^(?:\[([0-9a-fA-F:]+)\]|([^:]+)):(\d{1,5})$/.exec(value) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || Number(port) > 65535) throw usage(`--listen ${value} is not HOST:PORT`);
+  return { host, port: Number(port) };
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+async function listen(listening: Promise<unknown>, what: string): Promise<void> {
+  try {
+    await listening;
+  } catch (cause) {
+    throw new TranshipError(
+      "E_PORT_TAKEN",
+      `${what}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      {
+        hint: "choose another address with --listen",
+        cause,
+      },
+    );
+  }
+}
+
+function usage(message: string): TranshipError {
+  return new TranshipError("E_USAGE", message, { hint: "`tranship cluster serve --help`" });
+}

@@ -1,0 +1,151 @@
+// Containers of tasks as instances of our runtime: container definitions into what the runtime is asked for, and what it tells.
+import type { Log } from "../../../base/log.ts";
+import type { StateRoot } from "../../../host/state-root.ts";
+import { type CreateOptions } from "../../../runtime/create.ts";
+import { execInInstance } from "../../../runtime/exec.ts";
+import { inspectInstance, listInstances } from "../../../runtime/find.ts";
+import type { InstanceMount } from "../../../runtime/record.ts";
+import { runInstance } from "../../../runtime/run.ts";
+import { removeInstance, stopInstance } from "../../../runtime/stop.ts";
+import type { ContainerDefinition, NetworkBinding } from "../../api/shapes.ts";
+import type { TaskSpec } from "../driver.ts";
+
+export interface SeenContainer {
+  running: boolean;
+  /** Of one that has ended; undefined where nobody could tell. */
+  exitCode?: number | undefined;
+  reason?: string | undefined;
+  runtimeId: string;
+  imageDigest: string;
+  bindings: NetworkBinding[];
+  address: string | undefined;
+  mac: string | undefined;
+}
+
+export class LocalContainers {
+  readonly #root: StateRoot;
+  readonly #log: Log;
+
+  constructor(root: StateRoot, log: Log) {
+    this.#root = root;
+    this.#log = log;
+  }
+
+  /** Creates and starts; E_* of the runtime where it cannot. */
+  async start(spec: TaskSpec, definition: ContainerDefinition): Promise<void> {
+    await runInstance(this.#root, optionsOf(spec, definition), this.#log);
+  }
+
+  /** undefined: there is none. */
+  see(name: string): SeenContainer | undefined {
+    let found: ReturnType<typeof inspectInstance>;
+    try {
+      found = inspectInstance(this.#root, name);
+    } catch {
+      return undefined;
+    }
+    const { record, status } = found;
+    const running = status.state === "running" || status.state === "starting";
+    return {
+      running,
+      ...(running ? {} : { exitCode: status.exitStatus ?? undefined, reason: status.reason }),
+      runtimeId: record.id,
+      imageDigest: record.image.digest,
+      address: record.network.address ?? undefined,
+      mac: record.network.mac ?? undefined,
+      bindings: (status.launch?.ports ?? []).map((port) => ({
+        bindIP: port.address ?? "0.0.0.0",
+        containerPort: port.inside,
+        hostPort: port.outside,
+        protocol: port.protocol,
+      })),
+    };
+  }
+
+  async stop(name: string, seconds: number): Promise<void> {
+    await stopInstance(this.#root, name, { timeout: seconds * 1000 }, this.#log);
+  }
+
+  async remove(name: string): Promise<void> {
+    if (this.see(name) !== undefined) await removeInstance(this.#root, name, { force: true, volumes: true }, this.#log);
+  }
+
+  /** Names of all instances that belong to tasks. */
+  names(): string[] {
+    return listInstances(this.#root).flatMap(({ record }) => (record.labels[taskLabel] === undefined ? [] : [record.name]));
+  }
+
+  /** The command's status. */
+  async exec(name: string, command: readonly string[]): Promise<number> {
+    return execInInstance(this.#root, name, { command, detached: false }, this.#log);
+  }
+}
+
+export const taskLabel = "com.amazonaws.ecs.task-arn";
+
+export function instanceName(task: string, container: string | undefined): string {
+  return `ecs-${task.slice(0, 12)}-${container ?? ""}`;
+}
+
+function optionsOf(spec: TaskSpec, definition: ContainerDefinition): CreateOptions {
+  const override = spec.overrides.containerOverrides?.find(({ name }) => name === definition.name);
+  const environment = [...(definition.environment ?? []), ...(override?.environment ?? [])];
+  const memory = override?.memory ?? definition.memory ?? numeric(spec.overrides.memory ?? spec.definition.memory);
+  const cpu = override?.cpu ?? definition.cpu ?? 0;
+  const { networkMode = "bridge" } = spec.definition;
+  const host = networkMode === "host";
+  return {
+    reference: definition.image ?? "",
+    command: override?.command ?? definition.command ?? [],
+    name: instanceName(spec.id, definition.name),
+    ...(definition.entryPoint === undefined ? {} : { entrypoint: definition.entryPoint }),
+    environment: environment.map(({ name, value }) => `${name}=${value ?? ""}`),
+    ...(definition.workingDirectory === undefined ? {} : { workingDirectory: definition.workingDirectory }),
+    ...(definition.user === undefined ? {} : { user: definition.user }),
+    ...(definition.hostname === undefined ? {} : { hostname: definition.hostname }),
+    network: host ? "host" : networkMode === "none" || definition.disableNetworking ? "none" : "bridge",
+    ports:
+      networkMode === "bridge"
+        ? (definition.portMappings ?? []).map((mapping) => ({
+            address: null,
+            outside: mapping.hostPort ?? 0,
+            inside: mapping.containerPort ?? 0,
+            protocol: mapping.protocol ?? "tcp",
+          }))
+        : [],
+    mounts: mountsOf(spec, definition),
+    limits: {
+      memory: memory === undefined ? null : memory * 1024 * 1024,
+      cpus: spec.definition.cpu !== undefined && cpu > 0 ? cpu / 1024 : null,
+      pids: null,
+    },
+    capAdd: definition.linuxParameters?.capabilities?.add ?? [],
+    capDrop: definition.linuxParameters?.capabilities?.drop ?? [],
+    readOnly: definition.readonlyRootFilesystem ?? false,
+    stopTimeout: (definition.stopTimeout ?? 30) * 1000,
+    labels: {
+      ...definition.dockerLabels,
+      [taskLabel]: spec.taskArn,
+      "com.amazonaws.ecs.cluster": spec.cluster,
+      "com.amazonaws.ecs.container-name": definition.name ?? "",
+      "com.amazonaws.ecs.task-definition-family": spec.family,
+      "com.amazonaws.ecs.task-definition-version": String(spec.revision),
+    },
+  };
+}
+
+function numeric(text: string | undefined): number | undefined {
+  return text === undefined || !/^\d+$/.test(text) ? undefined : Number(text);
+}
+
+function mountsOf(spec: TaskSpec, definition: ContainerDefinition): InstanceMount[] {
+  const mounts = (definition.mountPoints ?? []).map(({ sourceVolume, containerPath = "/", readOnly = false }): InstanceMount => {
+    const path = spec.definition.volumes?.find(({ name }) => name === sourceVolume)?.host?.sourcePath;
+    if (path !== undefined) return { kind: "bind", source: path, target: containerPath, readOnly, anonymous: false, seed: false };
+    // Without a path on the host a volume lives as long as its task.
+    return { kind: "volume", source: `ecs-${spec.id.slice(0, 12)}-${sourceVolume}`, target: containerPath, readOnly, anonymous: false, seed: true };
+  });
+  for (const { containerPath, size } of definition.linuxParameters?.tmpfs ?? [])
+    mounts.push({ kind: "tmpfs", source: `${size}m`, target: containerPath, readOnly: false, anonymous: true, seed: false });
+  return mounts;
+}
