@@ -4,10 +4,12 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import type { Driver } from "../../cluster/drivers/driver.ts";
+import { LocalDriver } from "../../cluster/drivers/local/local-driver.ts";
 import { NullDriver } from "../../cluster/drivers/null-driver.ts";
 import { accessKeys, clusterDirectory, writeCredentials, writeEndpoint } from "../../cluster/keys.ts";
 import { makeControlPlane } from "../../cluster/serve.ts";
 import type { Context } from "../context.ts";
+import { selfCommand } from "../self.ts";
 import { type Call, flag, text } from "../verb.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
@@ -24,7 +26,7 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   const keys = accessKeys(context.root.path);
   const plane = await makeControlPlane({
     stateFile: join(clusterDirectory(context.root.path), "state.db"),
-    driver: driverOf(text(options, "driver") ?? "local"),
+    driver: driverOf(call, context),
     account,
     region,
     unsigned,
@@ -53,11 +55,11 @@ function sayHow(context: Context, url: string, region: string, credentials: stri
   context.say(`  aws ecs list-clusters --endpoint-url ${url}`);
 }
 
-function driverOf(name: string): Driver {
+function driverOf(call: Call, context: Context): Driver {
+  const name = text(call.options, "driver") ?? "local";
   if (name === "null") return new NullDriver();
-  throw new TranshipError("E_USAGE", `the driver ${name} is not there yet`, {
-    hint: "null runs nothing and is for tests of the API",
-  });
+  const { root, log } = context;
+  return new LocalDriver({ root, log, self: selfCommand(root, call.options) });
 }
 
 function parseListen(value: string): { host: string; port: number } {

@@ -74,5 +74,6 @@ export const advice: Record<ErrorCode, string> = {
     "The message tells which side could not be started. Start it alone first: `tranship run`, or the service on the original.",
   E_CLUSTER_UNREACHABLE:
     "Start one with `tranship cluster serve`, or name another with --endpoint-url; `curl URL/ping` tells whether it answers.",
-  E_CLUSTER_REFUSED: "The message names the exception of the ECS API; its words are those of the real service.",
+  E_CLUSTER_REFUSED:
+    "The message names the exception of the ECS API; its words are those of the real service.",
 };

@@ -24,7 +24,7 @@ export const clusterVerbs: readonly Verb[] = [
       {
         flags: "--driver <NAME>",
         summary: "what runs the tasks",
-        choices: ["local", "swarm", "null"],
+        choices: ["local", "null"],
         default: "local",
       },
       { flags: "--account <ID>", summary: "twelve digits that stand in ARNs", default: "000000000000" },

@@ -54,7 +54,10 @@ function judgeEnds(definitions: readonly ContainerDefinition[], state: TaskState
     if (!(definition.essential ?? true)) continue;
     const started = container.startedAt !== undefined;
     state.ending = started
-      ? { stopCode: "EssentialContainerExited", reason: container.reason ?? "Essential container in task exited" }
+      ? {
+          stopCode: "EssentialContainerExited",
+          reason: container.reason ?? "Essential container in task exited",
+        }
       : { stopCode: "TaskFailedToStart", reason: container.reason ?? "The container could not be started." };
     return;
   }
@@ -74,7 +77,9 @@ function judgeDependencies(definitions: readonly ContainerDefinition[], state: T
     for (const { containerName, condition } of definition.dependsOn ?? []) {
       const other = find(state, containerName);
       const target = definitions.find(({ name }) => name === containerName);
-      const late = now - state.createdAt > (target?.startTimeout === undefined ? defaultStartTimeout : target.startTimeout * 1000);
+      const late =
+        now - state.createdAt >
+        (target?.startTimeout === undefined ? defaultStartTimeout : target.startTimeout * 1000);
       const failed =
         (condition === "SUCCESS" && other.status === "STOPPED" && other.exitCode !== 0) ||
         (other.status === "STOPPED" && other.startedAt === undefined) ||
@@ -103,10 +108,12 @@ function starts(definitions: readonly ContainerDefinition[], state: TaskState, n
   for (const definition of definitions) {
     const container = find(state, definition.name);
     if (container.status !== "PENDING") continue;
-    const ready = (definition.dependsOn ?? []).every(({ containerName, condition }) => isMet(condition, find(state, containerName)));
+    const ready = (definition.dependsOn ?? []).every(({ containerName, condition }) =>
+      isMet(condition, find(state, containerName)),
+    );
     if (!ready) continue;
     container.status = "STARTING";
-    container.health = definition.healthCheck === undefined ? container.health ?? "UNKNOWN" : "UNKNOWN";
+    container.health = definition.healthCheck === undefined ? (container.health ?? "UNKNOWN") : "UNKNOWN";
     delete container.startedAt;
     state.createdAt = Math.max(state.createdAt, now);
     actions.push({ do: "start", name: container.name });
@@ -131,7 +138,8 @@ function stops(definitions: readonly ContainerDefinition[], state: TaskState): A
   return actions;
 }
 
-const isUp = ({ status }: ContainerState): boolean => status === "STARTING" || status === "RUNNING" || status === "STOPPING";
+const isUp = ({ status }: ContainerState): boolean =>
+  status === "STARTING" || status === "RUNNING" || status === "STOPPING";
 
 /** Of the task, from its containers. */
 export function statusOfTask(
@@ -145,7 +153,9 @@ export function statusOfTask(
     return status === "RUNNING" || (status === "STOPPED" && !(definition.essential ?? true));
   });
   if (ready) return "RUNNING";
-  return state.containers.some(({ status }) => status === "RUNNING" || status === "STOPPED") ? "ACTIVATING" : "PENDING";
+  return state.containers.some(({ status }) => status === "RUNNING" || status === "STOPPED")
+    ? "ACTIVATING"
+    : "PENDING";
 }
 
 function find(state: TaskState, name: string | undefined): ContainerState {

@@ -1,8 +1,7 @@
 // Containers of tasks as instances of our runtime: container definitions into what the runtime is asked for, and what it tells.
 import type { Log } from "../../../base/log.ts";
 import type { StateRoot } from "../../../host/state-root.ts";
-import { type CreateOptions } from "../../../runtime/create.ts";
-import { execInInstance } from "../../../runtime/exec.ts";
+import type { CreateOptions } from "../../../runtime/create.ts";
 import { inspectInstance, listInstances } from "../../../runtime/find.ts";
 import type { InstanceMount } from "../../../runtime/record.ts";
 import { runInstance } from "../../../runtime/run.ts";
@@ -54,9 +53,9 @@ export class LocalContainers {
       address: record.network.address ?? undefined,
       mac: record.network.mac ?? undefined,
       bindings: (status.launch?.ports ?? []).map((port) => ({
-        bindIP: port.address ?? "0.0.0.0",
-        containerPort: port.inside,
-        hostPort: port.outside,
+        bindIP: port.hostAddress === "" ? "0.0.0.0" : port.hostAddress,
+        containerPort: port.containerPort,
+        hostPort: port.hostPort,
         protocol: port.protocol,
       })),
     };
@@ -67,17 +66,15 @@ export class LocalContainers {
   }
 
   async remove(name: string): Promise<void> {
-    if (this.see(name) !== undefined) await removeInstance(this.#root, name, { force: true, volumes: true }, this.#log);
+    if (this.see(name) !== undefined)
+      await removeInstance(this.#root, name, { force: true, volumes: true }, this.#log);
   }
 
   /** Names of all instances that belong to tasks. */
   names(): string[] {
-    return listInstances(this.#root).flatMap(({ record }) => (record.labels[taskLabel] === undefined ? [] : [record.name]));
-  }
-
-  /** The command's status. */
-  async exec(name: string, command: readonly string[]): Promise<number> {
-    return execInInstance(this.#root, name, { command, detached: false }, this.#log);
+    return listInstances(this.#root).flatMap(({ record }) =>
+      record.labels[taskLabel] === undefined ? [] : [record.name],
+    );
   }
 }
 
@@ -90,7 +87,8 @@ export function instanceName(task: string, container: string | undefined): strin
 function optionsOf(spec: TaskSpec, definition: ContainerDefinition): CreateOptions {
   const override = spec.overrides.containerOverrides?.find(({ name }) => name === definition.name);
   const environment = [...(definition.environment ?? []), ...(override?.environment ?? [])];
-  const memory = override?.memory ?? definition.memory ?? numeric(spec.overrides.memory ?? spec.definition.memory);
+  const memory =
+    override?.memory ?? definition.memory ?? numeric(spec.overrides.memory ?? spec.definition.memory);
   const cpu = override?.cpu ?? definition.cpu ?? 0;
   const { networkMode = "bridge" } = spec.definition;
   const host = networkMode === "host";
@@ -107,9 +105,9 @@ function optionsOf(spec: TaskSpec, definition: ContainerDefinition): CreateOptio
     ports:
       networkMode === "bridge"
         ? (definition.portMappings ?? []).map((mapping) => ({
-            address: null,
-            outside: mapping.hostPort ?? 0,
-            inside: mapping.containerPort ?? 0,
+            hostAddress: "",
+            hostPort: mapping.hostPort ?? 0,
+            containerPort: mapping.containerPort ?? 0,
             protocol: mapping.protocol ?? "tcp",
           }))
         : [],
@@ -139,13 +137,30 @@ function numeric(text: string | undefined): number | undefined {
 }
 
 function mountsOf(spec: TaskSpec, definition: ContainerDefinition): InstanceMount[] {
-  const mounts = (definition.mountPoints ?? []).map(({ sourceVolume, containerPath = "/", readOnly = false }): InstanceMount => {
-    const path = spec.definition.volumes?.find(({ name }) => name === sourceVolume)?.host?.sourcePath;
-    if (path !== undefined) return { kind: "bind", source: path, target: containerPath, readOnly, anonymous: false, seed: false };
-    // Without a path on the host a volume lives as long as its task.
-    return { kind: "volume", source: `ecs-${spec.id.slice(0, 12)}-${sourceVolume}`, target: containerPath, readOnly, anonymous: false, seed: true };
-  });
+  const mounts = (definition.mountPoints ?? []).map(
+    ({ sourceVolume, containerPath = "/", readOnly = false }): InstanceMount => {
+      const path = spec.definition.volumes?.find(({ name }) => name === sourceVolume)?.host?.sourcePath;
+      if (path !== undefined)
+        return { kind: "bind", source: path, target: containerPath, readOnly, anonymous: false, seed: false };
+      // Without a path on the host a volume lives as long as its task.
+      return {
+        kind: "volume",
+        source: `ecs-${spec.id.slice(0, 12)}-${sourceVolume}`,
+        target: containerPath,
+        readOnly,
+        anonymous: false,
+        seed: true,
+      };
+    },
+  );
   for (const { containerPath, size } of definition.linuxParameters?.tmpfs ?? [])
-    mounts.push({ kind: "tmpfs", source: `${size}m`, target: containerPath, readOnly: false, anonymous: true, seed: false });
+    mounts.push({
+      kind: "tmpfs",
+      source: `size=${size}m`,
+      target: containerPath,
+      readOnly: false,
+      anonymous: true,
+      seed: false,
+    });
   return mounts;
 }

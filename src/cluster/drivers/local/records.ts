@@ -1,0 +1,39 @@
+// Tasks that the local driver holds, as files: what is needed to adopt them after a restart.
+import { readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { makeDirectory, readJson, writeFileAtomic } from "../../../host/files.ts";
+import type { TaskSpec } from "../driver.ts";
+import type { TaskState } from "../supervisor.ts";
+
+export interface HeldTask {
+  spec: TaskSpec;
+  state: TaskState;
+  /** Seconds since 1970, as they were first seen. */
+  times: { startedAt?: number; executionStoppedAt?: number };
+}
+
+export class TaskRecords {
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+    makeDirectory(directory);
+  }
+
+  all(): HeldTask[] {
+    const names = readdirSync(this.#directory).filter((name) => /^[0-9a-f]{32}\.json$/.test(name));
+    return names.map((name) => readJson(join(this.#directory, name)) as HeldTask);
+  }
+
+  write(task: HeldTask): void {
+    writeFileAtomic(this.#path(task.spec.id), `${JSON.stringify(task)}\n`);
+  }
+
+  remove(id: string): void {
+    rmSync(this.#path(id), { force: true });
+  }
+
+  #path(id: string): string {
+    return join(this.#directory, `${id}.json`);
+  }
+}

@@ -1,0 +1,154 @@
+// Tasks and services on this machine: the vendor's SDK, the control plane as a process, our runtime below it.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import {
+  type ContainerDefinition,
+  CreateClusterCommand,
+  CreateServiceCommand,
+  DeleteServiceCommand,
+  DescribeServicesCommand,
+  DescribeTasksCommand,
+  ListTasksCommand,
+  RegisterTaskDefinitionCommand,
+  RunTaskCommand,
+  StopTaskCommand,
+  type Task,
+  UpdateServiceCommand,
+  waitUntilServicesInactive,
+  waitUntilServicesStable,
+} from "@aws-sdk/client-ecs";
+import { type Served, serveCluster } from "../support/cluster-serve.ts";
+import { type Fixture, makeFixture, makePackage, until, whyNot } from "./runtime-fixture.ts";
+
+const skip = whyNot() ?? false;
+const quick = { minDelay: 1, maxDelay: 1, maxWaitTime: 120 };
+
+describe("the local driver", { skip, timeout: 400_000 }, () => {
+  let fixture: Fixture;
+  let served: Served;
+  before(async () => {
+    fixture = await makeFixture();
+    await makePackage(fixture.root, "box:1");
+    served = await serveCluster(fixture);
+    await served.client.send(new CreateClusterCommand({}));
+  });
+  after(async () => {
+    await served?.end("SIGTERM");
+    for (const line of (await fixture.cli(["ps", "-aq"])).stdout.split("\n").filter(Boolean))
+      await fixture.cli(["rm", "-f", line]);
+    await fixture.remove();
+  });
+
+  const define = async (family: string, ...containers: ContainerDefinition[]): Promise<void> => {
+    const containerDefinitions = containers.map((each) => ({ image: "box:1", memory: 32, ...each }));
+    await served.client.send(new RegisterTaskDefinitionCommand({ family, containerDefinitions }));
+  };
+  const see = async (task: string): Promise<Task> => {
+    const { tasks } = await served.client.send(new DescribeTasksCommand({ tasks: [task] }));
+    assert.ok(tasks?.[0] !== undefined, `no task ${task}`);
+    return tasks[0];
+  };
+  const runOne = async (family: string, more: object = {}): Promise<string> => {
+    const { tasks, failures } = await served.client.send(
+      new RunTaskCommand({ taskDefinition: family, ...more }),
+    );
+    assert.deepEqual(failures, []);
+    return tasks?.[0]?.taskArn ?? "";
+  };
+  const become = async (task: string, status: string): Promise<Task> => {
+    await until(async () => (await see(task)).lastStatus === status);
+    return see(task);
+  };
+  const logsOf = async (task: string, container: string): Promise<string> =>
+    (await fixture.cli(["logs", `ecs-${task.split("/").at(-1)?.slice(0, 12)}-${container}`])).stdout;
+
+  test("a task runs to its end and tells its status", async () => {
+    await define("three", { name: "main", command: ["sh", "-c", "echo $GREETING; exit 3"] });
+    const overrides = {
+      containerOverrides: [{ name: "main", environment: [{ name: "GREETING", value: "hello" }] }],
+    };
+    const task = await runOne("three", { overrides, startedBy: "me" });
+    const seen = await become(task, "STOPPED");
+    assert.equal(seen.stopCode, "EssentialContainerExited");
+    assert.equal(seen.containers?.[0]?.exitCode, 3);
+    assert.equal(seen.startedBy, "me");
+    assert.match(seen.containers?.[0]?.imageDigest ?? "", /^sha256:/);
+  });
+
+  test("containers start when what they depend on allows it", async () => {
+    await define(
+      "ordered",
+      {
+        name: "main",
+        command: ["sh", "-c", "echo main; exec sleep 1000"],
+        dependsOn: [{ containerName: "prepare", condition: "SUCCESS" }],
+      },
+      { name: "prepare", essential: false, command: ["sh", "-c", "sleep 1; echo prepared"] },
+    );
+    const task = await runOne("ordered");
+    const seen = await become(task, "RUNNING");
+    assert.equal(seen.containers?.find(({ name }) => name === "prepare")?.exitCode, 0);
+    assert.equal(await logsOf(task, "main"), "main\n");
+    assert.equal(await logsOf(task, "prepare"), "prepared\n");
+    await served.client.send(new StopTaskCommand({ task, reason: "done" }));
+    const ended = await become(task, "STOPPED");
+    assert.equal(ended.stopCode, "UserInitiated");
+    assert.equal(ended.stoppedReason, "done");
+  });
+
+  test("a dependency that fails and an image that is not there fail the task", async () => {
+    await define(
+      "doomed",
+      { name: "main", command: ["true"], dependsOn: [{ containerName: "prepare", condition: "SUCCESS" }] },
+      { name: "prepare", essential: false, command: ["false"] },
+    );
+    const doomed = await become(await runOne("doomed"), "STOPPED");
+    assert.equal(doomed.stopCode, "TaskFailedToStart");
+    await define("absent", { name: "main", image: "absent:1" });
+    const absent = await become(await runOne("absent"), "STOPPED");
+    assert.equal(absent.stopCode, "TaskFailedToStart");
+    assert.match(absent.stoppedReason ?? "", /CannotPullContainerError/);
+  });
+
+  test("a service keeps its tasks, also over a killed control plane", async () => {
+    await define("idle", {
+      name: "main",
+      command: ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done"],
+    });
+    await served.client.send(
+      new CreateServiceCommand({ serviceName: "idle", taskDefinition: "idle", desiredCount: 2 }),
+    );
+    await waitUntilServicesStable({ client: served.client, ...quick }, { services: ["idle"] });
+    const tasks = async (): Promise<Task[]> => {
+      const { taskArns = [] } = await served.client.send(new ListTasksCommand({ serviceName: "idle" }));
+      return Promise.all(taskArns.map(see));
+    };
+    const runtimes = async (): Promise<string[]> =>
+      (await tasks()).map(({ containers }) => containers?.[0]?.runtimeId ?? "").sort();
+    const before = await runtimes();
+    await served.end("SIGKILL");
+    served = await serveCluster(fixture);
+    await waitUntilServicesStable({ client: served.client, ...quick }, { services: ["idle"] });
+    assert.deepEqual(await runtimes(), before, "the same instances go on");
+    // Killed behind the control plane's back: replaced.
+    assert.equal((await fixture.cli(["kill", before[0] ?? ""])).status, 0);
+    await until(async () => {
+      const now = await tasks();
+      return (
+        now.filter(({ lastStatus }) => lastStatus === "RUNNING").length === 2 &&
+        !now.some(({ containers }) => containers?.[0]?.runtimeId === before[0])
+      );
+    });
+    await served.client.send(
+      new UpdateServiceCommand({ service: "idle", desiredCount: 1, forceNewDeployment: true }),
+    );
+    await waitUntilServicesStable({ client: served.client, ...quick }, { services: ["idle"] });
+    const { services } = await served.client.send(new DescribeServicesCommand({ services: ["idle"] }));
+    assert.equal(services?.[0]?.deployments?.[0]?.rolloutState, "COMPLETED");
+    await served.client.send(new DeleteServiceCommand({ service: "idle", force: true }));
+    await waitUntilServicesInactive({ client: served.client, ...quick }, { services: ["idle"] });
+    const { stdout } = await fixture.cli(["ps", "-q"]);
+    assert.equal(stdout, "");
+  });
+});
