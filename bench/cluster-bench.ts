@@ -1,0 +1,190 @@
+// The control plane of clusters: calls per second against a bare HTTP server that answers the same bytes, placement, memory. `node bench/cluster-bench.ts [--rounds N]`
+import { Agent, createServer, request } from "node:http";
+import type { AddressInfo } from "node:net";
+import { performance } from "node:perf_hooks";
+import { parseArgs } from "node:util";
+import { signedHeaders } from "../src/cluster/api/sigv4.ts";
+import { NullDriver, plainNode } from "../src/cluster/drivers/null-driver.ts";
+import { type Candidate, place } from "../src/cluster/placement/place.ts";
+import { makeControlPlane } from "../src/cluster/serve.ts";
+import { median } from "./measure.ts";
+
+const { values } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: "string", default: "5" } },
+});
+const rounds = Number(values.rounds);
+const key = { accessKeyId: "AKIDBENCH", secretAccessKey: "bench" };
+const callsPerRound = 300;
+const agent = new Agent({ keepAlive: true, maxSockets: 16 });
+
+if (process.argv[2] === "serve") await serve();
+else await main();
+
+/** The servers are a process of their own: the client's work is not theirs. */
+async function serve(): Promise<void> {
+  const nodes = Array.from({ length: 100 }, (_, index) => plainNode(`n${index}`, 1 << 20, 1 << 22));
+  const plane = await makeControlPlane({
+    stateFile: ":memory:",
+    driver: new NullDriver(nodes),
+    secretOf: (id) => (id === key.accessKeyId ? key.secretAccessKey : undefined),
+    onDefect: (error) => console.error(error),
+  });
+  await plane.server.listen({ host: "127.0.0.1", port: 0 });
+  let bytes = "{}";
+  const bare = createServer((incoming, outgoing) => {
+    const chunks: Buffer[] = [];
+    incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
+    incoming.on("end", () => {
+      if (incoming.url === "/answer") bytes = Buffer.concat(chunks).toString();
+      outgoing.setHeader("content-type", "application/x-amz-json-1.1");
+      outgoing.end(bytes);
+    });
+  });
+  bare.keepAliveTimeout = 600_000;
+  bare.listen(0, "127.0.0.1", () => {
+    const ports = [plane.server.server.address(), bare.address()].map(
+      (address) => (address as AddressInfo).port,
+    );
+    process.send?.(ports);
+  });
+  process.on("message", () => process.send?.(process.memoryUsage().rss));
+}
+
+async function main(): Promise<void> {
+  const { fork } = await import("node:child_process");
+  const child = fork(import.meta.filename, ["serve"]);
+  const ask = <T>(): Promise<T> =>
+    new Promise((resolve) => child.once("message", (value) => resolve(value as T)));
+  const [ours = 0, bare = 0] = await ask<number[]>();
+  try {
+    await post(ours, "CreateCluster", {});
+    const containerDefinitions = [{ name: "main", image: "box:1", memory: 4, cpu: 1 }];
+    await post(ours, "RegisterTaskDefinition", { family: "base", containerDefinitions });
+    const { tasks } = JSON.parse(await post(ours, "RunTask", { taskDefinition: "base", count: 10 })) as {
+      tasks: { taskArn: string }[];
+    };
+    const described = { tasks: tasks.map(({ taskArn }) => taskArn) };
+    const ways: [string, string, object][] = [
+      ["register", "RegisterTaskDefinition", { family: "base", containerDefinitions }],
+      ["describe 10 tasks", "DescribeTasks", described],
+      ["list 100 of the tasks", "ListTasks", {}],
+      ["run a task", "RunTask", { taskDefinition: "base" }],
+    ];
+    console.log(
+      "| call | calls/s | p99 ms | bare node:http, same bytes | ratio (goal: at least 0.5) |\n|---|---|---|---|---|",
+    );
+    for (const [name, operation, input] of ways) {
+      const answer = await post(ours, operation, input);
+      await plain(bare, "/answer", answer);
+      const rates: [number[], number[]] = [[], []];
+      const all: number[] = [];
+      for (let round = -1; round < rounds; round++) {
+        const mine = await series(() => post(ours, operation, input));
+        const theirs = await series(() => plain(bare, "/", JSON.stringify(input)));
+        if (round < 0) continue;
+        rates[0].push(mine.rate);
+        rates[1].push(theirs.rate);
+        all.push(...mine.times);
+      }
+      const [rate, bareRate] = [median(rates[0]), median(rates[1])];
+      const p99 = all.sort((a, b) => a - b)[Math.floor(all.length * 0.99)] ?? 0;
+      console.log(
+        `| ${name} | ${rate.toFixed(0)} | ${p99.toFixed(1)} | ${bareRate.toFixed(0)} | ${(rate / bareRate).toFixed(2)} |`,
+      );
+    }
+    for (let count = 0; count < 10_000 / 10; count++)
+      await post(ours, "RunTask", { taskDefinition: "base", count: 10 });
+    child.send("memory");
+    console.log(
+      `\nMemory with 10,000 tasks: ${((await ask<number>()) / 2 ** 20).toFixed(0)} MiB (goal: under 300).`,
+    );
+  } finally {
+    child.kill("SIGKILL");
+  }
+  placing();
+}
+
+/** Sixteen callers at once. */
+async function series(call: () => Promise<unknown>): Promise<{ rate: number; times: number[] }> {
+  const times: number[] = [];
+  let left = callsPerRound;
+  const begun = performance.now();
+  const caller = async (): Promise<void> => {
+    while (left-- > 0) {
+      const at = performance.now();
+      await call();
+      times.push(performance.now() - at);
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, caller));
+  return { rate: callsPerRound / ((performance.now() - begun) / 1000), times };
+}
+
+function post(port: number, operation: string, input: object): Promise<string> {
+  const body = JSON.stringify(input);
+  const url = new URL(`http://127.0.0.1:${port}/`);
+  const target = `AmazonEC2ContainerServiceV20141113.${operation}`;
+  return send(url, body, signedHeaders({ url, target, body }, key, "eu-test-1", Date.now()));
+}
+
+/** Signed as well, so that the client's work is the same. */
+function plain(port: number, path: string, body: string): Promise<string> {
+  const url = new URL(`http://127.0.0.1:${port}${path}`);
+  return send(url, body, signedHeaders({ url, target: "none", body }, key, "eu-test-1", Date.now()));
+}
+
+function send(url: URL, body: string, headers: Record<string, string>): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, { method: "POST", headers, agent }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on("data", (chunk: Buffer) => chunks.push(chunk));
+      response.on("end", () => {
+        const text = Buffer.concat(chunks).toString();
+        if (response.statusCode === 200) resolve(text);
+        else reject(new Error(text));
+      });
+    });
+    sent.on("error", reject);
+    sent.end(body);
+  });
+}
+
+/** 1,000 tasks at once onto many instances, spread over zones and then packed. */
+function placing(): void {
+  console.log("\n| instances | 1,000 tasks placed in ms |\n|---|---|");
+  for (const count of [1000, 3000, 10_000]) {
+    const times = Array.from({ length: rounds }, () => {
+      const candidates = Array.from(
+        { length: count },
+        (_, index): Candidate => ({
+          id: `i${index}`,
+          subject: { attribute: () => `zone-${index % 3}`, field: () => "true", hasTaskOfGroup: () => false },
+          cpu: 4096,
+          memory: 16_384,
+          ports: new Set(),
+          available: true,
+        }),
+      );
+      const strategy = [
+        { type: "spread" as const, field: "attribute:ecs.availability-zone" },
+        { type: "binpack" as const, field: "memory" },
+      ];
+      const constraints = [
+        { type: "memberOf" as const, expression: "attribute:ecs.availability-zone =~ zone-.*" },
+      ];
+      const at = performance.now();
+      place(candidates, 1000, {
+        cpu: 100,
+        memory: 100,
+        ports: [],
+        constraints,
+        strategy,
+        groupCounts: new Map(),
+        random: Math.random,
+      });
+      return performance.now() - at;
+    });
+    console.log(`| ${count} | ${median(times).toFixed(0)} |`);
+  }
+}
