@@ -51,6 +51,7 @@ export async function packPlan(
     plan: captured.plan,
     evidence: captured.evidence,
     acceptChanges: captured.acceptChanges === true,
+    tool: tools.tool,
     progress: tools.progress,
     signal: tools.signal,
   });

@@ -17,6 +17,10 @@ export interface EvidenceDocument {
   tool: string;
   machine: string;
   captured: string;
+  /** Digest of the plan that was carried out, as its file has it. */
+  plan?: string;
+  /** When it was carried out. */
+  packed?: string;
   /** How the application was exercised; empty for captures from a data base. */
   exercised: string[];
   programs: { path: string; command: string[]; starts: number }[];
@@ -128,6 +132,12 @@ export function recordDeviations(evidence: string, deviations: readonly Deviatio
     }
   }
   return JSON.stringify(document);
+}
+
+/** Where the package comes from, beside machine, time and tool: which plan was carried out, and when. Takes and gives JSON text. */
+export function recordPacking(evidence: string, packing: { plan: string; packed: string }): string {
+  const document = JSON.parse(evidence) as EvidenceDocument;
+  return JSON.stringify({ ...document, ...packing } satisfies EvidenceDocument);
 }
 
 export interface Answer {

@@ -10,6 +10,8 @@ import { nativePath } from "../host/native.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { type BuiltImage, buildImage, type ImageLayer } from "../image/build.ts";
+import { digestOf } from "../image/digest.ts";
+import type { ContentDigests } from "../image/file-digests.ts";
 import type { LayerItem, LayerNote } from "../image/layer-item.ts";
 import { writeLayer } from "../image/layer-writer.ts";
 import { ownDirectory, ownFile } from "../image/own-item.ts";
@@ -21,7 +23,8 @@ import { containerConfig } from "../package/container-config.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import { compileInitPlan, encodeInitPlan } from "../package/init-plan.ts";
 import { printDescriptor } from "../package/yaml.ts";
-import { recordDeviations } from "./evidence-document.ts";
+import { type MakeBill, makeBill } from "./bill.ts";
+import { recordDeviations, recordPacking } from "./evidence-document.ts";
 import { fetchPlanned } from "./fetch-planned.ts";
 
 import { orInterrupted, throwIfInterrupted } from "./interrupt.ts";
@@ -31,6 +34,7 @@ import { inodeOf, pathsOf } from "./layer-paths.ts";
 import { explainLiveData, isSmall, liveData, steadyItem } from "./live-data.ts";
 import { currentEntries, type Deviation } from "./pack-entries.ts";
 import { layerNames, type Plan } from "./plan.ts";
+import { printPlan } from "./print-plan.ts";
 
 export interface PackRequest {
   root: StateRoot;
@@ -41,6 +45,8 @@ export interface PackRequest {
   evidence: string;
   /** Pack what is there now where it is not what was planned. */
   acceptChanges: boolean;
+  /** Name and version of what packs. */
+  tool: string;
   progress: Progress;
   signal: AbortSignal;
 }
@@ -102,6 +108,12 @@ export async function pack(request: PackRequest): Promise<PackedImage> {
       `${entries.size} files, ${formatSize(total)} to ${formatSize(summary.reduce((sum, layer) => sum + layer.compressedSize, 0))}`,
     );
     throwIfInterrupted(request.signal);
+    const captured = new Date().toISOString();
+    const evidence = recordPacking(recordDeviations(request.evidence, deviations), {
+      plan: digestOf(printPlan(plan)),
+      packed: captured,
+    });
+    const sbom = await billOf(request, plan, packed.contents, captured);
     step("name the image");
     const image = await buildImage(session, {
       reference: request.reference,
@@ -109,8 +121,9 @@ export async function pack(request: PackRequest): Promise<PackedImage> {
       config: containerConfig(plan.package),
       architecture: plan.package.origin.architecture,
       descriptorYaml: printDescriptor(plan.package),
-      evidence: recordDeviations(request.evidence, deviations),
-      captured: new Date().toISOString(),
+      evidence,
+      captured,
+      sbom,
     });
     return { ...image, layers: summary, notes, deviations };
   } catch (error) {
@@ -118,6 +131,16 @@ export async function pack(request: PackRequest): Promise<PackedImage> {
   } finally {
     await session.close();
   }
+}
+
+/** What files are of is asked of the machine's own database of installed packages. */
+async function billOf(
+  { machine, reference, tool }: PackRequest,
+  { package: { origin } }: Plan,
+  packed: ReadonlyMap<ByteString, ContentDigests>,
+  created: string,
+): Promise<MakeBill> {
+  return await makeBill({ files: machine.files, packed, name: reference, created, tool, system: origin.os });
 }
 
 interface ItemSource {

@@ -3,6 +3,7 @@ import { TranshipError } from "../base/errors.ts";
 import { mediaType } from "../formats/oci.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { openStore } from "../image/store.ts";
+import { maxArtifact } from "../image/store-blobs.ts";
 import { type EvidenceDocument, readEvidenceDocument } from "./evidence-document.ts";
 
 export function evidenceOf(root: StateRoot, reference: string): EvidenceDocument {
@@ -15,5 +16,5 @@ export function evidenceOf(root: StateRoot, reference: string): EvidenceDocument
       hint: "only packages made by a capture of this store have it",
     });
   }
-  return readEvidenceDocument(store.readBlob(blob, "evidence"), reference);
+  return readEvidenceDocument(store.readBlob(blob, "evidence", maxArtifact), reference);
 }

@@ -42,6 +42,7 @@ function loaded(one: RpmPackage): LoadedPackage {
     version: rpmVersion(one),
     architecture: one.architecture,
     section: one.group,
+    licence: one.licence,
     essential: essential.has(one.name),
     needs: namesOf(one.requires),
     recommends: namesOf(one.recommends),

@@ -24,6 +24,8 @@ export interface InstalledPackage {
   architecture: string;
   /** Debian's section or rpm's group. */
   section: string;
+  /** As the database has it; dpkg's has none: it is in the package's copyright file. */
+  licence?: string;
   /** Scripts may use its commands without naming it. */
   essential: boolean;
   /** What it depends on at run time: names, and with rpm also paths and sonames. Alternatives are all there. */

@@ -1,5 +1,6 @@
 // Wire types of the OCI image specification, with its own field names, and decoders that say what is wrong where.
 import { TranshipError } from "../base/errors.ts";
+import { strictJsonProblem } from "./json-strict.ts";
 import { type Digest, isDigest } from "./oci-reference.ts";
 
 export const mediaType = {
@@ -232,13 +233,17 @@ function parseJson(text: string, what: string): unknown {
       `${what} has ${text.length} characters, at most ${maxDocument} are accepted`,
     );
   }
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (cause) {
     throw new TranshipError("E_IMAGE_CORRUPT", `${what} is not JSON: ${JSON.stringify(text.slice(0, 40))}`, {
       cause,
     });
   }
+  const problem = strictJsonProblem(text);
+  if (problem !== undefined) throw new TranshipError("E_IMAGE_CORRUPT", `${what} ${problem}`);
+  return value;
 }
 
 function object(value: unknown, what: string): Record<string, unknown> {

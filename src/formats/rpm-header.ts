@@ -8,7 +8,7 @@ import { toByteString } from "./fields.ts";
 
 export const rpmTag = {
   region: 63, sha1Header: 269, sha256Header: 273, name: 1000, version: 1001, release: 1002, epoch: 1003, summary: 1004,
-  installTime: 1008, size: 1009, group: 1016, architecture: 1022, preInstall: 1023, postInstall: 1024, preRemove: 1025,
+  installTime: 1008, size: 1009, licence: 1014, group: 1016, architecture: 1022, preInstall: 1023, postInstall: 1024, preRemove: 1025,
   postRemove: 1026, oldFileNames: 1027, fileSizes: 1028, fileStates: 1029, fileModes: 1030, fileDigests: 1035,
   fileLinkTargets: 1036, fileFlags: 1037, fileUsers: 1039, fileGroups: 1040, sourceRpm: 1044, provideNames: 1047,
   requireFlags: 1048, requireNames: 1049, requireVersions: 1050, preInstallProgram: 1085, postInstallProgram: 1086,

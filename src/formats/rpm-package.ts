@@ -50,6 +50,8 @@ export interface RpmPackage {
   architecture: string;
   group: string;
   summary: string;
+  /** As its maker calls it; "" where it says none. */
+  licence: string;
   /** "" for keys and for source packages. */
   sourceRpm: string;
   size: number;
@@ -111,6 +113,7 @@ export function rpmPackageOf(
       architecture: header.string(rpmTag.architecture) ?? "",
       group: header.string(rpmTag.group) ?? "",
       summary: header.string(rpmTag.summary) ?? "",
+      licence: header.string(rpmTag.licence) ?? "",
       sourceRpm: header.string(rpmTag.sourceRpm) ?? "",
       size: header.numbers(rpmTag.longSize)[0] ?? header.numbers(rpmTag.size)[0] ?? 0,
       digestAlgorithm: digests[algorithm],

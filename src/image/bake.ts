@@ -12,7 +12,7 @@ import {
 } from "../formats/oci.ts";
 import { nativePath } from "../host/native.ts";
 import { step } from "../host/steps.ts";
-import { type BuiltImage, originAnnotation, putArtifact, putDescriptor, putJson } from "./build.ts";
+import { type BuiltImage, originAnnotation, putArtifactOf, putDescriptor, putJson } from "./build.ts";
 import type { LayerItem } from "./layer-item.ts";
 import { type BuiltLayer, writeLayer } from "./layer-writer.ts";
 import { ownDirectory, ownFile } from "./own-item.ts";
@@ -130,13 +130,7 @@ async function copyReferrers(
     if (layer === undefined) continue;
     await session.retain(layer.digest);
     const annotations = manifest.annotations ?? {};
-    const copy = await putArtifact(
-      session,
-      entry.artifactType,
-      session.store.readBlob(layer),
-      image,
-      annotations,
-    );
+    const copy = await putArtifactOf(session, layer, image, annotations);
     copied.push({ ...copy, ...(Object.keys(annotations).length === 0 ? {} : { annotations }) });
   }
   return copied;

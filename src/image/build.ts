@@ -38,7 +38,9 @@ export interface ImageContent {
   descriptorYaml: Uint8Array | string;
   /** JSON of the evidence; it alone may hold machine names and times. */
   evidence?: Uint8Array | string;
-  /** When the source was captured, RFC 3339: an annotation of the evidence. */
+  /** Bill of materials, SPDX in JSON; given the digest of the image manifest. */
+  sbom?: (imageDigest: Digest) => string;
+  /** When the source was captured, RFC 3339: an annotation of evidence and bill of materials. */
   captured?: string;
   /** Of the image manifest. Must be the same for the same content. */
   annotations?: Record<string, string>;
@@ -71,12 +73,12 @@ export async function buildImage(session: StoreSession, content: ImageContent): 
     mediaType: mediaType.index,
     manifests: [{ ...image, platform }, packaged],
   } satisfies ImageIndex);
-  const evidence = await putEvidence(session, content, image);
+  const referrers = await putReferrers(session, content, image);
   const { store } = session;
   await store.updateIndex(`name ${name}`, () => {
     const named = store.named(name, { target: index, manifestDescriptor: { ...image, platform } });
-    if (evidence === undefined) return named;
-    return [...named.filter((entry) => entry.digest !== evidence.digest), evidence];
+    const known = new Set(referrers.map((entry) => entry.digest));
+    return [...named.filter((entry) => !known.has(entry.digest)), ...referrers];
   });
   return { name, indexDigest: index.digest, imageDigest: image.digest, configDigest: config.digest };
 }
@@ -129,15 +131,19 @@ export async function putDescriptor(
   return { ...manifest, platform: unknownPlatform };
 }
 
-async function putEvidence(
+async function putReferrers(
   session: StoreSession,
   content: ImageContent,
   image: Descriptor,
-): Promise<Descriptor | undefined> {
-  if (content.evidence === undefined) return undefined;
+): Promise<Descriptor[]> {
   const annotations = content.captured === undefined ? {} : { [capturedAnnotation]: content.captured };
-  const manifest = await putArtifact(session, mediaType.evidence, content.evidence, image, annotations);
-  return { ...manifest, annotations };
+  const put = async (type: string, bytes: Uint8Array | string): Promise<Descriptor> => {
+    return { ...(await putArtifact(session, type, bytes, image, annotations)), annotations };
+  };
+  return [
+    ...(content.evidence === undefined ? [] : [await put(mediaType.evidence, content.evidence)]),
+    ...(content.sbom === undefined ? [] : [await put(mediaType.sbom, content.sbom(image.digest))]),
+  ];
 }
 
 /** An artifact manifest as the image specification has it: empty config, one layer, a subject. */
@@ -148,7 +154,17 @@ export async function putArtifact(
   subject: Descriptor,
   annotations: Record<string, string>,
 ): Promise<Descriptor> {
-  const layer = await session.put(artifactType, bytes);
+  return await putArtifactOf(session, await session.put(artifactType, bytes), subject, annotations);
+}
+
+/** As putArtifact(), of a blob that is there already; its media type is the artifact's type. */
+export async function putArtifactOf(
+  session: StoreSession,
+  layer: Descriptor,
+  subject: Descriptor,
+  annotations: Record<string, string>,
+): Promise<Descriptor> {
+  const artifactType = layer.mediaType;
   const config = await session.put(mediaType.empty, "{}");
   const { mediaType: type, digest, size } = subject;
   const manifest = await putJson(session, mediaType.manifest, {

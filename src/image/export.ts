@@ -25,6 +25,7 @@ import { digestOf } from "./digest.ts";
 import { type ExportFile, writeArchive, writeDirectory } from "./export-files.ts";
 import { recompress } from "./recompress.ts";
 import type { ImageStore, StoredImage } from "./store.ts";
+import { maxArtifact } from "./store-blobs.ts";
 
 export type ExportType = "oci-archive" | "oci-dir" | "docker-archive" | "dir";
 
@@ -175,7 +176,7 @@ class Exporter {
   #artifact(descriptor: Descriptor, subject: Descriptor): Descriptor {
     const manifest = this.#store.readManifest(descriptor);
     for (const blob of [manifest.config, ...manifest.layers])
-      this.#document(blob.mediaType, this.#store.readBlob(blob));
+      this.#document(blob.mediaType, this.#store.readBlob(blob, "blob", maxArtifact));
     const { mediaType: type, digest, size } = subject;
     return {
       ...descriptor,

@@ -14,7 +14,8 @@ import { Digester } from "./digest.ts";
 import type { LayerData } from "./layer-item.ts";
 import { hostile, layerName, layerPath } from "./layer-path.ts";
 import { machineXattr } from "./layer-writer.ts";
-import type { ImageStore, StoredLayer } from "./store.ts";
+import type { StoredLayer } from "./store.ts";
+import type { BlobStore } from "./store-blobs.ts";
 
 export interface LayerLimits {
   /** Bytes of the tar. Default 256 GiB. */
@@ -47,7 +48,7 @@ export type LayerEvent =
   | { type: "opaque"; path: ByteString };
 
 export interface LayerSource {
-  store: ImageStore;
+  store: BlobStore;
   layer: StoredLayer;
 }
 
@@ -134,7 +135,7 @@ export async function* readLayerTar(
 
 /** Reads a blob of the store in large pieces; E_IMAGE_CORRUPT where it is missing or has another size. */
 export async function* readBlobFile(
-  store: ImageStore,
+  store: BlobStore,
   descriptor: Descriptor,
 ): AsyncGenerator<Uint8Array, void, void> {
   const seen = store.blobSize(descriptor.digest);

@@ -13,6 +13,7 @@ import { encodeTarHeader, tarEnd, tarHolds, tarPadding } from "../formats/tar.ts
 import { Compressor } from "./compress.ts";
 import { Digester } from "./digest.ts";
 import { ExtentCursor } from "./extent-cursor.ts";
+import { type ContentDigests, FileDigests } from "./file-digests.ts";
 import { openHostFile, sourceChanged } from "./host-file.ts";
 import type { LayerData, LayerItem, LayerNote } from "./layer-item.ts";
 import { readAhead } from "./read-ahead.ts";
@@ -37,6 +38,8 @@ export interface PackedItem {
   hardlinkTo: ByteString | undefined;
   /** sha256 of the data of a regular file, holes left out; undefined for all else. */
   digest: Digest | undefined;
+  /** Of the content with its holes. */
+  content: ContentDigests | undefined;
 }
 
 export interface BuiltLayer {
@@ -87,7 +90,7 @@ class TarWriter {
   readonly #links = new Map<string, ByteString>();
   readonly #notes: LayerNote[] = [];
   /** Of the object that is being written. */
-  #content: Digester | undefined;
+  #content: FileDigests | undefined;
   #tarSize = 0;
   #contentSize = 0;
   #entries = 0;
@@ -129,11 +132,12 @@ class TarWriter {
     await this.#append(bytes);
     const isContent =
       this.#options.onPacked !== undefined && entry.kind === "file" && hardlinkTo === undefined;
-    this.#content = isContent ? new Digester() : undefined;
+    this.#content = isContent ? new FileDigests(extents, entry.size) : undefined;
     if (item.hostFile !== undefined && extents.length > 0)
       await this.#writeHostFile(entry, extents, item.hostFile);
     else if (extents.length > 0) await this.#writeData(entry, extents, item.data);
-    this.#options.onPacked?.({ entry, hardlinkTo, digest: this.#content?.digest() });
+    const made = this.#content?.finish();
+    this.#options.onPacked?.({ entry, hardlinkTo, digest: made?.data, content: made?.content });
     this.#progress.advance(0, entry.path);
   }
 

@@ -2,6 +2,7 @@
 import type { ByteString, Entry } from "../formats/entry.ts";
 import type { PackedObject } from "../formats/packing-list.ts";
 import { Digester } from "./digest.ts";
+import { type ContentDigests, FileDigests } from "./file-digests.ts";
 import { type LayerEvent, readLayer } from "./layer-reader.ts";
 import { packedObject } from "./packed-object.ts";
 import type { ImageStore, StoredImage } from "./store.ts";
@@ -158,6 +159,39 @@ export async function treeOfImage(
   for (const layer of image.layers)
     for await (const event of readLayer({ store, layer }, { devices: anyDevice })) tree.add(event);
   return tree;
+}
+
+/** Digests of all regular files of an image by each of their names, as it shows them. */
+export async function contentsOfImage(
+  store: ImageStore,
+  image: StoredImage,
+): Promise<Map<ByteString, ContentDigests>> {
+  const tree = new MergedTree();
+  const contents = new Map<Placed, ContentDigests>();
+  let current: { placed: Placed; digests: FileDigests } | undefined;
+  for (const layer of image.layers) {
+    for await (const event of readLayer({ store, layer }, { devices: anyDevice })) {
+      if (event.type === "data") current?.digests.update(event.bytes);
+      else if (event.type === "end") {
+        const content = current?.digests.finish().content;
+        if (current !== undefined && content !== undefined) contents.set(current.placed, content);
+      }
+      tree.add(event);
+      if (event.type !== "entry") continue;
+      const { kind, size, path, extents } = event.entry;
+      const placed = tree.at(path);
+      current =
+        kind === "file" && event.hardlinkTo === undefined && placed !== undefined
+          ? { placed, digests: new FileDigests(extents ?? [{ offset: 0, length: size }], size) }
+          : undefined;
+    }
+  }
+  const byName = new Map<ByteString, ContentDigests>();
+  for (const [path, placed] of tree.all()) {
+    const content = contents.get(placed);
+    if (content !== undefined) byName.set(path, content);
+  }
+  return byName;
 }
 
 /** For who only looks: nothing is made of what is read. */

@@ -4,6 +4,7 @@ import type { Digest } from "../formats/oci-reference.ts";
 import { splitDigest } from "../formats/oci-reference.ts";
 import type { PackedObject, PackingList } from "../formats/packing-list.ts";
 import { digestOf } from "./digest.ts";
+import type { ContentDigests } from "./file-digests.ts";
 import type { PackedItem } from "./layer-writer.ts";
 
 /** content: sha256 of the data of a regular file. */
@@ -40,10 +41,14 @@ function short(digest: Digest): string {
 /** Collects the objects of all layers of a package that is being packed. */
 export class PackingListMaker {
   readonly #objects = new Map<ByteString, PackedObject | ByteString>();
+  /** Regular files by each of their names, but for those whose holes are too large to hash. */
+  readonly contents = new Map<ByteString, ContentDigests>();
 
   /** Directories above a file are in every layer that needs them: the same each time. */
-  readonly add = ({ entry, hardlinkTo, digest }: PackedItem): void => {
+  readonly add = ({ entry, hardlinkTo, digest, content }: PackedItem): void => {
     this.#objects.set(entry.path, hardlinkTo ?? packedObject(entry, digest));
+    const digests = hardlinkTo === undefined ? content : this.contents.get(hardlinkTo);
+    if (digests !== undefined) this.contents.set(entry.path, digests);
   };
 
   /** absent: as in PackingList. */

@@ -12,9 +12,10 @@ import {
   type ImageManifest,
   isManifestType,
   maxDocument,
+  mediaType,
 } from "../formats/oci.ts";
 import { type Digest, isDigest, splitDigest } from "../formats/oci-reference.ts";
-import { errnoOf, ioError } from "../host/files.ts";
+import { errnoOf, ioError, readText } from "../host/files.ts";
 import { digestOf } from "./digest.ts";
 
 export class BlobStore {
@@ -23,6 +24,15 @@ export class BlobStore {
 
   constructor(path: string) {
     this.path = path;
+  }
+
+  /** index.json as it is now; it is made by the first image. */
+  index(): ImageIndex {
+    const file = join(this.path, "index.json");
+    const text = readText(file);
+    return text === undefined
+      ? { schemaVersion: 2, mediaType: mediaType.index, manifests: [] }
+      : decodeIndex(text, file);
   }
 
   blobPath(digest: Digest): string {
@@ -46,12 +56,12 @@ export class BlobStore {
     return this.blobSize(digest) !== undefined;
   }
 
-  /** A small blob (a document) whole, checked against its descriptor. */
-  readBlob(descriptor: Descriptor, what = "blob"): Uint8Array {
+  /** A blob (a document) whole, checked against its descriptor; at most so many bytes of it are read. */
+  readBlob(descriptor: Descriptor, what = "blob", most: number = maxDocument): Uint8Array {
     const { digest, size } = descriptor;
     const name = `${what} ${digest}`;
-    if (size > maxDocument) {
-      throw new TranshipError("E_LIMIT", `${name} has ${size} bytes, at most ${maxDocument} are accepted`);
+    if (size > most) {
+      throw new TranshipError("E_LIMIT", `${name} has ${size} bytes, at most ${most} are accepted`);
     }
     const seen = this.blobSize(digest);
     if (seen === undefined) throw corrupt(`${name} is missing`);
@@ -83,6 +93,9 @@ export class BlobStore {
     return new TextDecoder().decode(this.readBlob(descriptor, what));
   }
 }
+
+/** Of evidence and bills of materials: those of a whole machine have a line for each of its files. */
+export const maxArtifact: number = 512 << 20;
 
 export function corrupt(what: string): TranshipError {
   return new TranshipError("E_IMAGE_CORRUPT", what, { hint: "see all damage with `tranship verify`" });

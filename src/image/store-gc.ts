@@ -1,11 +1,12 @@
 // Removes what no name leads to. Safe beside writers: see store-session.ts for the order that makes it so.
-import { readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { lstatSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../base/log.ts";
 import { type Descriptor, isIndexType, isManifestType, refNameAnnotation } from "../formats/oci.ts";
 import { type Digest, isDigest } from "../formats/oci-reference.ts";
 import { errnoOf, readText } from "../host/files.ts";
 import { acquireLock, processAlive } from "../host/lock.ts";
+import { step } from "../host/steps.ts";
 import { makeWorkDirectory } from "../host/work.ts";
 import type { ImageStore } from "./store.ts";
 import { collectorLock, sessionPurpose } from "./store-session.ts";
@@ -16,11 +17,17 @@ export interface Removed {
   bytes: number;
   /** diffIDs of unpacked layers. */
   layers: Digest[];
+  /** Of what they have unpacked. Counted where `sizes` is asked for. */
+  layerBytes: number;
 }
 
 export interface CollectOptions {
   /** Layers that instances have mounted or will mount. */
   keepLayers?: ReadonlySet<Digest>;
+  /** Change nothing; the result says what would be removed. */
+  dryRun?: boolean;
+  /** Count the bytes of unpacked layers too. */
+  sizes?: boolean;
   log: Log;
 }
 
@@ -29,14 +36,15 @@ export async function removeUnreferenced(store: ImageStore, options: CollectOpti
   const lock = await acquireLock(join(store.root.locks, collectorLock), "remove what is unreferenced");
   try {
     const needed = neededBySessions(store);
-    await dropOrphanReferrers(store, needed);
+    const kept = await dropOrphanReferrers(store, needed, options.dryRun === true);
     const live = new Live(store, options.log);
-    for (const entry of store.index().manifests) live.follow(entry);
-    const removed: Removed = { blobs: [], bytes: 0, layers: [] };
+    for (const entry of kept) live.follow(entry);
+    const removed: Removed = { blobs: [], bytes: 0, layers: [], layerBytes: 0 };
     // A document that cannot be read may name anything: then nothing is safe to remove.
     if (live.unreadable) return removed;
-    removeBlobs(store, (digest) => live.blobs.has(digest) || needed.has(digest), removed);
-    removeLayers(store, (id) => live.layers.has(id) || options.keepLayers?.has(id) === true, removed);
+    const what = { store, options, removed };
+    removeBlobs(what, (digest) => live.blobs.has(digest) || needed.has(digest));
+    removeLayers(what, (id) => live.layers.has(id) || options.keepLayers?.has(id) === true);
     return removed;
   } finally {
     lock.release();
@@ -65,9 +73,13 @@ function namesIn(directory: string): string[] {
   }
 }
 
-/** Manifests without a name live as long as their subject. */
-async function dropOrphanReferrers(store: ImageStore, needed: ReadonlySet<Digest>): Promise<void> {
-  await store.updateIndex("drop referrers", (manifests) => {
+/** Manifests without a name live as long as their subject. Returns what the index then holds. */
+async function dropOrphanReferrers(
+  store: ImageStore,
+  needed: ReadonlySet<Digest>,
+  dryRun: boolean,
+): Promise<readonly Descriptor[]> {
+  const living = (manifests: readonly Descriptor[]): Descriptor[] => {
     const subjects = new Set<Digest>();
     const named = manifests.filter((entry) => entry.annotations?.[refNameAnnotation] !== undefined);
     for (const entry of named) {
@@ -82,7 +94,12 @@ async function dropOrphanReferrers(store: ImageStore, needed: ReadonlySet<Digest
       const subject = store.readManifest(entry).subject?.digest;
       return subject === undefined || subjects.has(subject);
     });
-  });
+  };
+  const now = store.index().manifests;
+  // Mostly there is nothing to drop, and the index stays as it is.
+  if (dryRun || living(now).length === now.length) return living(now);
+  await store.updateIndex("drop referrers", living);
+  return store.index().manifests;
 }
 
 /** Everything that documents lead to. */
@@ -120,30 +137,59 @@ class Live {
   }
 }
 
-function removeBlobs(store: ImageStore, keep: (digest: Digest) => boolean, removed: Removed): void {
+interface Removal {
+  store: ImageStore;
+  options: CollectOptions;
+  removed: Removed;
+}
+
+function removeBlobs({ store, options, removed }: Removal, keep: (digest: Digest) => boolean): void {
   for (const algorithm of namesIn(join(store.path, "blobs"))) {
     for (const hex of namesIn(join(store.path, "blobs", algorithm))) {
       const digest = `${algorithm}:${hex}`;
       if (!isDigest(digest) || keep(digest)) continue;
       const path = store.blobPath(digest);
       removed.bytes += statSync(path).size;
-      rmSync(path, { force: true });
+      if (options.dryRun !== true) {
+        step(`remove the blob ${digest.slice(0, 19)}`);
+        rmSync(path, { force: true });
+      }
       removed.blobs.push(digest);
     }
   }
 }
 
-function removeLayers(store: ImageStore, keep: (diffId: Digest) => boolean, removed: Removed): void {
+function removeLayers({ store, options, removed }: Removal, keep: (diffId: Digest) => boolean): void {
   // Moved away first: whoever unpacks the same layer meanwhile finds its place free, or whole.
   const work = makeWorkDirectory(store.root, "remove");
   try {
     for (const hex of namesIn(store.root.layers)) {
       const diffId = `sha256:${hex}`;
       if (!isDigest(diffId) || keep(diffId)) continue;
-      renameSync(join(store.root.layers, hex), join(work.path, hex));
+      const path = join(store.root.layers, hex);
+      if (options.sizes === true) removed.layerBytes += bytesBelow(path);
+      if (options.dryRun !== true) {
+        step(`remove the unpacked layer ${hex.slice(0, 12)}`);
+        renameSync(path, join(work.path, hex));
+      }
       removed.layers.push(diffId);
     }
   } finally {
     work.remove();
   }
+}
+
+/** What the files below a directory take, as `du` counts them. Names may be any bytes. */
+function bytesBelow(top: string): number {
+  let sum = 0;
+  const todo = [Buffer.from(top)];
+  for (let path = todo.pop(); path !== undefined; path = todo.pop()) {
+    const stat = lstatSync(path, { throwIfNoEntry: false });
+    if (stat === undefined) continue;
+    sum += stat.blocks * 512;
+    if (!stat.isDirectory()) continue;
+    for (const name of readdirSync(path, { encoding: "buffer" }))
+      todo.push(Buffer.concat([path, Buffer.from("/"), name]));
+  }
+  return sum;
 }

@@ -25,13 +25,20 @@ export interface Expected {
   size: number;
 }
 
+export interface SessionOptions {
+  /** Also write what is there already with the right size: its content may be damaged. */
+  replace?: boolean;
+}
+
 export class StoreSession {
   readonly store: ImageStore;
+  readonly replaces: boolean;
   readonly #work: WorkDirectory;
   #files = 0;
 
-  constructor(store: ImageStore) {
+  constructor(store: ImageStore, options: SessionOptions = {}) {
     this.store = store;
+    this.replaces = options.replace === true;
     this.#work = makeWorkDirectory(store.root, sessionPurpose);
     makeDirectory(join(this.#work.path, "needs"));
   }
@@ -131,9 +138,10 @@ export class BlobFile {
     try {
       if (expected !== undefined) checkExpected(descriptor, expected);
       const known = await this.#session.retain(descriptor.digest);
-      if (known && this.#session.store.blobSize(descriptor.digest) === this.size) return descriptor;
+      const { store, replaces } = this.#session;
+      if (known && !replaces && store.blobSize(descriptor.digest) === this.size) return descriptor;
       await this.#file.sync();
-      const path = this.#session.store.blobPath(descriptor.digest);
+      const path = store.blobPath(descriptor.digest);
       makeDirectory(dirname(path), 0o755);
       step(`put the blob ${descriptor.digest.slice(0, 19)} in place`);
       await rename(this.#path, path);

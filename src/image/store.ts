@@ -8,9 +8,7 @@ import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import {
   type Descriptor,
-  decodeIndex,
   type ImageConfig,
-  type ImageIndex,
   type ImageManifest,
   isIndexType,
   isManifestType,
@@ -25,7 +23,7 @@ import {
   splitDigest,
   tagName,
 } from "../formats/oci-reference.ts";
-import { makeDirectory, readText, writeFileAtomic } from "../host/files.ts";
+import { makeDirectory, writeFileAtomic } from "../host/files.ts";
 import { acquireLock } from "../host/lock.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
@@ -55,21 +53,12 @@ export interface Named {
   target: Descriptor;
 }
 
-const emptyIndex: ImageIndex = { schemaVersion: 2, mediaType: mediaType.index, manifests: [] };
-
 export class ImageStore extends BlobStore {
   readonly root: StateRoot;
 
   constructor(root: StateRoot) {
     super(root.store);
     this.root = root;
-  }
-
-  /** index.json as it is now; it is made by the first image. */
-  index(): ImageIndex {
-    const file = join(this.path, "index.json");
-    const text = readText(file);
-    return text === undefined ? structuredClone(emptyIndex) : decodeIndex(text, file);
   }
 
   /** Changes index.json under its lock; `change` returns the new list of manifests. */

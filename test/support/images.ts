@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { zstdCompressSync } from "node:zlib";
+import type { Log } from "../../src/base/log.ts";
 import { mediaType } from "../../src/formats/oci.ts";
 import { openStateRoot } from "../../src/host/state-root.ts";
 import { type BuiltImage, buildImage, type ImageContent, type ImageLayer } from "../../src/image/build.ts";
@@ -15,6 +16,9 @@ import { type ImageStore, openStore, type StoredLayer } from "../../src/image/st
 import { type StoreSession, withSession } from "../../src/image/store-session.ts";
 import { isUnreadable } from "../../src/machine/machine.ts";
 import { TreeFiles } from "../../src/machine/tree-files.ts";
+
+const nothing = (): void => {};
+export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
 export function scratch(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), "tranship-image-"));

@@ -7,6 +7,11 @@ import { type Call, flag, list, text } from "../verb.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
   const { options } = call;
+  if (flag(options, "tree")) {
+    const { printTree } = await import("./images-tree.ts");
+    printTree(context, text(options, "format"));
+    return;
+  }
   const rows = filterRows(listImages(openStore(context.root)).map(rowOf), list(options, "filter"));
   for (const row of rows)
     if (row.Problem !== "") context.log.warn(`${row.Repository}:${row.Tag}: ${row.Problem}`);

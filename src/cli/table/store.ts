@@ -15,8 +15,71 @@ export const storeVerbs: readonly Verb[] = [
     group,
     summary: "List the packages of the store",
     examples: ["tranship images", "tranship images --format json"],
-    options: listingOptions,
+    options: [
+      ...listingOptions,
+      { flags: "--tree", summary: "the layers that packages share, with their sizes" },
+    ],
     load: () => import("../store/images.ts"),
+  },
+  {
+    name: "image history",
+    group,
+    summary: "List the layers of a package, the topmost first",
+    examples: ["tranship image history shop"],
+    arguments: [ref],
+    options: [
+      formatOption,
+      { flags: "-q, --quiet", summary: "only diffIDs" },
+      { flags: "--no-trunc", summary: "do not shorten" },
+    ],
+    load: () => import("../store/image-history.ts"),
+  },
+  {
+    name: "image diff",
+    group,
+    summary: "Compare two packages file by file",
+    description:
+      "Lines begin with A (added), D (removed) or C (changed, and what). Exit status 4 where they differ.",
+    examples: ["tranship image diff shop:1 shop:2"],
+    arguments: [ref, { name: "OTHER", summary: "the package to compare it with" }],
+    options: [formatOption],
+    load: () => import("../store/image-diff.ts"),
+  },
+  {
+    name: "sbom",
+    group,
+    summary: "Print the bill of materials of a package: SPDX 2.3, as JSON",
+    description:
+      "Installed packages with version and licence, and the digests of all files. It is made at capture and lies beside the image; for an image without one it is made from its own files.",
+    examples: ["tranship sbom shop", "tranship sbom -o shop.spdx.json shop"],
+    arguments: [ref],
+    options: [
+      { flags: "-o, --output <FILE>", summary: "write it to this file" },
+      { flags: "--fresh", summary: "make it anew from the image, also where one was made at capture" },
+    ],
+    load: () => import("../store/sbom.ts"),
+  },
+  {
+    name: "repair",
+    group,
+    summary: "Make damaged blobs of the store whole again from copies of their content",
+    description:
+      "Reads every blob. Content is taken from other layouts (--from), from the same layer packed in another way, or from the layer as it is unpacked. Exit status 4 where something stays damaged.",
+    examples: ["tranship repair", "tranship repair --from /mnt/backup/tranship"],
+    options: [
+      { flags: "--from <DIR>", summary: "another state root or image layout", many: true },
+      dryRunOption,
+      formatOption,
+    ],
+    load: () => import("../store/repair.ts"),
+  },
+  {
+    name: "gc",
+    group,
+    summary: "Remove blobs and unpacked layers that no package and no instance needs",
+    examples: ["tranship gc --dry-run", "tranship gc"],
+    options: [dryRunOption, formatOption],
+    load: () => import("../store/gc.ts"),
   },
   {
     name: "inspect",

@@ -1,0 +1,87 @@
+// tranship repair: exit status 4 where something damaged is nowhere whole.
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { exitStatus, TranshipError } from "../../base/errors.ts";
+import { formatSize } from "../../base/units.ts";
+import type { Entry } from "../../formats/entry.ts";
+import type { LayerItem } from "../../image/layer-item.ts";
+import { type RepairedBlob, repairStore } from "../../image/repair.ts";
+import { openStore } from "../../image/store.ts";
+import { isUnreadable } from "../../machine/machine.ts";
+import { TreeFiles } from "../../machine/tree-files.ts";
+import type { Context } from "../context.ts";
+import { printValue } from "../format.ts";
+import { type Call, flag, list, text } from "../verb.ts";
+
+export async function run(call: Call, context: Context): Promise<number> {
+  const dryRun = flag(call.options, "dryRun");
+  const repaired = await repairStore(openStore(context.root), {
+    from: list(call.options, "from").map(layoutOf),
+    itemsOf,
+    dryRun,
+    log: context.log,
+    progress: context.progress,
+    signal: context.signal,
+  });
+  const left = repaired.filter((one) => one.from === undefined).length;
+  const format = text(call.options, "format");
+  if (format !== undefined && format !== "table")
+    context.print(printValue({ dryRun, damaged: repaired.length, left, blobs: repaired }, format));
+  else
+    context.print(
+      [...repaired.map((one) => told(one, dryRun)), summary(repaired.length, left, dryRun)].join("\n"),
+    );
+  if (left > 0)
+    context.say("what is left can be fetched again from where it came: repair --from DIR, or capture anew");
+  return left > 0 ? exitStatus.no : exitStatus.done;
+}
+
+function told({ digest, size, what, damage, from }: RepairedBlob, dryRun: boolean): string {
+  const outcome =
+    from === undefined
+      ? "nothing here holds its content"
+      : `${dryRun ? "can be made" : "made"} whole from ${from}`;
+  return `${what} ${digest} (${formatSize(size)}) ${damage}: ${outcome}`;
+}
+
+function summary(damaged: number, left: number, dryRun: boolean): string {
+  if (damaged === 0) return "nothing is damaged";
+  return `${damaged} damaged, ${damaged - left} ${dryRun ? "can be repaired" : "repaired"}, ${left} left`;
+}
+
+/** A state root, or an image layout of any tool. */
+function layoutOf(given: string): string {
+  const path = resolve(given);
+  for (const layout of [join(path, "store"), path]) if (existsSync(join(layout, "oci-layout"))) return layout;
+  throw new TranshipError("E_USAGE", `${given} is neither a state root nor an image layout`, {
+    hint: "name a directory that holds oci-layout",
+  });
+}
+
+/** An unpacked layer in the orders in which layers are written: by path, as our own layer is made, and as a tree is walked. */
+function* itemsOf(directory: string): Generator<AsyncIterable<LayerItem>> {
+  const withoutRoot = (entries: Entry[]): Entry[] => entries.filter((entry) => entry.path !== "/");
+  yield inOrder(directory, (entries) => withoutRoot(entries).sort((a, b) => (a.path < b.path ? -1 : 1)));
+  yield inOrder(directory, (entries) => withoutRoot(entries).sort((a, b) => ownPlace(a) - ownPlace(b)));
+  yield inOrder(directory, (entries) => entries);
+  yield inOrder(directory, withoutRoot);
+}
+
+function ownPlace({ path }: Entry): number {
+  const own = ["/.tranship", "/.tranship/init", "/.tranship/init.bin"];
+  const at = own.indexOf(path);
+  if (at >= 0) return at;
+  return path === "/.tranship/run" ? own.length + 1 : own.length;
+}
+
+async function* inOrder(directory: string, order: (entries: Entry[]) => Entry[]): AsyncGenerator<LayerItem> {
+  const files = new TreeFiles(directory);
+  try {
+    const entries: Entry[] = [];
+    for await (const entry of files.walk("/")) if (!isUnreadable(entry)) entries.push(entry);
+    const host = Buffer.from(directory).toString("latin1");
+    for (const entry of order(entries)) yield { entry, hostFile: host + entry.path };
+  } finally {
+    await files.close();
+  }
+}
