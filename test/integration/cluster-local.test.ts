@@ -151,4 +151,32 @@ describe("the local driver", { skip, timeout: 400_000 }, () => {
     const { stdout } = await fixture.cli(["ps", "-q"]);
     assert.equal(stdout, "");
   });
+
+  test("a package with data is deployed, updated and rolled back, and never runs twice", async () => {
+    for (const version of ["1", "2"]) {
+      const write = `echo start ${version} >>/srv/data/log; trap 'echo end ${version} >>/srv/data/log; exit 0' TERM; while :; do sleep 0.1; done`;
+      await makePackage(fixture.root, `keeps:${version}`, {
+        descriptor: {
+          volumes: [{ path: "/srv/data", initial: "copy", reason: "test" }],
+          ports: [{ port: 80, protocol: "tcp" }],
+        },
+        config: { Entrypoint: ["/.tranship/init"], Cmd: ["sh", "-c", write] },
+      });
+    }
+    const deploy = (...words: string[]): ReturnType<Fixture["cli"]> =>
+      fixture.cli(["cluster", "deploy", ...words, "--service", "keeps", "--memory", "32"]);
+    const copies = await deploy("keeps:1", "--count", "2");
+    assert.match(copies.stderr, /2 copies would share the data in \/srv\/data/);
+    assert.equal(copies.status, 2);
+    for (const version of ["1", "2"]) {
+      const done = await deploy(`keeps:${version}`);
+      assert.equal(done.status, 0, done.stderr);
+    }
+    const back = await fixture.cli(["cluster", "rollback", "--service", "keeps"]);
+    assert.equal(back.status, 0, back.stderr);
+    await served.client.send(new DeleteServiceCommand({ service: "keeps", force: true }));
+    await waitUntilServicesInactive({ client: served.client, ...quick }, { services: ["keeps"] });
+    const { stdout } = await fixture.inside(["cat", `${fixture.root.volumes}/keeps-data-1/data/log`]);
+    assert.deepEqual(stdout.trim().split("\n"), ["start 1", "end 1", "start 2", "end 2", "start 1", "end 1"]);
+  });
 });

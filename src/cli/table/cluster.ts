@@ -1,5 +1,5 @@
 // Verbs for clusters; all else is `aws ecs --endpoint-url ...`.
-import type { Verb } from "../verb.ts";
+import type { OptionSpec, Verb } from "../verb.ts";
 import { formatOption } from "./options.ts";
 
 const group = "Clusters";
@@ -7,6 +7,12 @@ const endpointOption = {
   flags: "--endpoint-url <URL>",
   summary: "of the control plane; by default the one that was started with this state root",
 };
+
+const common: readonly OptionSpec[] = [
+  { flags: "--cluster <NAME>", summary: "the cluster", default: "default" },
+  { flags: "-d, --detach", summary: "do not wait for the rollout" },
+  endpointOption,
+];
 
 export const clusterVerbs: readonly Verb[] = [
   {
@@ -33,6 +39,35 @@ export const clusterVerbs: readonly Verb[] = [
       { flags: "--allow-reset", summary: "POST /reset empties the state; on loopback only" },
     ],
     load: () => import("../cluster/serve.ts"),
+  },
+  {
+    name: "cluster deploy",
+    group,
+    summary: "Run a package as a service of a cluster, or bring a service to another version of it",
+    description:
+      "Registers a task definition made from the descriptor, creates or updates the service, and waits until the rollout is completed. A package with volumes is never run twice at a time.",
+    examples: [
+      "tranship cluster deploy shop:2 --service shop --publish 8081:80",
+      "tranship cluster deploy web --service web --count 3",
+    ],
+    arguments: [{ name: "REF", summary: "a package of the store" }],
+    options: [
+      { flags: "--service <NAME>", summary: "the service" },
+      { flags: "--count <N>", summary: "how many tasks; default 1, or as it is" },
+      { flags: "--publish <HOSTPORT:PORT>", summary: "a port of the node; others are chosen", many: true },
+      { flags: "--memory <MIB>", summary: "where the descriptor has no limit", default: "512" },
+      ...common,
+      { flags: "--dry-run", summary: "print the task definition and change nothing" },
+    ],
+    load: () => import("../cluster/deploy.ts"),
+  },
+  {
+    name: "cluster rollback",
+    group,
+    summary: "Bring a service back to the version before",
+    examples: ["tranship cluster rollback --service shop"],
+    options: [{ flags: "--service <NAME>", summary: "the service" }, ...common],
+    load: () => import("../cluster/rollback.ts"),
   },
   {
     name: "cluster status",

@@ -2,10 +2,11 @@
 import type { Log } from "../../../base/log.ts";
 import type { StateRoot } from "../../../host/state-root.ts";
 import type { CreateOptions } from "../../../runtime/create.ts";
-import { inspectInstance, listInstances } from "../../../runtime/find.ts";
+import { inspectInstance } from "../../../runtime/find.ts";
 import type { InstanceMount } from "../../../runtime/record.ts";
 import { runInstance } from "../../../runtime/run.ts";
 import { removeInstance, stopInstance } from "../../../runtime/stop.ts";
+import { removeVolume } from "../../../runtime/volumes/volumes.ts";
 import type { ContainerDefinition, NetworkBinding } from "../../api/shapes.ts";
 import type { TaskSpec } from "../driver.ts";
 
@@ -65,20 +66,20 @@ export class LocalContainers {
     await stopInstance(this.#root, name, { timeout: seconds * 1000 }, this.#log);
   }
 
+  /** Volumes that live as long as their task. */
+  removeVolumes(spec: TaskSpec): void {
+    for (const { name, host, dockerVolumeConfiguration: docker } of spec.definition.volumes ?? [])
+      if (host?.sourcePath === undefined && docker?.scope !== "shared")
+        removeVolume(this.#root, taskVolume(spec.id, name));
+  }
+
   async remove(name: string): Promise<void> {
     if (this.see(name) !== undefined)
       await removeInstance(this.#root, name, { force: true, volumes: true }, this.#log);
   }
-
-  /** Names of all instances that belong to tasks. */
-  names(): string[] {
-    return listInstances(this.#root).flatMap(({ record }) =>
-      record.labels[taskLabel] === undefined ? [] : [record.name],
-    );
-  }
 }
 
-export const taskLabel = "com.amazonaws.ecs.task-arn";
+const taskLabel = "com.amazonaws.ecs.task-arn";
 
 export function instanceName(task: string, container: string | undefined): string {
   return `ecs-${task.slice(0, 12)}-${container ?? ""}`;
@@ -136,16 +137,22 @@ function numeric(text: string | undefined): number | undefined {
   return text === undefined || !/^\d+$/.test(text) ? undefined : Number(text);
 }
 
+/** Without a path on the host and not shared, a volume lives as long as its task. */
+function taskVolume(task: string, name: string | undefined): string {
+  return `ecs-${task.slice(0, 12)}-${name ?? ""}`;
+}
+
 function mountsOf(spec: TaskSpec, definition: ContainerDefinition): InstanceMount[] {
   const mounts = (definition.mountPoints ?? []).map(
     ({ sourceVolume, containerPath = "/", readOnly = false }): InstanceMount => {
-      const path = spec.definition.volumes?.find(({ name }) => name === sourceVolume)?.host?.sourcePath;
+      const volume = spec.definition.volumes?.find(({ name }) => name === sourceVolume);
+      const path = volume?.host?.sourcePath;
       if (path !== undefined)
         return { kind: "bind", source: path, target: containerPath, readOnly, anonymous: false, seed: false };
-      // Without a path on the host a volume lives as long as its task.
+      const shared = volume?.dockerVolumeConfiguration?.scope === "shared";
       return {
         kind: "volume",
-        source: `ecs-${spec.id.slice(0, 12)}-${sourceVolume}`,
+        source: shared ? (sourceVolume ?? "") : taskVolume(spec.id, sourceVolume),
         target: containerPath,
         readOnly,
         anonymous: false,

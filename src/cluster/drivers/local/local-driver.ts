@@ -152,6 +152,7 @@ export class LocalDriver implements Driver {
         this.#options.log.warn(`cannot remove ${instanceName(task.spec.id, name)}: ${words(error)}`);
       }
     }
+    this.#containers.removeVolumes(task.spec);
     this.#records.remove(task.spec.id);
   }
 

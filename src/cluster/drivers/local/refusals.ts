@@ -49,14 +49,18 @@ export function refusalOf(definition: TaskDefinition): string | undefined {
   if (filled(definition.inferenceAccelerators)) return refused("inferenceAccelerators");
   if (definition.networkMode === "awsvpc" && containers.length > 1)
     return refused("networkMode awsvpc with several containers");
-  const volume = definition.volumes?.find(
-    (each) =>
-      each.efsVolumeConfiguration ??
-      each.fsxWindowsFileServerVolumeConfiguration ??
-      each.dockerVolumeConfiguration,
-  );
-  if (volume !== undefined)
-    return refused(`the volume ${volume.name}: only volumes with host or without a configuration`);
+  for (const { name, ...kinds } of definition.volumes ?? []) {
+    const { dockerVolumeConfiguration: docker } = kinds;
+    if (
+      kinds.efsVolumeConfiguration ??
+      kinds.fsxWindowsFileServerVolumeConfiguration ??
+      kinds.s3filesVolumeConfiguration
+    )
+      return refused(`the kind of the volume ${name}`);
+    if (docker?.driver !== undefined && docker.driver !== "local")
+      return refused(`the driver ${docker.driver} of the volume ${name}`);
+    if (Object.keys(docker?.driverOpts ?? {}).length > 0) return refused(`driverOpts of the volume ${name}`);
+  }
   return undefined;
 }
 

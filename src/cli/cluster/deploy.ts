@@ -1,0 +1,96 @@
+// tranship cluster deploy: a package as a service, new or updated, and the wait until it is there.
+import { TranshipError } from "../../base/errors.ts";
+import type {
+  DescribeServicesResponse,
+  RegisterTaskDefinitionResponse,
+  Service,
+} from "../../cluster/api/shapes.ts";
+import type { ClusterClient } from "../../cluster/client.ts";
+import { deploymentOf, taskDefinitionOf } from "../../cluster/from-package.ts";
+import type { Descriptor } from "../../package/descriptor.ts";
+import { parseDescriptor } from "../../package/yaml.ts";
+import type { Context } from "../context.ts";
+import { packagedOf } from "../store/packaged.ts";
+import { type Call, flag, list, text } from "../verb.ts";
+import { clientOf } from "./client.ts";
+import { settled } from "./settled.ts";
+
+export async function run(call: Call, context: Context): Promise<undefined> {
+  const [reference = ""] = call.args;
+  const service = text(call.options, "service") ?? "";
+  if (service === "")
+    throw new TranshipError("E_USAGE", "--service is missing", { hint: "name the service" });
+  const cluster = text(call.options, "cluster") ?? "default";
+  const descriptor = parseDescriptor(packagedOf(context, reference).text, reference);
+  const count = text(call.options, "count");
+  if (count !== undefined && !/^\d{1,4}$/.test(count))
+    throw usage(`--count ${count} is not a number of tasks`);
+  refuseCopies(descriptor, Number(count ?? 1));
+  const definition = taskDefinitionOf(descriptor, {
+    service,
+    image: reference,
+    memory: memoryOf(text(call.options, "memory") ?? "512"),
+    hostPorts: hostPorts(list(call.options, "publish")),
+  });
+  if (flag(call.options, "dryRun")) {
+    context.print(JSON.stringify(definition, null, 2));
+    return;
+  }
+  const client = clientOf(call, context);
+  await client.call("CreateCluster", { clusterName: cluster });
+  const registered = await client.call<RegisterTaskDefinitionResponse>("RegisterTaskDefinition", definition);
+  const taskDefinition = registered.taskDefinition?.taskDefinitionArn;
+  const found = await serviceOf(client, cluster, service);
+  const wanted = { cluster, taskDefinition, deploymentConfiguration: deploymentOf(descriptor) };
+  if (found?.status === "ACTIVE")
+    await client.call("UpdateService", {
+      ...wanted,
+      service,
+      ...(count === undefined ? {} : { desiredCount: Number(count) }),
+    });
+  else
+    await client.call("CreateService", { ...wanted, serviceName: service, desiredCount: Number(count ?? 1) });
+  if (!flag(call.options, "detach")) await settled(client, cluster, service, context);
+}
+
+/** Two tasks on one volume would destroy what is in it. */
+function refuseCopies(descriptor: Descriptor, count: number): void {
+  const [volume] = descriptor.volumes;
+  if (count < 2 || volume === undefined) return;
+  throw new TranshipError("E_USAGE", `${count} copies would share the data in ${volume.path}`, {
+    hint: "deploy one, or take the data out of the package (a database of its own) first",
+  });
+}
+
+async function serviceOf(
+  client: ClusterClient,
+  cluster: string,
+  service: string,
+): Promise<Service | undefined> {
+  const seen = await client.call<DescribeServicesResponse>("DescribeServices", {
+    cluster,
+    services: [service],
+  });
+  return seen.services?.[0];
+}
+
+function memoryOf(value: string): number {
+  const memory = Number(value);
+  if (!Number.isInteger(memory) || memory < 4)
+    throw usage(`--memory ${value} is not a number of MiB, at least 4`);
+  return memory;
+}
+
+function hostPorts(words: readonly string[]): Map<number, number> {
+  return new Map(
+    words.map((word) => {
+      const [, host, inside] = /^(\d{1,5}):(\d{1,5})$/.exec(word) ?? [];
+      if (host === undefined || inside === undefined) throw usage(`--publish ${word} is not HOSTPORT:PORT`);
+      return [Number(inside), Number(host)];
+    }),
+  );
+}
+
+function usage(message: string): TranshipError {
+  return new TranshipError("E_USAGE", message, { hint: "`tranship cluster deploy --help`" });
+}

@@ -1,0 +1,77 @@
+// A package's descriptor as a task definition: what `cluster deploy` registers.
+import { parseSize } from "../base/units.ts";
+import type { Descriptor } from "../package/descriptor.ts";
+import type {
+  CreateServiceRequest,
+  PortMapping,
+  RegisterTaskDefinitionRequest,
+  Volume,
+} from "./api/shapes.ts";
+
+export interface DeployOptions {
+  service: string;
+  /** As the nodes know it. */
+  image: string;
+  /** Containers need one; used where the descriptor has no limit. MiB. */
+  memory: number;
+  /** Ports of the node by port of the package; others get a free one. */
+  hostPorts: ReadonlyMap<number, number>;
+}
+
+/** Volumes of the package belong to the service, so that its data outlives tasks and deployments. */
+export function taskDefinitionOf(
+  descriptor: Descriptor,
+  options: DeployOptions,
+): RegisterTaskDefinitionRequest {
+  const memory =
+    descriptor.limits.memory === null
+      ? options.memory
+      : Math.ceil(parseSize(descriptor.limits.memory) / 2 ** 20);
+  const cpus = descriptor.limits.cpus;
+  const volumes = descriptor.volumes.map(
+    (_, index): Volume => ({
+      name: volumeName(options.service, index),
+      dockerVolumeConfiguration: { scope: "shared", autoprovision: true, driver: "local" },
+    }),
+  );
+  return {
+    family: options.service,
+    networkMode: "bridge",
+    ...(cpus === null ? {} : { cpu: String(Math.round(cpus * 1024)) }),
+    containerDefinitions: [
+      {
+        name: "main",
+        image: options.image,
+        memory,
+        ...(cpus === null ? {} : { cpu: Math.round(cpus * 1024) }),
+        essential: true,
+        portMappings: descriptor.ports.flatMap(({ port, protocol }): PortMapping[] =>
+          protocol === "sctp"
+            ? []
+            : [{ containerPort: port, hostPort: options.hostPorts.get(port) ?? 0, protocol }],
+        ),
+        mountPoints: descriptor.volumes.map(({ path }, index) => ({
+          sourceVolume: volumeName(options.service, index),
+          containerPath: path,
+        })),
+      },
+    ],
+    volumes,
+  };
+}
+
+/** What keeps data in a volume must never run twice: the new task waits until the old one has ended. */
+export function deploymentOf(
+  descriptor: Descriptor,
+): NonNullable<CreateServiceRequest["deploymentConfiguration"]> {
+  const alone = descriptor.volumes.length > 0;
+  return {
+    minimumHealthyPercent: alone ? 0 : 100,
+    maximumPercent: alone ? 100 : 200,
+    deploymentCircuitBreaker: { enable: true, rollback: true },
+  };
+}
+
+function volumeName(service: string, index: number): string {
+  return `${service}-data-${index + 1}`;
+}
