@@ -128,6 +128,22 @@ static void print_schedule(struct text *t, const struct schedule_plan *s)
 		    truth(c->flags & CRON_AT_START));
 }
 
+static void print_socket(struct text *t, const struct socket_plan *s)
+{
+	static const char *const kinds_of_socket[] = { "stream", "datagram",
+						       "seqpacket" };
+
+	text_format(t, "{\"service\":%u,\"type\":\"%s\",\"given\":\"%s\",",
+		    s->service, kinds_of_socket[s->type],
+		    s->given == GIVEN_INPUT ? "input" : "listen");
+	key(t, "name", s->name);
+	text_add(t, ",", 1);
+	key(t, "address", s->address);
+	text_format(t, ",\"port\":%u,\"mode\":%u,\"uid\":%u,\"gid\":%u,"
+		    "\"ipv6Only\":%s}", s->port, s->mode, s->uid, s->gid,
+		    truth(s->ipv6_only));
+}
+
 static void print_program(struct text *t, const struct program *p)
 {
 	text_add(t, "{", 1);
@@ -202,6 +218,11 @@ void plan_print(const struct plan *p)
 	for (i = 0; i < p->schedule_count; i++) {
 		text_add(&t, ",", i > 0);
 		print_schedule(&t, &p->schedules[i]);
+	}
+	text_format(&t, "],\"sockets\":[");
+	for (i = 0; i < p->socket_count; i++) {
+		text_add(&t, ",", i > 0);
+		print_socket(&t, &p->sockets[i]);
 	}
 	text_format(&t, "]}\n");
 	if (write_all(STDOUT_FILENO, t.at, t.used) < 0)

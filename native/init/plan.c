@@ -23,7 +23,7 @@
 #define MOST_OTHERS 4096
 
 enum frame_type { F_END, F_LOG, F_ENV, F_DIRECTORY, F_VOLUME, F_SECRET,
-		  F_PROGRAM, F_SERVICE, F_SCHEDULE };
+		  F_PROGRAM, F_SERVICE, F_SCHEDULE, F_SOCKET };
 
 static const unsigned char magic[8] = { 'T', 'R', 'I', 'N', 'I', 'T', 0, 1 };
 
@@ -294,6 +294,32 @@ static void read_schedule(struct cursor *c, struct plan *p)
 		refuse(c, "bit out of range");
 }
 
+static void read_socket(struct cursor *c, struct plan *p)
+{
+	struct socket_plan *s = append(&p->sockets, &p->socket_count,
+				       sizeof(*s));
+	bool is_unix;
+
+	s->service = get_index(c, p->service_count);
+	s->type = get_choice(c, SOCKET_SEQPACKET);
+	s->given = get_choice(c, GIVEN_INPUT);
+	s->name = get_name(c);
+	s->address = get_text(c, 2);
+	s->port = get_u16(c);
+	s->mode = get_u32(c);
+	s->uid = get_u32(c);
+	s->gid = get_u32(c);
+	s->ipv6_only = get_choice(c, 1);
+	is_unix = *s->address == '/' || *s->address == '@';
+	if (strchr(s->name, ':') || strlen(s->name) > 255)
+		refuse(c, "name of a socket out of range");
+	if (is_unix == (s->port > 0) ||
+	    (s->type == SOCKET_SEQPACKET && !is_unix))
+		refuse(c, "socket that contradicts itself");
+	if (s->mode > 0777)
+		refuse(c, "mode out of range");
+}
+
 static void read_frame(struct cursor *c, unsigned int type, struct plan *p)
 {
 	struct variable *v;
@@ -327,6 +353,9 @@ static void read_frame(struct cursor *c, unsigned int type, struct plan *p)
 	case F_SCHEDULE:
 		read_schedule(c, p);
 		break;
+	case F_SOCKET:
+		read_socket(c, p);
+		break;
 	default:
 		refuse(c, "unknown frame type");
 	}
@@ -335,7 +364,8 @@ static void read_frame(struct cursor *c, unsigned int type, struct plan *p)
 	if (p->service_count > MOST_SERVICES || p->env.count > MOST_OTHERS ||
 	    p->directory_count > MOST_OTHERS ||
 	    p->volume_count > MOST_OTHERS || p->secret_count > MOST_OTHERS ||
-	    p->program_count > MOST_OTHERS || p->schedule_count > MOST_OTHERS)
+	    p->program_count > MOST_OTHERS ||
+	    p->schedule_count > MOST_OTHERS || p->socket_count > MOST_OTHERS)
 		refuse(c, "too many entries");
 }
 

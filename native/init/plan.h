@@ -19,6 +19,8 @@ enum readiness_kind { READY_NONE, READY_PORT, READY_FILE, READY_EXEC,
 enum restart_policy { RESTART_NO, RESTART_ON_FAILURE, RESTART_ALWAYS };
 enum initial { INITIAL_NONE, INITIAL_COPY, INITIAL_SYNC };
 enum delivery { DELIVERY_MOUNT, DELIVERY_ENV };
+enum socket_type { SOCKET_STREAM, SOCKET_DATAGRAM, SOCKET_SEQPACKET };
+enum given { GIVEN_LISTEN, GIVEN_INPUT };
 
 /* NULL-terminated, as execve() wants it. */
 struct strings {
@@ -84,6 +86,17 @@ struct service_plan {
 	struct strings stop_command;
 };
 
+struct socket_plan {
+	uint16_t service;
+	enum socket_type type;
+	enum given given;
+	char *name;		/* for LISTEN_FDNAMES: no colon, <= 255 */
+	char *address;		/* IP, "" for any; /path; @abstract name */
+	uint16_t port;		/* 0: not of the internet */
+	uint32_t mode, uid, gid;	/* of a path */
+	bool ipv6_only;
+};
+
 #define CRON_ANY_DAY 1
 #define CRON_ANY_WEEKDAY 2
 #define CRON_FIXED 4
@@ -108,13 +121,14 @@ struct plan {
 	uint32_t log_max_files;
 	struct variables env;
 	size_t directory_count, volume_count, secret_count, program_count,
-	       service_count, schedule_count;
+	       service_count, schedule_count, socket_count;
 	struct directory *directories;
 	struct volume *volumes;
 	struct secret *secrets;
 	struct program *programs;
 	struct service_plan *services;
 	struct schedule_plan *schedules;
+	struct socket_plan *sockets;
 };
 
 /**

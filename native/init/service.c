@@ -15,6 +15,7 @@
 #include "process.h"
 #include "readiness.h"
 #include "service.h"
+#include "sockets.h"
 #include "spawn.h"
 #include "talk.h"
 
@@ -87,6 +88,7 @@ pid_t service_launch(struct service *s, const struct strings *command,
 			    .err = -1, .session = true,
 			    .cwd = *p->cwd ? p->cwd : NULL };
 	struct environment env = { 0 };
+	struct handed handed;
 	static struct user user;
 	char problem[4352], number[16];
 	pid_t pid = -1;
@@ -101,6 +103,10 @@ pid_t service_launch(struct service *s, const struct strings *command,
 	if (!main && s->pid) {
 		snprintf(number, sizeof(number), "%d", s->pid);
 		environment_set(&env, "MAINPID", number);
+	}
+	if (main) {
+		sockets_hand(s->plan, s->is, &handed, &env);
+		l.handed = &handed;
 	}
 	l.envp = env.list;
 	l.in = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -213,6 +213,28 @@ static int place(int fd, int target)
 	return fd < 0 ? 0 : dup2(fd, target);
 }
 
+/* Their sources lie above all targets. */
+static bool hand(const struct handed *h)
+{
+	char digits[16];
+	int pid = getpid(), n = 0, i;
+	size_t k;
+
+	for (k = 0; k < h->count; k++)
+		if (dup2(h->fds[k], HANDED_FIRST + (int)k) < 0)
+			return false;
+	if (h->input >= 0 && dup2(h->input, STDIN_FILENO) < 0)
+		return false;
+	if (!h->pid_text)
+		return true;
+	for (; pid; pid /= 10)
+		digits[n++] = (char)('0' + pid % 10);
+	for (i = 0; i < n; i++)
+		h->pid_text[i] = digits[n - 1 - i];
+	h->pid_text[n] = 0;
+	return true;
+}
+
 static const char *prepare(const struct launch *l)
 {
 	struct sigaction standard = { .sa_handler = SIG_DFL };
@@ -230,6 +252,8 @@ static const char *prepare(const struct launch *l)
 	if (place(l->in, 0) < 0 || place(l->out, 1) < 0 ||
 	    place(l->err, 2) < 0)
 		return "place the standard streams";
+	if (l->handed && !hand(l->handed))
+		return "hand over the sockets";
 	if (l->cwd && chdir(l->cwd) < 0)
 		return "enter the working directory";
 	if (l->user) {

@@ -37,12 +37,24 @@ void environment_build(struct environment *e, const struct plan *plan,
 		       const struct user *user);
 void environment_free(struct environment *e);
 
+/* Descriptors that a child gets beside its standard streams. */
+#define HANDED_FIRST 3
+#define HANDED_MOST 64
+
+struct handed {
+	int fds[HANDED_MOST];	/* become HANDED_FIRST and on */
+	size_t count;
+	int input;		/* becomes standard input; -1: none */
+	char *pid_text;		/* gets the child's number; ten digits wide */
+};
+
 struct launch {
 	char *const *argv;
 	char *const *envp;
 	const char *cwd;		/* NULL: as it is */
 	const struct user *user;	/* NULL: as it is */
 	int in, out, err;		/* -1: as it is */
+	const struct handed *handed;	/* NULL: nothing */
 	bool session;			/* in a session of its own */
 	bool foreground;		/* own group, owning the terminal */
 };

@@ -26,6 +26,7 @@
 #include "record.h"
 #include "schedule.h"
 #include "service.h"
+#include "sockets.h"
 #include "spawn.h"
 #include "talk.h"
 
@@ -427,6 +428,8 @@ int run_services(const struct plan *plan)
 			 "@NAME");
 		return end_early("nothing to start");
 	}
+	if (!sockets_open(plan))
+		return end_early("a socket cannot be opened");
 	take_time_zone(plan);
 	v.signals = signals_block();
 	logs_open(plan, false);

@@ -1,13 +1,19 @@
 // What is to be lifted, as a first descriptor: services by their recipes, or one command. The capture runs exactly this under
 // init, so that what was traced is what the package later does.
 import { TranshipError } from "../base/errors.ts";
-import { recipeOf, type ServiceRecipe } from "../discover/recipe.ts";
+import { type RecipeSocket, recipeOf, type ServiceRecipe } from "../discover/recipe.ts";
 import { findService, readServices } from "../discover/services.ts";
 import { Source } from "../discover/source.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { parseGroup, parsePasswd } from "../formats/passwd.ts";
 import type { Machine } from "../machine/machine.ts";
-import { type Descriptor, newDescriptor, type Program, type Service } from "../package/descriptor.ts";
+import {
+  type Descriptor,
+  newDescriptor,
+  type Program,
+  type Service,
+  type ServiceSocket,
+} from "../package/descriptor.ts";
 import { exactText, pathText } from "./descriptor-text.ts";
 import { readOrigin } from "./origin.ts";
 
@@ -77,13 +83,12 @@ async function addServices(
     const recipe = await recipeOf(fact, machine.files);
     const added = fromRecipe(recipe, plainName(recipe.name), services.at(-1)?.name);
     programs.push(...added.programs);
-    services.push(...added.services);
+    services.push(...added.services.map((one) => withSockets(one, added.services, recipe.sockets, ids)));
     for (const directory of recipe.runtimeDirectories) {
       directories.push({
         path: pathText(directory.path),
         mode: `0${directory.mode.toString(8)}`,
-        uid: ids.user(directory.user),
-        gid: directory.group === "" ? ids.primaryGroup(directory.user) : ids.group(directory.group),
+        ...ids.owners(directory),
       });
     }
   }
@@ -138,8 +143,10 @@ function fromRecipe(
       : { workingDirectory: pathText(recipe.workingDirectory) }),
     ...user,
   });
-  const port = recipe.readiness.ports[0];
-  const path = recipe.readiness.paths[0];
+  // What init opens is there before the program is.
+  const opened = recipe.sockets.map((socket) => socket.listen);
+  const port = recipe.readiness.ports.find((one) => !opened.some((listen) => listen.endsWith(`:${one}`)));
+  const path = recipe.readiness.paths.find((one) => !opened.includes(one));
   services.push({
     name,
     program: name,
@@ -162,6 +169,30 @@ function fromRecipe(
   return { programs, services };
 }
 
+/** The last of a recipe's services is the program itself. */
+function withSockets(
+  service: Service,
+  all: readonly Service[],
+  sockets: readonly RecipeSocket[],
+  ids: Ids,
+): Service {
+  if (sockets.length === 0 || service !== all.at(-1)) return service;
+  return {
+    ...service,
+    sockets: sockets.map((socket): ServiceSocket => {
+      const named = socket.listen.startsWith("/");
+      return {
+        listen: pathText(socket.listen),
+        name: exactText(socket.name, `the name of a socket of ${service.name}`),
+        ...(socket.type === "stream" ? {} : { type: socket.type }),
+        ...(socket.given === "listen" ? {} : { given: socket.given }),
+        ...(socket.ipv6Only ? { ipv6Only: true } : {}),
+        ...(named ? { mode: `0${socket.mode.toString(8).padStart(3, "0")}`, ...ids.owners(socket) } : {}),
+      };
+    }),
+  };
+}
+
 function userOf(user: ByteString, group: ByteString): { user?: string } {
   if (user === "" || user === "root")
     return group === "" || group === "root" ? {} : { user: `root:${group}` };
@@ -179,9 +210,8 @@ function unique<T>(values: readonly T[]): T[] {
 }
 
 interface Ids {
-  user(name: ByteString): number;
-  group(name: ByteString): number;
-  primaryGroup(user: ByteString): number;
+  /** A group "" is the user's own. */
+  owners(of: { user: ByteString; group: ByteString }): { uid: number; gid: number };
 }
 
 async function readIds(machine: Machine): Promise<Ids> {
@@ -194,9 +224,11 @@ async function readIds(machine: Machine): Promise<Ids> {
   );
   const number = (name: ByteString, table: Map<string, number>) =>
     /^\d+$/.test(name) ? Number(name) : (table.get(name) ?? 0);
+  const primary = (name: ByteString) => passwd.find((user) => user.name === name)?.gid ?? 0;
   return {
-    user: (name) => number(name, users),
-    group: (name) => number(name, groups),
-    primaryGroup: (name) => passwd.find((user) => user.name === name)?.gid ?? 0,
+    owners: ({ user, group }) => ({
+      uid: number(user, users),
+      gid: group === "" ? primary(user) : number(group, groups),
+    }),
   };
 }

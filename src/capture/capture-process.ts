@@ -18,13 +18,14 @@ import type { Machine } from "../machine/machine.ts";
 import { type ApplicationOptions, describeApplication } from "./application.ts";
 import type { Captured, CaptureTools, Choices } from "./captured.ts";
 import { findRecoverable, type ToRecover } from "./find-recoverable.ts";
+import { givenSockets, withGivenSockets } from "./given-sockets.ts";
 import { orInterrupted } from "./interrupt.ts";
 import { mergeEvidence } from "./merge-evidence.ts";
 import type { Exclusion, RecoveredFile } from "./plan.ts";
 import { plan } from "./plan-capture.ts";
 import { type DescribedProcess, describeProcess } from "./process-application.ts";
 import { dataOfProcess, type ProcessData } from "./process-data.ts";
-import { changedSince, differences, inheritedSockets } from "./process-report.ts";
+import { changedSince, differences } from "./process-report.ts";
 import { type ProcessView, viewOf } from "./process-view.ts";
 import { recoverFiles } from "./recover.ts";
 import { withRecovered } from "./recovered-files.ts";
@@ -144,14 +145,7 @@ async function captureSeen(
     const changed = await changedSince(captured.plan, top().files, program);
     for (const line of described.told) tools.log.info(line);
     const { notes } = snapshot;
-    for (const line of [
-      ...found.notes,
-      ...notes,
-      ...described.notes,
-      ...data.notes,
-      ...inheritedSockets(program),
-      ...changed,
-    ])
+    for (const line of [...found.notes, ...notes, ...described.notes, ...data.notes, ...changed])
       tools.log.warn(line);
     return { ...captured, machine: top(), close };
   } catch (error) {
@@ -247,6 +241,20 @@ function describeFound(program: RunningProgram): string[] {
 
 /** By the recipe of its service where it is one, so that it is started as the machine starts it; else by what runs. */
 async function describe(
+  request: ProcessRequest,
+  program: RunningProgram,
+  view: ProcessView,
+): Promise<DescribedProcess> {
+  const described = await describeStart(request, program, view);
+  const given = await givenSockets(program, view);
+  return {
+    descriptor: withGivenSockets(described.descriptor, given),
+    told: [...described.told, ...given.told],
+    notes: [...described.notes, ...given.notes],
+  };
+}
+
+async function describeStart(
   request: ProcessRequest,
   program: RunningProgram,
   view: ProcessView,

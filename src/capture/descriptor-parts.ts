@@ -39,6 +39,17 @@ export function servedPorts(evidence: Evidence | undefined): Descriptor["ports"]
   return served.map((one) => ({ port: one.port, protocol: one.protocol })).sort((a, b) => a.port - b.port);
 }
 
+/** Ports that init opens for services: it is not watched. */
+export function givenPorts(descriptor: Descriptor): Descriptor["ports"][number][] {
+  return descriptor.services
+    .flatMap((service) => service.sockets ?? [])
+    .flatMap(({ listen, type }) => {
+      const match = /^\[?([^/@].*?)\]?:(\d+)$/.exec(listen);
+      if (match === null || isLoopback(match[1] ?? "")) return [];
+      return [{ port: Number(match[2]), protocol: type === "datagram" ? "udp" : "tcp" } as const];
+    });
+}
+
 export function volumesOf(request: PlanRequest, entries: ReadonlyMap<ByteString, Entry>): Volume[] {
   const isDirectory = (path: ByteString) => entries.get(path)?.kind === "directory";
   const written = request.evidence === undefined ? [] : dataDirectories(request.evidence, isDirectory);

@@ -10,7 +10,7 @@ import { unescapeBytes } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import { dataStates } from "./data-state.ts";
-import { runtimeDirectories, servedPorts, startsOf, uniqueBy, volumesOf } from "./descriptor-parts.ts";
+import { givenPorts, runtimeDirectories, servedPorts, startsOf, uniqueBy, volumesOf } from "./descriptor-parts.ts";
 import { editedFiles } from "./edited-files.ts";
 import type { Evidence } from "./evidence.ts";
 import type { FilterRule } from "./filters.ts";
@@ -77,7 +77,7 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
     ...request.descriptor,
     directories: uniqueBy(directories, (directory) => directory.path),
     ports: uniqueBy(
-      [...request.descriptor.ports, ...servedPorts(evidence)],
+      [...request.descriptor.ports, ...servedPorts(evidence), ...givenPorts(request.descriptor)],
       (port) => `${port.port}/${port.protocol}`,
     ),
     volumes: volumesOf(request, sorted.entries),

@@ -1,5 +1,4 @@
-// What a person should know of a running program beside its plan: how it differs from its recipe, what was changed since it started,
-// sockets that others opened for it.
+// What a person should know of a running program beside its plan: how it differs from its recipe, what was changed since it started.
 import type { RunningProgram } from "../discover/running-program.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
@@ -58,16 +57,4 @@ export async function changedSince(
       `and ${lines.length - shownFiles} more files were changed since it started`,
     ];
   return lines;
-}
-
-/** Sockets that another process opened for it: how they come to be in the package. */
-export function inheritedSockets(program: RunningProgram): string[] {
-  return program.listeners
-    .filter((one) => one.givenBy !== undefined)
-    .map((one) => {
-      const name =
-        one.protocol === "unix" ? escapeBytes(one.path) : `${one.protocol} ${one.address}:${one.port}`;
-      const giver = one.givenBy === 0 ? "whoever started it" : `process ${one.givenBy}`;
-      return `the socket ${name} was opened by ${giver}: an instance gives the program none, so it must be able to open it itself`;
-    });
 }

@@ -77,14 +77,15 @@ export async function traceRestart(restart: Restart, tools: CaptureTools): Promi
   }
 }
 
-function refuse({ program, view, recovered }: Restart): void {
+function refuse({ program, view, recovered, descriptor }: Restart): void {
   const { main } = program;
   const why = view.own
     ? "has a root or mounts of its own"
     : recovered.length > 0
       ? `runs or holds what has no name any more, ${escapeBytes(recovered[0]?.path ?? "")},`
-      : program.listeners.some((one) => one.givenBy !== undefined)
-        ? "was given its socket by another process"
+      : program.listeners.some((one) => one.givenBy !== undefined) &&
+          descriptor.services.every((service) => service.sockets === undefined)
+        ? "was given its socket by another process, in a way that an instance does not have,"
         : undefined;
   if (why === undefined) return;
   throw new TranshipError(

@@ -24,6 +24,22 @@ export interface RecipeCommand {
   ignoreFailure: boolean;
 }
 
+/** Given to the program instead of being opened by it. */
+export interface RecipeSocket {
+  /** As a package has it: "0.0.0.0:80", "[::]:80", a path, "@" and an abstract name. */
+  listen: ByteString;
+  type: "stream" | "datagram" | "seqpacket";
+  /** From descriptor 3 on, or as standard input. */
+  given: "listen" | "input";
+  name: ByteString;
+  /** Of a path, as are the owners. */
+  mode: number;
+  user: ByteString;
+  /** "" = the user's own. */
+  group: ByteString;
+  ipv6Only: boolean;
+}
+
 export interface ServiceRecipe {
   name: ByteString;
   /** Absolute program and arguments. */
@@ -44,6 +60,7 @@ export interface ServiceRecipe {
   type: "simple" | "forking" | "oneshot";
   pidFile?: ByteString;
   runtimeDirectories: RuntimeDirectory[];
+  sockets: RecipeSocket[];
   /** A guess from configuration: ports and Unix sockets that open when it is ready. */
   readiness: { ports: number[]; paths: ByteString[] };
   from: From;
@@ -105,6 +122,7 @@ export function emptyRecipe(service: ServiceFact): ServiceRecipe {
     workingDirectory: "/",
     type: "simple",
     runtimeDirectories: [],
+    sockets: [],
     readiness: { ports: [], paths: [] },
     from: [...service.from],
     hints: [],

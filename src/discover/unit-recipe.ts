@@ -9,6 +9,7 @@ import { foregroundOf } from "./recipe-hints.ts";
 import { addDirectory, addTmpfilesDirectories, directoryOfCommand } from "./runtime-directories.ts";
 import { baseName, parentOf, type Source } from "./source.ts";
 import { specifierFacts, UnitReader, underRun } from "./systemd-services.ts";
+import { unitSockets } from "./unit-sockets.ts";
 import { loadUnit } from "./unit-tree.ts";
 import { readUsers } from "./users.ts";
 
@@ -36,6 +37,9 @@ export async function unitRecipe(source: Source, service: ServiceFact): Promise<
   await declaredDirectories(source, reader, recipe, account.group);
   await commands(source, service, reader, recipe);
   await addTmpfilesDirectories(source, service, recipe);
+  const given = await unitSockets(source, service, reader, facts);
+  recipe.sockets = given.sockets;
+  recipe.notes.push(...given.notes);
   leftOut(reader, recipe);
   return recipe;
 }
@@ -234,7 +238,6 @@ function leftOut(reader: UnitReader, recipe: ServiceRecipe): void {
     "DynamicUser",
     "LoadCredential",
     "PAMName",
-    "Sockets",
     "PassEnvironment",
   ]) {
     const value = reader.service(key);

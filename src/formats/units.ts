@@ -76,6 +76,17 @@ export class UnitSettings {
     return values;
   }
 
+  /** Of several keys of one list in the order in which they stand; an empty assignment of any clears what came before it. */
+  ordered(section: string, keys: readonly string[]): UnitSetting[] {
+    const found: UnitSetting[] = [];
+    for (const setting of this.#settings) {
+      if (setting.section !== section || !keys.includes(setting.key)) continue;
+      if (setting.value === "") found.length = 0;
+      else found.push(setting);
+    }
+    return found;
+  }
+
   /** The value that counts; undefined where unset or cleared. */
   last(section: string, key: string): ByteString | undefined {
     return this.all(section, key).at(-1);

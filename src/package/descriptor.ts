@@ -86,6 +86,27 @@ export interface Service {
   readonly readiness?: Readiness | undefined;
   readonly restart?: RestartPolicy | undefined;
   readonly stop?: StopPolicy | undefined;
+  /** Given to its program, in this order; init opens them before any service starts. */
+  readonly sockets?: readonly ServiceSocket[] | undefined;
+}
+
+/** A socket that the program does not open itself: what systemd's socket units and inetd do. */
+export interface ServiceSocket {
+  /** "0.0.0.0:80", "[::]:80" (IPv4 too), "/run/app.sock" or "@abstract". */
+  readonly listen: string;
+  /** Default stream. seqpacket is for paths and abstract names only. */
+  readonly type?: "stream" | "datagram" | "seqpacket" | undefined;
+  /** listen (default): from descriptor 3 on, told by LISTEN_FDS; input: as standard input, which has to be its only socket. */
+  readonly given?: "listen" | "input" | undefined;
+  /** In LISTEN_FDNAMES; default: the service's name. */
+  readonly name?: string | undefined;
+  /** Of a path: octal, default "0666". */
+  readonly mode?: string | undefined;
+  /** Of a path, default 0. */
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
+  /** Of an IPv6 address: not IPv4 too. */
+  readonly ipv6Only?: boolean | undefined;
 }
 
 /** At most one of port, file, exec and log; none of them = ready as soon as it runs. */

@@ -8,6 +8,7 @@ import type {
   PlannedReadiness,
   PlannedSchedule,
   PlannedService,
+  PlannedSocket,
   Variables,
 } from "./init-plan.ts";
 
@@ -22,6 +23,7 @@ const frame = {
   program: 6,
   service: 7,
   schedule: 8,
+  socket: 9,
 } as const;
 
 // Positions are the numbers on disk: only ever append.
@@ -31,6 +33,8 @@ const startups = ["auto", "manual", "disabled"] as const;
 const serviceTypes = ["simple", "forking", "oneshot"] as const;
 const readinessKinds = ["none", "port", "file", "exec", "log"] as const;
 const policies = ["no", "on-failure", "always"] as const;
+const socketTypes = ["stream", "datagram", "seqpacket"] as const;
+const waysToGive = ["listen", "input"] as const;
 
 const noEnd = 0xffff_ffff;
 const most = { services: 256, others: 4096, bytes: 4 * 1024 * 1024 };
@@ -75,6 +79,7 @@ export function encodeInitPlan(plan: InitPlan): Uint8Array {
   for (const program of plan.programs) w.frame(frame.program, () => writeProgram(w, program));
   for (const service of plan.services) w.frame(frame.service, () => writeService(w, service));
   for (const schedule of plan.schedules) w.frame(frame.schedule, () => writeSchedule(w, schedule));
+  for (const socket of plan.sockets) w.frame(frame.socket, () => writeSocket(w, socket));
   w.frame(frame.end, () => {});
   const counts = [
     plan.environment,
@@ -83,6 +88,7 @@ export function encodeInitPlan(plan: InitPlan): Uint8Array {
     plan.secrets,
     plan.programs,
     plan.schedules,
+    plan.sockets,
   ];
   if (plan.services.length > most.services || counts.some((list) => list.length > most.others)) {
     throw new TranshipError("E_LIMIT", `more than ${most.services} services or ${most.others} other entries`);
@@ -140,6 +146,19 @@ function writeSchedule(w: ByteWriter, schedule: PlannedSchedule): void {
   w.u8(flags.reduce((sum, flag, index) => sum | (flag ? 1 << index : 0), 0));
 }
 
+function writeSocket(w: ByteWriter, socket: PlannedSocket): void {
+  w.u16(socket.service);
+  w.u8(socketTypes.indexOf(socket.type));
+  w.u8(waysToGive.indexOf(socket.given));
+  w.text16(socket.name);
+  w.text16(socket.address);
+  w.u16(socket.port);
+  w.u32(socket.mode);
+  w.u32(socket.uid);
+  w.u32(socket.gid);
+  w.bool(socket.ipv6Only);
+}
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] };
 
 /** E_PROTOCOL for anything that is not a complete plan of this version. */
@@ -156,6 +175,7 @@ export function decodeInitPlan(bytes: Uint8Array): InitPlan {
     programs: [],
     services: [],
     schedules: [],
+    sockets: [],
   };
   let logs = 0;
   for (;;) {
@@ -188,10 +208,11 @@ function readFrame(r: ByteReader, type: number, plan: Mutable<InitPlan>): void {
   } else if (type === frame.program) plan.programs.push(readProgram(r));
   else if (type === frame.service) plan.services.push(readService(r, plan));
   else if (type === frame.schedule) plan.schedules.push(readSchedule(r, plan));
+  else if (type === frame.socket) plan.sockets.push(readSocket(r, plan));
   else r.refuse(`unknown frame type ${type}`);
-  const { environment, directories, volumes, secrets, programs, services, schedules } = plan;
+  const { environment, directories, volumes, secrets, programs, services, schedules, sockets } = plan;
   const largest = Math.max(
-    ...[environment, directories, volumes, secrets, programs, schedules].map((list) => list.length),
+    ...[environment, directories, volumes, secrets, programs, schedules, sockets].map((list) => list.length),
   );
   if (services.length > most.services || largest > most.others) r.refuse("too many entries");
 }
@@ -255,4 +276,16 @@ function readSchedule(r: ByteReader, plan: Mutable<InitPlan>): PlannedSchedule {
     atStart: (flags & 8) !== 0,
   };
   return { name, expression, program, times };
+}
+
+function readSocket(r: ByteReader, plan: Mutable<InitPlan>): PlannedSocket {
+  const service = r.index(plan.services.length);
+  const [type, given, name] = [r.choice(socketTypes), r.choice(waysToGive), r.name16()];
+  const [address, port, mode, uid, gid] = [r.text16(), r.u16(), r.u32(), r.u32(), r.u32()];
+  const ipv6Only = r.bool();
+  const unix = /^[/@]/.test(address);
+  if (name.includes(":") || new TextEncoder().encode(name).length > 255) r.refuse(`socket ${name}`);
+  if (unix === port > 0 || (type === "seqpacket" && !unix)) r.refuse(`socket ${address} contradicts itself`);
+  if (mode > 0o777) r.refuse(`mode ${mode.toString(8)}`);
+  return { service, type, given, name, address, port, mode, uid, gid, ipv6Only };
 }

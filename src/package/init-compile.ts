@@ -12,6 +12,7 @@ import type {
   PlannedVolume,
   Variables,
 } from "./init-plan.ts";
+import { compileSockets } from "./init-sockets.ts";
 import { signalOf } from "./signals.ts";
 
 const defaultLog = { maxSize: 10 * 1024 * 1024, maxFiles: 3 };
@@ -20,6 +21,7 @@ const longest = 0xffff_fffe;
 /** E_DESCRIPTOR_INVALID names the offending entry. The descriptor is taken as checked by its schema otherwise. */
 export function compileInitPlan(descriptor: Descriptor): InitPlan {
   const programs = indexByName("program", descriptor.programs);
+  const services = startingOrder(descriptor.services);
   return {
     log: defaultLog,
     environment: variables(descriptor.environment),
@@ -48,8 +50,9 @@ export function compileInitPlan(descriptor: Descriptor): InitPlan {
         environment: variables(program.environment ?? {}),
       };
     }),
-    services: compileServices(descriptor.services, programs),
+    services: compileServices(services, programs),
     schedules: compileSchedules(descriptor, programs),
+    sockets: compileSockets(services),
   };
 }
 
@@ -75,12 +78,10 @@ function compileSchedules(descriptor: Descriptor, programs: ReadonlyMap<string, 
 }
 
 function compileServices(
-  services: readonly Service[],
+  ordered: readonly Service[],
   programs: ReadonlyMap<string, number>,
 ): PlannedService[] {
-  indexByName("service", services);
-  const ordered = startingOrder(services);
-  const positions = new Map(ordered.map((service, index) => [service.name, index]));
+  const positions = indexByName("service", ordered);
   return ordered.map((service) => compileService(service, positions, programs));
 }
 

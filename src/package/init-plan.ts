@@ -18,6 +18,8 @@ export interface InitPlan {
   /** In starting order: `after` names earlier ones only. */
   readonly services: readonly PlannedService[];
   readonly schedules: readonly PlannedSchedule[];
+  /** Of one service in the order in which it gets them. */
+  readonly sockets: readonly PlannedSocket[];
 }
 
 export interface PlannedDirectory {
@@ -85,4 +87,20 @@ export interface PlannedSchedule {
   readonly expression: string;
   readonly program: number;
   readonly times: CronTimes;
+}
+
+export interface PlannedSocket {
+  /** Index into services. */
+  readonly service: number;
+  readonly type: "stream" | "datagram" | "seqpacket";
+  readonly given: "listen" | "input";
+  readonly name: string;
+  /** An IP address ("" = any), a path, or "@" and an abstract name. */
+  readonly address: string;
+  /** 0 for paths and names. */
+  readonly port: number;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly ipv6Only: boolean;
 }

@@ -70,6 +70,23 @@ const readiness = z
     },
   );
 
+const socket = z.looseObject({
+  listen: z.string().min(1).max(300),
+  type: z.enum(["stream", "datagram", "seqpacket"]).optional(),
+  given: z.enum(["listen", "input"]).optional(),
+  name: z
+    .string()
+    .regex(/^[^:\0]{1,255}$/, "a socket's name has no colon")
+    .optional(),
+  mode: z
+    .string()
+    .regex(/^0?[0-7]{3}$/)
+    .optional(),
+  uid: z.int().min(0).optional(),
+  gid: z.int().min(0).optional(),
+  ipv6Only: z.boolean().optional(),
+});
+
 const service = z
   .looseObject({
     name,
@@ -94,6 +111,7 @@ const service = z
         command: command.optional(),
       })
       .optional(),
+    sockets: z.array(socket).max(64).optional(),
   })
   .refine((value) => value.type !== "forking" || value.pidFile !== undefined, {
     message: "type forking needs pidFile",

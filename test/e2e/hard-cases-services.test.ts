@@ -1,12 +1,13 @@
 // Hard cases of services: the capture ends when the service is stopped, not when its first process ends.
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { tracerModes } from "../../src/capture/tracer.ts";
 import { type Fixture, makeFixture, until } from "../integration/runtime-fixture.ts";
 import { soaking } from "../support/counts.ts";
+import { storeDoctored } from "../support/doctored.ts";
 import { HardMachine, whyNoHardCases } from "../support/hard-case.ts";
 
 const unit = `[Unit]
@@ -17,6 +18,19 @@ PIDFile=/run/hard-daemon.pid
 ExecStart=/usr/sbin/hard-daemon
 [Install]
 WantedBy=multi-user.target
+`;
+
+const activated = `[Unit]
+Description=a program that is given its socket
+[Service]
+User=keeper
+ExecStart=/usr/bin/inherited activated
+`;
+const activation = `[Socket]
+ListenStream=127.0.0.1:8098
+FileDescriptorName=pages
+[Install]
+WantedBy=sockets.target
 `;
 
 describe("hard cases of services", { skip: whyNoHardCases(), timeout: 300_000 }, () => {
@@ -32,7 +46,13 @@ describe("hard cases of services", { skip: whyNoHardCases(), timeout: 300_000 },
       "etc/systemd/system/hard-daemon.service": unit,
       "etc/hard/early.conf": "early\n",
       "etc/hard/late.conf": "late\n",
+      "etc/systemd/system/inherited.service": activated,
+      "etc/systemd/system/inherited.socket": activation,
+      "srv/inherited/page": "the page\n",
     });
+    machine.compile("inherited", "usr/bin/inherited");
+    machine.shell(`mkdir -p etc/systemd/system/sockets.target.wants
+      ln -s ../inherited.socket etc/systemd/system/sockets.target.wants; echo keeper:x:1234:1234::/:/bin/sh >>etc/passwd`);
     fixture = await makeFixture();
   });
   after(async () => {
@@ -62,5 +82,40 @@ describe("hard cases of services", { skip: whyNoHardCases(), timeout: 300_000 },
       assert.equal(stopped.status, 0, stopped.stderr);
       await fixture.clean();
     });
+
+    it(`a program whose socket systemd opens gets it from init (${mode})`, async () => {
+      const reference = `activated-${mode}`;
+      const asks = join(base, "asks");
+      writeFileSync(asks, '#!/bin/sh\n[ "$(nc 127.0.0.1 8098)" = "the page" ]\n', { mode: 0o755 });
+      const from = ["-m", `rootfs:${machine.root}`, "-t", reference, "--tracer", mode, "--no-closure"];
+      const captured = await fixture.cli([
+        ...["capture", "run", ...from, "--service", "inherited", "--until-port", "8098", "--exercise", asks],
+      ]);
+      assert.equal(captured.status, 0, captured.stderr);
+      const shown = await fixture.cli(["package", "show", reference]);
+      assert.match(shown.stdout, /sockets:\n\s+- listen: 127\.0\.0\.1:8098\n\s+name: pages\n/);
+      const verified = await fixture.cli(["verify", reference]);
+      assert.match(verified.stdout, /: 0 errors/);
+      assert.equal(await pageOf(reference), "the page\n");
+      await storeDoctored(fixture.root, {
+        base: reference,
+        reference: "doctored",
+        content: { tag: "", what: "", path: "/srv/inherited/page", bytes: () => Buffer.from("") },
+      });
+      const noticed = await fixture.cli(["verify", "doctored"]);
+      assert.match(noticed.stdout, /error: \/srv\/inherited\/page had 9 bytes and has 0/);
+      assert.notEqual(await pageOf("doctored"), "the page\n");
+      await fixture.clean();
+    });
+  }
+
+  /** What the instance says to who connects; it ends with that. */
+  async function pageOf(reference: string): Promise<string> {
+    const started = await fixture.cli(["run", "-d", "--name", "one", "--network", "host", reference]);
+    assert.equal(started.status, 0, started.stderr);
+    const said = await fixture.inside(["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/8098 && cat <&3"]);
+    const removed = await fixture.cli(["rm", "-f", "one"]);
+    assert.equal(removed.status, 0, removed.stderr);
+    return said.stdout;
   }
 });

@@ -215,21 +215,48 @@ describe("capture process: a program in a root of its own", { skip, timeout: 300
     assert.match(await packageSays("own", 9003), /^first library; old words/);
   });
 
-  it("a socket that another process opened is told", async () => {
+  it("a socket that another process opened is given to the program by init", async () => {
     restore();
-    start(["systemd-socket-activate", "-l", "127.0.0.1:9004", ...server("0", "/opt/app/words.txt")]);
+    const { stop } = start([
+      ...["systemd-socket-activate", "-l", "0.0.0.0:9004", "--fdname", "web"],
+      ...server("0", "/opt/app/words.txt"),
+    ]);
+    // It takes nobody in before somebody knocks.
     await answers(9004);
-    const made = await capture(
-      "-t",
-      "given",
-      "--listening",
-      "9004",
-      "--plan-only",
-      "-o",
-      join(top, "given.yaml"),
-    );
+    const made = await capture("-t", "given", "--listening", "9004");
     assert.equal(made.status, 0, made.stderr);
-    assert.match(made.stderr, /the socket tcp 127\.0\.0\.1:9004 was opened by whoever started it/);
+    assert.match(
+      made.stderr,
+      /the socket tcp 0\.0\.0\.0:9004 was opened by whoever started it: in the package init opens it/,
+    );
+    await stop();
+    const shown = await fixture.cli(["package", "show", "given"]);
+    assert.match(shown.stdout, /sockets:\n\s+- listen: 0\.0\.0\.0:9004\n\s+name: web\n/);
+    assert.match(shown.stdout, /ports:\n\s+- port: 9004/);
+    assert.doesNotMatch(shown.stdout, /LISTEN_|readiness/);
+    assert.match(await packageSays("given", 9004), /^first library; old words/);
+  });
+
+  it("sockets that cannot be given are told", async () => {
+    restore();
+    // A pipe among the descriptors: none of them can be given in its place.
+    const script = `import fcntl, os, socket
+given = socket.create_server(("127.0.0.1", 9008)).detach(); end, _ = os.pipe()
+high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in (given, end)]
+os.dup2(high[0], 3); os.dup2(high[1], 4)
+os.environ.update(LISTEN_FDS="2", LISTEN_PID=str(os.getpid()))
+os.execv("/usr/sbin/chroot", ${JSON.stringify(server("0", "/opt/app/words.txt"))})`;
+    const { stop } = start(["python3", "-c", script]);
+    await answers(9008);
+    const made = await capture("--listening", "9008", "--plan-only");
+    assert.equal(made.status, 0, made.stderr);
+    assert.match(made.stderr, /it was given descriptor 4 by LISTEN_FDS, which is no listening socket/);
+    assert.match(
+      made.stderr,
+      /the socket tcp 127\.0\.0\.1:9008 was opened by .*, in a way that an instance does not have/,
+    );
+    assert.doesNotMatch(made.stdout, /sockets:/);
+    await stop();
   });
 
   it("what a program uses while it is watched is seen, also by its children", async () => {
@@ -365,13 +392,21 @@ describe("capture process: a program in a root of its own", { skip, timeout: 300
       ? steps.map((_, index) => index + 1)
       : named.slice(1).map((name) => steps.indexOf(name) + 1);
     for (const at of wanted) {
+      // What is stored already takes fewer steps.
+      rmSync(join(fixture.root.path, "store"), { recursive: true, force: true });
       const killed = await fixture.cli(words, { env: { TRANSHIP_CRASH_AT: String(at) } });
       assert.equal(killed.status, 137, killed.stderr);
       await until(() => witnesses(pid).length === 0);
       const next = await fixture.cli(["images", "-q"]);
       assert.equal(next.status, 0, next.stderr);
+      if (next.stdout.trim() !== "") {
+        const verified = await fixture.cli(["verify", "--read-data", "killed"]);
+        assert.equal(verified.status, 0, verified.stdout + verified.stderr);
+      }
       await fixture.clean();
     }
+    const again = await fixture.cli(words);
+    assert.equal(again.status, 0, again.stderr);
     assert.match(await said(fixture, 9007), /^first library; old words/);
     assert.equal(statusField(pid, "TracerPid"), "0");
   });
@@ -400,67 +435,5 @@ describe("capture process: a program in a root of its own", { skip, timeout: 300
       /^error\[E_MACHINE_UNKNOWN\]: nothing runs on rootfs:/m,
     );
     await fails(["-t", "x", "--service", "no-such-one"], /^error\[E_SERVICE_NOT_FOUND\]/m);
-  });
-});
-
-const noNginx = skip !== false ? skip : existsSync("/usr/sbin/nginx") ? false : "needs nginx";
-
-describe("capture process: servers of this host", { skip: noNginx, timeout: 300_000 }, () => {
-  let fixture: Fixture;
-  let nginx: Started;
-
-  before(async () => {
-    fixture = await makeFixture();
-    const files = `
-      mount -t tmpfs none /srv && mkdir -p /srv/shop/pages/deep /srv/shop/logs && cd /srv/shop &&
-      for page in one two three deep/four; do echo "page $page" >pages/$page.html; done &&
-      printf '%s\n' 'user www-data;' 'worker_processes 2;' 'pid /srv/shop/nginx.pid;' 'error_log /srv/shop/logs/error.log;' 'events {}' \
-        'http { include /etc/nginx/mime.types; access_log /srv/shop/logs/access.log;' \
-        'server { listen 9080; root /srv/shop/pages; } }' >nginx.conf`;
-    const made = await fixture.inside(["sh", "-c", files]);
-    assert.equal(made.status, 0, made.stderr);
-    nginx = startInside(fixture, ["/usr/sbin/nginx", "-c", "/srv/shop/nginx.conf", "-g", "daemon off;"]);
-    await until(async () => (await page(9080, "one")) === "page one");
-  });
-  after(async () => {
-    nginx?.terminate();
-    await nginx?.stop();
-    await fixture?.clean();
-    await fixture?.remove();
-  });
-
-  const page = async (port: number, name: string): Promise<string> =>
-    (await fixture.inside(["curl", "-s", `http://127.0.0.1:${port}/${name}.html`])).stdout.trim();
-
-  it("nginx with its workers, seen while it serves and once more at its start; pages that nobody asked for are served", async () => {
-    const asking = setInterval(() => void page(9080, "two"), 200);
-    const captured = fixture.cli([
-      "capture",
-      "process",
-      "-t",
-      "shop",
-      "--listening",
-      "9080",
-      "--for",
-      "2s",
-      "--restart",
-    ]);
-    const made = await captured.finally(() => clearInterval(asking));
-    assert.equal(made.status, 0, made.stderr);
-    assert.match(made.stderr, /process \d+ \(\/usr\/sbin\/nginx\) with 2 others of its own/);
-    assert.equal(await page(9080, "one"), "page one", "the running one was left alone");
-    const why = async (path: string): Promise<string> => (await fixture.cli(["why", "shop", path])).stdout;
-    assert.match(await why("/usr/sbin/nginx"), /snapshot: mapped by \/usr\/sbin\/nginx/);
-    assert.match(await why("/srv/shop/pages/two.html"), /traced: read by \/usr\/sbin\/nginx/);
-    assert.match(await why("/etc/nginx/mime.types"), /traced: read by \/usr\/sbin\/nginx/);
-    assert.match(await why("/srv/shop/logs/access.log"), /left out: a log of the running program/);
-    nginx.terminate();
-    await nginx.ended;
-    const ran = await fixture.cli(["run", "-d", "--name", "shop", "-p", "19080:9080", "shop"]);
-    assert.equal(ran.status, 0, ran.stderr);
-    await until(async () => (await page(19080, "one")) === "page one");
-    for (const name of ["two", "three", "deep/four"]) assert.equal(await page(19080, name), `page ${name}`);
-    const removed = await fixture.cli(["rm", "-f", "-v", "shop"]);
-    assert.equal(removed.status, 0, removed.stderr);
   });
 });

@@ -64,36 +64,69 @@ const service = fc.record({
   stop: fc.record({ signal: fc.integer({ min: 1, max: 64 }), timeout: u32, command: texts }),
 });
 
-const plans: fc.Arbitrary<InitPlan> = fc.record({
-  log: fc.record({ maxSize: fc.maxSafeNat(), maxFiles: u32 }),
-  environment: variables,
-  directories: fc.array(fc.record({ path, mode: fc.nat({ max: 0o7777 }), uid: u32, gid: u32 }), {
-    maxLength: 3,
-  }),
-  volumes: fc.array(
+const socketName = name.filter((s) => !s.includes(":"));
+const socket = fc
+  .oneof(
     fc.record({
-      path,
-      initial: fc.constantFrom("none" as const, "copy" as const, "sync" as const),
-      promised: fc.boolean(),
+      type: fc.constantFrom("stream" as const, "datagram" as const),
+      address: text.filter((s) => !/^[/@]/.test(s)),
+      port: fc.integer({ min: 1, max: 65535 }),
     }),
-    { maxLength: 3 },
-  ),
-  secrets: fc.array(
     fc.record({
-      delivery: fc.constantFrom("mount" as const, "env" as const),
-      name,
-      required: fc.boolean(),
-      reason: text,
+      type: fc.constantFrom("stream" as const, "datagram" as const, "seqpacket" as const),
+      address: fc.oneof(
+        path,
+        text.map((s) => `@${s}`),
+      ),
+      port: fc.constant(0),
     }),
-    { maxLength: 3 },
-  ),
-  programs: fc.array(
-    fc.record({ name, command: words, workingDirectory: text, user: text, environment: variables }),
-    { minLength: 1, maxLength: 3 },
-  ),
-  services: fc.array(service, { maxLength: 3 }),
-  schedules: fc.array(schedule, { maxLength: 3 }),
-});
+  )
+  .chain((at) =>
+    fc.record({
+      service: fc.constant(0),
+      given: fc.constantFrom("listen" as const, "input" as const),
+      name: socketName,
+      mode: fc.nat({ max: 0o777 }),
+      uid: u32,
+      gid: u32,
+      ipv6Only: fc.boolean(),
+      ...{ type: fc.constant(at.type), address: fc.constant(at.address), port: fc.constant(at.port) },
+    }),
+  );
+
+const plans: fc.Arbitrary<InitPlan> = fc
+  .record({
+    log: fc.record({ maxSize: fc.maxSafeNat(), maxFiles: u32 }),
+    environment: variables,
+    directories: fc.array(fc.record({ path, mode: fc.nat({ max: 0o7777 }), uid: u32, gid: u32 }), {
+      maxLength: 3,
+    }),
+    volumes: fc.array(
+      fc.record({
+        path,
+        initial: fc.constantFrom("none" as const, "copy" as const, "sync" as const),
+        promised: fc.boolean(),
+      }),
+      { maxLength: 3 },
+    ),
+    secrets: fc.array(
+      fc.record({
+        delivery: fc.constantFrom("mount" as const, "env" as const),
+        name,
+        required: fc.boolean(),
+        reason: text,
+      }),
+      { maxLength: 3 },
+    ),
+    programs: fc.array(
+      fc.record({ name, command: words, workingDirectory: text, user: text, environment: variables }),
+      { minLength: 1, maxLength: 3 },
+    ),
+    services: fc.array(service, { maxLength: 3 }),
+    schedules: fc.array(schedule, { maxLength: 3 }),
+    sockets: fc.array(socket, { maxLength: 3 }),
+  })
+  .map((plan) => (plan.services.length === 0 ? { ...plan, sockets: [] } : plan));
 
 describe("init.bin", () => {
   test("decode of encode is the identity", () => {

@@ -44,6 +44,11 @@ export const fullDescriptor: Descriptor = {
       readiness: { exec: ["mariadb-admin", "ping"] },
       restart: { policy: "always" },
       stop: { command: ["mariadb-admin", "shutdown"] },
+      sockets: [
+        { listen: "0.0.0.0:3306" },
+        { listen: "/run/mysqld/mysqld.sock", name: "own socket", mode: "0600", uid: 105, gid: 110 },
+        { listen: "@db", type: "seqpacket" },
+      ],
     },
     {
       name: "mail",
@@ -58,6 +63,7 @@ export const fullDescriptor: Descriptor = {
       type: "oneshot",
       startup: "manual",
       readiness: { log: "^done( now)?$" },
+      sockets: [{ listen: "[::1]:514", type: "datagram", given: "input", ipv6Only: true }],
     },
     { name: "old", program: "db", startup: "disabled", stop: { signal: "RTMIN+3" } },
   ],

@@ -12,6 +12,8 @@
  *	ignore SIGNAL
  *	until FILE		waits until it is there
  *	listen PORT		and keeps listening; says if anyone connects
+ *	given			says what LISTEN_FDS and standard input give
+ *	answer FD TEXT		to whoever connects to that descriptor, once
  *	daemon PIDFILE		goes on in a child of a child; parents end
  *	spawn			goes on in a child; the parent does so, too,
  *				with what stands behind the next "--"
@@ -26,6 +28,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +36,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "die.h"
@@ -86,6 +90,66 @@ static void do_listen(unsigned int port)
 	if (bind(listener, (struct sockaddr *)&a, sizeof(a)) < 0 ||
 	    listen(listener, 8) < 0)
 		die_errno("port %u", port);
+}
+
+static void say_socket(int fd)
+{
+	struct sockaddr_storage at = { 0 };
+	socklen_t size = sizeof(at), n = sizeof(int);
+	int type = 0, accepts = 0;
+	char name[128], line[256];
+
+	if (getsockname(fd, (struct sockaddr *)&at, &size) < 0)
+		return;
+	getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &n);
+	getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &n);
+	if (at.ss_family == AF_UNIX) {
+		const char *path = ((struct sockaddr_un *)&at)->sun_path;
+
+		snprintf(name, sizeof(name), "%s%.100s", *path ? "" : "@",
+			 *path ? path : path + 1);
+	} else {
+		char text[64];
+		bool six = at.ss_family == AF_INET6;
+		/* The port lies at the same place in both. */
+		struct sockaddr_in *in = (struct sockaddr_in *)&at;
+
+		inet_ntop(at.ss_family, six ? (const void *)
+			  &((struct sockaddr_in6 *)&at)->sin6_addr :
+			  &in->sin_addr, text, sizeof(text));
+		snprintf(name, sizeof(name), "%s %u", text,
+			 ntohs(in->sin_port));
+	}
+	snprintf(line, sizeof(line), "%d: type %d%s %s", fd, type,
+		 accepts ? " listens" : "", name);
+	put(1, line, "\n");
+}
+
+static void do_given(void)
+{
+	const char *count = getenv("LISTEN_FDS");
+	const char *names = getenv("LISTEN_FDNAMES");
+	const char *own = getenv("LISTEN_PID");
+	char line[256];
+	int i;
+
+	snprintf(line, sizeof(line), "given %s: %s, %s", count ? count : "none",
+		 names ? names : "", own && atoi(own) == getpid() ? "ours" :
+		 "not ours");
+	put(1, line, "\n");
+	for (i = 3; count && i < 3 + atoi(count); i++)
+		say_socket(i);
+	say_socket(0);
+}
+
+static void do_answer(int fd, const char *text)
+{
+	int client = accept(fd, NULL, NULL);
+
+	if (client < 0)
+		die_errno("accept");
+	put(client, text, "\n");
+	close(client);
 }
 
 static void look_for_visitors(void)
@@ -210,9 +274,9 @@ static void do_trap(char **arg)
 
 static int words(const char *word)
 {
-	static const char *const two[] = { "note", "flood", "count" };
+	static const char *const two[] = { "note", "flood", "count", "answer" };
 	static const char *const none[] = { "wait", "spawn", "who", "cwd",
-					    "tty", "--" };
+					    "tty", "given", "--" };
 	size_t i;
 
 	if (strcmp(word, "trap") == 0)
@@ -267,6 +331,10 @@ static char **perform(char **arg)
 		signal(atoi(a), SIG_IGN);
 	else if (strcmp(word, "listen") == 0)
 		do_listen((unsigned int)atoi(a));
+	else if (strcmp(word, "given") == 0)
+		do_given();
+	else if (strcmp(word, "answer") == 0)
+		do_answer(atoi(a), arg[2]);
 	else if (strcmp(word, "daemon") == 0)
 		do_daemon(a);
 	else if (strcmp(word, "spawn") == 0)
