@@ -15,6 +15,7 @@ import { describeInstallation, type InstalledParts, installedParts } from "./ins
 import { orInterrupted } from "./interrupt.ts";
 import type { Exclusion } from "./plan.ts";
 import { plan } from "./plan-capture.ts";
+import { openHostRoot } from "./staged.ts";
 import { closedDirectories } from "./whole-machine.ts";
 
 export interface InstallRequest {
@@ -39,10 +40,9 @@ export interface CapturedInstallation extends Captured {
 /** What would be run, as lines. E_COMMAND_NOT_FOUND, E_USAGE where it could not. */
 export async function describeInstaller(request: InstallRequest): Promise<string[]> {
   const { machine, network } = request;
-  refuseFar(machine);
   const command = await installerCommand(machine, request.installer, request.with);
   return [
-    `would run on overlays over ${machine.address}, which stays as it is:`,
+    `would run on overlays over ${machine.root === undefined ? "a copy here of " : ""}${machine.address}, which stays as it is:`,
     `  ${command.join(" ")}`,
     network === "own" ? "  without a network" : "  with the network of this host",
     ...request.with.map((path) => `  with ${path} in /.tranship/install`),
@@ -50,13 +50,27 @@ export async function describeInstaller(request: InstallRequest): Promise<string
   ];
 }
 
-/** Runs the installer and plans. The source is not changed; the caller closes the result. */
+/** Runs the installer and plans. The source is not changed; the caller closes the result. What is not on this host is staged here first. */
 export async function captureInstall(
   request: InstallRequest,
   tools: CaptureTools,
 ): Promise<CapturedInstallation> {
+  const here = await openHostRoot(request.machine, { whole: [], empty: [] }, tools);
+  try {
+    const captured = await installHere({ ...request, machine: here.machine }, tools);
+    const close = async (): Promise<void> => {
+      await captured.close();
+      await here.close();
+    };
+    return { ...captured, close };
+  } catch (error) {
+    await here.close();
+    throw error;
+  }
+}
+
+async function installHere(request: InstallRequest, tools: CaptureTools): Promise<CapturedInstallation> {
   const { machine } = request;
-  refuseFar(machine);
   const work = makeWorkDirectory(tools.root, "install");
   let installation: Installation | undefined;
   try {
@@ -83,17 +97,6 @@ export async function captureInstall(
     work.remove();
     throw explained;
   }
-}
-
-function refuseFar(machine: Machine): void {
-  if (machine.root !== undefined) return;
-  throw new TranshipError(
-    "E_USAGE",
-    `an installer runs on this host, and the files of ${machine.address} are not here`,
-    {
-      hint: "copy its root file system here, with owners and attributes, and name it with -m rootfs:DIR",
-    },
-  );
 }
 
 async function planDifference(

@@ -7,6 +7,7 @@ import {
   ended,
   findRunningProgram,
   type RunningProgram,
+  readersOf,
   snapshotAgain,
   type Wanted,
 } from "../discover/running-program.ts";
@@ -61,16 +62,9 @@ export interface CapturedProcess extends Captured {
 
 export async function captureProcess(request: ProcessRequest, tools: CaptureTools): Promise<CapturedProcess> {
   const { machine, wanted } = request;
-  if (machine.live && machine.kind !== "local")
-    throw new TranshipError(
-      "E_MACHINE_UNKNOWN",
-      `programs that run on ${machine.address} cannot be captured from here`,
-      {
-        hint: "run tranship on that machine itself, with local:; or use capture run, installed or machine",
-      },
-    );
+  refuseFar(request);
   step("look at the process");
-  const own = machine.kind === "local" ? process.pid : undefined;
+  const own = machine.kind === "local" ? new Set([process.pid]) : await readersOf(machine);
   const program = await orInterrupted(tools.signal, () => findRunningProgram(machine, wanted, own));
   for (const line of describeFound(program)) tools.log.info(line);
   const view = await viewOf(machine, program.main);
@@ -82,6 +76,17 @@ export async function captureProcess(request: ProcessRequest, tools: CaptureTool
     work?.remove();
     throw error;
   }
+}
+
+/** Over ssh the collector reads /proc and files; what has to run beside the program, or to start it again, runs on this host alone. */
+function refuseFar({ machine, time, restart }: ProcessRequest): void {
+  if (machine.kind === "local" || !machine.live) return;
+  const why = (what: string, hint: string): TranshipError =>
+    new TranshipError("E_USAGE", `a program on ${machine.address} cannot be ${what} from here`, { hint });
+  if (time > 0)
+    throw why("watched", "leave out --for: its snapshot is taken; or run tranship there, with local:");
+  if (restart !== undefined)
+    throw why("started once more", "capture run --service starts it here, on a staged copy of the machine");
 }
 
 /** The snapshot is taken when the witness is ready, so that between the two nothing is missed. */
@@ -120,6 +125,7 @@ async function captureSeen(
 ): Promise<CapturedProcess> {
   const { program, snapshot } = await watched(request, first, view, tools);
   const found = await findRecoverable(program, view);
+  refuseFarRecovery(request.machine, found);
   const directory = recoveryDirectory(request, found, work);
   const recovered = await orInterrupted(tools.signal, () =>
     recoverFiles(request.machine, view, found, directory),
@@ -152,6 +158,16 @@ async function captureSeen(
     for (const one of opened.toReversed()) await one.close();
     throw error;
   }
+}
+
+function refuseFarRecovery(machine: Machine, { files }: ToRecover): void {
+  const [first] = files;
+  if (machine.kind === "local" || first === undefined) return;
+  throw new TranshipError(
+    "E_USAGE",
+    `${escapeBytes(first.path)} was ${first.why}, and cannot be recovered from ${machine.address}`,
+    { hint: "restart the program there, or run tranship there, with local:" },
+  );
 }
 
 interface Seen {

@@ -4,7 +4,15 @@ import { escapeBytes } from "../formats/escape.ts";
 import type { PathOperation } from "../formats/trace-records.ts";
 
 /** What a snapshot of a running program shows of a path, as against what is seen to happen to it. */
-export const snapshotUses = ["mapped", "open", "directory", "argument", "variable", "log"] as const;
+export const snapshotUses = [
+  "mapped",
+  "open",
+  "directory",
+  "argument",
+  "variable",
+  "built-in",
+  "log",
+] as const;
 
 /** The operations of trace records (docs/internals/records.md, section 2), starting a program, and what a snapshot shows. */
 export type Use = PathOperation | "exec" | (typeof snapshotUses)[number];

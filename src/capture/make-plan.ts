@@ -10,7 +10,14 @@ import { unescapeBytes } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import { dataStates } from "./data-state.ts";
-import { givenPorts, runtimeDirectories, servedPorts, startsOf, uniqueBy, volumesOf } from "./descriptor-parts.ts";
+import {
+  givenPorts,
+  runtimeDirectories,
+  servedPorts,
+  startsOf,
+  uniqueBy,
+  volumesOf,
+} from "./descriptor-parts.ts";
 import { editedFiles } from "./edited-files.ts";
 import type { Evidence } from "./evidence.ts";
 import type { FilterRule } from "./filters.ts";

@@ -8,6 +8,7 @@ const shown: Readonly<Record<string, string>> = {
   open: "open in",
   directory: "working directory of",
   argument: "named on the command line of",
+  "built-in": "configuration by the name that is written in",
   variable: "named in a variable of",
   log: "holds a log of",
 };

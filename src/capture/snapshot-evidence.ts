@@ -3,6 +3,7 @@ import type { ProcessSnapshot } from "../discover/process-snapshot.ts";
 import type { HeldListener, RunningProgram } from "../discover/running-program.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { encodeText, escapeBytes } from "../formats/escape.ts";
+import { findPathStrings } from "../formats/strings.ts";
 import type { Program } from "../package/descriptor.ts";
 import { pathsInCommand, pathsInEnvironment } from "./command-words.ts";
 import { type Evidence, newEvidence, noteUse } from "./evidence.ts";
@@ -43,13 +44,17 @@ async function addProcess(
 ): Promise<void> {
   const { evidence } = result;
   const program = view.inside(process.executable.path) ?? process.executable.path;
-  const use = (path: ByteString, kind: "mapped" | "directory" | "argument" | "variable"): void => {
+  const use = (
+    path: ByteString,
+    kind: "mapped" | "directory" | "argument" | "variable" | "built-in",
+  ): void => {
     noteUse(evidence, path, kind, program).found = true;
   };
   const known = evidence.programs.get(program);
-  if (known === undefined)
+  if (known === undefined) {
     evidence.programs.set(program, { path: program, argv: [...process.arguments], count: 1 });
-  else known.count++;
+    for (const path of await builtInConfiguration(view, program)) use(path, "built-in");
+  } else known.count++;
   const within = (path: ByteString): ByteString | undefined =>
     inMemory(path) ? undefined : view.inside(path);
   for (const held of [process.executable, ...process.mapped]) {
@@ -69,6 +74,19 @@ async function addProcess(
     if (own) use(directory, "directory");
     else noteUse(evidence, directory, "chdir", program).found = true;
   }
+}
+
+const maxProgram = 256 << 20;
+const configuration = /^\/(usr\/local\/)?etc\/.*(\.(conf|cnf|cfg|cf|ini|xml|ya?ml)|config)$/;
+
+/** A server without a word of it on its command line reads the configuration whose name it was built with, long before we look. */
+async function builtInConfiguration(view: ProcessView, program: ByteString): Promise<ByteString[]> {
+  const { files } = view.machine;
+  const bytes = await files.read(program, { maxBytes: maxProgram }).catch(() => undefined);
+  if (bytes === undefined) return [];
+  const named = findPathStrings(bytes).paths.filter((path) => configuration.test(path));
+  const entries = await Promise.all(named.map((path) => files.stat(path, { follow: true })));
+  return named.filter((_, index) => entries[index]?.kind === "file");
 }
 
 /** What the commands name that the package will start: the running program may have written a title over its own. */

@@ -47,17 +47,38 @@ export async function withHostRoot<T>(
   tools: StageTools,
   use: (machine: Machine) => Promise<T>,
 ): Promise<T> {
-  if (machine.root !== undefined) return await use(machine);
+  const here = await openHostRoot(machine, request, tools);
+  try {
+    return await use(here.machine);
+  } finally {
+    await here.close();
+  }
+}
+
+export interface HostRoot {
+  machine: Machine;
+  /** Removes the copy, where there is one; the machine that was given stays open. */
+  close(): Promise<void>;
+}
+
+/** As withHostRoot, for what outlives a call: the caller closes it. */
+export async function openHostRoot(
+  machine: Machine,
+  request: StageRequest,
+  tools: StageTools,
+): Promise<HostRoot> {
+  if (machine.root !== undefined) return { machine, close: async () => {} };
   const work = makeWorkDirectory(tools.root, "stage");
   try {
     const staged = await stage(machine, request, join(work.path, "fs"), tools);
-    try {
-      return await use(staged);
-    } finally {
+    const close = async (): Promise<void> => {
       await staged.close();
-    }
-  } finally {
+      work.remove();
+    };
+    return { machine: staged, close };
+  } catch (error) {
     work.remove();
+    throw error;
   }
 }
 

@@ -61,8 +61,11 @@ export function excludedBecause(entry: Entry, reason: Reason): string | undefine
   const used = reason.kind === "traced";
   const exact = exactExclusions[path];
   // Named by a configuration it becomes a listed secret; packing keeps it out.
-  if (exact !== undefined && !used && reason.kind !== "configuration") return exact;
-  return exclusions.find((one) => covers(one, entry) && !(one.unlessUsed === true && used))?.because;
+  const named = reason.kind === "configuration";
+  if (exact !== undefined && !used && !named) return exact;
+  const passes = (one: Exclusion): boolean =>
+    one.unlessUsed === true && (used || (named && one.because === "secret"));
+  return exclusions.find((one) => covers(one, entry) && !passes(one))?.because;
 }
 
 function covers(exclusion: Exclusion, entry: Entry): boolean {

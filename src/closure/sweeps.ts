@@ -8,7 +8,8 @@ import type { Ask } from "./sink.ts";
 import type { Resolved, Tree } from "./tree.ts";
 import { dirname, mapLimit } from "./tree.ts";
 
-const walksAtOnce = 8;
+/** A far machine has no more than six open at once. */
+const walksAtOnce = 4;
 const hugeEntries = 20_000;
 const hugeBytes = 512 << 20;
 

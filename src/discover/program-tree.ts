@@ -16,8 +16,8 @@ export interface TreeInput {
   processes: readonly ProcessFact[];
   /** Inode of a listening socket -> processes that hold it. */
   listening: ReadonlyMap<string, readonly number[]>;
-  /** Our own process: it and what it started is no part of what is captured. */
-  own: number | undefined;
+  /** Our own processes: they and what they started are no part of what is captured, unless one of them is what was asked for. */
+  own: ReadonlySet<number>;
 }
 
 /** `seed` must be among the processes. */
@@ -28,7 +28,13 @@ export function programTree(seed: number, input: TreeInput): ProgramTree {
   const main = topmost(seed, byPid);
   const members = new Set<number>();
   const take = (pid: number): void => {
-    if (pid === input.own || members.has(pid) || members.size >= maxMembers || !byPid.has(pid)) return;
+    if (
+      (pid !== main && input.own.has(pid)) ||
+      members.has(pid) ||
+      members.size >= maxMembers ||
+      !byPid.has(pid)
+    )
+      return;
     members.add(pid);
     for (const child of children.get(pid) ?? []) take(child.pid);
   };

@@ -1,6 +1,7 @@
 // Finds a running program by what an operator knows of it, and takes its snapshot.
 import { TranshipError } from "../base/errors.ts";
 import { parseBootTime, startedAt } from "../formats/proc-process.ts";
+import { parseProcStat } from "../formats/procfs.ts";
 import type { Machine } from "../machine/machine.ts";
 import { assignProcesses } from "./assign-processes.ts";
 import type { ProcessFact, ServiceFact, SocketFact } from "./inventory.ts";
@@ -40,7 +41,7 @@ export interface RunningProgram {
 export async function findRunningProgram(
   machine: Machine,
   wanted: Wanted,
-  own: number | undefined,
+  own: ReadonlySet<number>,
 ): Promise<RunningProgram> {
   const source = new Source(machine.files);
   if (!machine.live) throw notLive(machine);
@@ -77,6 +78,18 @@ export async function findRunningProgram(
     service: await serviceOf(wanted, first, services, source),
     startedAt: boot === undefined ? undefined : startedAt(boot, first.startTime),
   };
+}
+
+/** Who reads a far machine there, and whom that descends from: when the program is the server that let us in, they are not of it. */
+export async function readersOf(machine: Machine): Promise<ReadonlySet<number>> {
+  const source = new Source(machine.files);
+  const readers = new Set<number>();
+  let pid = Number((await source.stat("/proc/self"))?.target);
+  while (pid > 1 && !readers.has(pid)) {
+    readers.add(pid);
+    pid = parseProcStat((await source.text(`/proc/${pid}/stat`)) ?? "")?.ppid ?? 0;
+  }
+  return readers;
 }
 
 /** The same processes once more: those that have ended are left out. E_PROCESS_NOT_FOUND where main has. */

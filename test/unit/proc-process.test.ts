@@ -89,7 +89,7 @@ test("a program is its master and all below it, from any of its processes; a she
     process(23, 22, "/usr/bin/logger"),
     process(30, 10, "/usr/bin/node"),
   ];
-  const tree = (seed: number) => programTree(seed, { processes, listening: new Map(), own: 30 });
+  const tree = (seed: number) => programTree(seed, { processes, listening: new Map(), own: new Set([30]) });
   assert.deepEqual(tree(22), { main: 20, members: [20, 21, 22, 23] });
   assert.deepEqual(tree(10), { main: 10, members: [10, 20, 21, 22, 23] }, "our own process is left out");
 });
@@ -98,7 +98,8 @@ test("scripts of one interpreter are one program only with the same arguments", 
   const run = (pid: number, ppid: number, script: string) =>
     process(pid, ppid, "/usr/bin/python3", { arguments: ["python3", script] });
   const processes = [run(5, 1, "/srv/a.py"), run(6, 5, "/srv/a.py"), run(7, 5, "/srv/b.py")];
-  const main = (seed: number) => programTree(seed, { processes, listening: new Map(), own: undefined }).main;
+  const main = (seed: number) =>
+    programTree(seed, { processes, listening: new Map(), own: new Set<number>() }).main;
   assert.deepEqual([main(6), main(7)], [5, 7]);
 });
 
@@ -111,7 +112,8 @@ test("a service's processes and workers whose master has gone belong together", 
     process(8, 1, "/opt/w"),
   ];
   const listening = new Map([["99", [7, 8, 1]]]);
-  const members = (seed: number) => programTree(seed, { processes, listening, own: undefined }).members;
+  const members = (seed: number) =>
+    programTree(seed, { processes, listening, own: new Set<number>() }).members;
   assert.deepEqual(members(6), [6, 5]);
   assert.deepEqual(members(7), [7, 8]);
 });

@@ -23,7 +23,7 @@ export async function run(call: Call, context: Context): Promise<undefined> {
           planFile: planOnly ? text(options, "output") : undefined,
           data: text(options, "data") ?? "copy",
           restart: restartOf(options),
-          time: parseDuration(text(options, "for") ?? "30s"),
+          time: parseDuration(text(options, "for") ?? (machine.kind === "local" ? "30s" : "0s")),
           printed: planOnly && text(options, "output") === undefined,
         },
         tools,

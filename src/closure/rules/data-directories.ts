@@ -2,12 +2,13 @@
  * Data directories of database servers: taken whole.
  *
  * Why: a database opens the tables that were asked for; half of its files are no database. The directory is known by
- * the server's configuration (datadir, dir, data_directory) or by where its makers put it.
+ * the server's configuration (datadir, dir, data_directory), by where its makers put it, or, wherever it lies, by a file that each
+ * data directory of its kind has and that its server has to read.
  */
 import type { ByteString } from "../../formats/entry.ts";
 import { isSweepable } from "../policy.ts";
 import type { Emit, Rule, Scene } from "../rule.ts";
-import { basename } from "../tree.ts";
+import { basename, dirname } from "../tree.ts";
 import { isConfiguration } from "./configuration-paths.ts";
 
 /** Program -> where its data is by default. */
@@ -22,6 +23,15 @@ const servers: ReadonlyArray<readonly [RegExp, readonly ByteString[]]> = [
   [/^memcachedb$/, ["/var/lib/memcachedb"]],
 ];
 
+/** File -> how many directories above it the data directory is. */
+const marks: ReadonlyMap<ByteString, number> = new Map([
+  ["pg_control", 2],
+  ["ibdata1", 1],
+  ["aria_log_control", 1],
+  ["WiredTiger", 1],
+  ["appendonly.aof.manifest", 1],
+]);
+
 const setting =
   /^\s*(?:datadir|data_directory|dbPath|dir|innodb_data_home_dir|innodb_log_group_home_dir)\s*[=:\s]\s*['"]?(\/[^'"\s#;]+)/;
 
@@ -29,8 +39,17 @@ export function dataDirectories(): Rule {
   return {
     name: "data",
     async entry(scene, entry, _reason, emit) {
-      if (entry.kind !== "file" || (entry.mode & 0o111) === 0) return;
+      if (entry.kind !== "file") return;
       const name = basename(entry.path);
+      const above = marks.get(name);
+      if (above !== undefined)
+        await addData(
+          scene,
+          above === 1 ? dirname(entry.path) : dirname(dirname(entry.path)),
+          entry.path,
+          emit,
+        );
+      if ((entry.mode & 0o111) === 0) return;
       for (const [program, directories] of servers) {
         if (!program.test(name)) continue;
         for (const path of directories) await addData(scene, path, entry.path, emit);

@@ -1,5 +1,7 @@
 // Hard cases of what nobody used while the program was watched: it works all the same, or is told as reachable and not packed.
-import { join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { realpathSync } from "node:fs";
+import { basename, join } from "node:path";
 import type { HardCase } from "../../support/hard-case.ts";
 
 const emptied = (path: string): string => `mkdir -p $(dirname ${path}); touch ${path}`;
@@ -54,6 +56,33 @@ export const untracedCases: readonly HardCase[] = [
         what: "a module without its content",
         layer: emptied("usr/lib/python3.11/decimal.py"),
         says: /error: \/usr\/lib\/python3.11\/decimal.py had \d+ bytes and has 0/,
+        programPasses: true,
+      },
+    ],
+  },
+  {
+    name: "php",
+    title: "an extension that was not loaded",
+    command: ["/usr/bin/php", "-r", 'echo strlen("lamp"), "\\n";'],
+    closureOnly: true,
+    machine: (machine) => {
+      const php = realpathSync("/usr/bin/php");
+      machine.shell(
+        `cp ${php} usr/bin; ln -s ${basename(php)} usr/bin/php; mkdir -p usr/lib; cp -a /usr/lib/php usr/lib`,
+      );
+      machine.libraries(php);
+      const extensions = execFileSync("find", ["/usr/lib/php", "-name", "mbstring.so"], { encoding: "utf8" });
+      machine.libraries(extensions.trim());
+    },
+    unwatched: [
+      ["/usr/bin/php", "-d", "extension=mbstring", "-r", 'echo mb_strtoupper("phare à l\'été"), "\\n";'],
+    ],
+    doctored: [
+      {
+        what: "an extension without its content",
+        layer:
+          "cd $MACHINE; file=$(find usr/lib/php -name mbstring.so); cd - >/dev/null; mkdir -p $(dirname $file); touch $file",
+        says: /error: \/usr\/lib\/php\/\d+\/mbstring.so had \d+ bytes and has 0/,
         programPasses: true,
       },
     ],
