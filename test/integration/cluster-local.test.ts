@@ -152,6 +152,26 @@ describe("the local driver", { skip, timeout: 400_000 }, () => {
     assert.equal(stdout, "");
   });
 
+  test("commands are executed where that is enabled", async () => {
+    await define("shell", {
+      name: "main",
+      command: ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"],
+    });
+    const closed = await runOne("shell");
+    const open = await runOne("shell", { enableExecuteCommand: true });
+    await become(open, "RUNNING");
+    const exec = (task: string, ...words: string[]): ReturnType<Fixture["cli"]> =>
+      fixture.cli(["cluster", "exec", ...words.slice(0, -3), task, ...words.slice(-3)], { input: "typed\n" });
+    const done = await exec(open, "sh", "-c", "echo out; echo 'two  words' >&2; exit 7");
+    assert.deepEqual([done.status, done.stdout, done.stderr], [7, "out\n", "two  words\n"]);
+    assert.equal((await exec(open, "-i", "sh", "-c", "cat")).stdout, "typed\n");
+    assert.match((await exec(open, "-t", "sh", "-c", "tty; exit 0")).stdout, /\/dev\/(pts\/\d+|console)/);
+    assert.match((await exec(closed, "sh", "-c", "true")).stderr, /execute command was not enabled/);
+    for (const task of [open, closed]) await served.client.send(new StopTaskCommand({ task }));
+    await become(open, "STOPPED");
+    assert.match((await exec(open, "sh", "-c", "true")).stderr, /TargetNotConnectedException/);
+  });
+
   test("a package with data is deployed, updated and rolled back, and never runs twice", async () => {
     for (const version of ["1", "2"]) {
       const write = `echo start ${version} >>/srv/data/log; trap 'echo end ${version} >>/srv/data/log; exit 0' TERM; while :; do sleep 0.1; done`;

@@ -70,6 +70,25 @@ export const clusterVerbs: readonly Verb[] = [
     load: () => import("../cluster/rollback.ts"),
   },
   {
+    name: "cluster exec",
+    group,
+    summary: "Run a command in a container of a task that was started with execute command enabled",
+    examples: ["tranship cluster exec -t 8a6f0c51b0a54d2c9c2f0d0be8a3d1f7 sh"],
+    arguments: [
+      { name: "TASK", summary: "its id or ARN" },
+      { name: "<CMD...>", summary: "the command and its arguments" },
+    ],
+    options: [
+      { flags: "--cluster <NAME>", summary: "the cluster", default: "default" },
+      { flags: "--container <NAME>", summary: "where the task has more than one" },
+      { flags: "-i, --interactive", summary: "keep standard input open" },
+      { flags: "-t, --tty", summary: "give the command a terminal" },
+      endpointOption,
+    ],
+    passThrough: true,
+    load: () => import("../cluster/exec.ts"),
+  },
+  {
     name: "cluster status",
     group,
     summary: "Show clusters with their container instances and services",

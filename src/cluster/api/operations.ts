@@ -5,6 +5,7 @@ import * as providers from "../control/capacity-providers.ts";
 import * as clusters from "../control/clusters.ts";
 import type { Call } from "../control/control.ts";
 import * as deployments from "../control/deployments.ts";
+import { executeCommand } from "../control/execute-command.ts";
 import * as instances from "../control/instances.ts";
 import * as protection from "../control/protection.ts";
 import * as services from "../control/services.ts";
@@ -40,6 +41,7 @@ export const handlers: ReadonlyMap<string, Handler> = new Map<string, Handler>([
   ["DescribeTaskSets", taskSets.describeTaskSets],
   ["DescribeTasks", tasks.describeTasks],
   ["DiscoverPollEndpoint", agent.discoverPollEndpoint],
+  ["ExecuteCommand", executeCommand],
   ["GetTaskProtection", protection.getTaskProtection],
   ["ListAccountSettings", settings.listAccountSettings],
   ["ListAttributes", attributes.listAttributes],

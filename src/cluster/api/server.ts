@@ -1,10 +1,12 @@
 // The HTTP front: one route, signatures, bounds on what a caller may cost.
 import { randomUUID } from "node:crypto";
 import type { Socket } from "node:net";
+import websocket from "@fastify/websocket";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Call, Control } from "../control/control.ts";
 import { answer, operationOf } from "./answer.ts";
 import { EcsError } from "./ecs-error.ts";
+import { serveExecStreams } from "./exec-stream.ts";
 import { ReplayGuard, verifySignature } from "./sigv4.ts";
 
 export interface ServerOptions {
@@ -57,6 +59,8 @@ export function makeServer(options: ServerOptions): FastifyInstance {
     fail(reply, new EcsError("UnknownOperationException", "", { status: 404 })),
   );
   server.get("/ping", async (_request, reply) => reply.type("text/plain").send("healthy\n"));
+  void server.register(websocket, { options: { maxPayload: bodyLimit } });
+  void server.register(async (inner) => serveExecStreams(inner, options.control));
   server.post("/", (request, reply) => serve(options, replays, request, reply));
   if (options.allowReset)
     server.post("/reset", async (_request, reply) => {

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { Driver } from "../drivers/driver.ts";
 import type { State } from "../state/state.ts";
+import { ExecSessions } from "./execute-command.ts";
 import { Occupancy } from "./occupancy.ts";
 
 /** Milliseconds since 1970; tests give a simulated one. */
@@ -31,6 +32,7 @@ export interface ControlOptions {
 export class Control {
   readonly state: State;
   readonly occupancy: Occupancy;
+  readonly sessions = new ExecSessions(this);
   readonly driver: Driver;
   readonly clock: Clock;
   readonly account: string;

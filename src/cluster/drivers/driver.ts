@@ -61,7 +61,28 @@ export interface Driver {
   stop(id: string): void;
   /** The task may be forgotten: it has stopped and that has been written down. */
   forget(id: string): void;
+  /** A command in a container of a running task; absent where the driver cannot. */
+  exec?(session: {
+    task: string;
+    container: string;
+    command: string;
+    interactive: boolean;
+  }): Running | undefined;
   close(): Promise<void>;
+}
+
+/** A command under way. */
+export interface Running {
+  write(chunk: Uint8Array): void;
+  /** No more input. */
+  end(): void;
+  /** SIGTERM; without effect on one that has ended. */
+  kill(): void;
+  /** Holds its output up, for a receiver that is slow. */
+  pause(): void;
+  resume(): void;
+  onOutput(stdout: (chunk: Uint8Array) => void, stderr: (chunk: Uint8Array) => void): void;
+  onExit(listener: (status: number) => void): void;
 }
 
 export interface DriverListener {

@@ -6,7 +6,7 @@ import type { Log } from "../../../base/log.ts";
 import { run } from "../../../host/process.ts";
 import type { StateRoot } from "../../../host/state-root.ts";
 import type { Attachment, Container, ContainerDefinition, TaskDefinition } from "../../api/shapes.ts";
-import type { Driver, DriverListener, DriverNode, SeenTask, TaskSpec } from "../driver.ts";
+import type { Driver, DriverListener, DriverNode, Running, SeenTask, TaskSpec } from "../driver.ts";
 import {
   type Action,
   type ContainerState,
@@ -15,6 +15,7 @@ import {
   type TaskState,
 } from "../supervisor.ts";
 import { instanceName, LocalContainers, type SeenContainer } from "./containers.ts";
+import { startExec } from "./exec.ts";
 import { HealthChecks } from "./health-checks.ts";
 import { type HeldTask, TaskRecords } from "./records.ts";
 import { refusalOf } from "./refusals.ts";
@@ -133,6 +134,21 @@ export class LocalDriver implements Driver {
     this.#tasks.delete(id);
     this.#told.delete(id);
     if (task !== undefined) void this.#remove(task);
+  }
+
+  exec({
+    task,
+    container,
+    command,
+    interactive,
+  }: {
+    task: string;
+    container: string;
+    command: string;
+    interactive: boolean;
+  }): Running | undefined {
+    if (!this.#tasks.has(task)) return undefined;
+    return startExec(this.#options.self, instanceName(task, container), command, interactive);
   }
 
   async close(): Promise<void> {
