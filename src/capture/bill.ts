@@ -1,7 +1,8 @@
 // The bill of materials of a package that is being packed, or of an image: which installed packages its files come from, with version and
 // licence, and the digests of the files.
+
+import { mapLimit } from "../base/map-limit.ts";
 import { type InstalledPackage, loadInstalled } from "../closure/installed.ts";
-import { mapLimit } from "../closure/tree.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { encodeText, escapeBytes } from "../formats/escape.ts";
 import { debianLicences, type LicenceRefs, licenceExpression } from "../formats/licences.ts";

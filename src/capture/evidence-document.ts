@@ -55,6 +55,13 @@ export function makeEvidenceDocument(parts: EvidenceParts): EvidenceDocument {
     numbers.set(text, numbers.size);
     return numbers.size - 1;
   };
+  // Most files of an installed package have the same reasons.
+  const lists = new Map<string, number[]>();
+  const shared = (list: number[]): number[] => {
+    const known = lists.get(list.join());
+    if (known === undefined) lists.set(list.join(), list);
+    return known ?? list;
+  };
   const paths: Record<string, number[]> = {};
   const edited = new Map((plan.edited ?? []).map((one) => [one.path, one.why]));
   for (const group of plan.groups) {
@@ -63,7 +70,8 @@ export function makeEvidenceDocument(parts: EvidenceParts): EvidenceDocument {
         group.why === "" ? "in the plan" : group.why,
       ];
       const also = edited.get(path);
-      paths[escapeBytes(path)] = [...reasons, ...(also === undefined ? [] : [also])].map(numberOf);
+      const list = [...reasons, ...(also === undefined ? [] : [also])].map(numberOf);
+      paths[escapeBytes(path)] = shared(list);
     }
   }
   const table = (list: Plan["excluded"]) =>

@@ -7,6 +7,7 @@ import type { ByteString, Entry } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
 import type { Fetched, Machine } from "../machine/machine.ts";
 import { sameFile } from "../machine/resuming-files.ts";
+import { statEach } from "../machine/stat-all.ts";
 import { orInterrupted } from "./interrupt.ts";
 
 export interface FetchRequest {
@@ -27,15 +28,15 @@ export async function fetchPlanned(
   refuseUnreadable(machine, fetched);
   if (fetched.changed.length > 0) throw changedWhileRead(machine, fetched.changed);
   // Each file is whole by itself now. Whether they fit together shows a second look at all of them.
-  const now = await orInterrupted(request.signal, () =>
-    Promise.all(files.map((entry) => machine.files.stat(entry.path))),
+  const changed: ByteString[] = [];
+  const paths = files.map((entry) => entry.path);
+  await orInterrupted(request.signal, () =>
+    statEach(machine.files, paths, (path, now) => {
+      const entry = entries.get(path);
+      if (entry !== undefined && !sameFile(now, entry)) changed.push(path);
+    }),
   );
-  const changed = files.filter((entry, index) => !sameFile(now[index], entry));
-  if (changed.length > 0)
-    throw changedWhileRead(
-      machine,
-      changed.map((entry) => entry.path),
-    );
+  if (changed.length > 0) throw changedWhileRead(machine, changed.sort());
 }
 
 /** Fetches with a progress line that says how much crossed the wire. */

@@ -3,6 +3,7 @@ import { TranshipError } from "../base/errors.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
 import { unescapeBytes } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
+import { statAll } from "../machine/stat-all.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import type { CoverageLine } from "./coverage.ts";
 import { type EvidenceDocument, readEvidenceDocument, whyOf } from "./evidence-document.ts";
@@ -30,7 +31,8 @@ export async function mergePlans(
   const here = new Set(base.plan.groups.flatMap((group) => group.files));
   const wanted = (path: ByteString): boolean => !here.has(path) && !out.has(path);
   const added = other.plan.groups.map((group) => ({ ...group, files: group.files.filter(wanted) }));
-  const entries = await statAll(machine, [...base.plan.groups, ...added]);
+  const named = new Set([...base.plan.groups, ...added].flatMap((group) => group.files));
+  const entries = await statAll(machine.files, [...named]);
   const groups = mergeGroups(base.plan.groups, added, entries);
   const packed = new Set(groups.flatMap((group) => group.files));
   const union = (key: "excluded" | "candidates" | "missing"): Exclusion[] =>
@@ -91,12 +93,6 @@ function refuseOthers(base: Plan, { plan, name }: { plan: Plan; name: string }):
       hint: "files of a process's own root or that were recovered from it belong to its plan alone",
     },
   );
-}
-
-async function statAll(machine: Machine, groups: readonly PlanGroup[]): Promise<Map<ByteString, Entry>> {
-  const paths = [...new Set(groups.flatMap((group) => group.files))];
-  const found = await Promise.all(paths.map((path) => machine.files.stat(path)));
-  return new Map(found.filter((entry) => entry !== undefined).map((entry) => [entry.path, entry]));
 }
 
 function mergeGroups(

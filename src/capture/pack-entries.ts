@@ -1,8 +1,10 @@
 // What of a plan is there to be packed now, and whether it is still what was planned.
 import { TranshipError } from "../base/errors.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
+import type { EntryTable } from "../formats/entry-table.ts";
 import { encodeText, escapeBytes } from "../formats/escape.ts";
 import { isUnreadable, type Machine } from "../machine/machine.ts";
+import { statAll } from "../machine/stat-all.ts";
 import { neverPacked } from "./kernel-parts.ts";
 import type { Plan, PlanGroup } from "./plan.ts";
 import { secretIn } from "./secrets.ts";
@@ -17,7 +19,7 @@ export interface Deviation {
 export interface CurrentEntries {
   /** The plan with the new files of its volumes. */
   plan: Plan;
-  entries: Map<ByteString, Entry>;
+  entries: EntryTable;
   deviations: Deviation[];
 }
 
@@ -30,12 +32,10 @@ export async function currentEntries(machine: Machine, plan: Plan, accept: boole
   const isData = dataTest(plan);
   // Ours, with times of their own; their digests were held against the plan.
   const recovered = new Set(plan.recovered?.map((one) => one.path));
-  const entries = new Map<ByteString, Entry>();
   const deviations: Deviation[] = [];
-  const stats = await Promise.all(paths.map((path) => machine.files.stat(path)));
-  for (const [index, path] of paths.entries()) {
-    const entry = stats[index];
-    if (entry !== undefined) entries.set(path, entry);
+  const entries = await statAll(machine.files, paths);
+  for (const path of paths) {
+    const entry = entries.get(path);
     // A directory's times change with what is made inside of it; its files speak for themselves.
     if (entry === undefined) deviations.push({ path, what: "gone", data: isData(path) });
     else if (entry.ctime > plan.source.asOf && entry.kind !== "directory" && !recovered.has(path))
@@ -106,14 +106,21 @@ async function newData(
 }
 
 /** A file below a link would land elsewhere when the package is unpacked. */
-function refuseBelowLinks(entries: ReadonlyMap<ByteString, Entry>): void {
+function refuseBelowLinks(entries: EntryTable): void {
+  const known = new Set<ByteString>(["/"]);
   for (const path of entries.keys()) {
+    // What is above a directory that was looked at was looked at.
+    if (known.has(path.slice(0, Math.max(1, path.lastIndexOf("/"))))) continue;
     for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
-      const above = entries.get(path.slice(0, at));
-      if (above === undefined || above.kind === "directory") continue;
+      const directory = path.slice(0, at);
+      const kind = entries.kindOf(directory);
+      if (kind === undefined || kind === "directory") {
+        known.add(directory);
+        continue;
+      }
       throw new TranshipError(
         "E_PLAN_INVALID",
-        `the plan holds ${escapeBytes(path)}, but ${escapeBytes(above.path)} is not a directory`,
+        `the plan holds ${escapeBytes(path)}, but ${escapeBytes(directory)} is not a directory`,
         { hint: "name the file by its canonical path, without links on the way" },
       );
     }

@@ -5,7 +5,7 @@ import type { Progress } from "../base/log.ts";
 import { formatSize } from "../base/units.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
-import { packingListPath, printPackingList } from "../formats/packing-list.ts";
+import { packingListPath } from "../formats/packing-list.ts";
 import { nativePath } from "../host/native.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
@@ -30,7 +30,7 @@ import { fetchPlanned } from "./fetch-planned.ts";
 import { orInterrupted, throwIfInterrupted } from "./interrupt.ts";
 import { isKernelPart } from "./kernel-parts.ts";
 import { plainPlace } from "./laid-over.ts";
-import { inodeOf, pathsOf } from "./layer-paths.ts";
+import { inodeOf, layerPaths } from "./layer-paths.ts";
 import { explainLiveData, isSmall, liveData, steadyItem } from "./live-data.ts";
 import { currentEntries, type Deviation } from "./pack-entries.ts";
 import { layerNames, type Plan } from "./plan.ts";
@@ -76,21 +76,17 @@ export async function pack(request: PackRequest): Promise<PackedImage> {
   const layers: ImageLayer[] = [];
   const packed = new PackingListMaker();
   const summary: PackedImage["layers"] = [];
-  const total = [...entries.values()].reduce(
-    (sum, entry) => sum + (entry.kind === "file" ? entry.size : 0),
-    0,
-  );
+  let total = 0;
+  for (const entry of entries.values()) if (entry.kind === "file") total += entry.size;
+  const pathsOf = layerPaths(plan, entries);
   const task = request.progress.begin("packing", total);
   const check = (): void => throwIfInterrupted(request.signal);
   try {
     for (const name of [...layerNames, "tranship"] as const) {
       const items =
         name === "tranship"
-          ? ownItems(plan.package, printPackingList(packed.list(plan.absent)))
-          : layerItems(
-              { machine, entries, isLive, notes, signal: request.signal },
-              pathsOf(plan, name, entries),
-            );
+          ? ownItems(plan.package, packed.print(plan.absent))
+          : layerItems({ machine, entries, isLive, notes, signal: request.signal }, pathsOf(name));
       step(`write the ${name} layer`);
       const onPacked = name === "tranship" ? {} : { onPacked: packed.add };
       const built = await writeLayer(items, session, { progress: task, check, ...onPacked });
@@ -178,17 +174,17 @@ async function* layerItems(from: ItemSource, paths: readonly ByteString[]): Asyn
     }
     const place = machine.placeOf?.(path);
     if (place === undefined && machine.content !== undefined)
-      yield { entry, data: machine.content.open(entry) };
+      yield { entry, keptFile: machine.content.placeOf(entry) };
     // Read by the writer, which refuses a file that is not, or not any more, the one that was planned.
     else yield { entry, hostFile: place ?? plainPlace(machine, path) };
   }
 }
 
 /** The layer that is ours: init, the compiled descriptor and the packing list. The same for the same plan, files and build. */
-function* ownItems(descriptor: Descriptor, list: string): Generator<LayerItem> {
+function* ownItems(descriptor: Descriptor, list: readonly Uint8Array[]): Generator<LayerItem> {
   yield ownDirectory("/.tranship");
   yield ownFile("/.tranship/init", readFileSync(nativePath("init")), 0o755);
   yield ownFile("/.tranship/init.bin", encodeInitPlan(compileInitPlan(descriptor)), 0o644);
-  yield ownFile(packingListPath, Buffer.from(list), 0o644);
+  yield ownFile(packingListPath, list, 0o644);
   yield ownDirectory("/.tranship/run");
 }

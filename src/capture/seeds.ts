@@ -1,4 +1,5 @@
 // Where an expansion begins: what was seen in a watched run, and what --include asks for.
+import { mapLimit } from "../base/map-limit.ts";
 import type { Seed } from "../closure/expand.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { isUnreadable, type Machine } from "../machine/machine.ts";
@@ -43,7 +44,7 @@ export async function tracedSeeds(machine: Machine, evidence: Evidence | undefin
       if (use !== detail && seen.uses.has(use))
         seeds.push({ path, reason: { kind: "traced", from: seen.uses.get(use) ?? "", detail: use } });
   }
-  const known = await Promise.all(seeds.map((seed) => onSource(machine, seed)));
+  const known = await mapLimit(seeds, 512, (seed) => onSource(machine, seed));
   return known.filter((seed) => seed !== undefined);
 }
 
@@ -68,7 +69,7 @@ export async function absentPaths(machine: Machine, evidence: Evidence | undefin
     .filter((path) => path.startsWith("/"))
     .sort()
     .slice(0, maxAbsent);
-  const there = await Promise.all(looked.map((path) => machine.files.stat(path)));
+  const there = await mapLimit(looked, 512, (path) => machine.files.stat(path));
   return looked.filter((_, index) => there[index] === undefined);
 }
 

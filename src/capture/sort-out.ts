@@ -1,7 +1,9 @@
 // What an expansion found, sorted: packed in which group, or left out and why.
+import { mapLimit } from "../base/map-limit.ts";
 import type { Expansion } from "../closure/expand.ts";
 import type { Reason, ReasonKind } from "../closure/reason.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
+import { EntryTable } from "../formats/entry-table.ts";
 import { escapeBytes, unescapeBytes } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Secret } from "../package/descriptor.ts";
@@ -18,7 +20,7 @@ export interface Sorted {
   excluded: Exclusion[];
   secrets: Secret[];
   reasons: Map<ByteString, readonly Reason[]>;
-  entries: Map<ByteString, Entry>;
+  entries: EntryTable;
   asOf: bigint;
 }
 
@@ -35,15 +37,16 @@ export async function sortOut(
     excluded: [],
     secrets: [],
     reasons: new Map(),
-    entries: new Map(),
+    entries: new EntryTable(),
     asOf: 0n,
   };
   const paths = merged(expansion, request.closure ? system : undefined);
-  const secrets = await findSecrets(
-    request.machine,
-    paths.map(([, , entry]) => entry),
-  );
-  for (const [path, reasons, entry] of paths) {
+  const entryOf = (path: ByteString) => expansion.entries.get(path) ?? system.entries.get(path);
+  const secrets = await findSecrets(request.machine, paths, entryOf);
+  for (const path of paths) {
+    const entry = entryOf(path);
+    const reasons = expansion.paths.get(path) ?? system.paths.get(path) ?? [];
+    if (entry === undefined) continue;
     const never = neverPacked(path, entry.kind === "directory");
     const secret = secrets.get(path);
     const rule = onlyParent(reasons) ? undefined : leftOut(path, entry.kind === "directory");
@@ -93,26 +96,25 @@ export async function sortOut(
 }
 
 /** The system files are taken whole, so that applications of one machine share their layer by digest. */
-function merged(
-  expansion: Expansion,
-  system: Expansion | undefined,
-): [ByteString, readonly Reason[], Entry][] {
-  const all: [ByteString, readonly Reason[], Entry][] = [];
-  for (const from of system === undefined ? [expansion] : [expansion, system]) {
-    for (const [path, reasons] of from.paths) {
-      const entry = from.entries.get(path);
-      if (entry === undefined || (from === system && expansion.paths.has(path))) continue;
-      all.push([path, reasons, entry]);
-    }
-  }
-  return all.sort((a, b) => (a[0] < b[0] ? -1 : 1));
+function merged(expansion: Expansion, system: Expansion | undefined): ByteString[] {
+  const all = new Set([...expansion.paths.keys(), ...(system?.paths.keys() ?? [])]);
+  return [...all].sort();
 }
 
-async function findSecrets(machine: Machine, entries: readonly Entry[]): Promise<Map<ByteString, string>> {
-  const found = await Promise.all(entries.map((entry) => secretIn(machine.files, entry)));
-  return new Map(
-    found.filter((secret) => secret !== undefined).map((secret) => [secret.path, secret.reason]),
-  );
+const looksAtOnce = 256;
+
+async function findSecrets(
+  machine: Machine,
+  paths: readonly ByteString[],
+  entryOf: (path: ByteString) => Entry | undefined,
+): Promise<Map<ByteString, string>> {
+  const found = new Map<ByteString, string>();
+  await mapLimit(paths, looksAtOnce, async (path) => {
+    const entry = entryOf(path);
+    const secret = entry === undefined ? undefined : await secretIn(machine.files, entry);
+    if (secret !== undefined) found.set(secret.path, secret.reason);
+  });
+  return found;
 }
 
 /** Somebody asked for the path: without it the application may not do. */

@@ -4,10 +4,12 @@
 //
 // Programs see the copy; whoever plans sees the original's own entries (device, inode, ctime), so that a plan means the machine and not
 // the copy. For the same reason what is packed is the fetched content, not the copy.
+
 import { mkdirSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log, Progress } from "../base/log.ts";
+import { mapLimit } from "../base/map-limit.ts";
 import { formatSize } from "../base/units.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
@@ -178,7 +180,7 @@ async function fetchStable(machine: Machine, entries: Entry[], tools: StageTools
     for (const { path, error } of unreadable.slice(0, 10))
       tools.log.warn(`${escapeBytes(path)} cannot be read (${error}) and is not staged`);
     const all = entries.filter((entry) => entry.kind === "file" && !gone.includes(entry.path));
-    const now = await Promise.all(all.map((entry) => machine.files.stat(entry.path)));
+    const now = await mapLimit(all, 512, (entry) => machine.files.stat(entry.path));
     files = [];
     for (const [index, then] of all.entries()) {
       const entry = now[index];

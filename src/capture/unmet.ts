@@ -6,6 +6,7 @@ import { type ClosureFinding, verifyClosure, verifyPaths } from "../closure/veri
 import type { ByteString, Entry } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
+import { statAll } from "../machine/stat-all.ts";
 import type { Exclusion, Plan } from "./plan.ts";
 
 const words = {
@@ -81,9 +82,6 @@ export function refuseUnmet(unmet: Plan["unmet"], allow: boolean): void {
 
 /** The needs of a plan that was made before, as it stands now: people edit plans. */
 export async function currentNeeds(machine: Machine, plan: Plan): Promise<Needs> {
-  const entries = new Map<ByteString, Entry>();
-  for (const { files } of plan.groups)
-    for (const entry of await Promise.all(files.map((path) => machine.files.stat(path))))
-      if (entry !== undefined) entries.set(entry.path, entry);
-  return await openNeeds(machine, entries);
+  const paths = plan.groups.flatMap((group) => group.files);
+  return await openNeeds(machine, await statAll(machine.files, paths));
 }

@@ -5,6 +5,7 @@ import type { Expansion } from "../closure/expand.ts";
 import type { InstalledPackages } from "../closure/installed.ts";
 import type { Reason } from "../closure/reason.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
+import { EntryTable } from "../formats/entry-table.ts";
 import { encodeText } from "../formats/escape.ts";
 import { isBelow, type MountInfo, parseMountInfo, visibleMounts } from "../formats/mountinfo.ts";
 import { parseFstab } from "../formats/procfs.ts";
@@ -45,7 +46,7 @@ export async function wholeMachine(options: WholeOptions): Promise<WholeMachine>
   const { machine, system } = options;
   const closed = await closedDirectories(options);
   const swaps = await swapFiles(machine);
-  const kept = new Map<ByteString, Entry>();
+  const kept = new EntryTable();
   const left = new Left();
   const missing: Expansion["missing"] = [];
   for await (const one of machine.files.walk("/", { exclude: [...closed.keys()] })) {
@@ -156,7 +157,7 @@ class Left {
 }
 
 /** Directories above what is kept are kept: a file cannot be packed without them. */
-function keepParents(kept: Map<ByteString, Entry>, left: Left): void {
+function keepParents(kept: EntryTable, left: Left): void {
   for (const path of [...kept.keys()]) {
     for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
       const parent = path.slice(0, at);
@@ -168,18 +169,13 @@ function keepParents(kept: Map<ByteString, Entry>, left: Left): void {
 }
 
 /** Only what the evidence names, with the directories above it; the system files stay whole. */
-function cut(
-  kept: ReadonlyMap<ByteString, Entry>,
-  trim: Trim,
-  system: Expansion,
-  left: Left,
-): Map<ByteString, Entry> {
+function cut(kept: ReadonlyMap<ByteString, Entry>, trim: Trim, system: Expansion, left: Left): EntryTable {
   const wanted = new Set<ByteString>();
   for (const path of kept.keys()) {
     if (!trim.paths.has(path) && !system.paths.has(path)) continue;
     for (let at = path; !wanted.has(at); at = at.slice(0, at.lastIndexOf("/")) || "/") wanted.add(at);
   }
-  const trimmed = new Map<ByteString, Entry>();
+  const trimmed = new EntryTable();
   for (const [path, entry] of kept) {
     if (wanted.has(path)) trimmed.set(path, entry);
     else left.add(entry, `${notNamed} ${trim.reference}`);
@@ -197,20 +193,27 @@ function asExpansion(
   const { installed, trim, system } = options;
   const paths = new Map<ByteString, Reason[]>();
   const packages = new Set<string>();
+  // One list of reasons for all files of an installed package.
+  const shared = new Map<string | undefined, Reason[]>();
+  const reasonsOf = (owner: string | undefined): Reason[] => {
+    let reasons = shared.get(owner);
+    if (reasons === undefined) {
+      reasons = [
+        owner === undefined ? { kind: "rule", detail: whole } : { kind: "installed", detail: owner },
+      ];
+      shared.set(owner, reasons);
+    }
+    return reasons;
+  };
   const whole = trim === undefined ? "the whole machine" : `the evidence of ${trim.reference}`;
   for (const path of [...kept.keys()].sort()) {
     const owner = installed.owner(path)[0];
     if (owner !== undefined) packages.add(owner);
-    paths.set(
-      path,
-      system.paths.get(path) ?? [
-        owner === undefined ? { kind: "rule", detail: whole } : { kind: "installed", detail: owner },
-      ],
-    );
+    paths.set(path, system.paths.get(path) ?? reasonsOf(owner));
   }
   return {
     paths,
-    entries: new Map(kept),
+    entries: kept,
     missing: [...missing, ...absent(kept, trim)],
     languages: [],
     candidates: [],

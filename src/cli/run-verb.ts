@@ -121,6 +121,7 @@ export async function runProgram(
   work: (argv: readonly string[]) => Promise<number>,
 ): Promise<void> {
   process.on("uncaughtException", (error) => process.exit(fail(error)));
+  forgetOwnEnvironment();
   // Known before the command line is understood, so that what is wrong with it is told in the form asked for.
   if (/(^| )--log-format[ =]json( |$)/.test(argv.join(" "))) shown.format = "json";
   try {
@@ -128,4 +129,16 @@ export async function runProgram(
   } catch (error) {
     process.exitCode = fail(error);
   }
+}
+
+/** What bin/tranship gave the allocator of this process counts from its start on; programs that it starts shall not have it. */
+function forgetOwnEnvironment(): void {
+  if (process.env.TRANSHIP_MALLOC === undefined) return;
+  for (const name of [
+    "TRANSHIP_MALLOC",
+    "MALLOC_ARENA_MAX",
+    "MALLOC_TRIM_THRESHOLD_",
+    "MALLOC_MMAP_THRESHOLD_",
+  ])
+    delete process.env[name];
 }

@@ -1,9 +1,10 @@
 // Configuration files of installed packages, held against what the packages brought: dpkg keeps a digest of each, rpm of every file.
+
 import { createHash } from "node:crypto";
+import { mapLimit } from "../base/map-limit.ts";
 import type { ByteString } from "../formats/entry.ts";
 import type { MachineFiles } from "../machine/machine.ts";
 import type { ConfigurationFile, InstalledPackages } from "./installed.ts";
-import { mapLimit } from "./tree.ts";
 
 export interface ConfigurationState {
   path: ByteString;

@@ -5,6 +5,7 @@
 // to every rule, and their answers, taken in order, are the next round. When nothing is left each rule may settle;
 // when that adds nothing either, the set is closed. Answers are ordered by what was asked, never by what
 // came first from the machine, so the same machine gives the same result.
+import { mapLimit } from "../base/map-limit.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
 import type { MachineFiles } from "../machine/machine.ts";
 import { Configurations } from "./configuration.ts";
@@ -25,7 +26,7 @@ import { Sink } from "./sink.ts";
 import type { Answer } from "./sweeps.ts";
 import { Sweeps, tooManyPaths } from "./sweeps.ts";
 import type { Tree } from "./tree.ts";
-import { dirname, machineTree, mapLimit } from "./tree.ts";
+import { dirname, machineTree } from "./tree.ts";
 
 export type { Expansion, Seed } from "./expansion.ts";
 export type { Candidate } from "./sink.ts";

@@ -24,7 +24,7 @@ export interface Expansion {
   /** Canonical path -> reasons, most telling first; in byte order of the paths. */
   paths: Map<ByteString, Reason[]>;
   /** What the machine says of each path. */
-  entries: Map<ByteString, Entry>;
+  entries: ReadonlyMap<ByteString, Entry>;
   missing: Missing[];
   languages: LanguageUse[];
   candidates: Candidate[];

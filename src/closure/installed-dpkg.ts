@@ -1,5 +1,6 @@
 // dpkg's database as installed packages.
 
+import { mapLimit } from "../base/map-limit.ts";
 import type { DpkgPackage } from "../formats/dpkg.ts";
 import {
   parseDpkgAlternative, parseDpkgDiversions, parseDpkgList, parseDpkgStatus,
@@ -7,7 +8,7 @@ import {
 import type { ByteString } from "../formats/entry.ts";
 import type { MachineFiles } from "../machine/machine.ts";
 import type { InstalledAlternative, InstalledProblem, LoadedPackage } from "./installed.ts";
-import { basename, mapLimit } from "./tree.ts";
+import { basename } from "./tree.ts";
 
 const database = "/var/lib/dpkg";
 const maxDatabase = 256 << 20;

@@ -1,4 +1,5 @@
 // rpm's database as installed packages.
+import { mapLimit } from "../base/map-limit.ts";
 import { parseDpkgAlternative } from "../formats/dpkg.ts";
 import type { ByteString } from "../formats/entry.ts";
 import {
@@ -12,7 +13,7 @@ import type {
   InstalledProblem,
   LoadedPackage,
 } from "./installed.ts";
-import { basename, mapLimit } from "./tree.ts";
+import { basename } from "./tree.ts";
 
 /** What scripts of RHEL, SUSE and their like take for granted: rpm finds what a script is run by, not what it calls. */
 const essential: ReadonlySet<string> = new Set([

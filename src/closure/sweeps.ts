@@ -1,12 +1,14 @@
 // Directories that are taken whole: which are walked, and how far.
+
 import { TranshipError } from "../base/errors.ts";
+import { mapLimit } from "../base/map-limit.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
 import type { MachineFiles } from "../machine/machine.ts";
 import { isUnreadable } from "../machine/machine.ts";
 import { excludedBecause, isSweepable } from "./policy.ts";
 import type { Ask } from "./sink.ts";
 import type { Resolved, Tree } from "./tree.ts";
-import { dirname, mapLimit } from "./tree.ts";
+import { dirname } from "./tree.ts";
 
 /** A far machine has no more than six open at once. */
 const walksAtOnce = 4;

@@ -23,7 +23,7 @@ const maxLinks = 40;
 
 export class Tree {
   readonly source: TreeSource;
-  readonly #entries = new Map<ByteString, Promise<Entry | undefined>>();
+  readonly #entries = new Map<ByteString, Entry | undefined | Promise<Entry | undefined>>();
   readonly #lists = new Map<ByteString, Promise<Entry[] | undefined>>();
   readonly #resolved = new Map<ByteString, Resolved>();
 
@@ -32,17 +32,19 @@ export class Tree {
   }
 
   lstat(path: ByteString): Promise<Entry | undefined> {
-    let entry = this.#entries.get(path);
-    if (entry === undefined) {
-      entry = this.source.lstat(path);
+    const known = this.#entries.get(path);
+    if (known !== undefined || this.#entries.has(path)) return Promise.resolve(known);
+    const asked = this.source.lstat(path).then((entry) => {
       this.#entries.set(path, entry);
-    }
-    return entry;
+      return entry;
+    });
+    this.#entries.set(path, asked);
+    return asked;
   }
 
   /** Tells what a walk has already seen. */
   know(entry: Entry): void {
-    if (!this.#entries.has(entry.path)) this.#entries.set(entry.path, Promise.resolve(entry));
+    if (!this.#entries.has(entry.path)) this.#entries.set(entry.path, entry);
   }
 
   /** Entries of a directory by its canonical path; undefined where it is none. */
@@ -134,21 +136,4 @@ export function machineTree(files: MachineFiles): Tree {
 function unreadableIsAbsent(cause: unknown): undefined {
   if (isTranshipError(cause, "E_IO")) return undefined;
   throw cause;
-}
-
-/** Runs `work` over all items, at most `limit` at a time; results in the order of the items. */
-export async function mapLimit<T, R>(
-  items: readonly T[],
-  limit: number,
-  work: (item: T) => Promise<R>,
-): Promise<R[]> {
-  const results: R[] = new Array(items.length);
-  let next = 0;
-  const worker = async (): Promise<void> => {
-    for (let index = next++; index < items.length; index = next++) {
-      results[index] = await work(items[index] as T);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, worker));
-  return results;
 }

@@ -1,6 +1,7 @@
 // Whether a set of paths is closed: every library, interpreter and link of it is found inside of it. The same loader as the
 // expansion's, on a tree that holds only these paths; used on expansions, plans and finished packages.
 
+import { mapLimit } from "../base/map-limit.ts";
 import type { ElfFile } from "../formats/elf.ts";
 import { sameAbi } from "../formats/elf.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
@@ -8,7 +9,7 @@ import { parseShebang } from "../formats/shebang.ts";
 import { ElfReader } from "./elf-reader.ts";
 import { Loader } from "./loader.ts";
 import type { TreeSource } from "./tree.ts";
-import { basename, dirname, mapLimit, Tree } from "./tree.ts";
+import { basename, Tree } from "./tree.ts";
 
 /** A set of paths and their content. */
 export interface ClosureLookup {
@@ -77,28 +78,41 @@ interface Check {
 
 function setSource(lookup: ClosureLookup, paths: readonly ByteString[]): TreeSource {
   const known = new Set(paths);
-  const children = new Map<ByteString, ByteString[]>();
-  for (const path of paths) {
-    if (path === "/") continue;
-    const parent = dirname(path);
-    const list = children.get(parent);
-    if (list === undefined) children.set(parent, [path]);
-    else list.push(path);
-  }
+  // Directories are listed where a library is looked for, and only there.
+  const children = (directory: ByteString): ByteString[] => {
+    const prefix = directory === "/" ? "/" : `${directory}/`;
+    const found: ByteString[] = [];
+    for (let at = firstFrom(paths, prefix); paths[at]?.startsWith(prefix) === true; at++) {
+      const path = paths[at] ?? "";
+      if (path !== "/" && !path.includes("/", prefix.length)) found.push(path);
+    }
+    return found;
+  };
   const lstat = async (path: ByteString): Promise<Entry | undefined> =>
     known.has(path) ? lookup.entry(path) : undefined;
   return {
     lstat,
     list: async (path) => {
-      const list = await Promise.all((children.get(path) ?? []).map(lstat));
+      const list = await Promise.all(children(path).map(lstat));
       return list.filter((entry) => entry !== undefined);
     },
     readRange: (path, offset, length) => lookup.readRange(path, offset, length),
   };
 }
 
+/** Index of the first of the sorted paths that is not before `text`. */
+function firstFrom(paths: readonly ByteString[], text: ByteString): number {
+  let [low, high] = [0, paths.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((paths[middle] ?? "") < text) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 async function checkPath(check: Check, path: ByteString): Promise<ClosureFinding[]> {
-  const entry = await check.tree.lstat(path);
+  const entry = await check.tree.source.lstat(path);
   if (entry?.kind === "symlink") return checkLink(check, entry);
   if (entry?.kind !== "file" || entry.size < 4) return [];
   const isProgram = (entry.mode & 0o111) !== 0;

@@ -61,16 +61,37 @@ const kindOf = new Map(letters);
 
 /** The same list gives the same text, in whatever order its parts came. */
 export function printPackingList(list: PackingList): string {
-  const lines: [ByteString, string][] = [
-    ...list.objects.map((one): [ByteString, string] => [one.path, objectLines(one)]),
-    ...list.names.map((one): [ByteString, string] => [one.path, `h\t${escapeBytes(one.hardlinkTo)}\t${escapeBytes(one.path)}`]),
-    ...list.absent.map((path): [ByteString, string] => [path, `-\t${escapeBytes(path)}`]),
-  ]; // biome-ignore format: a table
-  lines.sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
-  return `${[title, ...lines.map(([, line]) => line)].join("\n")}\n`;
+  const lines = new Map<ByteString, string>();
+  for (const one of list.objects) lines.set(one.path, objectLines(one));
+  for (const one of list.names) lines.set(one.path, nameLine(one));
+  return [...packingListText(lines, list.absent)].join("");
 }
 
-function objectLines(one: PackedObject): string {
+/** The text from the lines of each path, as printed below, in pieces that end with a line. */
+export function* packingListText(
+  lines: ReadonlyMap<ByteString, string>,
+  absent: readonly ByteString[],
+): Generator<string, void, void> {
+  let piece = `${title}\n`;
+  const gone = new Set(absent);
+  for (const path of [...lines.keys(), ...absent].sort()) {
+    const line = lines.get(path);
+    if (line !== undefined) piece += `${line}\n`;
+    else if (gone.delete(path)) piece += `-\t${escapeBytes(path)}\n`;
+    if (piece.length < pieceLength) continue;
+    yield piece;
+    piece = "";
+  }
+  yield piece;
+}
+
+const pieceLength = 1 << 20;
+
+export function nameLine({ path, hardlinkTo }: PackedName): string {
+  return `h\t${escapeBytes(hardlinkTo)}\t${escapeBytes(path)}`;
+}
+
+export function objectLines(one: PackedObject): string {
   const fields = [
     letterOf.get(one.kind) ?? "f",
     one.mode.toString(8).padStart(4, "0"),

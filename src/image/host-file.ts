@@ -29,13 +29,45 @@ export function openHostFile(path: ByteString, entry: Entry): HostFile {
   }
   return {
     check,
-    read(into, offset) {
-      const count = readSync(fd, into, 0, into.length, offset);
-      if (count === 0) throw sourceChanged(entry);
-      return count;
-    },
+    read: (into, offset) => readSome(fd, into, offset, entry),
     close: () => closeSync(fd),
   };
+}
+
+/** A copy that is ours and that nobody writes to: what was fetched from a far machine. E_IO where it is not there. */
+export function openKeptFile(path: ByteString, entry: Entry): HostFile {
+  const name = Buffer.from(path, "latin1");
+  let fd: number;
+  try {
+    fd = openSync(name, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch (cause) {
+    throw ioError(`the content of ${escapeBytes(entry.path)} was not fetched`, cause);
+  }
+  const file: HostFile = {
+    check(): void {
+      const { size } = fstatSync(fd);
+      if (size === entry.size) return;
+      const told = `${escapeBytes(path)} has ${size} bytes, ${escapeBytes(entry.path)} ${entry.size}`;
+      throw new TranshipError("E_IO", told, {
+        hint: "run the command again: it is fetched anew",
+      });
+    },
+    read: (into, offset) => readSome(fd, into, offset, entry),
+    close: () => closeSync(fd),
+  };
+  try {
+    file.check();
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  return file;
+}
+
+function readSome(fd: number, into: Uint8Array, offset: number, entry: Entry): number {
+  const count = readSync(fd, into, 0, into.length, offset);
+  if (count === 0) throw sourceChanged(entry);
+  return count;
 }
 
 /** O_NOATIME, where it is allowed, keeps the source as it was; O_NONBLOCK keeps a fifo in the way from hanging us. */

@@ -13,6 +13,8 @@ export interface LayerItem {
    * which is several times faster than a stream. Refused where it is not the very inode that the entry tells of.
    */
   hostFile?: ByteString;
+  /** Or a copy of its content on this host that is ours, holes as they are (byte string): only its size is held against the entry. */
+  keptFile?: ByteString;
   /**
    * Else the content of a regular file: data in ascending order, holes left out; needed where size is above 0 and it is no hard
    * link. Read at most once, only where it is needed, and a little later than the item is taken: what it reads from has to

@@ -14,7 +14,7 @@ import { Compressor } from "./compress.ts";
 import { Digester } from "./digest.ts";
 import { ExtentCursor } from "./extent-cursor.ts";
 import { type ContentDigests, FileDigests } from "./file-digests.ts";
-import { openHostFile, sourceChanged } from "./host-file.ts";
+import { type HostFile, openHostFile, openKeptFile, sourceChanged } from "./host-file.ts";
 import type { LayerData, LayerItem, LayerNote } from "./layer-item.ts";
 import { readAhead } from "./read-ahead.ts";
 import type { StoreSession } from "./store-session.ts";
@@ -112,6 +112,7 @@ class TarWriter {
     const first = this.#firstName(entry);
     return (
       item.hostFile === undefined &&
+      item.keptFile === undefined &&
       entry.kind === "file" &&
       entry.size > 0 &&
       (first === undefined || first === entry.path)
@@ -133,9 +134,11 @@ class TarWriter {
     const isContent =
       this.#options.onPacked !== undefined && entry.kind === "file" && hardlinkTo === undefined;
     this.#content = isContent ? new FileDigests(extents, entry.size) : undefined;
-    if (item.hostFile !== undefined && extents.length > 0)
-      await this.#writeHostFile(entry, extents, item.hostFile);
-    else if (extents.length > 0) await this.#writeData(entry, extents, item.data);
+    const place = item.hostFile ?? item.keptFile;
+    if (place !== undefined && extents.length > 0) {
+      const open = item.hostFile === undefined ? openKeptFile : openHostFile;
+      await this.#writeHostFile(extents, open(place, entry));
+    } else if (extents.length > 0) await this.#writeData(entry, extents, item.data);
     const made = this.#content?.finish();
     this.#options.onPacked?.({ entry, hardlinkTo, digest: made?.data, content: made?.content });
     this.#progress.advance(0, entry.path);
@@ -197,8 +200,7 @@ class TarWriter {
   }
 
   /** From the file straight into the compressor's buffer: one copy, made by the kernel. */
-  async #writeHostFile(entry: Entry, extents: readonly Extent[], path: ByteString): Promise<void> {
-    const file = openHostFile(path, entry);
+  async #writeHostFile(extents: readonly Extent[], file: HostFile): Promise<void> {
     let written = 0;
     try {
       for (const extent of extents) {

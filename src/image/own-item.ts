@@ -6,8 +6,18 @@ export function ownDirectory(path: string): LayerItem {
   return { entry: ownEntry(path, "directory", 0o755, 0) };
 }
 
-export function ownFile(path: string, bytes: Uint8Array, mode: number): LayerItem {
-  return { entry: ownEntry(path, "file", mode, bytes.length), data: (async function* () { yield { offset: 0, bytes }; })() }; // biome-ignore format: one line
+/** Content in one piece or several, one behind the other. */
+export function ownFile(path: string, content: Uint8Array | readonly Uint8Array[], mode: number): LayerItem {
+  const pieces = content instanceof Uint8Array ? [content] : content;
+  const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  const data = (async function* () {
+    let offset = 0;
+    for (const bytes of pieces) {
+      yield { offset, bytes };
+      offset += bytes.length;
+    }
+  })();
+  return { entry: ownEntry(path, "file", mode, size), data };
 }
 
 function ownEntry(path: string, kind: Entry["kind"], mode: number, size: number): Entry {

@@ -2,7 +2,8 @@
 import type { ByteString, Entry } from "../formats/entry.ts";
 import type { Digest } from "../formats/oci-reference.ts";
 import { splitDigest } from "../formats/oci-reference.ts";
-import type { PackedObject, PackingList } from "../formats/packing-list.ts";
+import type { PackedObject } from "../formats/packing-list.ts";
+import { nameLine, objectLines, packingListText } from "../formats/packing-list.ts";
 import { digestOf } from "./digest.ts";
 import type { ContentDigests } from "./file-digests.ts";
 import type { PackedItem } from "./layer-writer.ts";
@@ -38,26 +39,25 @@ function short(digest: Digest): string {
   return splitDigest(digest)[1].slice(0, 32);
 }
 
-/** Collects the objects of all layers of a package that is being packed. */
+/** Collects the objects of all layers of a package that is being packed, as the lines that they will be. */
 export class PackingListMaker {
-  readonly #objects = new Map<ByteString, PackedObject | ByteString>();
+  readonly #lines = new Map<ByteString, string>();
   /** Regular files by each of their names, but for those whose holes are too large to hash. */
   readonly contents = new Map<ByteString, ContentDigests>();
 
   /** Directories above a file are in every layer that needs them: the same each time. */
   readonly add = ({ entry, hardlinkTo, digest, content }: PackedItem): void => {
-    this.#objects.set(entry.path, hardlinkTo ?? packedObject(entry, digest));
+    const line =
+      hardlinkTo === undefined
+        ? objectLines(packedObject(entry, digest))
+        : nameLine({ path: entry.path, hardlinkTo });
+    this.#lines.set(entry.path, line);
     const digests = hardlinkTo === undefined ? content : this.contents.get(hardlinkTo);
     if (digests !== undefined) this.contents.set(entry.path, digests);
   };
 
-  /** absent: as in PackingList. */
-  list(absent: readonly ByteString[]): PackingList {
-    const list: PackingList = { objects: [], names: [], absent: [...absent] };
-    for (const [path, one] of this.#objects) {
-      if (typeof one === "string") list.names.push({ path, hardlinkTo: one });
-      else list.objects.push(one);
-    }
-    return list;
+  /** The content of the list's file. absent: as in PackingList. */
+  print(absent: readonly ByteString[]): Uint8Array[] {
+    return [...packingListText(this.#lines, absent)].map((text) => Buffer.from(text));
   }
 }

@@ -14,7 +14,8 @@ import { createExclusive, ioError, makeDirectory, syncDirectory } from "../host/
 import { acquireLock } from "../host/lock.ts";
 import { step } from "../host/steps.ts";
 import { makeWorkDirectory, type WorkDirectory } from "../host/work.ts";
-import { Digester, digestOf } from "./digest.ts";
+import { digestOf } from "./digest.ts";
+import { DigestedFile } from "./digested-file.ts";
 import type { ImageStore } from "./store.ts";
 
 export const sessionPurpose = "store";
@@ -108,43 +109,35 @@ export class StoreSession {
 
 export class BlobFile {
   readonly #session: StoreSession;
-  readonly #file: FileHandle;
-  readonly #path: string;
-  readonly #digester = new Digester();
+  readonly #made: DigestedFile;
   #closed = false;
-  size = 0;
 
   constructor(session: StoreSession, file: FileHandle, path: string) {
     this.#session = session;
-    this.#file = file;
-    this.#path = path;
+    this.#made = new DigestedFile(file, path);
   }
 
-  async append(bytes: Uint8Array): Promise<void> {
-    this.#digester.update(bytes);
-    try {
-      for (let done = 0; done < bytes.length; ) {
-        done += (await this.#file.write(bytes, done, bytes.length - done)).bytesWritten;
-      }
-    } catch (cause) {
-      throw ioError(`cannot write ${this.#path}`, cause);
-    }
-    this.size += bytes.length;
+  get size(): number {
+    return this.#made.size;
+  }
+
+  append(bytes: Uint8Array): Promise<void> {
+    return this.#made.append(bytes);
   }
 
   /** Flushes, checks and puts the blob in its place, and closes it. A blob that is there already with that size is left as it is. */
   async commit(mediaType: string, expected?: Expected): Promise<Descriptor> {
-    const descriptor = { mediaType, digest: this.#digester.digest(), size: this.size };
+    const descriptor = { mediaType, digest: this.#made.digest(), size: this.size };
     try {
       if (expected !== undefined) checkExpected(descriptor, expected);
       const known = await this.#session.retain(descriptor.digest);
       const { store, replaces } = this.#session;
       if (known && !replaces && store.blobSize(descriptor.digest) === this.size) return descriptor;
-      await this.#file.sync();
+      await this.#made.file.sync();
       const path = store.blobPath(descriptor.digest);
       makeDirectory(dirname(path), 0o755);
       step(`put the blob ${descriptor.digest.slice(0, 19)} in place`);
-      await rename(this.#path, path);
+      await rename(this.#made.path, path);
       syncDirectory(dirname(path));
       return descriptor;
     } catch (cause) {
@@ -158,7 +151,7 @@ export class BlobFile {
   async discard(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#file.close();
+    await this.#made.file.close();
   }
 }
 

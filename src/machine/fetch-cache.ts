@@ -6,8 +6,8 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { Entry } from "../formats/entry.ts";
-import { escapeBytes } from "../formats/escape.ts";
+import type { ByteString, Entry } from "../formats/entry.ts";
+import { encodeText, escapeBytes } from "../formats/escape.ts";
 import { errnoOf, ioError, makeDirectory } from "../host/files.ts";
 import { acquireLock } from "../host/lock.ts";
 import type { StateRoot } from "../host/state-root.ts";
@@ -79,6 +79,10 @@ export class FetchCache implements FetchedContent {
     } finally {
       fs.closeSync(fd);
     }
+  }
+
+  placeOf(entry: Entry): ByteString {
+    return encodeText(this.#path(entry));
   }
 
   #isHere(entry: Entry, fetched: Fetched, options: FetchOptions): boolean {

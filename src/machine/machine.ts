@@ -98,6 +98,8 @@ export interface FetchedContent {
   fetch(entries: readonly Entry[], options?: FetchOptions): Promise<Fetched>;
   /** Content that was fetched, holes left out; E_IO where it was not. */
   open(entry: Entry): AsyncIterable<{ offset: number; bytes: Uint8Array }>;
+  /** Where that content lies on this host. */
+  placeOf(entry: Entry): ByteString;
 }
 
 /** The directory of this host in which programs of the machine can run. E_INTERNAL where there is none: stage it first. */

@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { logicalVolumes } from "../../src/formats/lvm.ts";
 import {
   type CaptureHost,
   captureHost,
@@ -148,6 +149,166 @@ test("archives of every packing, disks with and without a table, and an image: c
   await nothingLeft(host);
 });
 
+/** A disk of `megabytes` with a GUID partition table: an EFI partition without a system, and behind it the one that counts. */
+function guidDisk(disk: string, megabytes: number, type: string): { offset: number; size: number } {
+  writeFileSync(disk, "");
+  truncateSync(disk, megabytes * mebibyte);
+  execFileSync("sgdisk", ["-n1:2048:+8M", "-t1:ef00", "-n2:0:0", `-t2:${type}`, disk], { stdio: "ignore" });
+  const told = execFileSync("sgdisk", ["-i2", disk], { encoding: "utf8" });
+  const sectorOf = (name: string): number =>
+    Number(new RegExp(`${name} sector: (\\d+)`).exec(told)?.[1]) * 512;
+  return { offset: sectorOf("First"), size: sectorOf("Last") + 512 - sectorOf("First") };
+}
+
+/** Runs the script with a loop device of that stretch of the file as $1, in mounts of its own. */
+function onLoop(
+  disk: string,
+  at: { offset: number; size: number },
+  script: string,
+  ...args: string[]
+): string {
+  const attach = ["--show", "-f", "--offset", String(at.offset), "--sizelimit", String(at.size), disk];
+  const device = execFileSync("losetup", attach, { encoding: "utf8" }).trim();
+  try {
+    return execFileSync(
+      "unshare",
+      ["--mount", "--propagation", "private", "sh", "-euc", script, "sh", device, ...args],
+      { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] },
+    );
+  } finally {
+    execFileSync("losetup", ["-d", device]);
+  }
+}
+
+const fill = 'mkdir -p "$3" && mount "$1" "$3" && cp -a "$2/." "$3/" && umount "$3"';
+const needs = (...programs: string[]): string | false => {
+  const absent = programs.filter((name) => !existsSync(`/usr/sbin/${name}`));
+  return absent.length === 0 ? false : `needs ${absent.join(", ")} (xfsprogs, btrfs-progs, gdisk, lvm2)`;
+};
+
+for (const [kind, make] of [
+  ["xfs", "mkfs.xfs -q -f"],
+  ["btrfs", "mkfs.btrfs -q -f"],
+] as const)
+  test(`${kind} in a GUID partition table: captured and run`, {
+    skip: skip || needs("sgdisk", `mkfs.${kind}`),
+  }, async (t) => {
+    const host = await start(t);
+    const disk = join(host.base, "disk.img");
+    const at = guidDisk(disk, 400, "8300");
+    onLoop(disk, at, `${make} "$1" && ${fill}`, host.source, join(host.base, "fill"));
+    const command = ["--", "/bin/sh", "-c", "cat /etc/hostname"];
+    const made = await host.tool(["capture", "run", "-m", `disk:${disk}`, "-t", "x", ...command]);
+    assert.equal(made.status, 0, made.stderr);
+    const ran = await host.tool(["run", "--rm", "x"]);
+    assert.match(ran.stdout, /old-web/, ran.stderr);
+    await host.tool(["rmi", "x"]);
+    await nothingLeft(host);
+  });
+
+/** Volumes as lvcreate and lvextend write them, which need a device mapper even for volumes that stay inactive. */
+const volumeText = (() => {
+  const segment = (number: number, start: number, count: number, at: number): string =>
+    `segment${number} {\nstart_extent = ${start}\nextent_count = ${count}\ntype = "striped"\nstripe_count = 1\nstripes = [\n"pv0", ${at}\n]\n}\n`;
+  const volume = (name: string, letter: string, segments: string[]): string =>
+    `${name} {\nid = "${letter.repeat(6)}-aaaa-bbbb-cccc-dddd-eeee-${letter.repeat(6)}"\nstatus = ["READ", "WRITE", "VISIBLE"]\nflags = []\nsegment_count = ${segments.length}\n\n${segments.join("\n")}}\n`;
+  return `logical_volumes {\n${volume("root", "a", [segment(1, 0, 16, 0), segment(2, 16, 2, 22)])}${volume("swap", "b", [segment(1, 0, 4, 16)])}${volume("between", "c", [segment(1, 0, 2, 20)])}}\n`;
+})();
+
+const lvmScript = `set -eu
+exec 3>&- 4>&-
+D=$1
+config="devices { use_devicesfile=0 filter=[\\"a|^$D\\$|\\",\\"r|.*|\\"] } activation { udev_sync=0 udev_rules=0 }"
+export LVM_SUPPRESS_FD_WARNINGS=1
+pvcreate -q -ff -y --config "$config" "$D"
+vgcreate -q --config "$config" old "$D"
+vgcfgbackup -q --config "$config" -f "$2.vg" old
+awk -v volumes="$2" '/^}/ && !done { while ((getline line < volumes) > 0) print line; done = 1 } { print }' "$2.vg" >"$2.new"
+vgcfgrestore -q --config "$config" -f "$2.new" old
+lvs --config "$config" old
+`;
+
+test("a root in a logical volume, also in several pieces; what one disk alone does not hold is named", {
+  skip: skip || needs("sgdisk", "vgcreate", "mkfs.ext4"),
+}, async (t) => {
+  const host = await start(t);
+  const disk = join(host.base, "disk.img");
+  const at = guidDisk(disk, 200, "8e00");
+  // Nothing is activated: no device mapper is needed, and none of the host's own volumes is looked at.
+  const script = join(host.base, "lvm.sh");
+  const metadata = join(host.base, "volumes");
+  writeFileSync(metadata, volumeText);
+  writeFileSync(script, lvmScript);
+  const listed = onLoop(disk, at, 'exec sh "$2" "$1" "$3" 2>&1', script, metadata);
+  assert.match(listed, /root +old .* 72\.00m/, listed); // the tools themselves read what is on the disk
+  const bytes = readFileSync(disk).subarray(at.offset, at.offset + at.size);
+  const volumes = logicalVolumes((offset, length) => bytes.subarray(offset, offset + length), at.size);
+  assert.deepEqual(volumes.map(({ name, pieces, refusal }) => [name, pieces.length, refusal]).sort(), [
+    ["old/between", 1, undefined],
+    ["old/root", 2, undefined],
+    ["old/swap", 1, undefined],
+  ]);
+  const image = join(host.base, "root.img");
+  ext4(host.source, image, 72);
+  const whole = readFileSync(image);
+  const fd = openSync(disk, "r+");
+  let done = 0;
+  for (const { offset, size } of volumes.find((one) => one.name === "old/root")?.pieces ?? []) {
+    writeSync(fd, whole, done, size, at.offset + offset);
+    done += size;
+  }
+  closeSync(fd);
+  assert.equal(done, whole.length);
+  const command = ["--", "/bin/sh", "-c", "cat /etc/hostname"];
+  const captured = await host.tool(["capture", "run", "-m", `disk:${disk}`, "-t", "x", ...command]);
+  assert.equal(captured.status, 0, captured.stderr);
+  assert.match((await host.tool(["run", "--rm", "x"])).stdout, /old-web/);
+  await host.tool(["rmi", "x"]);
+  await nothingLeft(host);
+});
+
+test("oci: takes a layout directory as other tools write it", {
+  skip: skip || (existsSync("/usr/bin/skopeo") ? false : "needs skopeo"),
+}, async (t) => {
+  const host = await start(t);
+  const command = ["--", "/bin/sh", "-c", "cat /etc/hostname"];
+  assert.equal((await host.tool(["capture", "run", "-m", host.machine, "-t", "x", ...command])).status, 0);
+  const layout = join(host.base, "layout");
+  const out = await host.tool([
+    "package",
+    "export",
+    "--type",
+    "oci-archive",
+    "x",
+    "-o",
+    join(host.base, "x.tar"),
+  ]);
+  assert.equal(out.status, 0, out.stderr);
+  execFileSync("skopeo", [
+    "--insecure-policy",
+    "copy",
+    "-q",
+    `oci-archive:${join(host.base, "x.tar")}`,
+    `oci:${layout}:made`,
+  ]);
+  for (const address of [`oci:${layout}`, `oci:${layout}:made`]) {
+    const again = await host.tool(["capture", "run", "-m", address, "-t", "y", ...command]);
+    assert.equal(again.status, 0, again.stderr);
+    await nothingLeft(host);
+  }
+  tells(await host.tool(["discover", `oci:${layout}:other`]), {
+    code: "E_IMAGE_NOT_FOUND",
+    says: /names no image/,
+    hint: /made/,
+  });
+  tells(await host.tool(["discover", `oci:${host.base}`]), {
+    code: "E_MACHINE_UNREACHABLE",
+    says: /no OCI image layout/,
+    hint: /oci:DIR:NAME/,
+  });
+  await nothingLeft(host);
+});
+
 test("what cannot be read is refused with what to do", { skip }, async (t) => {
   const host = await start(t);
   const place = (name: string) => join(host.base, name);
@@ -168,7 +329,7 @@ test("what cannot be read is refused with what to do", { skip }, async (t) => {
   const lvm = Buffer.alloc(mebibyte);
   lvm.write("LABELONE", 512);
   writeFileSync(place("lvm"), lvm);
-  await refused("lvm", /lvm/, /volume groups/);
+  await refused("lvm", /lvm/, /volumes that are more than pieces/);
   execFileSync("qemu-img", [
     "create",
     "-q",

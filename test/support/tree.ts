@@ -11,6 +11,7 @@ import { nativePath } from "../../src/host/native.ts";
 import { isUnreadable } from "../../src/machine/machine.ts";
 import { TreeFiles } from "../../src/machine/tree-files.ts";
 import type { TreeProcessOptions } from "../../src/machine/tree-process.ts";
+import { blankEntry } from "./tar.ts";
 
 const { treeFrame } = records;
 
@@ -76,25 +77,7 @@ function verdict(bytes: Uint8Array): { errno: number | undefined; path: ByteStri
   return { errno: frame?.type === treeFrame.end ? 0 : undefined, path: undefined };
 }
 
-export const plain: Entry = {
-  path: "/",
-  kind: "file",
-  mode: 0o644,
-  uid: 0,
-  gid: 0,
-  nlink: 1,
-  dev: 0n,
-  ino: 0n,
-  size: 0,
-  blocks: 0,
-  mtime: 1_600_000_000_123_456_789n,
-  ctime: 0n,
-  rdevMajor: 0,
-  rdevMinor: 0,
-  target: "",
-  xattrs: [],
-  extents: undefined,
-};
+export const plain: Entry = { ...blankEntry, path: "/", mtime: 1_600_000_000_123_456_789n };
 
 export function frame(type: keyof typeof treeFrame, payload: Uint8Array = new Uint8Array(0)): Uint8Array {
   return encodeFrame({ type: treeFrame[type], id: 0, payload });

@@ -1,34 +1,30 @@
 // disk:FILE. An archive of a root is unpacked into a work directory. A raw disk is mounted read-only in a private namespace, from the
 // partition that holds the system; a qcow2 one is made raw first, as a sparse file of the work directory.
 
-import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import { join, resolve } from "node:path";
 import { isTranshipError, TranshipError } from "../../base/errors.ts";
 import {
   type FileSystemKind,
   fileSystemOf,
-  type ImageKind,
   imageKind,
   type Partition,
   partitionHead,
   partitionsOf,
   qcow2Refusal,
 } from "../../formats/disk-image.ts";
-import { escapeBytes } from "../../formats/escape.ts";
-import { errnoOf } from "../../host/files.ts";
-import { runChecked, spawnError } from "../../host/process.ts";
+import { logicalVolumes, type Piece } from "../../formats/lvm.ts";
+import { errnoOf, ioError } from "../../host/files.ts";
+import { runChecked } from "../../host/process.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
 import { makeWorkDirectory, type WorkDirectory } from "../../host/work.ts";
-import { decompress } from "../../image/decompress.ts";
-import { readTarObjects } from "../../image/layer-reader.ts";
-import { makeTree } from "../../image/make-tree.ts";
 import type { Machine } from "../machine.ts";
 import { mountedMachine } from "../mounted.ts";
 import { holdsSystem } from "../rootfs.ts";
-import { TreeFiles } from "../tree-files.ts";
 import { holdMounts } from "./holder.ts";
+import { openArchive } from "./open-archive.ts";
+import { unreachable } from "./unreachable.ts";
 
 export interface DiskChoices {
   /** Number of the partition to read; undefined: the one that holds a system. */
@@ -56,85 +52,6 @@ export async function openDisk(
   }
 }
 
-async function openArchive(
-  address: string,
-  path: string,
-  kind: ImageKind,
-  work: WorkDirectory,
-): Promise<Machine> {
-  const directory = join(work.path, "fs");
-  fs.mkdirSync(directory, { mode: 0o755 });
-  step("unpack the disk");
-  try {
-    await makeTree(directory, readTarObjects(tarOf(path, kind), undefined, true), {}, (reason, at) => {
-      return unreachable(
-        `cannot unpack ${path}: ${reason}${at === undefined ? "" : ` (${escapeBytes(at)})`}`,
-        "the archive holds something that does not fit here",
-      );
-    });
-  } catch (error) {
-    if (!isTranshipError(error) || error.code === "E_MACHINE_UNREACHABLE" || error.code === "E_NO_SPACE")
-      throw error;
-    throw new TranshipError(
-      "E_MACHINE_UNREACHABLE",
-      `cannot read ${path} as an archive of a root: ${error.message}`,
-      {
-        hint: error.hint ?? "a tar of the machine's root, plain or packed by gzip, zstd or xz",
-        cause: error,
-      },
-    );
-  }
-  if (!(await holdsSystem(directory))) {
-    throw unreachable(
-      `${path} holds no operating system: no /etc and no /usr at its top`,
-      "make the archive in the machine's root: tar -C / -c .",
-    );
-  }
-  const files = new TreeFiles(directory);
-  return {
-    address,
-    kind: "disk",
-    root: directory,
-    files,
-    live: false,
-    notes: ["device nodes of the archive are left out"],
-    close: async () => {
-      await files.close();
-      work.remove();
-    },
-  };
-}
-
-function tarOf(path: string, kind: ImageKind): AsyncIterable<Uint8Array> {
-  const source = fs.createReadStream(path, { highWaterMark: 1 << 20 });
-  if (kind === "xz") return xzOf(path);
-  return decompress(kind === "gzip" || kind === "zstd" ? kind : "none", source);
-}
-
-async function* xzOf(path: string): AsyncGenerator<Uint8Array, void, void> {
-  const child = spawn("xz", ["-dc", "--memlimit-decompress=512MiB", "--", path], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let words = "";
-  child.stderr.on("data", (chunk: Buffer) => {
-    if (words.length < 4096) words += chunk.toString("latin1");
-  });
-  const ended = new Promise<number | Error>((done) => {
-    child.once("error", done);
-    child.once("close", (code) => done(code ?? 1));
-  });
-  let whole = false;
-  try {
-    yield* child.stdout;
-    whole = true;
-  } finally {
-    if (!whole) child.kill("SIGKILL");
-  }
-  const status = await ended;
-  if (status instanceof Error) throw spawnError("xz", status);
-  if (status !== 0) throw unreachable(`cannot unpack ${path}: ${words.trim()}`, "the file may be cut off");
-}
-
 async function makeRaw(path: string, work: WorkDirectory): Promise<string> {
   const refusal = qcow2Refusal(headOf(path, 104));
   if (refusal !== undefined) {
@@ -150,6 +67,14 @@ async function makeRaw(path: string, work: WorkDirectory): Promise<string> {
   return raw;
 }
 
+/** What may hold a file system: a partition, or a logical volume in one. */
+interface Place {
+  /** "partition 2", "volume debian/root". */
+  name: string;
+  pieces: readonly Piece[];
+  kind: FileSystemKind | undefined;
+}
+
 async function openRaw(
   address: string,
   raw: string,
@@ -159,50 +84,65 @@ async function openRaw(
   const disk = new DiskFile(raw);
   try {
     const partitions = partitionsOf((offset, length) => disk.read(offset, length), disk.size);
-    const found = partitions.map((partition) => ({
-      partition,
-      kind: fileSystemOf(disk.read(partition.offset, Math.min(partition.size, partitionHead))),
-    }));
     const asked = choices.partition;
-    const candidates = found.filter(({ partition }) => asked === undefined || partition.number === asked);
-    if (asked !== undefined && candidates.length === 0)
-      throw unreachable(`${raw} has no partition ${asked}`, `there are: ${describeAll(found)}`);
-    for (const { partition, kind } of candidates) {
-      if (kind !== "ext4" && kind !== "xfs" && kind !== "btrfs") continue;
-      const machine = await mountPartition(address, raw, { partition, kind }, work);
-      if (machine !== undefined) {
-        const others = found.filter(
-          (one) => one.partition !== partition && one.kind !== undefined && one.kind !== "swap",
-        );
-        if (others.length === 0) return machine;
-        return {
-          ...machine,
-          notes: [`read is partition ${partition.number}; not read are ${describeAll(others)}`],
-        };
-      }
+    const candidates = partitions.filter((one) => asked === undefined || one.number === asked);
+    if (candidates.length === 0) {
+      const there = partitions.flatMap((one) => placesOf(disk, one));
+      throw unreachable(`${raw} has no partition ${asked}`, `there are: ${describeAll(there)}`);
+    }
+    const places = candidates.flatMap((one) => placesOf(disk, one));
+    for (const place of places) {
+      if (place.kind !== "ext4" && place.kind !== "xfs" && place.kind !== "btrfs") continue;
+      const machine = await mountPlace(address, { raw, disk, place, kind: place.kind }, work);
+      if (machine === undefined) continue;
+      const others = partitions
+        .flatMap((one) => placesOf(disk, one))
+        .filter((one) => one.name !== place.name && one.kind !== undefined && !/^(swap|lvm)$/.test(one.kind));
+      if (others.length === 0) return machine;
+      return { ...machine, notes: [`read is ${place.name}; not read are ${describeAll(others)}`] };
     }
     throw unreachable(
-      `${raw} has no partition that holds an operating system (etc, usr): ${describeAll(found)}`,
-      hintFor(found.map((one) => one.kind)),
+      `${raw} has no partition that holds an operating system (etc, usr): ${describeAll(places)}`,
+      hintFor(places.map((one) => one.kind)),
     );
   } finally {
     disk.close();
   }
 }
 
+/** The partition itself, and the volumes in it. */
+function placesOf(disk: DiskFile, partition: Partition): Place[] {
+  const { offset, size } = partition;
+  const kind = fileSystemOf(disk.read(offset, Math.min(size, partitionHead)));
+  const place: Place = { name: `partition ${partition.number}`, pieces: [{ offset, size }], kind };
+  if (kind !== "lvm") return [place];
+  const read = (at: number, length: number): Uint8Array =>
+    disk.read(offset + at, Math.min(length, size - at));
+  const volumes = logicalVolumes(read, size).map(({ name, pieces, refusal }): Place => {
+    const there = pieces.map((one) => ({ offset: offset + one.offset, size: one.size }));
+    const [first] = there;
+    return {
+      name: refusal === undefined ? `volume ${name}` : `volume ${name}, which ${refusal}`,
+      pieces: there,
+      kind:
+        first === undefined
+          ? undefined
+          : fileSystemOf(disk.read(first.offset, Math.min(first.size, partitionHead))),
+    };
+  });
+  return [place, ...volumes];
+}
+
 function hintFor(kinds: readonly (FileSystemKind | undefined)[]): string {
   if (kinds.includes("luks"))
     return "open the encrypted partition yourself (cryptsetup), mount it read-only, and name the directory: rootfs:DIR";
   if (kinds.includes("lvm") || kinds.includes("raid"))
-    return "volume groups and RAID are not put together here: activate them yourself, mount the root read-only, and name the directory: rootfs:DIR";
+    return "RAID, and volumes that are more than pieces of one disk, are not put together here: activate them yourself, mount the root read-only, and name the directory: rootfs:DIR";
   return "ext2 to ext4, xfs and btrfs can be read; for others mount the disk read-only yourself and name the directory: rootfs:DIR";
 }
 
-function describeAll(found: readonly { partition: Partition; kind: FileSystemKind | undefined }[]): string {
-  return (
-    found.map(({ partition, kind }) => `${partition.number} (${kind ?? "unknown"})`).join(", ") ||
-    "no partitions"
-  );
+function describeAll(places: readonly Place[]): string {
+  return places.map(({ name, kind }) => `${name} (${kind ?? "unknown"})`).join(", ") || "no partitions";
 }
 
 /** A mount must not replay a journal: that would write. */
@@ -213,21 +153,22 @@ const withoutJournal: Readonly<Record<"ext4" | "xfs" | "btrfs", string>> = {
 };
 
 /** undefined where it holds no system. */
-async function mountPartition(
+async function mountPlace(
   address: string,
-  raw: string,
-  { partition, kind }: { partition: Partition; kind: "ext4" | "xfs" | "btrfs" },
+  from: { raw: string; disk: DiskFile; place: Place; kind: "ext4" | "xfs" | "btrfs" },
   work: WorkDirectory,
 ): Promise<Machine | undefined> {
+  const { place, kind } = from;
+  const { file, piece } = onePiece(from, work);
   const point = join(work.path, "mnt");
   fs.mkdirSync(point, { recursive: true, mode: 0o700 });
-  const options = `ro,nosuid,nodev,loop,offset=${partition.offset},sizelimit=${partition.size},${withoutJournal[kind]}`;
+  const options = `ro,nosuid,nodev,loop,offset=${piece.offset},sizelimit=${piece.size},${withoutJournal[kind]}`;
   step("mount the disk");
-  const holder = await holdMounts('mount -t "$1" -o "$2" -- "$3" "$4"', [kind, options, raw, point]).catch(
+  const holder = await holdMounts('mount -t "$1" -o "$2" -- "$3" "$4"', [kind, options, file, point]).catch(
     (cause: unknown) => {
       if (!isTranshipError(cause, "E_TOOL_FAILED")) throw cause;
       throw unreachable(
-        `cannot mount partition ${partition.number} of ${raw}: ${cause.message}`,
+        `cannot mount ${place.name} of ${from.raw}: ${cause.message}`,
         "loop mounts need root; `tranship doctor` checks this host",
       );
     },
@@ -238,6 +179,31 @@ async function mountPartition(
     return undefined;
   }
   return mountedMachine(address, "disk", top, holder, work);
+}
+
+/** A loop device shows one stretch of a file: a volume in several pieces is copied together, without its zeros. */
+function onePiece(
+  { raw, disk, place }: { raw: string; disk: DiskFile; place: Place },
+  work: WorkDirectory,
+): { file: string; piece: Piece } {
+  const [first] = place.pieces;
+  if (first !== undefined && place.pieces.length === 1) return { file: raw, piece: first };
+  const file = join(work.path, "volume.raw");
+  step("copy a volume together");
+  const fd = fs.openSync(file, "w", 0o600);
+  let size = 0;
+  try {
+    for (const piece of place.pieces) {
+      disk.copy(piece, fd, size);
+      size += piece.size;
+    }
+    fs.ftruncateSync(fd, size);
+  } catch (cause) {
+    throw ioError(`cannot write ${file}`, cause);
+  } finally {
+    fs.closeSync(fd);
+  }
+  return { file, piece: { offset: 0, size } };
 }
 
 class DiskFile {
@@ -254,10 +220,20 @@ class DiskFile {
     return bytes.subarray(0, fs.readSync(this.#fd, bytes, 0, bytes.length, offset));
   }
 
+  /** To a place of another file, whose holes stay where there are only zeros. */
+  copy(piece: Piece, to: number, at: number): void {
+    for (let done = 0; done < piece.size; done += copied) {
+      const bytes = this.read(piece.offset + done, Math.min(copied, piece.size - done));
+      if (bytes.some((byte) => byte !== 0)) fs.writeSync(to, bytes, 0, bytes.length, at + done);
+    }
+  }
+
   close(): void {
     fs.closeSync(this.#fd);
   }
 }
+
+const copied = 1 << 20;
 
 function headOf(path: string, length: number): Uint8Array {
   try {
@@ -284,8 +260,4 @@ function headOf(path: string, length: number): Uint8Array {
       },
     );
   }
-}
-
-function unreachable(message: string, hint: string): TranshipError {
-  return new TranshipError("E_MACHINE_UNREACHABLE", message, { hint });
 }

@@ -1,0 +1,121 @@
+// Entries of many paths, kept as columns: a machine has hundreds of thousands, and an object of each would take five times the memory.
+import type { ByteString, Entry, EntryKind } from "./entry.ts";
+import { kindOfMode, modeOfKind } from "./entry.ts";
+
+/** What few entries have. */
+type Rare = Pick<Entry, "rdevMajor" | "rdevMinor" | "target" | "xattrs" | "extents">;
+
+const plain: Rare = { rdevMajor: 0, rdevMinor: 0, target: "", xattrs: [], extents: undefined };
+
+/** As a Map by path, in the order in which paths came; what it gives is a copy: nothing but set() changes the table. */
+export class EntryTable implements ReadonlyMap<ByteString, Entry> {
+  readonly #rows = new Map<ByteString, number>();
+  readonly #rare = new Map<number, Rare>();
+  /** mode with type, uid, gid, nlink. */
+  #words = new Uint32Array(4 * 64);
+  /** size, blocks. */
+  #sizes = new Float64Array(2 * 64);
+  /** dev, ino, mtime, ctime. */
+  #longs = new BigInt64Array(4 * 64);
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  set(path: ByteString, entry: Entry): this {
+    let row = this.#rows.get(path);
+    if (row === undefined) {
+      row = this.#rows.size;
+      this.#rows.set(path, row);
+      if (row * 2 >= this.#sizes.length) this.#grow();
+    }
+    const [words, sizes, longs, at] = [this.#words, this.#sizes, this.#longs, row * 4];
+    words[at] = modeOfKind(entry.kind) | entry.mode;
+    words[at + 1] = entry.uid;
+    words[at + 2] = entry.gid;
+    words[at + 3] = entry.nlink;
+    sizes[row * 2] = entry.size;
+    sizes[row * 2 + 1] = entry.blocks;
+    longs[at] = entry.dev;
+    longs[at + 1] = entry.ino;
+    longs[at + 2] = entry.mtime;
+    longs[at + 3] = entry.ctime;
+    const { rdevMajor, rdevMinor, target, xattrs, extents } = entry;
+    const isPlain =
+      rdevMajor === 0 && rdevMinor === 0 && target === "" && xattrs.length === 0 && extents === undefined;
+    if (isPlain) this.#rare.delete(row);
+    else this.#rare.set(row, { rdevMajor, rdevMinor, target, xattrs, extents });
+    return this;
+  }
+
+  has(path: ByteString): boolean {
+    return this.#rows.has(path);
+  }
+
+  get(path: ByteString): Entry | undefined {
+    const row = this.#rows.get(path);
+    return row === undefined ? undefined : this.#entry(path, row);
+  }
+
+  kindOf(path: ByteString): EntryKind | undefined {
+    const row = this.#rows.get(path);
+    return row === undefined ? undefined : kindOfMode(this.#words[row * 4] ?? 0);
+  }
+
+  #entry(path: ByteString, row: number): Entry {
+    const [words, longs, at] = [this.#words, this.#longs, row * 4];
+    const mode = words[at] ?? 0;
+    const { rdevMajor, rdevMinor, target, xattrs, extents } = this.#rare.get(row) ?? plain;
+    return {
+      path,
+      kind: kindOfMode(mode) ?? "file",
+      mode: mode & 0o7777,
+      uid: words[at + 1] ?? 0,
+      gid: words[at + 2] ?? 0,
+      nlink: words[at + 3] ?? 0,
+      dev: BigInt.asUintN(64, longs[at] ?? 0n),
+      ino: BigInt.asUintN(64, longs[at + 1] ?? 0n),
+      size: this.#sizes[row * 2] ?? 0,
+      blocks: this.#sizes[row * 2 + 1] ?? 0,
+      mtime: longs[at + 2] ?? 0n,
+      ctime: longs[at + 3] ?? 0n,
+      rdevMajor,
+      rdevMinor,
+      target,
+      xattrs,
+      extents,
+    };
+  }
+
+  #grow(): void {
+    const words = new Uint32Array(this.#words.length * 2);
+    words.set(this.#words);
+    this.#words = words;
+    const sizes = new Float64Array(this.#sizes.length * 2);
+    sizes.set(this.#sizes);
+    this.#sizes = sizes;
+    const longs = new BigInt64Array(this.#longs.length * 2);
+    longs.set(this.#longs);
+    this.#longs = longs;
+  }
+
+  keys(): MapIterator<ByteString> {
+    return this.#rows.keys();
+  }
+
+  *values(): Generator<Entry, undefined> {
+    for (const [path, row] of this.#rows) yield this.#entry(path, row);
+  }
+
+  *entries(): Generator<[ByteString, Entry], undefined> {
+    for (const [path, row] of this.#rows) yield [path, this.#entry(path, row)];
+  }
+
+  [Symbol.iterator](): Generator<[ByteString, Entry], undefined> {
+    return this.entries();
+  }
+
+  forEach(call: (entry: Entry, path: ByteString, map: ReadonlyMap<ByteString, Entry>) => void): void {
+    for (const [path, entry] of this.entries()) call(entry, path, this);
+  }
+}
