@@ -247,9 +247,9 @@ function refuseInstallation(file: string, plan: Plan): void {
   );
 }
 
-/** What a person lets pass. */
+/** What a person lets pass: who wants no closure wants only what was seen or named. */
 export function withAllowed<T extends Captured>(captured: T, options: OptionValues): T & Allowed {
-  return { ...captured, allowUnmet: flag(options, "allowUnmet") };
+  return { ...captured, allowUnmet: flag(options, "allowUnmet") || options.closure === false };
 }
 
 export async function packAndTell(
