@@ -45,7 +45,10 @@ function witnesses(pid: number): string[] {
 
 const skip = whyNot() ?? missingForServer() ?? false;
 
-describe("capture process: a program in a root of its own", { skip, timeout: 300_000 }, () => {
+describe("capture process: a program in a root of its own", {
+  skip,
+  timeout: soaking ? 3_600_000 : 300_000,
+}, () => {
   let fixture: Fixture;
   let machine: string;
   let top: string;
