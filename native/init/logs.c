@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "console.h"
 #include "die.h"
 #include "json.h"
 #include "logs.h"
@@ -341,6 +342,20 @@ struct log_source *logs_add(const char *service, int stream, int *write_fd)
 	return s;
 }
 
+struct log_source *logs_add_terminal(const char *service, int fd)
+{
+	struct log_source *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->fd = fd;
+	s->stream = 1;
+	snprintf(s->service, sizeof(s->service), "%s", service);
+	s->next = logs.sources;
+	logs.sources = s;
+	return s;
+}
+
 void logs_listen(struct log_source *s, log_listener *listener, void *data)
 {
 	s->listener = listener;
@@ -434,6 +449,8 @@ static void read_source(struct log_source *s, int rounds)
 			break;
 		if (n > 0) {
 			forward(s->stream, s->line + s->used, (size_t)n);
+			console_output(s->stream, s->line + s->used,
+				       (size_t)n);
 			s->used += (size_t)n;
 		}
 		split_lines(s, n <= 0);

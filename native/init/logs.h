@@ -42,6 +42,9 @@ bool logs_open(const struct plan *plan, bool single);
  * Return: the source, or NULL with errno
  */
 struct log_source *logs_add(const char *service, int stream, int *write_fd);
+/* logs_add_terminal() - as logs_add(), of our side of a terminal; @fd is the
+ * log's from then on */
+struct log_source *logs_add_terminal(const char *service, int fd);
 void logs_listen(struct log_source *s, log_listener *listener, void *data);
 /* logs_deaf() - no listener is called with @data any more */
 void logs_deaf(const void *data);

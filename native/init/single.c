@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "console.h"
 #include "logs.h"
 #include "modes.h"
 #include "process.h"
@@ -60,14 +61,16 @@ static void take_signals(struct single *s)
 
 static void wait_for(struct single *s)
 {
-	struct pollfd fds[8];
-	size_t n;
+	struct pollfd fds[32];
+	size_t n, m;
 
 	fds[0] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
 	n = 1 + logs_poll(fds + 1, 7);
-	if (poll(fds, n, -1) < 0 && errno != EINTR)
+	m = console_poll(fds + n, 32 - n);
+	if (poll(fds, n + m, -1) < 0 && errno != EINTR)
 		return;
 	logs_handle(fds + 1, n - 1);
+	console_handle(fds + n, m);
 	logs_close_unread();
 	if (fds[0].revents)
 		take_signals(s);
@@ -103,8 +106,26 @@ static int finish(struct single *s)
 	}
 	if (getpid() != 1)
 		processes_of_parent(SIGKILL);
+	console_end(status);
 	record_exit(status, signal, reason, NULL, 0);
 	return status;
+}
+
+/* The program's terminal, or its standard input, where it is to have one. */
+static bool give_console(struct launch *l, struct console_ends *ends,
+			 const char *name)
+{
+	if (!console_open(true, ends))
+		return capture(l, name);
+	if (ends->in >= 0)
+		l->in = ends->in;
+	if (ends->terminal < 0)
+		return capture(l, name);
+	if (l->user && fchown(ends->terminal, l->user->uid, (gid_t)-1) < 0)
+		debug("the terminal stays that of init: %s", strerror(errno));
+	l->in = l->out = l->err = ends->terminal;
+	l->session = l->terminal = true;
+	return logs_add_terminal(name, console_terminal());
 }
 
 int run_single(const struct plan *plan, const struct program *program,
@@ -113,6 +134,8 @@ int run_single(const struct plan *plan, const struct program *program,
 	const char *stdio = getenv("TRANSHIP_STDIO");
 	struct launch l = { .argv = command->list, .in = -1, .out = -1,
 			    .err = -1 };
+	const char *name = program ? program->name : "main";
+	struct console_ends ends = { -1, -1 };
 	struct environment env = { 0 };
 	struct single s = { 0 };
 	static struct user user;
@@ -135,13 +158,15 @@ int run_single(const struct plan *plan, const struct program *program,
 	s.signals = signals_block();
 	if (!l.foreground && (!stdio || strcmp(stdio, "inherit") != 0) &&
 	    logs_open(plan, true) &&
-	    !capture(&l, program ? program->name : "main"))
+	    !(getenv("TRANSHIP_CONSOLE") ? give_console(&l, &ends, name) :
+					   capture(&l, name)))
 		return end_early("no pipes for the log");
 	s.pid = launch(&l, problem, sizeof(problem));
 	error = errno;
-	if (l.out >= 0)
+	console_started(&ends);
+	if (ends.terminal < 0 && l.out >= 0)
 		close(l.out);
-	if (l.err >= 0)
+	if (ends.terminal < 0 && l.err >= 0)
 		close(l.err);
 	if (s.pid < 0) {
 		int status = spawn_status(error, launch_failed_early);

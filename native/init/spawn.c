@@ -252,6 +252,8 @@ static const char *prepare(const struct launch *l)
 	if (place(l->in, 0) < 0 || place(l->out, 1) < 0 ||
 	    place(l->err, 2) < 0)
 		return "place the standard streams";
+	if (l->terminal && ioctl(STDIN_FILENO, TIOCSCTTY, 0) < 0)
+		return "take the terminal";
 	if (l->handed && !hand(l->handed))
 		return "hand over the sockets";
 	if (l->cwd && chdir(l->cwd) < 0)

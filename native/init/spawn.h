@@ -57,6 +57,7 @@ struct launch {
 	const struct handed *handed;	/* NULL: nothing */
 	bool session;			/* in a session of its own */
 	bool foreground;		/* own group, owning the terminal */
+	bool terminal;			/* @in becomes that of the session */
 };
 
 /**

@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "console.h"
 #include "die.h"
 #include "logs.h"
 #include "modes.h"
@@ -339,13 +340,15 @@ static int pause_until_next(const struct supervisor *v, long long now)
 static void wait_for(struct supervisor *v, int pause)
 {
 	static struct pollfd fds[MOST_POLLED];
-	size_t n;
+	size_t n, m;
 
 	fds[0] = (struct pollfd){ .fd = v->signals, .events = POLLIN };
 	n = 1 + logs_poll(fds + 1, MOST_POLLED - 1);
-	if (poll(fds, n, pause) < 0)
+	m = console_poll(fds + n, MOST_POLLED - n);
+	if (poll(fds, n + m, pause) < 0)
 		return;
 	logs_handle(fds + 1, n - 1);
+	console_handle(fds + n, m);
 	if (fds[0].revents)
 		take_signals(v);
 }
@@ -411,6 +414,7 @@ static void take_time_zone(const struct plan *plan)
 int run_services(const struct plan *plan)
 {
 	static struct supervisor v;
+	struct console_ends ends;
 	size_t i, automatic = 0;
 
 	v.plan = plan;
@@ -433,6 +437,7 @@ int run_services(const struct plan *plan)
 	take_time_zone(plan);
 	v.signals = signals_block();
 	logs_open(plan, false);
+	console_open(false, &ends);
 	while (turn(&v))
 		;
 	end_orphans(&v);
@@ -441,6 +446,7 @@ int run_services(const struct plan *plan)
 		wait_for(&v, 1000);
 		logs_drain();
 	}
+	console_end(v.status);
 	record_state(v.services, v.count, false);
 	record_exit(v.status, v.signal, v.reason, v.services, v.count);
 	return v.status;

@@ -17,6 +17,7 @@
 
 #include "die.h"
 #include "end.h"
+#include "note.h"
 #include "steps.h"
 #include "waiter.h"
 
@@ -94,13 +95,21 @@ static bool touch(const char *path)
 
 bool simple_end(const struct config *c, int status)
 {
+	char exit[EXIT_MAX];
+
 	if (!is_simple(c, status))
 		return false;
+	read_exit(c->spoke, exit, sizeof(exit));
 	step("remove instance directory");
 	/* Where it is gone already, somebody else was quicker. */
 	if (rename(c->set_aside.first, c->set_aside.second) < 0 &&
 	    errno != ENOENT)
 		return false;
+	if (c->events) {
+		step("note the end");
+		note_end(c->events, c->heads.first, status, exit);
+		note_removal(c->events, c->heads.second);
+	}
 	for (size_t i = 0; i < c->free.count; i++)
 		free_lease(c->free.list[i].first, c->free.list[i].second);
 	if (!c->used.first || access(c->used.first, F_OK) < 0)

@@ -75,6 +75,9 @@ static void parse_one(struct config *c, const char *name, char ***args)
 		c->small_size = take_size(args);
 	} else if (strcmp(name, "--set-aside") == 0) {
 		c->set_aside = take_pair(args);
+	} else if (strcmp(name, "--note") == 0) {
+		c->events = take(args);
+		c->heads = take_pair(args);
 	} else if (strcmp(name, "--free") == 0) {
 		add_pair(&c->free, args);
 	} else if (strcmp(name, "--used") == 0) {

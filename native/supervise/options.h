@@ -41,6 +41,8 @@ struct config {
 	off_t small_size;	/* ... of at most this size */
 
 	/* And this is done then. */
+	const char *events;		/* gets two lines that begin so: */
+	struct pair heads;		/* of its end, of its removal */
 	struct pair set_aside;	/* from, to */
 	struct pairs free;	/* link, its target */
 	struct pair used;	/* where the first is there, the second is

@@ -41,6 +41,11 @@ export const errorCodes = {
   E_LIMIT: "A declared limit (bytes, entries, ratio, depth) was passed by the input.",
   E_INSTANCE_NOT_FOUND: "There is no such instance.",
   E_INSTANCE_STATE: "The instance is not in a state in which that can be done.",
+  E_PATH_NOT_FOUND:
+    "There is no such path in the instance or on this host, or it is not of the kind that is needed.",
+  E_VOLUME_NOT_FOUND: "There is no such volume.",
+  E_VOLUME_IN_USE: "The volume is used by an instance.",
+  E_NETWORK_NOT_FOUND: "There is no such network.",
   E_NAME_TAKEN: "The name is already used by another instance.",
   E_IDENTITY_TAKEN: "A part of the identity that an instance takes on belongs to another running instance.",
   E_PORT_TAKEN: "The port of the host is already taken.",

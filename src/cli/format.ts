@@ -51,6 +51,11 @@ export function renderTemplate(template: string, value: unknown): string {
   return evaluate(parseTemplate(template), value);
 }
 
+/** E_USAGE for what is no template. */
+export function checkTemplate(template: string): void {
+  parseTemplate(template);
+}
+
 function parseTemplate(template: string): Node[] {
   const tokens = template
     .replaceAll("\\t", "\t")
@@ -152,6 +157,10 @@ function field(path: string, value: unknown): unknown {
   let found = value;
   for (const name of path.split(".").filter((part) => part !== "")) {
     if (typeof found !== "object" || found === null) throw bad(`there is no field ${path}`);
+    if (found instanceof Map) {
+      found = found.get(name);
+      continue;
+    }
     const key =
       Object.keys(found).find((one) => one === name) ??
       Object.keys(found).find((one) => one.toLowerCase() === name.toLowerCase());

@@ -2,13 +2,14 @@
 // does not plainly understand, and what needs more than is here (reading a descriptor), is main.js's, which reads the same command line anew.
 import { quickParse } from "./quick-parser.ts";
 import { runProgram, runVerb } from "./run-verb.ts";
+import { instanceStateVerbs } from "./table/instance-state.ts";
 import { instanceVerbs } from "./table/instances.ts";
 
 /** main.js; given by start.ts. */
 declare const $whole: () => Promise<unknown>;
 
 const argv = process.argv.slice(2);
-const quick = quickParse(instanceVerbs, argv);
+const quick = quickParse([...instanceVerbs, ...instanceStateVerbs], argv);
 if (quick === undefined) void $whole();
 else void runProgram(argv, () => runOrPass(quick));
 

@@ -19,6 +19,16 @@ export function printText(text: string, fd: 1 | 2 = 1): void {
   }
 }
 
+/** Result of any bytes. */
+export function printBytes(bytes: Uint8Array, fd: 1 | 2 = 1): void {
+  try {
+    writeAll(fd, bytes);
+  } catch (cause) {
+    if (errnoOf(cause) !== "EPIPE") throw ioError("cannot write the result", cause);
+    readerGone();
+  }
+}
+
 /** Talk on stderr, which is never worth ending the work for. */
 export function tell(text: string): void {
   try {
@@ -38,8 +48,8 @@ function readerGone(): void {
   if (!readers.goOnWithout) process.exit(0);
 }
 
-function writeAll(fd: 1 | 2, text: string): void {
-  const bytes = Buffer.from(text);
+function writeAll(fd: 1 | 2, content: string | Uint8Array): void {
+  const bytes = typeof content === "string" ? Buffer.from(content) : content;
   let done = 0;
   try {
     while (done < bytes.length && !streamed.has(fd)) done += writeSync(fd, bytes, done);

@@ -103,6 +103,14 @@ export function freezeCgroup(name: string, frozen: boolean, mode: CgroupMode = c
   return v1 || v2;
 }
 
+/** Whether all of the group is stopped; false too where there is no such group or no freezer. */
+export function cgroupFrozen(name: string, mode: CgroupMode = cgroupMode()): boolean {
+  return cgroupDirectories(name, mode).some(
+    (dir) =>
+      read(`${dir}/freezer.state`).trim() === "FROZEN" || /^frozen 1$/m.test(read(`${dir}/cgroup.events`)),
+  );
+}
+
 function writeAll(dirs: readonly string[], file: string, text: string): boolean {
   let written = false;
   for (const path of dirs.map((dir) => `${dir}/${file}`).filter((candidate) => existsSync(candidate))) {

@@ -29,6 +29,8 @@ export interface BundleInput {
   taken: TakenIdentity;
   /** Forward what programs write to our own stdout and stderr. */
   forward: boolean;
+  /** Nobody waits for it: init keeps its terminal or standard input, and a console to attach to. */
+  detached: boolean;
 }
 
 /** The mount point of every overlay, each in a namespace of its own: never busy for anyone else. */
@@ -54,7 +56,8 @@ export async function writeBundle(input: BundleInput): Promise<void> {
   const config = ociConfig({
     record,
     user,
-    console: consoleSize(record.terminal),
+    terminal: record.terminal && !input.detached,
+    console: consoleSize(record.terminal && !input.detached),
     rootfs,
     mounts: [
       ...ownMounts(input),
@@ -147,7 +150,7 @@ function requireSecret(path: string): void {
   );
 }
 
-function environmentOf({ record, forward }: BundleInput, home: string): string[] {
+function environmentOf({ record, forward, detached }: BundleInput, home: string): string[] {
   const secrets = record.secrets
     .filter((secret) => !secret.target.startsWith("/"))
     .map((secret) => {
@@ -159,10 +162,18 @@ function environmentOf({ record, forward }: BundleInput, home: string): string[]
     `HOSTNAME=${record.hostname}`,
     ...(record.terminal ? ["TERM=xterm"] : []),
     ...(forward ? ["TRANSHIP_LOG_FORWARD=1"] : []),
+    ...(detached ? [`TRANSHIP_CONSOLE=${consoleKind(record)}`] : []),
+    ...(record.log?.maxSize === undefined ? [] : [`TRANSHIP_LOG_MAX_SIZE=${record.log.maxSize}`]),
+    ...(record.log?.maxFiles === undefined ? [] : [`TRANSHIP_LOG_MAX_FILE=${record.log.maxFiles}`]),
     // What is thrown away at the end need not survive a power failure.
     ...(record.autoRemove ? ["TRANSHIP_RECORD_SYNC=0"] : []),
   ];
   return mergeEnvironment(defaults, record.environment, secrets);
+}
+
+/** See native/init/console.h. */
+function consoleKind({ terminal, interactive }: InstanceRecord): string {
+  return terminal ? "terminal" : interactive ? "input" : "output";
 }
 
 /** Secrets that the package needs and that were neither given nor brought along: told before anything is started. */

@@ -11,6 +11,7 @@ import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { supervisorPid } from "../host/supervisor.ts";
 import { mergeEnvironment } from "./environment.ts";
+import { note } from "./events/note.ts";
 import { readInstance } from "./find.ts";
 import { checkKept, type IdentityOptions, instanceIdentity } from "./identity/identity.ts";
 import { type OpenPackage, openPackage } from "./image.ts";
@@ -21,6 +22,7 @@ import { claim, free, holder, leaseAddress } from "./network/lease.ts";
 import { exposedPorts, type PortRequest } from "./network/ports.ts";
 import { macOf } from "./network/subnet.ts";
 import {
+  type InstanceLog,
   type InstanceMount,
   type InstanceRecord,
   type InstanceSecret,
@@ -59,6 +61,7 @@ export interface CreateOptions {
   stopSignal?: string;
   /** Milliseconds. */
   stopTimeout?: number;
+  log?: InstanceLog;
   labels?: Readonly<Record<string, string>>;
   /** A mode of native/trace that works here. */
   observe?: string;
@@ -112,6 +115,7 @@ export async function createInstance(
     writeDraft(draft, record, launch, opened.givenPlan);
     step("instance directory");
     renameSync(draft, join(root.instances, id));
+    note(root, record, "create");
     return { record, package: opened };
   } catch (error) {
     rmSync(draft, { recursive: true, force: true });
@@ -163,10 +167,14 @@ function leaseName(root: StateRoot, wanted: string | undefined, id: string): str
     }
   }
   if (claim(root, "names", checkName(wanted), id)) return wanted;
+  throw nameTaken(root, wanted);
+}
+
+export function nameTaken(root: StateRoot, wanted: string): TranshipError {
   const other = holder(root, "names", wanted) ?? "";
   // A name may outlive its instance by a moment, or by a crash that nobody has repaired yet.
   const gone = readInstance(root, other) === undefined;
-  throw new TranshipError(
+  return new TranshipError(
     "E_NAME_TAKEN",
     `the name ${wanted} is used by the instance ${other.slice(0, 12)}`,
     {
@@ -232,6 +240,7 @@ function makeRecord(
       signal: options.stopSignal ?? (config.stopSignal || "SIGTERM"),
       timeout: options.stopTimeout ?? 10_000,
     },
+    ...(options.log === undefined ? {} : { log: options.log }),
     labels: { ...config.labels, ...options.labels },
     autoRemove: options.autoRemove ?? false,
     ...(options.observe === undefined ? {} : { observe: options.observe }),

@@ -1,15 +1,18 @@
 // The end of an instance, whoever notices it first: rules and leases freed, cgroups removed, its record written, then
 // removed or started again by its rule. Every part looks at what is there, so that it can be run again after a crash.
-import { existsSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { cgroupMode, removeCgroup } from "../host/cgroup.ts";
-import { errnoOf, ioError, readText, writeFileAtomic } from "../host/files.ts";
+import { errnoOf, ioError, readJson, readText, writeFileAtomic } from "../host/files.ts";
+import { oomKillsIn } from "../host/kernel-log.ts";
 import { acquireLock, type Lock } from "../host/lock.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { removeBundle } from "./bundle.ts";
+import { summarize } from "./events/history.ts";
+import { note, noteEnd } from "./events/note.ts";
 import { type Instance, instanceIds, readInstance } from "./find.ts";
 import { freeIdentity } from "./identity/lease.ts";
 import type { Launching } from "./launch.ts";
@@ -18,7 +21,7 @@ import { free, leases } from "./network/lease.ts";
 import { leasedPorts, unpublish } from "./network/publish.ts";
 import { runtimeWords } from "./oci/runtime.ts";
 import { killAll } from "./processes.ts";
-import type { EndRecord, InstancePaths, NetworkMode } from "./record.ts";
+import type { EndRecord, InstancePaths, LaunchRecord, NetworkMode } from "./record.ts";
 import { hasRun, readExit, statusOf } from "./state.ts";
 import { mayWait, setAside } from "./trash.ts";
 import { removeVolume } from "./volumes/volumes.ts";
@@ -49,10 +52,44 @@ export async function settle(
   await removeCgroup(`tranship/${record.id}`);
   removeBundle(paths);
   freeIdentity(root, record.id);
-  const end = endRecord(paths, status);
+  const oomKilled = tellOom(root, instance);
+  const end = { ...endRecord(paths, status), ...(oomKilled ? { oomKilled } : {}) };
+  step("note the end");
+  tell(root, instance, end);
   step("ended.json");
   writeFileAtomic(paths.ended, `${JSON.stringify(end)}\n`, { volatile: record.autoRemove });
   return end;
+}
+
+/** A start that will not be made after all: it is exited as it was before. */
+export function giveBack({ paths }: Instance): void {
+  step("give back");
+  writeFileAtomic(paths.ended, `${JSON.stringify(endRecord(paths, null))}\n`);
+}
+
+/** Before the files go that it tells of. */
+function tell(root: StateRoot, instance: Instance, end: EndRecord): void {
+  const { paths, record } = instance;
+  const launch = readJson(paths.launch) as LaunchRecord | undefined;
+  noteEnd(root, record, end, summarize(instance, launch, end, exitText(paths)));
+}
+
+/** Whether something in it was killed for want of memory. Only its own limit kills inside of it alone. */
+function tellOom(root: StateRoot, { paths, record }: Instance): boolean {
+  const launch = readJson(paths.launch) as LaunchRecord | undefined;
+  if (record.limits.memory === null || launch === undefined) return false;
+  const kills = oomKillsIn(`/tranship/${record.id}`, Date.parse(launch.startedAt));
+  for (const { pid, task, time } of kills) note(root, record, "oom", { pid: String(pid), task }, time);
+  return kills.length > 0;
+}
+
+const mostExit = 64 << 10;
+
+/** What init wrote with its last breath, as far as that is anything init writes. */
+function exitText({ run }: InstancePaths): string | undefined {
+  const path = `${run}/exit.json`;
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  return stat?.isFile() === true && stat.size <= mostExit ? readText(path) : undefined;
 }
 
 function endRecord(paths: InstancePaths, status: number | null): EndRecord {
@@ -78,6 +115,7 @@ export async function removeEnded(
   const { paths, record } = instance;
   if (!record.autoRemove || existsSync(`${paths.oci}/${record.id}`)) return undefined;
   const end = endRecord(paths, status);
+  tell(root, instance, end);
   if (record.network.ports.length > 0) await unpublish(root, record.id, leasedPorts(root, record.id));
   freeIdentity(root, record.id);
   removeInstanceFiles(root, instance, true, mayWait(paths));
@@ -110,6 +148,7 @@ function removeDirectory(root: StateRoot, { record, paths }: Instance, later: bo
   try {
     if (later) setAside(root, paths, record.id);
     else renameSync(paths.directory, gone);
+    note(root, record, "destroy");
   } catch (cause) {
     // Somebody else was quicker.
     if (errnoOf(cause) !== "ENOENT") throw ioError(`cannot remove ${paths.directory}`, cause);
@@ -156,6 +195,19 @@ export function freeLeases(root: StateRoot): void {
   }
   for (const { kind, list } of held) {
     for (const lease of list) if (!alive.has(lease.id)) free(root, kind, lease.name, lease.id);
+  }
+}
+
+/** Names that a killed `rename` left over. `names`: those of the records, by id. */
+export async function freeNames(root: StateRoot, names: ReadonlyMap<string, string>): Promise<void> {
+  for (const { name, id } of leases(root, "names")) {
+    if ((names.get(id) ?? name) === name) continue;
+    const instance = readInstance(root, id);
+    const lock = instance === undefined ? undefined : await lockInstance(instance, "repair");
+    // One that is being renamed at this moment is looked at when that is done.
+    const now = readInstance(root, id)?.record.name;
+    if (now !== undefined && now !== name) free(root, "names", name, id);
+    lock?.release();
   }
 }
 

@@ -22,6 +22,7 @@ import {
   type OciRuntime,
   runtimeWords,
 } from "./oci/runtime.ts";
+import { isPaused } from "./pause.ts";
 import { statusOf } from "./state.ts";
 import { consoleSize, ended, forwardSignals, stdioFor } from "./stdio.ts";
 import { lookUpUser, type User } from "./user.ts";
@@ -49,6 +50,12 @@ export async function execInInstance(
   if (state !== "running") {
     throw new TranshipError("E_INSTANCE_STATE", `the instance ${record.name} is not running but ${state}`, {
       hint: `start it with \`tranship start ${record.name}\``,
+      exitStatus: 125,
+    });
+  }
+  if (isPaused(instance)) {
+    throw new TranshipError("E_INSTANCE_STATE", `the instance ${record.name} is paused`, {
+      hint: `let it go on with \`tranship unpause ${record.name}\``,
       exitStatus: 125,
     });
   }

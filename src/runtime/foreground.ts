@@ -8,14 +8,16 @@ import { step } from "../host/steps.ts";
 import { supervise } from "../host/supervisor.ts";
 import { isTerminal } from "../host/terminal.ts";
 import { giveUp, lastWords, lockInstance, removeEnded, removeInstanceFiles, settle } from "./end.ts";
+import { eventFile, instanceEvent, launchName } from "./events/note.ts";
 import { type Instance, readInstance } from "./find.ts";
 import { holdsIdentity, takenAt } from "./identity/identity.ts";
 import { type Launching, startFailure } from "./launch.ts";
 import { lingerFiles, releaseLater, waiterCommand } from "./linger.ts";
 import { lingerSeconds } from "./linger-time.ts";
 import { leasePath } from "./network/lease.ts";
-import type { EndRecord } from "./record.ts";
-import { statusOf } from "./state.ts";
+import type { EndRecord, InstanceRecord, LaunchRecord } from "./record.ts";
+import { restartRule, startAgain } from "./run.ts";
+import { hasRun, statusOf } from "./state.ts";
 import { trashDirectory, waitingFiles } from "./trash.ts";
 
 /** Never returns: the exit status of this process is the program's, 128+n on a signal. `self`: our own command line up to the verb. */
@@ -39,7 +41,7 @@ export function runForeground(
     "--empty",
     trashDirectory(root),
     ...handOver,
-    ...(mayEndSimply(instance) ? simpleEnd(root, instance) : []),
+    ...(mayEndSimply(instance) ? simpleEnd(root, instance, launching.launch) : []),
     "--",
     ...command,
   ];
@@ -60,13 +62,14 @@ function mayEndSimply({ record }: Instance): boolean {
 }
 
 /** What native/supervise has to look at and to do: as removeEnded() and releaseLater(). */
-function simpleEnd(root: StateRoot, { paths, record }: Instance): string[] {
+function simpleEnd(root: StateRoot, { paths, record }: Instance, launch: LaunchRecord): string[] {
   const { only, small } = waitingFiles(paths);
   const { bridge, used, waiter } = lingerFiles(root);
   const leases = [leasePath(root, "names", record.name)];
   if (record.network.address !== null) leases.push(leasePath(root, "addresses", record.network.address));
   return [
     ...["--gone", `${paths.oci}/${record.id}`, "--spoke", `${paths.run}/exit.json`],
+    ...["--note", eventFile(root), noteHead(record, "die", launch), noteHead(record, "destroy", launch)],
     ...only.flatMap(([directory, names]) => ["--only", directory, names.join(",")]),
     ...["--small", small[0], String(small[1])],
     ...["--set-aside", paths.directory, `${trashDirectory(root)}/${record.id}`],
@@ -74,6 +77,12 @@ function simpleEnd(root: StateRoot, { paths, record }: Instance): string[] {
     ...["--used", bridge, used, "--waiter", waiter],
     ...waiterCommand(root).flatMap((word) => ["--idle", word]),
   ];
+}
+
+/** An event up to what native/supervise adds: status, exit.json, time. */
+function noteHead(record: InstanceRecord, action: string, launch: LaunchRecord): string {
+  const event = { ...instanceEvent(record, action), launch: launchName(launch) };
+  return JSON.stringify(event).slice(0, -1);
 }
 
 /** What native/supervise becomes at an end that is not a simple one. `status`: of the chain. Returns the program's. */
@@ -92,7 +101,9 @@ export async function foregroundEnded(
   const { launch } = statusOf(instance.paths, id);
   try {
     const failure = startFailure(instance, status, lastWords(instance));
-    const end = (await removeEnded(root, instance, status)) ?? (await settleLocked(root, instance, status));
+    const end =
+      (await removeEnded(root, instance, status)) ??
+      (await settleLocked({ root, instance, status, launch, log }));
     await releaseLater(root, log);
     if (failure !== undefined) throw failure;
     return end.status ?? status;
@@ -102,13 +113,26 @@ export async function foregroundEnded(
   }
 }
 
-async function settleLocked(root: StateRoot, instance: Instance, status: number): Promise<EndRecord> {
+interface Ending {
+  root: StateRoot;
+  instance: Instance;
+  status: number;
+  launch: LaunchRecord | undefined;
+  log: Log;
+}
+
+/** By the restart rule it goes on in the background: who looked at it has had its status. */
+async function settleLocked({ root, instance, status, launch, log }: Ending): Promise<EndRecord> {
   const lock = await lockInstance(instance, "end");
+  let end: EndRecord;
+  let again: Launching | undefined;
   try {
-    const end = await settle(root, instance, status, true);
+    end = await settle(root, instance, status, true);
     if (instance.record.autoRemove) removeInstanceFiles(root, instance, true);
-    return end;
+    else if (hasRun(instance)) again = await restartRule(root, instance, launch, end, log);
   } finally {
     lock?.release();
   }
+  if (again !== undefined) await startAgain(again);
+  return end;
 }

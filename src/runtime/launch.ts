@@ -10,6 +10,7 @@ import { childProcess, statusOf as exitStatusOf } from "../host/process.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { mountPoint, writeBundle } from "./bundle.ts";
+import { launchName } from "./events/note.ts";
 import type { Instance } from "./find.ts";
 import { takenAt } from "./identity/identity.ts";
 import { leaseIdentity } from "./identity/lease.ts";
@@ -57,6 +58,7 @@ export async function prepare(launching: Launching): Promise<string[]> {
     runtime,
     taken,
     forward: launch.mode === "foreground" && !record.terminal,
+    detached: launch.mode === "detached",
   });
   return enterCommand(launching, runtime, network);
 }
@@ -136,11 +138,6 @@ const monitorScript =
   '"$@"; s=$?; : >"$T_ENDED"; exec "$T_BIN" --root "$T_ROOT" internal instance-ended "$T_ID" "$s" "$T_LAUNCH"';
 
 const startLimit = 60_000;
-
-/** Tells one start of an instance from the next. */
-export function launchName(launch: LaunchRecord): string {
-  return `${launch.startedAt}/${launch.starter.pid}`;
-}
 
 /** Starts it in a session of its own and returns when PID 1 works. Throws what went wrong before. */
 export async function runDetached(

@@ -20,6 +20,8 @@ export interface LogOptions {
   tail?: number;
   /** RFC 3339. */
   since?: string;
+  /** RFC 3339. */
+  until?: string;
   service?: string;
   signal?: AbortSignal;
 }
@@ -115,6 +117,7 @@ export async function logsOf(
   const path = `${instance.paths.run}/log/all.log`;
   const wanted = (line: LogLine): boolean =>
     (options.since === undefined || line.time >= options.since) &&
+    (options.until === undefined || line.time <= options.until) &&
     (options.service === undefined || line.service === options.service);
   const last: LogLine[] = [];
   const take = (line: LogLine): void => {
@@ -154,7 +157,8 @@ async function follow(
       file = openLog(path);
       continue;
     }
-    if (options.signal?.aborted === true || (state !== "running" && state !== "starting")) break;
+    const over = options.until !== undefined && Date.now() > Date.parse(options.until);
+    if (over || options.signal?.aborted === true || (state !== "running" && state !== "starting")) break;
     await pause(pollInterval);
   }
   file?.close();

@@ -1,6 +1,6 @@
 // The processes of an instance: who is PID 1, who else is left.
 import { readdirSync, readFileSync } from "node:fs";
-import { cgroupProcesses } from "../host/cgroup.ts";
+import { cgroupProcesses, freezeCgroup } from "../host/cgroup.ts";
 import { processAlive, processStartTime } from "../host/lock.ts";
 import type { InstancePaths } from "./record.ts";
 
@@ -62,6 +62,8 @@ export async function killAll(id: string): Promise<number> {
   for (let round = 0; round < 500; round++) {
     const left = processesOf(id).filter((pid) => processStartTime(pid) !== undefined);
     if (left.length === 0) break;
+    // What is frozen does not die.
+    if (round === 0) freezeCgroup(`tranship/${id}`, false);
     for (const pid of left) {
       killed.add(pid);
       signalProcess(pid, "SIGKILL");

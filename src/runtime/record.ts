@@ -1,7 +1,7 @@
-// What is known of an instance: the record that `create` writes and nobody changes, and where its files are.
+// What is known of an instance: the record that `create` writes and only `rename` and `update` replace, and where its files are.
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
-import { readJson } from "../host/files.ts";
+import { readJson, writeFileAtomic } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import type { InstanceIdentity } from "./identity/identity.ts";
 import type { PortRequest } from "./network/ports.ts";
@@ -39,6 +39,8 @@ export interface InstanceRecord {
   readonly restart: RestartRule;
   readonly stop: { readonly signal: string; readonly timeout: number };
   readonly labels: Readonly<Record<string, string>>;
+  /** Where it differs from the package's. */
+  readonly log?: InstanceLog;
   readonly autoRemove: boolean;
   /** How each start is watched for what the package lacks: a mode of native/trace. Absent: it is not. */
   readonly observe?: string;
@@ -89,6 +91,12 @@ export interface Limits {
   readonly pids: number | null;
 }
 
+/** When init's log is rotated: bytes (0: never), and how many files are kept. */
+export interface InstanceLog {
+  readonly maxSize?: number;
+  readonly maxFiles?: number;
+}
+
 export interface RestartRule {
   readonly policy: "no" | "on-failure" | "always" | "unless-stopped";
   /** on-failure: at most so often; 0 = without end. */
@@ -112,12 +120,18 @@ export interface LaunchRecord {
   newIdentity?: boolean;
   /** Starts by the restart rule since the last one by a person. */
   restarts: number;
+  /** By the restart rule or after a reboot: one that dies before it was acknowledged is tried again. */
+  byRule?: boolean;
+  /** Milliseconds that the restart rule waited before it. */
+  delay?: number;
 }
 
 export interface EndRecord {
   status: number | null;
   endedAt: string;
   reason: string;
+  /** Something in it was killed for want of memory. */
+  oomKilled?: boolean;
 }
 
 /** Every path of an instance. */
@@ -142,6 +156,10 @@ export interface InstancePaths {
   readonly observed: string;
   /** init.bin of the descriptor that counts, where it is another than the one in the layers. */
   readonly plan: string;
+  /** There while it is paused, and perhaps a moment before and after: see pause.ts. */
+  readonly paused: string;
+  /** There while new limits of the record may not be in force yet: see update.ts. */
+  readonly updating: string;
 }
 
 export function instancePaths(root: StateRoot, id: string): InstancePaths {
@@ -167,6 +185,8 @@ export function pathsIn(directory: string): InstancePaths {
     runtimeLog: `${directory}/runtime.log`,
     observed: `${directory}/observed`,
     plan: `${directory}/init.bin`,
+    paused: `${directory}/paused`,
+    updating: `${directory}/updating`,
   };
 }
 
@@ -184,4 +204,9 @@ export function readRecord(paths: InstancePaths): InstanceRecord | undefined {
     });
   }
   return value;
+}
+
+/** Replaces the record of an instance. Call with the instance's lock held. */
+export function writeRecord(paths: InstancePaths, record: InstanceRecord): void {
+  writeFileAtomic(paths.record, `${JSON.stringify(record, null, 2)}\n`, { volatile: record.autoRemove });
 }

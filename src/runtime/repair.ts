@@ -8,7 +8,7 @@ import { readJson } from "../host/files.ts";
 import { Journal } from "../host/journal.ts";
 import { acquireLock, processAlive } from "../host/lock.ts";
 import type { StateRoot } from "../host/state-root.ts";
-import { freeLeases, lockInstance, releaseHost, removeInstanceFiles, settle } from "./end.ts";
+import { freeLeases, freeNames, lockInstance, releaseHost, removeInstanceFiles, settle } from "./end.ts";
 import { type Instance, instanceIds, readInstance } from "./find.ts";
 import { freeEndedIdentities } from "./identity/lease.ts";
 import type { Launching } from "./launch.ts";
@@ -18,26 +18,44 @@ import { leasedPorts, unpublish } from "./network/publish.ts";
 import { restartRule, startAgain } from "./run.ts";
 import { hasRun, type InstanceStatus, statusOf } from "./state.ts";
 import { emptyTrash } from "./trash.ts";
+import { applyLimits } from "./update.ts";
+import { removeGoneVolumes } from "./volumes/list.ts";
 
 /**
  * Returns how many things were put right. Costs a listing and a few small files per instance when all is well.
  * `trash`: false where the caller empties it when it has time.
  */
 export async function repairInstances(root: StateRoot, log: Log, trash = true): Promise<number> {
-  let count = removeUnfinished(root, log);
+  let count = removeUnfinished(root, log) + removeGoneVolumes(root);
   if (trash) emptyTrash(root);
+  const names = new Map<string, string>();
   for (const id of instanceIds(root)) {
     const instance = readInstance(root, id);
     if (instance === undefined) continue;
+    names.set(id, instance.record.name);
+    if (existsSync(instance.paths.updating)) await finishUpdate(root, id);
     const seen = statusOf(instance.paths, id);
     if (isWell(instance, seen)) continue;
     if (await repairOne(root, instance, log)) count++;
   }
   count += (await freePorts(root)) + freeEndedIdentities(root);
   freeLeases(root);
+  await freeNames(root, names);
   await dropLocks(root);
   if (!waiterAlive(root) && hostChanged(root, log)) await releaseHost(root, log);
   return count;
+}
+
+/** Limits that a killed `update` wrote down and did not put in force. */
+async function finishUpdate(root: StateRoot, id: string): Promise<void> {
+  const seen = readInstance(root, id);
+  const lock = seen === undefined ? undefined : await lockInstance(seen, "repair");
+  try {
+    const instance = readInstance(root, id);
+    if (lock !== undefined && instance !== undefined) applyLimits(instance);
+  } finally {
+    lock?.release();
+  }
 }
 
 /** Creations and removals that were under way when their command died. */
@@ -73,7 +91,7 @@ async function repairOne(root: StateRoot, instance: Instance, log: Log): Promise
   } finally {
     lock.release();
   }
-  if (again !== undefined) await startAgain(again);
+  if (again !== undefined) await startAgain(again, false);
   return true;
 }
 

@@ -7,11 +7,20 @@ import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { checkSecrets } from "./bundle.ts";
 import { type CreateOptions, createInstance, newLaunch } from "./create.ts";
-import { giveUp, lastWords, lockInstance, releaseHost, removeInstanceFiles, settle } from "./end.ts";
+import {
+  giveBack,
+  giveUp,
+  lastWords,
+  lockInstance,
+  releaseHost,
+  removeInstanceFiles,
+  settle,
+} from "./end.ts";
+import { launchName, noteStart } from "./events/note.ts";
 import { findInstance, type Instance, readInstance } from "./find.ts";
 import { runForeground } from "./foreground.ts";
 import { layerDirectories } from "./image.ts";
-import { type Launching, launchName, prepare, runDetached, startFailure, writeLaunch } from "./launch.ts";
+import { type Launching, prepare, runDetached, startFailure, writeLaunch } from "./launch.ts";
 import { chooseRuntime } from "./oci/runtime.ts";
 import { pause } from "./processes.ts";
 import { type EndRecord, type InstanceRecord, instancePaths, type LaunchRecord } from "./record.ts";
@@ -33,11 +42,6 @@ export async function runInstance(root: StateRoot, options: RunOptions, log: Log
     });
   }
   const detached = options.foreground === undefined;
-  if (detached && options.terminal === true) {
-    throw new TranshipError("E_USAGE", "-t cannot be given with -d: nobody would look at that terminal", {
-      hint: "leave -t out, and use `tranship exec -it` to get a terminal inside",
-    });
-  }
   // Chosen first, so that the launch record is written once.
   const runtime = await chooseRuntime(root, log);
   const launch = newLaunch(detached ? "detached" : "foreground", true, runtime.path);
@@ -47,7 +51,11 @@ export async function runInstance(root: StateRoot, options: RunOptions, log: Log
   await startGuarded(launching, async () => {
     checkSecrets(created.record, created.package);
     if (options.foreground === undefined) await startDetached(launching);
-    else runForeground(launching, await prepare(launching), options.foreground);
+    else {
+      const command = await prepare(launching);
+      noteStart(root, instance.record, launch);
+      runForeground(launching, command, options.foreground);
+    }
   });
   return created.record;
 }
@@ -130,6 +138,7 @@ async function startDetached(launching: Launching): Promise<void> {
   step("acknowledge");
   launch.acknowledged = true;
   if (existsSync(instance.paths.directory)) writeLaunch(launching);
+  noteStart(launching.root, instance.record, launch);
 }
 
 function gone(text: string): TranshipError {
@@ -137,8 +146,6 @@ function gone(text: string): TranshipError {
     hint: "it was removed a moment ago",
   });
 }
-
-const longestBackoff = 60_000;
 
 /** How the chain of which start ended: see launchName(). */
 export interface ChainEnd {
@@ -172,8 +179,6 @@ export async function instanceEnded(root: StateRoot, id: string, chain: ChainEnd
     await releaseHost(root, log);
     return;
   }
-  await pause(Math.min(100 * 2 ** (again.launch.restarts - 1), longestBackoff));
-  if (existsSync(instance.paths.stopAsked) || !existsSync(instance.paths.directory)) return;
   await startAgain(again);
 }
 
@@ -187,6 +192,18 @@ async function starterDone(instance: Instance): Promise<void> {
   }
 }
 
+const shortestDelay = 100;
+const longestDelay = 60_000;
+/** Who ran so long is no longer one that fails again and again. */
+const longRun = 10_000;
+
+/** As docker: from a tenth of a second on, doubled up to a minute, and from the beginning after ten seconds of running. */
+function delayAfter(last: LaunchRecord, end: EndRecord): number {
+  const ran = Date.parse(end.endedAt) - Date.parse(last.startedAt);
+  if (last.delay === undefined || ran >= longRun) return shortestDelay;
+  return Math.min(last.delay * 2, longestDelay);
+}
+
 /** The next start that the restart rule asks for, its record already written; undefined for none. */
 export async function restartRule(
   root: StateRoot,
@@ -195,22 +212,36 @@ export async function restartRule(
   end: EndRecord,
   log: Log,
 ): Promise<Launching | undefined> {
-  const { policy, attempts } = instance.record.restart;
-  if (policy === "no" || last?.acknowledged !== true || existsSync(instance.paths.stopAsked))
+  // `update` may have changed it meanwhile.
+  const { policy, attempts } = (readInstance(root, instance.record.id) ?? instance).record.restart;
+  const counts = last?.acknowledged === true || last?.byRule === true || last?.mode === "foreground";
+  if (policy === "no" || last === undefined || !counts || existsSync(instance.paths.stopAsked))
     return undefined;
   if (policy === "on-failure" && (end.status === 0 || (attempts > 0 && last.restarts >= attempts)))
     return undefined;
   const launch = {
     ...newLaunch("detached", false),
-    acknowledged: false,
     restarts: last.restarts + 1,
+    byRule: true,
+    delay: delayAfter(last, end),
     newIdentity: last.newIdentity ?? false,
   };
   return await relaunch(root, instance, launch, log);
 }
 
-export async function startAgain(launching: Launching): Promise<void> {
-  const { instance, log } = launching;
+/** After the time that its launch record names. */
+export async function startAgain(launching: Launching, wait = true): Promise<void> {
+  const { instance, launch, log } = launching;
+  const { paths } = instance;
+  const until = performance.now() + (wait ? (launch.delay ?? 0) : 0);
+  while (performance.now() < until && !existsSync(paths.stopAsked))
+    await pause(Math.min(until - performance.now(), 50));
+  if (!existsSync(paths.directory)) return;
+  if (existsSync(paths.stopAsked)) {
+    giveBack(instance);
+    return;
+  }
+  step("start again");
   try {
     await startGuarded(launching, () => startDetached(launching));
   } catch (error) {

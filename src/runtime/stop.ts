@@ -5,15 +5,20 @@ import { writeFileAtomic } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { lockInstance, releaseHost, removeInstanceFiles, settle } from "./end.ts";
+import { note } from "./events/note.ts";
 import { findInstance, type Instance } from "./find.ts";
+import { thaw } from "./pause.ts";
 import { pause, signalProcess, waitGone } from "./processes.ts";
 import { repairInstances } from "./repair.ts";
+import { startInstance } from "./run.ts";
 import { type InstanceStatus, statusOf } from "./state.ts";
 
 export interface StopOptions {
   /** Milliseconds until SIGKILL; default: the instance's own. */
   timeout?: number;
   signal?: string;
+  /** Why, for whoever starts it again: see boot.ts. Default: somebody wants it stopped. */
+  reason?: string;
 }
 
 /** Asks it to end, then makes it end. An instance that does not run is left as it is. Returns its record's name. */
@@ -24,19 +29,56 @@ export async function stopInstance(
   log: Log,
 ): Promise<void> {
   await repairInstances(root, log);
-  await endInstance(root, findInstance(root, text), options);
+  const instance = findInstance(root, text);
+  await endInstance(root, instance, options);
+  note(root, instance.record, "stop");
   await releaseHost(root, log);
+}
+
+/** What stopAsked says where an instance was stopped because the host goes down. */
+export const stopReason = "shutdown";
+
+export async function stopForBoot(root: StateRoot, id: string, log: Log): Promise<void> {
+  await stopInstance(root, id, { reason: stopReason }, log);
+}
+
+/** Stops it where it runs, and starts it, detached. One with --rm is refused: it would be gone before its start. */
+export async function restartInstance(
+  root: StateRoot,
+  text: string,
+  options: StopOptions,
+  log: Log,
+): Promise<void> {
+  await repairInstances(root, log);
+  const instance = findInstance(root, text);
+  if (instance.record.autoRemove) {
+    throw new TranshipError(
+      "E_INSTANCE_STATE",
+      `the instance ${instance.record.name} is removed when it ends`,
+      {
+        hint: "it was made with --rm; run it again without",
+      },
+    );
+  }
+  if (statusOf(instance.paths, instance.record.id).state !== "exited")
+    await endInstance(root, instance, options);
+  step("restart");
+  await startInstance(root, instance.record.id, log);
+  note(root, instance.record, "restart");
 }
 
 async function endInstance(root: StateRoot, instance: Instance, options: StopOptions): Promise<void> {
   const { paths, record } = instance;
+  // Seen by whoever would start it again, or waits to do so; a start that is under way removes it.
+  const ask = (): void => writeFileAtomic(paths.stopAsked, options.reason ?? "", { volatile: true });
+  ask();
   const seen = await started(instance);
-  // Seen by whoever would start it again.
-  writeFileAtomic(paths.stopAsked, "", { volatile: true });
+  ask();
   let killed = false;
   if (seen.pid !== undefined && seen.startTime !== undefined) {
     step("stop signal");
     signalProcess(seen.pid, signalNumber(options.signal ?? record.stop.signal));
+    thaw(instance);
     const target = { pid: seen.pid, startTime: seen.startTime };
     killed = signalNumber(options.signal ?? record.stop.signal) === sigkill;
     const timeout = options.timeout ?? record.stop.timeout;
@@ -99,6 +141,7 @@ export async function killInstance(root: StateRoot, text: string, signal: string
       },
     );
   }
+  note(root, instance.record, "kill", { signal: String(number) });
   if (number === sigkill) {
     await endInstance(root, instance, { signal, timeout: 10_000 });
     await releaseHost(root, log);

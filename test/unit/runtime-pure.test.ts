@@ -201,6 +201,7 @@ const configOf = (more: Partial<Parameters<typeof ociConfig>[0]> = {}): Config =
   ociConfig({
     record,
     user: { uid: 0, gid: 0, groups: [] },
+    terminal: false,
     console: {},
     rootfs: "/mnt",
     mounts: [],

@@ -58,6 +58,11 @@ export const advice: Record<ErrorCode, string> = {
   E_LIMIT: "The input is larger than any real one should be. If yours is real, report it with its size.",
   E_INSTANCE_NOT_FOUND: "`tranship ps -a` lists instances; another state root is chosen with --root.",
   E_INSTANCE_STATE: "`tranship ps -a` shows the state; start or stop the instance first.",
+  E_PATH_NOT_FOUND:
+    "Look with `tranship exec INSTANCE ls -la DIR`; paths of an instance begin at its own root.",
+  E_VOLUME_NOT_FOUND: "`tranship volume ls` lists volumes; another state root is chosen with --root.",
+  E_VOLUME_IN_USE: "Remove the instances that the message names first; stopped ones use their volumes too.",
+  E_NETWORK_NOT_FOUND: "`tranship network ls` lists networks.",
   E_NAME_TAKEN: "Choose another --name, or remove the instance that has it.",
   E_IDENTITY_TAKEN:
     "Stop the instance that the message names, or give --new-identity: the instance then has ids and addresses of its own.",

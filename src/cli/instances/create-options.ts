@@ -5,7 +5,7 @@ import { TranshipError } from "../../base/errors.ts";
 import { parseDuration, parseSize } from "../../base/units.ts";
 import type { CreateOptions } from "../../runtime/create.ts";
 import { parsePublish } from "../../runtime/network/ports.ts";
-import type { InstanceSecret, NetworkMode, RestartRule } from "../../runtime/record.ts";
+import type { InstanceSecret, Limits, NetworkMode, RestartRule } from "../../runtime/record.ts";
 import { signalNumber } from "../../runtime/stop.ts";
 import { parseVolume } from "../../runtime/volumes/parse.ts";
 import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
@@ -38,6 +38,7 @@ export function createOptions({ args, options }: Call): CreateOptions {
     restart: restart(text(options, "restart") ?? "no"),
     ...(stopSignal === undefined ? {} : { stopSignal }),
     ...(stopTimeout === undefined ? {} : { stopTimeout: parseDuration(stopTimeout) }),
+    ...logOptions(list(options, "logOpt")),
     labels: Object.fromEntries(list(options, "label").map(label)),
     autoRemove: flag(options, "rm"),
   };
@@ -108,7 +109,7 @@ function secret(entry: string): InstanceSecret {
   return { target: entry.slice(0, cut), source: resolve(entry.slice(cut + 1)) };
 }
 
-function limits(options: OptionValues): NonNullable<CreateOptions["limits"]> {
+export function limits(options: OptionValues): Limits {
   const memory = text(options, "memory");
   const cpus = text(options, "cpus");
   const pids = text(options, "pidsLimit");
@@ -124,7 +125,7 @@ function positive(option: string, value: string, pattern: RegExp): number {
   throw usage(`${option}: not a number above 0: ${JSON.stringify(value)}`, `write for example ${option} 2`);
 }
 
-function restart(word: string): RestartRule {
+export function restart(word: string): RestartRule {
   const match = /^(no|always|unless-stopped|on-failure)(?::(\d+))?$/.exec(word);
   if (match === null || (match[2] !== undefined && match[1] !== "on-failure")) {
     throw usage(
@@ -133,6 +134,20 @@ function restart(word: string): RestartRule {
     );
   }
   return { policy: match[1] as RestartRule["policy"], attempts: Number(match[2] ?? 0) };
+}
+
+/** Docker's words for when init's log is rotated. */
+function logOptions(entries: readonly string[]): Pick<CreateOptions, "log"> {
+  if (entries.length === 0) return {};
+  const log: { maxSize?: number; maxFiles?: number } = {};
+  for (const entry of entries) {
+    const [, key, value = ""] = /^(max-size|max-file)=(.+)$/.exec(entry) ?? [];
+    if (key === "max-size") log.maxSize = value === "-1" ? 0 : parseSize(value);
+    else if (key === "max-file") log.maxFiles = positive("--log-opt max-file", value, /^\d{1,4}$/);
+    else
+      throw usage(`not an option of the log: ${JSON.stringify(entry)}`, "write max-size=10m or max-file=3");
+  }
+  return { log };
 }
 
 function label(entry: string): [string, string] {

@@ -1,13 +1,14 @@
 import { TranshipError } from "../../base/errors.ts";
-import { parseDuration } from "../../base/units.ts";
 import { type LogLine, logsOf } from "../../runtime/logs.ts";
 import type { Context } from "../context.ts";
 import { printText } from "../streams.ts";
 import { type Call, flag, text } from "../verb.ts";
+import { timeOf } from "./time-of.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
   const { options } = call;
   const since = text(options, "since");
+  const until = text(options, "until");
   const service = text(options, "service");
   const tail = tailOf(text(options, "tail"));
   const stamps = flag(options, "timestamps");
@@ -22,7 +23,8 @@ export async function run(call: Call, context: Context): Promise<undefined> {
       follow: flag(options, "follow"),
       signal: context.signal,
       ...(tail === undefined ? {} : { tail }),
-      ...(since === undefined ? {} : { since: timeOf(since) }),
+      ...(since === undefined ? {} : { since: new Date(timeOf("--since", since)).toISOString() }),
+      ...(until === undefined ? {} : { until: new Date(timeOf("--until", until)).toISOString() }),
       ...(service === undefined ? {} : { service }),
     },
     write,
@@ -34,14 +36,5 @@ function tailOf(word: string | undefined): number | undefined {
   if (/^\d+$/.test(word)) return Number(word);
   throw new TranshipError("E_USAGE", `--tail: not a number of lines: ${JSON.stringify(word)}`, {
     hint: "write --tail 20 or all",
-  });
-}
-
-/** RFC 3339 in UTC, as the log has it, of a time or a duration before now. */
-function timeOf(word: string): string {
-  const time = /^\d{4}-\d\d-\d\d/.test(word) ? Date.parse(word) : Date.now() - parseDuration(word);
-  if (!Number.isNaN(time)) return new Date(time).toISOString();
-  throw new TranshipError("E_USAGE", `--since: not a time: ${JSON.stringify(word)}`, {
-    hint: "write 10m, or a time such as 2024-05-01T12:00:00Z",
   });
 }

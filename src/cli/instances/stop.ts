@@ -1,11 +1,10 @@
-import { parseDuration } from "../../base/units.ts";
 import { stopInstance } from "../../runtime/stop.ts";
 import type { Context } from "../context.ts";
-import { type Call, text } from "../verb.ts";
+import type { Call } from "../verb.ts";
 import { forEach } from "./each.ts";
+import { stopOptions } from "./stop-options.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
-  const time = text(call.options, "time");
-  const options = time === undefined ? {} : { timeout: parseDuration(time) };
+  const options = stopOptions(call.options);
   await forEach(call, context, (name) => stopInstance(context.root, name, options, context.log));
 }

@@ -2,9 +2,14 @@ import { isTranshipError, TranshipError } from "../../base/errors.ts";
 import { inspectImage } from "../../image/inspect.ts";
 import { openStore } from "../../image/store.ts";
 import { inspectInstance } from "../../runtime/find.ts";
+import { findNetwork } from "../../runtime/network/list.ts";
+import { findVolume } from "../../runtime/volumes/list.ts";
 import type { Context } from "../context.ts";
 import { printRows } from "../format.ts";
+import { instanceView } from "../instances/inspect-view.ts";
+import { networkView } from "../networks/inspect.ts";
 import { type Call, text } from "../verb.ts";
+import { volumeView } from "../volumes/inspect.ts";
 
 /** An instance goes before a package of the same name, as in docker. */
 export async function run(call: Call, context: Context): Promise<undefined> {
@@ -14,11 +19,13 @@ export async function run(call: Call, context: Context): Promise<undefined> {
 }
 
 function lookUp(context: Context, name: string, type: string | undefined): unknown {
+  if (type === "volume") return volumeView(findVolume(context.root, name));
+  if (type === "network") return networkView(findNetwork(context.root, name));
   if (type !== "image") {
     try {
-      return inspectInstance(context.root, name);
+      return instanceView(context.root, inspectInstance(context.root, name));
     } catch (error) {
-      if (type === "instance" || !isTranshipError(error, "E_INSTANCE_NOT_FOUND")) throw error;
+      if (type !== undefined || !isTranshipError(error, "E_INSTANCE_NOT_FOUND")) throw error;
     }
   }
   try {

@@ -32,6 +32,9 @@ export const formatOption: OptionSpec = {
   summary: "table, json or a template such as '{{.Name}}'",
 };
 
+/** Docker's short form, where -f is no filter. */
+export const inspectFormatOption: OptionSpec = { ...formatOption, flags: "-f, --format <FORMAT>" };
+
 export const listingOptions: readonly OptionSpec[] = [
   formatOption,
   { flags: "-q, --quiet", summary: "only ids" },

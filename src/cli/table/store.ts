@@ -1,6 +1,6 @@
 // Verbs for packages and the store that holds them.
 import type { Verb } from "../verb.ts";
-import { dryRunOption, formatOption, listingOptions } from "./options.ts";
+import { dryRunOption, formatOption, inspectFormatOption, listingOptions } from "./options.ts";
 
 const group = "Packages";
 const givenDescriptor = {
@@ -88,8 +88,12 @@ export const storeVerbs: readonly Verb[] = [
     examples: ["tranship inspect shop", "tranship inspect --format '{{.id}}' shop"],
     arguments: [{ name: "<NAME...>", summary: "packages or instances" }],
     options: [
-      formatOption,
-      { flags: "--type <TYPE>", summary: "image or instance", choices: ["image", "instance"] },
+      inspectFormatOption,
+      {
+        flags: "--type <TYPE>",
+        summary: "image, instance (or container), volume or network",
+        choices: ["image", "instance", "container", "volume", "network"],
+      },
     ],
     load: () => import("../store/inspect.ts"),
   },

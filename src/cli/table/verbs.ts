@@ -3,14 +3,20 @@ import type { Verb } from "../verb.ts";
 import { captureVerbs } from "./capture.ts";
 import { clusterVerbs } from "./cluster.ts";
 import { generalVerbs } from "./general.ts";
+import { instanceLookVerbs } from "./instance-look.ts";
+import { instanceStateVerbs } from "./instance-state.ts";
 import { instanceVerbs } from "./instances.ts";
 import { missVerbs } from "./misses.ts";
+import { resourceVerbs } from "./resources.ts";
 import { storeVerbs } from "./store.ts";
 
 export const verbs: readonly Verb[] = [
   ...captureVerbs,
   ...storeVerbs,
   ...instanceVerbs,
+  ...instanceStateVerbs,
+  ...instanceLookVerbs,
+  ...resourceVerbs,
   ...missVerbs,
   ...clusterVerbs,
   ...generalVerbs,

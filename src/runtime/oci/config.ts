@@ -2,6 +2,7 @@
 //
 // Nothing of the image reaches it but environment, working directory and mount targets: no annotations (crun acts on
 // run.oci.*), no hooks. The network namespace is not named: the runtime is started inside of it.
+import { cpuPeriod } from "../../host/cgroup-limits.ts";
 import type { InstanceRecord } from "../record.ts";
 import { capabilitySet } from "./capabilities.ts";
 import { seccompProfile } from "./seccomp.ts";
@@ -16,6 +17,8 @@ export interface OciMount {
 export interface ConfigInput {
   record: InstanceRecord;
   user: { uid: number; gid: number; groups: readonly number[] };
+  /** The runtime makes a terminal and proxies ours: in the foreground; else init makes it. */
+  terminal: boolean;
   /** Size of the terminal, where there is one. */
   console: { consoleSize?: { height: number; width: number } };
   rootfs: string;
@@ -95,7 +98,7 @@ export function ociConfig(input: ConfigInput): object {
   return {
     ociVersion: "1.0.2",
     process: {
-      terminal: record.terminal,
+      terminal: input.terminal,
       ...input.console,
       user: { uid: input.user.uid, gid: input.user.gid, additionalGids: input.user.groups },
       args: input.args,
@@ -127,8 +130,6 @@ export function ociConfig(input: ConfigInput): object {
     },
   };
 }
-
-const cpuPeriod = 100_000;
 
 function resources(record: InstanceRecord): object {
   const { memory, cpus, pids } = record.limits;

@@ -1,17 +1,20 @@
 // Volumes: directories of the state root that outlive what is written over an image.
 //
 //   volumes/NAME/data     what instances see
-//   volumes/NAME/seeded   the content of the image is in it, whole; absent: seeding begins anew
-import { existsSync, lstatSync, mkdirSync, readlinkSync, rmSync } from "node:fs";
+//   volumes/NAME/seeded   the content of the image is in it, whole
+//   volumes/NAME/seeding  and no seeded: seeding was broken off and begins anew
+//   volumes/NAME/volume.json  of those made by `volume create`: time and labels
+import { existsSync, lstatSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import { launchCall } from "../../host/enter.ts";
 import { startEnter } from "../../host/enter-process.ts";
-import { makeDirectory, writeFileAtomic } from "../../host/files.ts";
+import { errnoOf, ioError, makeDirectory, writeFileAtomic } from "../../host/files.ts";
 import { acquireLock } from "../../host/lock.ts";
 import { runChecked } from "../../host/process.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
+import { noteOther } from "../events/note.ts";
 import type { InstanceMount } from "../record.ts";
 
 export function volumeData(root: StateRoot, name: string): string {
@@ -38,6 +41,7 @@ export async function prepareMount(
   const directory = join(root.volumes, mount.source);
   const data = volumeData(root, mount.source);
   if (existsSync(join(directory, "seeded"))) return data;
+  if (!existsSync(directory)) noteOther(root, { type: "volume", action: "create", id: mount.source });
   makeDirectory(directory);
   const lock = await acquireLock(join(root.locks, `volume-${mount.source}`), "seed a volume", 600_000);
   try {
@@ -55,6 +59,12 @@ async function seed(
   directory: string,
 ): Promise<void> {
   const data = join(directory, "data");
+  if (!existsSync(join(directory, "seeding")) && existsSync(data) && readdirSync(data).length > 0) {
+    // Somebody has put something into a volume that nobody has used yet: that is its content.
+    writeFileAtomic(join(directory, "seeded"), `${new Date().toISOString()}\n`);
+    return;
+  }
+  writeFileAtomic(join(directory, "seeding"), "");
   step("volume clear");
   rmSync(data, { recursive: true, force: true });
   mkdirSync(data, { mode: 0o755 });
@@ -64,6 +74,7 @@ async function seed(
   }
   step("volume seeded");
   writeFileAtomic(join(directory, "seeded"), `${new Date().toISOString()}\n`);
+  rmSync(join(directory, "seeding"), { force: true });
 }
 
 /** Shows the image to a held process of ours and copies from there; nothing is mounted where the host could see it. */
@@ -141,7 +152,15 @@ function directoryInside(top: string, path: string): string | undefined {
 export function removeVolume(root: StateRoot, name: string): void {
   const directory = join(root.volumes, name);
   if (!resolve(directory).startsWith(`${resolve(root.volumes)}/`)) return;
-  // The marker goes first: half a volume must not pass for a whole one.
-  rmSync(join(directory, "seeded"), { force: true });
-  rmSync(directory, { recursive: true, force: true });
+  // It goes whole: half a volume must not pass for one that somebody filled.
+  const gone = join(root.volumes, `.gone-${name}`);
+  rmSync(gone, { recursive: true, force: true });
+  try {
+    renameSync(directory, gone);
+  } catch (cause) {
+    if (errnoOf(cause) !== "ENOENT") throw ioError(`cannot remove the volume ${name}`, cause);
+    return;
+  }
+  noteOther(root, { type: "volume", action: "destroy", id: name });
+  rmSync(gone, { recursive: true, force: true });
 }

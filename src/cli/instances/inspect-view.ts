@@ -1,0 +1,117 @@
+// An instance in full: as docker shows a container, with what only we know beside it.
+
+import { readJson } from "../../host/files.ts";
+import type { StateRoot } from "../../host/state-root.ts";
+import type { ListedInstance } from "../../runtime/find.ts";
+import type { EndRecord, InstanceMount, InstanceRecord, LaunchRecord } from "../../runtime/record.ts";
+import { volumeData } from "../../runtime/volumes/volumes.ts";
+import { shownState } from "./ps-row.ts";
+
+const never = "0001-01-01T00:00:00Z";
+
+export function instanceView(root: StateRoot, one: ListedInstance): object {
+  const { record, status, paths } = one;
+  const [path = "", ...args] = record.command;
+  return {
+    Id: record.id,
+    Created: record.createdAt,
+    Path: path,
+    Args: args,
+    State: stateOf(one),
+    Image: record.image.digest,
+    Name: `/${record.name}`,
+    RestartCount: status.launch?.restarts ?? 0,
+    Driver: "overlay",
+    Platform: "linux",
+    LogPath: `${paths.run}/log/all.log`,
+    HostConfig: hostConfig(record),
+    Mounts: record.mounts.map((mount) => mountOf(root, mount)),
+    Config: configOf(record),
+    NetworkSettings: networkOf(record, status.state === "running" ? status.launch : undefined),
+    ...one,
+  };
+}
+
+function stateOf(one: ListedInstance): object {
+  const { status } = one;
+  const state = shownState(one);
+  return {
+    Status: state,
+    Running: status.state === "running",
+    Paused: state === "paused",
+    Restarting: state === "restarting",
+    OOMKilled: (readJson(one.paths.ended) as EndRecord | undefined)?.oomKilled === true,
+    Dead: false,
+    Pid: status.pid ?? 0,
+    ExitCode: status.exitStatus ?? 0,
+    Error: status.reason ?? "",
+    StartedAt: status.launch?.startedAt ?? never,
+    FinishedAt: status.endedAt ?? never,
+  };
+}
+
+function hostConfig({
+  limits,
+  restart,
+  network,
+  capAdd,
+  capDrop,
+  readOnly,
+  autoRemove,
+  mounts,
+}: InstanceRecord): object {
+  return {
+    Binds: mounts
+      .filter((mount) => !mount.anonymous && mount.kind !== "tmpfs")
+      .map(({ source, target, readOnly: ro }) => `${source}:${target}${ro ? ":ro" : ""}`),
+    NetworkMode: network.mode,
+    RestartPolicy: { Name: restart.policy, MaximumRetryCount: restart.attempts },
+    AutoRemove: autoRemove,
+    CapAdd: capAdd,
+    CapDrop: capDrop,
+    ReadonlyRootfs: readOnly,
+    Memory: limits.memory ?? 0,
+    NanoCpus: Math.round((limits.cpus ?? 0) * 1e9),
+    PidsLimit: limits.pids,
+  };
+}
+
+function configOf(record: InstanceRecord): object {
+  return {
+    Hostname: record.hostname,
+    User: record.user,
+    Tty: record.terminal,
+    OpenStdin: record.interactive,
+    Env: record.environment,
+    Cmd: record.command,
+    Image: record.image.reference,
+    WorkingDir: record.workingDirectory,
+    Labels: record.labels,
+    StopSignal: record.stop.signal,
+    StopTimeout: record.stop.timeout / 1000,
+  };
+}
+
+function mountOf(root: StateRoot, { kind, source, target, readOnly }: InstanceMount): object {
+  return {
+    Type: kind,
+    ...(kind === "volume" ? { Name: source, Driver: "local" } : {}),
+    Source: kind === "volume" ? volumeData(root, source) : source,
+    Destination: target,
+    Mode: readOnly ? "ro" : "",
+    RW: !readOnly,
+  };
+}
+
+function networkOf({ network }: InstanceRecord, launch: LaunchRecord | undefined): object {
+  const ports: Record<string, { HostIp: string; HostPort: string }[]> = {};
+  for (const port of launch?.ports ?? []) {
+    const key = `${port.containerPort}/${port.protocol}`;
+    ports[key] = [
+      ...(ports[key] ?? []),
+      { HostIp: port.hostAddress || "0.0.0.0", HostPort: String(port.hostPort) },
+    ];
+  }
+  const own = { IPAddress: network.address ?? "", MacAddress: network.mac ?? "" };
+  return { ...own, Ports: ports, Networks: { [network.mode]: own } };
+}

@@ -1,0 +1,8 @@
+import { unpauseInstance } from "../../runtime/pause.ts";
+import type { Context } from "../context.ts";
+import type { Call } from "../verb.ts";
+import { forEach } from "./each.ts";
+
+export async function run(call: Call, context: Context): Promise<undefined> {
+  await forEach(call, context, (name) => unpauseInstance(context.root, name));
+}

@@ -1,0 +1,59 @@
+// The kernel's own log: which processes it killed for want of memory, in which control group.
+import { closeSync, constants, openSync, readFileSync, readSync } from "node:fs";
+import { errnoOf } from "./files.ts";
+
+export interface OomKill {
+  /** As the host numbers it. */
+  pid: number;
+  /** The name of the program. */
+  task: string;
+  time: Date;
+}
+
+/** Of the group that ran out of memory, "/tranship/ID". Empty too where the log cannot be read. `since`: milliseconds since the epoch. */
+export function oomKillsIn(group: string, since: number): OomKill[] {
+  const found: OomKill[] = [];
+  for (const record of records()) {
+    const kill = parseOomKill(record, group, began());
+    if (kill !== undefined && kill.time.getTime() >= since) found.push(kill);
+  }
+  return found;
+}
+
+/** Milliseconds since the epoch at which the kernel's clock began. */
+function began(): number {
+  return Date.now() - Number(readFileSync("/proc/uptime", "latin1").split(" ")[0]) * 1000;
+}
+
+/** `record`: as /dev/kmsg has it, "6,1234,5678901,-;message". */
+export function parseOomKill(record: string, group: string, boot: number): OomKill | undefined {
+  const [, microseconds, message = ""] = /^\d+,\d+,(\d+),[^;]*;(oom-kill:.*)/.exec(record) ?? [];
+  const words = /,oom_memcg=([^,]*),task_memcg=[^,]*,task=(.*),pid=(\d+),uid=\d+$/m.exec(message);
+  if (words === null || words[1] !== group) return undefined;
+  return { pid: Number(words[3]), task: words[2] ?? "", time: new Date(boot + Number(microseconds) / 1000) };
+}
+
+const longest = 8192;
+
+/** One read is one record. */
+function* records(): Generator<string> {
+  let fd: number;
+  try {
+    fd = openSync("/dev/kmsg", constants.O_RDONLY | constants.O_NONBLOCK);
+  } catch {
+    return;
+  }
+  const buffer = Buffer.allocUnsafe(longest);
+  try {
+    for (;;) {
+      try {
+        yield buffer.toString("latin1", 0, readSync(fd, buffer));
+      } catch (cause) {
+        // EPIPE: it was overwritten while we read; the next one is the oldest that is left.
+        if (errnoOf(cause) !== "EPIPE") return;
+      }
+    }
+  } finally {
+    closeSync(fd);
+  }
+}

@@ -1,0 +1,97 @@
+// After a reboot of the host: what the restart rules want is started. There is no daemon, so that somebody has to ask for it once a boot:
+// a systemd unit, or any other script of the host. docs/decisions/0030-restart-without-a-daemon.md
+import { TranshipError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
+import { bootId } from "../host/boot-id.ts";
+import { readText } from "../host/files.ts";
+import type { StateRoot } from "../host/state-root.ts";
+import { step } from "../host/steps.ts";
+import { type ListedInstance, listInstances } from "./find.ts";
+import { repairInstances } from "./repair.ts";
+import { startInstance } from "./run.ts";
+import { stopForBoot, stopReason } from "./stop.ts";
+
+export interface BootResult {
+  id: string;
+  name: string;
+  /** undefined: it was started. */
+  failure: TranshipError | undefined;
+}
+
+/** Starts what ran in an earlier boot and wants to run again, oldest first. Doing it twice starts nothing twice. */
+export async function bootInstances(root: StateRoot, log: Log): Promise<BootResult[]> {
+  await repairInstances(root, log);
+  const results: BootResult[] = [];
+  for (const { record } of wantedInstances(root)) {
+    step("boot one");
+    results.push({ id: record.id, name: record.name, failure: await tryStart(root, record.id, log) });
+  }
+  return results;
+}
+
+export function wantedInstances(root: StateRoot): ListedInstance[] {
+  return listInstances(root).reverse().filter(wantsToRun);
+}
+
+async function tryStart(root: StateRoot, id: string, log: Log): Promise<TranshipError | undefined> {
+  try {
+    await startInstance(root, id, log);
+    return undefined;
+  } catch (error) {
+    if (error instanceof TranshipError) return error;
+    throw error;
+  }
+}
+
+function wantsToRun({ record, paths, status }: ListedInstance): boolean {
+  const { launch, state, exitStatus } = status;
+  if (state !== "exited" || launch === undefined || launch.bootId === bootId()) return false;
+  const stop = readText(paths.stopAsked);
+  const stopped = stop !== undefined && stop !== stopReason;
+  switch (record.restart.policy) {
+    case "always":
+      return true;
+    case "unless-stopped":
+      return !stopped;
+    case "on-failure":
+      // One that ended by itself had its tries; one that went down with the host, or for it, did not end by itself.
+      return stop === stopReason || (!stopped && (exitStatus ?? null) === null);
+    default:
+      return false;
+  }
+}
+
+/** Before the host goes down: everything that runs is stopped in its own way, and comes back by bootInstances(). */
+export async function shutDownInstances(root: StateRoot, log: Log): Promise<string[]> {
+  await repairInstances(root, log);
+  const names: string[] = [];
+  for (const { record, status } of listInstances(root)) {
+    if (status.state !== "running" && status.state !== "starting") continue;
+    await stopForBoot(root, record.id, log);
+    names.push(record.name);
+  }
+  return names;
+}
+
+/** The unit that does both. `program`: bin/tranship of this installation. */
+export function unitText(root: StateRoot, program: string): string {
+  const command = `${program} --root ${root.path}`;
+  return `[Unit]
+Description=Instances of Tranship (${root.path})
+Documentation=man:tranship
+After=network-online.target local-fs.target
+Wants=network-online.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=${command} boot
+ExecStop=${command} boot --down
+KillMode=none
+TimeoutStartSec=infinity
+TimeoutStopSec=300
+
+[Install]
+WantedBy=multi-user.target
+`;
+}

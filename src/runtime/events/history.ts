@@ -1,0 +1,120 @@
+// The runs of instances: each start with its end, what it used and what it wrote. Told by the record of events, so that it survives the
+// instances themselves.
+import type { StateRoot } from "../../host/state-root.ts";
+import type { Instance } from "../find.ts";
+import type { EndRecord, LaunchRecord } from "../record.ts";
+import { launchName, type RecordedEvent, type RunSummary } from "./note.ts";
+import { storedEvents } from "./read.ts";
+import { filesWritten } from "./written.ts";
+
+export interface Run extends RunSummary {
+  id: string;
+  name: string;
+  image: string;
+  /** undefined while it runs, or where nobody has noticed its end yet. */
+  endedAt: string | undefined;
+}
+
+/** What init wrote of its end: from the instance, so that every field may be anything. */
+export interface ExitFacts {
+  signal: number | null;
+  cpuSeconds: number | null;
+  peakBytes: number | null;
+  startedAt: string | undefined;
+}
+
+export function exitFacts(text: string | undefined): ExitFacts {
+  let value: Record<string, unknown> = {};
+  try {
+    const parsed: unknown = JSON.parse(text ?? "");
+    if (typeof parsed === "object" && parsed !== null) value = parsed as Record<string, unknown>;
+  } catch {} // nothing known
+  const rss = numberOf(value.maxRssKiB);
+  return {
+    signal: numberOf(value.signal),
+    cpuSeconds: numberOf(value.cpuSeconds),
+    peakBytes: rss === null ? null : rss * 1024,
+    startedAt: typeof value.startedAt === "string" ? value.startedAt.slice(0, 40) : undefined,
+  };
+}
+
+function numberOf(value: unknown): number | null {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : null;
+}
+
+/** `exit`: the text of exit.json. */
+export function summarize(
+  { paths }: Instance,
+  launch: LaunchRecord | undefined,
+  end: EndRecord,
+  exit: string | undefined,
+): RunSummary {
+  const { startedAt: _, ...facts } = exitFacts(exit);
+  return {
+    launch: launch === undefined ? "" : launchName(launch),
+    startedAt: launch?.startedAt ?? "",
+    status: end.status,
+    reason: end.reason,
+    ...facts,
+    files: launch === undefined ? null : filesWritten(paths.upper, Date.parse(launch.startedAt)),
+  };
+}
+
+/** Every run that the events tell of, oldest first. */
+export function historyOf(root: StateRoot): Run[] {
+  const open = new Map<string, Run>();
+  const runs: Run[] = [];
+  const names = new Map<string, string>();
+  for (const event of storedEvents(root)) {
+    if (event.type !== "instance") continue;
+    names.set(event.id, event.attributes.name ?? "");
+    if (event.action === "start") {
+      const run = startedRun(event);
+      open.set(`${event.id} ${run.launch}`, run);
+      runs.push(run);
+    } else if (event.action === "die") {
+      const ended = endedRun(event);
+      const run = open.get(`${event.id} ${ended.launch}`);
+      if (run === undefined) runs.push(ended);
+      else Object.assign(run, { ...ended, startedAt: run.startedAt });
+    }
+  }
+  // By the last name that it had: that is how people ask for it.
+  return runs.map((run) => ({ ...run, name: names.get(run.id) ?? run.name }));
+}
+
+function startedRun(event: RecordedEvent): Run {
+  return {
+    ...owner(event),
+    launch: event.launch ?? "",
+    startedAt: event.time,
+    endedAt: undefined,
+    status: null,
+    reason: "",
+    signal: null,
+    cpuSeconds: null,
+    peakBytes: null,
+    files: null,
+  };
+}
+
+function endedRun(event: RecordedEvent): Run {
+  if (event.run !== undefined) return { ...owner(event), ...event.run, endedAt: event.time };
+  // By native/supervise, which looks after instances that wrote nothing.
+  const { startedAt = event.time, ...facts } = exitFacts(event.exit);
+  const status = event.status ?? null;
+  return {
+    ...owner(event),
+    launch: event.launch ?? "",
+    startedAt,
+    endedAt: event.time,
+    status,
+    reason: facts.signal === null ? `ended with status ${status}` : `ended by signal ${facts.signal}`,
+    ...facts,
+    files: 0,
+  };
+}
+
+function owner({ id, attributes }: RecordedEvent): Pick<Run, "id" | "name" | "image"> {
+  return { id, name: attributes.name ?? "", image: attributes.image ?? "" };
+}
