@@ -54,6 +54,12 @@ export const errorCodes = {
   E_NO_RUNTIME: "No usable OCI runtime was found on this host.",
   E_SECRET_MISSING: "A secret that the package needs was not given.",
   E_ID_AMBIGUOUS: "The shortened id fits more than one object.",
+  E_REGISTRY_UNREACHABLE:
+    "The registry could not be reached, or the connection broke more often than was tried.",
+  E_REGISTRY_DENIED: "The registry does not let you do that, or wants you to log in.",
+  E_REGISTRY_NOT_FOUND: "The registry has no such image or blob.",
+  E_REGISTRY_UNSAFE: "The registry asked for something that is refused for safety.",
+  E_REGISTRY_FAILED: "The registry answered with an error, or with what the specification does not allow.",
   E_TEST_FAILED: "The test of the package could not be carried out.",
   E_CLUSTER_UNREACHABLE: "No control plane answers where one was looked for.",
   E_CLUSTER_REFUSED: "The control plane refused the call.",

@@ -82,7 +82,8 @@ function interrupted(verb: Verb, cause: unknown): unknown {
 const ownSignals = new Set(["run", "exec", "start", "attach"]);
 
 /** Verbs that carry on when nobody reads their result any more: what they do is more than what they print. */
-const finishing = /^(lift|demo|test|tag|rmi|gc|repair|capture .*|package (export|edit|bake))$/;
+const finishing =
+  /^(lift|demo|test|tag|rmi|gc|repair|capture .*|package (export|edit|bake|import)|push|pull|login)$/;
 
 /** The verb that runs; "" before one is known. */
 let running = "";

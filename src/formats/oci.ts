@@ -126,7 +126,7 @@ export function layerCompression(type: string): "none" | "gzip" | "zstd" | undef
 
 /** `what` opens every message: "manifest sha256:...". */
 export function decodeIndex(text: string, what: string): ImageIndex {
-  const value = object(parseJson(text, what), what);
+  const value = object(parseDocument(text, what), what);
   const manifests = array(value.manifests, `${what}: manifests`, maxManifests);
   checkVersion(value, what);
   manifests.forEach((entry, i) => {
@@ -137,7 +137,7 @@ export function decodeIndex(text: string, what: string): ImageIndex {
 }
 
 export function decodeManifest(text: string, what: string): ImageManifest {
-  const value = object(parseJson(text, what), what);
+  const value = object(parseDocument(text, what), what);
   checkVersion(value, what);
   checkDescriptor(value.config, `${what}: config`);
   const layers = array(value.layers, `${what}: layers`, maxLayers);
@@ -149,7 +149,7 @@ export function decodeManifest(text: string, what: string): ImageManifest {
 }
 
 export function decodeImageConfig(text: string, what: string): ImageConfig {
-  const value = object(parseJson(text, what), what);
+  const value = object(parseDocument(text, what), what);
   string(value.architecture, `${what}: architecture`);
   string(value.os, `${what}: os`);
   const rootfs = object(value.rootfs, `${what}: rootfs`);
@@ -226,7 +226,8 @@ function checkAnnotations(value: unknown, what: string): void {
   }
 }
 
-function parseJson(text: string, what: string): unknown {
+/** JSON from strangers, bounded in size and depth, with no key twice in an object. `what` opens every message. */
+export function parseDocument(text: string, what: string): unknown {
   if (text.length > maxDocument) {
     throw new TranshipError(
       "E_LIMIT",

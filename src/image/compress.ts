@@ -10,7 +10,7 @@ export type Compression = "zstd" | "gzip";
 /** Says all that the bytes of a compressed layer depend on; an annotation of the manifest. */
 export const compressorName: Record<Compression, string> = {
   zstd: `zstd ${process.versions.zstd ?? "unknown"} level 3, frames of 8 MiB in one pass`,
-  gzip: `zlib ${process.versions.zlib ?? "unknown"} level 6, members of 1 MiB`,
+  gzip: `zlib ${process.versions.zlib ?? "unknown"} level 4, members of 1 MiB`,
 };
 
 const pieceSize = { zstd: 8 << 20, gzip: 1 << 20 };
@@ -20,8 +20,8 @@ const compressGzip = promisify(gzip);
 
 function compress(kind: Compression, piece: Uint8Array): Promise<Uint8Array> {
   if (kind === "gzip") {
-    // Few output chunks: the default of 16 KiB costs a third of the time.
-    return compressGzip(piece, { level: 6, chunkSize: (piece.length >> 1) + 1024 });
+    // Few output chunks: the default of 16 KiB costs a third of the time. Level 6 takes twice as long as 4, for 2 % less.
+    return compressGzip(piece, { level: 4, chunkSize: (piece.length >> 1) + 1024 });
   }
   return compressZstd(piece, {
     // Given all of the input, its end and room for any result at once, zstd works on it in place, in one pass; else it copies it

@@ -10,22 +10,15 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { TranshipError } from "../base/errors.ts";
-import {
-  type Descriptor,
-  type ImageIndex,
-  type ImageManifest,
-  mediaType,
-  refNameAnnotation,
-} from "../formats/oci.ts";
+import { type Descriptor, type ImageIndex, mediaType, refNameAnnotation } from "../formats/oci.ts";
 import { type Digest, splitDigest } from "../formats/oci-reference.ts";
 import { makeWorkDirectory } from "../host/work.ts";
-import { compressorAnnotation } from "./build.ts";
-import { type Compression, compressorName } from "./compress.ts";
+import type { Compression } from "./compress.ts";
 import { digestOf } from "./digest.ts";
 import { type ExportFile, writeArchive, writeDirectory } from "./export-files.ts";
+import { type Outward, type OutwardDocument, outwardDocuments } from "./outward.ts";
 import { recompress } from "./recompress.ts";
 import type { ImageStore, StoredImage } from "./store.ts";
-import { maxArtifact } from "./store-blobs.ts";
 
 export type ExportType = "oci-archive" | "oci-dir" | "docker-archive" | "dir";
 
@@ -100,20 +93,13 @@ class Exporter {
     }
     const flat = options.type === "dir";
     const layers = await this.#layers(compression, flat);
-    const { annotations, ...rest } = this.#image.manifest;
-    const manifest: ImageManifest = {
-      ...rest,
-      layers,
-      annotations: { ...annotations, [compressorAnnotation]: compressorName[compression] },
-    };
-    this.#document(mediaType.config, this.#store.readBlob(manifest.config), flat);
+    const outward = outwardDocuments(this.#store, this.#image, layers, compression);
+    this.#add(outward.config, flat);
     if (flat) {
-      const text = JSON.stringify(manifest);
-      this.files.push({ name: "manifest.json", content: text });
+      this.files.push({ name: "manifest.json", content: outward.image.bytes });
       this.files.push({ name: "version", content: "Directory Transport Version: 1.1\n" });
-      return digestOf(text);
-    }
-    return this.#layout(manifest).digest;
+    } else this.#layout(outward);
+    return outward.image.descriptor.digest;
   }
 
   async #layers(compression: Compression, flat: boolean): Promise<Descriptor[]> {
@@ -121,9 +107,10 @@ class Exporter {
     const seen = new Set<Digest>();
     for (const [i, layer] of this.#image.layers.entries()) {
       const made = await recompress(this.#store, layer, join(this.#work, `layer-${i}`), compression);
-      const { annotations } = layer.descriptor;
+      const { annotations, digest } = layer.descriptor;
       const type = compression === "gzip" ? mediaType.layerGzip : mediaType.layerZstd;
-      const descriptor = { mediaType: type, digest: made.digest, size: made.size };
+      const packed = { mediaType: type, digest: made.digest, size: made.size };
+      const descriptor = made.digest === digest ? layer.descriptor : packed;
       layers.push(annotations === undefined ? descriptor : { ...descriptor, annotations });
       if (!seen.has(made.digest)) this.files.push({ name: blobName(made.digest, flat), ...made });
       seen.add(made.digest);
@@ -131,57 +118,29 @@ class Exporter {
     return layers;
   }
 
-  #document(type: string, content: Uint8Array | object, flat = false): Descriptor {
-    const bytes = content instanceof Uint8Array ? content : new TextEncoder().encode(JSON.stringify(content));
-    const digest = digestOf(bytes);
-    const name = blobName(digest, flat);
+  #add({ descriptor, bytes }: OutwardDocument, flat = false): void {
+    const name = blobName(descriptor.digest, flat);
     if (!this.files.some((file) => file.name === name)) this.files.push({ name, content: bytes });
-    return { mediaType: type, digest, size: bytes.length };
   }
 
-  #layout(manifest: ImageManifest): Descriptor {
-    const image = this.#document(mediaType.manifest, manifest);
-    const platform = this.#image.manifestDescriptor.platform ?? {
-      architecture: this.#image.config.architecture,
-      os: this.#image.config.os,
-    };
+  #layout({ image, descriptor, index, referrers }: Outward): void {
     const annotations: Record<string, string> = {};
-    if (this.#image.descriptorManifest !== undefined) {
-      const packaged = this.#artifact(this.#image.descriptorManifest, image);
-      const index: ImageIndex = {
-        schemaVersion: 2,
-        mediaType: mediaType.index,
-        manifests: [{ ...image, platform }, packaged],
-      };
-      annotations[packageIndexAnnotation] = this.#document(mediaType.index, index).digest;
-    }
-    const referrers = this.#store.referrers(this.#image.manifestDescriptor.digest);
-    const others = referrers.filter((entry) => entry.artifactType !== mediaType.descriptor);
-    const digests = others.map((entry) => this.#artifact(entry, image).digest);
+    if (index !== undefined) annotations[packageIndexAnnotation] = index.descriptor.digest;
+    const digests = referrers.map((entry) => entry.descriptor.digest);
     if (digests.length > 0) annotations[referrersAnnotation] = digests.join(" ");
+    const artifacts = descriptor === undefined ? referrers : [descriptor, ...referrers];
+    for (const entry of [image, ...artifacts, ...artifacts.flatMap(({ parts }) => parts)]) this.#add(entry);
+    if (index !== undefined) this.#add(index);
     const name =
       this.#image.name === undefined ? {} : { annotations: { [refNameAnnotation]: this.#image.name } };
-    const index: ImageIndex = {
+    const top: ImageIndex = {
       schemaVersion: 2,
       mediaType: mediaType.index,
-      manifests: [{ ...image, platform, ...name }],
+      manifests: [{ ...image.descriptor, ...name }],
       ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
     };
-    this.files.push({ name: "index.json", content: JSON.stringify(index) });
+    this.files.push({ name: "index.json", content: JSON.stringify(top) });
     this.files.push({ name: "oci-layout", content: '{"imageLayoutVersion":"1.0.0"}' });
-    return image;
-  }
-
-  /** The artifact anew, with the exported image as its subject. */
-  #artifact(descriptor: Descriptor, subject: Descriptor): Descriptor {
-    const manifest = this.#store.readManifest(descriptor);
-    for (const blob of [manifest.config, ...manifest.layers])
-      this.#document(blob.mediaType, this.#store.readBlob(blob, "blob", maxArtifact));
-    const { mediaType: type, digest, size } = subject;
-    return {
-      ...descriptor,
-      ...this.#document(mediaType.manifest, { ...manifest, subject: { mediaType: type, digest, size } }),
-    };
   }
 
   async #dockerArchive(): Promise<void> {

@@ -1,9 +1,10 @@
 // A layer of the store, packed in another way into a file. The content is checked on the way: diffIDs stay.
 import { open } from "node:fs/promises";
 import { TranshipError } from "../base/errors.ts";
-import { layerCompression } from "../formats/oci.ts";
+import { type Descriptor, layerCompression } from "../formats/oci.ts";
 import type { Digest } from "../formats/oci-reference.ts";
 import { type Compression, Compressor } from "./compress.ts";
+import { Digester } from "./digest.ts";
 import { DigestedFile } from "./digested-file.ts";
 import { readBlobFile, readLayerTar } from "./layer-reader.ts";
 import type { ImageStore, StoredLayer } from "./store.ts";
@@ -24,24 +25,34 @@ export async function recompress(
 ): Promise<PackedLayer> {
   const sink = new DigestedFile(await open(path, "wx", 0o644), path);
   try {
-    const same = layerCompression(layer.descriptor.mediaType) === compression;
-    if (compression === "none")
-      for await (const chunk of readLayerTar({ store, layer })) await sink.append(chunk);
-    else if (same) await copyChecked(store, layer, sink);
-    else await compressInto(sink, store, layer, compression);
+    await packInto(store, layer, compression, (bytes) => sink.append(bytes));
     return { path, digest: sink.digest(), size: sink.size };
   } finally {
     await sink.file.close();
   }
 }
 
+/** Gives the layer's packed bytes in order, the same each time; `write` is awaited. A layer that is packed so already comes as it is. */
+export async function packInto(
+  store: ImageStore,
+  layer: StoredLayer,
+  compression: Compression | "none",
+  write: (bytes: Uint8Array) => Promise<void>,
+): Promise<void> {
+  if (layerCompression(layer.descriptor.mediaType) === compression)
+    await copyChecked(store, layer.descriptor, write);
+  else if (compression === "none")
+    for await (const chunk of readLayerTar({ store, layer })) await write(chunk);
+  else await compressInto(write, store, layer, compression);
+}
+
 async function compressInto(
-  sink: DigestedFile,
+  write: (bytes: Uint8Array) => Promise<void>,
   store: ImageStore,
   layer: StoredLayer,
   compression: Compression,
 ): Promise<void> {
-  const compressor = new Compressor(compression, (bytes) => sink.append(bytes));
+  const compressor = new Compressor(compression, write);
   try {
     for await (const chunk of readLayerTar({ store, layer })) await compressor.append(chunk);
     await compressor.finish();
@@ -51,9 +62,18 @@ async function compressInto(
   }
 }
 
-async function copyChecked(store: ImageStore, layer: StoredLayer, sink: DigestedFile): Promise<void> {
-  for await (const chunk of readBlobFile(store, layer.descriptor)) await sink.append(chunk);
-  const { digest } = layer.descriptor;
-  if (sink.digest() === digest) return;
-  throw new TranshipError("E_IMAGE_CORRUPT", `blob ${digest}: content has the digest ${sink.digest()}`);
+/** E_IMAGE_CORRUPT at the end where the blob is not what its digest says. */
+async function copyChecked(
+  store: ImageStore,
+  descriptor: Descriptor,
+  write: (bytes: Uint8Array) => Promise<void>,
+): Promise<void> {
+  const digester = new Digester(descriptor.digest);
+  for await (const chunk of readBlobFile(store, descriptor)) {
+    digester.update(chunk);
+    await write(chunk);
+  }
+  const digest = digester.digest();
+  if (digest !== descriptor.digest)
+    throw new TranshipError("E_IMAGE_CORRUPT", `blob ${descriptor.digest}: content has the digest ${digest}`);
 }

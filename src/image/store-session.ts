@@ -5,7 +5,7 @@
 // that it needs a blob, then waits while a collector is at work, then looks whether the blob is there. The collector
 // first takes its lock, then reads what sessions need, then index.json, then removes.
 import { existsSync } from "node:fs";
-import { type FileHandle, open, rename } from "node:fs/promises";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Descriptor } from "../formats/oci.ts";
@@ -14,7 +14,7 @@ import { createExclusive, ioError, makeDirectory, syncDirectory } from "../host/
 import { acquireLock } from "../host/lock.ts";
 import { step } from "../host/steps.ts";
 import { makeWorkDirectory, type WorkDirectory } from "../host/work.ts";
-import { digestOf } from "./digest.ts";
+import { Digester, digestOf } from "./digest.ts";
 import { DigestedFile } from "./digested-file.ts";
 import type { ImageStore } from "./store.ts";
 
@@ -57,7 +57,7 @@ export class StoreSession {
   async create(): Promise<BlobFile> {
     const path = join(this.#work.path, `blob-${this.#files++}`);
     try {
-      return new BlobFile(this, await open(path, "wx", 0o644), path);
+      return new BlobFile(this, await open(path, "wx+", 0o644), path);
     } catch (cause) {
       throw ioError(`cannot create ${path}`, cause);
     }
@@ -101,6 +101,13 @@ export class StoreSession {
     }
   }
 
+  /** Puts a finished file of the state root in place as a blob; the caller has checked that it is what the descriptor says. */
+  async adopt(path: string, { digest, size }: Expected): Promise<void> {
+    const known = await this.retain(digest);
+    if (known && this.store.blobSize(digest) === size) return;
+    await putInPlace(this.store, path, digest);
+  }
+
   /** Removes temporary files and gives up what was retained. Call when the blobs are named, or given up. */
   close(): void {
     this.#work.remove();
@@ -127,18 +134,14 @@ export class BlobFile {
 
   /** Flushes, checks and puts the blob in its place, and closes it. A blob that is there already with that size is left as it is. */
   async commit(mediaType: string, expected?: Expected): Promise<Descriptor> {
-    const descriptor = { mediaType, digest: this.#made.digest(), size: this.size };
+    const descriptor = { mediaType, digest: await this.#digestLike(expected?.digest), size: this.size };
     try {
       if (expected !== undefined) checkExpected(descriptor, expected);
       const known = await this.#session.retain(descriptor.digest);
       const { store, replaces } = this.#session;
       if (known && !replaces && store.blobSize(descriptor.digest) === this.size) return descriptor;
       await this.#made.file.sync();
-      const path = store.blobPath(descriptor.digest);
-      makeDirectory(dirname(path), 0o755);
-      step(`put the blob ${descriptor.digest.slice(0, 19)} in place`);
-      await rename(this.#made.path, path);
-      syncDirectory(dirname(path));
+      await putInPlace(store, this.#made.path, descriptor.digest);
       return descriptor;
     } catch (cause) {
       throw ioError(`cannot store blob ${descriptor.digest}`, cause);
@@ -147,12 +150,41 @@ export class BlobFile {
     }
   }
 
+  /** By the algorithm of `like`; what was not collected on the way is read again. */
+  async #digestLike(like: Digest = "sha256:"): Promise<Digest> {
+    if (splitDigest(like)[0] === "sha256") return this.#made.digest();
+    const digester = new Digester(like);
+    const buffer = Buffer.allocUnsafe(1 << 20);
+    for (let at = 0; at < this.size; ) {
+      const { bytesRead } = await this.#made.file.read(buffer, 0, buffer.length, at);
+      if (bytesRead === 0) break;
+      digester.update(buffer.subarray(0, bytesRead));
+      at += bytesRead;
+    }
+    return digester.digest();
+  }
+
+  /** As discard(); the file does not wait for the session's end. */
+  async giveUp(): Promise<void> {
+    await this.discard();
+    await rm(this.#made.path, { force: true });
+  }
+
   /** Gives the blob up where it was not committed; after a commit it does nothing. */
   async discard(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     await this.#made.file.close();
   }
+}
+
+/** The content has to be on the disk already. */
+async function putInPlace(store: ImageStore, from: string, digest: Digest): Promise<void> {
+  const path = store.blobPath(digest);
+  makeDirectory(dirname(path), 0o755);
+  step(`put the blob ${digest.slice(0, 19)} in place`);
+  await rename(from, path);
+  syncDirectory(dirname(path));
 }
 
 function checkExpected(descriptor: Descriptor, expected: Expected): void {

@@ -53,6 +53,9 @@ export interface Named {
   target: Descriptor;
 }
 
+/** On an entry of index.json: the digest that its name had at the registry that it was pulled from. */
+export const pulledAnnotation = "vnd.tranship.pulled";
+
 export class ImageStore extends BlobStore {
   readonly root: StateRoot;
 
@@ -125,11 +128,11 @@ export class ImageStore extends BlobStore {
     const name = tagName(reference);
     const target = manifests.find((entry) =>
       reference.tag === undefined && reference.digest !== undefined
-        ? entry.digest === reference.digest
+        ? hasDigest(entry, reference.digest)
         : entry.annotations?.[refNameAnnotation] === name,
     );
     if (target === undefined) return undefined;
-    if (reference.digest !== undefined && target.digest !== reference.digest) {
+    if (reference.digest !== undefined && !hasDigest(target, reference.digest)) {
       throw new TranshipError("E_IMAGE_NOT_FOUND", `${name} is ${target.digest}, not ${reference.digest}`);
     }
     return { name: target.annotations?.[refNameAnnotation] ?? name, target };
@@ -243,6 +246,11 @@ export function newName(text: string): string {
     });
   }
   return tagName(reference);
+}
+
+/** Also the digest that a registry had it under: of an index for several platforms, of which one is here. */
+function hasDigest(entry: Descriptor, digest: Digest): boolean {
+  return entry.digest === digest || entry.annotations?.[pulledAnnotation] === digest;
 }
 
 function withName(descriptor: Descriptor, name: string): Descriptor {

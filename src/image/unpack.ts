@@ -33,6 +33,11 @@ export async function ensureLayer(
   return unpackedLayer(root, diffId) ?? (await makeLayer(store, store.layer(diffId), limits));
 }
 
+/** As ensureLayer(), for a layer of an image that has no name yet. */
+export async function ensureStoredLayer(store: ImageStore, layer: StoredLayer): Promise<string> {
+  return unpackedLayer(store.root, layer.diffId) ?? (await makeLayer(store, layer, {}));
+}
+
 async function makeLayer(
   store: ImageStore,
   layer: StoredLayer,

@@ -75,6 +75,16 @@ export const advice: Record<ErrorCode, string> = {
   E_SECRET_MISSING:
     "Give it with --secret PATH=FILE; `tranship package show` lists the secrets of a package.",
   E_ID_AMBIGUOUS: "Write more characters of the id; the message lists what fits.",
+  E_REGISTRY_UNREACHABLE:
+    "Check the name, the network and the proxy. A certificate of an authority of your own goes into certs.d, as with docker. Give the same command again: what was moved is not moved again.",
+  E_REGISTRY_DENIED:
+    "Log in with `tranship login REGISTRY` as somebody who may do that. Some registries want a token as the password.",
+  E_REGISTRY_NOT_FOUND:
+    "Check name and tag. Some registries answer so where you may not read the image: then log in.",
+  E_REGISTRY_UNSAFE:
+    "A registry may not send this host to a private address, take its credentials elsewhere or leave TLS. Where that is meant, name the host with --trust-host.",
+  E_REGISTRY_FAILED:
+    "The message has the registry's own words. Where it is overloaded, wait; where it stays, tell its administrator.",
   E_TEST_FAILED:
     "The message tells which side could not be started. Start it alone first: `tranship run`, or the service on the original.",
   E_CLUSTER_UNREACHABLE:

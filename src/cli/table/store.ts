@@ -197,6 +197,22 @@ export const storeVerbs: readonly Verb[] = [
     load: () => import("../store/package-bake.ts"),
   },
   {
+    name: "package import",
+    group,
+    summary: "Take an archive of docker or podman, an OCI layout or a root directory into the store",
+    examples: ["tranship package import shop.tar shop:1", "tranship package import /srv/old-root old:1"],
+    arguments: [
+      { name: "FILE", summary: "what docker save wrote, an OCI archive or directory, or a root file system" },
+      { name: "REF", summary: "the name that it gets" },
+    ],
+    options: [
+      { flags: "--image <NAME>", summary: "which one, where an archive holds several" },
+      dryRunOption,
+      formatOption,
+    ],
+    load: () => import("../store/package-import.ts"),
+  },
+  {
     name: "package export",
     group,
     summary: "Write a package as an archive that other tools read",

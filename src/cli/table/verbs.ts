@@ -7,12 +7,14 @@ import { instanceLookVerbs } from "./instance-look.ts";
 import { instanceStateVerbs } from "./instance-state.ts";
 import { instanceVerbs } from "./instances.ts";
 import { missVerbs } from "./misses.ts";
+import { registryVerbs } from "./registry.ts";
 import { resourceVerbs } from "./resources.ts";
 import { storeVerbs } from "./store.ts";
 
 export const verbs: readonly Verb[] = [
   ...captureVerbs,
   ...storeVerbs,
+  ...registryVerbs,
   ...instanceVerbs,
   ...instanceStateVerbs,
   ...instanceLookVerbs,
