@@ -140,9 +140,52 @@ static int join(struct config *c)
 	process_exec(c);
 }
 
+/*
+ * launch_in_stages() - what every launch needs is made at once, the rest as it
+ * comes: whoever starts us has other things to do before he knows all of it.
+ * The network is always our own. Where the parts end without a command we were
+ * not needed, and there is nothing to say about it.
+ */
+static int launch_in_stages(struct config *c)
+{
+	int host;
+
+	/* Nobody has asked for anything yet. */
+	fail_silently = true;
+	host = net_open();
+	unshare_or_fail(CLONE_NEWNET);
+	mounts_private();
+	/* In this namespace: of another one an overlay takes no directory. */
+	if (c->base)
+		c->base_fd = open(c->base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (c->base_fd == -1)
+		return EXIT_SETUP;
+	net_loopback_up();
+	report_pid(getpid());
+	if (status_fd >= 0)
+		close(status_fd);
+	status_fd = -1;		/* who started us has heard enough */
+	fail_silently = false;
+	do {
+		if (!parse_stage(c))
+			return EXIT_SETUP;
+		mounts_fetch(c);
+		mounts_open(c);
+		mounts_perform(c);
+		if (c->veth.name)
+			net_veth(host, &c->veth);
+	} while (!c->argv);
+	process_identity(c);
+	process_exec(c);
+}
+
 static int launch(struct config *c)
 {
-	int host = c->veth.name ? net_open() : -1;
+	int host;
+
+	if (c->stages_fd >= 0)
+		return launch_in_stages(c);
+	host = c->veth.name ? net_open() : -1;
 
 	mounts_fetch(c);
 	if (c->net != NET_HOST)

@@ -550,7 +550,7 @@ void mounts_open(struct config *c)
 		struct op *op = &c->ops[i];
 
 		if (op->type == OP_OVERLAY) {
-			overlay_open(&op->overlay);
+			overlay_open(&op->overlay, c->base_fd);
 			if (!op->overlay.scratch && !c->old_mount_api)
 				op->fd = overlay_detached(op, true);
 		} else if (op->type == OP_BIND) {

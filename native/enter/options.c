@@ -122,6 +122,8 @@ static bool overlay_option(struct reader *r)
 		o->upper = next(r);
 	} else if (strcmp(r->option, "--work") == 0) {
 		o->work = next(r);
+	} else if (strcmp(r->option, "--source") == 0) {
+		o->source = next(r);
 	} else if (strcmp(r->option, "--scratch") == 0) {
 		o->scratch = true;
 	} else if (strcmp(r->option, "--volatile") == 0) {
@@ -344,6 +346,8 @@ static bool process_option(struct reader *r)
 		c->new_session = true;
 	} else if (strcmp(r->option, "--cloned-runtime") == 0) {
 		c->cloned_runtime = true;
+	} else if (strcmp(r->option, "--null-stdin") == 0) {
+		c->null_stdin = true;
 	} else if (strcmp(r->option, "--fd-exec") == 0) {
 		c->exec_fd = (int)next_number(r, INT_MAX);
 	} else if (strcmp(r->option, "--keep-fd") == 0) {
@@ -364,6 +368,10 @@ static bool life_option(struct reader *r)
 		status_fd = (int)next_number(r, INT_MAX);
 	else if (strcmp(r->option, "--wait-fd") == 0)
 		c->wait_fd = (int)next_number(r, INT_MAX);
+	else if (strcmp(r->option, "--stages") == 0)
+		c->stages_fd = (int)next_number(r, INT_MAX);
+	else if (strcmp(r->option, "--base") == 0)
+		c->base = next_absolute(r);
 	else if (strcmp(r->option, "--parent") == 0)
 		c->parent = next_pid(r);
 	else if (strcmp(r->option, "--survive-parent") == 0)
@@ -444,12 +452,28 @@ static char **words_of(char **args)
 	return words;
 }
 
+/* read_options() - up to the command or to the last word. */
+static void read_options(struct reader *r)
+{
+	while (*r->at && strcmp(*r->at, "--") != 0) {
+		r->option = *r->at++;
+		if (!overlay_option(r) && !mount_option(r) &&
+		    !namespace_option(r) && !process_option(r) &&
+		    !life_option(r))
+			fail("unknown option: %s", r->option);
+	}
+	if (r->pending.count > 0 || r->pending.upper)
+		fail("--lower or --upper without an --overlay after it");
+}
+
 void parse_options(struct config *c, enum verb verb, char **args)
 {
 	struct reader r = { .c = c, .verb = verb };
 
 	c->exec_fd = -1;
 	c->wait_fd = -1;
+	c->stages_fd = -1;
+	c->base_fd = AT_FDCWD;
 	c->net = verb == VERB_SANDBOX ? NET_NONE : NET_HOST;
 	c->survive_parent = verb == VERB_LAUNCH;
 	r.at = words_of(args);
@@ -459,18 +483,70 @@ void parse_options(struct config *c, enum verb verb, char **args)
 		for (int i = 0; i < NS_KINDS; i++)
 			c->join[i] = c->target;
 	}
-	while (*r.at && strcmp(*r.at, "--") != 0) {
-		r.option = *r.at++;
-		if (!overlay_option(&r) && !mount_option(&r) &&
-		    !namespace_option(&r) && !process_option(&r) &&
-		    !life_option(&r))
-			fail("unknown option: %s", r.option);
+	read_options(&r);
+	if (c->stages_fd >= 0) {
+		if (verb != VERB_LAUNCH || *r.at || c->op_count > 0)
+			fail("--stages: only launch, without mounts or command");
+		return;
 	}
 	if (!*r.at || !r.at[1])
 		fail("no command after --");
 	c->argv = r.at + 1;
-	if (r.pending.count > 0 || r.pending.upper)
-		fail("--lower or --upper without an --overlay after it");
 	if (verb == VERB_SANDBOX && !c->has_root)
 		fail("a sandbox needs a root: --bind-root or --overlay /");
+}
+
+/* read_word() - Return: NULL at the end. */
+static char *read_word(int fd)
+{
+	static char buf[65536];
+	static size_t used, filled;
+	size_t size = 0, room = 128;
+	char *word = must_realloc(NULL, room, 1);
+
+	for (;;) {
+		if (used == filled) {
+			ssize_t n = read(fd, buf, sizeof(buf));
+
+			if (n < 0 && errno == EINTR)
+				continue;
+			if (n <= 0)
+				return NULL;
+			used = 0;
+			filled = (size_t)n;
+		}
+		if (size == room) {
+			room *= 2;
+			if (room > ARGS_MAX)
+				fail("--stages: more than %u bytes", ARGS_MAX);
+			word = must_realloc(word, room, 1);
+		}
+		word[size++] = buf[used++];
+		if (!word[size - 1])
+			return word;
+	}
+}
+
+bool parse_stage(struct config *c)
+{
+	struct reader r = { .c = c, .verb = VERB_LAUNCH };
+	const char *text = read_word(c->stages_fd);
+	size_t count, i = 0;
+
+	if (!text)
+		return false;
+	count = (size_t)number("--stages", text, 10, WORDS_MAX);
+	r.at = must_realloc(NULL, count + 1, sizeof(*r.at));
+	for (; i < count; i++)
+		if (!(r.at[i] = read_word(c->stages_fd)))
+			return false;
+	r.at[i] = NULL;
+	c->ops = NULL;
+	c->op_count = 0;
+	memset(&c->veth, 0, sizeof(c->veth));
+	read_options(&r);
+	if (*r.at && !r.at[1])
+		fail("no command after --");
+	c->argv = *r.at ? r.at + 1 : NULL;
+	return true;
 }

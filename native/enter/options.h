@@ -24,6 +24,7 @@ enum op_type {
 struct overlay {
 	const char **lowers;	/* topmost first */
 	size_t count;
+	const char *source;	/* its name in mount tables, or NULL */
 	const char *upper;	/* NULL: read-only, or scratch */
 	const char *work;
 	bool scratch;		/* upper and work on a tmpfs of its own */
@@ -82,6 +83,10 @@ struct config {
 	bool survive_parent;
 	bool linger;
 	int wait_fd;
+	int stages_fd;		/* launch: what to do comes in parts from here */
+	const char *base;	/* what relative directories of overlays are */
+	int base_fd;		/* below; AT_FDCWD: where we are */
+	bool null_stdin;
 
 	const char *chdir;
 	bool set_user;
@@ -105,5 +110,13 @@ enum verb { VERB_SANDBOX, VERB_JOIN, VERB_LAUNCH };
 /* parse_options() - everything after the verb; fails in words. The environment
  * options act on the environment of this process at once. */
 void parse_options(struct config *c, enum verb verb, char **args);
+
+/*
+ * parse_stage() - the same for one part of what --stages announces: the number
+ * of its words in decimal and NUL, then each word and NUL. @c gets the
+ * operations of this part alone, and its command if it has one. Return: false
+ * where the other end was closed before a part was whole.
+ */
+bool parse_stage(struct config *c);
 
 #endif

@@ -41,24 +41,24 @@ static void choose_options(const struct overlay *o,
 	chosen[2].value = o->links ? "on" : "off";
 }
 
-static int open_dir(const char *path)
+static int open_dir(int base, const char *path)
 {
-	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(base, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
 		fail_errno("overlay: cannot open directory %s", path);
 	return fd;
 }
 
-void overlay_open(struct overlay *o)
+void overlay_open(struct overlay *o, int base)
 {
 	o->fds = calloc(o->count + 2, sizeof(*o->fds));
 	if (!o->fds)
 		fail_errno("cannot allocate memory");
 	for (size_t i = 0; i < o->count; i++)
-		o->fds[i] = open_dir(o->lowers[i]);
-	o->fds[o->count] = o->upper ? open_dir(o->upper) : -1;
-	o->fds[o->count + 1] = o->work ? open_dir(o->work) : -1;
+		o->fds[i] = open_dir(base, o->lowers[i]);
+	o->fds[o->count] = o->upper ? open_dir(base, o->upper) : -1;
+	o->fds[o->count + 1] = o->work ? open_dir(base, o->work) : -1;
 }
 
 /* A backslash is taken for an escape in upper and work directories. */
@@ -136,7 +136,8 @@ int overlay_detached(const struct op *op, bool named)
 		     o->fds[o->count + 1]) < 0))
 		fail_overlay(fs, op, "upper or work directory");
 	set_options(fs, op);
-	sys_fsconfig(fs, TR_FSCONFIG_SET_STRING, "source", "tranship");
+	sys_fsconfig(fs, TR_FSCONFIG_SET_STRING, "source",
+		     o->source ? o->source : "tranship");
 	if (sys_fsconfig(fs, TR_FSCONFIG_CMD_CREATE, NULL, NULL) < 0)
 		fail_overlay(fs, op, "refused");
 	attr |= o->nodev ? TR_MOUNT_ATTR_NODEV : 0;
@@ -194,7 +195,8 @@ void overlay_mount(const struct op *op, const char *target)
 	}
 	if (o->sync_off)
 		append(options, used, ",volatile");
-	if (mount("tranship", target, "overlay", flags, options) < 0)
+	if (mount(o->source ? o->source : "tranship", target, "overlay", flags,
+		  options) < 0)
 		fail_errno("cannot mount overlay at %s", op->target);
 	overlay_api = OVERLAY_MOUNT;
 }

@@ -6,8 +6,8 @@
 
 #include "options.h"
 
-/* overlay_open() - open every directory of @o. */
-void overlay_open(struct overlay *o);
+/* overlay_open() - open every directory of @o; @base: see struct config. */
+void overlay_open(struct overlay *o, int base);
 /* overlay_detached() - a mount that is not attached anywhere; -1 where the
  * kernel cannot. @named: directories by their names, so that mountinfo can be
  * read; else by descriptor. */

@@ -257,12 +257,24 @@ static void exec_fd(int fd, char **argv)
 	fail_exec(argv[0]);
 }
 
+static void null_stdin(void)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	if (null < 0 || dup2(null, 0) < 0)
+		fail_errno("cannot open /dev/null");
+	if (null > 0)
+		close(null);
+}
+
 void process_exec(const struct config *c)
 {
 	int clone;
 
 	if (c->new_session)
 		setsid();
+	if (c->null_stdin)
+		null_stdin();
 	if (c->chdir && chdir(c->chdir) < 0)
 		fail_errno("cannot enter directory %s", c->chdir);
 	for (size_t i = 0; i < c->keep_count; i++)

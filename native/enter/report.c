@@ -12,6 +12,7 @@
 #include "report.h"
 
 int status_fd = -1;
+bool fail_silently;
 enum overlay_api overlay_api;
 
 static void report_error(const char *text, int number)
@@ -49,6 +50,8 @@ static void finish(int status, int number, char *text)
 		snprintf(text + used, TEXT_MAX - used, ": %s",
 			 strerror(number));
 	}
+	if (fail_silently)
+		_exit(status);
 	fprintf(stderr, "%s: %s\n", program_name, text);
 	report_error(text, number);
 	_exit(status);

@@ -13,6 +13,7 @@
 #ifndef TRANSHIP_ENTER_REPORT_H
 #define TRANSHIP_ENTER_REPORT_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #define EXIT_SETUP 125
@@ -21,6 +22,8 @@
 
 /* -1 when nobody asked. */
 extern int status_fd;
+/* What goes wrong matters to nobody yet: fail() says nothing. */
+extern bool fail_silently;
 /* Which way the last overlay was mounted. */
 enum overlay_api { OVERLAY_NONE, OVERLAY_FSCONFIG, OVERLAY_MOUNT };
 extern enum overlay_api overlay_api;

@@ -14,17 +14,14 @@
  * in our place. kill -9 at any moment leaves what kill -9 of Node would: the
  * command dies by its parent-death signal, the next one repairs.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "chain.h"
 #include "die.h"
 #include "end.h"
 #include "options.h"
@@ -38,120 +35,16 @@ static const int passed_on[] = {
 
 static sigset_t waited_for;
 
-/* Node ignores SIGPIPE, and what it ignores its children would ignore. */
+/* begin() - from now on signals are the command's, and wait for us to see them. */
 static void begin(void)
 {
-	for (int n = 1; n < NSIG; n++)
-		if (n != SIGKILL && n != SIGSTOP)
-			signal(n, SIG_DFL);
+	default_signals();
 	sigemptyset(&waited_for);
 	sigaddset(&waited_for, SIGCHLD);
 	for (size_t i = 0; i < sizeof(passed_on) / sizeof(passed_on[0]); i++)
 		sigaddset(&waited_for, passed_on[i]);
 	if (sigprocmask(SIG_SETMASK, &waited_for, NULL) < 0)
 		die_errno("sigprocmask");
-}
-
-/*
- * own_pipe() - O_NONBLOCK belongs to the open file, not to the process: a pipe
- * that somebody before us set so is opened anew. One with a name is left alone:
- * opening it could wait for its other end.
- */
-static void own_pipe(int fd)
-{
-	char path[32], target[32];
-	ssize_t n;
-	int opened;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	n = readlink(path, target, sizeof(target));
-	if (n < 5 || memcmp(target, "pipe:", 5) != 0)
-		return;
-	opened = open(path, fd == 0 ? O_RDONLY : O_WRONLY);
-	if (opened < 0)
-		return;		/* as it is */
-	dup2(opened, fd);
-	close(opened);
-}
-
-static void streams(const struct config *c)
-{
-	/* What is closed must not become some file of the command. */
-	for (int fd = 0; fd < 3; fd++) {
-		if (fcntl(fd, F_GETFD) < 0 || (fd == 0 && c->null_stdin)) {
-			int null = open("/dev/null", O_RDWR);
-
-			if (null < 0)
-				die_errno("cannot open /dev/null");
-			if (null != fd) {
-				dup2(null, fd);
-				close(null);
-			}
-		} else {
-			own_pipe(fd);
-		}
-	}
-}
-
-static pid_t start(const struct config *c)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		die_errno("fork");
-	if (pid > 0)
-		return pid;
-	streams(c);
-	sigemptyset(&waited_for);
-	sigprocmask(SIG_SETMASK, &waited_for, NULL);
-	execv(c->argv[0], c->argv);
-	die_errno("cannot execute %s", c->argv[0]);
-}
-
-/* rejoin() - moves us into the cgroup of this hierarchy where we are. */
-static bool rejoin(const char *controllers, const char *path)
-{
-	char file[PATH_MAX];
-	bool done;
-	int fd;
-
-	snprintf(file, sizeof(file), "/sys/fs/cgroup/%s%s/cgroup.procs",
-		 controllers, path);
-	fd = open(file, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	done = write(fd, "0", 1) == 1;
-	close(fd);
-	return done;
-}
-
-/*
- * wake_cgroups() - the first move into a cgroup after a while waits for a grace
- * period of the kernel, some 10 ms, those soon after it do not. The command
- * will move one, but has other things to do first: so the waiting begins now,
- * with a move that changes nothing. Where it fails nothing is lost.
- */
-static void wake_cgroups(void)
-{
-	FILE *list = fopen("/proc/self/cgroup", "re");
-	char line[PATH_MAX];
-
-	while (list && fgets(line, sizeof(line), list)) {
-		char *controllers = strchr(line, ':');
-		char *path = controllers ? strchr(controllers + 1, ':') : NULL;
-
-		if (!path)
-			continue;
-		line[strcspn(line, "\n")] = 0;
-		*path++ = 0;
-		controllers++;
-		if (strncmp(controllers, "name=", 5) == 0)
-			controllers += 5;
-		if (rejoin(controllers, path))
-			break;
-	}
-	if (list)
-		fclose(list);
 }
 
 /* forward() - those that a terminal sends have reached the command already. */
@@ -210,22 +103,26 @@ static void hand_over(struct config *c, int status)
 
 int main(int argc, char **argv)
 {
+	struct prepared by_node = { 0 };
 	struct config c = { 0 };
-	pid_t pid, node = 0;
 	int status;
 
 	program_name = "supervise";
-	argv += argc > 0;
-	if (argv[0] && strcmp(argv[0], "--prepare") == 0)
-		argv = prepare(argv + 1, &node);
+	if (argc > 1 && strcmp(argv[1], "--prepare") == 0)
+		argv = prepare(argv[0], argv + 2, &by_node);
+	else
+		argv += argc > 0;
 	begin();
 	parse_options(&c, argv);
-	step("chain start");
-	pid = start(&c);
-	wake_cgroups();
-	status = watch(pid, c.empty);
-	if (node)
-		waitpid(node, NULL, 0);	/* it may be slower than the command */
+	if (!c.ahead) {
+		chain_end(by_node.chain);
+		step("chain start");
+		by_node.chain = chain_start(&c);
+		wake_cgroups();
+	}
+	status = watch(by_node.chain, c.empty);
+	if (by_node.node)
+		waitpid(by_node.node, NULL, 0);	/* slower than the command */
 	if (!simple_end(&c, status))
 		hand_over(&c, status);
 	return status;

@@ -56,6 +56,8 @@ static void parse_one(struct config *c, const char *name, char ***args)
 {
 	if (strcmp(name, "--null-stdin") == 0) {
 		c->null_stdin = true;
+	} else if (strcmp(name, "--ahead") == 0) {
+		c->ahead = true;
 	} else if (strcmp(name, "--environment") == 0) {
 		/* Without "=" it is removed. */
 		if (putenv(take(args)) != 0)

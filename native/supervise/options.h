@@ -29,6 +29,7 @@ struct words {
 
 struct config {
 	bool null_stdin;
+	bool ahead;		/* the command runs already: see prepare() */
 	const char *empty;	/* directory to be emptied meanwhile */
 	struct words hand_over;
 

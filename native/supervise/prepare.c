@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,37 +12,53 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "chain.h"
 #include "die.h"
+#include "draft.h"
 #include "prepare.h"
+#include "remove.h"
 
 /* More than the kernel takes as one command line. */
 #define MESSAGE_MAX (4 << 20)
 
+/* The ends of the two pipes that the child writes to. */
+struct child_ends {
+	int words;
+	int parts;
+};
+
 __attribute__((noreturn))
-static void become_child(char **args, pid_t parent, int out)
+static void become_child(char **args, pid_t parent, struct child_ends to,
+			 const char *id)
 {
-	char value[64];
+	char value[160];
 
 	/* Signals end us as they would end it: then it ends too. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		die_errno("prctl");
 	if (getppid() != parent)
 		raise(SIGKILL);
-	snprintf(value, sizeof(value), "%d:%d", out, (int)parent);
+	fcntl(to.words, F_SETFD, 0);
+	fcntl(to.parts, F_SETFD, 0);
+	snprintf(value, sizeof(value), "%d:%d:%s:%d", to.words, (int)parent, id,
+		 to.parts);
 	if (setenv("TRANSHIP_PREPARE", value, 1) < 0)
 		die_errno("setenv");
 	execv(args[0], args);
 	die_errno("cannot execute %s", args[0]);
 }
 
+/* end_as() - what we have made for it is of no use. */
 __attribute__((noreturn))
-static void end_as(pid_t pid)
+static void end_as(const struct prepared *p, const struct draft *d)
 {
 	int status;
 
-	while (waitpid(pid, &status, 0) < 0)
+	chain_end(p->chain);
+	while (waitpid(p->node, &status, 0) < 0)
 		if (errno != EINTR)
 			die_errno("waitpid");
+	draft_remove(d);
 	exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
@@ -61,6 +78,26 @@ static bool read_all(int fd, char *to, size_t size)
 		size -= (size_t)n;
 	}
 	return true;
+}
+
+/*
+ * wait_for() - until the child has something to say. What the first move into a
+ * cgroup waits for, the others need not, as long as they come within some
+ * milliseconds; on a busy machine not so often, and not for long: the child may
+ * have a volume to fill. Meanwhile the trash is emptied, as nobody waits for
+ * that now.
+ */
+static void wait_for(int fd, const char *trash)
+{
+	struct pollfd said = { .fd = fd, .events = POLLIN };
+	int round = 0, pause;
+
+	do {
+		wake_cgroups();
+		if (trash && !remove_next(trash))
+			trash = NULL;
+		pause = round < 15 ? 4 : 20;
+	} while (round++ < 60 && poll(&said, 1, trash ? 0 : pause) == 0);
 }
 
 /* Return: 0 where there is none. */
@@ -102,7 +139,7 @@ static char **split(char *text, size_t size)
  * close_others() - what else we were started with is the child's alone: whoever
  * waits for its end must not wait for ours, nor for that of what we start.
  */
-static void close_others(int keep)
+static void close_others(int words, int parts)
 {
 	DIR *list = opendir("/proc/self/fd");
 	struct dirent *entry;
@@ -110,7 +147,7 @@ static void close_others(int keep)
 	while (list && (entry = readdir(list))) {
 		int fd = atoi(entry->d_name);
 
-		if (fd > 2 && fd != keep && fd != dirfd(list))
+		if (fd > 2 && fd != words && fd != parts && fd != dirfd(list))
 			close(fd);
 	}
 	if (list)
@@ -125,37 +162,64 @@ static void open_streams(void)
 			die_errno("cannot open /dev/null");
 }
 
-char **prepare(char **args, pid_t *child)
+/* wants_chain() - a detached instance is no chain of ours. */
+static bool wants_chain(char *const *args)
 {
-	pid_t self = getpid(), pid;
-	size_t size;
+	for (; *args; args++)
+		if (strcmp(*args, "-d") == 0 || strcmp(*args, "--detach") == 0)
+			return false;
+	return true;
+}
+
+/* read_words() - NULL where the child has none for us. */
+static char **read_words(int fd)
+{
+	size_t size = read_size(fd);
 	char *text;
-	int ends[2];
+
+	if (size == 0)
+		return NULL;
+	text = malloc(size);
+	if (!text)
+		die_errno("cannot allocate memory");
+	return read_all(fd, text, size) ? split(text, size) : NULL;
+}
+
+char **prepare(const char *self, char **args, struct prepared *p)
+{
+	pid_t parent = getpid();
+	int words[2], parts[2];
+	char **command;
+	struct draft d;
 
 	if (!args[0])
 		die("expected: --prepare COMMAND");
 	/* Where it is ignored, nobody could be waited for. */
 	signal(SIGCHLD, SIG_DFL);
 	open_streams();
-	if (pipe2(ends, O_CLOEXEC) < 0)
+	draft_name(&d, args);
+	if (pipe2(words, O_CLOEXEC) < 0 || pipe2(parts, O_CLOEXEC) < 0)
 		die_errno("pipe");
-	pid = fork();
-	if (pid < 0)
+	p->node = fork();
+	if (p->node < 0)
 		die_errno("fork");
-	if (pid == 0) {
-		fcntl(ends[1], F_SETFD, 0);
-		become_child(args, self, ends[1]);
+	if (p->node == 0)
+		become_child(args, parent,
+			     (struct child_ends){ words[1], parts[1] }, d.id);
+	close_others(words[0], parts[0]);
+	if (draft_make(&d)) {
+		if (wants_chain(args))
+			p->chain = chain_start_ahead(self, parts[0],
+						     d.unfinished);
+		draft_offer(&d);
 	}
-	close_others(ends[0]);
-	size = read_size(ends[0]);
-	if (size == 0)
-		end_as(pid);
-	text = malloc(size);
-	if (!text)
-		die_errno("cannot allocate memory");
-	if (!read_all(ends[0], text, size))
-		end_as(pid);
-	close(ends[0]);
-	*child = pid;
-	return split(text, size);
+	close(parts[0]);
+	if (p->chain)
+		wait_for(words[0], d.trash);
+	command = read_words(words[0]);
+	if (!command)
+		end_as(p, &d);
+	close(words[0]);
+	draft_remove(&d);
+	return command;
 }

@@ -67,3 +67,8 @@ bool remove_next(const char *path)
 	closedir(dir);
 	return gone;
 }
+
+void remove_tree(const char *path)
+{
+	remove_at(AT_FDCWD, path, 0);
+}

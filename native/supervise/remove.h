@@ -9,4 +9,7 @@
  * what cannot be removed is left to the next command, and told by nobody. */
 bool remove_next(const char *path);
 
+/* remove_tree() - @path and all below it, the same way. */
+void remove_tree(const char *path);
+
 #endif

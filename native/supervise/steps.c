@@ -30,17 +30,16 @@ static void append(const char *path, int count, const char *name)
 
 void step(const char *name)
 {
-	static int passed = -1;
 	const char *list = getenv("TRANSHIP_STEPS_FILE");
 	const char *stop = getenv(stop_name);
 	int crash = number("TRANSHIP_CRASH_AT");
+	int passed;
 	char text[16];
 
 	if (!list && !stop && !crash)
 		return;
-	if (passed < 0)
-		passed = number(passed_name);
-	passed++;
+	/* The environment: Node may have gone on with it in the meantime. */
+	passed = number(passed_name) + 1;
 	snprintf(text, sizeof(text), "%d", passed);
 	setenv(passed_name, text, 1);
 	if (list)

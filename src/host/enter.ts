@@ -15,6 +15,8 @@ export interface OverlayMount {
   renames?: boolean;
   /** Several names of one file stay such when it is written. Ties the upper directory to these very lower ones. */
   links?: boolean;
+  /** What mount tables name it. Default "tranship". */
+  source?: string;
   nodev?: boolean;
   nosuid?: boolean;
   readOnly?: boolean;
@@ -129,14 +131,33 @@ export function joinCall(options: JoinOptions): EnterCall {
 }
 
 export function launchCall(options: LaunchOptions): EnterCall {
-  const words = (options.mounts ?? []).flatMap(mountWords);
+  const { mounts, network, command } = launchParts(options);
+  return {
+    verb: "launch",
+    subject: [],
+    options: [...mounts, ...network, ...command],
+    argv: options.command.argv,
+  };
+}
+
+/** The options of a launch by what they are about, for an enter that is told in parts. */
+export function launchParts(options: Omit<LaunchOptions, "command"> & { command?: EnterCommand }): {
+  mounts: ByteString[];
+  network: ByteString[];
+  command: ByteString[];
+} {
   const network = options.network ?? "host";
-  if (typeof network === "string") words.push("--network", network);
-  else words.push(...vethWords(network));
-  if (options.hideCgroup2) words.push("--hide-cgroup2");
-  if (options.clonedRuntime) words.push("--cloned-runtime");
-  words.push(...commandWords(options.command));
-  return { verb: "launch", subject: [], options: words, argv: options.command.argv };
+  return {
+    mounts: [
+      ...(options.mounts ?? []).flatMap(mountWords),
+      ...(options.hideCgroup2 ? ["--hide-cgroup2"] : []),
+    ],
+    network: typeof network === "string" ? ["--network", network] : vethWords(network),
+    command: [
+      ...(options.clonedRuntime ? ["--cloned-runtime"] : []),
+      ...(options.command === undefined ? [] : commandWords(options.command)),
+    ],
+  };
 }
 
 /** Arguments of enter for a bridge: idempotent both. */
@@ -187,6 +208,7 @@ function overlayWords(mount: OverlayMount): ByteString[] {
   if (mount.volatile) words.push("--volatile");
   if (mount.renames) words.push("--renames");
   if (mount.links) words.push("--links");
+  if (mount.source !== undefined) words.push("--source", mount.source);
   if (mount.nodev) words.push("--nodev");
   if (mount.nosuid) words.push("--nosuid");
   if (mount.readOnly) words.push("--ro");

@@ -48,7 +48,8 @@ export async function writeBundle(input: BundleInput): Promise<void> {
     if (existsSync(`${paths.run}/${name}`)) rmSync(`${paths.run}/${name}`, { force: true });
   if (user.uid !== 0) {
     // PID 1 is this user then, and writes its log and its records.
-    for (const path of [paths.run, `${paths.run}/log`]) chownSync(path, user.uid, user.gid);
+    for (const path of [paths.run, `${paths.run}/log`, `${paths.run}/log/all.log`])
+      if (existsSync(path)) chownSync(path, user.uid, user.gid);
   }
   const volumes = await volumeMounts(input);
   const identity = { ...(record.identity ?? noIdentity), taken: input.taken };

@@ -1,15 +1,16 @@
 // Creating an instance: its record, its directory, its name and its address; nothing of it runs yet.
-import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { renameSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { bootId } from "../host/boot-id.ts";
-import { ioError, writeFileAtomic, writeFilePlain } from "../host/files.ts";
+import { writeFileAtomic, writeFilePlain } from "../host/files.ts";
 import { processStartTime } from "../host/lock.ts";
 import { randomHex } from "../host/random.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { supervisorPid } from "../host/supervisor.ts";
+import { type Draft, makeDraft, takeDraft } from "./draft.ts";
 import { mergeEnvironment } from "./environment.ts";
 import { note } from "./events/note.ts";
 import { readInstance } from "./find.ts";
@@ -77,18 +78,13 @@ export interface Created {
 
 const defaultPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** The instance directory of a creation under way: it names its owner. */
-export function draftName(id: string): string {
-  return `.new-${id}-${process.pid}-${processStartTime(process.pid) ?? ""}`;
+/** What an instance is made from, before anything is changed. */
+export interface Begun {
+  readonly package: OpenPackage;
+  readonly draft: Draft | undefined;
 }
 
-/** `launch`: the launch record of a `run`, so that the instance is seen as starting from its first moment. */
-export async function createInstance(
-  root: StateRoot,
-  options: CreateOptions,
-  log: Log,
-  launch?: LaunchRecord,
-): Promise<Created> {
+export async function beginInstance(root: StateRoot, options: CreateOptions, log: Log): Promise<Begun> {
   const file = options.descriptorFile;
   const opened = await openPackage(
     root,
@@ -96,14 +92,18 @@ export async function createInstance(
     log,
     file === undefined ? {} : { descriptorFile: file },
   );
-  const id = randomHex(32);
-  const draft = join(root.instances, draftName(id));
-  step("instance draft");
-  try {
-    mkdirSync(draft, { mode: 0o711 });
-  } catch (cause) {
-    throw ioError(`cannot create ${draft}`, cause);
-  }
+  return { package: opened, draft: takeDraft(root) };
+}
+
+/** `launch`: the launch record of a `run`, so that the instance is seen as starting from its first moment. */
+export async function createInstance(
+  root: StateRoot,
+  options: CreateOptions,
+  begun: Begun,
+  launch?: LaunchRecord,
+): Promise<Created> {
+  const opened = begun.package;
+  const { id, path: draft } = begun.draft ?? makeDraft(root);
   let name: string | undefined;
   let address: string | null = null;
   try {
@@ -147,11 +147,6 @@ function writeDraft(
   plan: Uint8Array | undefined,
 ): void {
   const paths = pathsIn(draft);
-  // The root directory of an overlay is its upper one: every user inside must be able to pass it.
-  mkdirSync(paths.upper, { mode: 0o755 });
-  for (const directory of [paths.work, paths.bundle, paths.files, paths.oci])
-    mkdirSync(directory, { mode: 0o700 });
-  for (const directory of [paths.run, `${paths.run}/log`]) mkdirSync(directory, { mode: 0o755 });
   // Nobody looks into a draft: what is thrown away at the end needs neither renames nor the disk.
   const write = record.autoRemove ? writeFilePlain : writeFileAtomic;
   if (launch !== undefined) write(paths.launch, `${JSON.stringify(launch)}\n`);

@@ -11,7 +11,7 @@ import { giveUp, lastWords, lockInstance, removeEnded, removeInstanceFiles, sett
 import { eventFile, instanceEvent, launchName } from "./events/note.ts";
 import { type Instance, readInstance } from "./find.ts";
 import { holdsIdentity, takenAt } from "./identity/identity.ts";
-import { type Launching, startFailure } from "./launch.ts";
+import { type Chain, type Launching, startFailure } from "./launch.ts";
 import { lingerFiles, releaseLater, waiterCommand } from "./linger.ts";
 import { lingerSeconds } from "./linger-time.ts";
 import { leasePath } from "./network/lease.ts";
@@ -22,11 +22,10 @@ import { trashDirectory, waitingFiles } from "./trash.ts";
 
 /** Never returns: the exit status of this process is the program's, 128+n on a signal. `self`: our own command line up to the verb. */
 export function runForeground(
-  launching: Launching,
-  command: readonly string[],
+  { root, instance, launch }: Launching,
+  { command, lastPart }: Chain,
   self: readonly string[],
 ): never {
-  const { root, instance } = launching;
   const { id, terminal, interactive, observe } = instance.record;
   if (terminal && !isTerminal(0)) {
     throw new TranshipError("E_USAGE", "-t needs a terminal as standard input", {
@@ -41,12 +40,10 @@ export function runForeground(
     "--empty",
     trashDirectory(root),
     ...handOver,
-    ...(mayEndSimply(instance) ? simpleEnd(root, instance, launching.launch) : []),
-    "--",
-    ...command,
+    ...(mayEndSimply(instance) ? simpleEnd(root, instance, launch) : []),
   ];
   step("foreground start");
-  return supervise(words);
+  return supervise(words, command, lastPart);
 }
 
 /** Whether nothing but files and leases will have to go. */

@@ -1,15 +1,23 @@
 // Starting an instance: from its record to a running PID 1. docs/internals/who-holds-what.md tells who keeps what alive.
-import { closeSync, existsSync, openSync, rmSync } from "node:fs";
+import { closeSync, existsSync, openSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { callArguments, type LaunchOptions, launchCall } from "../host/enter.ts";
+import {
+  callArguments,
+  type EnterMount,
+  type LaunchOptions,
+  launchCall,
+  launchParts,
+} from "../host/enter.ts";
 import { writeFileAtomic } from "../host/files.ts";
 import { installRoot, nativePath } from "../host/native.ts";
 import { childProcess, statusOf as exitStatusOf } from "../host/process.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
+import { enterAhead } from "../host/supervisor.ts";
 import { mountPoint, writeBundle } from "./bundle.ts";
+import type { Begun } from "./create.ts";
 import { launchName } from "./events/note.ts";
 import type { Instance } from "./find.ts";
 import { takenAt } from "./identity/identity.ts";
@@ -19,8 +27,8 @@ import { leasePorts, publish } from "./network/publish.ts";
 import { macOf, parseSubnet } from "./network/subnet.ts";
 import { observer } from "./observe.ts";
 import { chooseRuntime, globalArguments, type OciRuntime } from "./oci/runtime.ts";
-import { mainProcess, pause } from "./processes.ts";
-import type { LaunchRecord } from "./record.ts";
+import { mainProcess, overlaySource, pause } from "./processes.ts";
+import type { LaunchRecord, NetworkMode } from "./record.ts";
 import { readExit } from "./state.ts";
 
 export interface Launching {
@@ -29,6 +37,8 @@ export interface Launching {
   readonly launch: LaunchRecord;
   readonly layers: readonly string[];
   readonly log: Log;
+  /** An enter that waits for us has mounted the overlay already: see mountAhead(). */
+  readonly mounted?: boolean;
 }
 
 export function writeLaunch({ instance, launch }: Pick<Launching, "instance" | "launch">): void {
@@ -37,8 +47,16 @@ export function writeLaunch({ instance, launch }: Pick<Launching, "instance" | "
   });
 }
 
-/** Everything up to the command that starts it: network, ports, volumes, bundle. Returns that command. */
-export async function prepare(launching: Launching): Promise<string[]> {
+/** What starts an instance. */
+export interface Chain {
+  /** The whole command: enter and all its words. */
+  readonly command: readonly string[];
+  /** What an enter is still to be told that has had parts of the call: see host/supervisor.ts. */
+  readonly lastPart: readonly string[];
+}
+
+/** Everything up to the command that starts it: network, ports, volumes, bundle. */
+export async function prepare(launching: Launching): Promise<Chain> {
   const { root, instance, launch, layers, log } = launching;
   const { paths, record } = instance;
   const runtime = await chooseRuntime(root, log);
@@ -46,10 +64,11 @@ export async function prepare(launching: Launching): Promise<string[]> {
     launch.runtime = runtime.path;
     writeLaunch(launching);
   }
-  if (existsSync(paths.runtimeLog)) rmSync(paths.runtimeLog, { force: true });
+  emptyRuntimeLog(paths.runtimeLog);
   const taken = takenAt(record, launch);
   await leaseIdentity(root, record.id, taken);
   const network = await prepareNetwork(launching);
+  if (launching.mounted === true) enterAhead(launchParts({ network }).network);
   await writeBundle({
     root,
     paths,
@@ -60,10 +79,21 @@ export async function prepare(launching: Launching): Promise<string[]> {
     forward: launch.mode === "foreground" && !record.terminal,
     detached: launch.mode === "detached",
   });
-  return enterCommand(launching, runtime, network);
+  return chainOf(launching, { ...launchOptions(launching, runtime), network });
 }
 
-async function prepareNetwork({ root, instance, launch, log }: Launching): Promise<LaunchOptions["network"]> {
+/** An earlier start's words must not be taken for this one's. */
+function emptyRuntimeLog(path: string): void {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+  if (size > 0) rmSync(path, { force: true });
+}
+
+async function prepareNetwork({
+  root,
+  instance,
+  launch,
+  log,
+}: Launching): Promise<NonNullable<LaunchOptions["network"]>> {
   const { id, network } = instance.record;
   if (network.mode === "host") return "host";
   if (network.mode === "none" || network.address === null) return "own";
@@ -95,26 +125,47 @@ export function vethName(id: string): string {
   return `ts${id.slice(0, 8)}`;
 }
 
-function enterCommand(
-  { root, instance, launch, layers }: Launching,
+/**
+ * Lets the enter that native/supervise has started mount the overlay of an instance that is still a draft, which enter knows as the directory that it
+ * was given. False where there is no such enter, or it could not be of use: then the whole launch is one command.
+ */
+export function mountAhead(
+  root: StateRoot,
+  { network, autoRemove = false }: { network?: NetworkMode; autoRemove?: boolean },
+  { package: { layers }, draft }: Begun,
   runtime: OciRuntime,
-  network: LaunchOptions["network"],
-): string[] {
+): boolean {
+  if (draft === undefined || network === "host") return false;
+  const inDraft = { upper: "upper", work: "work", volatile: autoRemove };
+  const mounts = [overlayMount(root, draft.id, layers, runtime, inDraft)];
+  return enterAhead(launchParts({ mounts, hideCgroup2: runtime.hideCgroup2 }).mounts);
+}
+
+function overlayMount(
+  root: StateRoot,
+  id: string,
+  lowers: readonly string[],
+  runtime: OciRuntime,
+  { upper, work, volatile }: { upper: string; work: string; volatile: boolean },
+): EnterMount {
+  return {
+    kind: "overlay",
+    target: mountPoint(root),
+    lowers,
+    upper: { dir: upper, work },
+    source: overlaySource(id),
+    volatile,
+    renames: true,
+    // Without cgroups nothing else keeps device nodes of the image closed.
+    nodev: !runtime.cgroups,
+  };
+}
+
+function launchOptions({ root, instance, layers }: Launching, runtime: OciRuntime): LaunchOptions {
   const { paths, record } = instance;
-  const call = launchCall({
-    mounts: [
-      {
-        kind: "overlay",
-        target: mountPoint(root),
-        lowers: layers,
-        upper: { dir: paths.upper, work: paths.work },
-        volatile: record.autoRemove,
-        renames: true,
-        // Without cgroups nothing else keeps device nodes of the image closed.
-        nodev: !runtime.cgroups,
-      },
-    ],
-    ...(network === undefined ? {} : { network }),
+  const own = { upper: paths.upper, work: paths.work, volatile: record.autoRemove };
+  return {
+    mounts: [overlayMount(root, record.id, layers, runtime, own)],
     hideCgroup2: runtime.hideCgroup2,
     clonedRuntime: runtime.kind === "crun" && record.observe === undefined,
     command: {
@@ -128,9 +179,18 @@ function enterCommand(
         record.id,
       ],
     },
-  });
+  };
+}
+
+function chainOf({ instance, launch }: Launching, options: LaunchOptions): Chain {
+  const { interactive, terminal } = instance.record;
+  const call = launchCall(options);
   const bound = launch.mode === "foreground" ? ["--parent", String(launch.starter.pid)] : [];
-  return [nativePath("enter"), ...callArguments(call, bound)];
+  const nullStdin = interactive || terminal ? [] : ["--null-stdin"];
+  return {
+    command: [nativePath("enter"), ...callArguments(call, bound)],
+    lastPart: [...launchParts(options).command, ...nullStdin, "--", ...call.argv],
+  };
 }
 
 /** Waits for the chain and then becomes the one that cleans up; in the host's own namespaces. */
@@ -140,10 +200,7 @@ const monitorScript =
 const startLimit = 60_000;
 
 /** Starts it in a session of its own and returns when PID 1 works. Throws what went wrong before. */
-export async function runDetached(
-  { root, instance, launch }: Launching,
-  command: readonly string[],
-): Promise<void> {
+export async function runDetached({ root, instance, launch }: Launching, { command }: Chain): Promise<void> {
   const { paths, record } = instance;
   const words = openSync(paths.monitorLog, "a", 0o600);
   step("detached start");

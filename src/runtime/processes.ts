@@ -28,16 +28,23 @@ export function mainProcess(paths: InstancePaths, id: string): LiveProcess | und
   return undefined;
 }
 
+/** What the mount tables of an instance's processes name as the source of its root. */
+export function overlaySource(id: string): string {
+  return `tranship:${id}`;
+}
+
 /**
  * Everything that runs inside or holds the namespaces of an instance: members of its cgroup, and every process whose mount
- * table shows the upper directory (the OCI runtime and enter too).
+ * table shows its overlay (the OCI runtime and enter too).
  */
 export function processesOf(id: string): number[] {
   const found = new Set<number>(cgroupProcesses(`tranship/${id}`));
-  const mark = `/${id}/upper`;
+  // The second: of an instance that an earlier version has started.
+  const marks = [` ${overlaySource(id)} `, `/${id}/upper`];
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name) || found.has(Number(name))) continue;
-    if (readLines(`/proc/${name}/mountinfo`).some((line) => line.includes(mark))) found.add(Number(name));
+    if (readLines(`/proc/${name}/mountinfo`).some((line) => marks.some((mark) => line.includes(mark))))
+      found.add(Number(name));
   }
   found.delete(process.pid);
   return [...found];

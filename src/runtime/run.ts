@@ -6,7 +6,7 @@ import { processAlive } from "../host/lock.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { checkSecrets } from "./bundle.ts";
-import { type CreateOptions, createInstance, newLaunch } from "./create.ts";
+import { beginInstance, type CreateOptions, createInstance, newLaunch } from "./create.ts";
 import {
   giveBack,
   giveUp,
@@ -20,7 +20,7 @@ import { launchName, noteStart } from "./events/note.ts";
 import { findInstance, type Instance, readInstance } from "./find.ts";
 import { runForeground } from "./foreground.ts";
 import { layerDirectories } from "./image.ts";
-import { type Launching, prepare, runDetached, startFailure, writeLaunch } from "./launch.ts";
+import { type Launching, mountAhead, prepare, runDetached, startFailure, writeLaunch } from "./launch.ts";
 import { chooseRuntime } from "./oci/runtime.ts";
 import { pause } from "./processes.ts";
 import { type EndRecord, type InstanceRecord, instancePaths, type LaunchRecord } from "./record.ts";
@@ -35,19 +35,18 @@ export interface RunOptions extends CreateOptions {
 
 /** Creates and starts; in the foreground it does not return, as this process becomes another: see runForeground(). */
 export async function runInstance(root: StateRoot, options: RunOptions, log: Log): Promise<InstanceRecord> {
-  await repairInstances(root, log, false);
-  if (options.autoRemove === true && (options.restart?.policy ?? "no") !== "no") {
-    throw new TranshipError("E_USAGE", "--rm and --restart contradict each other", {
-      hint: "give one of them",
-    });
-  }
+  checkOptions(options);
   const detached = options.foreground === undefined;
-  // Chosen first, so that the launch record is written once.
+  // What an enter needs that waits for us comes first: it works while we go on.
+  const begun = await beginInstance(root, options, log);
   const runtime = await chooseRuntime(root, log);
+  const mounted = !detached && mountAhead(root, options, begun, runtime);
+  await repairInstances(root, log, false);
+  // Chosen before, so that the launch record is written once.
   const launch = newLaunch(detached ? "detached" : "foreground", true, runtime.path);
-  const created = await createInstance(root, options, log, launch);
+  const created = await createInstance(root, options, begun, launch);
   const instance = { paths: instancePaths(root, created.record.id), record: created.record };
-  const launching = { root, instance, launch, layers: created.package.layers, log };
+  const launching = { root, instance, launch, layers: created.package.layers, log, mounted };
   await startGuarded(launching, async () => {
     checkSecrets(created.record, created.package);
     if (options.foreground === undefined) await startDetached(launching);
@@ -58,6 +57,14 @@ export async function runInstance(root: StateRoot, options: RunOptions, log: Log
     }
   });
   return created.record;
+}
+
+function checkOptions(options: RunOptions): void {
+  if (options.autoRemove === true && (options.restart?.policy ?? "no") !== "no") {
+    throw new TranshipError("E_USAGE", "--rm and --restart contradict each other", {
+      hint: "give one of them",
+    });
+  }
 }
 
 /** Starts a created or exited instance, detached. */

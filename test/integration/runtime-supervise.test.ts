@@ -1,7 +1,7 @@
 // What a foreground instance is waited for by: native/supervise, below which Node prepares it, or into which Node turns itself.
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { installRoot, nativePath } from "../../src/host/native.ts";
@@ -47,6 +47,13 @@ function superviseTests(prepared: boolean): void {
     });
     await until(() => output.includes(word));
   }
+
+  const childrenOf = ({ pid }: ChildProcess): number[] =>
+    readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ").filter(Boolean).map(Number);
+
+  /** The child that waits at a mark: see TRANSHIP_STOP_AT. */
+  const stopped = (child: ChildProcess): number | undefined =>
+    childrenOf(child).find((pid) => / T /.test(readFileSync(`/proc/${pid}/stat`, "latin1")));
 
   const launches = (): { starter: { pid: number; startTime: string } }[] =>
     readdirSync(fixture.root.instances).map((id) =>
@@ -199,7 +206,10 @@ function superviseTests(prepared: boolean): void {
     const child = start(box("sh", "-c", "echo up; sleep 1000"));
     const end = ended(child);
     await says(child, "up");
-    const chain = Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "latin1").trim());
+    // Node may not have been waited for yet.
+    const [chain = 0] = childrenOf(child).filter((pid) =>
+      readFileSync(`/proc/${pid}/cmdline`, "latin1").includes("--bundle"),
+    );
     assert.ok(chain > 1);
     process.kill(chain, "SIGKILL");
     assert.equal(await end, 137);
@@ -255,14 +265,11 @@ function superviseTests(prepared: boolean): void {
       const root = fixture.root.path;
       for (const global of [[], ["--root", root], [`--root=${root}`]]) {
         const child = spawn(join(installRoot, "bin/tranship"), [...global, ...box("true")], {
-          env: { ...process.env, TRANSHIP_ROOT: root, ...later, TRANSHIP_STOP_AT: "instance draft" },
+          env: { ...process.env, TRANSHIP_ROOT: root, ...later, TRANSHIP_STOP_AT: "lease names" },
           stdio: "ignore",
         });
         const end = ended(child);
-        await until(() => {
-          const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "latin1").trim();
-          return children !== "" && / T /.test(readFileSync(`/proc/${children}/stat`, "latin1"));
-        });
+        await until(() => stopped(child) !== undefined);
         assert.equal(readlinkSync(`/proc/${child.pid}/exe`), nativePath("supervise"));
         child.kill("SIGKILL");
         await end;
@@ -270,18 +277,61 @@ function superviseTests(prepared: boolean): void {
       }
     });
 
+    it("makes the very directory that Node would make", async () => {
+      const trees = [];
+      for (const words of [program, programWords(false)]) {
+        const [file = "", ...rest] = [...words, ...box("sh", "-c", "echo up; sleep 1000")];
+        const child = spawn(file, rest, {
+          env: { ...process.env, TRANSHIP_ROOT: fixture.root.path, ...later },
+          stdio: ["ignore", "pipe", "pipe"],
+        });
+        const end = ended(child);
+        await says(child, "up");
+        const [id = ""] = readdirSync(fixture.root.instances);
+        assert.match(id, /^[0-9a-f]{64}$/);
+        const at = join(fixture.root.instances, id);
+        const names = readdirSync(at, { recursive: true, encoding: "utf8" }).filter(
+          (name) => !/^(work|upper|oci)\//.test(name),
+        );
+        trees.push(names.sort().map((name) => `${lstatSync(join(at, name)).mode.toString(8)} ${name}`));
+        child.kill("SIGKILL");
+        await end;
+        await repaired();
+      }
+      assert.deepEqual(trees[0], trees[1]);
+      assert.ok((trees[0] ?? []).includes("100600 bundle/config.json"), trees[0]?.join("\n"));
+    });
+
+    it("leaves nothing of what it made where Node has no use for it", async () => {
+      for (const [args, status] of [
+        [["run", "--no-such-flag"], 2],
+        [["run", "no-such-package"], 125],
+        [["--root", join(fixture.root.path, "other"), "run", "box:1"], 125],
+        [["run", "--help"], 0],
+      ] as const) {
+        const result = await fixture.cli(args);
+        assert.equal(result.status, status, result.stderr);
+        assert.deepEqual(readdirSync(fixture.root.instances), []);
+      }
+      const child = start(box("true"), { TRANSHIP_STOP_AT: "lease names" });
+      const end = ended(child);
+      await until(() => stopped(child) !== undefined);
+      process.kill(stopped(child) ?? -1, "SIGKILL");
+      assert.equal(await end, 137);
+      assert.deepEqual(readdirSync(fixture.root.instances), []);
+      await repaired();
+    });
+
     it("dies of a signal while it is prepared, and Node with it", async () => {
       for (const signal of ["SIGTERM", "SIGKILL"] as const) {
         const child = start(box("sh", "-c", "echo never"), { TRANSHIP_STOP_AT: "instance directory" });
         const end = ended(child);
-        let node = 0;
-        await until(() => {
-          node = Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "latin1").trim());
-          return node > 1 && / T /.test(readFileSync(`/proc/${node}/stat`, "latin1"));
-        });
+        await until(() => stopped(child) !== undefined);
+        const below = childrenOf(child);
+        assert.equal(below.length, 2, "Node, and enter that waits for it");
         child.kill(signal);
         assert.equal(await end, signal);
-        await until(() => !existsSync(`/proc/${node}`));
+        await until(() => below.every((pid) => !existsSync(`/proc/${pid}`)));
         await repaired();
       }
     });

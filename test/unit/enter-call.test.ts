@@ -38,7 +38,7 @@ test("join and launch as words", () => {
   const launch = launchCall({ network: veth, hideCgroup2: true, command: { argv: ["crun"] } });
   assert.equal(
     callArguments(launch).join(" "),
-    "launch --veth v b --address 10.0.0.2/24 --gateway 10.0.0.1 --hide-cgroup2 -- crun",
+    "launch --hide-cgroup2 --veth v b --address 10.0.0.2/24 --gateway 10.0.0.1 -- crun",
   );
 });
 

@@ -1,11 +1,13 @@
-import { createInstance } from "../../runtime/create.ts";
+import { beginInstance, createInstance } from "../../runtime/create.ts";
 import { repairInstances } from "../../runtime/repair.ts";
 import type { Context } from "../context.ts";
 import type { Call } from "../verb.ts";
 import { createOptions } from "./create-options.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
-  await repairInstances(context.root, context.log);
-  const { record } = await createInstance(context.root, createOptions(call), context.log);
+  const { root, log } = context;
+  await repairInstances(root, log);
+  const options = createOptions(call);
+  const { record } = await createInstance(root, options, await beginInstance(root, options, log));
   context.print(record.id);
 }
