@@ -15,7 +15,14 @@ export function bytesOf(text: ByteString): Uint8Array {
   return bytes;
 }
 
+/** What the buffers of Node have: several times as fast for short texts. */
+interface Latin1 {
+  latin1Slice(start: number, end: number): ByteString;
+}
+
 export function byteStringOf(bytes: Uint8Array, start = 0, end: number = bytes.length): ByteString {
+  if (end <= start) return "";
+  if ("latin1Slice" in bytes) return (bytes as Uint8Array & Latin1).latin1Slice(start, end);
   return toByteString(bytes.subarray(start, end));
 }
 

@@ -21,28 +21,35 @@ function encodeRecord(key: string, value: ByteString): ByteString {
 /** In order, repeated keys kept (GNU sparse 0.0 repeats them). */
 export function decodePax(bytes: Uint8Array): PaxRecord[] {
   const records: PaxRecord[] = [];
-  let at = 0;
-  while (at < bytes.length) {
-    const head = byteStringOf(bytes, at, Math.min(at + 12, bytes.length));
-    const digits = /^([1-9][0-9]{0,9}) /.exec(head)?.[1];
-    const length = Number(digits);
-    if (digits === undefined || length <= digits.length + 2 || at + length > bytes.length) {
+  for (let at = 0; at < bytes.length; ) {
+    let start = at;
+    let length = 0;
+    // At most ten digits, of which the first is none.
+    for (; start < at + 10 && isDigit(bytes[start]); start++)
+      length = length * 10 + (bytes[start] as number) - 0x30;
+    const digits = start - at;
+    const end = at + length - 1;
+    if (bytes[start] !== 0x20 || bytes[at] === 0x30 || length <= digits + 2 || end >= bytes.length) {
       // Some writers pad the last record with NULs.
       if (bytes[at] === 0 && bytes.subarray(at).every((byte) => byte === 0)) return records;
+      const head = byteStringOf(bytes, at, Math.min(at + 12, bytes.length));
       throw malformed(`PAX record has a wrong length: ${JSON.stringify(head)}`);
     }
-    const start = at + digits.length + 1;
-    const end = at + length - 1;
-    const equals = bytes.indexOf(0x3d, start);
-    if (equals < 0 || equals >= end || bytes[end] !== 0x0a || equals === start) {
-      throw malformed(
-        `PAX record is not KEY=VALUE: ${JSON.stringify(byteStringOf(bytes, at, Math.min(end, at + 60)))}`,
-      );
+    start++;
+    let equals = start;
+    while (equals < end && bytes[equals] !== 0x3d) equals++;
+    if (equals >= end || bytes[end] !== 0x0a || equals === start) {
+      const shown = byteStringOf(bytes, at, Math.min(end, at + 60));
+      throw malformed(`PAX record is not KEY=VALUE: ${JSON.stringify(shown)}`);
     }
     records.push([byteStringOf(bytes, start, equals), byteStringOf(bytes, equals + 1, end)]);
-    at += length;
+    at = end + 1;
   }
   return records;
+}
+
+function isDigit(byte: number | undefined): boolean {
+  return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }
 
 /** Nanoseconds -> "SECONDS.FRACTION" as PAX has it. */
@@ -56,11 +63,29 @@ export function formatPaxTime(nanoseconds: bigint): string {
 }
 
 export function parsePaxTime(text: string): bigint {
-  const match = /^(-?)(\d{1,15})(?:\.(\d*))?$/.exec(text);
-  if (match === null) throw malformed(`PAX time is not a number: ${JSON.stringify(text.slice(0, 40))}`);
-  const fraction = (match[3] ?? "").slice(0, 9).padEnd(9, "0");
-  const value = BigInt(match[2] ?? "0") * 1_000_000_000n + BigInt(fraction);
-  return match[1] === "-" ? -value : value;
+  const negative = text.charCodeAt(0) === 0x2d;
+  const from = negative ? 1 : 0;
+  const point = text.indexOf(".");
+  const end = point < 0 ? text.length : point;
+  const seconds = digitsOf(text, from, end);
+  const fraction = point < 0 ? 0 : digitsOf(text, point + 1, Math.min(text.length, point + 10));
+  const isNumber = end > from && end - from <= 15 && seconds >= 0 && fraction >= 0;
+  if (!isNumber || (point >= 0 && digitsOf(text, Math.min(text.length, point + 10), text.length) < 0))
+    throw malformed(`PAX time is not a number: ${JSON.stringify(text.slice(0, 40))}`);
+  const written = point < 0 ? 0 : Math.min(text.length - point - 1, 9);
+  const value = BigInt(seconds) * 1_000_000_000n + BigInt(fraction * 10 ** (9 - written));
+  return negative ? -value : value;
+}
+
+/** Of ASCII digits, below 2 ** 53 for up to 15 of them; -1 where there is anything else among them. */
+function digitsOf(text: string, from: number, to: number): number {
+  let value = 0;
+  for (let i = from; i < to; i++) {
+    const digit = text.charCodeAt(i) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 export function parsePaxNumber(text: string, what: string): number {

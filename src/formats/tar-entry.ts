@@ -44,17 +44,20 @@ export interface Extensions {
 /** Where data lies: in one piece, as listed, or as a map at the start of the content says. */
 export type SparseSource = "whole" | "map-in-content" | Extent[];
 
-const kinds: Record<string, TarKind> = {
-  "0": "file",
-  "7": "file",
-  S: "file",
-  "1": "hardlink",
-  "2": "symlink",
-  "3": "character",
-  "4": "block",
-  "5": "directory",
-  "6": "fifo",
-};
+const kinds: ReadonlyMap<string, TarKind> = new Map<string, TarKind>([
+  ["0", "file"],
+  ["7", "file"],
+  ["S", "file"],
+  ["1", "hardlink"],
+  ["2", "symlink"],
+  ["3", "character"],
+  ["4", "block"],
+  ["5", "directory"],
+  ["6", "fifo"],
+]);
+
+/** What an entry without extended headers has. */
+export const noExtensions: Extensions = { records: [], longName: undefined, longLink: undefined };
 
 /** `stored` is how many bytes of content follow the headers. */
 export function entryOf(
@@ -62,14 +65,16 @@ export function entryOf(
   extensions: Extensions,
   oldSparse: { extents: Extent[]; realSize: number } | undefined,
 ): { entry: TarEntry; sparse: SparseSource; stored: number } {
-  const pax = new Map(extensions.records);
+  const { records } = extensions;
+  const pax = records.length === 0 ? noRecords : new Map(records);
   const name = pax.get("GNU.sparse.name") ?? pax.get("path") ?? extensions.longName ?? header.name;
   const kind = kindOf(header.type, name);
   const paxSize = pax.get("size");
   const size = paxSize === undefined ? header.size : parsePaxNumber(paxSize, "size");
-  const sparse = kind === "file" ? sparseOf(pax, extensions.records, oldSparse) : "whole";
+  const sparse = kind === "file" ? sparseOf(pax, records, oldSparse) : "whole";
   const realSize = sparse === "whole" ? undefined : realSizeOf(pax, oldSparse);
   const time = pax.get("mtime");
+  const hasContent = kind === "file" || kind === "unknown";
   const entry: TarEntry = {
     name,
     kind,
@@ -77,20 +82,33 @@ export function entryOf(
     mode: header.mode,
     uid: numberOf(pax, "uid", header.uid),
     gid: numberOf(pax, "gid", header.gid),
-    size: kind === "file" || kind === "unknown" ? (realSize ?? size) : 0,
-    mtime: time === undefined ? BigInt(header.mtime) * 1_000_000_000n : parsePaxTime(time),
+    size: hasContent ? (realSize ?? size) : 0,
+    mtime: time === undefined ? nanoseconds(header.mtime) : parsePaxTime(time),
     linkName: pax.get("linkpath") ?? extensions.longLink ?? header.linkName,
     devMajor: header.devMajor,
     devMinor: header.devMinor,
-    xattrs: xattrsOf(extensions.records),
+    xattrs: xattrsOf(records),
     extents: undefined,
   };
   // Links, directories and nodes have no content, whatever the size field says.
-  return { entry, sparse, stored: kind === "file" || kind === "unknown" ? size : 0 };
+  return { entry, sparse, stored: hasContent ? size : 0 };
+}
+
+const noRecords: ReadonlyMap<string, string> = new Map();
+let lastSeconds = 0;
+let lastNanoseconds = 0n;
+
+/** Neighbours mostly have the same time: arithmetic with bigints costs more than the rest of a header. */
+function nanoseconds(seconds: number): bigint {
+  if (seconds !== lastSeconds) {
+    lastSeconds = seconds;
+    lastNanoseconds = BigInt(seconds) * 1_000_000_000n;
+  }
+  return lastNanoseconds;
 }
 
 function kindOf(type: string, name: ByteString): TarKind {
-  const kind = kinds[type] ?? "unknown";
+  const kind = kinds.get(type) ?? "unknown";
   // v7 knows no directories: a file whose name ends in a slash is one.
   return kind === "file" && name.endsWith("/") ? "directory" : kind;
 }
@@ -101,6 +119,7 @@ function numberOf(pax: ReadonlyMap<string, string>, key: string, otherwise: numb
 }
 
 function xattrsOf(records: readonly PaxRecord[]): [string, ByteString][] {
+  if (!records.some(([key]) => key.startsWith(xattrPrefix))) return [];
   const found = new Map<string, ByteString>();
   for (const [key, value] of records) {
     if (key.startsWith(xattrPrefix)) found.set(key.slice(xattrPrefix.length), value);
@@ -114,6 +133,7 @@ function sparseOf(
   oldSparse: { extents: Extent[] } | undefined,
 ): SparseSource {
   if (oldSparse !== undefined) return oldSparse.extents;
+  if (records.length === 0) return "whole";
   if (pax.get("GNU.sparse.major") === "1") return "map-in-content";
   const map = pax.get("GNU.sparse.map");
   if (map !== undefined) return pairs(map === "" ? [] : map.split(","));

@@ -5,14 +5,23 @@ import { TranshipError } from "../base/errors.ts";
 import { byteStringOf } from "./byte-string.ts";
 import type { ByteString, Extent } from "./entry.ts";
 import { decodePax } from "./pax.ts";
-import { type Extensions, entryOf, parseSparseMap, type SparseSource, type TarEntry } from "./tar-entry.ts";
+import {
+  type Extensions,
+  entryOf,
+  noExtensions,
+  parseSparseMap,
+  type SparseSource,
+  type TarEntry,
+} from "./tar-entry.ts";
 import {
   isZeroBlock,
   malformed,
   type OldSparse,
+  readMetadataSize,
   readOldSparse,
   readOldSparseExtension,
   readTarHeader,
+  readTarType,
   type TarHeader,
   tarBlock,
 } from "./tar-header.ts";
@@ -27,6 +36,8 @@ export type TarEvent =
   | { type: "data"; offset: number; bytes: Uint8Array }
   | { type: "end" };
 
+const endEvent = { type: "end" } as const;
+
 type State = "header" | "sparse-extension" | "metadata" | "sparse-map" | "content" | "skip" | "zeros";
 
 export class TarReader {
@@ -38,7 +49,7 @@ export class TarReader {
   /** Type of the metadata body being collected: x, g, L or K. */
   #metadata = "";
   #global: Extensions["records"] = [];
-  #extensions: Extensions = { records: [], longName: undefined, longLink: undefined };
+  #extensions: Extensions = noExtensions;
   #header: TarHeader | undefined;
   #entry: TarEntry | undefined;
   #oldSparse: OldSparse | undefined;
@@ -91,6 +102,10 @@ export class TarReader {
   #collect(chunk: Uint8Array, at: number, events: TarEvent[]): number {
     // The usual case needs no copy: the whole part lies in this chunk.
     if (this.#have === 0 && chunk.length - at >= this.#need) {
+      if (this.#state === "header") {
+        this.#readHeader(chunk, at, events);
+        return at + tarBlock;
+      }
       const end = at + this.#need;
       this.#collected(chunk.subarray(at, end), events);
       return end;
@@ -114,7 +129,7 @@ export class TarReader {
   #collected(part: Uint8Array, events: TarEvent[]): void {
     switch (this.#state) {
       case "header":
-        this.#readHeader(part, events);
+        this.#readHeader(part, 0, events);
         break;
       case "metadata":
         this.#readMetadata(part);
@@ -128,40 +143,42 @@ export class TarReader {
     }
   }
 
-  #readHeader(block: Uint8Array, events: TarEvent[]): void {
-    if (isZeroBlock(block, 0)) {
+  #readHeader(block: Uint8Array, at: number, events: TarEvent[]): void {
+    if (isZeroBlock(block, at)) {
       this.#state = "zeros";
       return;
     }
-    const header = readTarHeader(block, 0);
-    if ("xgLK".includes(header.type)) {
-      if (header.size > maxMetadata) {
-        throw new TranshipError(
-          "E_LIMIT",
-          `tar metadata of ${header.size} bytes, at most ${maxMetadata} are accepted`,
-        );
-      }
-      this.#metadata = header.type;
-      this.#padding = pad(header.size);
-      if (header.size === 0) this.#expect("header", tarBlock);
-      else this.#expect("metadata", header.size + this.#padding);
+    const type = readTarType(block, at);
+    if (type === "x" || type === "g" || type === "L" || type === "K") {
+      this.#announce(type, readMetadataSize(block, at));
       return;
     }
-    this.#header = header;
-    this.#oldSparse = undefined;
-    if (header.type === "S") {
-      this.#oldSparse = readOldSparse(block, 0);
-    }
+    this.#header = readTarHeader(block, at);
+    this.#oldSparse = type === "S" ? readOldSparse(block, at) : undefined;
     if (this.#oldSparse?.more === true) this.#expect("sparse-extension", tarBlock);
     else this.#begin(events);
   }
 
+  #announce(type: string, size: number): void {
+    if (size > maxMetadata) {
+      const message = `tar metadata of ${size} bytes, at most ${maxMetadata} are accepted`;
+      throw new TranshipError("E_LIMIT", message);
+    }
+    this.#metadata = type;
+    this.#padding = pad(size);
+    if (size === 0) this.#expect("header", tarBlock);
+    else this.#expect("metadata", size + this.#padding);
+  }
+
   #readMetadata(padded: Uint8Array): void {
     const body = padded.subarray(0, padded.length - this.#padding);
-    if (this.#metadata === "L") this.#extensions.longName = untilNul(body);
-    else if (this.#metadata === "K") this.#extensions.longLink = untilNul(body);
-    else if (this.#metadata === "g") this.#global = decodePax(body);
-    else this.#extensions.records = decodePax(body);
+    if (this.#metadata === "g") this.#global = decodePax(body);
+    else {
+      if (this.#extensions === noExtensions) this.#extensions = { ...noExtensions };
+      if (this.#metadata === "L") this.#extensions.longName = untilNul(body);
+      else if (this.#metadata === "K") this.#extensions.longLink = untilNul(body);
+      else this.#extensions.records = decodePax(body);
+    }
     this.#expect("header", tarBlock);
   }
 
@@ -176,13 +193,15 @@ export class TarReader {
   /** All of an entry's headers are there. */
   #begin(events: TarEvent[]): void {
     if (this.#header === undefined) throw malformed("content without a header");
-    const records = [...this.#global, ...this.#extensions.records];
+    const extensions = this.#extensions;
     const { entry, sparse, stored } = entryOf(
       this.#header,
-      { ...this.#extensions, records },
+      this.#global.length === 0
+        ? extensions
+        : { ...extensions, records: [...this.#global, ...extensions.records] },
       this.#oldSparse,
     );
-    this.#extensions = { records: [], longName: undefined, longLink: undefined };
+    this.#extensions = noExtensions;
     this.#entry = entry;
     this.#left = stored;
     this.#padding = pad(stored);
@@ -246,7 +265,7 @@ export class TarReader {
   }
 
   #contentEnds(events: TarEvent[]): void {
-    events.push({ type: "end" });
+    events.push(endEvent);
     if (this.#padding > 0) this.#state = "skip";
     else this.#expect("header", tarBlock);
   }

@@ -49,7 +49,16 @@ export async function repairStore(store: ImageStore, options: RepairOptions): Pr
   const layouts = (options.from ?? []).map((path) => new BlobStore(path));
   const session = new StoreSession(store, { replace: true });
   try {
-    const work: Work = { store, session, layouts, options, layers: new Map(), repaired, seen: new Set() };
+    const work: Work = {
+      store,
+      session,
+      layouts,
+      options,
+      layers: new Map(),
+      repaired,
+      seen: new Set(),
+      whole: new Map(),
+    };
     // Documents first, and each before what it names: a manifest that is repaired leads on to its layers.
     for (const entry of store.index().manifests) await repairDocument(work, entry);
     for (const layer of work.layers.values()) await repairLayer(work, layer);
@@ -68,6 +77,8 @@ interface Work {
   layers: Map<Digest, StoredLayer>;
   repaired: RepairedBlob[];
   seen: Set<Digest>;
+  /** Documents that were looked at, and whether they are whole now: several images share them. */
+  whole: Map<Digest, boolean>;
 }
 
 async function repairDocument(work: Work, entry: Descriptor): Promise<void> {
@@ -100,12 +111,15 @@ async function repairDocument(work: Work, entry: Descriptor): Promise<void> {
 
 /** False where the blob is damaged and stays so. */
 async function repairBlob(work: Work, descriptor: Descriptor, what: string): Promise<boolean> {
-  const damage = await damageOf(work.store, descriptor);
-  if (damage === undefined) return true;
   const { digest, size } = descriptor;
-  const from = await copyFrom(work, descriptor);
-  work.repaired.push({ digest, size, what, damage, from });
-  return from !== undefined && work.options.dryRun !== true;
+  const before = work.whole.get(digest);
+  if (before !== undefined) return before;
+  const damage = await damageOf(work.store, descriptor);
+  const from = damage === undefined ? undefined : await copyFrom(work, descriptor);
+  if (damage !== undefined) work.repaired.push({ digest, size, what, damage, from });
+  const whole = damage === undefined || (from !== undefined && work.options.dryRun !== true);
+  work.whole.set(digest, whole);
+  return whole;
 }
 
 async function repairLayer(work: Work, layer: StoredLayer): Promise<void> {

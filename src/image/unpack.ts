@@ -75,6 +75,12 @@ export async function unpackLayer(
   limits: Partial<LayerLimits> = {},
 ): Promise<void> {
   await makeTree(destination, readLayer({ store, layer }, limits), limits, (reason, path) => {
+    // The words of strerror(3): the layer is not to blame for the disk.
+    if (/No space left on device|Disk quota exceeded/.test(reason)) {
+      return new TranshipError("E_NO_SPACE", `cannot unpack the layer ${layer.diffId}: ${reason}`, {
+        hint: "free space or choose another state root with --root",
+      });
+    }
     return new TranshipError("E_LAYER_HOSTILE", `cannot unpack the layer ${layer.diffId}: ${reason}`, {
       hint: "the layer holds something that does not fit here; the sentence above names it",
       details: path === undefined ? {} : { path },

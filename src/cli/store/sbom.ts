@@ -33,7 +33,8 @@ export async function run(call: Call, context: Context): Promise<undefined> {
 }
 
 function storedBill(store: ImageStore, image: StoredImage): string | undefined {
-  const [referrer] = store.referrers(image.manifestDescriptor.digest, mediaType.sbom);
+  // The same content may have been captured again: the latest counts.
+  const referrer = store.referrers(image.manifestDescriptor.digest, mediaType.sbom).at(-1);
   const blob = referrer === undefined ? undefined : store.readManifest(referrer).layers[0];
   return blob && Buffer.from(store.readBlob(blob, "bill of materials", maxArtifact)).toString("utf8");
 }
