@@ -19,7 +19,7 @@ export interface Uploaded {
   size: number;
 }
 
-const chunkSize = 8 << 20;
+const chunkSize = 6 << 20;
 /** Of a chunk that a registry may ask for. */
 const largestChunk = 64 << 20;
 /** Times that a blob is begun anew. */

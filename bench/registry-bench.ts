@@ -1,0 +1,227 @@
+// Packages to and from a registry against podman, buildah, skopeo and umoci: `node bench/registry-bench.ts [--rounds N] [--root DIR] [--large]`.
+// All use one docker-registry on loopback, which is emptied and started anew before each push: a registry that knows a blob takes no time.
+// After each push the media type of the layer is looked at. Rounds are interleaved; figures are medians of wall time and of CPU (of the
+// commands, without the registry's).
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { mediaType } from "../src/formats/oci.ts";
+import { measure, median, type Sample } from "./measure.ts";
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "3" },
+    root: { type: "string" },
+    /** About 1.2 GB instead of 200 MB. */
+    large: { type: "boolean", default: false },
+    /** A port that is free. */
+    port: { type: "string", default: "15999" },
+  },
+});
+const top = mkdtempSync(join(tmpdir(), "tranship-registry-bench-"));
+const tranship = join(import.meta.dirname, "../bin/tranship");
+const host = `127.0.0.1:${values.port}`;
+const state = join(top, "state");
+const { NODE_EXTRA_CA_CERTS: _, ...inherited } = process.env;
+const env = {
+  ...inherited,
+  TRANSHIP_ROOT: state,
+  CONTAINERS_STORAGE_CONF: join(top, "storage.conf"),
+  CONTAINERS_CONF: join(top, "containers.conf"),
+};
+
+/** Debian 11 with what the tests know; for the large one, several times with other content. */
+function makeRoot(): string {
+  const given = values.root ?? "/var/cache/tranship/debian-11/root";
+  if (!existsSync(given)) throw new Error(`${given} is not there: give --root DIR`);
+  const root = join(top, "root");
+  execFileSync("cp", ["-a", given, root]);
+  // Random bytes and programs of this host in equal parts pack about as well as an application with its data.
+  if (values.large) {
+    execFileSync("sh", [
+      "-c",
+      `mkdir -p ${root}/opt/app && head -c 500000000 /dev/urandom > ${root}/opt/app/data && for d in /usr/lib /usr/bin; do cp -a $d ${root}/opt/app/; done; true`,
+    ]);
+    execFileSync("sh", ["-c", `cd ${root}/opt/app && find . -path '*modules*' -delete 2>/dev/null; true`]);
+  }
+  return root;
+}
+
+async function startRegistry(): Promise<() => Promise<void>> {
+  const data = join(top, "registry");
+  rmSync(data, { recursive: true, force: true });
+  const config = join(top, "registry.yml");
+  writeFileSync(
+    config,
+    `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${data}}}\nhttp: {addr: "${host}", secret: x}\n`,
+  );
+  const child = spawn("docker-registry", ["serve", config], { stdio: "ignore" });
+  for (;;) {
+    if (child.exitCode !== null)
+      throw new Error(`docker-registry does not start on ${host}: choose another --port`);
+    const socket = connect(Number(values.port), "127.0.0.1");
+    const open = await Promise.race([
+      once(socket, "connect").then(() => true),
+      once(socket, "error").then(() => false),
+    ]).catch(() => false);
+    socket.destroy();
+    if (open) break;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return async () => {
+    const ended = once(child, "exit");
+    child.kill("SIGKILL");
+    await ended;
+  };
+}
+
+const shell = (text: string): string[] => ["sh", "-ec", text];
+const plain = "--tls-verify=false";
+
+interface Way {
+  name: string;
+  /** Not measured: what the step needs. */
+  before?: string;
+  command: string[];
+  /** Of the layer in the registry afterwards. */
+  type?: string;
+}
+
+function pushes(root: string): Way[] {
+  const fresh = `rm -rf ${state}`;
+  const graph = `podman rmi -af >/dev/null 2>&1 || true`;
+  const podman = (format: string): string =>
+    `tar -C ${root} -c . | podman import - bench:1; podman push ${plain} --compression-format ${format} bench:1 ${host}/bench:1`;
+  const buildah = `c=$(buildah from scratch); buildah add -q $c ${root} / >/dev/null; buildah commit -q $c bench:1 >/dev/null; buildah rm $c >/dev/null; buildah push ${plain} bench:1 docker://${host}/bench:1`;
+  const umoci = `rm -rf ${top}/umoci; umoci init --layout ${top}/umoci; umoci new --image ${top}/umoci:1; tar -C ${root} -cf ${top}/umoci.tar .; umoci raw add-layer --image ${top}/umoci:1 ${top}/umoci.tar; skopeo copy -q --dest-tls-verify=false oci:${top}/umoci:1 docker://${host}/bench:1`;
+  const own = (compression: string): string =>
+    `${tranship} package import ${root} bench:1; ${tranship} push --plain-http --compression ${compression} bench:1 ${host}/bench:1`;
+  return [
+    { name: "podman import, push gzip", before: graph, command: shell(podman("gzip")), type: "gzip" },
+    { name: "podman import, push zstd", before: graph, command: shell(podman("zstd")), type: "zstd" },
+    { name: "buildah add, commit, push", before: graph, command: shell(buildah), type: "gzip" },
+    { name: "umoci add-layer, skopeo copy", command: shell(umoci), type: "gzip" },
+    { name: "tranship import, push gzip", before: fresh, command: shell(own("gzip")), type: "gzip" },
+    { name: "tranship import, push zstd", before: fresh, command: shell(own("zstd")), type: "zstd" },
+  ];
+}
+
+/** The registry holds what the last of pushes() has sent, or what is named here. */
+function pulls(): Way[] {
+  const graph = `podman rmi -af >/dev/null 2>&1 || true`;
+  const name = `${host}/bench:1`;
+  return [
+    { name: "podman pull", before: graph, command: ["podman", "pull", "-q", plain, name] },
+    {
+      name: "skopeo copy, umoci unpack",
+      before: `rm -rf ${top}/unpack ${top}/bundle`,
+      command: shell(
+        `skopeo copy -q --src-tls-verify=false docker://${name} oci:${top}/unpack:1; umoci unpack --image ${top}/unpack:1 ${top}/bundle`,
+      ),
+    },
+    { name: "tranship pull", before: `rm -rf ${state}`, command: [tranship, "pull", "--plain-http", name] },
+  ];
+}
+
+function layerType(): string {
+  const text = execFileSync("skopeo", ["inspect", "--raw", plain, `docker://${host}/bench:1`], {
+    encoding: "utf8",
+  });
+  const manifest = JSON.parse(text) as { layers: { mediaType: string }[] };
+  return manifest.layers[0]?.mediaType ?? "";
+}
+
+function run(way: Way): Sample {
+  if (way.before !== undefined) execFileSync("sh", ["-c", way.before], { env });
+  const sample = measure(way.command, env);
+  if (sample === undefined) throw new Error(`${way.name} failed: ${way.command.join(" ")}`);
+  if (way.type !== undefined) {
+    const type = layerType();
+    const fits = way.type === "zstd" ? type === mediaType.layerZstd : type.endsWith("gzip");
+    if (!fits) throw new Error(`${way.name} left a layer of the type ${type}`);
+  }
+  return sample;
+}
+
+/** "at most 0.40 of podman import, push gzip": ratios of medians of wall time. */
+const goals: Record<string, [against: string, most: number][]> = {
+  "tranship import, push zstd": [["podman import, push gzip", values.large ? 1 / 2 : 1 / 2.5]],
+  "tranship import, push gzip": [["podman import, push gzip", 1]],
+  "tranship pull of gzip": [["podman pull of gzip", values.large ? 1 / 2.5 : 1 / 1.3]],
+  "tranship pull of zstd": [["podman pull of zstd", values.large ? 1 / 2 : 1 / 1.3]],
+};
+
+function print(samples: ReadonlyMap<string, readonly Sample[]>): void {
+  const wall = (name: string): number => median((samples.get(name) ?? []).map((one) => one.wall));
+  console.log("| way | wall s | CPU s | goal |\n|---|---|---|---|");
+  for (const [name, list] of samples) {
+    const told = (goals[name] ?? []).map(([against, most]) => {
+      const ratio = wall(name) / wall(against);
+      return `${ratio.toFixed(2)} of ${against} (at most ${most.toFixed(2)}, ${ratio <= most ? "met" : "missed"})`;
+    });
+    const cpu = median(list.map((one) => one.cpu));
+    console.log(
+      `| ${name} | ${(wall(name) / 1000).toFixed(2)} | ${(cpu / 1000).toFixed(2)} | ${told.join("; ")} |`,
+    );
+  }
+}
+
+async function main(): Promise<void> {
+  mkdirSync(join(top, "graph"));
+  writeFileSync(
+    env.CONTAINERS_STORAGE_CONF,
+    `[storage]\ndriver = "overlay"\nrunroot = "${top}/run"\ngraphroot = "${top}/graph"\n`,
+  );
+  writeFileSync(
+    env.CONTAINERS_CONF,
+    `[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\ntmp_dir = "${top}/tmp"\n`,
+  );
+  const root = makeRoot();
+  const size = Number(execFileSync("sh", ["-c", `tar -C ${root} -c . | wc -c`], { encoding: "utf8" }));
+  const samples = new Map<string, Sample[]>();
+  const note = (name: string, sample: Sample): void =>
+    void samples.set(name, [...(samples.get(name) ?? []), sample]);
+  for (let round = 0; round < Number(values.rounds); round++) {
+    for (const way of pushes(root)) {
+      const stop = await startRegistry();
+      try {
+        note(way.name, run(way));
+        if (!way.name.startsWith("tranship")) continue;
+        const kind = way.type ?? "";
+        const again = [tranship, "push", "--plain-http", "--compression", kind, "bench:1", `${host}/bench:1`];
+        note(`tranship push of ${kind} again, unchanged`, run({ name: "again", command: again, type: kind }));
+        note(
+          `tranship verify --read-data of ${kind}`,
+          run({ name: "verify", command: shell(`${tranship} verify --read-data bench:1 >/dev/null`) }),
+        );
+        for (const pull of pulls()) {
+          // umoci reads no zstd.
+          if (kind === "zstd" && pull.name.includes("umoci")) continue;
+          note(`${pull.name} of ${kind}`, run(pull));
+        }
+      } finally {
+        await stop();
+      }
+    }
+  }
+  console.log(
+    `a tar of ${(size / 1e6).toFixed(0)} MB, ${values.rounds} rounds, docker-registry on loopback, emptied before each push\n`,
+  );
+  print(samples);
+}
+
+try {
+  if (statSync("/usr/bin/docker-registry", { throwIfNoEntry: false }) === undefined)
+    throw new Error("docker-registry is not installed: run scripts/setup");
+  await main();
+} finally {
+  // podman mounts its storage on itself.
+  execFileSync("sh", [
+    "-c",
+    `umount -l ${top}/graph/overlay ${top}/graph 2>/dev/null; rm -rf --one-file-system ${top}`,
+  ]);
+}
