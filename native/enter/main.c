@@ -18,6 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "beside.h"
 #include "die.h"
 #include "mounts.h"
 #include "netlink.h"
@@ -175,17 +176,19 @@ static int launch_in_stages(struct config *c)
 		if (c->veth.name)
 			net_veth(host, &c->veth);
 	} while (!c->argv);
+	beside_wait(beside_start(c));
 	process_identity(c);
 	process_exec(c);
 }
 
 static int launch(struct config *c)
 {
-	int host;
+	int host, beside;
 
 	if (c->stages_fd >= 0)
 		return launch_in_stages(c);
 	host = c->veth.name ? net_open() : -1;
+	beside = beside_start(c);
 
 	mounts_fetch(c);
 	if (c->net != NET_HOST)
@@ -199,6 +202,7 @@ static int launch(struct config *c)
 		net_veth(host, &c->veth);
 	report_pid(getpid());
 	process_wait_word(c);
+	beside_wait(beside);
 	process_identity(c);
 	process_exec(c);
 }

@@ -348,6 +348,9 @@ static bool process_option(struct reader *r)
 		c->cloned_runtime = true;
 	} else if (strcmp(r->option, "--null-stdin") == 0) {
 		c->null_stdin = true;
+	} else if (strcmp(r->option, "--refusals") == 0) {
+		for (int i = 0; i < 4; i++)
+			c->refusals[i] = next(r);
 	} else if (strcmp(r->option, "--fd-exec") == 0) {
 		c->exec_fd = (int)next_number(r, INT_MAX);
 	} else if (strcmp(r->option, "--keep-fd") == 0) {

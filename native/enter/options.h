@@ -99,6 +99,8 @@ struct config {
 	bool no_new_privs;
 	bool new_session;
 	bool cloned_runtime;	/* see process_exec() */
+	/* refusals, its socket, log and instance; see beside.c */
+	const char *refusals[4];
 	int exec_fd;
 	int keep_fds[KEEP_FDS_MAX];
 	size_t keep_count;

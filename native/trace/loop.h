@@ -15,6 +15,7 @@ enum mode {
 struct loop {
 	pid_t cmd;
 	enum mode mode;
+	bool calls;	/* tell every call, see record_call() */
 };
 
 /* loop_run() - until no task is left; returns the wait status of CMD. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * trace (--fd N | --out FILE) [--limit BYTES] [--kill-on-exit]
- *       [--mode seccomp|notify|plain] [--without LIST] -- CMD...
+ *       [--mode seccomp|notify|plain] [--calls] [--without LIST] -- CMD...
  *
  * Runs CMD and writes what it and all its descendants do with files, programs
  * and sockets to descriptor N (docs/internals/records.md, section 2). Ends
@@ -245,7 +245,7 @@ static void start(const struct options *o)
 __attribute__((noreturn)) static void usage(void)
 {
 	fprintf(stderr, "usage: trace (--fd N | --out FILE) [--limit BYTES] "
-		"[--mode seccomp|notify|plain] [--kill-on-exit] "
+		"[--mode seccomp|notify|plain] [--calls] [--kill-on-exit] "
 		"[--without LIST] -- CMD...\n");
 	_exit(125);
 }
@@ -304,13 +304,17 @@ static struct options parse(char **argv)
 		} else if (strcmp(*argv, "--without") == 0 && argv[1]) {
 			if (!without_parse(*++argv))
 				usage();
+		} else if (strcmp(*argv, "--calls") == 0) {
+			loop.calls = true;
 		} else if (strcmp(*argv, "--kill-on-exit") == 0) {
 			o.kill = true;
 		} else {
 			usage();
 		}
 	}
-	if (o.fd < 0 || !*argv || !argv[1])
+	/* In the other modes most calls are not seen. */
+	if (o.fd < 0 || !*argv || !argv[1] ||
+	    (loop.calls && o.mode != MODE_PLAIN))
 		usage();
 	o.cmd = argv + 1;
 	return o;

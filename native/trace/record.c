@@ -20,6 +20,7 @@
 
 enum record_type {
 	R_PATH = 32, R_EXEC, R_FORK, R_EXIT, R_BIND, R_ROOT, R_LOST, R_END,
+	R_CALL,
 };
 
 static struct frame_writer out;
@@ -245,6 +246,19 @@ void record_lost(pid_t pid, enum lost_reason reason, struct span text)
 	begin(R_LOST, pid);
 	put_u32(&out, reason);
 	put_span(text);
+	end();
+}
+
+void record_call(pid_t pid, bool i386, uint64_t nr)
+{
+	static bool told[2][1024];
+
+	if (nr >= sizeof(told[0]) || told[i386][nr])
+		return;
+	told[i386][nr] = true;
+	begin(R_CALL, pid);
+	put_u8(&out, i386);
+	put_u16(&out, (uint16_t)nr);
 	end();
 }
 

@@ -83,6 +83,8 @@ void record_fork(pid_t pid, pid_t child, uint8_t kind);
 void record_exit(pid_t pid, int status);
 void record_root(pid_t pid, uint8_t flags, struct span root);
 void record_lost(pid_t pid, enum lost_reason reason, struct span text);
+/* record_call() - that some task made call @nr; each is told once. */
+void record_call(pid_t pid, bool i386, uint64_t nr);
 void record_end(pid_t pid, int status);
 
 struct bind_record {

@@ -154,6 +154,9 @@ static void on_plain_stop(const struct loop *loop, struct task *t)
 			call_exit(t, result);
 	} else {
 		t->in_call = true;
+		if (loop->calls)
+			record_call(t->pid, info.arch == AUDIT_ARCH_I386,
+				    info.nr);
 		if (!stop_hello(t, &info) && !stop_enter(t, &info))
 			t->pending.call = NULL;
 	}

@@ -24,6 +24,8 @@ export interface RunRequest {
   session: Pick<SessionOptions, "ports" | "exercise" | "linger" | "for" | "timeout">;
   network: SandboxRequest["network"];
   tracer: TracerChoice;
+  /** Record every system call, for the learned profile: each call stops. */
+  learn?: boolean;
   /** Whether the file witness watches beside the tracer. */
   witness: boolean;
   /** "copy", "empty" or "snapshot:DIR". */
@@ -35,7 +37,7 @@ export interface RunRequest {
 export async function captureRun(request: RunRequest, tools: CaptureTools): Promise<Captured> {
   const { machine, application } = request;
   if (request.session.exercise !== undefined) checkExercise(request.session.exercise);
-  const tracer = chooseTracer(request.tracer, tools.log);
+  const tracer = chooseTracer(request.learn === true ? "plain" : request.tracer, tools.log);
   const { descriptor, data } = await orInterrupted(tools.signal, async () => {
     const found = await checkCommand(machine, application.command, application.workingDirectory);
     const described = await describeApplication(machine, { ...application, command: found });
@@ -63,7 +65,7 @@ async function runOnHost(request: RunRequest, prepared: Prepared, tools: Capture
     const start: SandboxRequest["start"] =
       application.services.length > 0 ? { kind: "services" } : { kind: "program", name: "main" };
     const sandbox: SandboxRequest = {
-      machine, work: work.path, descriptor, start, network: request.network, tracer,
+      machine, work: work.path, descriptor, start, network: request.network, tracer, calls: request.learn ?? false,
       witness: request.witness, ...dataRequest(request.data, data),
     }; // biome-ignore format: short
     const watching = tools.progress.begin("watching the application", undefined, "files");
@@ -142,7 +144,7 @@ async function planFrom(
   ];
   return await plan(
     request.machine,
-    descriptor,
+    request.learn === true ? withCalls(descriptor, session) : descriptor,
     {
       evidence: session.evidence,
       schedules: request.application.services.length > 0,
@@ -152,4 +154,9 @@ async function planFrom(
     },
     tools,
   );
+}
+
+function withCalls(descriptor: Descriptor, { evidence }: SessionResult): Descriptor {
+  const calls = [...(evidence?.calls ?? [])].filter((name) => /^[a-z_]/.test(name)).sort();
+  return { ...descriptor, syscalls: { profile: "learned", calls } };
 }

@@ -55,6 +55,8 @@ export interface Evidence {
   connected: Set<number>;
   /** What could not be seen. Any entry makes the capture incomplete. */
   lost: string[];
+  /** Names of system calls, where all were told. */
+  calls: Set<string>;
   /** What a person should know of the run: a refused ptrace, a part of it that only one witness could see. */
   warnings: string[];
   /** Programs that use io_uring: the tracer does not see what they open by it. */
@@ -82,6 +84,7 @@ export function newEvidence(): Evidence {
     listeners: [],
     connected: new Set(),
     lost: [],
+    calls: new Set(),
     warnings: [],
     ioUring: [],
     agreement: undefined,

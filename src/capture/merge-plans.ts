@@ -114,6 +114,14 @@ function mergeGroups(
   return [...groups.values()];
 }
 
+/** Learned from both, or from neither: what one run made a profile of is not enough for the other. */
+function callsOf({ syscalls: one }: Descriptor, { syscalls: two }: Descriptor): Partial<Descriptor> {
+  if (one.profile !== "learned") return {};
+  if (two.profile !== "learned") return { syscalls: { profile: "default" } };
+  const calls = [...new Set([...(one.calls ?? []), ...(two.calls ?? [])])].sort();
+  return { syscalls: { profile: "learned", calls } };
+}
+
 function mergeDescriptors(base: Descriptor, other: Descriptor): Descriptor {
   const byPath = ({ path }: { path: string }) => path;
   const programs = new Set(base.programs.map((program) => program.name));
@@ -123,6 +131,7 @@ function mergeDescriptors(base: Descriptor, other: Descriptor): Descriptor {
   );
   return {
     ...base,
+    ...callsOf(base, other),
     programs: [...base.programs, ...ofSchedules],
     schedules,
     ports: uniqueBy([...base.ports, ...other.ports], (one) => `${one.port}/${one.protocol}`),

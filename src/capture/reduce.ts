@@ -2,6 +2,7 @@
 
 import type { ByteString } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
+import { callName } from "../formats/syscall-numbers.ts";
 import {
   lostIncomplete,
   resultNotAsked,
@@ -55,6 +56,7 @@ export class Reducer {
     else if (record.type === "path") this.#path(record);
     else if (record.type === "bind") this.#bind(record);
     else if (record.type === "lost") this.#lost(record);
+    else if (record.type === "call") this.evidence.calls.add(callName(record.abi, record.number));
   }
 
   #fork({ pid, child }: TraceFork): void {

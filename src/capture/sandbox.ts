@@ -31,6 +31,8 @@ export interface SandboxRequest extends DataChoice {
   network: "own" | "host";
   /** Run under the tracer, in this mode; its records come from `records`. */
   tracer: TracerMode | undefined;
+  /** Every system call is told; the tracer is plain then. */
+  calls?: boolean;
   /** Beside the tracer the file witness; its records come from `witness`. Only with `tracer`. */
   witness?: boolean;
 }
@@ -121,7 +123,8 @@ function watchersOf(request: SandboxRequest): Watcher[] {
   // For tests: the ways round what older kernels lack.
   const lacking = process.env.TRANSHIP_TRACER_WITHOUT ?? "";
   const without = lacking === "" ? [] : ["--without", lacking];
-  const tracer = watcher("trace", firstFd, "--mode", request.tracer, ...without);
+  const calls = request.calls === true ? ["--calls"] : [];
+  const tracer = watcher("trace", firstFd, "--mode", request.tracer, ...calls, ...without);
   return request.witness ? [watcher("witness", firstFd + 1, "--optional"), tracer] : [tracer];
 }
 

@@ -4,6 +4,7 @@ import type { ByteString } from "./entry.ts";
 import type { FieldReader } from "./fields.ts";
 import { traceMagic } from "./frames.ts";
 import { RecordDecoder, type RecordStream, refuseRecord } from "./record-decoder.ts";
+import type { Abi } from "./syscall-numbers.ts";
 
 export const pathOperations = [
   "read",
@@ -117,6 +118,14 @@ export interface TraceLost {
   text: ByteString;
 }
 
+/** Told once for each call that any task made. */
+export interface TraceCall {
+  type: "call";
+  pid: number;
+  abi: Abi;
+  number: number;
+}
+
 export interface TraceEnd {
   type: "end";
   pid: number;
@@ -133,6 +142,7 @@ export type TraceRecord =
   | TraceExit
   | TraceBind
   | TraceRoot
+  | TraceCall
   | TraceLost
   | TraceEnd;
 
@@ -209,6 +219,12 @@ const readers: Record<number, (pid: number, fields: FieldReader) => TraceRecord>
   37: (pid, fields) => ({ type: "root", pid, foreign: (fields.u8() & 1) !== 0, root: fields.bytes16() }),
   38: (pid, fields) => ({ type: "lost", pid, reason: fields.u32(), text: fields.bytes16() }),
   39: readEnd,
+  40: (pid, fields) => ({
+    type: "call",
+    pid,
+    abi: fields.u8() === 1 ? "i386" : "amd64",
+    number: fields.u16(),
+  }),
 };
 
 /** `ended` tells of a tracer that was killed. */

@@ -96,6 +96,8 @@ export interface LaunchOptions {
   hideCgroup2?: boolean;
   /** The command is crun: it is executed from a read-only mount, and told so, which saves it to do that and start anew. */
   clonedRuntime?: boolean;
+  /** Starts native/refusals beside it, outside of the namespaces, and waits until it listens. */
+  refusals?: { program: string; socket: string; log: string; instance: string };
   command: EnterCommand;
 }
 
@@ -155,9 +157,16 @@ export function launchParts(options: Omit<LaunchOptions, "command"> & { command?
     network: typeof network === "string" ? ["--network", network] : vethWords(network),
     command: [
       ...(options.clonedRuntime ? ["--cloned-runtime"] : []),
+      ...refusalsWords(options.refusals),
       ...(options.command === undefined ? [] : commandWords(options.command)),
     ],
   };
+}
+
+function refusalsWords(options: LaunchOptions["refusals"]): string[] {
+  if (options === undefined) return [];
+  const { program, socket, log, instance } = options;
+  return ["--refusals", program, socket, log, instance];
 }
 
 /** Arguments of enter for a bridge: idempotent both. */

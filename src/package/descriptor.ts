@@ -21,7 +21,7 @@ export interface Descriptor {
   readonly elements: Elements;
   readonly redirections: Redirections;
   readonly limits: Limits;
-  readonly syscalls: { readonly profile: "default" | "learned" | "off" };
+  readonly syscalls: Syscalls;
   readonly hooks: Hooks;
   readonly associations: readonly Association[];
   readonly shortcuts: readonly Shortcut[];
@@ -247,6 +247,12 @@ export interface Limits {
   readonly pids: number | null;
   readonly disk: string | null;
   readonly network: string | null;
+}
+
+export interface Syscalls {
+  readonly profile: "default" | "learned" | "off";
+  /** Learned: names of the calls that the application made. */
+  readonly calls?: readonly string[] | undefined;
 }
 
 export interface Hooks {

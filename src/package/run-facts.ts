@@ -1,19 +1,20 @@
 // What `run` wants of a descriptor beside init's plan, with each value checked: it comes from registries and files too. Kept with the compiled
 // descriptor (compiled.ts), so that a start reads no YAML. Pure.
 import { TranshipError } from "../base/errors.ts";
-import type { Descriptor, Identity, SourceIdentity } from "./descriptor.ts";
+import type { Descriptor, Identity, SourceIdentity, Syscalls } from "./descriptor.ts";
 import { dmiName } from "./identity.ts";
 
 export interface RunFacts {
   readonly identity: Identity;
   readonly source: SourceIdentity | null;
+  readonly syscalls: Syscalls;
 }
 
 /**
  * A name that no host can have is left out: the application goes on under the instance's own. E_DESCRIPTOR_INVALID names any other value that
  * cannot be. `reference`: what the descriptor belongs to.
  */
-export function runFacts({ identity, origin }: Descriptor, reference: string): RunFacts {
+export function runFacts({ identity, origin, syscalls }: Descriptor, reference: string): RunFacts {
   const fitting = (value: string | null, pattern: RegExp): string | null =>
     value !== null && pattern.test(value) ? value : null;
   const wrong = (where: string, value: unknown): TranshipError =>
@@ -49,6 +50,10 @@ export function runFacts({ identity, origin }: Descriptor, reference: string): R
       machineId: word("identity.machineId", identity.machineId, patterns.machineId),
       hostId: word("identity.hostId", identity.hostId, patterns.hostId),
       dmi: identity.dmi === null ? null : table("identity.dmi", identity.dmi),
+    },
+    syscalls: {
+      profile: syscalls.profile,
+      ...(syscalls.calls === undefined ? {} : { calls: syscalls.calls }),
     },
     source:
       source === undefined

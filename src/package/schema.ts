@@ -275,7 +275,13 @@ export const descriptorSchema = z
       })
       .prefault({}),
     syscalls: z
-      .looseObject({ profile: z.enum(["default", "learned", "off"]).default("default") })
+      .looseObject({
+        profile: z.enum(["default", "learned", "off"]).default("default"),
+        calls: z
+          .array(z.string().regex(/^[a-z0-9_]{1,64}$/, "must be the name of a system call"))
+          .max(1000)
+          .optional(),
+      })
       .prefault({}),
     hooks: z
       .looseObject({

@@ -13,6 +13,7 @@ import { initPath, type OpenPackage } from "./image.ts";
 import { inLayers } from "./layers.ts";
 import { hostsText, resolvText } from "./network/files.ts";
 import { type OciMount, ociConfig } from "./oci/config.ts";
+import { seccompPart } from "./oci/profile.ts";
 import { type OciRuntime, openFilesLimit } from "./oci/runtime.ts";
 import type { InstancePaths, InstanceRecord } from "./record.ts";
 import { consoleSize } from "./stdio.ts";
@@ -69,7 +70,7 @@ export async function writeBundle(input: BundleInput): Promise<void> {
     args: [initPath, ...record.command],
     environment: environmentOf(input, user.home),
     openFiles: openFilesLimit(),
-    architecture: process.arch,
+    filter: await seccompPart(root, record, runtime),
     cgroups: runtime.cgroups,
   });
   step("bundle config");

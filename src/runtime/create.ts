@@ -32,6 +32,7 @@ import {
   type NetworkMode,
   pathsIn,
   type RestartRule,
+  type SyscallProfile,
 } from "./record.ts";
 import { stopTime } from "./stop-time.ts";
 import { checkVolumeName } from "./volumes/volumes.ts";
@@ -59,6 +60,7 @@ export interface CreateOptions {
   capAdd?: readonly string[];
   capDrop?: readonly string[];
   readOnly?: boolean;
+  syscalls?: SyscallProfile;
   restart?: RestartRule;
   stopSignal?: string;
   /** Milliseconds. */
@@ -93,6 +95,12 @@ export async function beginInstance(root: StateRoot, options: CreateOptions, log
     log,
     file === undefined ? {} : { descriptorFile: file },
   );
+  if (opened.facts?.syscalls.profile === "off" && options.syscalls === undefined) {
+    // A package may come from anywhere: it cannot loosen what holds it.
+    log.warn(
+      `${options.reference} asks for no filter of system calls, and gets the default one; --syscalls off allows it`,
+    );
+  }
   return { package: opened, draft: takeDraft(root) };
 }
 
@@ -181,6 +189,20 @@ export function nameTaken(root: StateRoot, wanted: string): TranshipError {
   );
 }
 
+/** What the package learned holds it, unless somebody says otherwise. It cannot do without a filter by itself: it may come from anywhere. */
+function profileOf(
+  { syscalls, reference }: CreateOptions,
+  facts: OpenPackage["facts"],
+): Pick<InstanceRecord, "syscalls" | "calls"> {
+  const learned = facts?.syscalls.profile === "learned" ? facts.syscalls.calls : undefined;
+  const profile = syscalls ?? (learned === undefined ? "default" : "learned");
+  if (profile !== "learned") return { syscalls: profile };
+  if (learned !== undefined) return { syscalls: profile, calls: learned };
+  throw new TranshipError("E_USAGE", `${reference} has no learned profile of system calls`, {
+    hint: "capture it with --learn-syscalls",
+  });
+}
+
 function makeRecord(
   given: { id: string; name: string; address: string | null },
   options: CreateOptions,
@@ -231,6 +253,7 @@ function makeRecord(
     capAdd: options.capAdd ?? [],
     capDrop: options.capDrop ?? [],
     readOnly: options.readOnly ?? false,
+    ...profileOf(options, facts),
     restart: options.restart ?? { policy: "no", attempts: 0 },
     stop: {
       signal: options.stopSignal ?? (config.stopSignal || "SIGTERM"),

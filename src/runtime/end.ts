@@ -19,6 +19,7 @@ import type { Launching } from "./launch.ts";
 import { releaseBridge } from "./network/bridge.ts";
 import { free, leases } from "./network/lease.ts";
 import { leasedPorts, unpublish } from "./network/publish.ts";
+import { socketPath } from "./oci/profile.ts";
 import { runtimeWords } from "./oci/runtime.ts";
 import { killAll } from "./processes.ts";
 import type { EndRecord, InstancePaths, LaunchRecord, NetworkMode } from "./record.ts";
@@ -138,6 +139,8 @@ export function removeInstanceFiles(
     }
   }
   removeDirectory(root, instance, later);
+  // Where its listener was killed.
+  rmSync(socketPath(root, record.id), { force: true });
   free(root, "names", record.name, record.id);
   if (record.network.address !== null) free(root, "addresses", record.network.address, record.id);
 }

@@ -13,8 +13,10 @@ import { decodeInitPlan } from "../package/init-codec.ts";
 import { mergeEnvironment } from "./environment.ts";
 import { findInstance, type Instance } from "./find.ts";
 import { layerDirectories } from "./image.ts";
+import { refusalsOf } from "./launch.ts";
 import { readLayerFile } from "./layers.ts";
 import { capabilitySet } from "./oci/capabilities.ts";
+import { isListening } from "./oci/profile.ts";
 import {
   chooseRuntime,
   describeRuntime,
@@ -73,7 +75,7 @@ export async function execInInstance(
   const logFile = `${file}.log`;
   writeFileAtomic(file, JSON.stringify(processSpec(instance, options, user, layers)), { volatile: true });
   try {
-    const status = await runExec(runtime, instance, options, { file, logFile });
+    const status = await runExec(root, runtime, instance, options, { file, logFile });
     return translate(status, logFile, options);
   } finally {
     for (const path of [file, logFile]) rmSync(path, { force: true });
@@ -123,12 +125,17 @@ function planEnvironment(layers: readonly string[], given: string): string[] {
 }
 
 async function runExec(
+  root: StateRoot,
   runtime: OciRuntime,
-  { paths, record }: Instance,
+  instance: Instance,
   options: ExecOptions,
   { file, logFile }: { file: string; logFile: string },
 ): Promise<number> {
+  const { paths, record } = instance;
+  const { refusals } = refusalsOf(root, instance);
   const call = launchCall({
+    // The runtime gives the listener of this command's filter to whoever answers for the instance, unless that one was killed.
+    ...(refusals === undefined || isListening(refusals.socket) ? {} : { refusals }),
     hideCgroup2: runtime.hideCgroup2,
     command: {
       argv: [

@@ -1,6 +1,6 @@
 // Starting an instance: from its record to a running PID 1. docs/internals/who-holds-what.md tells who keeps what alive.
 import { closeSync, existsSync, openSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import {
@@ -10,7 +10,7 @@ import {
   launchCall,
   launchParts,
 } from "../host/enter.ts";
-import { writeFileAtomic } from "../host/files.ts";
+import { makeDirectory, writeFileAtomic } from "../host/files.ts";
 import { installRoot, nativePath } from "../host/native.ts";
 import { childProcess, statusOf as exitStatusOf } from "../host/process.ts";
 import type { StateRoot } from "../host/state-root.ts";
@@ -26,6 +26,7 @@ import { ensureBridge, lockNetwork } from "./network/bridge.ts";
 import { leasePorts, publish } from "./network/publish.ts";
 import { macOf, parseSubnet } from "./network/subnet.ts";
 import { observer } from "./observe.ts";
+import { refusalsSocket } from "./oci/profile.ts";
 import { chooseRuntime, globalArguments, type OciRuntime } from "./oci/runtime.ts";
 import { mainProcess, overlaySource, pause } from "./processes.ts";
 import type { LaunchRecord, NetworkMode } from "./record.ts";
@@ -167,6 +168,7 @@ function launchOptions({ root, instance, layers }: Launching, runtime: OciRuntim
   return {
     mounts: [overlayMount(root, record.id, layers, runtime, own)],
     hideCgroup2: runtime.hideCgroup2,
+    ...refusalsOf(root, instance),
     clonedRuntime: runtime.kind === "crun" && record.observe === undefined,
     command: {
       argv: [
@@ -191,6 +193,15 @@ function chainOf({ instance, launch }: Launching, options: LaunchOptions): Chain
     command: [nativePath("enter"), ...callArguments(call, bound)],
     lastPart: [...launchParts(options).command, ...nullStdin, "--", ...call.argv],
   };
+}
+
+/** Who answers for calls that the filter refuses, where somebody does. Its socket is in a directory that root alone can enter. */
+export function refusalsOf(root: StateRoot, { paths, record }: Instance): Pick<LaunchOptions, "refusals"> {
+  const socket = refusalsSocket(root, record);
+  if (socket === undefined) return {};
+  const directory = dirname(socket);
+  if (!existsSync(directory)) makeDirectory(directory, 0o700);
+  return { refusals: { program: nativePath("refusals"), socket, log: paths.refused, instance: record.id } };
 }
 
 /** Waits for the chain and then becomes the one that cleans up; in the host's own namespaces. */

@@ -36,6 +36,10 @@ export interface InstanceRecord {
   readonly capAdd: readonly string[];
   readonly capDrop: readonly string[];
   readonly readOnly: boolean;
+  /** Which filter of system calls. Absent: default. */
+  readonly syscalls?: SyscallProfile;
+  /** Of the learned profile. */
+  readonly calls?: readonly string[];
   readonly restart: RestartRule;
   readonly stop: { readonly signal: string; readonly timeout: number };
   readonly labels: Readonly<Record<string, string>>;
@@ -97,6 +101,8 @@ export interface InstanceLog {
   readonly maxFiles?: number;
 }
 
+export type SyscallProfile = "default" | "learned" | "off";
+
 export interface RestartRule {
   readonly policy: "no" | "on-failure" | "always" | "unless-stopped";
   /** on-failure: at most so often; 0 = without end. */
@@ -152,6 +158,8 @@ export interface InstancePaths {
   /** Made by the monitor when its chain has ended, also where PID 1 never spoke. */
   readonly chainEnded: string;
   readonly runtimeLog: string;
+  /** System calls that were refused: a JSON object a line, see native/refusals. */
+  readonly refused: string;
   /** Records of native/trace, one file a start: see observe.ts. */
   readonly observed: string;
   /** init.bin of the descriptor that counts, where it is another than the one in the layers. */
@@ -183,6 +191,7 @@ export function pathsIn(directory: string): InstancePaths {
     monitorLog: `${directory}/monitor.log`,
     chainEnded: `${directory}/chain-ended`,
     runtimeLog: `${directory}/runtime.log`,
+    refused: `${directory}/refused.jsonl`,
     observed: `${directory}/observed`,
     plan: `${directory}/init.bin`,
     paused: `${directory}/paused`,

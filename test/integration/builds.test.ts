@@ -44,7 +44,15 @@ test("two builds of the C programs in two folders give the same files", () => {
     assert.equal(result.status, 0, result.stderr);
     return hashes(join(copy, "bin"));
   });
-  assert.deepEqual(Object.keys(built[0] ?? {}), ["enter", "init", "supervise", "trace", "tree", "witness"]);
+  assert.deepEqual(Object.keys(built[0] ?? {}), [
+    "enter",
+    "init",
+    "refusals",
+    "supervise",
+    "trace",
+    "tree",
+    "witness",
+  ]);
   assert.deepEqual(built[0], built[1]);
 });
 

@@ -22,7 +22,7 @@ import {
 } from "../../src/runtime/network/subnet.ts";
 import { capabilitySet } from "../../src/runtime/oci/capabilities.ts";
 import { ociConfig } from "../../src/runtime/oci/config.ts";
-import { seccompProfile } from "../../src/runtime/oci/seccomp.ts";
+import { defaultRules, seccompJson } from "../../src/runtime/oci/seccomp.ts";
 import type { InstanceRecord } from "../../src/runtime/record.ts";
 import { stopTime } from "../../src/runtime/stop-time.ts";
 import { parseVolume } from "../../src/runtime/volumes/parse.ts";
@@ -211,7 +211,7 @@ const configOf = (more: Partial<Parameters<typeof ociConfig>[0]> = {}): Config =
     args: ["/.tranship/init"],
     environment: [],
     openFiles: 20_000,
-    architecture: "x64",
+    filter: {},
     cgroups: true,
     ...more,
   }) as Config;
@@ -238,7 +238,7 @@ describe("OCI configuration", () => {
     assert.doesNotMatch(JSON.stringify(config), /run\.oci/);
     assert.deepEqual(
       config.linux.namespaces.map((one) => one.type),
-      ["pid", "ipc", "uts", "mount"],
+      ["pid", "ipc", "uts", "mount", "cgroup"],
     );
     assert.deepEqual(config.process.capabilities.ambient, []);
   });
@@ -252,11 +252,21 @@ describe("OCI configuration", () => {
   });
 
   it("refuses a system call only without the capability that permits it", () => {
-    const names = (capabilities: string[]): string => JSON.stringify(seccompProfile(capabilities, "x64"));
-    assert.match(names([]), /"mount"/);
-    assert.match(names([]), /"clone3"/);
-    assert.doesNotMatch(names(["CAP_SYS_ADMIN"]), /"mount"|"clone3"/);
-    assert.match(names(["CAP_SYS_ADMIN"]), /"keyctl"/);
+    const allowed = (name: string, ...capabilities: string[]): boolean =>
+      defaultRules(capabilities).allowed.has(name);
+    assert.deepEqual(
+      ["mount", "clone3", "clone", "keyctl"].map((name) => allowed(name)),
+      [false, false, false, false],
+    );
+    assert.deepEqual(
+      ["mount", "clone3", "clone", "keyctl"].map((name) => allowed(name, "CAP_SYS_ADMIN")),
+      [true, true, true, false],
+    );
+    assert.equal(defaultRules([]).errno.get("clone3"), 38);
+    const told = JSON.stringify(
+      seccompJson(defaultRules([]), "x64", { socket: "/s", names: ["mount", "read"] }),
+    );
+    assert.match(told, /"listenerPath":"\/s".*"names":\["mount"\],"action":"SCMP_ACT_NOTIFY"/);
   });
 });
 

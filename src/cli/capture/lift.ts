@@ -139,7 +139,7 @@ function stage(context: Context, words: readonly string[]): void {
 }
 
 const captureFlags = [
-  "service", "untilPort", "exercise", "linger", "timeout", "for", "network", "tracer", "data", "also", "filters", "volume", "keepSecret", "keepIdentity",
+  "service", "untilPort", "exercise", "linger", "timeout", "for", "network", "tracer", "learnSyscalls", "data", "also", "filters", "volume", "keepSecret", "keepIdentity",
   "cmd", "env", "port", "user", "workdir",
 ]; // biome-ignore format: a list
 const testFlags = ["exercise", "untilPort", "timeout", "report"];

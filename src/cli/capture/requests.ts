@@ -12,7 +12,7 @@ import { newName } from "../../image/store.ts";
 import type { Machine } from "../../machine/machine.ts";
 import type { Context } from "../context.ts";
 import { versionText } from "../general/version-text.ts";
-import { list, type OptionValues, text } from "../verb.ts";
+import { flag, list, type OptionValues, text } from "../verb.ts";
 
 export function captureTools(context: Context): CaptureTools {
   return {
@@ -162,6 +162,7 @@ export function runRequestOf(
     network: text(options, "network") === "host" ? "host" : "own",
     tracer: tracerChoices.find((choice) => choice === text(options, "tracer")) ?? "auto",
     witness: options.witness !== false,
+    learn: flag(options, "learnSyscalls"),
     data: text(options, "data") ?? "copy",
     choices: choicesOf(options),
   };

@@ -35,6 +35,7 @@ export function createOptions({ args, options }: Call): CreateOptions {
     capAdd: list(options, "capAdd"),
     capDrop: list(options, "capDrop"),
     readOnly: flag(options, "readOnly"),
+    ...syscalls(text(options, "syscalls")),
     restart: restart(text(options, "restart") ?? "no"),
     ...(stopSignal === undefined ? {} : { stopSignal }),
     ...(stopTimeout === undefined ? {} : { stopTimeout: parseDuration(stopTimeout) }),
@@ -123,6 +124,12 @@ export function limits(options: OptionValues): Limits {
 function positive(option: string, value: string, pattern: RegExp): number {
   if (pattern.test(value) && Number(value) > 0) return Number(value);
   throw usage(`${option}: not a number above 0: ${JSON.stringify(value)}`, `write for example ${option} 2`);
+}
+
+function syscalls(word: string | undefined): Pick<CreateOptions, "syscalls"> {
+  if (word === undefined) return {};
+  if (word === "default" || word === "learned" || word === "off") return { syscalls: word };
+  throw usage(`not a profile of system calls: ${JSON.stringify(word)}`, "give default, learned or off");
 }
 
 export function restart(word: string): RestartRule {

@@ -3,6 +3,7 @@ import type { Verb } from "../verb.ts";
 import {
   captureOptions,
   formatOption,
+  learnOption,
   reachOptions,
   remoteDryRunOption,
   sessionOptions,
@@ -33,6 +34,7 @@ export const captureVerbs: readonly Verb[] = [
     options: [
       ...sessionOptions,
       tracerOption,
+      learnOption,
       { flags: "--installed <NAME>", summary: "lift this installed package", many: true },
       ...captureOptions.filter(
         (option) => !/--machine|--plan|--output|--accept|--add-misses/.test(option.flags),
@@ -90,7 +92,7 @@ export const captureVerbs: readonly Verb[] = [
       "tranship capture run -t hello -- /usr/bin/python3 -c 'print(1)'",
     ],
     arguments: [{ name: "[CMD...]", summary: "the command, after --" }],
-    options: [...sessionOptions, tracerOption, ...captureOptions],
+    options: [...sessionOptions, tracerOption, learnOption, ...captureOptions],
     passThrough: true,
     load: () => import("../capture/capture-run.ts"),
   },

@@ -63,6 +63,15 @@ export const instanceVerbs: readonly Verb[] = [
     load: () => import("../instances/wait.ts"),
   },
   {
+    name: "refused",
+    group,
+    summary: "List system calls that an instance made and was refused",
+    examples: ["tranship refused shop", "tranship refused shop --format json"],
+    arguments: [instance],
+    options: [formatOption],
+    load: () => import("../instances/refused.ts"),
+  },
+  {
     name: "rm",
     group,
     summary: "Remove instances",

@@ -92,6 +92,11 @@ export const tracerOption: OptionSpec = {
   default: "auto",
 };
 
+export const learnOption: OptionSpec = {
+  flags: "--learn-syscalls",
+  summary: "record every system call, so that instances are held to these; each call stops: slow",
+};
+
 /** What every kind of capture takes. */
 export const captureOptions: readonly OptionSpec[] = [
   { flags: "-t, --tag <REF>", summary: "the package that is made" },

@@ -42,6 +42,10 @@ export const createOptions: readonly OptionSpec[] = [
   { flags: "--cap-add <NAME>", summary: "add a capability", many: true },
   { flags: "--cap-drop <NAME>", summary: "drop a capability", many: true },
   { flags: "--log-opt <KEY=VALUE>", summary: "max-size=SIZE (before rotation), max-file=NUMBER", many: true },
+  {
+    flags: "--syscalls <PROFILE>",
+    summary: "which system calls are allowed: default, learned (those that the capture saw) or off (all)",
+  },
   { flags: "--label <KEY=VALUE>", summary: "a label", many: true },
   { flags: "--descriptor <FILE>", summary: "a descriptor (YAML) in place of the package's own" },
   { flags: "--secret <PATH=FILE>", summary: "a secret of the package", many: true },

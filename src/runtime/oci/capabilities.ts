@@ -1,5 +1,6 @@
 // Which capabilities the processes of an instance may have. Pure.
 import { TranshipError } from "../../base/errors.ts";
+import type { Capability } from "../../host/enter.ts";
 
 /** What docker gives by default: enough for servers that bind low ports and change their user. */
 const defaults = [
@@ -22,6 +23,11 @@ export function capabilitySet(add: readonly string[], drop: readonly string[]): 
   for (const name of adding) if (name !== "ALL") set.add(name);
   for (const name of dropping) if (name !== "ALL") set.delete(name);
   return [...set].sort().map((name) => `CAP_${name}`);
+}
+
+/** Without CAP_, as host/enter.ts has them. */
+export function capabilityNames(set: readonly string[]): Capability[] {
+  return set.map((name) => name.slice(4) as Capability);
 }
 
 function normalize(text: string): string {

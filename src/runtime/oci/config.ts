@@ -1,11 +1,11 @@
 // The OCI runtime configuration of an instance. Pure: values in, a value out.
 //
-// Nothing of the image reaches it but environment, working directory and mount targets: no annotations (crun acts on
+// Nothing of the image reaches it but environment, working directory and mount targets: none of its annotations (crun acts on
 // run.oci.*), no hooks. The network namespace is not named: the runtime is started inside of it.
 import { cpuPeriod } from "../../host/cgroup-limits.ts";
 import type { InstanceRecord } from "../record.ts";
 import { capabilitySet } from "./capabilities.ts";
-import { seccompProfile } from "./seccomp.ts";
+import type { SeccompPart } from "./profile.ts";
 
 export interface OciMount {
   destination: string;
@@ -28,7 +28,7 @@ export interface ConfigInput {
   environment: readonly string[];
   /** Hard limit of open files that this process may give on. */
   openFiles: number;
-  architecture: string;
+  filter: SeccompPart;
   cgroups: boolean;
 }
 
@@ -97,6 +97,7 @@ export function ociConfig(input: ConfigInput): object {
   const hard = Math.min(input.openFiles, 524_288);
   return {
     ociVersion: "1.0.2",
+    ...(input.filter.annotations === undefined ? {} : { annotations: input.filter.annotations }),
     process: {
       terminal: input.terminal,
       ...input.console,
@@ -122,11 +123,14 @@ export function ociConfig(input: ConfigInput): object {
     linux: {
       // The host's own would show through.
       sysctl: { "kernel.domainname": record.identity?.domain ?? "(none)" },
-      namespaces: [{ type: "pid" }, { type: "ipc" }, { type: "uts" }, { type: "mount" }],
+      namespaces: [
+        ...["pid", "ipc", "uts", "mount"].map((type) => ({ type })),
+        ...(input.cgroups ? [{ type: "cgroup" }] : []),
+      ],
       ...(input.cgroups ? { cgroupsPath: `/tranship/${record.id}`, resources: resources(record) } : {}),
       maskedPaths,
       readonlyPaths,
-      seccomp: seccompProfile(capabilities, input.architecture),
+      ...(input.filter.seccomp === undefined ? {} : { seccomp: input.filter.seccomp }),
     },
   };
 }
