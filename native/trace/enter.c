@@ -235,6 +235,7 @@ static bool say_open(struct task *t, const struct call *c,
 	if (!say(t, &writes, &r))
 		return false;
 	t->pending.call = c;
+	t->makes = (flags & (O_CREAT | O_EXCL | O_TRUNC)) == O_CREAT;
 	return true;
 }
 

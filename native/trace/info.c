@@ -82,6 +82,30 @@ int32_t info_result(const struct task *t, bool *ok)
 	return (int32_t)v;
 }
 
+void info_again(const struct task *t)
+{
+	struct user_regs_struct r;
+
+	if (ptrace(PTRACE_GETREGS, t->pid, NULL, &r) < 0)
+		return;
+	/* syscall, sysenter as the kernel leaves it, int 0x80: two bytes. */
+	r.rip -= 2;
+	r.rax = t->begins_again ? t->skipped : r.orig_rax;
+	ptrace(PTRACE_SETREGS, t->pid, NULL, &r);
+}
+
+bool info_skip(struct task *t)
+{
+	struct user_regs_struct r;
+
+	if (ptrace(PTRACE_GETREGS, t->pid, NULL, &r) < 0)
+		return false;
+	t->skipped = r.orig_rax;
+	r.orig_rax = (unsigned long long)-1;
+	r.rax = (unsigned long long)-EINTR;
+	return ptrace(PTRACE_SETREGS, t->pid, NULL, &r) == 0;
+}
+
 void info_set_result(const struct task *t, int64_t result)
 {
 	ptrace(PTRACE_POKEUSER, t->pid,

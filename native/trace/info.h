@@ -27,6 +27,11 @@ bool info_get(const struct task *t, struct syscall_info *info);
 bool info_by_regs(const struct task *t, struct syscall_info *info,
 		  int64_t *result);
 int32_t info_result(const struct task *t, bool *ok);
+/* info_again() - at the end of a call: it is made again. */
+void info_again(const struct task *t);
+/* info_skip() - before a call: it is not made, and returns EINTR; false where
+ * that failed. At its end info_again() still knows it. */
+bool info_skip(struct task *t);
 /* info_set_result() - what the call returns instead. */
 void info_set_result(const struct task *t, int64_t result);
 

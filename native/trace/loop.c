@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "die.h"
 #include "near.h"
 #include "notice.h"
@@ -114,8 +115,35 @@ static int run_by_notices(struct loop *loop)
 	}
 }
 
+/* As run_by_stops(), with answers to wait for beside the tasks. */
+static int run_with_answers(struct loop *loop)
+{
+	static struct report batch[BATCH];
+	int cmd = 0, n;
+	pid_t pid = 0;
+
+	for (;;) {
+		for (n = 0; n < BATCH; n++) {
+			pid = waitpid(-1, &batch[n].status, __WALL | WNOHANG);
+			if (pid <= 0)
+				break;
+			batch[n].pid = pid;
+		}
+		if (n == 0 && pid < 0 && errno == ECHILD)
+			return cmd;
+		for (int i = 0; i < n; i++)
+			on_status(loop, batch[i].pid, batch[i].status, &cmd);
+		if (n == 0)
+			near_tick();
+		ask_wait(loop, n == 0);
+		record_tick();
+	}
+}
+
 int loop_run(struct loop *loop)
 {
+	if (loop->mode == MODE_SECCOMP && ask_start())
+		return run_with_answers(loop);
 	return loop->mode == MODE_NOTIFY ? run_by_notices(loop)
 					 : run_by_stops(loop);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * trace (--fd N | --out FILE) [--limit BYTES] [--kill-on-exit]
- *       [--mode seccomp|notify|plain] [--calls] [--without LIST] -- CMD...
+ *       [--mode seccomp|notify|plain] [--calls] [--without LIST]
+ *       [--ask SOCKET PROGRAM] -- CMD...
  *
  * Runs CMD and writes what it and all its descendants do with files, programs
  * and sockets to descriptor N (docs/internals/records.md, section 2). Ends
@@ -22,6 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "calls.h"
 #include "die.h"
 #include "enter.h"
@@ -246,7 +248,7 @@ __attribute__((noreturn)) static void usage(void)
 {
 	fprintf(stderr, "usage: trace (--fd N | --out FILE) [--limit BYTES] "
 		"[--mode seccomp|notify|plain] [--calls] [--kill-on-exit] "
-		"[--without LIST] -- CMD...\n");
+		"[--without LIST] [--ask SOCKET PROGRAM] -- CMD...\n");
 	_exit(125);
 }
 
@@ -306,6 +308,9 @@ static struct options parse(char **argv)
 				usage();
 		} else if (strcmp(*argv, "--calls") == 0) {
 			loop.calls = true;
+		} else if (strcmp(*argv, "--ask") == 0 && argv[1] && argv[2]) {
+			ask_connect(argv[1], argv[2]);
+			argv += 2;
 		} else if (strcmp(*argv, "--kill-on-exit") == 0) {
 			o.kill = true;
 		} else {

@@ -198,6 +198,16 @@ void record_exec_arg(struct span arg)
 	}
 }
 
+struct span record_exec_path(struct span kept)
+{
+	const unsigned char *p = (const unsigned char *)kept.p;
+	size_t n = kept.n < 2 ? 0 : (size_t)(p[0] | p[1] << 8);
+
+	if (n == 0 || n > kept.n - 2)
+		return (struct span){ "", 0 };
+	return (struct span){ kept.p + 2, n };
+}
+
 struct span record_exec_end(struct span cwd)
 {
 	exec_put16(exec_argc_at, exec_argc);

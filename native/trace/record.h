@@ -77,6 +77,8 @@ void record_path(pid_t pid, const struct path_record *r, struct seen_key key);
 void record_exec_begin(struct span path);
 void record_exec_arg(struct span arg);
 struct span record_exec_end(struct span cwd);
+/* record_exec_path() - the path in what record_exec_end() gave. */
+struct span record_exec_path(struct span kept);
 void record_exec(pid_t pid, int32_t result, struct span kept,
 		 struct span executable);
 void record_fork(pid_t pid, pid_t child, uint8_t kind);

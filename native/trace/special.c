@@ -15,6 +15,7 @@
 #include <sys/user.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "resolve.h"
 #include "sockname.h"
 #include "special.h"
@@ -96,6 +97,7 @@ void call_executed(struct task *t)
 	record_exec(t->pid, 0, (struct span){ k->text, k->n },
 		    name_span(&scratch));
 	k->call = NULL;
+	ask_executed(t, record_exec_path((struct span){ k->text, k->n }));
 }
 
 static bool enter_socket(struct task *t, const struct call *c,

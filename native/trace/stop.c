@@ -26,6 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ask.h"
 #include "die.h"
 #include "near.h"
 #include "notice.h"
@@ -111,6 +112,8 @@ static void on_seccomp(const struct loop *loop, struct task *t)
 	} else {
 		t->want_exit = stop_enter(t, &info);
 		t->skip_entry = t->want_exit && old_order;
+		if (ask_enter(t))
+			return;
 	}
 	stop_resume(loop, t, 0);
 }
@@ -134,6 +137,14 @@ static void on_exit_stop(const struct loop *loop, struct task *t)
 		}
 	}
 	t->want_exit = false;
+	if (t->begins_again) {
+		info_again(t);
+		t->begins_again = false;
+		stop_resume(loop, t, 0);
+		return;
+	}
+	if (ok && ask_exit(t, result))
+		return;
 	if (ok)
 		call_exit(t, result);
 	stop_resume(loop, t, 0);
@@ -217,11 +228,19 @@ static void keep_stopped(struct task *t)
 	stopped[stopped_n++] = t->pid;
 }
 
-/* The lines SigPnd and ShdPnd of a status file: signals that wait. */
-static bool continues(pid_t pid)
+static unsigned long long mask_of(const char *text, const char *line)
 {
-	char file[40], text[2048], *at;
-	unsigned long long pending = 0;
+	const char *at = strstr(text, line);
+
+	return at ? strtoull(at + strlen(line), NULL, 16) : 0;
+}
+
+/* The lines SigPnd and ShdPnd of a status file, less what is @blocked there:
+ * signals that wait. */
+static unsigned long long signals_of(pid_t pid, bool blocked)
+{
+	unsigned long long pending;
+	char file[40], text[2048];
 	long n;
 	int fd;
 
@@ -231,15 +250,21 @@ static bool continues(pid_t pid)
 	if (fd >= 0)
 		close(fd);
 	text[n > 0 ? n : 0] = '\0';
-	at = strstr(text, "\nSigPnd:");
-	if (at)
-		pending = strtoull(at + 8, NULL, 16);
-	at = strstr(text, "\nShdPnd:");
-	if (at)
-		pending |= strtoull(at + 8, NULL, 16);
+	pending = mask_of(text, "\nSigPnd:") | mask_of(text, "\nShdPnd:");
+	return blocked ? pending & ~mask_of(text, "\nSigBlk:") : pending;
+}
+
+unsigned long long stop_signals(pid_t pid)
+{
+	return signals_of(pid, true);
+}
+
+static bool continues(pid_t pid)
+{
 	/* A new SIGSTOP has taken the SIGCONT before it out of the queue. */
-	return pending & (1ULL << (SIGCONT - 1) | 1ULL << (SIGSTOP - 1) |
-			  1ULL << (SIGTSTP - 1));
+	return signals_of(pid, false) & (1ULL << (SIGCONT - 1) |
+					 1ULL << (SIGSTOP - 1) |
+					 1ULL << (SIGTSTP - 1));
 }
 
 static void go_on(const struct loop *loop, pid_t tgid)

@@ -139,6 +139,9 @@ void task_exec(struct task *t, pid_t former)
 	t->in_call = old->in_call;
 	t->asking = ASK_NOTHING;
 	t->answered.valid = false;
+	t->question = 0;
+	t->makes = false;
+	t->begins_again = false;
 	t->reads_status |= old->reads_status;
 	task_free(old);
 }

@@ -83,6 +83,14 @@ struct task {
 	unsigned char asking;
 	uint64_t clone_flags;	/* of the clone() it is in */
 	bool less_rights;	/* may see less than the tracer does */
+	bool makes;		/* its call opens what is there, or makes it */
+	uint32_t question;	/* waits for the answer to it; 0: none */
+	unsigned char question_kind;
+	bool held_entry;	/* ... before its call */
+	int32_t held_result;	/* ... or after it */
+	unsigned char tries;	/* of a call that was made again */
+	bool begins_again;	/* its call was skipped, to be made again */
+	uint64_t skipped;	/* the number of that call */
 	struct pending pending;
 };
 

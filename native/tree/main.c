@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * tree - a directory tree with everything that the kernel knows of it:
- * "serve" tells, "unpack" makes. docs/internals/records.md, section 1.
+ * "serve" tells, "unpack" makes, "place" adds to one that is in use.
+ * docs/internals/records.md, section 1.
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,8 @@ static _Noreturn void usage(void)
 	    "[--max-entries N]\n"
 	    "                   [--allow-device MAJOR:MINOR]... "
 	    "[--uid-map IN:OUT:COUNT]...\n"
-	    "                   [--gid-map IN:OUT:COUNT]... DEST");
+	    "                   [--gid-map IN:OUT:COUNT]... DEST\n"
+	    "       tree place ROOT");
 }
 
 int main(int argc, char **argv)
@@ -30,6 +32,8 @@ int main(int argc, char **argv)
 		usage();
 	if (strcmp(argv[1], "unpack") == 0)
 		return unpack_tree(argc - 2, argv + 2);
+	if (strcmp(argv[1], "place") == 0 && argc == 3)
+		return place_objects(argv[2]);
 	if (strcmp(argv[1], "serve") != 0)
 		usage();
 	if (argc == 4 && strcmp(argv[2], "--no-openat2") == 0)

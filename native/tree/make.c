@@ -43,8 +43,7 @@ static bool is_plain(struct bytes path)
 	return true;
 }
 
-static int locate(struct unpack *u, struct bytes path, int flags,
-		  struct place *p)
+int locate(struct unpack *u, struct bytes path, int flags, struct place *p)
 {
 	if (!is_plain(path)) {
 		u->why = "the path is not plain";
@@ -81,9 +80,7 @@ static int owner_of(struct unpack *u, const struct entry *e, uid_t *uid,
 	return got;
 }
 
-/* Metadata through a descriptor: files and directories. */
-static int apply_fd(struct unpack *u, const struct entry *e, int fd,
-		    mode_t mode)
+int apply_fd(struct unpack *u, const struct entry *e, int fd, mode_t mode)
 {
 	struct timespec times[2] = { e->mtime, e->mtime };
 	uid_t uid;
@@ -100,9 +97,7 @@ static int apply_fd(struct unpack *u, const struct entry *e, int fd,
 	return got;
 }
 
-/* Metadata by name: what cannot be opened. */
-static int apply_name(struct unpack *u, const struct entry *e,
-		      const struct place *p)
+int apply_name(struct unpack *u, const struct entry *e, const struct place *p)
 {
 	struct timespec times[2] = { e->mtime, e->mtime };
 	struct stat st;
@@ -189,8 +184,8 @@ static int make_directory(struct unpack *u, const struct entry *e,
 	return got < 0 ? got : keep(u, e, &st);
 }
 
-static int make_symlink(struct unpack *u, const struct entry *e,
-			const struct place *p)
+int make_symlink(struct unpack *u, const struct entry *e,
+		 const struct place *p)
 {
 	char target[PATH_MAX];
 
@@ -206,8 +201,8 @@ static int make_symlink(struct unpack *u, const struct entry *e,
 	return apply_name(u, e, p);
 }
 
-static int make_special(struct unpack *u, const struct entry *e,
-			const struct place *p)
+int make_special(struct unpack *u, const struct entry *e,
+		 const struct place *p)
 {
 	dev_t dev = 0;
 

@@ -157,8 +157,7 @@ static bool next_extent(struct unpack *u)
 	return u->next < u->end;
 }
 
-static int begin_entry(struct unpack *u, const struct frame *f,
-		       struct bytes *path)
+int take_entry(struct unpack *u, const struct frame *f)
 {
 	struct cursor c;
 	int got;
@@ -170,15 +169,25 @@ static int begin_entry(struct unpack *u, const struct frame *f,
 	got = parse_entry(&c, &u->entry);
 	if (got < 0)
 		return got;
-	*path = u->entry.path;
 	u->extents = (struct cursor){ u->entry.extents.at,
 				      u->entry.extents.len, false };
 	u->next = 0;
 	u->end = u->entry.extent_count == NO_EXTENTS ? u->entry.size : 0;
+	return 0;
+}
+
+static int begin_entry(struct unpack *u, const struct frame *f,
+		       struct bytes *path)
+{
+	int got = take_entry(u, f);
+
+	if (got < 0)
+		return got;
+	*path = u->entry.path;
 	return make_entry(u, &u->entry);
 }
 
-static int take_data(struct unpack *u, struct cursor *c)
+int take_data(struct unpack *u, struct cursor *c)
 {
 	uint64_t offset = get_u64(c);
 
@@ -209,15 +218,19 @@ static int take_data(struct unpack *u, struct cursor *c)
 	return 0;
 }
 
+bool data_complete(struct unpack *u)
+{
+	if (!next_extent(u) && u->extents.left == 0 && !u->extents.bad)
+		return true;
+	u->why = "data that was announced is missing";
+	return false;
+}
+
 static int take_end(struct unpack *u)
 {
 	if (u->file < 0)
 		return 0;
-	if (next_extent(u) || u->extents.left > 0 || u->extents.bad) {
-		u->why = "data that was announced is missing";
-		return -EIO;
-	}
-	return end_file(u);
+	return data_complete(u) ? end_file(u) : -EIO;
 }
 
 static int count_entry(struct unpack *u)
@@ -305,27 +318,32 @@ static int take_all(struct unpack *u)
 	return frame_flush(&u->out) < 0;
 }
 
+void unpack_open(struct unpack *u, const char *dest)
+{
+	umask(0);
+	u->file = -1;
+	u->root = geteuid() == 0;
+	u->resolver.no_openat2 = u->rules.no_openat2;
+	u->resolver.root = open(dest, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (u->resolver.root < 0)
+		die_errno("%s", dest);
+	u->kept = malloc(FRAME_MAX);
+	if (!u->kept || source_init(&u->in, STDIN_FILENO) < 0 ||
+	    frame_writer_init(&u->out, STDOUT_FILENO,
+			      FRAME_MAX + FRAME_HEADER) < 0)
+		die("out of memory");
+	if (write_all(STDOUT_FILENO, TREE_MAGIC, TREE_MAGIC_LEN) < 0)
+		die_errno("stdout");
+	if (source_magic(&u->in) < 0)
+		die("stdin does not open with the magic of this protocol");
+}
+
 int unpack_tree(int argc, char **argv)
 {
 	static struct unpack u;
 	const char *dest = parse(&u.rules, argc, argv);
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	umask(0);
-	u.file = -1;
-	u.root = geteuid() == 0;
-	u.resolver.no_openat2 = u.rules.no_openat2;
-	u.resolver.root = open(dest, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (u.resolver.root < 0)
-		die_errno("%s", dest);
-	u.kept = malloc(FRAME_MAX);
-	if (!u.kept || source_init(&u.in, STDIN_FILENO) < 0 ||
-	    frame_writer_init(&u.out, STDOUT_FILENO,
-			      FRAME_MAX + FRAME_HEADER) < 0)
-		die("out of memory");
-	if (write_all(STDOUT_FILENO, TREE_MAGIC, TREE_MAGIC_LEN) < 0)
-		die_errno("stdout");
-	if (source_magic(&u.in) < 0)
-		die("stdin does not open with the magic of this protocol");
+	unpack_open(&u, dest);
 	return take_all(&u);
 }

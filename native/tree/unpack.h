@@ -88,9 +88,30 @@ struct unpack {
 
 /* unpack_tree() - options and DEST in @argv; exit status. */
 int unpack_tree(int argc, char **argv);
+/* unpack_open() - @u for frames from stdin about the tree at @dest. */
+void unpack_open(struct unpack *u, const char *dest);
+/* place_objects() - as above, one object at a time: place.c. */
+int place_objects(const char *dest);
 
 /* The following give 0 or -errno and may set u->why. */
 
+/* take_entry() - the ENTRY @f into u->entry. */
+int take_entry(struct unpack *u, const struct frame *f);
+/* take_data() - a piece of the open file. */
+int take_data(struct unpack *u, struct cursor *c);
+/* data_complete() - whether all that the ENTRY lists has come. */
+bool data_complete(struct unpack *u);
+/* apply_fd() - metadata through a descriptor: files and directories. */
+int apply_fd(struct unpack *u, const struct entry *e, int fd, mode_t mode);
+/* apply_name() - by name: what cannot be opened. */
+int apply_name(struct unpack *u, const struct entry *e, const struct place *p);
+/* locate() - the place of a path of plain names. */
+int locate(struct unpack *u, struct bytes path, int flags, struct place *p);
+/* make_symlink(), make_special() - where nothing has that name. */
+int make_symlink(struct unpack *u, const struct entry *e,
+		 const struct place *p);
+int make_special(struct unpack *u, const struct entry *e,
+		 const struct place *p);
 /* make_entry() - all but the content of a regular file, which is left open. */
 int make_entry(struct unpack *u, const struct entry *e);
 /* end_file() - metadata of the open file, after its content. */

@@ -122,7 +122,7 @@ function callsOf({ syscalls: one }: Descriptor, { syscalls: two }: Descriptor): 
   return { syscalls: { profile: "learned", calls } };
 }
 
-function mergeDescriptors(base: Descriptor, other: Descriptor): Descriptor {
+export function mergeDescriptors(base: Descriptor, other: Descriptor): Descriptor {
   const byPath = ({ path }: { path: string }) => path;
   const programs = new Set(base.programs.map((program) => program.name));
   const schedules = uniqueBy([...base.schedules, ...other.schedules], (one) => one.name);
@@ -163,7 +163,7 @@ function documentOf({ evidence }: PlanWithEvidence): EvidenceDocument {
   return readEvidenceDocument(Buffer.from(evidence), "a plan");
 }
 
-function mergeEvidence(
+export function mergeEvidence(
   base: EvidenceDocument,
   other: EvidenceDocument,
   packed: ReadonlySet<ByteString>,

@@ -1,5 +1,6 @@
 // What an observed instance missed: its failed lookups held against what the capture knew, and against the source where it can be asked.
 import type { Seed } from "../closure/expand.ts";
+import type { Reason } from "../closure/reason.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -8,10 +9,13 @@ import { neverPacked } from "./kernel-parts.ts";
 import type { Lookup } from "./reduce-lookups.ts";
 
 /**
+ * fetched, refused: by a tethered instance, from its source.
  * left out, reachable: the capture knew of it and did not pack it. on the source: it did not. never packed: there, and no package may hold it.
  * interpreter: the program is packed, what should run it is not. absent: on the source neither. unknown: on no list, and the source was not asked.
  */
 export const missStates = [
+  "fetched",
+  "refused",
   "left out",
   "reachable",
   "on the source",
@@ -88,10 +92,11 @@ const maxChildren = 20_000;
 /** Seeds for what of the lookups the source has. A directory that was to be opened comes with its names: whoever lists it acts on them. */
 export async function missedSeeds(machine: Machine, lookups: readonly Lookup[]): Promise<Seed[]> {
   const seeds: Seed[] = [];
-  for (const { path, use, by } of [...lookups].sort((a, b) => (a.path < b.path ? -1 : 1))) {
+  for (const { path, use, by, fetched } of [...lookups].sort((a, b) => (a.path < b.path ? -1 : 1))) {
     const { entry } = await machine.files.resolve(path);
     if (entry === undefined || neverPacked(entry.path, entry.kind === "directory") !== undefined) continue;
-    const reason = { kind: "traced", from: by, detail: use, missed: true } as const;
+    const how = fetched === true ? { missed: true, tethered: true } : { missed: true };
+    const reason: Reason = { kind: "traced", from: by, detail: use, ...how };
     const listed = entry.kind === "directory" && (use === "read" || use === "list");
     seeds.push({ path, reason: listed ? { ...reason, detail: "list" } : reason });
     if (!listed) continue;

@@ -139,7 +139,7 @@ async function billOf(
   return await makeBill({ files: machine.files, packed, name: reference, created, tool, system: origin.os });
 }
 
-interface ItemSource {
+export interface ItemSource {
   machine: Machine;
   entries: ReadonlyMap<ByteString, Entry>;
   /** Data that a running program may write to. */
@@ -148,7 +148,7 @@ interface ItemSource {
   signal: AbortSignal;
 }
 
-async function* layerItems(from: ItemSource, paths: readonly ByteString[]): AsyncGenerator<LayerItem> {
+export async function* layerItems(from: ItemSource, paths: readonly ByteString[]): AsyncGenerator<LayerItem> {
   const { machine, entries, signal } = from;
   const inodes = new Map<string, ByteString>();
   for (const path of paths) {
@@ -181,7 +181,7 @@ async function* layerItems(from: ItemSource, paths: readonly ByteString[]): Asyn
 }
 
 /** The layer that is ours: init, the compiled descriptor and the packing list. The same for the same plan, files and build. */
-function* ownItems(descriptor: Descriptor, list: readonly Uint8Array[]): Generator<LayerItem> {
+export function* ownItems(descriptor: Descriptor, list: readonly Uint8Array[]): Generator<LayerItem> {
   yield ownDirectory("/.tranship");
   yield ownFile("/.tranship/init", readFileSync(nativePath("init")), 0o755);
   yield ownFile("/.tranship/init.bin", encodeInitPlan(compileInitPlan(descriptor)), 0o644);

@@ -1,6 +1,7 @@
 // A plan that was made before, with what observed instances missed: their lookups and what those need are a plan of their own, and joined to it.
 import type { Machine } from "../machine/machine.ts";
-import type { CaptureTools } from "./captured.ts";
+import type { Descriptor } from "../package/descriptor.ts";
+import type { Captured, CaptureTools } from "./captured.ts";
 import { mergePlans, type PlanWithEvidence } from "./merge-plans.ts";
 import { plan } from "./plan-capture.ts";
 
@@ -12,13 +13,23 @@ export async function withMisses(
   tools: CaptureTools,
 ): Promise<PlanWithEvidence> {
   if ((tools.missed ?? []).length === 0) return base;
+  const missed = await planMisses(machine, base.plan.package, closure, tools);
+  return await mergePlans(machine, base, { ...missed, name: "of the misses" });
+}
+
+/** What was missed and what that needs, apart from what the package has. */
+export async function planMisses(
+  machine: Machine,
+  descriptor: Descriptor,
+  closure: boolean,
+  tools: CaptureTools,
+): Promise<Captured> {
   const choices = { include: [], filters: [], volumes: [], keepSecrets: [], closure, alsoInstalled: [] };
   // Without programs: what those need is in the plan that is there.
   const bare = {
-    ...base.plan.package,
+    ...descriptor,
     ...{ programs: [], services: [], schedules: [], ports: [], volumes: [], directories: [], secrets: [] },
   };
   const parts = { evidence: undefined, schedules: false, choices, exercised: [] };
-  const missed = await plan(machine, bare, parts, tools);
-  return await mergePlans(machine, base, { ...missed, name: "of the misses" });
+  return await plan(machine, bare, parts, tools);
 }

@@ -22,6 +22,7 @@ export function describeReason(reason: Reason): string {
       if (reason.from?.startsWith("/.tranship/")) return "started by the capture";
       if (reason.detail !== undefined && Object.hasOwn(shown, reason.detail))
         return `snapshot: ${shown[reason.detail]}${from || " the program"}`;
+      if (reason.tethered) return `fetched while tethered:${detail} by${from || " the application"}`;
       if (reason.missed) return `missed:${detail} by${from || " the application"} in an observed run`;
       return `traced:${detail} by${from || " the application"}${reason.witnessOnly ? ", seen by the file witness only" : ""}`;
     case "rule":

@@ -9,6 +9,8 @@ export interface Lookup {
   readonly use: Use;
   /** The program that asked; "" where its start was not seen. */
   readonly by: ByteString;
+  /** The instance was tethered and has it from its source. */
+  readonly fetched?: boolean;
 }
 
 /** ENOENT, and ENOTDIR where a file is in the place of a directory on the way. */

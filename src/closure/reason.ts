@@ -27,6 +27,8 @@ export interface Reason {
   detail?: string;
   /** Of what was traced: an instance of an earlier package looked for it in vain. */
   missed?: boolean;
+  /** Of what was missed: the instance was tethered and has fetched it. */
+  tethered?: boolean;
   /** Of what was traced: the file witness saw it, the tracer did not. */
   witnessOnly?: boolean;
 }

@@ -2,6 +2,7 @@
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { StateRoot } from "../host/state-root.ts";
+import { unknownMachine } from "./address.ts";
 import type { DiskChoices } from "./disk/open-disk.ts";
 import { openLocal } from "./local.ts";
 import type { Machine } from "./machine.ts";
@@ -16,10 +17,6 @@ export interface OpenOptions {
   ssh: SshChoices;
   disk: DiskChoices;
 }
-
-const usable = ["local", "rootfs", "ssh", "disk", "oci"];
-const worksNow =
-  "use local: for this host, rootfs:DIR for an unpacked or mounted root file system, ssh://[user@]host[:port], disk:FILE or oci:REF";
 
 /** Opens a machine; the caller closes it. `options` is asked only where it is needed. E_MACHINE_UNKNOWN, E_MACHINE_UNREACHABLE. */
 export async function openMachine(address: string, options?: () => OpenOptions): Promise<Machine> {
@@ -48,36 +45,4 @@ export async function openMachine(address: string, options?: () => OpenOptions):
 function needed(address: string, options: (() => OpenOptions) | undefined): OpenOptions {
   if (options !== undefined) return options();
   throw new TranshipError("E_INTERNAL", `${address} was opened without a state root`);
-}
-
-function unknownMachine(address: string, kind: string, rest: string): TranshipError {
-  if (kind === "local") {
-    return new TranshipError("E_MACHINE_UNKNOWN", `local: takes nothing after the colon: ${address}`, {
-      hint: worksNow,
-    });
-  }
-  const hint =
-    address.startsWith("/") || address.startsWith(".")
-      ? `did you mean rootfs:${address}?`
-      : guess(kind, rest);
-  return new TranshipError("E_MACHINE_UNKNOWN", `unknown machine: ${address}`, { hint: hint ?? worksNow });
-}
-
-function guess(kind: string, rest: string): string | undefined {
-  const near = usable.filter((name) => distance(kind, name) <= 2);
-  near.sort((a, b) => distance(kind, a) - distance(kind, b));
-  return near[0] === undefined ? undefined : `did you mean ${near[0]}:${rest}?`;
-}
-/** Edits from a to b; a is cut at 16 characters. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (const [i, char] of [...a.slice(0, 16)].entries()) {
-    const next = [i + 1];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (char === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

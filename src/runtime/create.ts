@@ -33,6 +33,7 @@ import {
   pathsIn,
   type RestartRule,
   type SyscallProfile,
+  type TetherChoice,
 } from "./record.ts";
 import { stopTime } from "./stop-time.ts";
 import { checkVolumeName } from "./volumes/volumes.ts";
@@ -71,6 +72,7 @@ export interface CreateOptions {
   observe?: string;
   /** A descriptor to take in place of the package's own. */
   descriptorFile?: string;
+  tether?: TetherChoice;
   autoRemove?: boolean;
 }
 
@@ -263,6 +265,7 @@ function makeRecord(
     labels: { ...config.labels, ...options.labels },
     autoRemove: options.autoRemove ?? false,
     ...(options.observe === undefined ? {} : { observe: options.observe }),
+    ...(options.tether === undefined ? {} : { tether: options.tether }),
   };
 }
 

@@ -80,6 +80,11 @@ export async function prepare(launching: Launching): Promise<Chain> {
     forward: launch.mode === "foreground" && !record.terminal,
     detached: launch.mode === "detached",
   });
+  if (record.tether !== undefined) {
+    // Loaded by those who ask for it alone.
+    const { startTether } = await import("./tether.ts");
+    await startTether(launching);
+  }
   return chainOf(launching, { ...launchOptions(launching, runtime), network });
 }
 

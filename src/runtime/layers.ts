@@ -31,6 +31,20 @@ export function namedInLayers(layers: readonly string[], path: string): boolean 
   return found === "here" || found === "other";
 }
 
+/** Whether an overlay of `layers` (topmost first) shows anything at this absolute, canonical path of bytes. */
+export function hasObject(layers: readonly string[], path: string): boolean {
+  for (const layer of layers) {
+    let stat: ReturnType<typeof lstatSync>;
+    try {
+      stat = lstatSync(Buffer.from(`${layer}${path}`, "latin1"));
+    } catch {
+      continue; // not in this layer
+    }
+    if (stat !== undefined) return !(stat.isCharacterDevice() && stat.rdev === 0);
+  }
+  return false;
+}
+
 /** below: this layer says nothing about it; other: neither a file nor a directory. */
 function look(layer: string, path: string): "here" | "other" | "gone" | "below" {
   const names = path.split("/");

@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { nativePath } from "../host/native.ts";
 import type { Instance } from "./find.ts";
+import { initPath } from "./image.ts";
 import type { InstancePaths } from "./record.ts";
 
 /** Bytes of one start's record. Every path is told once, so that it is far more than programs need. */
@@ -14,7 +15,9 @@ const mostStarts = 4;
 export function observer({ paths, record }: Instance): string[] {
   if (record.observe === undefined) return [];
   const file = nextFile(paths);
-  return [nativePath("trace"), "--out", file, "--limit", String(mostBytes), "--mode", record.observe, "--"];
+  const asks = record.tether === undefined ? [] : ["--ask", paths.tetherSocket, initPath];
+  const limit = ["--limit", String(mostBytes)];
+  return [nativePath("trace"), "--out", file, ...limit, "--mode", record.observe, ...asks, "--"];
 }
 
 function nextFile(paths: InstancePaths): string {

@@ -48,6 +48,17 @@ export interface InstanceRecord {
   readonly autoRemove: boolean;
   /** How each start is watched for what the package lacks: a mode of native/trace. Absent: it is not. */
   readonly observe?: string;
+  /** Where it fetches what it lacks; such an instance is observed too, in the mode seccomp. */
+  readonly tether?: TetherChoice;
+}
+
+/** A machine, and how it is reached. */
+export interface TetherChoice {
+  readonly machine: string;
+  readonly sshOptions: readonly string[];
+  readonly push: boolean;
+  readonly sudo: boolean;
+  readonly partition: number | undefined;
 }
 
 export interface InstanceImage {
@@ -168,6 +179,10 @@ export interface InstancePaths {
   readonly paused: string;
   /** There while new limits of the record may not be in force yet: see update.ts. */
   readonly updating: string;
+  /** What was fetched from the source: see tether-log.ts. */
+  readonly tethered: string;
+  /** Where the tracer asks for what is missing, while it runs. */
+  readonly tetherSocket: string;
 }
 
 export function instancePaths(root: StateRoot, id: string): InstancePaths {
@@ -196,6 +211,8 @@ export function pathsIn(directory: string): InstancePaths {
     plan: `${directory}/init.bin`,
     paused: `${directory}/paused`,
     updating: `${directory}/updating`,
+    tethered: `${directory}/tethered.jsonl`,
+    tetherSocket: `${directory}/tether.sock`,
   };
 }
 

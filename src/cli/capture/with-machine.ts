@@ -1,5 +1,4 @@
 // A machine for as long as a verb needs it.
-import { TranshipError } from "../../base/errors.ts";
 import { orInterrupted } from "../../capture/interrupt.ts";
 import { isTerminal } from "../../host/terminal.ts";
 import type { Machine } from "../../machine/machine.ts";
@@ -7,6 +6,7 @@ import { openMachine } from "../../machine/open.ts";
 import type { SshChoices } from "../../machine/ssh/open-ssh.ts";
 import type { Context } from "../context.ts";
 import { flag, list, type OptionValues, text } from "../verb.ts";
+import { partitionOf } from "./partition.ts";
 
 export interface MachineCall {
   address: string;
@@ -32,14 +32,6 @@ export async function withMachine<T>(call: MachineCall, use: (machine: Machine) 
   } finally {
     await machine.close();
   }
-}
-
-function partitionOf(word: string | undefined): number | undefined {
-  if (word === undefined) return undefined;
-  if (/^\d{1,4}$/.test(word)) return Number(word);
-  throw new TranshipError("E_USAGE", `--partition ${word} is no number`, {
-    hint: "as the kernel counts: 1, 2, 5",
-  });
 }
 
 export function sshChoices(options: OptionValues, context: Context): SshChoices {

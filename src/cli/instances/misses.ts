@@ -1,11 +1,11 @@
-import { type Miss, toldMisses } from "../../capture/misses.ts";
+import { type Miss, missStates, toldMisses } from "../../capture/misses.ts";
 import { escapeBytes } from "../../formats/escape.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { withMachine } from "../capture/with-machine.ts";
 import type { Context } from "../context.ts";
 import { printRows, printTable } from "../format.ts";
 import { type Call, flag, text } from "../verb.ts";
-import { missesOf, observedInstances, observedLookups } from "./observed.ts";
+import { missesOf, observedInstances, observedLookups, tetherMisses } from "./observed.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
   const { options } = call;
@@ -46,7 +46,7 @@ export async function run(call: Call, context: Context): Promise<undefined> {
 
 /** On the source, packed and absent say all by their names. */
 function stateText({ state, why }: { state: string; why: string }): string {
-  if (state === "left out" || state === "never packed") return `${state}: ${why}`;
+  if (state === "left out" || state === "never packed" || state === "refused") return `${state}: ${why}`;
   return state === "reachable" ? `reachable, not packed: ${why}` : state;
 }
 
@@ -56,11 +56,13 @@ async function misses(call: Call, machine: Machine | undefined, context: Context
   for (const instance of observedInstances(context.root, call.args[0] ?? "")) {
     const { lookups, gaps } = await observedLookups(instance);
     for (const gap of gaps) context.log.warn(`${instance.record.name}: ${gap}; there may be more`);
-    for (const miss of await missesOf(instance, lookups, machine, context)) {
+    const judged = await missesOf(instance, lookups, machine, context);
+    for (const miss of [...tetherMisses(instance), ...judged]) {
       if (known.has(miss.path)) continue;
       known.add(miss.path);
       all.push(miss);
     }
   }
-  return all;
+  const rank = ({ state }: Miss): number => missStates.indexOf(state);
+  return all.sort((a, b) => rank(a) - rank(b) || (a.path < b.path ? -1 : 1));
 }

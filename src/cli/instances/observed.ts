@@ -15,6 +15,7 @@ import { layerDirectories } from "../../runtime/image.ts";
 import { canonicalIn } from "../../runtime/layer-links.ts";
 import { observedFiles } from "../../runtime/observe.ts";
 import { statusOf } from "../../runtime/state.ts";
+import { readTetherLog } from "../../runtime/tether-log.ts";
 import type { Context } from "../context.ts";
 
 export interface Observed {
@@ -93,6 +94,29 @@ function evidenceFor(
   }
 }
 
+/** What a tethered instance has fetched, as what was looked for: names that came with their directory as what was read. */
+export function fetchedLookups(instance: Instance): Lookup[] {
+  return readTetherLog(instance)
+    .filter(({ state }) => state === "fetched")
+    .map(({ path, use, by, kind }) => ({
+      path,
+      use: kind === "directory" ? "stat" : useOf(use),
+      by,
+      fetched: true,
+    }));
+}
+
+/** What became of each name that a tethered instance asked its source for. */
+export function tetherMisses(instance: Instance): Miss[] {
+  return readTetherLog(instance).map(({ path, use, by, state, why }) => ({
+    path,
+    use: useOf(use),
+    by,
+    state: state === "unreachable" ? "unknown" : state,
+    why: state === "unreachable" ? "the source could not be reached" : why,
+  }));
+}
+
 const maxFile = 64 << 20;
 
 /** For --add-misses. A word with a slash, or that ends with .json, is a file. */
@@ -102,7 +126,7 @@ export async function givenLookups(word: string, { root, log }: Context): Promis
   for (const instance of observedInstances(root, word)) {
     const { lookups, gaps } = await observedLookups(instance);
     for (const gap of gaps) log.warn(`${instance.record.name}: ${gap}`);
-    found.push(...lookups);
+    found.push(...fetchedLookups(instance), ...lookups);
   }
   return found;
 }

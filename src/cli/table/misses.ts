@@ -34,4 +34,13 @@ export const missVerbs: readonly Verb[] = [
     ],
     load: () => import("../instances/observed-ended.ts"),
   },
+  {
+    name: "internal tether",
+    group,
+    hidden: true,
+    summary: "Holds the source of a tethered instance and answers its tracer, as long as that lives",
+    examples: ["tranship internal tether ID"],
+    arguments: [{ name: "ID", summary: "the instance" }],
+    load: () => import("../instances/tether.ts"),
+  },
 ];

@@ -1,5 +1,6 @@
 // `run` apart from the other verbs of instances: its own file of the built form holds no other (hot-run.ts).
 import type { OptionSpec, Verb } from "../verb.ts";
+import { reachOptions } from "./options.ts";
 
 /** The group of all of them. */
 export const instances = "Instances";
@@ -77,8 +78,9 @@ export const runVerb: Verb = {
     { flags: "--observe", summary: "watch for files that it looks for and the package lacks; see `misses`" },
     {
       flags: "--tether <MACHINE>",
-      summary: "planned: fetch missing files from the living source",
+      summary: "fetch files that it looks for and the package lacks from the living source; see `misses`",
     },
+    ...reachOptions,
   ],
   passThrough: true,
   load: () => import("../instances/run.ts"),

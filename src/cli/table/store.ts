@@ -1,6 +1,6 @@
 // Verbs for packages and the store that holds them.
 import type { Verb } from "../verb.ts";
-import { dryRunOption, formatOption, inspectFormatOption, listingOptions } from "./options.ts";
+import { dryRunOption, formatOption, inspectFormatOption, listingOptions, reachOptions } from "./options.ts";
 
 const group = "Packages";
 const givenDescriptor = {
@@ -211,6 +211,32 @@ export const storeVerbs: readonly Verb[] = [
       formatOption,
     ],
     load: () => import("../store/package-import.ts"),
+  },
+  {
+    name: "package freeze",
+    group,
+    summary:
+      "Make a package whole: a new one that has what its tethered instances fetched, and what that needs",
+    description:
+      "For instances of `run --tether`. The layers of the package stay as they are; what is missing is read from the source and becomes one more. " +
+      "The package that is made runs without its source.",
+    examples: [
+      "tranship package freeze shop -t shop:whole",
+      "tranship package freeze shop -t shop:whole -m rootfs:/mnt/old",
+    ],
+    arguments: [{ name: "INSTANCE", summary: "name or id; or a package: all its tethered instances" }],
+    options: [
+      { flags: "-t, --tag <REF>", summary: "the package that is made" },
+      {
+        flags: "-m, --machine <MACHINE>",
+        summary: "the source; by default the one the instance was tethered to",
+      },
+      ...reachOptions,
+      { flags: "--no-closure", summary: "only what was fetched, without what it needs beyond that" },
+      dryRunOption,
+      formatOption,
+    ],
+    load: () => import("../store/package-freeze.ts"),
   },
   {
     name: "package export",
