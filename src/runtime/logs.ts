@@ -1,6 +1,7 @@
 // What an instance wrote: init's log, also its older files, followed while it grows.
-import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, fstatSync, readSync, statSync } from "node:fs";
 import type { StateRoot } from "../host/state-root.ts";
+import { openBelow } from "../host/untrusted.ts";
 import { findInstance, type Instance } from "./find.ts";
 import { pause } from "./processes.ts";
 import { statusOf } from "./state.ts";
@@ -37,8 +38,9 @@ class LogFile {
   #rest = "";
   readonly #decoder = new TextDecoder();
 
-  constructor(path: string) {
-    this.#fd = openSync(path, "r");
+  /** The descriptor is closed with it. */
+  constructor(fd: number) {
+    this.#fd = fd;
     this.inode = fstatSync(this.#fd).ino;
   }
 
@@ -83,23 +85,22 @@ export function parseLine(text: string): LogLine | undefined {
   }
 }
 
-function openLog(path: string): LogFile | undefined {
-  try {
-    return statSync(path).isFile() ? new LogFile(path) : undefined;
-  } catch {
-    return undefined;
-  }
+/** `run`: the instance's run directory, into which it can write. */
+function openLog(run: string, name: string): LogFile | undefined {
+  const fd = openBelow(run, "log", name);
+  return fd === undefined ? undefined : new LogFile(fd);
 }
 
 const mostFiles = 1000;
 
 /** Oldest first. */
-function* stored(path: string): Generator<LogLine> {
+function* stored(run: string): Generator<LogLine> {
   let count = 0;
-  while (count < mostFiles && statSync(`${path}.${count + 1}`, { throwIfNoEntry: false }) !== undefined)
-    count++;
+  const there = (number: number): boolean =>
+    statSync(`${run}/log/all.log.${number}`, { throwIfNoEntry: false }) !== undefined;
+  while (count < mostFiles && there(count + 1)) count++;
   for (; count > 0; count--) {
-    const file = openLog(`${path}.${count}`);
+    const file = openLog(run, `all.log.${count}`);
     if (file === undefined) continue;
     yield* file.lines();
     file.close();
@@ -114,7 +115,7 @@ export async function logsOf(
   write: (line: LogLine) => void,
 ): Promise<void> {
   const instance = findInstance(root, text);
-  const path = `${instance.paths.run}/log/all.log`;
+  const { run } = instance.paths;
   const wanted = (line: LogLine): boolean =>
     (options.since === undefined || line.time >= options.since) &&
     (options.until === undefined || line.time <= options.until) &&
@@ -126,12 +127,12 @@ export async function logsOf(
     else last.push(line);
     if (options.tail !== undefined && last.length > options.tail) last.shift();
   };
-  for (const line of stored(path)) take(line);
-  const file = openLog(path);
+  for (const line of stored(run)) take(line);
+  const file = openLog(run, "all.log");
   for (const line of file?.lines() ?? []) take(line);
   for (const line of last) write(line);
   if (options.follow === true)
-    await follow(instance, path, file, { ...options, write: (line) => wanted(line) && write(line) });
+    await follow(instance, file, { ...options, write: (line) => wanted(line) && write(line) });
   else file?.close();
 }
 
@@ -139,22 +140,22 @@ const pollInterval = 50;
 
 async function follow(
   instance: Instance,
-  path: string,
   begun: LogFile | undefined,
   options: LogOptions & { write: (line: LogLine) => void },
 ): Promise<void> {
+  const { run } = instance.paths;
   let file = begun;
   for (;;) {
     // Looked at before reading: what it wrote before its end is then read below.
     const { state } = statusOf(instance.paths, instance.record.id);
-    file ??= openLog(path);
+    file ??= openLog(run, "all.log");
     for (const line of file?.lines() ?? []) options.write(line);
-    const now = statSync(path, { throwIfNoEntry: false });
+    const now = statSync(`${run}/log/all.log`, { throwIfNoEntry: false });
     if (file !== undefined && now !== undefined && now.ino !== file.inode) {
       // It was moved aside while we read: its last lines, then the new one.
       for (const line of file.lines()) options.write(line);
       file.close();
-      file = openLog(path);
+      file = openLog(run, "all.log");
       continue;
     }
     const over = options.until !== undefined && Date.now() > Date.parse(options.until);

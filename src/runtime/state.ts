@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { bootId } from "../host/boot-id.ts";
 import { readJson } from "../host/files.ts";
 import { processAlive } from "../host/lock.ts";
+import { readJsonBelow } from "../host/untrusted.ts";
 import { mainProcess } from "./processes.ts";
 import type { EndRecord, InstancePaths, LaunchRecord } from "./record.ts";
 
@@ -23,6 +24,9 @@ export interface InstanceStatus {
   /** It runs, or was about to, without the one it belongs to. */
   orphan: boolean;
 }
+
+/** Bytes; what init writes has some hundred. */
+const longestExit = 64 << 10;
 
 interface ExitFile {
   status?: unknown;
@@ -68,12 +72,8 @@ export function readExit(paths: InstancePaths): {
   endedAt: string | undefined;
   reason: string | undefined;
 } {
-  let file: ExitFile | undefined;
-  try {
-    file = readJson(`${paths.run}/exit.json`) as ExitFile | undefined;
-  } catch {
-    file = undefined; // the instance may have written anything there
-  }
+  // The instance may have put anything there.
+  const file = readJsonBelow(longestExit, paths.run, "exit.json") as ExitFile | null | undefined;
   return {
     exitStatus: typeof file?.status === "number" ? file.status : null,
     endedAt: typeof file?.finishedAt === "string" ? file.finishedAt : undefined,

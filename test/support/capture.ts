@@ -239,10 +239,12 @@ export function blobs(host: CaptureHost): string[] {
   return namesBelow(host.view(join(host.state, "store/blobs/sha256")));
 }
 
+/** Not through links: one in a layer leads out of it. */
 function namesBelow(path: string): string[] {
-  return existsSync(path)
-    ? (readdirSync(path, { recursive: true }) as string[]).map((name) => join(path, name))
-    : [];
+  if (!existsSync(path)) return [];
+  return readdirSync(path, { recursive: true, withFileTypes: true }).map((entry) =>
+    join(entry.parentPath, entry.name),
+  );
 }
 
 function childOf(pid: number): number | undefined {
