@@ -1,6 +1,7 @@
 // Tasks and services on this machine: the vendor's SDK, the control plane as a process, our runtime below it.
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { after, before, describe, test } from "node:test";
 import {
   type ContainerDefinition,
@@ -19,7 +20,7 @@ import {
   waitUntilServicesStable,
 } from "@aws-sdk/client-ecs";
 import { type Served, serveCluster } from "../support/cluster-serve.ts";
-import { type Fixture, makeFixture, makePackage, until, whyNot } from "./runtime-fixture.ts";
+import { type Fixture, makeFixture, makePackage, programWords, until, whyNot } from "./runtime-fixture.ts";
 
 const skip = whyNot() ?? false;
 const quick = { minDelay: 1, maxDelay: 1, maxWaitTime: 120 };
@@ -150,6 +151,40 @@ describe("the local driver", { skip, timeout: 400_000 }, () => {
     await waitUntilServicesInactive({ client: served.client, ...quick }, { services: ["idle"] });
     const { stdout } = await fixture.cli(["ps", "-q"]);
     assert.equal(stdout, "");
+  });
+
+  test("images are fetched from registries that were named, and from no others", async () => {
+    const port = 5999;
+    const [enter = "", ...words] = [
+      ...fixture.enter,
+      ...programWords(false),
+      "registry",
+      "serve",
+      "--listen",
+      `127.0.0.1:${port}`,
+    ];
+    const registry = spawn(enter, words, {
+      env: { ...process.env, TRANSHIP_ROOT: fixture.root.path },
+      stdio: "ignore",
+    });
+    try {
+      await until(
+        async () => (await fixture.inside(["wget", "-qO-", `http://127.0.0.1:${port}/v2/`])).status === 0,
+      );
+      await served.end("SIGTERM");
+      served = await serveCluster(fixture, "--registry", `127.0.0.1:${port}`, "--plain-http");
+      await define("fetched", { name: "main", image: `127.0.0.1:${port}/box:1`, command: ["true"] });
+      const fetched = await become(await runOne("fetched"), "STOPPED");
+      assert.equal(fetched.containers?.[0]?.exitCode, 0, fetched.stoppedReason);
+      assert.ok((fetched.pullStoppedAt?.getTime() ?? 0) >= (fetched.pullStartedAt?.getTime() ?? 1));
+      await define("elsewhere", { name: "main", image: "127.0.0.1:6999/box:1" });
+      const refused = await become(await runOne("elsewhere"), "STOPPED");
+      assert.match(refused.stoppedReason ?? "", /CannotPullContainerError: .*is not in the store/);
+    } finally {
+      const gone = new Promise((resolve) => registry.once("exit", resolve));
+      registry.kill("SIGTERM");
+      await gone;
+    }
   });
 
   test("commands are executed where that is enabled", async () => {

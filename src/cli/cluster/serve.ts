@@ -9,8 +9,9 @@ import { NullDriver } from "../../cluster/drivers/null-driver.ts";
 import { accessKeys, clusterDirectory, writeCredentials, writeEndpoint } from "../../cluster/keys.ts";
 import { makeControlPlane } from "../../cluster/serve.ts";
 import type { Context } from "../context.ts";
+import { registrySettings } from "../registry/settings.ts";
 import { selfCommand } from "../self.ts";
-import { type Call, flag, text } from "../verb.ts";
+import { type Call, flag, list, text } from "../verb.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
   const { options } = call;
@@ -59,7 +60,11 @@ function driverOf(call: Call, context: Context): Driver {
   const name = text(call.options, "driver") ?? "local";
   if (name === "null") return new NullDriver();
   const { root, log } = context;
-  return new LocalDriver({ root, log, self: selfCommand(root, call.options) });
+  const registries = {
+    hosts: list(call.options, "registry"),
+    settings: registrySettings(call.options, context),
+  };
+  return new LocalDriver({ root, log, self: selfCommand(root, call.options), registries });
 }
 
 function parseListen(value: string): { host: string; port: number } {

@@ -1,6 +1,7 @@
 // Verbs for clusters; all else is `aws ecs --endpoint-url ...`.
 import type { OptionSpec, Verb } from "../verb.ts";
 import { formatOption } from "./options.ts";
+import { connectionOptions } from "./registry.ts";
 
 const group = "Clusters";
 const endpointOption = {
@@ -33,6 +34,12 @@ export const clusterVerbs: readonly Verb[] = [
         choices: ["local", "null"],
         default: "local",
       },
+      {
+        flags: "--registry <HOST>",
+        summary: "a registry from which tasks may have their images fetched",
+        many: true,
+      },
+      ...connectionOptions,
       { flags: "--account <ID>", summary: "twelve digits that stand in ARNs", default: "000000000000" },
       { flags: "--region <REGION>", summary: "of ARNs where a call is not signed", default: "us-east-1" },
       { flags: "--unsigned", summary: "take calls without a signature; on loopback only" },

@@ -6,7 +6,7 @@ const group = "Registries";
 const ref = { name: "REF", summary: "an OCI reference: [registry/]name[:tag][@digest]" };
 
 /** How a registry is reached. */
-const connectionOptions: readonly OptionSpec[] = [
+export const connectionOptions: readonly OptionSpec[] = [
   { flags: "--plain-http", summary: "speak HTTP without TLS to the registry" },
   { flags: "--insecure", summary: "accept any certificate of the registry" },
   {

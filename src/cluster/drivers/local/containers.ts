@@ -1,6 +1,11 @@
 // Containers of tasks as instances of our runtime: container definitions into what the runtime is asked for, and what it tells.
+import { TranshipError } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
+import { parseReference } from "../../../formats/oci-reference.ts";
 import type { StateRoot } from "../../../host/state-root.ts";
+import { pullImage } from "../../../image/registry/pull.ts";
+import type { RegistrySettings } from "../../../image/registry/settings.ts";
+import { openStore } from "../../../image/store.ts";
 import type { CreateOptions } from "../../../runtime/create.ts";
 import { inspectInstance } from "../../../runtime/find.ts";
 import type { InstanceMount } from "../../../runtime/record.ts";
@@ -22,13 +27,33 @@ export interface SeenContainer {
   mac: string | undefined;
 }
 
+/** Whoever may register task definitions makes us connect to these hosts, and to no others. */
+export interface Registries {
+  hosts: readonly string[];
+  settings: RegistrySettings;
+}
+
 export class LocalContainers {
   readonly #root: StateRoot;
   readonly #log: Log;
+  readonly #registries: Registries;
 
-  constructor(root: StateRoot, log: Log) {
+  constructor(root: StateRoot, log: Log, registries: Registries) {
     this.#root = root;
     this.#log = log;
+    this.#registries = registries;
+  }
+
+  /** Sees to it that the image is in the store. E_IMAGE_NOT_FOUND where it is not and may not be fetched. */
+  async fetch(image: string): Promise<void> {
+    const store = openStore(this.#root);
+    if (isStored(store, image)) return;
+    const { registry } = parseReference(image);
+    if (registry === undefined || !this.#registries.hosts.includes(registry))
+      throw new TranshipError("E_IMAGE_NOT_FOUND", `${image} is not in the store`, {
+        hint: "pull it with `tranship pull`, or name its registry with `cluster serve --registry HOST`",
+      });
+    await pullImage(store, image, this.#registries.settings);
   }
 
   /** Creates and starts; E_* of the runtime where it cannot. */
@@ -80,6 +105,16 @@ export class LocalContainers {
 }
 
 const taskLabel = "com.amazonaws.ecs.task-arn";
+
+function isStored(store: ReturnType<typeof openStore>, image: string): boolean {
+  try {
+    store.image(image);
+    return true;
+  } catch (error) {
+    if (error instanceof TranshipError && error.code === "E_IMAGE_NOT_FOUND") return false;
+    throw error;
+  }
+}
 
 export function instanceName(task: string, container: string | undefined): string {
   return `ecs-${task.slice(0, 12)}-${container ?? ""}`;

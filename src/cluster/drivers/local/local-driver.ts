@@ -14,7 +14,7 @@ import {
   statusOfTask,
   type TaskState,
 } from "../supervisor.ts";
-import { instanceName, LocalContainers, type SeenContainer } from "./containers.ts";
+import { instanceName, LocalContainers, type Registries, type SeenContainer } from "./containers.ts";
 import { startExec } from "./exec.ts";
 import { HealthChecks } from "./health-checks.ts";
 import { type HeldTask, TaskRecords } from "./records.ts";
@@ -25,6 +25,8 @@ export interface LocalDriverOptions {
   log: Log;
   /** Our own command line up to the verb, for `exec`. */
   self: readonly string[];
+  /** From which images may be fetched. Default: none. */
+  registries?: Registries;
   /** MiB and CPU units that tasks may not have. */
   reserved?: { memory: number; cpu: number };
 }
@@ -48,7 +50,11 @@ export class LocalDriver implements Driver {
 
   constructor(options: LocalDriverOptions) {
     this.#options = options;
-    this.#containers = new LocalContainers(options.root, options.log);
+    this.#containers = new LocalContainers(
+      options.root,
+      options.log,
+      options.registries ?? { hosts: [], settings: {} },
+    );
     this.#records = new TaskRecords(join(options.root.path, "cluster", "tasks"));
     this.#health = new HealthChecks((name, command, timeout) => this.#exec(name, command, timeout));
   }
@@ -239,6 +245,9 @@ export class LocalDriver implements Driver {
     try {
       // Left over from a start before this one (a restart by its policy, or a crash of ours).
       await this.#containers.remove(name);
+      task.times.pullStartedAt ??= Date.now() / 1000;
+      await this.#containers.fetch(definition.image ?? "");
+      task.times.pullStoppedAt = Date.now() / 1000;
       await this.#containers.start(task.spec, definition);
       container.status = "RUNNING";
       container.startedAt = Date.now();

@@ -2,14 +2,14 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { makeDirectory, readJson, writeFileAtomic } from "../../../host/files.ts";
-import type { TaskSpec } from "../driver.ts";
+import type { SeenTask, TaskSpec } from "../driver.ts";
 import type { TaskState } from "../supervisor.ts";
 
 export interface HeldTask {
   spec: TaskSpec;
   state: TaskState;
   /** Seconds since 1970, as they were first seen. */
-  times: { startedAt?: number; executionStoppedAt?: number };
+  times: Pick<SeenTask, "pullStartedAt" | "pullStoppedAt" | "startedAt" | "executionStoppedAt">;
 }
 
 export class TaskRecords {
