@@ -75,6 +75,17 @@ function stepsIn(file: string): string[] {
   return steps;
 }
 
+/** Layers that are moved at once do not always take the same number of steps: the last ones may not be reached. Then it is begun anew and killed one step earlier. */
+async function killedAt(n: number, words: string[], anew: () => void): Promise<void> {
+  for (let at = n; at > 0; at--) {
+    const { status, stderr } = await work(words, { TRANSHIP_CRASH_AT: String(at) });
+    if (status === null) return;
+    assert.equal(status, 0, stderr);
+    anew();
+  }
+  assert.fail(`${words.join(" ")}: was not killed at step ${n}`);
+}
+
 test("kill -9 at every step of push and of pull", { ...needsDockerRegistry, timeout: 900_000 }, async (t) => {
   const { host } = await dockerRegistry(t);
   const top = scratch(t);
@@ -93,8 +104,7 @@ test("kill -9 at every step of push and of pull", { ...needsDockerRegistry, time
   for (const n of tried(pushSteps)) {
     forget();
     const name = `${host}/push${n}:1`;
-    const killed = await work(["push", path, "shop:1", name], { TRANSHIP_CRASH_AT: String(n) });
-    assert.equal(killed.status, null, `${pushSteps[n - 1]}: ${killed.stderr}`);
+    await killedAt(n, ["push", path, "shop:1", name], forget);
     const pushed = await pushImage(source, "shop:1", name, settings);
     assert.equal(pushed.digest, listed.stdout.trim(), pushSteps[n - 1]);
     assert.deepEqual(leftovers(source), [], pushSteps[n - 1]);
@@ -107,8 +117,7 @@ test("kill -9 at every step of push and of pull", { ...needsDockerRegistry, time
   assert.ok(pullSteps.length >= 15, pullSteps.join("\n"));
   for (const n of tried(pullSteps)) {
     const root = openStateRoot(join(top, `pull${n}`));
-    const killed = await work(["pull", root.path, name], { TRANSHIP_CRASH_AT: String(n) });
-    assert.equal(killed.status, null, `${pullSteps[n - 1]}: ${killed.stderr}`);
+    await killedAt(n, ["pull", root.path, name], () => rmSync(root.path, { recursive: true }));
     const store = openStore(root);
     repairWork(root, log);
     const again = await pullImage(store, name, settings);
