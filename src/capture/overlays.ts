@@ -1,11 +1,12 @@
 // The mounts through which an application sees its machine: one overlay for each of its file systems, so that nothing is changed.
 import { chmodSync, chownSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { TranshipError } from "../base/errors.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { encodeText } from "../formats/escape.ts";
 import type { MountInfo } from "../formats/mountinfo.ts";
 import type { EnterMount } from "../host/enter.ts";
-import { makeDirectory } from "../host/files.ts";
+import { errnoOf, makeDirectory } from "../host/files.ts";
 import { mountsBelow } from "../host/mountinfo.ts";
 import { hostRoot, type Machine } from "../machine/machine.ts";
 
@@ -91,8 +92,16 @@ function overlay(lower: string, target: string, layer: string, inMemory: boolean
 /** The root directory of an overlay is its upper one: it must have the owner and mode of what it stands for. */
 function asOwned(directory: string, like: ByteString): void {
   const { mode, uid, gid } = statSync(Buffer.from(like, "latin1"));
-  chmodSync(directory, mode & 0o7777);
-  chownSync(directory, uid, gid);
+  try {
+    chmodSync(directory, mode & 0o7777);
+    chownSync(directory, uid, gid);
+  } catch (cause) {
+    if (errnoOf(cause) !== "EPERM") throw cause;
+    throw new TranshipError("E_NEEDS_ROOT", "running a program of the machine needs root", {
+      hint: "it runs on overlays, in namespaces of its own: run the command as root",
+      cause,
+    });
+  }
 }
 
 /** A data directory with other content than the source's: a snapshot, itself protected by an overlay, or nothing. */

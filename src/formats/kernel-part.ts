@@ -5,10 +5,10 @@ import type { ByteString, EntryKind } from "./entry.ts";
 
 const kernelDirectory = /^\/(?:boot|(?:usr\/)?lib\/(?:modules|firmware))\/./;
 const kernelNames: readonly [RegExp, string][] = [
-  [/^(?:vmlinu[xz]|bzImage|zImage)(?:[-.].*)?$/, "named as a kernel image"],
-  [/^(?:initrd|initramfs)(?:[-.].*)?$/, "named as an initial RAM disk"],
-  [/^System\.map(?:-.*)?$/, "named as a kernel's symbol table"],
-  [/\.ko(?:\.(?:gz|xz|zst|bz2))?$/, "named as a kernel module"],
+  [/^(?:vmlinu[xz]|bzImage|zImage)(?:[-.].*)?$/, "is named as a kernel image"],
+  [/^(?:initrd|initramfs)(?:[-.].*)?$/, "is named as an initial RAM disk"],
+  [/^System\.map(?:-.*)?$/, "is named as a kernel's symbol table"],
+  [/\.ko(?:\.(?:gz|xz|zst|bz2))?$/, "is named as a kernel module"],
 ];
 /** Only where kernels are kept: elsewhere a program may be called so. */
 const kernelPlaces = /^\/(?:[^/]+$|boot\/|efi\/)/;

@@ -48,7 +48,7 @@ export async function makeTree(
     await frames.flush();
     child.stdin.end();
   } catch (error) {
-    if (error !== stopped) {
+    if (error !== stopped && !broken) {
       child.kill("SIGKILL");
       await output.ended;
       throw error;

@@ -81,6 +81,11 @@ export async function unpackLayer(
         hint: "free space or choose another state root with --root",
       });
     }
+    if (process.geteuid?.() !== 0 && reason.includes("Operation not permitted")) {
+      return new TranshipError("E_NEEDS_ROOT", `cannot unpack the layer ${layer.diffId}: ${reason}`, {
+        hint: "layers are unpacked with their owners and devices: run the command as root",
+      });
+    }
     return new TranshipError("E_LAYER_HOSTILE", `cannot unpack the layer ${layer.diffId}: ${reason}`, {
       hint: "the layer holds something that does not fit here; the sentence above names it",
       details: path === undefined ? {} : { path },

@@ -6,7 +6,7 @@ import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { lockInstance, releaseHost, removeInstanceFiles, settle } from "./end.ts";
 import { note } from "./events/note.ts";
-import { findInstance, type Instance } from "./find.ts";
+import { findInstance, type Instance, readInstance } from "./find.ts";
 import { thaw } from "./pause.ts";
 import { pause, signalProcess, waitGone } from "./processes.ts";
 import { repairInstances } from "./repair.ts";
@@ -201,17 +201,25 @@ export async function removeInstance(
   await releaseHost(root, log);
 }
 
-/** Waits until it does not run; its exit status, 255 where nobody could tell or it was removed meanwhile. */
+/** Waits until it does not run; its exit status, 255 where nobody could tell. */
 export async function waitInstance(root: StateRoot, text: string, signal?: AbortSignal): Promise<number> {
   const instance = findInstance(root, text);
   for (;;) {
     const seen = statusOf(instance.paths, instance.record.id);
-    if (seen.state === "created" || (seen.state === "exited" && seen.settled)) return seen.exitStatus ?? 255;
+    if (seen.state === "created" || (seen.state === "exited" && seen.settled))
+      return seen.exitStatus ?? (await toldStatus(root, instance)) ?? 255;
     if (seen.state === "exited" && seen.launch === undefined) return 255;
     if (signal?.aborted === true) throw new TranshipError("E_INTERRUPTED", "no longer waiting");
     await pause(20);
     if (seen.state === "exited") await repairIfLeft(root, instance);
   }
+}
+
+/** Of an instance that is gone, as with --rm: its end was told before. */
+async function toldStatus(root: StateRoot, { record }: Instance): Promise<number | null | undefined> {
+  if (readInstance(root, record.id) !== undefined) return undefined;
+  const { historyOf } = await import("./events/history.ts");
+  return historyOf(root).findLast((run) => run.id === record.id && run.endedAt !== undefined)?.status;
 }
 
 /** Nobody may be there to deal with the end; waiting for it would then never end. */

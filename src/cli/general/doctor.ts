@@ -64,7 +64,7 @@ function platform(): Check[] {
       name: "user",
       state: process.getuid?.() === 0 ? "ok" : "warn",
       found: process.getuid?.() === 0 ? "root" : `uid ${process.getuid?.()}`,
-      remedy: "capture and run need root; discover, inspect and verify do not",
+      remedy: "capture, run, test and verify need root; discover, assess and inspect do not",
     },
     { name: "kernel", state: "ok", found: release(), remedy: "" },
   ];

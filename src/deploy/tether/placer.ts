@@ -114,8 +114,15 @@ class PlaceProcess {
 
   async #send(bytes: Uint8Array): Promise<void> {
     if (this.ended || this.#child.stdin.destroyed) return;
-    if (!this.#child.stdin.write(bytes))
-      await Promise.race([once(this.#child.stdin, "drain"), once(this.#child, "close")]).catch(() => {});
+    if (this.#child.stdin.write(bytes)) return;
+    // One of the two is left over each time: its listeners must go.
+    const over = new AbortController();
+    const { signal } = over;
+    await Promise.race([
+      once(this.#child.stdin, "drain", { signal }),
+      once(this.#child, "close", { signal }),
+    ]).catch(() => {});
+    over.abort();
   }
 
   #received(chunk: Uint8Array): void {
