@@ -46,6 +46,26 @@ function tool(args: readonly string[], env: NodeJS.ProcessEnv = {}): Outcome {
   return { status, stdout, stderr };
 }
 
+test("help: --root may stand before it, and whoever reads it may go", (t) => {
+  const root = join(scratch(t), "state");
+  const whole = tool(["help"]);
+  assert.equal(whole.status, 0);
+  for (const words of [["help"], ["--help"]]) {
+    const { status, stdout } = tool(["--root", root, ...words]);
+    assert.deepEqual([status, stdout], [0, whole.stdout]);
+  }
+  assert.match(tool(["--root", root, "help", "run"]).stdout, /tranship run/);
+  assert.notEqual(tool(["--root", root]).stdout, "");
+  for (const words of ["run --help", "help capture", "help"]) {
+    const { stdout, stderr } = spawnSync(
+      "bash",
+      ["-c", `set -o pipefail; "$0" ${words} | head -1 >/dev/null`, program],
+      { encoding: "utf8" },
+    );
+    assert.deepEqual([stdout, stderr], ["", ""], words);
+  }
+});
+
 test("exit statuses; an error is two lines on stderr and nothing on stdout", (t) => {
   const root = join(scratch(t), "state");
   const cases: readonly (readonly [status: number, code: string, args: readonly string[]])[] = [

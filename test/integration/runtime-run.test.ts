@@ -148,6 +148,48 @@ describe("instances", { skip, timeout: 300_000 }, () => {
     await fixture.clean();
   });
 
+  it("says that the disk is full while a layer is unpacked, and leaves nothing", async () => {
+    const other = await makeFixture();
+    try {
+      await makePackage(other.root, "big:1", { files: { "srv/big": "x".repeat(6 << 20) } });
+      const small = `${other.root.path}/small`;
+      const words = `mkdir "$0" && mount -t tmpfs -o size=10m none "$0" && cd "$1" && cp -a store version.json "$0"`;
+      assert.equal((await other.inside(["sh", "-c", words, small, other.root.path])).status, 0);
+      const { status, stderr } = await other.cli([
+        "--root",
+        small,
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "big:1",
+        "true",
+      ]);
+      assert.equal(status, 125);
+      assert.match(stderr, /^error\[E_NO_SPACE\]: /m);
+      const left = await other.inside(["sh", "-c", `ls "$0/layers" "$0/instances"`, small]);
+      assert.doesNotMatch(left.stdout, /[0-9a-f]{64}/);
+    } finally {
+      await other.remove();
+    }
+  });
+
+  it("tells who waits the status of an instance with --rm", async () => {
+    const { stdout } = await cli(
+      "run",
+      "-d",
+      "--rm",
+      "--network",
+      "none",
+      "box:1",
+      "sh",
+      "-c",
+      "sleep 1; exit 4",
+    );
+    assert.equal((await cli("wait", stdout.trim())).stdout, "4\n");
+    await fixture.clean();
+  });
+
   it("removes a detached instance with --rm when it ends", async () => {
     assert.equal((await cli("run", "-d", "--rm", "box:1", "true")).status, 0);
     await fixture.clean();

@@ -65,11 +65,16 @@ export const captureVerbs: readonly Verb[] = [
     name: "assess",
     group,
     summary: "Judge whether an application can be lifted; exit status 3 when something blocks it",
-    examples: ["tranship assess rootfs:/mnt/old", "tranship assess rootfs:/mnt/old --report assessment.html"],
+    examples: [
+      "tranship assess rootfs:/mnt/old",
+      "tranship assess rootfs:/mnt/old --report assessment.html",
+      "tranship assess shop",
+    ],
     arguments: [
       {
-        name: "[MACHINE]",
-        summary: "local: (default), rootfs:DIR, ssh://[user@]host[:port], disk:FILE or oci:REF",
+        name: "[MACHINE or REF]",
+        summary:
+          "local: (default), rootfs:DIR, ssh://[user@]host[:port], disk:FILE, oci:REF or a package of the store",
       },
     ],
     options: [
