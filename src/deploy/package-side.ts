@@ -20,6 +20,7 @@ import { insidePath } from "../package/container-config.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import { findInstance, type Instance } from "../runtime/find.ts";
 import { mainProcess } from "../runtime/processes.ts";
+import { trialLabel } from "../runtime/repair.ts";
 import { runInstance } from "../runtime/run.ts";
 import { statusOf } from "../runtime/state.ts";
 import { removeInstance, stopInstance } from "../runtime/stop.ts";
@@ -46,6 +47,7 @@ export async function runPackage(request: PackageRequest): Promise<Side> {
       reference,
       command: [],
       network: "none",
+      labels: { [trialLabel]: "test" },
       secrets: Object.entries(await secretsOf(request)).map(([target, source]) => ({ target, source })),
     },
     log,

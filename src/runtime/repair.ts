@@ -21,6 +21,9 @@ import { emptyTrash } from "./trash.ts";
 import { applyLimits } from "./update.ts";
 import { removeGoneVolumes } from "./volumes/list.ts";
 
+/** Marks an instance that a command made for itself (`test`): it goes when that command has, however it ended. */
+export const trialLabel = "tranship.trial";
+
 /**
  * Returns how many things were put right. Costs a listing and a few small files per instance when all is well.
  * `trash`: false where the caller empties it when it has time.
@@ -99,14 +102,24 @@ async function repairOne(root: StateRoot, instance: Instance, log: Log): Promise
 function isWell(instance: Instance, seen: InstanceStatus): boolean {
   if (seen.state === "created") return true;
   if (seen.settled) return !isToGo(instance, seen);
-  return seen.state !== "exited" && !seen.orphan;
+  return seen.state !== "exited" && !seen.orphan && !isAbandoned(instance, seen);
+}
+
+function isAbandoned({ record }: Instance, { launch }: InstanceStatus): boolean {
+  return (
+    record.labels[trialLabel] !== undefined &&
+    launch !== undefined &&
+    !processAlive(launch.starter.pid, launch.starter.startTime)
+  );
 }
 
 /** It goes with its end: by --rm, or because its id was never given to anyone. Not while its starter is still at it. */
-function isToGo(instance: Instance, { launch, settled }: InstanceStatus): boolean {
+function isToGo(instance: Instance, seen: InstanceStatus): boolean {
+  const { launch, settled } = seen;
   if (launch === undefined) return false;
   const starterAlive = processAlive(launch.starter.pid, launch.starter.startTime);
   if (settled && starterAlive) return false;
+  if (isAbandoned(instance, seen)) return true;
   if (instance.record.autoRemove) return true;
   return launch.created && !launch.acknowledged && (launch.mode === "detached" || !hasRun(instance));
 }

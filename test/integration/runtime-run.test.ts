@@ -148,6 +148,28 @@ describe("instances", { skip, timeout: 300_000 }, () => {
     await fixture.clean();
   });
 
+  it("removes what a dead command made for itself, running or ended", async () => {
+    for (const words of [["true"], ["sleep", "1000"]]) {
+      const made = await cli(
+        "run",
+        "-d",
+        "--network",
+        "none",
+        "--label",
+        "tranship.trial=test",
+        "box:1",
+        ...words,
+      );
+      assert.equal(made.status, 0, made.stderr);
+      // Whatever changes something repairs first.
+      await until(async () => {
+        await cli("run", "--rm", "--network", "none", "box:1", "true");
+        return (await cli("ps", "-aq")).stdout === "";
+      });
+    }
+    await fixture.clean();
+  });
+
   it("says that the disk is full while a layer is unpacked, and leaves nothing", async () => {
     const other = await makeFixture();
     try {
