@@ -19,7 +19,7 @@ import { place } from "../placement/place.ts";
 import type { ClusterEntity, InstanceEntity, TaskDefinitionEntity, TaskEntity } from "../state/entities.ts";
 import { providersFor } from "./capacity-providers.ts";
 import { checkPlacement } from "./check-placement.ts";
-import type { Call } from "./control.ts";
+import type { Call, Control } from "./control.ts";
 import { allConstraints, candidateOf, candidatesOf, countByInstance, needsOf } from "./demand.ts";
 import { once } from "./idempotency.ts";
 import { makeTask } from "./make-task.ts";
@@ -52,9 +52,7 @@ export function runTask(call: Call, input: RunTaskRequest): RunTaskResponse {
     ...needs,
     constraints: allConstraints(definition.wire, input.placementConstraints),
     strategy: input.placementStrategy ?? [{ type: "random" }],
-    groupCounts: countByInstance(
-      [...state.task.group(cluster.name)].filter(({ wire }) => wire.group === group),
-    ),
+    groupCounts: needsCounts(input) ? countByInstance(ofGroup(control, cluster.name, group)) : new Map(),
     random: control.random,
   });
   const tasks = placed.flatMap(({ id }, index) => {
@@ -66,6 +64,18 @@ export function runTask(call: Call, input: RunTaskRequest): RunTaskResponse {
   const failures: Failure[] = [];
   if (failure !== undefined) failures.push(...failuresOf(call, cluster, failure));
   return { tasks: tasks.map(({ wire }) => wire), failures };
+}
+
+/** Only these look at where the group's tasks are; to count them takes the longer the more tasks there are. */
+function needsCounts({ placementStrategy, placementConstraints }: RunTaskRequest): boolean {
+  return (
+    (placementStrategy?.some(({ type }) => type === "spread") ?? false) ||
+    (placementConstraints?.some(({ type }) => type === "distinctInstance") ?? false)
+  );
+}
+
+function* ofGroup(control: Control, cluster: string, group: string): Generator<TaskEntity> {
+  for (const task of control.state.task.group(cluster)) if (task.wire.group === group) yield task;
 }
 
 export function startTask(call: Call, input: StartTaskRequest): StartTaskResponse {
