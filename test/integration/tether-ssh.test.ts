@@ -96,7 +96,7 @@ test("a far source: fetched, a broken connection is made again, a lost one is to
   assert.match(alone.stderr, /the instance starts without its source/);
   await ok("stop", "-t", "1", "far");
   // Its overlay was volatile, and did not end in order.
-  rmSync(join(far.directory, "work/work/incompat"), { recursive: true, force: true });
+  rmSync(join(far.directory, "work", "work", "incompat"), { recursive: true, force: true });
   await far.begin();
   await ok("start", "far");
   await says("two\n");
