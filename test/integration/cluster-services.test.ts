@@ -259,6 +259,37 @@ describe("an SDK client and three nodes", () => {
     await remove("moves");
   });
 
+  test("place nothing on an instance that the driver does not reach", async () => {
+    const { client } = cluster;
+    const made = await client.send(
+      new ecs.RegisterContainerInstanceCommand({
+        totalResources: [
+          { name: "CPU", type: "INTEGER", integerValue: 9999 },
+          { name: "MEMORY", type: "INTEGER", integerValue: 9999 },
+        ],
+      }),
+    );
+    const arn = made.containerInstance?.containerInstanceArn ?? "";
+    const { tasks = [] } = await client.send(
+      new ecs.RunTaskCommand({
+        taskDefinition: "good",
+        count: 10,
+        placementStrategy: [{ type: "spread", field: "instanceId" }],
+      }),
+    );
+    assert.equal(tasks.length, 10);
+    assert.ok(tasks.every(({ containerInstanceArn }) => containerInstanceArn !== arn));
+    const started = await client.send(
+      new ecs.StartTaskCommand({ taskDefinition: "good", containerInstances: [arn] }),
+    );
+    assert.deepEqual(
+      started.failures?.map(({ reason }) => reason),
+      ["AGENT"],
+    );
+    for (const { taskArn } of tasks) await client.send(new ecs.StopTaskCommand({ task: taskArn }));
+    await client.send(new ecs.DeregisterContainerInstanceCommand({ containerInstance: arn }));
+  });
+
   test("protect tasks from scaling in", async () => {
     const { client } = cluster;
     await client.send(

@@ -26,6 +26,7 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   if (count !== undefined && !/^\d{1,4}$/.test(count))
     throw usage(`--count ${count} is not a number of tasks`);
   refuseCopies(descriptor, Number(count ?? 1));
+  refuseSecrets(descriptor, reference);
   const definition = taskDefinitionOf(descriptor, {
     service,
     image: reference,
@@ -60,6 +61,19 @@ function refuseCopies(descriptor: Descriptor, count: number): void {
   throw new TranshipError("E_USAGE", `${count} copies would share the data in ${volume.path}`, {
     hint: "deploy one, or take the data out of the package (a database of its own) first",
   });
+}
+
+/** Tasks are given none yet: said before a rollout fails for it. */
+function refuseSecrets(descriptor: Descriptor, reference: string): void {
+  const [secret] = descriptor.secrets.filter(({ required }) => required ?? true);
+  if (secret === undefined) return;
+  throw new TranshipError(
+    "E_SECRET_MISSING",
+    `${reference} needs the secret ${"path" in secret ? secret.path : secret.name}, and tasks of a cluster are given none`,
+    {
+      hint: "run it with `tranship run --secret`, or capture it with --keep-secret where the secret may be in the package",
+    },
+  );
 }
 
 async function serviceOf(

@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { TranshipError } from "../../base/errors.ts";
-import type { DescribeServicesResponse } from "../../cluster/api/shapes.ts";
+import type {
+  DescribeServicesResponse,
+  DescribeTasksResponse,
+  ListTasksResponse,
+} from "../../cluster/api/shapes.ts";
 import type { ClusterClient } from "../../cluster/client.ts";
 import type { Context } from "../context.ts";
 
@@ -36,7 +40,7 @@ export async function settled(
     if (primary?.rolloutState === "FAILED")
       throw new TranshipError(
         "E_CLUSTER_REFUSED",
-        `the deployment of ${service} failed: ${primary.rolloutStateReason}`,
+        `the deployment of ${service} failed: ${await lastReason(client, cluster, service)}`,
         {
           hint: "`tranship cluster events` has the reasons; `tranship logs` what the tasks wrote",
         },
@@ -46,4 +50,19 @@ export async function settled(
       throw new TranshipError("E_INTERRUPTED", "no longer waiting; the deployment goes on");
     await sleep(500, undefined, { signal: context.signal }).catch(() => {});
   }
+}
+
+/** Why the task of a service that stopped last did so. */
+async function lastReason(client: ClusterClient, cluster: string, serviceName: string): Promise<string> {
+  const listed = await client.call<ListTasksResponse>("ListTasks", {
+    cluster,
+    serviceName,
+    desiredStatus: "STOPPED",
+  });
+  const tasks = listed.taskArns ?? [];
+  if (tasks.length === 0) return "its tasks did not start";
+  const seen = await client.call<DescribeTasksResponse>("DescribeTasks", { cluster, tasks });
+  const last = (seen.tasks ?? []).toSorted((a, b) => (b.stoppedAt ?? 0) - (a.stoppedAt ?? 0))[0];
+  const exit = last?.containers?.find(({ exitCode }) => exitCode !== undefined)?.exitCode;
+  return `${last?.stoppedReason ?? "its tasks ended"}${exit === undefined ? "" : ` (exit status ${exit})`}`;
 }

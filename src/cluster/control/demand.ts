@@ -55,7 +55,8 @@ export function candidateOf(control: Control, instance: InstanceEntity): Candida
     cpu: instance.cpu - taken.cpu,
     memory: instance.memory - taken.memory,
     ports: new Set([...instance.reservedPorts, ...taken.ports]),
-    available: instance.wire.status === "ACTIVE" && instance.wire.agentConnected === true,
+    // One that an agent of somebody else's registered is not reached by the driver: nothing could be started there.
+    available: instance.own && instance.wire.status === "ACTIVE" && instance.wire.agentConnected === true,
   };
 }
 

@@ -3,7 +3,7 @@ import type { TaskDefinition } from "../api/shapes.ts";
 import type { Driver, DriverListener, DriverNode, SeenTask, TaskSpec } from "./driver.ts";
 
 /** What becomes of a task; tests decide by its definition or at random. */
-export type Fate = (spec: TaskSpec) => "runs" | "fails" | "hangs";
+export type Fate = (spec: TaskSpec) => "runs" | "fails";
 
 export class NullDriver implements Driver {
   readonly name = "null";
@@ -52,13 +52,11 @@ export class NullDriver implements Driver {
     }));
     const seen: SeenTask = { id: spec.id, lastStatus: "PENDING", containers };
     this.tasks.set(spec.id, { spec, seen });
-    const fate = this.#fate(spec);
-    if (fate === "fails") this.end(spec.id, 1);
-    else if (fate === "runs") this.run(spec.id);
+    if (this.#fate(spec) === "fails") this.end(spec.id, 1);
+    else this.#run(spec.id);
   }
 
-  /** Lets a task that hangs become RUNNING. */
-  run(id: string): void {
+  #run(id: string): void {
     const seen = this.tasks.get(id)?.seen;
     if (seen === undefined || seen.lastStatus !== "PENDING") return;
     seen.lastStatus = "RUNNING";
