@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "beside.h"
@@ -58,6 +59,7 @@ static int open_of_process(pid_t pid, const char *name, int flags)
 static struct joined open_joined(const struct config *c)
 {
 	struct joined j = { .root = -1 };
+	struct stat st;
 
 	for (int i = 0; i < NS_KINDS; i++) {
 		char name[16];
@@ -68,6 +70,11 @@ static struct joined open_joined(const struct config *c)
 		snprintf(name, sizeof(name), "ns/%s", ns_files[i]);
 		j.ns[i] = open_of_process(c->join[i], name, O_RDONLY);
 	}
+	if (c->expect_net && (j.ns[NS_NET] < 0 ||
+			      fstat(j.ns[NS_NET], &st) < 0 ||
+			      st.st_ino != c->expect_net))
+		fail("process %d has another network than was expected",
+		     (int)c->join[NS_NET]);
 	if (c->join[NS_MNT])
 		j.root = open_of_process(c->join[NS_MNT], "root",
 					 O_PATH | O_DIRECTORY);
@@ -141,6 +148,28 @@ static int join(struct config *c)
 	process_exec(c);
 }
 
+static void plug_in(const struct config *c, int host)
+{
+	for (size_t i = 0; i < c->veth_count; i++)
+		net_veth(host, &c->veths[i]);
+}
+
+/* rewire() - the network of a running instance: what is taken away first, so
+ * that its addresses and names are free for what comes. */
+static int rewire(struct config *c)
+{
+	struct joined j = open_joined(c);
+	int host = net_open();
+
+	for (size_t i = 0; i < c->unplug_count; i++)
+		net_unplug(host, c->unplugs[i]);
+	enter_joined(&j);
+	plug_in(c, host);
+	for (size_t i = 0; i < c->route_count; i++)
+		net_route(c->routes[i]);
+	return 0;
+}
+
 /*
  * launch_in_stages() - what every launch needs is made at once, the rest as it
  * comes: whoever starts us has other things to do before he knows all of it.
@@ -173,8 +202,9 @@ static int launch_in_stages(struct config *c)
 		mounts_fetch(c);
 		mounts_open(c);
 		mounts_perform(c);
-		if (c->veth.name)
-			net_veth(host, &c->veth);
+		if (c->net == NET_JOIN)
+			fail("--stages: the network is always its own");
+		plug_in(c, host);
 	} while (!c->argv);
 	beside_wait(beside_start(c));
 	process_identity(c);
@@ -183,23 +213,25 @@ static int launch_in_stages(struct config *c)
 
 static int launch(struct config *c)
 {
+	struct joined j;
 	int host, beside;
 
 	if (c->stages_fd >= 0)
 		return launch_in_stages(c);
-	host = c->veth.name ? net_open() : -1;
+	host = c->veth_count > 0 ? net_open() : -1;
 	beside = beside_start(c);
+	j = open_joined(c);
 
 	mounts_fetch(c);
-	if (c->net != NET_HOST)
+	enter_joined(&j);
+	if (c->net == NET_OWN || c->net == NET_NONE)
 		unshare_or_fail(CLONE_NEWNET);
 	mounts_private();
 	mounts_open(c);
 	mounts_perform(c);
 	if (c->net == NET_OWN)
 		net_loopback_up();
-	if (c->veth.name)
-		net_veth(host, &c->veth);
+	plug_in(c, host);
 	report_pid(getpid());
 	process_wait_word(c);
 	beside_wait(beside);
@@ -217,6 +249,7 @@ int main(int argc, char **argv)
 		{ "sandbox", VERB_SANDBOX, sandbox },
 		{ "join", VERB_JOIN, join },
 		{ "launch", VERB_LAUNCH, launch },
+		{ "rewire", VERB_REWIRE, rewire },
 	};
 	struct config c = { 0 };
 
@@ -231,5 +264,5 @@ int main(int argc, char **argv)
 		process_begin(&c);
 		return verbs[i].run(&c);
 	}
-	fail("expected: sandbox, join, launch or bridge");
+	fail("expected: sandbox, join, launch, rewire or bridge");
 }

@@ -19,7 +19,6 @@
 #include "report.h"
 #include "sys.h"
 
-#define INSIDE "eth0"
 #define LINK_UP 1U		/* IFF_UP */
 
 struct request {
@@ -244,6 +243,8 @@ static void add_address(int fd, const char *link, const char *text)
 		fail_net(error, "cannot add address", text);
 }
 
+/* add_default_route() - @link: the device, or NULL for the one that the gateway
+ * is behind. One that is there already stays. */
 static void add_default_route(int fd, const char *link, const char *gateway)
 {
 	struct address a = parse_address(gateway);
@@ -258,9 +259,10 @@ static void add_default_route(int fd, const char *link, const char *gateway)
 	m->rtm_scope = RT_SCOPE_UNIVERSE;
 	m->rtm_type = RTN_UNICAST;
 	put(&r, RTA_GATEWAY, a.bytes, a.length);
-	put_number(&r, RTA_OIF, if_nametoindex(link));
+	if (link)
+		put_number(&r, RTA_OIF, if_nametoindex(link));
 	error = talk(fd, &r);
-	if (error)
+	if (error && error != -EEXIST)
 		fail_net(error, "cannot add a route by", gateway);
 }
 
@@ -282,7 +284,7 @@ static int create_veth(int host, const struct veth *v, uint32_t bridge, int ns)
 	put(&r, IFLA_INFO_KIND, "veth", 4);
 	data = put(&r, IFLA_INFO_DATA, NULL, 0);
 	peer = put(&r, VETH_INFO_PEER, &peer_link, sizeof(peer_link));
-	put_text(&r, IFLA_IFNAME, INSIDE);
+	put_text(&r, IFLA_IFNAME, v->inside);
 	put_number(&r, IFLA_NET_NS_FD, (uint32_t)ns);
 	if (v->mac) {
 		parse_mac(v->mac, mac);
@@ -332,8 +334,9 @@ static bool kind_is(const struct ifinfomsg *link, size_t length,
 			       name->rta_len - sizeof(*name)) == 0;
 }
 
-/* bridge_index() - Return: 0 where there is no such interface. */
-static uint32_t bridge_index(int fd, const char *name)
+/* link_index() - Return: 0 where there is no such interface. One of another
+ * kind is not ours. */
+static uint32_t link_index(int fd, const char *name, const char *kind)
 {
 	struct request r;
 	_Alignas(struct nlmsghdr) char buf[32768];
@@ -359,39 +362,83 @@ static uint32_t bridge_index(int fd, const char *name)
 		return 0;
 	}
 	link = NLMSG_DATA(head);
-	if (!kind_is(link, (size_t)n - NLMSG_HDRLEN, "bridge"))
-		fail("network: %s is there, but is no bridge", name);
+	if (!kind_is(link, (size_t)n - NLMSG_HDRLEN, kind))
+		fail("network: %s is there, but is no %s", name, kind);
 	return (uint32_t)link->ifi_index;
 }
 
-void net_veth(int host, const struct veth *v)
+/* free_inside() - the first ethN that the namespace we are in has not got. */
+static const char *free_inside(void)
+{
+	static char name[IFNAMSIZ];
+
+	for (unsigned int i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "eth%u", i);
+		if (if_nametoindex(name) == 0)
+			return name;
+	}
+	fail("network: no name is left for a further device");
+}
+
+void net_veth(int host, const struct veth *given)
 {
 	const struct timespec pause = { .tv_nsec = 20000000 };
 	cleanup_fd int ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	cleanup_fd int here = net_open();
-	uint32_t bridge = bridge_index(host, v->bridge);
+	uint32_t bridge = link_index(host, given->bridge, "bridge");
+	struct veth v = *given;
 	int error = 0;
 
-	check_name(v->name);
+	check_name(v.name);
 	if (bridge == 0)
-		fail("network: no bridge %s", v->bridge);
+		fail("network: no bridge %s", v.bridge);
 	if (ns < 0)
 		fail_errno("cannot open the network namespace");
+	if (!v.inside)
+		v.inside = free_inside();
 	/* The kernel takes down a namespace after its last process is gone:
 	 * the name of an instance just ended may be taken for a moment. */
 	for (int i = 0; i < 100; i++) {
-		error = create_veth(host, v, bridge, ns);
+		error = create_veth(host, &v, bridge, ns);
 		if (error != -EEXIST)
 			break;
 		nanosleep(&pause, NULL);
 	}
 	if (error)
-		fail_net(error, "cannot make", v->name);
-	link_up(here, INSIDE);
-	for (size_t i = 0; i < v->address_count; i++)
-		add_address(here, INSIDE, v->addresses[i]);
-	for (size_t i = 0; i < v->gateway_count; i++)
-		add_default_route(here, INSIDE, v->gateways[i]);
+		fail_net(error, "cannot make", v.name);
+	link_up(here, v.inside);
+	for (size_t i = 0; i < v.address_count; i++)
+		add_address(here, v.inside, v.addresses[i]);
+	for (size_t i = 0; i < v.gateway_count; i++)
+		add_default_route(here, v.inside, v.gateways[i]);
+}
+
+void net_route(const char *gateway)
+{
+	cleanup_fd int here = net_open();
+
+	add_default_route(here, NULL, gateway);
+}
+
+/* remove_link() - with what is behind it; done where it is not there. */
+static void remove_link(int fd, const char *name, const char *kind)
+{
+	struct request r;
+	int error = 0;
+
+	check_name(name);
+	if (link_index(fd, name, kind) != 0) {
+		begin(&r, RTM_DELLINK, 0, sizeof(struct ifinfomsg));
+		put_text(&r, IFLA_IFNAME, name);
+		error = talk(fd, &r);
+	}
+	if (error && error != -ENODEV)
+		fail_net(error, "cannot remove", name);
+}
+
+void net_unplug(int host, const char *name)
+{
+	remove_link(host, name, "veth");
 }
 
 /* A fixed MAC, or the bridge takes one of its ports' and changes it with
@@ -425,7 +472,7 @@ static void bridge_up(const char *name, char **addresses)
 	end_nest(&r, info);
 	error = talk(fd, &r);
 	if (error == -EEXIST) {
-		bridge_index(fd, name);
+		link_index(fd, name, "bridge");
 		link_up(fd, name);
 	} else if (error) {
 		fail_net(error, "cannot make bridge", name);
@@ -437,17 +484,9 @@ static void bridge_up(const char *name, char **addresses)
 
 static void bridge_down(const char *name)
 {
-	struct request r;
 	int fd = net_open();
-	int error = 0;
 
-	if (bridge_index(fd, name) != 0) {
-		begin(&r, RTM_DELLINK, 0, sizeof(struct ifinfomsg));
-		put_text(&r, IFLA_IFNAME, name);
-		error = talk(fd, &r);
-	}
-	if (error && error != -ENODEV)
-		fail_net(error, "cannot remove bridge", name);
+	remove_link(fd, name, "bridge");
 	close(fd);
 }
 
@@ -461,7 +500,6 @@ int bridge_main(char **args)
 		check_name(args[1]);
 		bridge_up(args[1], args + 2);
 	} else if (count == 2 && strcmp(args[0], "down") == 0) {
-		check_name(args[1]);
 		bridge_down(args[1]);
 	} else {
 		fail("bridge: expected: up NAME ADDRESS/PREFIX..., down NAME");

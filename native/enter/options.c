@@ -224,24 +224,66 @@ static void join_list(struct reader *r, const char *list)
 	}
 }
 
+static struct veth *last_veth(struct reader *r)
+{
+	if (r->c->veth_count == 0)
+		fail("%s: no --veth before it", r->option);
+	return &r->c->veths[r->c->veth_count - 1];
+}
+
+static void add_veth(struct reader *r)
+{
+	struct config *c = r->c;
+	struct veth *v;
+
+	if (c->veth_count >= VETHS_MAX)
+		fail("more than %d networks", VETHS_MAX);
+	v = &c->veths[c->veth_count++];
+	memset(v, 0, sizeof(*v));
+	v->name = next(r);
+	v->bridge = next(r);
+	if (r->verb != VERB_REWIRE)
+		c->net = NET_OWN;
+}
+
 static bool veth_option(struct reader *r)
 {
-	struct veth *v = &r->c->veth;
-
 	if (strcmp(r->option, "--veth") == 0) {
-		v->name = next(r);
-		v->bridge = next(r);
-		r->c->net = NET_OWN;
+		add_veth(r);
 	} else if (strcmp(r->option, "--address") == 0) {
-		if (v->address_count >= 4)
-			fail("more than 4 addresses");
+		struct veth *v = last_veth(r);
+
+		if (v->address_count >= ADDRESSES_MAX)
+			fail("more than %d addresses", ADDRESSES_MAX);
 		v->addresses[v->address_count++] = next(r);
 	} else if (strcmp(r->option, "--gateway") == 0) {
-		if (v->gateway_count >= 4)
-			fail("more than 4 gateways");
+		struct veth *v = last_veth(r);
+
+		if (v->gateway_count >= 2)
+			fail("more than 2 gateways");
 		v->gateways[v->gateway_count++] = next(r);
 	} else if (strcmp(r->option, "--mac") == 0) {
-		v->mac = next(r);
+		last_veth(r)->mac = next(r);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static bool rewire_option(struct reader *r)
+{
+	struct config *c = r->c;
+
+	if (r->verb != VERB_REWIRE)
+		return false;
+	if (strcmp(r->option, "--unplug") == 0) {
+		if (c->unplug_count >= VETHS_MAX)
+			fail("more than %d networks", VETHS_MAX);
+		c->unplugs[c->unplug_count++] = next(r);
+	} else if (strcmp(r->option, "--route") == 0) {
+		if (c->route_count >= 2)
+			fail("more than 2 default routes");
+		c->routes[c->route_count++] = next(r);
 	} else {
 		return false;
 	}
@@ -269,6 +311,8 @@ static bool namespace_option(struct reader *r)
 	} else if (strcmp(r->option, "--join-net") == 0) {
 		c->join[NS_NET] = next_pid(r);
 		c->net = NET_JOIN;
+	} else if (strcmp(r->option, "--expect-net") == 0) {
+		c->expect_net = (unsigned long)next_number(r, LONG_MAX);
 	} else if (strcmp(r->option, "--join-ipc") == 0) {
 		c->join[NS_IPC] = next_pid(r);
 	} else if (strcmp(r->option, "--join-uts") == 0) {
@@ -280,7 +324,7 @@ static bool namespace_option(struct reader *r)
 	} else if (strcmp(r->option, "--hostname") == 0) {
 		c->hostname = next(r);
 	} else {
-		return veth_option(r);
+		return veth_option(r) || rewire_option(r);
 	}
 	return true;
 }
@@ -478,15 +522,24 @@ void parse_options(struct config *c, enum verb verb, char **args)
 	c->stages_fd = -1;
 	c->base_fd = AT_FDCWD;
 	c->net = verb == VERB_SANDBOX ? NET_NONE : NET_HOST;
-	c->survive_parent = verb == VERB_LAUNCH;
+	c->survive_parent = verb == VERB_LAUNCH || verb == VERB_REWIRE;
 	r.at = words_of(args);
 	if (verb == VERB_JOIN) {
 		r.option = "join";
 		c->target = next_pid(&r);
 		for (int i = 0; i < NS_KINDS; i++)
 			c->join[i] = c->target;
+	} else if (verb == VERB_REWIRE) {
+		r.option = "rewire";
+		c->target = next_pid(&r);
+		c->join[NS_NET] = c->target;
 	}
 	read_options(&r);
+	if (verb == VERB_REWIRE) {
+		if (*r.at || c->op_count > 0)
+			fail("rewire changes the network and nothing else");
+		return;
+	}
 	if (c->stages_fd >= 0) {
 		if (verb != VERB_LAUNCH || *r.at || c->op_count > 0)
 			fail("--stages: only launch, without mounts or command");
@@ -546,7 +599,7 @@ bool parse_stage(struct config *c)
 	r.at[i] = NULL;
 	c->ops = NULL;
 	c->op_count = 0;
-	memset(&c->veth, 0, sizeof(c->veth));
+	c->veth_count = 0;
 	read_options(&r);
 	if (*r.at && !r.at[1])
 		fail("no command after --");

@@ -53,12 +53,17 @@ struct op {
 enum net { NET_HOST, NET_NONE, NET_OWN, NET_JOIN };
 enum ns_kind { NS_NET, NS_IPC, NS_UTS, NS_CGROUP, NS_PID, NS_MNT, NS_KINDS };
 
+#define VETHS_MAX 16
+#define ADDRESSES_MAX 32
+
 struct veth {
-	const char *name;	/* the end on the host; NULL: no veth */
+	const char *name;	/* the end on the host */
 	const char *bridge;
+	const char *inside;	/* the other end; NULL: the first ethN that is
+				 * free */
 	const char *mac;
-	const char *addresses[4];
-	const char *gateways[4];
+	const char *addresses[ADDRESSES_MAX];
+	const char *gateways[2];
 	size_t address_count;
 	size_t gateway_count;
 };
@@ -77,7 +82,16 @@ struct config {
 	pid_t join[NS_KINDS];	/* 0: not joined */
 	const char *root;
 	const char *hostname;
-	struct veth veth;
+	struct veth veths[VETHS_MAX];	/* in their order: eth0, eth1 ... */
+	size_t veth_count;
+	/* The network namespace to be joined must be this one: a pid may have
+	 * got another owner since it was looked up. 0: whatever it is. */
+	unsigned long expect_net;
+	/* rewire: devices of the host to be removed, and default routes. */
+	const char *unplugs[VETHS_MAX];
+	size_t unplug_count;
+	const char *routes[2];
+	size_t route_count;
 
 	pid_t parent;		/* 0: not named */
 	bool survive_parent;
@@ -107,7 +121,7 @@ struct config {
 	char **argv;
 };
 
-enum verb { VERB_SANDBOX, VERB_JOIN, VERB_LAUNCH };
+enum verb { VERB_SANDBOX, VERB_JOIN, VERB_LAUNCH, VERB_REWIRE };
 
 /* parse_options() - everything after the verb; fails in words. The environment
  * options act on the environment of this process at once. */

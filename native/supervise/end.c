@@ -58,8 +58,9 @@ static bool is_simple(const struct config *c, int status)
 
 	if (!c->set_aside.first)
 		return false;
-	if (lstat(c->gone, &st) == 0 || errno != ENOENT)
-		return false;
+	for (size_t i = 0; i < c->gone_count; i++)
+		if (lstat(c->gone[i], &st) == 0 || errno != ENOENT)
+			return false;
 	if (status > 0 && status <= 128 && lstat(c->spoke, &st) < 0)
 		return false;
 	for (size_t i = 0; i < c->only.count; i++)

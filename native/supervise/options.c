@@ -67,7 +67,9 @@ static void parse_one(struct config *c, const char *name, char ***args)
 	} else if (strcmp(name, "--hand-over") == 0) {
 		add_word(&c->hand_over, args);
 	} else if (strcmp(name, "--gone") == 0) {
-		c->gone = take(args);
+		if (c->gone_count >= sizeof(c->gone) / sizeof(c->gone[0]))
+			die("--gone: too many");
+		c->gone[c->gone_count++] = take(args);
 	} else if (strcmp(name, "--spoke") == 0) {
 		c->spoke = take(args);
 	} else if (strcmp(name, "--only") == 0) {
@@ -105,7 +107,7 @@ void parse_options(struct config *c, char **args)
 	c->argv = args + 1;
 	if (c->hand_over.count == 0)
 		die("--hand-over is missing");
-	if (c->set_aside.first && (!c->gone || !c->spoke))
+	if (c->set_aside.first && (c->gone_count == 0 || !c->spoke))
 		die("--set-aside needs --gone and --spoke");
 	if (c->used.first && (!c->waiter || c->idle.count == 0))
 		die("--used needs --waiter and --idle");

@@ -34,7 +34,8 @@ struct config {
 	struct words hand_over;
 
 	/* An end is simple if all of this holds. */
-	const char *gone;	/* is not there */
+	const char *gone[2];	/* are not there */
+	size_t gone_count;
 	const char *spoke;	/* is there, or a status up to 128 is not
 				 * that of the program */
 	struct pairs only;	/* directory, names that it may hold */

@@ -1,6 +1,7 @@
-// What native/enter can be asked for, as a value, and its command line. Nothing else in TypeScript knows the options.
+// What native/enter can be asked for, as a value, and its command line. Nothing else in TypeScript but enter-network.ts knows the options.
 // docs/internals/enter.md explains them. Paths, arguments and environment are byte strings.
 import type { ByteString } from "../formats/entry.ts";
+import { type LaunchNetwork, networkWords } from "./enter-network.ts";
 
 export interface OverlayMount {
   kind: "overlay";
@@ -77,21 +78,11 @@ export interface JoinOptions {
   command: EnterCommand;
 }
 
-export interface VethOptions {
-  /** Name of the end that stays on the host, up to 15 characters. The other end is eth0. */
-  name: string;
-  bridge: string;
-  /** With prefix length; IPv4 and IPv6. */
-  addresses: readonly string[];
-  gateways?: readonly string[];
-  mac?: string;
-}
-
 export interface LaunchOptions {
   /** None may have the target "/": the tree stays that of the host. */
   mounts?: readonly EnterMount[];
   /** Default host. */
-  network?: "host" | "none" | "own" | VethOptions;
+  network?: LaunchNetwork;
   /** crun on a hybrid machine (cgroup v1 and v2) works only without the v2 controllers in sight. */
   hideCgroup2?: boolean;
   /** The command is crun: it is executed from a read-only mount, and told so, which saves it to do that and start anew. */
@@ -154,7 +145,7 @@ export function launchParts(options: Omit<LaunchOptions, "command"> & { command?
       ...(options.mounts ?? []).flatMap(mountWords),
       ...(options.hideCgroup2 ? ["--hide-cgroup2"] : []),
     ],
-    network: typeof network === "string" ? ["--network", network] : vethWords(network),
+    network: networkWords(network),
     command: [
       ...(options.clonedRuntime ? ["--cloned-runtime"] : []),
       ...refusalsWords(options.refusals),
@@ -167,15 +158,6 @@ function refusalsWords(options: LaunchOptions["refusals"]): string[] {
   if (options === undefined) return [];
   const { program, socket, log, instance } = options;
   return ["--refusals", program, socket, log, instance];
-}
-
-/** Arguments of enter for a bridge: idempotent both. */
-export function bridgeUpArguments(name: string, addresses: readonly string[]): string[] {
-  return ["bridge", "up", name, ...addresses];
-}
-
-export function bridgeDownArguments(name: string): string[] {
-  return ["bridge", "down", name];
 }
 
 /** The whole command line, for where another program starts enter. Secrets in env would show in process lists. */
@@ -222,14 +204,6 @@ function overlayWords(mount: OverlayMount): ByteString[] {
   if (mount.nosuid) words.push("--nosuid");
   if (mount.readOnly) words.push("--ro");
   words.push("--overlay", mount.target);
-  return words;
-}
-
-function vethWords(veth: VethOptions): string[] {
-  const words = ["--veth", veth.name, veth.bridge];
-  for (const address of veth.addresses) words.push("--address", address);
-  for (const gateway of veth.gateways ?? []) words.push("--gateway", gateway);
-  if (veth.mac !== undefined) words.push("--mac", veth.mac);
   return words;
 }
 

@@ -18,7 +18,7 @@ export interface BootResult {
   failure: TranshipError | undefined;
 }
 
-/** Starts what ran in an earlier boot and wants to run again, oldest first. Doing it twice starts nothing twice. */
+/** Starts what ran in an earlier boot and wants to run again, oldest first, those that share another's network last. Doing it twice starts nothing twice. */
 export async function bootInstances(root: StateRoot, log: Log): Promise<BootResult[]> {
   await repairInstances(root, log);
   const results: BootResult[] = [];
@@ -30,7 +30,9 @@ export async function bootInstances(root: StateRoot, log: Log): Promise<BootResu
 }
 
 export function wantedInstances(root: StateRoot): ListedInstance[] {
-  return listInstances(root).reverse().filter(wantsToRun);
+  const wanted = listInstances(root).reverse().filter(wantsToRun);
+  const sharing = ({ record }: ListedInstance): boolean => record.network.container !== undefined;
+  return [...wanted.filter((one) => !sharing(one)), ...wanted.filter(sharing)];
 }
 
 async function tryStart(root: StateRoot, id: string, log: Log): Promise<TranshipError | undefined> {

@@ -15,7 +15,7 @@ import { hostsText, resolvText } from "./network/files.ts";
 import { type OciMount, ociConfig } from "./oci/config.ts";
 import { seccompPart } from "./oci/profile.ts";
 import { type OciRuntime, openFilesLimit } from "./oci/runtime.ts";
-import type { InstancePaths, InstanceRecord } from "./record.ts";
+import { type InstancePaths, type InstanceRecord, instancePaths } from "./record.ts";
 import { consoleSize } from "./stdio.ts";
 import { lookUpUser } from "./user.ts";
 import { prepareMount } from "./volumes/volumes.ts";
@@ -89,10 +89,30 @@ function bind(source: string, destination: string, ...options: string[]): OciMou
   return { destination, type: "bind", source, options: ["rbind", "rprivate", ...options] };
 }
 
-function ownMounts({ paths, record, layers }: BundleInput): OciMount[] {
-  const hosts = join(paths.files, "hosts");
-  const hostname = join(paths.files, "hostname");
-  const resolv = join(paths.files, "resolv.conf");
+function ownMounts(input: BundleInput): OciMount[] {
+  const { paths, layers } = input;
+  return [
+    bind(paths.run, "/.tranship/run", "rw", "nosuid", "nodev", "noexec"),
+    ...(inLayers(layers, initPath.slice(1))
+      ? []
+      : [bind(nativePath("init"), initPath, "ro", "nosuid", "nodev")]),
+    ...nameMounts(input),
+  ];
+}
+
+/** With the network of another instance goes what names things there: its files, as they are changed. */
+function nameMounts({ root, paths, record, layers }: BundleInput): OciMount[] {
+  const { container } = record.network;
+  const files = container === undefined ? paths.files : instancePaths(root, container).files;
+  const hosts = join(files, "hosts");
+  const hostname = join(files, "hostname");
+  const resolv = join(files, "resolv.conf");
+  const mounts = [
+    bind(hosts, "/etc/hosts", "rw"),
+    bind(hostname, "/etc/hostname", "rw"),
+    bind(resolv, "/etc/resolv.conf", "rw"),
+  ];
+  if (container !== undefined) return mounts;
   const own = record.network.mode !== "host";
   writeFilePlain(
     hosts,
@@ -105,15 +125,7 @@ function ownMounts({ paths, record, layers }: BundleInput): OciMount[] {
   );
   writeFilePlain(hostname, `${record.hostname}\n`, 0o644);
   writeFilePlain(resolv, resolvText(own, record.identity?.domain ?? null), 0o644);
-  return [
-    bind(paths.run, "/.tranship/run", "rw", "nosuid", "nodev", "noexec"),
-    ...(inLayers(layers, initPath.slice(1))
-      ? []
-      : [bind(nativePath("init"), initPath, "ro", "nosuid", "nodev")]),
-    bind(hosts, "/etc/hosts", "rw"),
-    bind(hostname, "/etc/hostname", "rw"),
-    bind(resolv, "/etc/resolv.conf", "rw"),
-  ];
+  return mounts;
 }
 
 async function volumeMounts({ root, record, layers }: BundleInput): Promise<OciMount[]> {

@@ -17,11 +17,17 @@ import { readInstance } from "./find.ts";
 import { checkKept, type IdentityOptions, instanceIdentity } from "./identity/identity.ts";
 import { type OpenPackage, openPackage } from "./image.ts";
 import { checkName, randomName } from "./names.ts";
-import { chooseSubnet } from "./network/bridge.ts";
 import { packageHostname } from "./network/files.ts";
-import { claim, free, holder, leaseAddress } from "./network/lease.ts";
-import { exposedPorts, type PortRequest } from "./network/ports.ts";
-import { macOf } from "./network/subnet.ts";
+import { claim, free, holder } from "./network/lease.ts";
+import {
+  identityOn,
+  type NetworkOptions,
+  networkRecord,
+  type Plugged,
+  plug,
+  unplug,
+} from "./network/plug.ts";
+import { exposedPorts } from "./network/ports.ts";
 import {
   type InstanceLog,
   type InstanceMount,
@@ -29,7 +35,6 @@ import {
   type InstanceSecret,
   type LaunchRecord,
   type Limits,
-  type NetworkMode,
   pathsIn,
   type RestartRule,
   type SyscallProfile,
@@ -38,7 +43,7 @@ import {
 import { stopTime } from "./stop-time.ts";
 import { checkVolumeName } from "./volumes/volumes.ts";
 
-export interface CreateOptions {
+export interface CreateOptions extends NetworkOptions {
   reference: string;
   /** After the reference on the command line. */
   command: readonly string[];
@@ -49,12 +54,7 @@ export interface CreateOptions {
   environment?: readonly string[];
   workingDirectory?: string;
   user?: string;
-  hostname?: string;
-  network?: NetworkMode;
-  address?: string;
   identity?: IdentityOptions;
-  ports?: readonly PortRequest[];
-  publishAll?: boolean;
   mounts?: readonly InstanceMount[];
   secrets?: readonly InstanceSecret[];
   limits?: Partial<Limits>;
@@ -116,13 +116,11 @@ export async function createInstance(
   const opened = begun.package;
   const { id, path: draft } = begun.draft ?? makeDraft(root);
   let name: string | undefined;
-  let address: string | null = null;
+  let plugged: Plugged | undefined;
   try {
     name = leaseName(root, options.name, id);
-    if ((options.network ?? "bridge") === "bridge") {
-      address = leaseAddress(root, chooseSubnet(root), id, options.address);
-    }
-    const record = makeRecord({ id, name, address }, options, opened);
+    plugged = plug(root, id, options, options.identity);
+    const record = makeRecord({ id, name, plugged }, options, opened);
     writeDraft(draft, record, launch, opened.givenPlan);
     step("instance directory");
     renameSync(draft, join(root.instances, id));
@@ -131,7 +129,7 @@ export async function createInstance(
   } catch (error) {
     rmSync(draft, { recursive: true, force: true });
     if (name !== undefined) free(root, "names", name, id);
-    if (address !== null) free(root, "addresses", address, id);
+    if (plugged !== undefined) unplug(root, id, plugged);
     throw error;
   }
 }
@@ -206,7 +204,7 @@ function profileOf(
 }
 
 function makeRecord(
-  given: { id: string; name: string; address: string | null },
+  given: { id: string; name: string; plugged: Plugged },
   options: CreateOptions,
   opened: OpenPackage,
 ): InstanceRecord {
@@ -214,13 +212,8 @@ function makeRecord(
   const { facts } = opened;
   checkKept(options.identity?.keep ?? [], facts, options.reference);
   const identity = instanceIdentity(options.identity ?? {}, facts);
-  const mode = options.network ?? "bridge";
+  const taken = identityOn(given.plugged.mode, identity.taken);
   const ports = [...(options.ports ?? []), ...(options.publishAll ? exposedPorts(config.exposedPorts) : [])];
-  if (ports.length > 0 && mode !== "bridge") {
-    throw new TranshipError("E_USAGE", `ports cannot be published with --network ${mode}`, {
-      hint: mode === "host" ? "the programs listen on the host itself" : "use --network bridge",
-    });
-  }
   return {
     tranship: "instance",
     version: 1,
@@ -236,15 +229,9 @@ function makeRecord(
     environment: mergeEnvironment([defaultPath, ...config.environment], options.environment ?? []),
     workingDirectory: options.workingDirectory ?? (config.workingDirectory || "/"),
     user: options.user ?? config.user,
-    hostname:
-      options.hostname ?? facts?.identity.hostname ?? packageHostname(opened.layers) ?? given.id.slice(0, 12),
-    identity,
-    network: {
-      mode,
-      address: given.address,
-      mac: given.address === null ? null : (identity.taken.mac ?? macOf(given.id)),
-      ports,
-    },
+    hostname: hostnameOf(given, options, opened),
+    identity: { ...identity, taken },
+    network: networkRecord(given.id, given.plugged, ports, taken),
     mounts: mountsOf(options.mounts ?? [], opened),
     secrets: options.secrets ?? [],
     limits: {
@@ -267,6 +254,15 @@ function makeRecord(
     ...(options.observe === undefined ? {} : { observe: options.observe }),
     ...(options.tether === undefined ? {} : { tether: options.tether }),
   };
+}
+
+function hostnameOf(
+  { id, plugged }: { id: string; plugged: Plugged },
+  options: CreateOptions,
+  { facts, layers }: OpenPackage,
+): string {
+  const own = options.hostname ?? facts?.identity.hostname ?? packageHostname(layers);
+  return plugged.hostname ?? own ?? id.slice(0, 12);
 }
 
 function describedBy(opened: OpenPackage, { descriptorFile }: CreateOptions): string {

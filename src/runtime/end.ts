@@ -19,6 +19,7 @@ import type { Launching } from "./launch.ts";
 import { releaseBridge } from "./network/bridge.ts";
 import { free, leases } from "./network/lease.ts";
 import { leasedPorts, unpublish } from "./network/publish.ts";
+import { leaveShared } from "./network/share.ts";
 import { socketPath } from "./oci/profile.ts";
 import { runtimeWords } from "./oci/runtime.ts";
 import { killAll } from "./processes.ts";
@@ -119,18 +120,19 @@ export async function removeEnded(
   tell(root, instance, end);
   if (record.network.ports.length > 0) await unpublish(root, record.id, leasedPorts(root, record.id));
   freeIdentity(root, record.id);
-  removeInstanceFiles(root, instance, true, mayWait(paths));
+  await removeInstanceFiles(root, instance, true, mayWait(paths));
   return end;
 }
 
 /** Removes an instance that does not run. Its directory goes first, at once and whole; leases follow. `later`: to the trash. */
-export function removeInstanceFiles(
+export async function removeInstanceFiles(
   root: StateRoot,
   instance: Instance,
   volumes: boolean,
   later = false,
-): void {
+): Promise<void> {
   const { record } = instance;
+  await leaveShared(root, instance);
   if (volumes) {
     for (const mount of record.mounts) {
       if (mount.kind !== "volume" || !mount.anonymous) continue;
@@ -165,10 +167,17 @@ function removeDirectory(root: StateRoot, { record, paths }: Instance, later: bo
 function anyRunning(root: StateRoot, mode?: NetworkMode): boolean {
   return instanceIds(root).some((id) => {
     const instance = readInstance(root, id);
-    if (instance === undefined || (mode !== undefined && instance.record.network.mode !== mode)) return false;
+    if (instance === undefined || (mode !== undefined && modeOf(root, instance) !== mode)) return false;
     const { state } = statusOf(instance.paths, id);
     return state === "running" || state === "starting";
   });
+}
+
+/** Of one that shares a network: its owner's, which goes on also where the owner has ended. */
+function modeOf(root: StateRoot, { record: { network } }: Instance): NetworkMode | undefined {
+  return network.container === undefined
+    ? network.mode
+    : readInstance(root, network.container)?.record.network.mode;
 }
 
 /** What the host keeps for instances as a whole goes with the last one. */
@@ -230,7 +239,7 @@ export async function giveUp(
     const status = error instanceof TranshipError ? error.exitStatus : 125;
     await settle(root, instance, status);
     if (launch.created && (instance.record.autoRemove || !hasRun(instance)))
-      removeInstanceFiles(root, instance, true);
+      await removeInstanceFiles(root, instance, true);
   } finally {
     lock?.release();
   }

@@ -65,7 +65,7 @@ function simpleEnd(root: StateRoot, { paths, record }: Instance, launch: LaunchR
   const leases = [leasePath(root, "names", record.name)];
   if (record.network.address !== null) leases.push(leasePath(root, "addresses", record.network.address));
   return [
-    ...["--gone", `${paths.oci}/${record.id}`, "--spoke", `${paths.run}/exit.json`],
+    ...["--gone", `${paths.oci}/${record.id}`, "--gone", paths.shared, "--spoke", `${paths.run}/exit.json`],
     ...["--note", eventFile(root), noteHead(record, "die", launch), noteHead(record, "destroy", launch)],
     ...only.flatMap(([directory, names]) => ["--only", directory, names.join(",")]),
     ...["--small", small[0], String(small[1])],
@@ -125,7 +125,7 @@ async function settleLocked({ root, instance, status, launch, log }: Ending): Pr
   let again: Launching | undefined;
   try {
     end = await settle(root, instance, status, true);
-    if (instance.record.autoRemove) removeInstanceFiles(root, instance, true);
+    if (instance.record.autoRemove) await removeInstanceFiles(root, instance, true);
     else if (hasRun(instance)) again = await restartRule(root, instance, launch, end, log);
   } finally {
     lock?.release();

@@ -10,6 +10,7 @@ import {
   launchCall,
   launchParts,
 } from "../host/enter.ts";
+import type { LaunchNetwork } from "../host/enter-network.ts";
 import { makeDirectory, writeFileAtomic } from "../host/files.ts";
 import { installRoot, nativePath } from "../host/native.ts";
 import { childProcess, statusOf as exitStatusOf } from "../host/process.ts";
@@ -23,7 +24,9 @@ import type { Instance } from "./find.ts";
 import { takenAt } from "./identity/identity.ts";
 import { leaseIdentity } from "./identity/lease.ts";
 import { ensureBridge, lockNetwork } from "./network/bridge.ts";
+import { deviceName } from "./network/devices.ts";
 import { leasePorts, publish } from "./network/publish.ts";
+import { joinOwner, keptNamespace } from "./network/share.ts";
 import { macOf, parseSubnet } from "./network/subnet.ts";
 import { observer } from "./observe.ts";
 import { refusalsSocket } from "./oci/profile.ts";
@@ -94,15 +97,12 @@ function emptyRuntimeLog(path: string): void {
   if (size > 0) rmSync(path, { force: true });
 }
 
-async function prepareNetwork({
-  root,
-  instance,
-  launch,
-  log,
-}: Launching): Promise<NonNullable<LaunchOptions["network"]>> {
+async function prepareNetwork({ root, instance, launch, log }: Launching): Promise<LaunchNetwork> {
   const { id, network } = instance.record;
   if (network.mode === "host") return "host";
-  if (network.mode === "none" || network.address === null) return "own";
+  if (network.mode === "container") return { join: joinOwner(root, instance) };
+  const kept = keptNamespace(root, instance);
+  if (network.mode === "none" || network.address === null) return kept === undefined ? "own" : { join: kept };
   const bridge = await ensureBridge(root, log);
   if (network.ports.length > 0) {
     const lock = await lockNetwork(root);
@@ -115,20 +115,18 @@ async function prepareNetwork({
       lock.release();
     }
   }
+  if (kept !== undefined) return { join: kept };
   const taken = takenAt(instance.record, launch);
   const own = `${network.address}/${parseSubnet(bridge.subnet).prefix}`;
-  return {
-    name: vethName(id),
+  const veth = {
+    name: deviceName(id, 0),
     bridge: bridge.name,
     // The first is what SIOCGIFADDR tells. What goes out is sent from the one that shares the gateway's subnet.
     addresses: [...taken.addresses.map((address) => `${address}/${address.includes(":") ? 128 : 32}`), own],
     gateways: [bridge.gateway],
     mac: taken.mac ?? macOf(id),
   };
-}
-
-export function vethName(id: string): string {
-  return `ts${id.slice(0, 8)}`;
+  return { veths: [veth] };
 }
 
 /**
@@ -141,7 +139,7 @@ export function mountAhead(
   { package: { layers }, draft }: Begun,
   runtime: OciRuntime,
 ): boolean {
-  if (draft === undefined || network === "host") return false;
+  if (draft === undefined || network === "host" || network === "container") return false;
   const inDraft = { upper: "upper", work: "work", volatile: autoRemove };
   const mounts = [overlayMount(root, draft.id, layers, runtime, inDraft)];
   return enterAhead(launchParts({ mounts, hideCgroup2: runtime.hideCgroup2 }).mounts);

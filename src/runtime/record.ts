@@ -69,10 +69,12 @@ export interface InstanceImage {
   readonly diffIds: readonly string[];
 }
 
-export type NetworkMode = "bridge" | "host" | "none";
+export type NetworkMode = "bridge" | "host" | "none" | "container";
 
 export interface InstanceNetwork {
   readonly mode: NetworkMode;
+  /** container: the id of the instance whose network it shares. */
+  readonly container?: string;
   /** Bridge only. */
   readonly address: string | null;
   readonly mac: string | null;
@@ -175,6 +177,8 @@ export interface InstancePaths {
   readonly observed: string;
   /** init.bin of the descriptor that counts, where it is another than the one in the layers. */
   readonly plan: string;
+  /** There once another instance has shared its network: then more is to be done when it is removed. */
+  readonly shared: string;
   /** There while it is paused, and perhaps a moment before and after: see pause.ts. */
   readonly paused: string;
   /** There while new limits of the record may not be in force yet: see update.ts. */
@@ -209,6 +213,7 @@ export function pathsIn(directory: string): InstancePaths {
     refused: `${directory}/refused.jsonl`,
     observed: `${directory}/observed`,
     plan: `${directory}/init.bin`,
+    shared: `${directory}/shared`,
     paused: `${directory}/paused`,
     updating: `${directory}/updating`,
     tethered: `${directory}/tethered.jsonl`,

@@ -88,7 +88,7 @@ async function repairOne(root: StateRoot, instance: Instance, log: Log): Promise
     const { launch } = seen;
     // An ended one is here only to be removed.
     const end = seen.settled ? undefined : await settle(root, instance, null);
-    if (isToGo(instance, seen)) removeInstanceFiles(root, instance, true);
+    if (isToGo(instance, seen)) await removeInstanceFiles(root, instance, true);
     else if (end !== undefined && launch?.bootId === bootId())
       again = await restartRule(root, instance, launch, end, log);
   } finally {

@@ -177,7 +177,7 @@ export async function instanceEnded(root: StateRoot, id: string, chain: ChainEnd
     if (seen.state === "running" && !seen.orphan) return;
     if (seen.settled || !existsSync(instance.paths.directory)) return;
     const end = await settle(root, instance, chain.status);
-    if (instance.record.autoRemove) removeInstanceFiles(root, instance, true);
+    if (instance.record.autoRemove) await removeInstanceFiles(root, instance, true);
     again = await restartRule(root, instance, seen.launch, end, log);
   } finally {
     lock.release();

@@ -117,7 +117,7 @@ async function settled(root: StateRoot, instance: Instance, status: number | nul
       // The command in the foreground gives the status to its caller: it comes first.
       if (!foreground || round === graceRounds - 1) {
         await settle(root, instance, status);
-        if (instance.record.autoRemove) removeInstanceFiles(root, instance, true);
+        if (instance.record.autoRemove) await removeInstanceFiles(root, instance, true);
         return;
       }
     } finally {
@@ -193,7 +193,7 @@ export async function removeInstance(
   const lock = await lockInstance(instance, "remove");
   if (lock !== undefined) {
     try {
-      removeInstanceFiles(root, instance, options.volumes === true || instance.record.autoRemove);
+      await removeInstanceFiles(root, instance, options.volumes === true || instance.record.autoRemove);
     } finally {
       lock.release();
     }

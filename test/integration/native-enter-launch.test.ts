@@ -2,17 +2,17 @@
 // the test's own, which a holder process keeps.
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { removeCgroup } from "../../src/host/cgroup.ts";
+import { type EnterMount, launchCall } from "../../src/host/enter.ts";
 import {
   bridgeDownArguments,
   bridgeUpArguments,
-  type EnterMount,
-  launchCall,
+  rewireArguments,
   type VethOptions,
-} from "../../src/host/enter.ts";
+} from "../../src/host/enter-network.ts";
 import { type StartOptions, startEnter } from "../../src/host/enter-process.ts";
 import { nativePath } from "../../src/host/native.ts";
 import {
@@ -106,7 +106,7 @@ test("two instances on one bridge reach each other; kill -9 takes link and overl
   const options: StartOptions = { stdio: ["ignore", "pipe", "inherit"], through: net.through };
   const call = launchCall({
     mounts: overlay,
-    network: veth(2),
+    network: { veths: [veth(2)] },
     command: { argv: [process.execPath, "-e", serverScript] },
   });
   const server = startEnter(call, options);
@@ -122,7 +122,10 @@ test("two instances on one bridge reach each other; kill -9 takes link and overl
   assert.deepEqual(mountTargets(), mounts);
   for (const host of ["10.99.7.2", "fd00:99:7::2"]) {
     const client = await runEnter(
-      launchCall({ network: veth(3), command: { argv: [process.execPath, "-e", clientScript(host)] } }),
+      launchCall({
+        network: { veths: [veth(3)] },
+        command: { argv: [process.execPath, "-e", clientScript(host)] },
+      }),
       { through: net.through },
     );
     assert.deepEqual([client.status, client.stdout], [0, "hello"], client.stderr);
@@ -137,7 +140,7 @@ test("two instances on one bridge reach each other; kill -9 takes link and overl
 test("the name of an instance just killed can be taken at once", { skip }, async (t) => {
   const net = await privateNet(t);
   assert.equal(net.enter(bridgeUpArguments(bridge, ["10.99.7.1/24"])).status, 0);
-  const call = launchCall({ network: veth(2), command: { argv: ["sleep", "600"] } });
+  const call = launchCall({ network: { veths: [veth(2)] }, command: { argv: ["sleep", "600"] } });
   for (let i = 0; i < 10; i++) {
     const one = startEnter(call, { stdio: ["ignore", "ignore", "inherit"], through: net.through });
     await one.ready;
@@ -147,10 +150,50 @@ test("the name of an instance just killed can be taken at once", { skip }, async
   await eventually("the ends on the host are gone", () => linksOf(net.holder).join() === `${bridge},lo`);
 });
 
+test("a launch joins the network of a process, and a network in use is rewired", { skip }, async (t) => {
+  const net = await privateNet(t);
+  assert.equal(net.enter(bridgeUpArguments(bridge, ["10.99.7.1/24"])).status, 0);
+  const plain = (number: number): VethOptions => ({
+    ...veth(number),
+    addresses: [`10.99.7.${number}/24`],
+    gateways: [],
+  });
+  const options: StartOptions = { stdio: ["ignore", "ignore", "inherit"], through: net.through };
+  const owner = startEnter(
+    launchCall({ network: { veths: [plain(2), plain(3)] }, command: { argv: ["sleep", "600"] } }),
+    options,
+  );
+  t.after(() => owner.child.kill("SIGKILL"));
+  const { pid } = await owner.ready;
+  assert.deepEqual(linksOf(pid), ["eth0", "eth1", "lo"]);
+  const namespace = { pid, inode: statSync(`/proc/${pid}/ns/net`).ino };
+  const join = (inode: number) =>
+    runEnter(
+      launchCall({
+        network: { join: { pid, inode } },
+        command: { argv: ["sh", "-c", "cat /proc/self/net/dev"] },
+      }),
+      { through: net.through },
+    );
+  assert.match((await join(namespace.inode)).stdout, /eth1:/);
+  assert.match((await join(namespace.inode + 1)).stderr, /has another network than was expected/);
+  assert.equal(net.enter(rewireArguments(namespace, { unplug: ["vt2"], plug: [plain(4)] })).status, 0);
+  assert.deepEqual(linksOf(net.holder), [bridge, "lo", "vt3", "vt4"]);
+  assert.deepEqual(linksOf(pid), ["eth0", "eth1", "lo"]);
+  assert.doesNotMatch(readFileSync(`/proc/${pid}/net/route`, "latin1"), /\t00000000\t0107630A/);
+  assert.equal(net.enter(rewireArguments(namespace, { gateways: ["10.99.7.1"] })).status, 0);
+  assert.equal(net.enter(rewireArguments(namespace, { gateways: ["10.99.7.1"] })).status, 0);
+  assert.match(readFileSync(`/proc/${pid}/net/route`, "latin1"), /\t00000000\t0107630A/);
+  const refused = net.enter(rewireArguments(namespace, { unplug: [bridge] }));
+  assert.equal(refused.stderr, `enter: network: ${bridge} is there, but is no veth\n`);
+  assert.equal(net.enter(rewireArguments(namespace, { unplug: ["vt2", "vt3"] })).status, 0);
+  assert.deepEqual(linksOf(pid), ["eth0", "lo"]);
+});
+
 test("network errors are said in words and leave nothing", { skip }, async (t) => {
   const net = await privateNet(t);
   const said = async (network: VethOptions) => {
-    const call = launchCall({ network, command: { argv: ["true"] } });
+    const call = launchCall({ network: { veths: [network] }, command: { argv: ["true"] } });
     const result = await runEnter(call, { through: net.through });
     assert.equal(result.status, 125);
     return result.stderr;
@@ -206,7 +249,7 @@ for (const runtime of ["crun", "runc"]) {
     const result = await runEnter(
       launchCall({
         mounts: overlay,
-        network: veth(2),
+        network: { veths: [veth(2)] },
         hideCgroup2: true,
         command: { argv: [runtime, "--root", makeDir(dir, "state"), "run", "-b", dir, id] },
       }),

@@ -35,7 +35,7 @@ test("join and launch as words", () => {
   const join = joinCall({ pid: 5, namespaces: ["net", "pid"], command: { argv: ["a"], keepFds: [6, 7] } });
   assert.equal(callArguments(join).join(" "), "join 5 --namespaces net,pid --keep-fd 6 --keep-fd 7 -- a");
   const veth = { name: "v", bridge: "b", addresses: ["10.0.0.2/24"], gateways: ["10.0.0.1"] };
-  const launch = launchCall({ network: veth, hideCgroup2: true, command: { argv: ["crun"] } });
+  const launch = launchCall({ network: { veths: [veth] }, hideCgroup2: true, command: { argv: ["crun"] } });
   assert.equal(
     callArguments(launch).join(" "),
     "launch --hide-cgroup2 --veth v b --address 10.0.0.2/24 --gateway 10.0.0.1 -- crun",

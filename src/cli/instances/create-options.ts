@@ -5,7 +5,7 @@ import { TranshipError } from "../../base/errors.ts";
 import { parseDuration, parseSize } from "../../base/units.ts";
 import type { CreateOptions } from "../../runtime/create.ts";
 import { parsePublish } from "../../runtime/network/ports.ts";
-import type { InstanceSecret, Limits, NetworkMode, RestartRule } from "../../runtime/record.ts";
+import type { InstanceSecret, Limits, RestartRule } from "../../runtime/record.ts";
 import { signalNumber } from "../../runtime/stop.ts";
 import { parseVolume } from "../../runtime/volumes/parse.ts";
 import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
@@ -26,7 +26,7 @@ export function createOptions({ args, options }: Call): CreateOptions {
     terminal: flag(options, "tty"),
     interactive: flag(options, "interactive"),
     environment: environment(options),
-    network: network(text(options, "network") ?? "bridge"),
+    ...network(text(options, "network") ?? "bridge"),
     ports: list(options, "publish").flatMap(parsePublish),
     publishAll: flag(options, "publishAll"),
     mounts: list(options, "volume").map(parseVolume),
@@ -94,12 +94,10 @@ function environmentFile(path: string): string[] {
   return content.split(/\r?\n/).filter((line) => line.trim() !== "" && !line.trimStart().startsWith("#"));
 }
 
-function network(word: string): NetworkMode {
-  if (word === "bridge" || word === "host" || word === "none") return word;
-  const later = word.startsWith("container:")
-    ? "sharing the network of another instance is not possible yet"
-    : undefined;
-  throw usage(later ?? `not a network: ${JSON.stringify(word)}`, "give bridge, host or none");
+function network(word: string): Pick<CreateOptions, "network" | "networkOf"> {
+  if (word === "bridge" || word === "host" || word === "none") return { network: word };
+  if (/^container:./.test(word)) return { network: "container", networkOf: word.slice("container:".length) };
+  throw usage(`not a network: ${JSON.stringify(word)}`, "give bridge, host, none or container:INSTANCE");
 }
 
 function secret(entry: string): InstanceSecret {

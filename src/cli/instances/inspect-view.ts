@@ -64,7 +64,7 @@ function hostConfig({
     Binds: mounts
       .filter((mount) => !mount.anonymous && mount.kind !== "tmpfs")
       .map(({ source, target, readOnly: ro }) => `${source}:${target}${ro ? ":ro" : ""}`),
-    NetworkMode: network.mode,
+    NetworkMode: network.container === undefined ? network.mode : `container:${network.container}`,
     RestartPolicy: { Name: restart.policy, MaximumRetryCount: restart.attempts },
     AutoRemove: autoRemove,
     CapAdd: capAdd,
@@ -113,5 +113,5 @@ function networkOf({ network }: InstanceRecord, launch: LaunchRecord | undefined
     ];
   }
   const own = { IPAddress: network.address ?? "", MacAddress: network.mac ?? "" };
-  return { ...own, Ports: ports, Networks: { [network.mode]: own } };
+  return { ...own, Ports: ports, Networks: network.mode === "container" ? {} : { [network.mode]: own } };
 }

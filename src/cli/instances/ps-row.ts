@@ -43,7 +43,7 @@ export function rowOf(root: StateRoot, one: ListedInstance, wishes: { whole: boo
     Names: record.name,
     Labels: record.labels,
     Mounts: record.mounts.map((mount) => (mount.kind === "tmpfs" ? mount.target : mount.source)).join(","),
-    Networks: record.network.mode,
+    Networks: record.network.mode === "container" ? "" : record.network.mode,
     LocalVolumes: String(volumes.length),
     Size: wishes.size ? sizeOf(root, one) : "",
   };

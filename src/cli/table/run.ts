@@ -37,7 +37,7 @@ export const createOptions: readonly OptionSpec[] = [
   { flags: "--cpus <NUMBER>", summary: "processors, also a fraction" },
   { flags: "--pids-limit <NUMBER>", summary: "processes and threads" },
   { flags: "--read-only", summary: "the root file system cannot be written" },
-  { flags: "--network <MODE>", summary: "bridge, host or none", default: "bridge" },
+  { flags: "--network <MODE>", summary: "bridge, host, none or container:INSTANCE", default: "bridge" },
   { flags: "--restart <POLICY>", summary: "no, on-failure[:N], always or unless-stopped", default: "no" },
   { flags: "--entrypoint <CMD>", summary: "run this instead of the package's init" },
   { flags: "--cap-add <NAME>", summary: "add a capability", many: true },

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { bootId } from "../../host/boot-id.ts";
-import { bridgeUpArguments } from "../../host/enter.ts";
+import { bridgeUpArguments } from "../../host/enter-network.ts";
 import { makeDirectory, readJson, writeFileAtomic } from "../../host/files.ts";
 import { Journal } from "../../host/journal.ts";
 import { acquireLock, type Lock } from "../../host/lock.ts";

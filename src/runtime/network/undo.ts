@@ -1,7 +1,7 @@
 // How each kind of host change is undone. Undoing what is no longer there is success.
 import { readFileSync, writeFileSync } from "node:fs";
 import { removeCgroup } from "../../host/cgroup.ts";
-import { bridgeDownArguments } from "../../host/enter.ts";
+import { bridgeDownArguments } from "../../host/enter-network.ts";
 import type { Undo } from "../../host/journal.ts";
 import { nativePath } from "../../host/native.ts";
 import { run, runChecked } from "../../host/process.ts";

@@ -1,0 +1,72 @@
+// The network that native/enter is asked for, as a value and as words of its command line: see enter.ts.
+
+/** A network namespace that a process is in: /proc/PID/ns/net, and its inode, as a pid may get another owner. */
+export interface NetworkNamespace {
+  pid: number;
+  inode: number;
+}
+
+export interface VethOptions {
+  /** Name of the end that stays on the host, up to 15 characters. The other end is the next ethN. */
+  name: string;
+  bridge: string;
+  /** With prefix length; IPv4 and IPv6. */
+  addresses: readonly string[];
+  gateways?: readonly string[];
+  mac?: string;
+}
+
+export type LaunchNetwork =
+  | "host"
+  | "none"
+  | "own"
+  | { join: NetworkNamespace }
+  /** eth0, eth1 ... in this order. */
+  | { veths: readonly VethOptions[] };
+
+export function networkWords(network: LaunchNetwork): string[] {
+  if (typeof network === "string") return ["--network", network];
+  return "join" in network ? joinWords(network.join) : network.veths.flatMap(vethWords);
+}
+
+function joinWords({ pid, inode }: NetworkNamespace): string[] {
+  return ["--join-net", String(pid), "--expect-net", String(inode)];
+}
+
+/** What is changed in a network namespace that is in use, in this order. */
+export interface Rewiring {
+  /** Ends of veth pairs on the host that go, with what is behind them. */
+  unplug?: readonly string[];
+  plug?: readonly VethOptions[];
+  /** Default routes, where there are none. */
+  gateways?: readonly string[];
+}
+
+/** Arguments of enter that change the network of a running instance. */
+export function rewireArguments({ pid, inode }: NetworkNamespace, change: Rewiring): string[] {
+  return [
+    "rewire",
+    String(pid),
+    ...["--expect-net", String(inode)],
+    ...(change.unplug ?? []).flatMap((name) => ["--unplug", name]),
+    ...(change.plug ?? []).flatMap(vethWords),
+    ...(change.gateways ?? []).flatMap((gateway) => ["--route", gateway]),
+  ];
+}
+
+/** Arguments of enter for a bridge: idempotent both. */
+export function bridgeUpArguments(name: string, addresses: readonly string[]): string[] {
+  return ["bridge", "up", name, ...addresses];
+}
+
+export function bridgeDownArguments(name: string): string[] {
+  return ["bridge", "down", name];
+}
+
+function vethWords(veth: VethOptions): string[] {
+  const words = ["--veth", veth.name, veth.bridge];
+  for (const address of veth.addresses) words.push("--address", address);
+  for (const gateway of veth.gateways ?? []) words.push("--gateway", gateway);
+  if (veth.mac !== undefined) words.push("--mac", veth.mac);
+  return words;
+}
