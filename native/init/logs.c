@@ -16,7 +16,7 @@
 #include "record.h"
 #include "talk.h"
 
-#define LOG_FILE "/.tranship/run/log/all.log"
+#define LOG_FILE "log/all.log"
 #define LINE_MAX_BYTES 16384
 #define QUEUE_MAX (256U * 1024)
 #define ROUNDS 16		/* reads of one source before others have a turn */
@@ -112,9 +112,11 @@ static void open_forward(bool single)
 
 static bool open_file(int flags)
 {
+	char path[RUN_PATH_MAX];
 	struct stat st;
 
-	logs.fd = open(LOG_FILE, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |
+	run_path(path, LOG_FILE);
+	logs.fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC |
 		       O_NOFOLLOW | flags, 0640);
 	if (logs.fd < 0)
 		return false;
@@ -152,16 +154,16 @@ bool logs_forwarded(void)
 
 static void rotate(void)
 {
-	char from[64], to[64];
+	char from[RUN_PATH_MAX], to[RUN_PATH_MAX], name[32];
 	unsigned int i;
 
 	close(logs.fd);
 	for (i = logs.max_files - 1; i > 0; i--) {
-		snprintf(to, sizeof(to), LOG_FILE ".%u", i);
-		if (i == 1)
-			snprintf(from, sizeof(from), LOG_FILE);
-		else
-			snprintf(from, sizeof(from), LOG_FILE ".%u", i - 1);
+		snprintf(name, sizeof(name), LOG_FILE ".%u", i);
+		run_path(to, name);
+		if (i > 1)
+			snprintf(name, sizeof(name), LOG_FILE ".%u", i - 1);
+		run_path(from, i > 1 ? name : LOG_FILE);
 		rename(from, to);
 	}
 	/* With one file only, it starts anew. */

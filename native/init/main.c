@@ -6,7 +6,8 @@
  *	init @PROGRAM [ARGS]	a program of the descriptor, more arguments
  *	init COMMAND [ARGS]	any command; no services
  *
- * The plan is /.tranship/run/init.bin where the tool mounted one, else
+ * With --run DIRECTORY before these, DIRECTORY stands for /.tranship/run, and
+ * the plan has to be there: for a machine that is no package. The plan is /.tranship/run/init.bin where the tool mounted one, else
  * /.tranship/init.bin. See docs/internals/init-bin.md.
  */
 #include <errno.h>
@@ -28,8 +29,8 @@
 #define VERSION "0.1.0"
 
 static char reason[1024];
-static const char *const plan_files[] = { RUN_DIRECTORY "/init.bin",
-					  "/.tranship/init.bin" };
+static const char *plan_files[] = { RUN_DIRECTORY "/init.bin",
+				    "/.tranship/init.bin" };
 /* Reachable to the end: nothing of it is ever freed. */
 static struct plan plan;
 
@@ -162,6 +163,17 @@ int main(int argc, char **argv)
 	}
 	if (argc == 3 && strcmp(argv[1], "--check") == 0)
 		return check(argv[2]);
+	if (argc > 2 && strcmp(argv[1], "--run") == 0) {
+		static char path[RUN_PATH_MAX];
+
+		if (!run_directory(argv[2])) {
+			fprintf(stderr, "tranship: cannot use %s\n", argv[2]);
+			return 125;
+		}
+		plan_files[0] = plan_files[1] = run_path(path, "init.bin");
+		argc -= 2;
+		argv += 2;
+	}
 	if (argc > 1 && argv[1][0] == '-') {
 		fprintf(stderr, "tranship: unknown option %s\n", argv[1]);
 		return 125;

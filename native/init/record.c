@@ -16,6 +16,7 @@
 
 static struct timespec started;
 static bool absent;
+static char directory[RUN_PATH_MAX] = RUN_DIRECTORY;
 
 static void format_time(const struct timespec *t, char *out, size_t size)
 {
@@ -35,24 +36,45 @@ void record_time(char *out, size_t size)
 	format_time(&t, out, size);
 }
 
+bool run_directory(const char *name)
+{
+	/* Room for the longest name: log/all.log.1000 */
+	if (name[0] != '/' || strlen(name) + 32 > sizeof(directory))
+		return false;
+	strcpy(directory, name);
+	return true;
+}
+
+const char *run_path(char *out, const char *name)
+{
+	char *end = stpcpy(out, directory);
+
+	*end++ = '/';
+	snprintf(end, RUN_PATH_MAX - (size_t)(end - out), "%s", name);
+	return out;
+}
+
 void record_start(void)
 {
+	char path[RUN_PATH_MAX];
+
 	clock_gettime(CLOCK_REALTIME, &started);
 	/* Those of an earlier run would be taken for this one's. */
-	unlink(RUN_DIRECTORY "/state.json");
-	unlink(RUN_DIRECTORY "/exit.json");
+	unlink(run_path(path, "state.json"));
+	unlink(run_path(path, "exit.json"));
 }
 
 static void replace(const char *name, const struct text *t, bool sync)
 {
-	char path[64], draft[64];
+	char path[RUN_PATH_MAX], draft[RUN_PATH_MAX], hidden[32];
 	bool done;
 	int fd;
 
 	if (absent)
 		return;
-	snprintf(path, sizeof(path), RUN_DIRECTORY "/%s", name);
-	snprintf(draft, sizeof(draft), RUN_DIRECTORY "/.%s.new", name);
+	snprintf(hidden, sizeof(hidden), ".%s.new", name);
+	run_path(path, name);
+	run_path(draft, hidden);
 	fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
 		  O_NOFOLLOW, 0644);
 	if (fd < 0) {

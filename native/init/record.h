@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What init leaves in /.tranship/run: state.json while it runs, exit.json at
+/* What init leaves in its run directory: state.json while it runs, exit.json at
  * the end. Both are replaced as a whole; nothing happens where the directory
  * is missing or cannot be written. */
 #ifndef TRANSHIP_INIT_RECORD_H
@@ -9,6 +9,15 @@
 #include <stddef.h>
 
 #define RUN_DIRECTORY "/.tranship/run"
+#define RUN_PATH_MAX 256
+
+/**
+ * run_directory() - Another directory than RUN_DIRECTORY, at the beginning
+ * Returns false where the name is too long or not absolute.
+ */
+bool run_directory(const char *directory);
+/* run_path() - a file of the run directory; @out holds RUN_PATH_MAX bytes */
+const char *run_path(char *out, const char *name);
 
 /* record_time() - now, RFC 3339 in UTC with nanoseconds */
 void record_time(char *out, size_t size);

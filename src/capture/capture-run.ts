@@ -10,6 +10,7 @@ import { checkCommand } from "./check-command.ts";
 import { checkDataSpace, type DataDirectory, dataRequest } from "./data-directories.ts";
 import { checkExercise } from "./exercise.ts";
 import { explainFullDisk } from "./full-disk.ts";
+import { captureInPlace } from "./in-place.ts";
 import { orInterrupted } from "./interrupt.ts";
 import { joinWitnesses } from "./join-witnesses.ts";
 import { plan } from "./plan-capture.ts";
@@ -28,6 +29,8 @@ export interface RunRequest {
   learn?: boolean;
   /** Whether the file witness watches beside the tracer. */
   witness: boolean;
+  /** On the machine itself instead of a staged copy: machines over ssh, and only where its owner agrees. */
+  inPlace?: boolean;
   /** "copy", "empty" or "snapshot:DIR". */
   data: string;
   choices: Choices;
@@ -37,6 +40,7 @@ export interface RunRequest {
 export async function captureRun(request: RunRequest, tools: CaptureTools): Promise<Captured> {
   const { machine, application } = request;
   if (request.session.exercise !== undefined) checkExercise(request.session.exercise);
+  if (request.inPlace === true) return await captureInPlace(request, tools);
   const tracer = chooseTracer(request.learn === true ? "plain" : request.tracer, tools.log);
   const { descriptor, data } = await orInterrupted(tools.signal, async () => {
     const found = await checkCommand(machine, application.command, application.workingDirectory);
@@ -130,7 +134,7 @@ export function checkSession(session: SessionResult, start: SandboxRequest["star
   });
 }
 
-async function planFrom(
+export async function planFrom(
   request: RunRequest,
   descriptor: Descriptor,
   session: SessionResult,

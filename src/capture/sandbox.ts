@@ -43,7 +43,7 @@ export interface Sandbox {
   /** On this host: PID 1 of the sandbox. */
   pid: number;
   /** Set where the request asked for the tracer. */
-  records: Readable | undefined;
+  records: AsyncIterable<Uint8Array> | undefined;
   /** Set where the request asked for the file witness. */
   witness: Readable | undefined;
   exit: Promise<number>;
@@ -145,7 +145,7 @@ function control(request: SandboxRequest, sandbox: EnterProcess, pid: number, ru
     }),
     ready: () => request.start.kind === "program" || initReady(run),
     listening: () => listeningPorts(pid),
-    connected: () => connectedPorts(pid),
+    connected: () => connectedPortsOf(socketTable(pid)),
     runExercise: (onOutput) =>
       runInside(pid, onOutput, { ...insideEnvironment(request.descriptor, true), ...exerciseEnvironment }),
     stop: () => signalInit(pid, "SIGTERM"),
@@ -197,19 +197,18 @@ function initReady(run: string): boolean {
 
 /** Ports in state LISTEN (0A), seen through the network namespace of a process. */
 export function listeningPorts(pid: number): Set<number> {
-  return new Set(
-    socketTable(pid)
-      .filter((socket) => socket.state === tcpListen)
-      .map((socket) => socket.port),
-  );
+  return listeningPortsOf(socketTable(pid));
+}
+
+export function listeningPortsOf(sockets: readonly InetSocket[]): Set<number> {
+  return new Set(sockets.filter((socket) => socket.state === tcpListen).map((socket) => socket.port));
 }
 
 /**
  * Local ports of a namespace with a connection. The side that closes first keeps it for a minute (TIME_WAIT), so one look a minute
  * misses only what was reset. The exercise is not traced; this is how its connections are seen.
  */
-function connectedPorts(pid: number): Set<number> {
-  const sockets = socketTable(pid);
+export function connectedPortsOf(sockets: readonly InetSocket[]): Set<number> {
   const listening = new Set(sockets.filter((one) => one.state === tcpListen).map((one) => one.port));
   const others = sockets.filter((one) => one.state !== tcpListen);
   return new Set(others.flatMap((one) => [one.port, one.remotePort]).filter((port) => listening.has(port)));

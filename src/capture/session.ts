@@ -4,7 +4,7 @@ import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { formatDuration } from "../base/units.ts";
 import type { ByteString } from "../formats/entry.ts";
-import { TraceDecoder } from "../formats/trace-records.ts";
+import { TraceDecoder, type TraceRecord } from "../formats/trace-records.ts";
 import { WitnessDecoder } from "../formats/witness-records.ts";
 import { step } from "../host/steps.ts";
 import type { Evidence } from "./evidence.ts";
@@ -41,15 +41,24 @@ export interface SessionResult {
 /** Throws E_CAPTURE_FAILED or E_EXERCISE_FAILED; whatever happens nothing is left running. */
 export async function runSession(request: SandboxRequest, options: SessionOptions): Promise<SessionResult> {
   placeExercise(request.work, options.exercise);
-  const sandbox = await startSandbox(request);
+  return await followSession(await startSandbox(request), request.start, options);
+}
+
+/** As runSession, for what was started already. `place`: where our programs lie, if not in /.tranship. */
+export async function followSession(
+  sandbox: Sandbox,
+  start: SandboxRequest["start"],
+  options: SessionOptions,
+  place?: ByteString,
+): Promise<SessionResult> {
   const onAbort = (): void => sandbox.kill();
   options.signal.addEventListener("abort", onAbort, { once: true });
-  const collected = collect(sandbox, options.exercise !== undefined);
+  const collected = collect(sandbox, options.exercise !== undefined, place);
   collected.catch(() => {}); // awaited below; a failure before that is told there
   const connections = watchConnections(sandbox);
   try {
     if (options.signal.aborted) sandbox.kill();
-    const seen = await watch(sandbox, request, options);
+    const seen = await watch(sandbox, start, options);
     connections.look();
     const status = await stop(sandbox, seen.ended);
     if (options.signal.aborted) throw new TranshipError("E_INTERRUPTED", "the capture was stopped");
@@ -79,23 +88,38 @@ type Collected = Pick<SessionResult, "evidence" | "witness">;
 
 const ours = (program: ByteString): boolean => program.startsWith("/.tranship/");
 
-async function collect(sandbox: Sandbox, exercised: boolean): Promise<Collected> {
-  const [tracer, files] = await Promise.all([collectTrace(sandbox.records), collectWitness(sandbox.witness)]);
+async function collect(sandbox: Sandbox, exercised: boolean, place?: ByteString): Promise<Collected> {
+  const [tracer, files] = await Promise.all([
+    collectTrace(sandbox.records, place),
+    collectWitness(sandbox.witness),
+  ]);
   return {
     evidence: tracer?.evidence,
     witness: tracer === undefined ? undefined : files?.finish(tracer, exercised),
   };
 }
 
-async function collectTrace(stream: Readable | undefined): Promise<Reducer | undefined> {
+async function collectTrace(
+  stream: AsyncIterable<Uint8Array> | undefined,
+  place: ByteString | undefined,
+): Promise<Reducer | undefined> {
   if (stream === undefined) return undefined;
   const decoder = new TraceDecoder();
   const reducer = new Reducer(ours);
-  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-    for (const record of decoder.feed(chunk)) reducer.add(record);
+  for await (const chunk of stream) {
+    for (const record of decoder.feed(chunk))
+      reducer.add(place === undefined ? record : asInside(record, place));
   }
   if (!decoder.ended) throw brokenOff("tracer");
   return reducer;
+}
+
+/** Our programs have the same names wherever they lie. */
+function asInside(record: TraceRecord, place: ByteString): TraceRecord {
+  if (record.type !== "exec") return record;
+  const name = (path: ByteString): ByteString =>
+    path.startsWith(`${place}/`) ? `/.tranship${path.slice(place.length)}` : path;
+  return { ...record, path: name(record.path), executable: name(record.executable) };
 }
 
 async function collectWitness(stream: Readable | undefined): Promise<WitnessReducer | undefined> {
@@ -131,13 +155,18 @@ interface Seen {
   ports: number[];
 }
 
-async function watch(sandbox: Sandbox, request: SandboxRequest, options: SessionOptions): Promise<Seen> {
+async function watch(
+  sandbox: Sandbox,
+  start: SandboxRequest["start"],
+  options: SessionOptions,
+): Promise<Seen> {
   let ended: number | undefined;
   const exit = sandbox.exit.then((status) => {
     ended = status;
   });
+  exit.catch(() => {}); // raced below; while nobody waits for it, the next wait tells
   const openEnded = options.ports.length === 0 && options.exercise === undefined && options.for === undefined;
-  if (openEnded && request.start.kind === "program") {
+  if (openEnded && start.kind === "program") {
     await exit;
     return { ended, exercise: undefined, ports: [] };
   }

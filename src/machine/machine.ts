@@ -1,6 +1,7 @@
 // A machine: source or target of a lift. One interface for this host, a root directory, a machine over ssh, a disk, an image.
 import { TranshipError } from "../base/errors.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
+import type { FarPlace } from "./in-place.ts";
 
 export interface WalkOptions {
   /** Do not descend into other file systems. Default false. */
@@ -73,6 +74,8 @@ export interface Machine {
   seenBy?(pid: number): Machine;
   /** Where the content of a file lies on this host, where that is not below `root`. */
   placeOf?(path: ByteString): ByteString;
+  /** Far machines: a place for programs of ours there, over the present connection; undefined where nothing can be put there. */
+  inPlace?(): Promise<FarPlace | undefined>;
   close(): Promise<void>;
 }
 

@@ -53,6 +53,18 @@ describe("init runs one command", { skip: cannotRun, concurrency: true }, () => 
     assert.match(broken.stderr, /cannot use .*run\/init\.bin: wrong magic or another version/);
   });
 
+  test("with --run from another directory, and only from there", async (t) => {
+    const p = await makePackage(t, main([actor, "say", "inside"]), { log: false });
+    mkdirSync(p.path("there"));
+    const without = await p.run(["--run", "/there", "@main"]);
+    assert.equal(without.status, 125);
+    assert.match(without.stderr, /there is no plan: neither \/there\/init\.bin/);
+    p.plan(main([actor, "say", "there"]), "there/init.bin");
+    assert.equal((await p.run(["--run", "/there", "@main"])).stdout, "there\n");
+    assert.equal(p.json("/there/exit.json").status, 0);
+    assert.equal((await p.run(["--run", "there", "@main"])).status, 125);
+  });
+
   test("works without any plan", async (t) => {
     const p = await makePackage(t, {});
     await promisify(execFile)("rm", [p.path(".tranship/init.bin")]);

@@ -44,7 +44,7 @@ export async function runCapture(
   }
   check();
   const address = text(options, "machine") ?? "local:";
-  if (remoteDryRun(address, "capture", options, context)) return;
+  if (remoteDryRun(address, "capture", options, context, call.args)) return;
   await withMachine({ address, options, context }, async (machine) => {
     const alone = await way(machine, reference, tools);
     const captured = { ...alone, ...(await joinPlans(alone.machine ?? machine, alone, options, tools)) };

@@ -173,7 +173,7 @@ export async function joinPlans(
 /** What decided about a plan when it was made: beside --plan it would be without effect. */
 const deciding = [
   "planOnly", "output", "service", "untilPort", "exercise", "for", "installed", "also", "include", "exclude", "filterFrom", "volume", "keepSecret",
-  "keepIdentity",   "cmd", "env", "port", "user", "workdir", "pid", "listening", "restart",
+  "keepIdentity",   "cmd", "env", "port", "user", "workdir", "pid", "listening", "restart", "inPlace",
 ]; // biome-ignore format: a list
 
 function refuseBesidePlan(file: string, options: OptionValues): void {

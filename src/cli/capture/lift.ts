@@ -41,7 +41,7 @@ export async function run(call: Call, context: Context): Promise<number> {
       hint: "give --yes; or --dry-run, which stops at the plan",
     });
   }
-  if (remoteDryRun(address, "capture", options, context)) return exitStatus.done;
+  if (remoteDryRun(address, "capture", options, context, command)) return exitStatus.done;
   return await withMachine(
     { address, options, context },
     async (machine) => await lift(machine, reference, { args: command, options }, context),
@@ -163,6 +163,7 @@ export function flagsOf(options: OptionValues, names: readonly string[]): string
   if (names !== captureFlags) return words;
   return [
     ...words,
+    ...(options.inPlace === true ? ["--in-place"] : []),
     ...(options.witness === false ? ["--no-witness"] : []),
     ...(options.closure === false ? ["--no-closure"] : []),
   ];

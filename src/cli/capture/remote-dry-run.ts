@@ -1,6 +1,7 @@
 // --dry-run for machines over ssh: every command that would run there and every path that would be read, before anything is touched.
+import { inPlaceSteps } from "../../capture/in-place-steps.ts";
 import { contentRead, discoverReads, everythingRead } from "../../discover/reads.ts";
-import { remoteSteps } from "../../machine/ssh/dry-run.ts";
+import { dryRunName, remoteSteps } from "../../machine/ssh/dry-run.ts";
 import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
 import { shellWords } from "../shell-words.ts";
@@ -19,9 +20,19 @@ export function remoteDryRun(
   verb: keyof typeof reads,
   options: OptionValues,
   context: Context,
+  command: readonly string[] = [],
 ): boolean {
   if (!flag(options, "dryRun") || !address.startsWith("ssh:")) return false;
-  const { ssh, steps } = remoteSteps(address, sshChoices(options, context));
+  const choices = sshChoices(options, context);
+  const { ssh, steps: reading } = remoteSteps(address, choices);
+  const steps = [
+    ...reading,
+    ...(flag(options, "inPlace")
+      ? inPlaceSteps(dryRunName, {
+          command, mode: text(options, "tracer") ?? "auto", exercise: text(options, "exercise"), sudo: choices.sudo,
+        }) // biome-ignore format: short
+      : []),
+  ];
   const paths = [...reads[verb]];
   const width = Math.max(...paths.map(({ path }) => path.length));
   const format = text(options, "format");

@@ -162,6 +162,7 @@ export function runRequestOf(
     network: text(options, "network") === "host" ? "host" : "own",
     tracer: tracerChoices.find((choice) => choice === text(options, "tracer")) ?? "auto",
     witness: options.witness !== false,
+    inPlace: flag(options, "inPlace"),
     learn: flag(options, "learnSyscalls"),
     data: text(options, "data") ?? "copy",
     choices: choicesOf(options),

@@ -3,6 +3,7 @@ import type { Verb } from "../verb.ts";
 import {
   captureOptions,
   formatOption,
+  inPlaceOption,
   learnOption,
   reachOptions,
   remoteDryRunOption,
@@ -34,6 +35,7 @@ export const captureVerbs: readonly Verb[] = [
     options: [
       ...sessionOptions,
       tracerOption,
+      inPlaceOption,
       learnOption,
       { flags: "--installed <NAME>", summary: "lift this installed package", many: true },
       ...captureOptions.filter(
@@ -97,7 +99,7 @@ export const captureVerbs: readonly Verb[] = [
       "tranship capture run -t hello -- /usr/bin/python3 -c 'print(1)'",
     ],
     arguments: [{ name: "[CMD...]", summary: "the command, after --" }],
-    options: [...sessionOptions, tracerOption, learnOption, ...captureOptions],
+    options: [...sessionOptions, tracerOption, inPlaceOption, learnOption, ...captureOptions],
     passThrough: true,
     load: () => import("../capture/capture-run.ts"),
   },

@@ -92,6 +92,12 @@ export const tracerOption: OptionSpec = {
   default: "auto",
 };
 
+export const inPlaceOption: OptionSpec = {
+  flags: "--in-place",
+  summary:
+    "ssh:// machines, and only where their owner agrees: run it on the machine itself, on its own files, instead of on a staged copy here",
+};
+
 export const learnOption: OptionSpec = {
   flags: "--learn-syscalls",
   summary: "record every system call, so that instances are held to these; each call stops: slow",

@@ -31,7 +31,7 @@ function withoutCollector({ push, sudo }: SshChoices): RemoteStep[] {
 }
 
 /** Stands for the random part of the name: 32 hexadecimal digits. */
-const name = "tranship-RANDOM";
+export const dryRunName = "tranship-RANDOM";
 
 /** The ssh command line of this host, and in order every command that it may run there. Connects to nothing. */
 export function remoteSteps(address: string, choices: SshChoices): { ssh: string[]; steps: RemoteStep[] } {
@@ -41,7 +41,7 @@ export function remoteSteps(address: string, choices: SshChoices): { ssh: string
   const steps: RemoteStep[] = [
     {
       what: "holds the connection, asks what the machine is, and removes the collector when the connection ends",
-      command: keeperCommand(name, choices.push),
+      command: keeperCommand(dryRunName, choices.push),
     },
   ];
   if (choices.push) {
@@ -49,12 +49,12 @@ export function remoteSteps(address: string, choices: SshChoices): { ssh: string
     for (const directory of pushDirectories) {
       steps.push({
         what: `writes the collector (${program}, on its stdin) to ${directory}${directory === pushDirectories[0] ? "" : ", where the ones before did not work"}`,
-        command: pushCommand(name, directory),
+        command: pushCommand(dryRunName, directory),
       });
     }
     steps.push({
       what: "runs the collector, which reads what it is asked for and writes nothing; once for each file that is read meanwhile",
-      command: serveCommand(name, pushDirectories[0] ?? "/tmp", choices.sudo),
+      command: serveCommand(dryRunName, pushDirectories[0] ?? "/tmp", choices.sudo),
     });
   }
   steps.push(...withoutCollector(choices));

@@ -47,6 +47,7 @@ export async function openSsh(
       content: new FetchCache(root, address, sessions, log),
       live: true,
       notes,
+      inPlace: async () => (await sessions.session()).place,
       close: () => sessions.close(),
     };
   } catch (error) {

@@ -60,7 +60,7 @@ async function pushInto(
 }
 
 /** An empty answer: neither sha256sum nor cksum is there, and the trial has to do. */
-function isSumOf(said: string, bytes: Buffer): boolean {
+export function isSumOf(said: string, bytes: Uint8Array): boolean {
   const words = said.trim().split(/\s+/);
   if (words[0] === "") return true;
   if (words[0]?.length === 64) return words[0] === createHash("sha256").update(bytes).digest("hex");

@@ -60,6 +60,43 @@ export function dropCommand(name: string, directory: string): string {
   return wrapped(`rm -rf ${directory}/${name}`);
 }
 
+/** Beside the collector: what --in-place puts there. */
+export function inPlaceDirectory(name: string, directory: string): string {
+  return `${directory}/${name}/in-place`;
+}
+
+/** Takes a file on its stdin. Output: `name-sum=...`. `file` is ours: letters, digits, dots and dashes. */
+export function putCommand(name: string, directory: string, file: string): string {
+  const at = inPlaceDirectory(name, directory);
+  return wrapped(
+    [
+      "umask 077",
+      `mkdir -p ${at}`,
+      `cat >${at}/${file} && chmod 700 ${at}/${file} || exit 62`,
+      `echo ${name}-sum=$(sha256sum ${at}/${file} 2>/dev/null || cksum ${at}/${file} 2>/dev/null)`,
+    ].join("; "),
+  );
+}
+
+/** Runs a file that was put there, with its directory for results. */
+export function runCommand(name: string, directory: string, file: string, sudo: boolean): string {
+  const at = inPlaceDirectory(name, directory);
+  const variables = `TRANSHIP_RESULTS=${at}/results TRANSHIP_HOST=127.0.0.1`;
+  return wrapped(
+    `mkdir -p ${at}/results; cd /; exec ${sudo ? "sudo -n " : ""}env ${variables} ${at}/${file}`,
+  );
+}
+
+export function startPreamble(name: string): string {
+  return `${name}-start\n`;
+}
+
+/** Runs a script that was put there; output begins with startPreamble(). */
+export function startCommand(name: string, directory: string, file: string, sudo: boolean): string {
+  const at = inPlaceDirectory(name, directory);
+  return wrapped(`echo ${name}-start; exec ${sudo ? "sudo -n " : ""}sh ${at}/${file} ${at}`);
+}
+
 export function servePreamble(name: string): string {
   return `${name}-serve\n`;
 }

@@ -4,12 +4,14 @@ import { TranshipError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { makeWorkDirectory, type WorkDirectory } from "../../host/work.ts";
+import type { FarPlace } from "../in-place.ts";
 import type { Reconnecting } from "../resuming-files.ts";
 import { type BulkFiles, TreeFiles } from "../tree-files.ts";
 import type { TreePlace } from "../tree-process.ts";
 import type { SshAddress } from "./address.ts";
 import { type Probe, SshConnection } from "./connection.ts";
 import { connectionLost, isConnectionLost, sshFailure } from "./failure.ts";
+import { farPlace } from "./place.ts";
 import { pushCollector } from "./push.ts";
 import { serveCommand, servePreamble, shellCommand } from "./scripts.ts";
 import { ShellFiles } from "./shell-files.ts";
@@ -45,6 +47,8 @@ export interface SshSession {
   readonly files: BulkFiles;
   /** Why there is no collector, and what is not seen that way; undefined where there is one. */
   readonly without: string | undefined;
+  /** Where there is a collector. */
+  readonly place: FarPlace | undefined;
   close(): Promise<void>;
 }
 
@@ -139,7 +143,9 @@ export class SshSessions implements Reconnecting<BulkFiles> {
       const pushed = push ? await pushCollector(connection) : { because: notPushed };
       if ("because" in pushed) return await this.#withoutCollector(connection, pushed.because);
       const files = new TreeFiles(this.#place(connection, pushed.directory));
-      return this.#opened(connection, files, undefined);
+      const { name, sudo } = this.#request;
+      const place = farPlace({ name, connection, pushed: pushed.directory, sudo });
+      return { ...this.#opened(connection, files, undefined), place };
     } catch (error) {
       await connection.close();
       throw error;
@@ -152,7 +158,7 @@ export class SshSessions implements Reconnecting<BulkFiles> {
       await files.close().catch(() => {});
       await connection.close();
     };
-    return { probe: connection.probe, files, without, close };
+    return { probe: connection.probe, files, without, place: undefined, close };
   }
 
   /** By the programs that are there. */
