@@ -29,6 +29,7 @@ export const errorCodes = {
   E_UNMET:
     "A program of the plan needs a library, a symbol version or an interpreter that the source has and the plan leaves out.",
   E_DESCRIPTOR_INVALID: "The package descriptor is not valid.",
+  E_EMP_INVALID: "A file of an EMP folder cannot be read as what it should be.",
   E_NOT_IN_PACKAGE: "The path is not part of the package.",
   E_KERNEL_PART: "A package may not hold a kernel, a module, an initrd, a boot or a firmware file.",
   E_REFERENCE_INVALID: "The text is not a valid OCI reference.",

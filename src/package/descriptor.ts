@@ -266,6 +266,8 @@ export interface Hook {
   readonly program?: string | undefined;
   readonly command?: readonly string[] | undefined;
   readonly where: "package" | "host";
+  /** Longer than this is a failure; undefined: it is waited for without an end. */
+  readonly timeout?: string | undefined;
 }
 
 export interface Association {

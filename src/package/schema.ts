@@ -166,6 +166,7 @@ const hook = z
     program: name.optional(),
     command: command.optional(),
     where: z.enum(["package", "host"]).default("package"),
+    timeout: duration.optional(),
   })
   .refine((value) => (value.program === undefined) !== (value.command === undefined), {
     message: "needs one of program and command",

@@ -1,4 +1,4 @@
-// Readers of hostile formats under mutation of good inputs: tar, zstd frames, ELF, JSON documents. Each gives a value or an error of ours,
+// Readers of hostile formats under mutation of good inputs: tar, zstd frames, ELF, JSON documents, files of EMP folders. Each gives a value or an error of ours,
 // in bounded time. A few seconds; with TRANSHIP_SOAK=1 for TRANSHIP_FUZZ_MINUTES (default 15) each, and the count of executions is printed.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -6,11 +6,14 @@ import { test } from "node:test";
 import { zstdCompressSync } from "node:zlib";
 import { isTranshipError } from "../../src/base/errors.ts";
 import { readElfBytes } from "../../src/formats/elf.ts";
+import type { EmpFolder } from "../../src/formats/emp/files.ts";
+import { readFolder, writeFolder } from "../../src/formats/emp/folder.ts";
 import { decodeImageConfig, decodeIndex, decodeManifest } from "../../src/formats/oci.ts";
 import { encodeTarHeader, tarEnd } from "../../src/formats/tar.ts";
 import { ZstdFrameWalker } from "../../src/formats/zstd-frame.ts";
 import { digestOf } from "../../src/image/digest.ts";
 import { buildElf } from "../support/elf-builder.ts";
+import { empFiles, empTexts } from "../support/emp.ts";
 import { blankEntry, padded, readTar, tarMember } from "../support/tar.ts";
 
 const soak = process.env.TRANSHIP_SOAK === "1";
@@ -179,3 +182,41 @@ test("fuzz: JSON documents of images", async () => {
     if (errors[2] !== undefined) throw errors[2];
   });
 });
+
+test("fuzz: files of EMP folders", async () => {
+  const files = Object.entries(empTexts).map(([name, text]) => [name, Buffer.from(text)] as const);
+  await fuzz(
+    "EMP files",
+    files.map(([, bytes]) => bytes),
+    (bytes, next) => {
+      const root = /<[A-Z]\w+|[[{]/.exec(Buffer.from(bytes).toString("latin1"))?.[0] ?? "";
+      const name =
+        files.find(([, one]) => root !== "" && one.includes(root))?.[0] ??
+        files[Math.floor(next() * files.length)]?.[0] ??
+        "";
+      const given = new Map([[name, bytes]]);
+      const folder = readFolder(given);
+      assert.equal(writeFolder(given, folder).size, 0);
+      const changed = new Map([...given, ...writeFolder(given, { ...empty, ...changedMetadata(folder) })]);
+      readFolder(changed);
+    },
+  );
+});
+
+/** A change of every list that is there: each goes. */
+const empty: EmpFolder = Object.fromEntries(
+  Object.entries(readFolder(empFiles()))
+    .filter(([name]) => name !== "metadata" && name !== "report")
+    .map(([name, value]) => [
+      name,
+      Object.fromEntries(
+        Object.entries(value as object)
+          .filter(([, one]) => Array.isArray(one))
+          .map(([key]) => [key, []]),
+      ),
+    ]),
+);
+
+function changedMetadata({ metadata }: EmpFolder): EmpFolder {
+  return metadata === undefined ? {} : { metadata: { ...metadata, version: "9", icon: undefined } };
+}

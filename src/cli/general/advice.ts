@@ -43,6 +43,8 @@ export const advice: Record<ErrorCode, string> = {
   E_UNMET:
     "`plan show` lists what is needed. Take it in: drop the --exclude, or give the path back to its group. --allow-unmet packs without it.",
   E_DESCRIPTOR_INVALID: "The message names the line and the key; docs/reference/package.md lists all keys.",
+  E_EMP_INVALID:
+    "The message names file, line and column. Correct the file in the folder, and import it again.",
   E_NOT_IN_PACKAGE: "Add the path with --include, or exercise what needs it, and capture again.",
   E_KERNEL_PART: "Remove the path from the plan or the --include. The target machine brings its own kernel.",
   E_REFERENCE_INVALID: "Lower-case letters, digits and ._-/ for the name, then :TAG or @sha256:DIGEST.",
