@@ -154,8 +154,9 @@ static enum got get_name(struct task *t, const struct call *c,
 	if (e->arg[path] == 0 && (c->how & HOW_NULL))
 		return resolve_fd(t, fd, out) ? GOT_NAME : GOT_NOTHING;
 	n = memory_string(t, e->arg[path], raw, sizeof(raw));
-	/* An exec may have put another memory in the place of this one. */
-	if (t->notice && !notify_valid(t->notice))
+	/* The exec of another may have put a new memory in the place of this
+	 * one; its own end and its number are told by ptrace. */
+	if (t->notice && !t->alone && !notify_valid(t->notice))
 		return GOT_NOTHING;
 	if (n == -1)
 		return GOT_FAULT;

@@ -75,7 +75,9 @@ static void take_signals(void)
 				.sa_flags = SA_SIGINFO | SA_RESTART };
 	struct sigaction alarms = { .sa_handler = tick };
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
-	struct sigaction plain = { .sa_handler = SIG_DFL };
+	/* Stops of tasks are waited for: they need no signal beside. */
+	struct sigaction plain = { .sa_handler = SIG_DFL,
+				   .sa_flags = SA_NOCLDSTOP };
 	sigset_t wanted;
 
 	/* The handler of SIGCHLD may jump: never out of another one. */
@@ -233,6 +235,7 @@ static void start(const struct options *o)
 	t->tgid = loop.cmd;
 	t->launching = true;
 	t->orphan = false;
+	t->alone = true;
 	t->newborn = false;
 	t->fs->uncached = false;
 	report_inherited(loop.cmd, go[1]);

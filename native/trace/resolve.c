@@ -17,6 +17,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "dirs.h"
 #include "resolve.h"
 #include "without.h"
 
@@ -300,15 +301,22 @@ static void describe(struct task *t, struct name *out, struct span root,
 
 static bool fd_link(const struct task *t, int fd, struct name *out, bool *gone)
 {
+	size_t known = dirs_known(t, fd, out->text, 4096);
 	char which[24];
 	long n;
 
+	*gone = false;
+	out->n = known == 1 ? 0 : known;
+	if (known > 0)
+		return true;
 	snprintf(which, sizeof(which), "fd/%d", fd);
 	n = read_link(t, which, out->text, 4096);
 	if (n <= 0 || out->text[0] != '/')
 		return false;
 	out->n = strip_deleted(t, which, out->text, (size_t)n);
 	*gone = out->n != (size_t)n;
+	if (!*gone)
+		dirs_keep(out->text, out->n);
 	if (out->n == 1)
 		out->n = 0;
 	return true;

@@ -188,6 +188,9 @@ static void on_fork(const struct loop *loop, struct task *t, int event)
 		if (flags & CLONE_THREAD)
 			kind = 4;
 		record_fork(t->pid, child->pid, kind);
+		child->alone = !(flags & CLONE_VM) &&
+			       event != PTRACE_EVENT_VFORK;
+		t->alone = t->alone && child->alone;
 		task_inherit(child, t, flags);
 	}
 	stop_resume(loop, t, 0);
@@ -200,6 +203,7 @@ static void on_exec(const struct loop *loop, struct task *t)
 	ptrace(PTRACE_GETEVENTMSG, t->pid, NULL, &former);
 	if (former != 0)
 		task_exec(t, (pid_t)former);
+	t->alone = true;
 	call_executed(t);
 	t->want_exit = false;
 	stop_resume(loop, t, 0);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "die.h"
+#include "dirs.h"
 #include "task.h"
 
 /* pid_max is at most 2^22: two levels, pages made when first needed. */
@@ -77,6 +78,7 @@ void task_free(struct task *t)
 {
 	*slot(t->pid, true) = NULL;
 	fs_put(t->fs);
+	dirs_gone(t->pid);
 	free(t->pending.text);
 	free(t);
 }

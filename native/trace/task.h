@@ -70,6 +70,7 @@ struct task {
 	pid_t pid;
 	pid_t tgid;
 	struct fs *fs;
+	bool alone;		/* no other task has its memory */
 	bool orphan;		/* its parent's event has not come yet */
 	bool newborn;		/* without SEIZE: its first SIGSTOP is ours */
 	bool launching;		/* our own child before its exec */

@@ -31,6 +31,8 @@ const data = [
   "d-at/by-in-root",
   "d-list/a",
   "d-move/inside",
+  ..."first again before after".split(" ").map((name) => `d-same/one/${name}`),
+  ..."second moved above by-child by-thread".split(" ").map((name) => `d-same/two/${name}`),
   "jail/in-jail",
   "jail/sub/rel-jail",
   ..."by-dotdot by-openat2 only-statx only-access only-stat only-xattr by-o-path late.conf secret".split(" "),
@@ -40,7 +42,7 @@ const data = [
 ];
 
 function makeTree(root: string, fixture: string): void {
-  for (const dir of ["d-thread", "d-at", "d-move", "d-list", "jail/sub"]) {
+  for (const dir of ["d-thread", "d-at", "d-move", "d-list", "d-same/one", "d-same/two", "jail/sub"]) {
     fs.mkdirSync(join(root, dir), { recursive: true });
   }
   for (const name of data) fs.writeFileSync(join(root, name), "data\n");
@@ -118,6 +120,15 @@ read @/filtered
 list @/d-list
 read @/still-here
 read @/untraced
+stat @/d-same/one/first
+stat @/d-same/one/again
+stat @/d-same/two/second
+stat @/d-same/three/moved
+stat @/d-other/three/above
+stat @/d-same/one/before
+stat @/d-same/two/by-child
+stat @/d-same/two/by-thread
+stat @/d-same/one/after
 `;
 
 const expectedAsRoot = ["exec @/prog-setuid", "read! @/secret"];
@@ -151,7 +162,7 @@ for (const name of ["fixture", "fixture32"]) {
         run.output.split("\n").filter((line) => !/^(ok .*)?$/.test(line)),
         [],
       );
-      assert.equal(run.output.split("\n").length, 27, run.output);
+      assert.equal(run.output.split("\n").length, 28, run.output);
       assert.equal(run.status, 42);
       if (way === native) return;
       assert.deepEqual(missing(run.records, place.path, name === "fixture32"), []);

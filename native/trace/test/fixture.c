@@ -601,6 +601,56 @@ static void case_untraced(void)
 	puts("ok untraced");
 }
 
+static int there(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, 0) == 0;
+}
+
+static void *own_table(void *arg)
+{
+	int dir = *(int *)arg, other;
+
+	if (unshare(CLONE_FILES) < 0)
+		return NULL;
+	other = open("d-same/two", O_RDONLY | O_DIRECTORY);
+	if (other < 0 || dup2(other, dir) < 0 || !there(dir, "by-thread"))
+		return NULL;
+	return arg;
+}
+
+/* One number names one directory after another. */
+static void case_same_number(void)
+{
+	int dir = open("d-same/one", O_RDONLY | O_DIRECTORY);
+	int two = open("d-same/two", O_RDONLY | O_DIRECTORY);
+	pthread_t t;
+	pid_t pid;
+	void *r;
+
+	CHECK(dir >= 0 && two >= 0 && there(dir, "first"));
+	CHECK(there(dir, "again"));
+	CHECK(dup2(two, dir) == dir && there(dir, "second"));
+	CHECK(rename("d-same/two", "d-same/three") == 0);
+	CHECK(there(dir, "moved"));
+	CHECK(rename("d-same", "d-other") == 0 && there(dir, "above"));
+	CHECK(rename("d-other", "d-same") == 0);
+	CHECK(rename("d-same/three", "d-same/two") == 0);
+	two = open("d-same/one", O_RDONLY | O_DIRECTORY);
+	CHECK(dup2(two, dir) == dir && there(dir, "before"));
+	pid = fork();
+	if (pid == 0) {
+		two = open("d-same/two", O_RDONLY | O_DIRECTORY);
+		_exit(dup2(two, dir) != dir || !there(dir, "by-child"));
+	}
+	CHECK(status_of(pid) == 0);
+	CHECK(pthread_create(&t, NULL, own_table, &dir) == 0);
+	CHECK(pthread_join(t, &r) == 0 && r);
+	CHECK(there(dir, "after"));
+	puts("ok same_number");
+}
+
 int main(int argc, char **argv)
 {
 	static void (*const all[])(void) = {
@@ -610,7 +660,7 @@ int main(int argc, char **argv)
 		case_setuid, case_int80, case_names, case_page_end,
 		case_changes, case_moved_cwd, case_sockets, case_group_stop,
 		case_signals, case_killed, case_own_filter, case_affinity,
-		case_list, case_unshare_fs, case_untraced,
+		case_list, case_unshare_fs, case_untraced, case_same_number,
 	};
 
 	if (argc > 1 && strcmp(argv[1], "--hello") == 0)
