@@ -8,10 +8,18 @@ import { printValue } from "../format.ts";
 import { type Call, flag, text } from "../verb.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
+  const emp = text(call.options, "emp");
+  if (emp !== undefined) {
+    const { exportEmp } = await import("./package-export-emp.ts");
+    await exportEmp(call, context, emp);
+    return;
+  }
   const [reference = ""] = call.args;
   const file = text(call.options, "output");
   if (file === undefined)
-    throw new TranshipError("E_USAGE", "where should the package go?", { hint: "give -o FILE" });
+    throw new TranshipError("E_USAGE", "where should the package go?", {
+      hint: "give -o FILE, or --emp DIR",
+    });
   const format = text(call.options, "format");
   const forPeople = format === undefined || format === "table";
   if (flag(call.options, "dryRun")) {

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { TranshipError } from "../../base/errors.ts";
 import { kernelPartByPath } from "../../formats/kernel-part.ts";
 import { mediaType } from "../../formats/oci.ts";
 import { importImage, isDirectory, kindOf } from "../../image/import/import.ts";
@@ -15,7 +16,17 @@ import { printValue } from "../format.ts";
 import { type Call, flag, text } from "../verb.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
-  const [file = "", reference = ""] = call.args;
+  const emp = text(call.options, "emp");
+  if (emp !== undefined) {
+    const { importEmp } = await import("./package-import-emp.ts");
+    await importEmp(call, context, emp);
+    return;
+  }
+  const [file, reference] = call.args;
+  if (file === undefined || reference === undefined)
+    throw new TranshipError("E_USAGE", "what should be imported, and under which name?", {
+      hint: "tranship package import FILE REF, or tranship package import --emp DIR REF",
+    });
   const path = resolve(file);
   const root = isDirectory(path) && kindOf(directoryFiles(path)) === undefined;
   const format = text(call.options, "format");

@@ -199,13 +199,22 @@ export const storeVerbs: readonly Verb[] = [
   {
     name: "package import",
     group,
-    summary: "Take an archive of docker or podman, an OCI layout or a root directory into the store",
-    examples: ["tranship package import shop.tar shop:1", "tranship package import /srv/old-root old:1"],
+    summary:
+      "Take an archive of docker or podman, an OCI layout, a root directory or an EMP folder into the store",
+    examples: [
+      "tranship package import shop.tar shop:1",
+      "tranship package import /srv/old-root old:1",
+      "tranship package import --emp ./Acme_1234 acme:1",
+    ],
     arguments: [
-      { name: "FILE", summary: "what docker save wrote, an OCI archive or directory, or a root file system" },
-      { name: "REF", summary: "the name that it gets" },
+      {
+        name: "[FILE]",
+        summary: "what docker save wrote, an OCI archive or directory, or a root file system",
+      },
+      { name: "[REF]", summary: "the name that it gets" },
     ],
     options: [
+      { flags: "--emp <DIR>", summary: "the folder of an EMP compatibility package, in place of FILE" },
       { flags: "--image <NAME>", summary: "which one, where an archive holds several" },
       dryRunOption,
       formatOption,
@@ -241,13 +250,15 @@ export const storeVerbs: readonly Verb[] = [
   {
     name: "package export",
     group,
-    summary: "Write a package as an archive that other tools read",
+    summary: "Write a package as an archive that other tools read, or as an EMP folder",
     examples: [
       "tranship package export shop -o shop.tar",
       "tranship package export --type dir shop -o shop/",
+      "tranship package export --emp ./shop-emp shop",
     ],
     arguments: [ref],
     options: [
+      { flags: "--emp <DIR>", summary: "a folder as those of EMP compatibility packages, in place of -o" },
       { flags: "-o, --output <FILE>", summary: "the archive, or the directory" },
       {
         flags: "--type <TYPE>",
