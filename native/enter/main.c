@@ -26,6 +26,7 @@
 #include "options.h"
 #include "process.h"
 #include "report.h"
+#include "shape.h"
 
 static const int ns_flags[NS_KINDS] = {
 	CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP,
@@ -256,6 +257,8 @@ int main(int argc, char **argv)
 	program_name = "enter";
 	if (argc > 1 && strcmp(argv[1], "bridge") == 0)
 		return bridge_main(argv + 2);
+	if (argc > 1 && strcmp(argv[1], "shape") == 0)
+		return shape_main(argv + 2);
 	for (size_t i = 0; argc > 1 && i < sizeof(verbs) / sizeof(verbs[0]);
 	     i++) {
 		if (strcmp(argv[1], verbs[i].name) != 0)
@@ -264,5 +267,5 @@ int main(int argc, char **argv)
 		process_begin(&c);
 		return verbs[i].run(&c);
 	}
-	fail("expected: sandbox, join, launch, rewire or bridge");
+	fail("expected: sandbox, join, launch, rewire, bridge or shape");
 }

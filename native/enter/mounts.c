@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "die.h"
+#include "disk.h"
 #include "mounts.h"
 #include "overlay.h"
 #include "report.h"
@@ -458,6 +459,8 @@ static void perform(struct config *c, struct op *op)
 	case OP_HIDE_CGROUP2:
 		do_hide_cgroup2(op);
 		break;
+	case OP_DISK:
+		break;		/* mounted when it was opened */
 	}
 }
 
@@ -549,7 +552,10 @@ void mounts_open(struct config *c)
 	for (size_t i = 0; i < c->op_count; i++) {
 		struct op *op = &c->ops[i];
 
-		if (op->type == OP_OVERLAY) {
+		if (op->type == OP_DISK) {
+			/* Now: an overlay after it has its directories there. */
+			disk_mount(op->source, op->target);
+		} else if (op->type == OP_OVERLAY) {
 			overlay_open(&op->overlay, c->base_fd);
 			if (!op->overlay.scratch && !c->old_mount_api)
 				op->fd = overlay_detached(op, true);

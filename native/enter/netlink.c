@@ -17,6 +17,7 @@
 #include "die.h"
 #include "netlink.h"
 #include "report.h"
+#include "shape.h"
 #include "sys.h"
 
 #define LINK_UP 1U		/* IFF_UP */
@@ -406,6 +407,10 @@ void net_veth(int host, const struct veth *given)
 	}
 	if (error)
 		fail_net(error, "cannot make", v.name);
+	if (v.ingress)
+		shape(host, link_index(host, v.name, "veth"), v.ingress);
+	if (v.egress)
+		shape(here, if_nametoindex(v.inside), v.egress);
 	link_up(here, v.inside);
 	for (size_t i = 0; i < v.address_count; i++)
 		add_address(here, v.inside, v.addresses[i]);

@@ -189,6 +189,11 @@ static bool mount_option(struct reader *r)
 		add_op(r, OP_DEV, next_absolute(r));
 	} else if (strcmp(r->option, "--sys") == 0) {
 		add_op(r, OP_SYS, next_absolute(r));
+	} else if (strcmp(r->option, "--disk") == 0) {
+		const char *source = next(r);
+
+		op = add_op(r, OP_DISK, next_absolute(r));
+		op->source = source;
 	} else if (strcmp(r->option, "--hide-cgroup2") == 0) {
 		add_op(r, OP_HIDE_CGROUP2,
 		       "/sys/fs/cgroup/unified/cgroup.controllers");
@@ -264,6 +269,10 @@ static bool veth_option(struct reader *r)
 		v->gateways[v->gateway_count++] = next(r);
 	} else if (strcmp(r->option, "--mac") == 0) {
 		last_veth(r)->mac = next(r);
+	} else if (strcmp(r->option, "--ingress") == 0) {
+		last_veth(r)->ingress = (uint64_t)next_number(r, LONG_MAX);
+	} else if (strcmp(r->option, "--egress") == 0) {
+		last_veth(r)->egress = (uint64_t)next_number(r, LONG_MAX);
 	} else {
 		return false;
 	}

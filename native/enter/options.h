@@ -19,6 +19,7 @@ enum op_type {
 	OP_SYS,
 	OP_DIR,
 	OP_HIDE_CGROUP2,
+	OP_DISK,		/* a file system in a file */
 };
 
 struct overlay {
@@ -66,6 +67,8 @@ struct veth {
 	const char *gateways[2];
 	size_t address_count;
 	size_t gateway_count;
+	uint64_t ingress;	/* bytes a second; 0: as fast as it goes */
+	uint64_t egress;
 };
 
 #define GROUPS_MAX 64

@@ -51,6 +51,7 @@ export const errorCodes = {
   E_IDENTITY_TAKEN: "A part of the identity that an instance takes on belongs to another running instance.",
   E_PORT_TAKEN: "The port of the host is already taken.",
   E_NETWORK: "The network of an instance could not be set up.",
+  E_LIMIT_UNSUPPORTED: "This host cannot hold a limit that was asked for.",
   E_RUNTIME: "The OCI runtime could not start the instance.",
   E_NO_RUNTIME: "No usable OCI runtime was found on this host.",
   E_SECRET_MISSING: "A secret that the package needs was not given.",

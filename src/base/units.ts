@@ -28,6 +28,20 @@ export function parseSize(text: string): number {
   return Math.round(Number(match[1]) * (decimal ? 1000 : 1024) ** power);
 }
 
+/**
+ * A rate in tc's words: 10mbit, 500kbit, 1gbit (decimal); with "bps" it counts bytes (10mbps). A number with or without K, M or G is bits, as
+ * Kubernetes has them. Returns bytes a second.
+ */
+export function parseRate(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)([kmgt]?)(bit|bps)?$/i.exec(text.trim());
+  const unit = 1000 ** Math.max(0, " kmgt".indexOf((match?.[2] ?? "").toLowerCase() || " "));
+  const bytes = Math.floor((Number(match?.[1]) * unit) / (match?.[3]?.toLowerCase() === "bps" ? 1 : 8));
+  if (bytes >= 1) return bytes;
+  throw new TranshipError("E_USAGE", `not a rate: ${JSON.stringify(text)}`, {
+    hint: "write for example 500kbit, 10mbit or 1gbit",
+  });
+}
+
 const timeUnits: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** Accepts 500ms, 2s, 1m30s, 1h, 3d and bare seconds. Returns milliseconds. */

@@ -14,6 +14,9 @@ export interface VethOptions {
   addresses: readonly string[];
   gateways?: readonly string[];
   mac?: string;
+  /** Bytes a second that come to it and that it sends. */
+  ingress?: number;
+  egress?: number;
 }
 
 export type LaunchNetwork =
@@ -63,10 +66,17 @@ export function bridgeDownArguments(name: string): string[] {
   return ["bridge", "down", name];
 }
 
+/** Arguments of enter for the rate, in bytes a second, at which a device of the present network namespace sends; 0: no limit. */
+export function shapeArguments(device: string, rate: number): string[] {
+  return ["shape", device, String(rate)];
+}
+
 function vethWords(veth: VethOptions): string[] {
   const words = ["--veth", veth.name, veth.bridge];
   for (const address of veth.addresses) words.push("--address", address);
   for (const gateway of veth.gateways ?? []) words.push("--gateway", gateway);
   if (veth.mac !== undefined) words.push("--mac", veth.mac);
+  if (veth.ingress !== undefined) words.push("--ingress", String(veth.ingress));
+  if (veth.egress !== undefined) words.push("--egress", String(veth.egress));
   return words;
 }

@@ -29,6 +29,8 @@ export type EnterMount =
   | { kind: "bind"; source: ByteString; target: ByteString; readOnly?: boolean }
   /** source as the process sees it, links included. */
   | { kind: "bind-from-pid"; pid: number; source: ByteString; target: ByteString; readOnly?: boolean }
+  /** The ext4 in the file source, with directories upper and work; overlays after it may have them. */
+  | { kind: "disk"; source: ByteString; target: ByteString }
   | { kind: "tmpfs"; target: ByteString; mode: number }
   | { kind: "proc"; target: ByteString }
   | { kind: "dev"; target: ByteString }
@@ -180,6 +182,8 @@ function mountWords(mount: EnterMount): ByteString[] {
         : ["--bind", mount.source, mount.target, ...readOnlyWord(mount)];
     case "bind-from-pid":
       return ["--bind-from-pid", String(mount.pid), mount.source, mount.target, ...readOnlyWord(mount)];
+    case "disk":
+      return ["--disk", mount.source, mount.target];
     case "tmpfs":
     case "dir":
       return [`--${mount.kind}`, mount.target, mount.mode.toString(8)];

@@ -245,8 +245,16 @@ export interface Limits {
   readonly memory: string | null;
   readonly cpus: number | null;
   readonly pids: number | null;
+  /** What it writes outside of its volumes. */
   readonly disk: string | null;
+  /** A rate such as "10mbit", of each direction. */
   readonly network: string | null;
+  /** Lists such as "0-3,8". */
+  readonly cpuset?: string | null | undefined;
+  /** Weight against others when a disk is busy, 10 to 1000. */
+  readonly io?: number | null | undefined;
+  /** Open files of each process. */
+  readonly files?: number | null | undefined;
 }
 
 export interface Syscalls {

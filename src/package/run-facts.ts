@@ -1,20 +1,35 @@
 // What `run` wants of a descriptor beside init's plan, with each value checked: it comes from registries and files too. Kept with the compiled
 // descriptor (compiled.ts), so that a start reads no YAML. Pure.
 import { TranshipError } from "../base/errors.ts";
-import type { Descriptor, Identity, SourceIdentity, Syscalls } from "./descriptor.ts";
+import { parseRate, parseSize } from "../base/units.ts";
+import type { Descriptor, Identity, Limits, SourceIdentity, Syscalls } from "./descriptor.ts";
 import { dmiName } from "./identity.ts";
 
 export interface RunFacts {
   readonly identity: Identity;
   readonly source: SourceIdentity | null;
   readonly syscalls: Syscalls;
+  readonly limits: PackageLimits;
+}
+
+/** Bytes, numbers, bytes a second; absent: no limit. */
+export interface PackageLimits {
+  memory?: number;
+  cpus?: number;
+  pids?: number;
+  disk?: number;
+  ingress?: number;
+  egress?: number;
+  cpusetCpus?: string;
+  blkioWeight?: number;
+  ulimits?: readonly { name: string; soft: number; hard: number }[];
 }
 
 /**
  * A name that no host can have is left out: the application goes on under the instance's own. E_DESCRIPTOR_INVALID names any other value that
  * cannot be. `reference`: what the descriptor belongs to.
  */
-export function runFacts({ identity, origin, syscalls }: Descriptor, reference: string): RunFacts {
+export function runFacts({ identity, origin, syscalls, limits }: Descriptor, reference: string): RunFacts {
   const fitting = (value: string | null, pattern: RegExp): string | null =>
     value !== null && pattern.test(value) ? value : null;
   const wrong = (where: string, value: unknown): TranshipError =>
@@ -55,6 +70,7 @@ export function runFacts({ identity, origin, syscalls }: Descriptor, reference: 
       profile: syscalls.profile,
       ...(syscalls.calls === undefined ? {} : { calls: syscalls.calls }),
     },
+    limits: limitsOf(limits, reference),
     source:
       source === undefined
         ? null
@@ -66,6 +82,32 @@ export function runFacts({ identity, origin, syscalls }: Descriptor, reference: 
             dmi: table("origin.identity.dmi", source.dmi),
           },
   };
+}
+
+function limitsOf(limits: Limits, reference: string): PackageLimits {
+  const { memory, disk, network, cpuset, io, files } = limits;
+  const number = (where: string, value: number | null | undefined, least: number, most: number) => {
+    if (value === null || value === undefined) return undefined;
+    if (Number.isFinite(value) && value >= least && value <= most) return value;
+    throw new TranshipError("E_DESCRIPTOR_INVALID", `${reference}: limits.${where} cannot be ${value}`, {
+      hint: "capture the package anew, or edit its descriptor",
+    });
+  };
+  const large = Number.MAX_SAFE_INTEGER;
+  const rate = network === null ? undefined : parseRate(network);
+  const open = number("files", files, 1, large);
+  const found = {
+    memory: number("memory", memory === null ? null : parseSize(memory), 1, large),
+    cpus: number("cpus", limits.cpus, 0.001, 1e6),
+    pids: number("pids", limits.pids, 1, large),
+    disk: number("disk", disk === null ? null : parseSize(disk), 1, large),
+    ingress: rate,
+    egress: rate,
+    cpusetCpus: cpuset ?? undefined,
+    blkioWeight: number("io", io, 10, 1000),
+    ulimits: open === undefined ? undefined : [{ name: "nofile", soft: open, hard: open }],
+  };
+  return Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined));
 }
 
 const hostName = /^[a-zA-Z0-9]([a-zA-Z0-9._-]{0,252})$/;

@@ -1,7 +1,7 @@
 // The schema of a descriptor: checks a YAML text and fills in defaults. Not loaded by hot verbs (zod).
 import { z } from "zod";
 import { nearest } from "../base/nearest.ts";
-import { parseDuration, parseSize } from "../base/units.ts";
+import { parseDuration, parseRate, parseSize } from "../base/units.ts";
 import { parseCron } from "./cron.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { dmiName } from "./identity.ts";
@@ -25,6 +25,10 @@ const size = z.string().refine((text) => readable(parseSize, text), {
   message: "must be a size such as 512MiB",
   params: { hint: "write for example 512MiB, 1.5GiB or a number of bytes" },
 });
+const rate = z.string().refine((text) => readable(parseRate, text), {
+  message: "must be a rate such as 10mbit",
+  params: { hint: "write for example 500kbit, 10mbit or 1gbit" },
+});
 const signal = z.string().superRefine((text, context) => {
   if (signalOf(text) !== undefined) return;
   const meant = nearest(text, signalNames);
@@ -38,7 +42,7 @@ const cron = z.string().superRefine((text, context) => {
 
 function readable(parse: (text: string) => number, text: string): boolean {
   try {
-    return parse(text) <= 0xffff_fffe || parse === parseSize;
+    return parse(text) <= 0xffff_fffe || parse !== parseDuration;
   } catch {
     return false;
   }
@@ -272,7 +276,14 @@ export const descriptorSchema = z
         cpus: z.number().positive().nullable().default(null),
         pids: z.int().positive().nullable().default(null),
         disk: size.nullable().default(null),
-        network: z.string().nullable().default(null),
+        network: rate.nullable().default(null),
+        cpuset: z
+          .string()
+          .regex(/^\d+(-\d+)?(,\d+(-\d+)?)*$/, "must be a list such as 0-3,8")
+          .nullable()
+          .optional(),
+        io: z.int().min(10).max(1000).nullable().optional(),
+        files: z.int().positive().nullable().optional(),
       })
       .prefault({}),
     syscalls: z

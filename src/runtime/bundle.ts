@@ -2,6 +2,7 @@
 import { chownSync, existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
+import type { Log } from "../base/log.ts";
 import { makeDirectory, readText, writeFilePlain } from "../host/files.ts";
 import { nativePath } from "../host/native.ts";
 import type { StateRoot } from "../host/state-root.ts";
@@ -11,10 +12,12 @@ import { identityMounts, noIdentity } from "./identity/files.ts";
 import type { TakenIdentity } from "./identity/identity.ts";
 import { initPath, type OpenPackage } from "./image.ts";
 import { inLayers } from "./layers.ts";
+import { ratesOf } from "./limits/check.ts";
+import { givenLimits } from "./limits/given.ts";
 import { hostsText, resolvText } from "./network/files.ts";
 import { type OciMount, ociConfig } from "./oci/config.ts";
 import { seccompPart } from "./oci/profile.ts";
-import { type OciRuntime, openFilesLimit } from "./oci/runtime.ts";
+import type { OciRuntime } from "./oci/runtime.ts";
 import { type InstancePaths, type InstanceRecord, instancePaths } from "./record.ts";
 import { consoleSize } from "./stdio.ts";
 import { lookUpUser } from "./user.ts";
@@ -32,6 +35,7 @@ export interface BundleInput {
   forward: boolean;
   /** Nobody waits for it: init keeps its terminal or standard input, and a console to attach to. */
   detached: boolean;
+  log: Log;
 }
 
 /** The mount point of every overlay, each in a namespace of its own: never busy for anyone else. */
@@ -55,6 +59,8 @@ export async function writeBundle(input: BundleInput): Promise<void> {
   const volumes = await volumeMounts(input);
   const identity = { ...(record.identity ?? noIdentity), taken: input.taken };
   const rootfs = mountPoint(root);
+  const given = givenLimits(record.limits);
+  for (const words of given.lowered) input.log.warn(words);
   const config = ociConfig({
     record,
     user,
@@ -69,7 +75,8 @@ export async function writeBundle(input: BundleInput): Promise<void> {
     ],
     args: [initPath, ...record.command],
     environment: environmentOf(input, user.home),
-    openFiles: openFilesLimit(),
+    given,
+    rates: ratesOf(record.limits.rates ?? []),
     filter: await seccompPart(root, record, runtime),
     cgroups: runtime.cgroups,
   });

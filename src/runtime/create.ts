@@ -16,6 +16,9 @@ import { note } from "./events/note.ts";
 import { readInstance } from "./find.ts";
 import { checkKept, type IdentityOptions, instanceIdentity } from "./identity/identity.ts";
 import { type OpenPackage, openPackage } from "./image.ts";
+import { checkLimits } from "./limits/check.ts";
+import { hasDisk, makeDisk } from "./limits/disk.ts";
+import { chosenLimits, type Limits } from "./limits/limits.ts";
 import { checkName, randomName } from "./names.ts";
 import { packageHostname } from "./network/files.ts";
 import { claim, free, holder } from "./network/lease.ts";
@@ -34,13 +37,13 @@ import {
   type InstanceRecord,
   type InstanceSecret,
   type LaunchRecord,
-  type Limits,
   pathsIn,
   type RestartRule,
   type SyscallProfile,
   type TetherChoice,
 } from "./record.ts";
 import { stopTime } from "./stop-time.ts";
+import { profileOf } from "./syscall-profile.ts";
 import { checkVolumeName } from "./volumes/volumes.ts";
 
 export interface CreateOptions extends NetworkOptions {
@@ -121,7 +124,9 @@ export async function createInstance(
     name = leaseName(root, options.name, id);
     plugged = plug(root, id, options, options.identity);
     const record = makeRecord({ id, name, plugged }, options, opened);
+    checkLimits(record);
     writeDraft(draft, record, launch, opened.givenPlan);
+    if (hasDisk(record.limits)) await makeDisk(pathsIn(draft), record.limits.disk ?? 0);
     step("instance directory");
     renameSync(draft, join(root.instances, id));
     note(root, record, "create");
@@ -189,20 +194,6 @@ export function nameTaken(root: StateRoot, wanted: string): TranshipError {
   );
 }
 
-/** What the package learned holds it, unless somebody says otherwise. It cannot do without a filter by itself: it may come from anywhere. */
-function profileOf(
-  { syscalls, reference }: CreateOptions,
-  facts: OpenPackage["facts"],
-): Pick<InstanceRecord, "syscalls" | "calls"> {
-  const learned = facts?.syscalls.profile === "learned" ? facts.syscalls.calls : undefined;
-  const profile = syscalls ?? (learned === undefined ? "default" : "learned");
-  if (profile !== "learned") return { syscalls: profile };
-  if (learned !== undefined) return { syscalls: profile, calls: learned };
-  throw new TranshipError("E_USAGE", `${reference} has no learned profile of system calls`, {
-    hint: "capture it with --learn-syscalls",
-  });
-}
-
 function makeRecord(
   given: { id: string; name: string; plugged: Plugged },
   options: CreateOptions,
@@ -234,11 +225,7 @@ function makeRecord(
     network: networkRecord(given.id, given.plugged, ports, taken),
     mounts: mountsOf(options.mounts ?? [], opened),
     secrets: options.secrets ?? [],
-    limits: {
-      memory: options.limits?.memory ?? null,
-      cpus: options.limits?.cpus ?? null,
-      pids: options.limits?.pids ?? null,
-    },
+    limits: chosenLimits(options.limits ?? {}, facts?.limits ?? {}),
     capAdd: options.capAdd ?? [],
     capDrop: options.capDrop ?? [],
     readOnly: options.readOnly ?? false,

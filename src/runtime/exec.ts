@@ -15,6 +15,7 @@ import { findInstance, type Instance } from "./find.ts";
 import { layerDirectories } from "./image.ts";
 import { refusalsOf } from "./launch.ts";
 import { readLayerFile } from "./layers.ts";
+import { writtenOf } from "./limits/disk.ts";
 import { capabilitySet } from "./oci/capabilities.ts";
 import { isListening } from "./oci/profile.ts";
 import {
@@ -25,6 +26,7 @@ import {
   runtimeWords,
 } from "./oci/runtime.ts";
 import { isPaused } from "./pause.ts";
+import { parentOf } from "./processes.ts";
 import { statusOf } from "./state.ts";
 import { consoleSize, ended, forwardSignals, stdioFor } from "./stdio.ts";
 import { lookUpUser, type User } from "./user.ts";
@@ -48,7 +50,7 @@ export async function execInInstance(
 ): Promise<number> {
   const instance = findInstance(root, text);
   const { paths, record } = instance;
-  const { state, launch } = statusOf(paths, record.id);
+  const { state, launch, pid } = statusOf(paths, record.id);
   if (state !== "running") {
     throw new TranshipError("E_INSTANCE_STATE", `the instance ${record.name} is not running but ${state}`, {
       hint: `start it with \`tranship start ${record.name}\``,
@@ -69,7 +71,11 @@ export async function execInInstance(
   }
   // The one that started it keeps its record.
   const runtime = launch?.runtime ? describeRuntime(launch.runtime) : await chooseRuntime(root, log);
-  const layers = [paths.upper, ...(await layerDirectories(root, record.image.diffIds))];
+  const written = writtenOf(paths, record, pid === undefined ? undefined : parentOf(pid));
+  const layers = [
+    ...(written === undefined ? [] : [written]),
+    ...(await layerDirectories(root, record.image.diffIds)),
+  ];
   const user = lookUpUser(layers, options.user ?? record.user);
   const file = `${paths.bundle}/exec-${randomHex(6)}.json`;
   const logFile = `${file}.log`;

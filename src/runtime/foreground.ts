@@ -12,6 +12,7 @@ import { eventFile, instanceEvent, launchName } from "./events/note.ts";
 import { type Instance, readInstance } from "./find.ts";
 import { holdsIdentity, takenAt } from "./identity/identity.ts";
 import { type Chain, type Launching, startFailure } from "./launch.ts";
+import { hasDisk } from "./limits/disk.ts";
 import { lingerFiles, releaseLater, waiterCommand } from "./linger.ts";
 import { lingerSeconds } from "./linger-time.ts";
 import { leasePath } from "./network/lease.ts";
@@ -51,6 +52,7 @@ function mayEndSimply({ record }: Instance): boolean {
   return (
     record.autoRemove &&
     record.observe === undefined &&
+    !hasDisk(record.limits) &&
     lingerSeconds() > 0 &&
     record.network.ports.length === 0 &&
     !record.mounts.some((mount) => mount.anonymous) &&

@@ -18,11 +18,13 @@ import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { enterAhead } from "../host/supervisor.ts";
 import { mountPoint, writeBundle } from "./bundle.ts";
-import type { Begun } from "./create.ts";
+import type { Begun, CreateOptions } from "./create.ts";
 import { launchName } from "./events/note.ts";
 import type { Instance } from "./find.ts";
 import { takenAt } from "./identity/identity.ts";
 import { leaseIdentity } from "./identity/lease.ts";
+import { diskMounts, hasDisk, writtenIn } from "./limits/disk.ts";
+import { chosenLimits, ratesOfNetwork } from "./limits/limits.ts";
 import { ensureBridge, lockNetwork } from "./network/bridge.ts";
 import { deviceName } from "./network/devices.ts";
 import { leasePorts, publish } from "./network/publish.ts";
@@ -32,7 +34,7 @@ import { observer } from "./observe.ts";
 import { refusalsSocket } from "./oci/profile.ts";
 import { chooseRuntime, globalArguments, type OciRuntime } from "./oci/runtime.ts";
 import { mainProcess, overlaySource, pause } from "./processes.ts";
-import type { LaunchRecord, NetworkMode } from "./record.ts";
+import type { LaunchRecord } from "./record.ts";
 import { readExit } from "./state.ts";
 
 export interface Launching {
@@ -82,6 +84,7 @@ export async function prepare(launching: Launching): Promise<Chain> {
     taken,
     forward: launch.mode === "foreground" && !record.terminal,
     detached: launch.mode === "detached",
+    log,
   });
   if (record.tether !== undefined) {
     // Loaded by those who ask for it alone.
@@ -125,6 +128,7 @@ async function prepareNetwork({ root, instance, launch, log }: Launching): Promi
     addresses: [...taken.addresses.map((address) => `${address}/${address.includes(":") ? 128 : 32}`), own],
     gateways: [bridge.gateway],
     mac: taken.mac ?? macOf(id),
+    ...ratesOfNetwork(instance.record.limits),
   };
   return { veths: [veth] };
 }
@@ -135,11 +139,14 @@ async function prepareNetwork({ root, instance, launch, log }: Launching): Promi
  */
 export function mountAhead(
   root: StateRoot,
-  { network, autoRemove = false }: { network?: NetworkMode; autoRemove?: boolean },
-  { package: { layers }, draft }: Begun,
+  { network, autoRemove = false, limits }: Pick<CreateOptions, "network" | "autoRemove" | "limits">,
+  { package: { layers, facts }, draft }: Begun,
   runtime: OciRuntime,
 ): boolean {
-  if (draft === undefined || network === "host" || network === "container") return false;
+  const shared = network === "host" || network === "container";
+  // A limited disk has to be made first.
+  const disk = hasDisk(chosenLimits(limits ?? {}, facts?.limits ?? {}));
+  if (draft === undefined || shared || disk) return false;
   const inDraft = { upper: "upper", work: "work", volatile: autoRemove };
   const mounts = [overlayMount(root, draft.id, layers, runtime, inDraft)];
   return enterAhead(launchParts({ mounts, hideCgroup2: runtime.hideCgroup2 }).mounts);
@@ -167,9 +174,9 @@ function overlayMount(
 
 function launchOptions({ root, instance, layers }: Launching, runtime: OciRuntime): LaunchOptions {
   const { paths, record } = instance;
-  const own = { upper: paths.upper, work: paths.work, volatile: record.autoRemove };
+  const own = { ...writtenIn(paths, record), volatile: record.autoRemove };
   return {
-    mounts: [overlayMount(root, record.id, layers, runtime, own)],
+    mounts: [...diskMounts(paths, record), overlayMount(root, record.id, layers, runtime, own)],
     hideCgroup2: runtime.hideCgroup2,
     ...refusalsOf(root, instance),
     clonedRuntime: runtime.kind === "crun" && record.observe === undefined,

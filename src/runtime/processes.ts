@@ -28,6 +28,15 @@ export function mainProcess(paths: InstancePaths, id: string): LiveProcess | und
   return undefined;
 }
 
+/** The parent of a process; undefined where it is gone. */
+export function parentOf(pid: number): number | undefined {
+  try {
+    return Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "latin1"))?.[1]);
+  } catch {
+    return undefined;
+  }
+}
+
 /** What the mount tables of an instance's processes name as the source of its root. */
 export function overlaySource(id: string): string {
   return `tranship:${id}`;

@@ -4,6 +4,7 @@ import { TranshipError } from "../base/errors.ts";
 import { readJson, writeFileAtomic } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import type { InstanceIdentity } from "./identity/identity.ts";
+import type { Limits } from "./limits/limits.ts";
 import type { PortRequest } from "./network/ports.ts";
 
 export interface InstanceRecord {
@@ -101,13 +102,6 @@ export interface InstanceSecret {
   readonly source: string;
 }
 
-export interface Limits {
-  /** Bytes. */
-  readonly memory: number | null;
-  readonly cpus: number | null;
-  readonly pids: number | null;
-}
-
 /** When init's log is rotated: bytes (0: never), and how many files are kept. */
 export interface InstanceLog {
   readonly maxSize?: number;
@@ -163,6 +157,9 @@ export interface InstancePaths {
   readonly stopAsked: string;
   readonly upper: string;
   readonly work: string;
+  /** Of an instance whose disk is limited: the file that holds what it writes, and where its launch mounts that. See limits/disk.ts. */
+  readonly diskImage: string;
+  readonly disk: string;
   readonly run: string;
   readonly oci: string;
   readonly bundle: string;
@@ -203,6 +200,8 @@ export function pathsIn(directory: string): InstancePaths {
     stopAsked: `${directory}/stop-asked`,
     upper: `${directory}/upper`,
     work: `${directory}/work`,
+    diskImage: `${directory}/disk.img`,
+    disk: `${directory}/disk`,
     run: `${directory}/run`,
     oci: `${directory}/oci`,
     bundle: `${directory}/bundle`,

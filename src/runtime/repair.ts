@@ -55,7 +55,7 @@ async function finishUpdate(root: StateRoot, id: string): Promise<void> {
   const lock = seen === undefined ? undefined : await lockInstance(seen, "repair");
   try {
     const instance = readInstance(root, id);
-    if (lock !== undefined && instance !== undefined) applyLimits(instance);
+    if (lock !== undefined && instance !== undefined) await applyLimits(instance);
   } finally {
     lock?.release();
   }

@@ -2,14 +2,17 @@
 // control groups may not follow it yet, so that the next command finishes what a killed one began (applyLimits).
 import { existsSync, rmSync } from "node:fs";
 import { TranshipError } from "../base/errors.ts";
-import { setCgroupLimits } from "../host/cgroup-limits.ts";
-import { writeFileAtomic } from "../host/files.ts";
+import { cgroupLimits, setCgroupLimits } from "../host/cgroup-limits.ts";
+import { readJson, writeFileAtomic } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { lockInstance } from "./end.ts";
 import { note } from "./events/note.ts";
 import { findInstance, type Instance, readInstance } from "./find.ts";
-import { type InstanceRecord, type Limits, type RestartRule, writeRecord } from "./record.ts";
+import { checkLimits } from "./limits/check.ts";
+import { type Limits, weightOfShares } from "./limits/limits.ts";
+import { setRates } from "./limits/rates.ts";
+import { type InstanceRecord, type RestartRule, writeRecord } from "./record.ts";
 import { statusOf } from "./state.ts";
 
 export interface Update {
@@ -28,13 +31,13 @@ export async function updateInstance(root: StateRoot, text: string, update: Upda
         hint: "it was removed a moment ago",
       });
     }
-    change(root, instance, update);
+    await change(root, instance, update);
   } finally {
     lock?.release();
   }
 }
 
-function change(root: StateRoot, { paths, record }: Instance, update: Update): void {
+async function change(root: StateRoot, { paths, record }: Instance, update: Update): Promise<void> {
   if (record.autoRemove && update.restart !== undefined && update.restart.policy !== "no") {
     throw new TranshipError("E_USAGE", `${record.name} is removed when it ends: --restart contradicts that`, {
       hint: "run it again without --rm",
@@ -45,42 +48,68 @@ function change(root: StateRoot, { paths, record }: Instance, update: Update): v
     limits: { ...record.limits, ...update.limits },
     ...(update.restart === undefined ? {} : { restart: update.restart }),
   };
-  const running = statusOf(paths, record.id).pid !== undefined && update.limits !== undefined;
-  if (running) writeFileAtomic(paths.updating, "", { volatile: true });
+  checkTogether(next);
+  const changed = Object.keys(update.limits ?? {});
+  const running = statusOf(paths, record.id).pid !== undefined && changed.length > 0;
+  if (running) writeFileAtomic(paths.updating, JSON.stringify(changed), { volatile: true });
   step("update record");
   writeRecord(paths, next);
   if (running) {
     try {
-      applyLimits({ paths, record: next });
+      await applyLimits({ paths, record: next });
     } catch (error) {
       // What cannot be in force must not stand in the record.
       writeRecord(paths, record);
-      applyLimits({ paths, record });
+      await applyLimits({ paths, record });
       throw error;
     }
   }
   note(root, next, "update");
 }
 
-/** Gives the limits of the record to the control groups of a running instance. Call with its lock held. */
-export function applyLimits({ paths, record }: Instance): void {
+function checkTogether(record: InstanceRecord): void {
+  checkLimits(record);
+  const { memory, memorySwap } = record.limits;
+  if (typeof memorySwap === "number" && memorySwap < (memory ?? 0)) {
+    throw new TranshipError(
+      "E_USAGE",
+      `memory with swap (${memorySwap}) would be less than memory (${memory})`,
+      {
+        hint: "change both in one command",
+      },
+    );
+  }
+}
+
+/** Gives the limits of the record that the file `updating` names to a running instance. Call with its lock held. */
+export async function applyLimits({ paths, record }: Instance): Promise<void> {
   if (!existsSync(paths.updating)) return;
-  if (statusOf(paths, record.id).pid !== undefined) {
+  const { pid } = statusOf(paths, record.id);
+  if (pid !== undefined) {
     step("apply limits");
-    const missing = setLimits(record);
+    const changed = readJson(paths.updating) as string[];
+    const missing = setLimits(record, changed);
     if (missing.length > 0) {
-      throw new TranshipError("E_RUNTIME", `this host cannot limit ${missing.join(", ")} of ${record.name}`, {
-        hint: "`tranship doctor` shows which controllers of control groups there are",
-      });
+      throw new TranshipError(
+        "E_LIMIT_UNSUPPORTED",
+        `this host cannot limit ${missing.join(", ")} of ${record.name}`,
+        {
+          hint: "`tranship doctor` shows which controllers of control groups there are",
+        },
+      );
     }
+    await setRates(record, pid, changed);
   }
   step("updated");
   rmSync(paths.updating, { force: true });
 }
 
-function setLimits({ id, name, limits }: InstanceRecord): string[] {
+function setLimits({ id, name, limits }: InstanceRecord, changed: readonly string[]): string[] {
   try {
-    return setCgroupLimits(`tranship/${id}`, limits);
+    return setCgroupLimits(`tranship/${id}`, limits, {
+      only: cgroupLimits.filter((one) => changed.includes(one)),
+      weight: weightOfShares,
+    });
   } catch (cause) {
     throw new TranshipError(
       "E_RUNTIME",

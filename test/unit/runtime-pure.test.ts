@@ -210,21 +210,37 @@ const configOf = (more: Partial<Parameters<typeof ociConfig>[0]> = {}): Config =
     mounts: [],
     args: ["/.tranship/init"],
     environment: [],
-    openFiles: 20_000,
+    given: { ulimits: [{ name: "nofile", soft: 1024, hard: 20_000 }], oomScoreAdj: undefined, lowered: [] },
+    rates: {},
     filter: {},
     cgroups: true,
     ...more,
   }) as Config;
 
 describe("OCI configuration", () => {
-  it("clamps limits to what we may give, and sets those that were asked for", () => {
+  it("sets the limits that were asked for, and no others", () => {
     const { process, linux } = configOf();
     assert.deepEqual(process.rlimits, [{ type: "RLIMIT_NOFILE", soft: 1024, hard: 20_000 }]);
-    assert.deepEqual(configOf({ openFiles: 500 }).process.rlimits[0], {
-      type: "RLIMIT_NOFILE",
-      soft: 500,
-      hard: 500,
-    });
+    const whole = {
+      ...record.limits,
+      memorySwap: 128 << 20,
+      cpuShares: 512,
+      cpusetCpus: "0",
+      blkioWeight: 300,
+      shmSize: 4096,
+    };
+    const given = { ulimits: [{ name: "core", soft: 0, hard: null }], oomScoreAdj: 300, lowered: [] };
+    const rates = { "read-bps": [{ major: 8, minor: 0, rate: 1000 }] };
+    const text = JSON.stringify(configOf({ record: { ...record, limits: whole }, given, rates }));
+    assert.match(text, /"type":"RLIMIT_CORE","soft":0,"hard":18446744073709551615\}/);
+    for (const part of [
+      '"oomScoreAdj":300',
+      '"memory":{"limit":67108864,"swap":134217728}',
+      '"cpu":{"quota":150000,"period":100000,"shares":512,"cpus":"0"}',
+      '"blockIO":{"weight":300,"throttleReadBpsDevice":[{"major":8,"minor":0,"rate":1000}]}',
+      '"mode=1777","size=4096"',
+    ])
+      assert.ok(text.includes(part), `${part} in ${text}`);
     assert.equal(linux.cgroupsPath, `/tranship/${record.id}`);
     assert.deepEqual(linux.resources?.memory, { limit: 64 << 20 });
     assert.deepEqual(linux.resources?.cpu, { quota: 150_000, period: 100_000 });

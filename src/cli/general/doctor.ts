@@ -1,13 +1,14 @@
 // Checks this host and the state root: each line ok, warn or fail, with what to do. Exit status 1 when something fails.
-import { existsSync, readdirSync, readFileSync, statfsSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, statfsSync, statSync } from "node:fs";
 import { release } from "node:os";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { exitStatus } from "../../base/errors.ts";
 import { formatSize } from "../../base/units.ts";
 import { cgroupMode } from "../../host/cgroup.ts";
 import { sandboxCall } from "../../host/enter.ts";
 import { startEnter } from "../../host/enter-process.ts";
 import { nativePath } from "../../host/native.ts";
+import { onPath } from "../../host/on-path.ts";
 import { run as runProgram } from "../../host/process.ts";
 import { makeWorkDirectory, repairWork } from "../../host/work.ts";
 import type { Context } from "../context.ts";
@@ -90,11 +91,6 @@ async function natives(): Promise<Check[]> {
     }
   }
   return checks;
-}
-
-function onPath(program: string): string | undefined {
-  const directories = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"];
-  return directories.map((directory) => join(directory, program)).find((path) => existsSync(path));
 }
 
 function tools(): Check[] {

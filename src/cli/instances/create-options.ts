@@ -5,11 +5,12 @@ import { TranshipError } from "../../base/errors.ts";
 import { parseDuration, parseSize } from "../../base/units.ts";
 import type { CreateOptions } from "../../runtime/create.ts";
 import { parsePublish } from "../../runtime/network/ports.ts";
-import type { InstanceSecret, Limits, RestartRule } from "../../runtime/record.ts";
+import type { InstanceSecret, RestartRule } from "../../runtime/record.ts";
 import { signalNumber } from "../../runtime/stop.ts";
 import { parseVolume } from "../../runtime/volumes/parse.ts";
 import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
 import { identityOptions } from "./identity-options.ts";
+import { checkSwap, fixedLimits, limits } from "./limit-options.ts";
 
 export function createOptions({ args, options }: Call): CreateOptions {
   const [reference = "", ...command] = args;
@@ -17,6 +18,8 @@ export function createOptions({ args, options }: Call): CreateOptions {
   const stopTimeout = text(options, "stopTimeout");
   const stopSignal = text(options, "stopSignal");
   if (stopSignal !== undefined) signalNumber(stopSignal);
+  const asked = { ...limits(options), ...fixedLimits(options) };
+  checkSwap(asked);
   return {
     reference,
     command,
@@ -31,7 +34,7 @@ export function createOptions({ args, options }: Call): CreateOptions {
     publishAll: flag(options, "publishAll"),
     mounts: list(options, "volume").map(parseVolume),
     secrets: list(options, "secret").map(secret),
-    limits: limits(options),
+    limits: asked,
     capAdd: list(options, "capAdd"),
     capDrop: list(options, "capDrop"),
     readOnly: flag(options, "readOnly"),
@@ -106,17 +109,6 @@ function secret(entry: string): InstanceSecret {
     throw usage(`not a secret: ${JSON.stringify(entry)}`, "write --secret PATH=FILE or --secret NAME=FILE");
   }
   return { target: entry.slice(0, cut), source: resolve(entry.slice(cut + 1)) };
-}
-
-export function limits(options: OptionValues): Limits {
-  const memory = text(options, "memory");
-  const cpus = text(options, "cpus");
-  const pids = text(options, "pidsLimit");
-  return {
-    memory: memory === undefined ? null : parseSize(memory),
-    cpus: cpus === undefined ? null : positive("--cpus", cpus, /^\d+(\.\d+)?$/),
-    pids: pids === undefined ? null : positive("--pids-limit", pids, /^\d+$/),
-  };
 }
 
 function positive(option: string, value: string, pattern: RegExp): number {

@@ -5,6 +5,7 @@ import type { StateRoot } from "../../host/state-root.ts";
 import type { ListedInstance } from "../../runtime/find.ts";
 import type { EndRecord, InstanceMount, InstanceRecord, LaunchRecord } from "../../runtime/record.ts";
 import { volumeData } from "../../runtime/volumes/volumes.ts";
+import { limitsView } from "./limits-view.ts";
 import { shownState } from "./ps-row.ts";
 
 const never = "0001-01-01T00:00:00Z";
@@ -70,9 +71,7 @@ function hostConfig({
     CapAdd: capAdd,
     CapDrop: capDrop,
     ReadonlyRootfs: readOnly,
-    Memory: limits.memory ?? 0,
-    NanoCpus: Math.round((limits.cpus ?? 0) * 1e9),
-    PidsLimit: limits.pids,
+    ...limitsView(limits),
   };
 }
 

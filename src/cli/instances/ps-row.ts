@@ -1,4 +1,5 @@
 // A line of `ps`, by the names that docker's templates have.
+import { statSync } from "node:fs";
 import { formatAge } from "../../base/units.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import type { ListedInstance } from "../../runtime/find.ts";
@@ -77,7 +78,8 @@ function describeStatus(one: ListedInstance): string {
 }
 
 function sizeOf(root: StateRoot, { record, paths }: ListedInstance): string {
-  const own = bytesBelow(paths.upper);
+  const disk = statSync(paths.diskImage, { throwIfNoEntry: false });
+  const own = disk === undefined ? bytesBelow(paths.upper) : disk.blocks * 512;
   const layers = record.image.diffIds.map((id) =>
     bytesBelow(`${root.layers}/${id.slice(id.indexOf(":") + 1)}/fs`),
   );

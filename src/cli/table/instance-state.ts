@@ -1,5 +1,6 @@
 // Verbs that change what an instance is doing, or what is known of it: as in docker.
 import type { Verb } from "../verb.ts";
+import { limitOptions } from "./limits.ts";
 import { dryRunOption } from "./options.ts";
 import { instances as group } from "./run.ts";
 
@@ -52,9 +53,7 @@ export const instanceStateVerbs: readonly Verb[] = [
     examples: ["tranship update --memory 1g --cpus 2 shop", "tranship update --restart unless-stopped shop"],
     arguments: [instances],
     options: [
-      { flags: "-m, --memory <SIZE>", summary: "memory limit" },
-      { flags: "--cpus <NUMBER>", summary: "processors, also a fraction" },
-      { flags: "--pids-limit <NUMBER>", summary: "processes and threads" },
+      ...limitOptions,
       { flags: "--restart <POLICY>", summary: "no, on-failure[:N], always or unless-stopped" },
     ],
     load: () => import("../instances/update.ts"),

@@ -1,5 +1,6 @@
 // `run` apart from the other verbs of instances: its own file of the built form holds no other (hot-run.ts).
 import type { OptionSpec, Verb } from "../verb.ts";
+import { fixedLimitOptions, limitOptions } from "./limits.ts";
 import { reachOptions } from "./options.ts";
 
 /** The group of all of them. */
@@ -33,9 +34,8 @@ export const createOptions: readonly OptionSpec[] = [
     many: true,
   },
   { flags: "--new-identity", summary: "ids and addresses of its own, whatever the package takes on" },
-  { flags: "-m, --memory <SIZE>", summary: "memory limit" },
-  { flags: "--cpus <NUMBER>", summary: "processors, also a fraction" },
-  { flags: "--pids-limit <NUMBER>", summary: "processes and threads" },
+  ...limitOptions,
+  ...fixedLimitOptions,
   { flags: "--read-only", summary: "the root file system cannot be written" },
   { flags: "--network <MODE>", summary: "bridge, host, none or container:INSTANCE", default: "bridge" },
   { flags: "--restart <POLICY>", summary: "no, on-failure[:N], always or unless-stopped", default: "no" },

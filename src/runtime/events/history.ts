@@ -2,6 +2,7 @@
 // instances themselves.
 import type { StateRoot } from "../../host/state-root.ts";
 import type { Instance } from "../find.ts";
+import { hasDisk } from "../limits/disk.ts";
 import type { EndRecord, LaunchRecord } from "../record.ts";
 import { launchName, type RecordedEvent, type RunSummary } from "./note.ts";
 import { storedEvents } from "./read.ts";
@@ -44,7 +45,7 @@ function numberOf(value: unknown): number | null {
 
 /** `exit`: the text of exit.json. */
 export function summarize(
-  { paths }: Instance,
+  { paths, record }: Instance,
   launch: LaunchRecord | undefined,
   end: EndRecord,
   exit: string | undefined,
@@ -56,7 +57,11 @@ export function summarize(
     status: end.status,
     reason: end.reason,
     ...facts,
-    files: launch === undefined ? null : filesWritten(paths.upper, Date.parse(launch.startedAt)),
+    // A disk of its own has gone with its launch.
+    files:
+      launch === undefined || hasDisk(record.limits)
+        ? null
+        : filesWritten(paths.upper, Date.parse(launch.startedAt)),
   };
 }
 

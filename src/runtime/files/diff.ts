@@ -7,6 +7,7 @@ import type { StateRoot } from "../../host/state-root.ts";
 import { mountPoint } from "../bundle.ts";
 import { findInstance, type Instance } from "../find.ts";
 import { layerDirectories } from "../image.ts";
+import { diskMounts, hasDisk, writtenIn } from "../limits/disk.ts";
 import { emptyLower } from "../volumes/volumes.ts";
 
 export interface FileChange {
@@ -20,17 +21,19 @@ export async function changesOf(root: StateRoot, text: string): Promise<FileChan
   const { paths, record } = instance;
   const layers = await layerDirectories(root, record.image.diffIds);
   const top = mountPoint(root);
+  const written = writtenIn(paths, record).upper;
   const [before, after] = [join(top, "package"), join(top, "instance")];
   const whole = layers.length > 0 ? layers : emptyLower(root, layers);
   const held = startEnter(
     launchCall({
       mounts: [
+        ...diskMounts(paths, record),
         { kind: "tmpfs", target: top, mode: 0o700 },
         { kind: "dir", target: before, mode: 0o700 },
         { kind: "dir", target: after, mode: 0o700 },
         { kind: "overlay", target: before, lowers: [...whole, ...emptyLower(root, whole)], readOnly: true },
         // Its own directory as one more lower layer: removed files are gone, and moved directories are where they were moved to.
-        { kind: "overlay", target: after, lowers: [paths.upper, ...whole], readOnly: true, renames: true },
+        { kind: "overlay", target: after, lowers: [written, ...whole], readOnly: true, renames: true },
       ],
       command: { argv: ["true"] },
     }),
@@ -40,7 +43,7 @@ export async function changesOf(root: StateRoot, text: string): Promise<FileChan
     const { pid } = await held.ready;
     const view = (path: string): string => `/proc/${pid}/root${path}`;
     const walk = new Walk(
-      { upper: paths.upper, before: view(before), after: view(after) },
+      { upper: hasDisk(record.limits) ? view(written) : written, before: view(before), after: view(after) },
       hiddenPaths(instance),
     );
     walk.directory("");

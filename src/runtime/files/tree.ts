@@ -11,6 +11,7 @@ import { mountPoint } from "../bundle.ts";
 import { lockInstance } from "../end.ts";
 import type { Instance } from "../find.ts";
 import { layerDirectories } from "../image.ts";
+import { diskMounts, writtenIn } from "../limits/disk.ts";
 import type { InstanceMount } from "../record.ts";
 import { statusOf } from "../state.ts";
 import { volumeData } from "../volumes/volumes.ts";
@@ -58,14 +59,16 @@ interface Held {
 /** As at a start, in a mount namespace that a waiting process holds: the host sees nothing of it, and it dies with that process. */
 async function mountStopped(root: StateRoot, { paths, record }: Instance): Promise<Held> {
   const target = mountPoint(root);
+  const written = writtenIn(paths, record);
   const held = startEnter(
     launchCall({
       mounts: [
+        ...diskMounts(paths, record),
         {
           kind: "overlay",
           target,
           lowers: await layerDirectories(root, record.image.diffIds),
-          upper: { dir: paths.upper, work: paths.work },
+          upper: { dir: written.upper, work: written.work },
           renames: true,
         },
       ],

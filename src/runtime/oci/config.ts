@@ -2,7 +2,9 @@
 //
 // Nothing of the image reaches it but environment, working directory and mount targets: none of its annotations (crun acts on
 // run.oci.*), no hooks. The network namespace is not named: the runtime is started inside of it.
-import { cpuPeriod } from "../../host/cgroup-limits.ts";
+import type { CgroupRates } from "../../host/cgroup-limits.ts";
+import type { GivenLimits } from "../limits/given.ts";
+import { ociResources, ociRlimits } from "../limits/oci.ts";
 import type { InstanceRecord } from "../record.ts";
 import { capabilitySet } from "./capabilities.ts";
 import type { SeccompPart } from "./profile.ts";
@@ -26,8 +28,8 @@ export interface ConfigInput {
   mounts: readonly OciMount[];
   args: readonly string[];
   environment: readonly string[];
-  /** Hard limit of open files that this process may give on. */
-  openFiles: number;
+  given: GivenLimits;
+  rates: CgroupRates;
   filter: SeccompPart;
   cgroups: boolean;
 }
@@ -94,7 +96,6 @@ const devices = [
 export function ociConfig(input: ConfigInput): object {
   const { record } = input;
   const capabilities = capabilitySet(record.capAdd, record.capDrop);
-  const hard = Math.min(input.openFiles, 524_288);
   return {
     ociVersion: "1.0.2",
     ...(input.filter.annotations === undefined ? {} : { annotations: input.filter.annotations }),
@@ -112,14 +113,14 @@ export function ociConfig(input: ConfigInput): object {
         inheritable: [],
         ambient: [],
       },
-      // The soft limit of the systems these applications come from; Node raises its own, which would be inherited.
-      rlimits: [{ type: "RLIMIT_NOFILE", soft: Math.min(1024, hard), hard }],
+      rlimits: ociRlimits(input.given.ulimits),
+      ...(input.given.oomScoreAdj === undefined ? {} : { oomScoreAdj: input.given.oomScoreAdj }),
       // Set-user-id programs of old applications have to work.
       noNewPrivileges: false,
     },
     root: { path: input.rootfs, readonly: record.readOnly },
     hostname: record.hostname,
-    mounts: [...defaultMounts, ...input.mounts],
+    mounts: [...mountsWith(record.limits.shmSize ?? null), ...input.mounts],
     linux: {
       // The host's own would show through.
       sysctl: { "kernel.domainname": record.identity?.domain ?? "(none)" },
@@ -127,7 +128,12 @@ export function ociConfig(input: ConfigInput): object {
         ...["pid", "ipc", "uts", "mount"].map((type) => ({ type })),
         ...(input.cgroups ? [{ type: "cgroup" }] : []),
       ],
-      ...(input.cgroups ? { cgroupsPath: `/tranship/${record.id}`, resources: resources(record) } : {}),
+      ...(input.cgroups
+        ? {
+            cgroupsPath: `/tranship/${record.id}`,
+            resources: { devices, ...ociResources(record.limits, input.rates) },
+          }
+        : {}),
       maskedPaths,
       readonlyPaths,
       ...(input.filter.seccomp === undefined ? {} : { seccomp: input.filter.seccomp }),
@@ -135,12 +141,10 @@ export function ociConfig(input: ConfigInput): object {
   };
 }
 
-function resources(record: InstanceRecord): object {
-  const { memory, cpus, pids } = record.limits;
-  return {
-    devices,
-    ...(memory === null ? {} : { memory: { limit: memory } }),
-    ...(cpus === null ? {} : { cpu: { quota: Math.round(cpus * cpuPeriod), period: cpuPeriod } }),
-    ...(pids === null ? {} : { pids: { limit: pids } }),
-  };
+function mountsWith(shmSize: number | null): readonly OciMount[] {
+  if (shmSize === null) return defaultMounts;
+  const size = (option: string): string => (option.startsWith("size=") ? `size=${shmSize}` : option);
+  return defaultMounts.map((mount) =>
+    mount.destination === "/dev/shm" ? { ...mount, options: mount.options.map(size) } : mount,
+  );
 }

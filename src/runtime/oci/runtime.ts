@@ -1,14 +1,5 @@
 // Which OCI runtime this host can use: found out by running a container, once per boot and version of the runtime.
-import {
-  accessSync,
-  constants,
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  realpathSync,
-  statSync,
-} from "node:fs";
+import { accessSync, constants, copyFileSync, existsSync, mkdirSync, realpathSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
@@ -202,13 +193,6 @@ function probeConfig(runtime: OciRuntime, id: string): object {
       },
     },
   };
-}
-
-/** The hard limit of open files that this process can give on. */
-export function openFilesLimit(): number {
-  const line = /^Max open files\s+\S+\s+(\S+)/m.exec(readFileSync("/proc/self/limits", "latin1"));
-  const value = Number(line?.[1]);
-  return Number.isInteger(value) ? value : 1_048_576;
 }
 
 /** The last line of a runtime's own log, in plain words; undefined where it had nothing to say. */
