@@ -11,7 +11,7 @@ import {
   launchParts,
 } from "../host/enter.ts";
 import type { LaunchNetwork } from "../host/enter-network.ts";
-import { makeDirectory, writeFileAtomic } from "../host/files.ts";
+import { makeDirectory, readText, writeFileAtomic } from "../host/files.ts";
 import { installRoot, nativePath } from "../host/native.ts";
 import { childProcess, statusOf as exitStatusOf } from "../host/process.ts";
 import type { StateRoot } from "../host/state-root.ts";
@@ -216,7 +216,7 @@ export function refusalsOf(root: StateRoot, { paths, record }: Instance): Pick<L
 
 /** Waits for the chain and then becomes the one that cleans up; in the host's own namespaces. */
 const monitorScript =
-  '"$@"; s=$?; : >"$T_ENDED"; exec "$T_BIN" --root "$T_ROOT" internal instance-ended "$T_ID" "$s" "$T_LAUNCH"';
+  '"$@"; s=$?; printf %s "$T_LAUNCH" >"$T_ENDED"; exec "$T_BIN" --root "$T_ROOT" internal instance-ended "$T_ID" "$s" "$T_LAUNCH"';
 
 const startLimit = 60_000;
 
@@ -255,7 +255,8 @@ export async function runDetached({ root, instance, launch }: Launching, { comma
       runs ||
       existsSync(`${paths.run}/exit.json`) ||
       status !== undefined ||
-      existsSync(paths.chainEnded) ||
+      // The one before it may end only now.
+      readText(paths.chainEnded) === launchName(launch) ||
       existsSync(paths.ended) ||
       !existsSync(paths.directory)
     )
