@@ -33,6 +33,7 @@ const suites: readonly Suite[] = [
     only: /runtime-(run|later|terminal|supervise)/,
     prepare: testBuilt,
   },
+  { name: "engine", folders: ["test/engine"], isolation: "process", concurrency: 2 },
   { name: "e2e", folders: ["test/e2e"], isolation: "process", concurrency: 1 },
 ];
 

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TRANSHIP_ENGINE_DISPATCH_H
+#define TRANSHIP_ENGINE_DISPATCH_H
+
+#include "thread.h"
+
+/* dispatch_prepare() - which calls hook() gets. */
+void dispatch_prepare(void);
+/* dispatch_on() - from here on this thread's calls trap, but for the gate's.
+ * 0 or -errno. Every thread has to do it (seccomp: the first one only). */
+long dispatch_on(void);
+
+/* Elements and life cycle: each answers one call of the program. */
+typedef long call_fn(struct record *r);
+/* dispatch_add() - @fn answers call @nr. */
+void dispatch_add(unsigned int nr, call_fn *fn);
+/* As the program asked it. */
+long call_through(struct record *r);
+
+call_fn call_clone, call_fork, call_vfork, call_clone3, call_exit, call_execve,
+	call_execveat;
+/* clock_add(), identity_add() - where the policy wants them. */
+void clock_add(void);
+void identity_add(void);
+
+#endif

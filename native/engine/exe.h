@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /proc/self/exe: the kernel holds the engine there, the program expects
+ * itself. Loaders find libraries beside it ($ORIGIN), servers their data. */
+#ifndef TRANSHIP_ENGINE_EXE_H
+#define TRANSHIP_ENGINE_EXE_H
+
+#include <stdbool.h>
+
+/* exe_set() - remembers what file @fd is. */
+void exe_set(long fd);
+/* exe_path() - the program's own file. */
+const char *exe_path(void);
+/* exe_asked() - whether @path is the link of this process. */
+bool exe_asked(const char *path);
+/* exe_add() - answers the calls that concern it. */
+void exe_add(void);
+
+#endif

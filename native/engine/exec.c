@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * execve(): the kernel starts the engine anew, which loads the program. What
+ * execve() would refuse is refused here, as the engine's start cannot fail
+ * into the caller any more.
+ */
+#include "dispatch.h"
+#include "engine.h"
+#include "exe.h"
+#include "gate.h"
+#include "options.h"
+#include "program.h"
+#include "sys.h"
+#include "text.h"
+
+#define F_GETFD 1
+#define F_SETFD 2
+#define FD_CLOEXEC 1
+#define WORDS_OWN 8	/* around the options: the engine, resume, file, end */
+
+struct start {
+	char file[PATH_SIZE];
+	char resume[RESUME_SIZE];
+	char close[32];
+	long fd;	/* to be inherited for a moment, or -1 */
+	unsigned long argv, envp;
+	bool engine;	/* it is the engine itself, with options of its own */
+};
+
+static bool is_engine(const char *file)
+{
+	struct file_status one, other;
+
+	return SYS(__NR_stat, file, &one) == 0 &&
+	       SYS(__NR_stat, "/proc/self/exe", &other) == 0 &&
+	       one.ino == other.ino && one.dev == other.dev;
+}
+
+static long check(const char *file)
+{
+	struct program p, loader;
+	long result = program_open(&p, file);
+
+	if (result == PROGRAM_I386)
+		return -ENOEXEC;
+	if (result == PROGRAM_SET_ID)
+		return -EPERM;
+	if (result < 0)
+		return result;
+	if (p.image.interp_size > 0) {
+		result = program_interpreter(&p, &loader);
+		if (result == 0)
+			SYS(__NR_close, loader.fd);
+	}
+	SYS(__NR_close, p.fd);
+	return result == PROGRAM_SET_ID ? -EPERM : result;
+}
+
+/* How many words the program gives, or -errno. */
+static long count_words(unsigned long argv)
+{
+	for (long n = 0; argv; n++) {
+		unsigned long word;
+
+		if (copy_bytes(&word, (void *)(argv + (unsigned long)n * 8),
+			       8) < 0)
+			return -EFAULT;
+		if (!word)
+			return n;
+		if (n > 1 << 24)
+			return -E2BIG;
+	}
+	return 0;
+}
+
+static long fill(char **to, struct start *s, long given)
+{
+	static char none[] = "";
+	int64_t flags = (engine.filter_inherited ? RESUME_FILTER : 0) |
+			(engine.vsyscall_filter ? RESUME_VSYSCALL : 0);
+
+	*to++ = (char *)(uintptr_t)engine.path;
+	for (unsigned int i = 0; i < engine.option_count; i++)
+		*to++ = engine.options[i];
+	options_resume(s->resume, &engine.policy.clock, flags);
+	*to++ = s->resume;
+	if (s->fd >= 0) {
+		text_copy(s->close, sizeof(s->close), "--close=");
+		text_decimal(s->close + 8, s->fd);
+		*to++ = s->close;
+	}
+	/* Its options come behind ours, and win. */
+	if (s->engine && given > 0) {
+		given--;
+		s->argv += 8;
+	} else {
+		*to++ = (char *)(uintptr_t)"--argv0";
+		*to++ = (char *)(uintptr_t)"--";
+		*to++ = s->file;
+	}
+	if (given == 0)
+		*to++ = none;
+	to[given] = NULL;
+	return given == 0 ? 0 : copy_bytes(to, (void *)s->argv,
+					   (size_t)given * 8);
+}
+
+static long start_engine(char **words, const struct start *s)
+{
+	long result = gate_app(__NR_execve, (long)"/proc/self/exe", (long)words,
+			       (long)s->envp, 0, 0, 0);
+
+	if (result == -ENOENT || result == -EACCES)
+		result = gate_app(__NR_execve, (long)engine.path, (long)words,
+				  (long)s->envp, 0, 0, 0);
+	return result;
+}
+
+static long start(struct start *s)
+{
+	struct thread *t = thread_self();
+	long given = count_words(s->argv), result, memory;
+	size_t size;
+
+	if (given < 0)
+		return given;
+	if (exe_asked(s->file))
+		text_copy(s->file, sizeof(s->file), exe_path());
+	s->engine = is_engine(s->file);
+	result = s->engine ? 0 : check(s->file);
+	if (result < 0)
+		return result;
+	size = PAGE_UP(((size_t)given + engine.option_count + WORDS_OWN) * 8);
+	memory = SYS(__NR_mmap, 0, size, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (IS_ERROR(memory))
+		return -ENOMEM;
+	/* In a child of vfork() it is the parent's memory: it frees it. */
+	t->exec_memory = (void *)memory;
+	t->exec_size = size;
+	result = fill((char **)memory, s, given);
+	if (result == 0)
+		result = start_engine((char **)memory, s);
+	t->exec_memory = NULL;
+	SYS(__NR_munmap, memory, size);
+	return result;
+}
+
+long call_execve(struct record *r)
+{
+	struct start s = { .fd = -1, .argv = r->rsi, .envp = r->rdx };
+	long n = copy_text(s.file, (const char *)r->rdi, sizeof(s.file));
+
+	return n < 0 ? n : start(&s);
+}
+
+static long descriptor_path(char *to, size_t size, long fd, const char *rest)
+{
+	char number[24];
+
+	text_decimal(number, fd);
+	return text_join(to, size, "/proc/self/fd/", number) &&
+	       (!*rest || (text_join(to, size, to, "/") &&
+			   text_join(to, size, to, rest))) ? 0 : -ENAMETOOLONG;
+}
+
+long call_execveat(struct record *r)
+{
+	struct start s = { .fd = -1, .argv = r->rdx, .envp = r->r10 };
+	struct file_status st;
+	char given[PATH_SIZE];
+	long n = copy_text(given, (const char *)r->rsi, sizeof(given)), result;
+	int fd = (int)r->rdi;
+
+	if (n < 0)
+		return n;
+	if (r->r8 & ~(unsigned long)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		return -EINVAL;
+	if (!given[0] && !(r->r8 & AT_EMPTY_PATH))
+		return -ENOENT;
+	if ((r->r8 & AT_SYMLINK_NOFOLLOW) && given[0]) {
+		result = SYS(__NR_newfstatat, fd, given, &st,
+			     AT_SYMLINK_NOFOLLOW);
+		if (result < 0)
+			return result;
+		if ((st.mode & S_IFMT) == S_IFLNK)
+			return -ELOOP;
+	}
+	if (given[0] == '/' || fd == AT_FDCWD) {
+		if (!given[0])
+			return -EACCES; /* a directory */
+		text_copy(s.file, sizeof(s.file), given);
+		return start(&s);
+	}
+	result = SYS(__NR_fcntl, fd, F_GETFD);
+	if (result < 0)
+		return result;
+	if (descriptor_path(s.file, sizeof(s.file), fd, given) < 0)
+		return -ENAMETOOLONG;
+	if (!(result & FD_CLOEXEC))
+		return start(&s);
+	/* It would be closed before the engine can open what it stands for. */
+	s.fd = fd;
+	SYS(__NR_fcntl, fd, F_SETFD, 0);
+	result = start(&s);
+	SYS(__NR_fcntl, fd, F_SETFD, FD_CLOEXEC);
+	return result;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The entries and labels of gate.c. */
+#ifndef TRANSHIP_ENGINE_GATE_H
+#define TRANSHIP_ENGINE_GATE_H
+
+#include "thread.h"
+
+/* Where the gate lies, in every start of every version: a seccomp filter that
+ * was inherited names these addresses (dispatch.c). */
+#define GATE_START 0x6f5400001000UL
+#define GATE_SIZE 0x1000UL
+
+/* Labels. What lies between them is told by gate.c. */
+extern char gate_entry[], gate_entry_switched[], gate_pass_begin[],
+	gate_pass_syscall[], gate_pass_interrupted[], gate_exit_begin[],
+	gate_exit_switched[], gate_exit_end[], gate_app_begin[],
+	gate_app_syscall[], gate_app_interrupted[], gate_sigreturn_begin[],
+	gate_sigreturn_syscall[], gate_sigreturn_interrupted[],
+	gate_unmask_after[], gate_copy_begin[], gate_copy_end[],
+	gate_copy_fault[], engine_text_start[], engine_text_end[];
+
+/* gate_app() - the program's own call: RESTART where a signal came first. */
+long gate_app(long nr, long a, long b, long c, long d, long e, long f);
+/* gate_unmask() - rt_sigprocmask(SIG_SETMASK); see gate_unmask_after. */
+void gate_unmask(const set_t *mask);
+/* gate_sigreturn() - restores the frame at @rsp - 8; does not return. */
+_Noreturn void gate_sigreturn(unsigned long rsp);
+/* gate_restore() - what our own signal frames return to. */
+void gate_restore(void);
+/* gate_clone() - clone(2). With a @stack, which is the record of @child, the
+ * new thread goes on there by child_start(); without, both return. */
+long gate_clone(long flags, void *stack, long ptid, long ctid, long tls,
+		struct thread *child);
+/* gate_exit() - frees the block of this thread and ends it. */
+_Noreturn void gate_exit(long status, unsigned int *in_use);
+/* gate_start() - jumps into the program with its first stack. */
+_Noreturn void gate_start(unsigned long rsp, unsigned long entry);
+
+/* Copies from or to the program's memory: 0, or -EFAULT. */
+long copy_bytes(void *to, const void *from, size_t n);
+/* copy_text() - a text of up to @size - 1 bytes: its length, -EFAULT, or
+ * -ENAMETOOLONG. */
+long copy_text(char *to, const char *from, size_t size);
+
+/* Called by the gate. */
+long hook(struct record *r);
+void finish_pending(struct record *r);
+void child_start(struct thread *t);
+void engine_main(unsigned long *stack);
+
+#define CALLS 512
+extern unsigned char hooked[CALLS];
+
+#endif

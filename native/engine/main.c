@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The engine's start; docs/internals/engine.md has the theory. */
+#include <linux/auxvec.h>
+#include <linux/prctl.h>
+#include <linux/personality.h>
+
+#include "dispatch.h"
+#include "engine.h"
+#include "exe.h"
+#include "first-stack.h"
+#include "gate.h"
+#include "options.h"
+#include "signals.h"
+#include "sys.h"
+#include "text.h"
+#include "vdso.h"
+
+struct engine engine;
+
+/* What main() runs on until the program starts. */
+#define START_STACK (64UL << 10)
+char start_stack[START_STACK] __attribute__((aligned(16)));
+extern char start_stack_end[];
+__asm__(".globl start_stack_end\n.set start_stack_end, start_stack + 65536\n");
+
+static struct program program, interpreter;
+static struct loaded image, loader;
+static char own_path[PATH_SIZE];
+
+_Noreturn void engine_die(int status, const char *what, const char *value)
+{
+	const char *words[] = { "engine: ", what, value ? ": " : "",
+				value ? value : "", "\n" };
+
+	for (unsigned int i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		SYS(__NR_write, 2, words[i], strlen(words[i]));
+	for (;;)
+		SYS(__NR_exit_group, status);
+}
+
+_Noreturn static void die_of(long error, const char *file)
+{
+	switch (error) {
+	case -ENOENT:
+	case -ENOTDIR:
+		engine_die(EXIT_NOT_FOUND, "no such file", file);
+	case PROGRAM_I386:
+		engine_die(EXIT_I386, "a 32-bit program, which the in-process "
+			   "engine cannot run", file);
+	case PROGRAM_SET_ID:
+		engine_die(EXIT_SET_ID, "would change user, group or "
+			   "capabilities, which only the kernel can do", file);
+	case -ENOEXEC:
+		engine_die(EXIT_NOT_STARTED, "neither a 64-bit x86 program nor "
+			   "a script", file);
+	case -ELIBBAD:
+		engine_die(EXIT_NOT_STARTED, "its loader is no program", file);
+	case -ELOOP:
+		engine_die(EXIT_NOT_STARTED, "too many links, or scripts that "
+			   "are run by scripts", file);
+	case -EACCES:
+	case -EPERM:
+		engine_die(EXIT_NOT_STARTED, "may not be executed", file);
+	default:
+		engine_die(EXIT_NOT_STARTED, "cannot be loaded", file);
+	}
+}
+
+static unsigned long auxv_value(const unsigned long *stack, unsigned long type)
+{
+	const unsigned long *at = stack + 1 + stack[0] + 1;
+
+	while (*at)
+		at++;
+	for (at++; at[0] != AT_NULL; at += 2) {
+		if (at[0] == type)
+			return at[1];
+	}
+	return 0;
+}
+
+static void read_options(char **words, struct options *o)
+{
+	struct timespec now = { 0, 0 };
+
+	SYS(__NR_clock_gettime, 0, &now);
+	if (!options_read(o, words, now.tv_sec * NS_PER_S + now.tv_nsec)) {
+		if (o->wrong)
+			engine_die(EXIT_ENGINE, "unknown option or bad value",
+				   o->wrong);
+		engine_die(EXIT_ENGINE, "usage: engine [OPTIONS] FILE "
+			   "[ARGUMENTS]", NULL);
+	}
+	engine.policy = o->policy;
+	engine.options = words;
+	engine.option_count = o->passed;
+	engine.filter_inherited = o->flags & RESUME_FILTER;
+	engine.vsyscall_filter = o->flags & RESUME_VSYSCALL;
+	engine.traps_by_seccomp = o->trap == TRAP_SECCOMP ||
+				  engine.filter_inherited;
+}
+
+static void find_own_path(const char *given)
+{
+	long n = SYS(__NR_readlinkat, AT_FDCWD, "/proc/self/exe", own_path,
+		     sizeof(own_path) - 1);
+
+	engine.path = n > 0 ? own_path : given;
+}
+
+/* Maps program and loader and returns where to begin. */
+static unsigned long load_all(const char *file, const unsigned long *stack)
+{
+	const unsigned char *bytes = (void *)auxv_value(stack, AT_RANDOM);
+	bool fixed = SYS(__NR_personality, 0xffffffff) & ADDR_NO_RANDOMIZE;
+	uint64_t random = 0;
+	long result;
+
+	/* Those bytes are the program's secret: only a mixture is used. */
+	if (bytes && !fixed) {
+		memcpy(&random, bytes + 4, sizeof(random));
+		random = random * 0x9e3779b97f4a7c15ULL >> 32;
+	}
+	result = program_open(&program, file);
+	if (result == 0 && program.image.interp_size > 0)
+		result = program_interpreter(&program, &interpreter);
+	if (result < 0 && result != -ENOENT)
+		die_of(result, file);
+	if (result < 0)
+		die_of(result, program.path[0] ? program.path : file);
+	result = load(&program, false, random, &image);
+	if (result == 0 && program.image.interp_size > 0)
+		result = load(&interpreter, true, 0, &loader);
+	if (result < 0)
+		die_of(result, file);
+	exe_set(program.fd);
+	SYS(__NR_close, program.fd);
+	if (program.image.interp_size == 0)
+		return image.entry;
+	SYS(__NR_close, interpreter.fd);
+	return loader.entry;
+}
+
+static void choose_dispatch(const struct options *o)
+{
+	long result = dispatch_on();
+
+	if (result == -EINVAL && o->trap == TRAP_ANY) {
+		engine.traps_by_seccomp = true;
+		result = dispatch_on();
+	}
+	if (result < 0)
+		engine_die(EXIT_NO_DISPATCH, "this kernel offers neither "
+			   "Syscall User Dispatch nor seccomp filters", NULL);
+}
+
+void engine_main(unsigned long *stack)
+{
+	struct thread *t = thread_first();
+	struct first_stack first = { .given = stack };
+	char **words = (char **)(stack + 1) + 1;
+	unsigned long entry;
+	struct options o;
+
+	read_options(words, &o);
+	words += o.count;
+	find_own_path(((char **)(stack + 1))[0]);
+	first.file = words[0];
+	if (o.argv0 && words[1])
+		words++;
+	first.arguments = words;
+	entry = load_all(first.file, stack);
+	if (o.close >= 0)
+		SYS(__NR_close, o.close);
+	SYS(__NR_prctl, PR_SET_NAME, text_base(first.file), 0, 0, 0);
+	first.program = &program;
+	first.image = &image;
+	first.loader = program.image.interp_size > 0 ? &loader : NULL;
+	first.vdso = vdso_start(auxv_value(stack, AT_SYSINFO_EHDR));
+	first_stack_build(&first);
+	if (program.image.exec_stack)
+		SYS(__NR_mprotect, PAGE_DOWN(first.rsp), PAGE, PROT_READ |
+		    PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN);
+	dispatch_prepare();
+	thread_attach(t);
+	signals_start(t);
+	choose_dispatch(&o);
+	gate_start(first.rsp, entry);
+}

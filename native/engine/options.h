@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * engine [OPTIONS] FILE [ARGUMENTS]
+ *
+ *   --trap=seccomp|dispatch   how calls are caught; without it, what there is
+ *   --clock-offset=SECONDS    the wall clock is that far ahead (or behind: -)
+ *   --clock-at=SECONDS        it shows this time (seconds since 1970) at the start
+ *   --clock-rate=NUMBER       it runs that fast; 0 = it stands
+ *   --node=, --domain=, --release=, --version=, --machine=   what uname() tells
+ *   --vsyscall                the vsyscall page too shows the application's time
+ *   --set-id                  set-id programs start, without their rights
+ *
+ * and for the engine itself, in what it gives to execve():
+ *
+ *   --argv0                   the first of ARGUMENTS is argv[0]
+ *   --close=FD                the program was given as this descriptor
+ *   --resume=KERNEL,APP,RATE,FLAGS   the clock as it runs; 1 = the seccomp
+ *                             filter is in force, 2 = that of the vsyscall page
+ */
+#ifndef TRANSHIP_ENGINE_OPTIONS_H
+#define TRANSHIP_ENGINE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "policy.h"
+
+enum trap_way { TRAP_ANY, TRAP_DISPATCH, TRAP_SECCOMP };
+
+#define RESUME_FILTER 1
+#define RESUME_VSYSCALL 2
+
+struct options {
+	struct policy policy;
+	enum trap_way trap;
+	bool argv0;
+	int64_t close;		/* -1 = none */
+	int64_t flags;		/* RESUME_* */
+	unsigned int count;	/* words that are options; FILE follows */
+	unsigned int passed;	/* so many of them come from the user */
+	const char *wrong;	/* the word that is none, or NULL */
+};
+
+#define RESUME_SIZE 96
+
+/* options_read() - from the words behind argv[0]; @now is the kernel's wall
+ * clock in ns. False where something is wrong. */
+bool options_read(struct options *o, char **words, int64_t now);
+/* options_resume() - the word that carries the clock and @flags on. */
+void options_resume(char *to, const struct app_clock *clock, int64_t flags);
+
+#endif

@@ -1,0 +1,397 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Sites of calls become jumps, one by one, when they are first used.
+ *
+ * A site that trapped is looked at (site.c). What fits gets a stub, 64 bytes
+ * near enough for a jump: the instruction that gave way, the address of the
+ * stub in rcx, a jump into the gate. Code is written through /proc/self/mem,
+ * which needs no page that is writable and executable at once, and gives no
+ * other thread a moment without its code.
+ *
+ * SITE_BEFORE replaces one instruction by one of the same size; `syscall`
+ * stays, so a thread between the two traps once more and all is well.
+ * SITE_OVER destroys the instruction behind the call. No thread stands there:
+ * whoever executes this syscall traps, and is led to the stub from here, as
+ * the site was either patched at its first trap or is on the list of those
+ * that never will be. A jump to there is looked for (site_jumped_into).
+ *
+ * With several threads the first byte becomes a breakpoint, then the rest is
+ * written, then the first byte, with all processors in step between. A thread
+ * that meets the breakpoint tries again until it is gone.
+ */
+#include "gate.h"
+#include "patch.h"
+#include "site.h"
+#include "sys.h"
+#include "text.h"
+
+#define ARENA (16UL << 10)
+#define ARENAS 256
+#define STUBS (ARENA / sizeof(struct stub))
+#define REACH ((1L << 31) - (1L << 20))
+#define NEVER 512
+#define AROUND 2048	/* searched for jumps on both sides of a site */
+#define BREAKPOINT 0xcc
+#define MEMBARRIER_SYNC_CORE (1 << 5)
+#define MEMBARRIER_REGISTER_SYNC_CORE (1 << 6)
+
+struct arena {
+	unsigned long start;
+	unsigned int used;
+};
+
+static unsigned int lock;
+static struct arena arenas[ARENAS];
+static unsigned int arena_count;
+static unsigned long never[NEVER];
+static unsigned int never_count;
+static bool registered;
+
+void patch_lock(void)
+{
+	while (__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE))
+		__asm__ volatile("pause");
+}
+
+void patch_unlock(void)
+{
+	__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
+}
+
+void patch_forked(void)
+{
+	registered = false;
+}
+
+static bool near(unsigned long a, unsigned long b)
+{
+	long distance = (long)(a - b);
+
+	return distance < REACH && distance > -REACH;
+}
+
+/* stub_at() - the stub that @address lies in, or NULL. */
+static struct stub *stub_at(unsigned long address)
+{
+	unsigned int count = __atomic_load_n(&arena_count, __ATOMIC_ACQUIRE);
+
+	for (unsigned int i = 0; i < count; i++) {
+		if (address - arenas[i].start < ARENA)
+			return (struct stub *)(address & ~63UL);
+	}
+	return NULL;
+}
+
+static unsigned long map_near(unsigned long site)
+{
+	/* Below first: what lies above may be a heap that has to grow. */
+	for (unsigned long away = 1UL << 16; away < REACH; away *= 2) {
+		unsigned long at = PAGE_DOWN(site) - away;
+		long got;
+
+		if (at > site || at < 1UL << 16)
+			break;
+		got = SYS(__NR_mmap, at, ARENA, PROT_READ | PROT_EXEC,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+			  -1, 0);
+		if ((unsigned long)got == at)
+			return at;
+		/* A kernel that does not know the flag takes it as a hint. */
+		if (!IS_ERROR(got) && near((unsigned long)got, site))
+			return (unsigned long)got;
+		if (!IS_ERROR(got))
+			SYS(__NR_munmap, got, ARENA);
+	}
+	for (unsigned long away = 1UL << 28; away < REACH; away += 1UL << 27) {
+		unsigned long at = PAGE_DOWN(site) + away;
+		long got = SYS(__NR_mmap, at, ARENA, PROT_READ | PROT_EXEC,
+			       MAP_PRIVATE | MAP_ANONYMOUS |
+			       MAP_FIXED_NOREPLACE, -1, 0);
+
+		if ((unsigned long)got == at)
+			return at;
+		if (!IS_ERROR(got))
+			SYS(__NR_munmap, got, ARENA);
+	}
+	return 0;
+}
+
+static struct stub *stub_new(unsigned long site)
+{
+	struct arena *a;
+
+	for (unsigned int i = 0; i < arena_count; i++) {
+		a = &arenas[i];
+		if (a->used < STUBS && near(a->start, site) &&
+		    near(a->start + ARENA, site))
+			return (struct stub *)a->start + a->used++;
+	}
+	if (arena_count == ARENAS)
+		return NULL;
+	a = &arenas[arena_count];
+	a->start = map_near(site);
+	if (!a->start)
+		return NULL;
+	a->used = 1;
+	__atomic_store_n(&arena_count, arena_count + 1, __ATOMIC_RELEASE);
+	return (struct stub *)a->start;
+}
+
+/* Without /proc: the page is writable for a moment. */
+static bool poke_mapped(unsigned long at, const void *bytes, size_t n)
+{
+	unsigned long page = PAGE_DOWN(at), size = PAGE_UP(at + n) - page;
+
+	if (SYS(__NR_mprotect, page, size,
+		PROT_READ | PROT_WRITE | PROT_EXEC) < 0)
+		return false;
+	memcpy((void *)at, bytes, n);
+	SYS(__NR_mprotect, page, size, PROT_READ | PROT_EXEC);
+	return true;
+}
+
+static bool poke(long memory, unsigned long at, const void *bytes, size_t n)
+{
+	if (memory >= 0 &&
+	    SYS(__NR_pwrite64, memory, bytes, n, at) == (long)n)
+		return true;
+	return poke_mapped(at, bytes, n);
+}
+
+static bool in_step(void)
+{
+	if (!registered) {
+		if (SYS(__NR_membarrier, MEMBARRIER_REGISTER_SYNC_CORE, 0) < 0)
+			return false;
+		registered = true;
+	}
+	return SYS(__NR_membarrier, MEMBARRIER_SYNC_CORE, 0) == 0;
+}
+
+static bool poke_site(long memory, unsigned long at, const unsigned char *bytes,
+		      size_t n)
+{
+	static const unsigned char breakpoint = BREAKPOINT;
+
+	if (!many_threads)
+		return poke(memory, at, bytes, n);
+	if (memory < 0 || !in_step())
+		return false;
+	if (!poke(memory, at, &breakpoint, 1))
+		return false;
+	in_step();
+	poke(memory, at + 1, bytes + 1, n - 1);
+	in_step();
+	poke(memory, at, bytes, 1);
+	return true;
+}
+
+
+/* Fills @s, which will stand at @place; distances are made for there. */
+static void stub_fill(struct stub *s, const struct stub *place,
+		      const struct site *site, const unsigned char *bytes,
+		      unsigned long address)
+{
+	size_t at = 0;
+	int32_t distance;
+	unsigned long start = address - SITE_BACK;
+
+	memset(s, BREAKPOINT, sizeof(*s));
+	if (site->form == SITE_BEFORE) {
+		memcpy(s->code, bytes + site->at, site->size);
+		at = site->size;
+	}
+	/* lea stub(%rip), %rcx */
+	memcpy(s->code + at, "\x48\x8d\x0d", 3);
+	distance = -(int32_t)(at + 7);
+	memcpy(s->code + at + 3, &distance, 4);
+	/* jmp *entry(%rip) */
+	memcpy(s->code + at + 7, "\xff\x25", 2);
+	distance = (int32_t)(offsetof(struct stub, entry) - (at + 13));
+	memcpy(s->code + at + 9, &distance, 4);
+	at += 13;
+	s->entry = (unsigned long)gate_entry;
+	if (site->form == SITE_BEFORE) {
+		s->site = start + site->at;
+		s->ret = address + 2;
+		return;
+	}
+	s->site = address;
+	s->ret = (unsigned long)(place->code + at);
+	memcpy(s->code + at, bytes + site->at, site->size);
+	at += site->size;
+	s->code[at] = 0xe9;
+	distance = (int32_t)((long)(start + site->at + site->size) -
+			     (long)(place->code + at + 5));
+	memcpy(s->code + at + 1, &distance, 4);
+}
+
+static bool jumps_lead_in(unsigned long site)
+{
+	unsigned char code[2 * AROUND];
+	unsigned long from = site - AROUND, to = site + AROUND;
+
+	/* What is not there has no jumps; a page at a time. */
+	if (copy_bytes(code, (void *)from, sizeof(code)) == 0)
+		return site_jumped_into(code, sizeof(code), AROUND);
+	if (PAGE_DOWN(from) != PAGE_DOWN(site))
+		from = PAGE_DOWN(site);
+	if (PAGE_DOWN(to) != PAGE_DOWN(site))
+		to = PAGE_UP(site + SITE_AHEAD);
+	if (copy_bytes(code, (void *)from, to - from) < 0)
+		return true;
+	return site_jumped_into(code, to - from, site - from);
+}
+
+static bool is_never(unsigned long site)
+{
+	for (unsigned int i = 0; i < never_count; i++) {
+		if (never[i] == site)
+			return true;
+	}
+	return never_count == NEVER;
+}
+
+static struct stub *patch_now(unsigned long address,
+			      const unsigned char *bytes, struct site site)
+{
+	struct stub *place = stub_new(address), filled;
+	unsigned char jump[8] = { 0xe9, 0, 0, 0, 0, 0x90, 0x90, 0x90 };
+	unsigned long at = address - SITE_BACK + site.at;
+	int32_t distance;
+	size_t n = site.size;
+	long memory;
+	bool done;
+
+	if (!place)
+		return NULL;
+	if (site.form == SITE_OVER) {
+		at = address;
+		n = 5;
+	}
+	stub_fill(&filled, place, &site, bytes, address);
+	distance = (int32_t)((long)place - (long)(at + 5));
+	memcpy(jump + 1, &distance, 4);
+	memory = SYS(__NR_openat, AT_FDCWD, "/proc/self/mem",
+		     O_RDWR | O_CLOEXEC, 0);
+	done = poke(memory, (unsigned long)place, &filled, sizeof(filled)) &&
+		poke_site(memory, at, jump, n);
+	if (memory >= 0)
+		SYS(__NR_close, memory);
+	return done ? place : NULL;
+}
+
+static struct stub *patched_by_another(const unsigned char *bytes,
+				       unsigned long address)
+{
+	int32_t distance;
+	struct stub *s;
+
+	if (bytes[SITE_BACK] != 0xe9)
+		return NULL;
+	memcpy(&distance, bytes + SITE_BACK + 1, 4);
+	s = stub_at(address + 5 + (unsigned long)(long)distance);
+	return s && s->site == address ? s : NULL;
+}
+
+/* The instruction in front gave way before, and a thread came past it: what is
+ * behind the call has to stay, as the stub leads there. */
+static bool front_is_patched(const unsigned char *bytes, unsigned long address)
+{
+	for (size_t size = 5; size <= 7; size++) {
+		const unsigned char *at = bytes + SITE_BACK - size;
+		int32_t distance;
+		struct stub *s;
+
+		if (*at != 0xe9)
+			continue;
+		memcpy(&distance, at + 1, 4);
+		s = stub_at(address - size + 5 + (unsigned long)(long)distance);
+		if (s && s->ret == address + 2)
+			return true;
+	}
+	return false;
+}
+
+static struct stub *patch_locked(unsigned long address,
+				 const struct sigcontext *c)
+{
+	unsigned char bytes[SITE_BACK + SITE_AHEAD];
+	struct site_registers r = { c->rax, c->rdx, c->rsi, c->rdi,
+				    c->r8, c->r9, c->r10, c->r11, { 0 } };
+	struct site site;
+	struct stub *s;
+
+	if (copy_bytes(bytes, (void *)(address - SITE_BACK), sizeof(bytes)) < 0)
+		return NULL;
+	s = patched_by_another(bytes, address);
+	if (s || is_never(address) || front_is_patched(bytes, address))
+		return s;
+	if (copy_bytes(r.stack, (void *)(c->rsp + 8), sizeof(r.stack)) < 0)
+		return NULL;
+	site = site_find(bytes, &r);
+	if (site.form == SITE_OVER && jumps_lead_in(address))
+		site.form = SITE_NONE;
+	if (site.form != SITE_NONE)
+		s = patch_now(address, bytes, site);
+	if (!s)
+		never[never_count++] = address;
+	return s;
+}
+
+struct stub *patch_site(unsigned long site, const struct sigcontext *c)
+{
+	struct stub *s;
+
+	patch_lock();
+	s = patch_locked(site, c);
+	patch_unlock();
+	return s;
+}
+
+bool patch_in_progress(struct sigcontext *c)
+{
+	unsigned char now = BREAKPOINT, jump = 0xe9;
+	unsigned long at = c->rip - 1;
+
+	/* Whoever writes holds the lock; then the byte is no breakpoint any
+	 * more, or it is the program's own. */
+	patch_lock();
+	if (copy_bytes(&now, (void *)at, 1) < 0)
+		now = BREAKPOINT;
+	patch_unlock();
+	if (now != jump)
+		return false;
+	c->rip = at;
+	return true;
+}
+
+void patch_leave_stub(struct sigcontext *c)
+{
+	struct stub *s = stub_at(c->rip);
+
+	/* The tail is a comparison that the program may well stand in front of:
+	 * patch_show_site(). */
+	if (s && !(s->ret - (unsigned long)s < sizeof(*s) && c->rip >= s->ret))
+		c->rip = s->site;
+}
+
+void patch_show_site(struct sigcontext *c)
+{
+	struct stub *s = stub_at(c->rip);
+
+	if (s && s->ret == c->rip)
+		c->rip = s->site + 2;
+}
+
+void patch_find_tail(struct sigcontext *c)
+{
+	unsigned char bytes[SITE_BACK + 5] = { 0 };
+	struct stub *s;
+
+	if (copy_bytes(bytes + SITE_BACK, (void *)(c->rip - 2), 5) < 0)
+		return;
+	s = patched_by_another(bytes, c->rip - 2);
+	if (s)
+		c->rip = s->ret;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TRANSHIP_ENGINE_PATCH_H
+#define TRANSHIP_ENGINE_PATCH_H
+
+#include "thread.h"
+
+/* patch_site() - the stub for the syscall instruction at @site, which has just
+ * trapped with these registers: patched now, or before by another thread. NULL
+ * where it has to go on trapping. */
+struct stub *patch_site(unsigned long site, const struct sigcontext *c);
+/* patch_in_progress() - SIGTRAP: true where it came of a site being patched. */
+bool patch_in_progress(struct sigcontext *c);
+
+/* patch_leave_stub() - a context inside a stub becomes that of its site;
+ * patch_show_site() and patch_find_tail() - a context behind a call that gave
+ * way together with what follows: as the program knows it, and back. */
+void patch_leave_stub(struct sigcontext *c);
+void patch_show_site(struct sigcontext *c);
+void patch_find_tail(struct sigcontext *c);
+
+/* Held over fork(), so that the child finds it free. */
+void patch_lock(void);
+void patch_unlock(void);
+/* patch_forked() - in the child of fork(): what the kernel forgot is asked anew. */
+void patch_forked(void);
+
+#endif

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <linux/prctl.h>
+
+#include "engine.h"
+#include "exe.h"
+#include "program.h"
+#include "sys.h"
+#include "text.h"
+
+#define __NR_faccessat2 439
+#define ST_NOSUID 2
+
+static bool may_execute(const char *path)
+{
+	long result = SYS(__NR_faccessat2, AT_FDCWD, path, X_OK, AT_EACCESS);
+
+	if (result == -ENOSYS)
+		result = SYS(__NR_faccessat, AT_FDCWD, path, X_OK);
+	return result == 0;
+}
+
+/* Whether the kernel would change user, group or capabilities for it. */
+static bool changes_rights(long fd, const struct file_status *st)
+{
+	long uid = SYS(__NR_geteuid), gid = SYS(__NR_getegid);
+	struct { long words[10], flags, more[4]; } fs = { 0 };
+	bool capabilities = uid != 0 &&
+		SYS(__NR_fgetxattr, fd, "security.capability", 0, 0) > 0;
+
+	if (!(st->mode & S_ISUID && st->uid != uid) && !capabilities &&
+	    !((st->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
+	      st->gid != gid))
+		return false;
+	if (SYS(__NR_prctl, PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+		return false;
+	return SYS(__NR_fstatfs, fd, &fs) < 0 || !(fs.flags & ST_NOSUID);
+}
+
+static long open_file(const char *path)
+{
+	struct file_status st;
+	long fd = SYS(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC |
+		      O_NONBLOCK, 0);
+
+	if (fd < 0)
+		return fd;
+	if (SYS(__NR_fstat, fd, &st) < 0 || (st.mode & S_IFMT) != S_IFREG ||
+	    !may_execute(path)) {
+		SYS(__NR_close, fd);
+		return -EACCES;
+	}
+	if (!engine.policy.allow_set_id && changes_rights(fd, &st)) {
+		SYS(__NR_close, fd);
+		return PROGRAM_SET_ID;
+	}
+	return fd;
+}
+
+static long read_image(struct program *p, const char *head, size_t n)
+{
+	char table[PAGE];
+	uint64_t offset;
+	size_t size;
+
+	switch (elf_headers(head, n, &offset, &size)) {
+	case ELF_OK:
+		break;
+	case ELF_I386:
+		return PROGRAM_I386;
+	default:
+		return -ENOEXEC;
+	}
+	if (SYS(__NR_pread64, p->fd, table, size, offset) != (long)size)
+		return -ENOEXEC;
+	return elf_read(head, table, size, &p->image) == ELF_OK ? 0 : -ENOEXEC;
+}
+
+static void add_words(struct program *p, const struct script *s)
+{
+	/* In front of those of the script that led here. */
+	unsigned int n = s->argument[0] ? 2 : 1;
+
+	memmove(p->words[n], p->words[0], p->word_count * sizeof(p->words[0]));
+	memcpy(p->words[0], s->interpreter, sizeof(s->interpreter));
+	if (n == 2)
+		memcpy(p->words[1], s->argument, sizeof(s->argument));
+	p->word_count += n;
+}
+
+static long open_one(struct program *p, struct script *script)
+{
+	char head[SCRIPT_HEAD];
+	long n;
+
+	p->fd = open_file(p->path);
+	if (p->fd < 0)
+		return p->fd;
+	n = SYS(__NR_pread64, p->fd, head, sizeof(head), 0);
+	if (n < 0)
+		return n;
+	switch (script_read(head, (size_t)n, script)) {
+	case SCRIPT_NOT:
+		return read_image(p, head, (size_t)n);
+	case SCRIPT_OK:
+		return 1;
+	default:
+		return -ENOEXEC;
+	}
+}
+
+long program_open(struct program *p, const char *path)
+{
+	struct script script;
+	long result;
+
+	p->word_count = 0;
+	p->script = false;
+	if (!path[0])
+		return -ENOENT;
+	if (!text_copy(p->path, sizeof(p->path),
+		       exe_asked(path) ? exe_path() : path))
+		return -ENAMETOOLONG;
+	for (unsigned int depth = 0;; depth++) {
+		result = open_one(p, &script);
+		if (result <= 0)
+			break;
+		SYS(__NR_close, p->fd);
+		if (depth == SCRIPT_DEPTH)
+			return -ELOOP;
+		add_words(p, &script);
+		p->script = true;
+		text_copy(p->path, sizeof(p->path), script.interpreter);
+	}
+	if (result < 0 && p->fd >= 0)
+		SYS(__NR_close, p->fd);
+	return result;
+}
+
+long program_interpreter(const struct program *p, struct program *loader)
+{
+	char path[PATH_SIZE];
+	long result, n = (long)p->image.interp_size;
+
+	if (n == 0)
+		return -ENOENT;
+	if (SYS(__NR_pread64, p->fd, path, n, p->image.interp_offset) != n ||
+	    path[n - 1] != 0)
+		return -ENOEXEC;
+	result = program_open(loader, path);
+	/* A script cannot be a loader. */
+	if (result == 0 && loader->script) {
+		SYS(__NR_close, loader->fd);
+		return -ELIBBAD;
+	}
+	return result == -ENOEXEC || result == PROGRAM_I386 ? -ELIBBAD : result;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a path to what has to be mapped: through scripts, as execve() would. */
+#ifndef TRANSHIP_ENGINE_PROGRAM_H
+#define TRANSHIP_ENGINE_PROGRAM_H
+
+#include "elf.h"
+#include "script.h"
+
+#define PATH_SIZE 4096
+
+/* Beyond -errno: why a file is not started by this engine. */
+#define PROGRAM_I386 (-1000L)
+#define PROGRAM_SET_ID (-1001L)
+
+struct program {
+	long fd;		/* of the ELF file */
+	char path[PATH_SIZE];	/* its path */
+	struct elf_image image;
+	/* What scripts put in front of the arguments, last script first; */
+	char words[2 * SCRIPT_DEPTH][SCRIPT_HEAD];
+	unsigned int word_count;
+	bool script;		/* ... and then the script's own path follows */
+};
+
+/* program_open() - 0, -errno as of execve(), or PROGRAM_*. On failure nothing
+ * stays open. */
+long program_open(struct program *p, const char *path);
+/* program_interpreter() - the image's loader into @loader (only fd, path and
+ * image); -ENOENT where it names none. */
+long program_interpreter(const struct program *p, struct program *loader);
+
+#endif

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Signals. The kernel knows one handler, signal_entry(), for every signal
+ * that the program handles, on a stack of the engine's. It looks where the
+ * signal met the thread (gate.c has the table). Outside of the engine it
+ * builds the program's frame and goes there (deliver.c). Inside, the signal is
+ * sent to the thread once more, blocked, and comes again when the hook ends:
+ * finish_pending() lets it through at gate_unmask_after, and what the program
+ * then sees is the state before or behind its call. So the program never meets
+ * a frame of the engine's, and hooks never run inside one another.
+ */
+#include "engine.h"
+#include "gate.h"
+#include "patch.h"
+#include "signals.h"
+#include "sys.h"
+#include "text.h"
+#include "vsyscall.h"
+
+#define SYS_SECCOMP_CODE 1
+#define SYS_DISPATCH_CODE 2
+
+/* Blocked while signal_entry() runs: it may meet bad pointers itself. */
+#define ENTRY_MASK (~OWN_SIGNALS)
+
+void sighand_lock(struct sighand *s)
+{
+	while (__atomic_exchange_n(&s->lock, 1, __ATOMIC_ACQUIRE))
+		__asm__ volatile("pause");
+}
+
+void sighand_unlock(struct sighand *s)
+{
+	__atomic_store_n(&s->lock, 0, __ATOMIC_RELEASE);
+}
+
+void sighand_copy(struct sighand *to, struct sighand *from)
+{
+	sighand_lock(from);
+	memcpy(to->action, from->action, sizeof(to->action));
+	sighand_unlock(from);
+	to->lock = 0;
+}
+
+set_t signals_unblocked(set_t mask)
+{
+	return mask & ~OWN_SIGNALS;
+}
+
+set_t signals_block(void)
+{
+	set_t all = ~OWN_SIGNALS, old = 0;
+
+	SYS(__NR_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof(old));
+	return old;
+}
+
+void signals_set(set_t mask)
+{
+	SYS(__NR_rt_sigprocmask, SIG_SETMASK, &mask, 0, sizeof(mask));
+}
+
+static void set_default(int sig)
+{
+	struct sigaction action = { 0 };
+
+	SYS(__NR_rt_sigaction, sig, &action, 0, sizeof(set_t));
+}
+
+static void send_again(int sig, siginfo_t *info)
+{
+	SYS(__NR_rt_tgsigqueueinfo, SYS(__NR_getpid), SYS(__NR_gettid), sig,
+	    info);
+}
+
+static void defer(struct thread *t, int sig, struct signal_frame *f)
+{
+	send_again(sig, &f->info);
+	if (!t->pending)
+		t->saved_mask = f->uc.uc_sigmask;
+	t->deferred |= SIGBIT(sig);
+	t->pending = 1;
+	/* Its own bit also where it is one of the engine's: or it would come
+	 * again at once. */
+	f->uc.uc_sigmask = ~OWN_SIGNALS | SIGBIT(sig);
+}
+
+/* A call was trapped: go into the gate as a patched site would. */
+static void trap(struct thread *t, struct sigcontext *c, unsigned long nr)
+{
+	struct stub *stub = patch_site(c->rip - 2, c);
+
+	if (!stub) {
+		stub = &t->trapped;
+		stub->ret = c->rip;
+		stub->site = c->rip - 2;
+	}
+	c->rax = nr;
+	c->rcx = (unsigned long)stub;
+	c->rip = (unsigned long)gate_entry;
+}
+
+static void trap_vsyscall(struct thread *t, struct sigcontext *c, long nr)
+{
+	t->trapped.ret = c->rip;
+	t->trapped.site = c->rip;
+	c->rax = (unsigned long)nr;
+	c->rcx = (unsigned long)&t->trapped;
+	c->rip = (unsigned long)gate_entry;
+}
+
+static bool is_trap(const siginfo_t *info)
+{
+	return info->si_code == SYS_DISPATCH_CODE ||
+	       (info->si_code == SYS_SECCOMP_CODE && engine.traps_by_seccomp);
+}
+
+/* The engine's own signals; true where nothing is left to do. */
+static bool own_signal(struct thread *t, int sig, siginfo_t *info,
+		       struct sigcontext *c)
+{
+	long nr;
+
+	if (sig == SIGSYS && info->si_code == SYS_SECCOMP_CODE) {
+		nr = vsyscall_number((unsigned long)info->si_call_addr);
+		if (nr >= 0) {
+			trap_vsyscall(t, c, nr);
+			return true;
+		}
+	}
+	if (sig == SIGSYS && is_trap(info)) {
+		trap(t, c, c->rax);
+		return true;
+	}
+	if (sig == SIGTRAP)
+		return patch_in_progress(c);
+	if (sig != SIGSEGV && sig != SIGBUS)
+		return false;
+	if (c->rip >= (unsigned long)gate_copy_begin &&
+	    c->rip < (unsigned long)gate_copy_end) {
+		c->rip = (unsigned long)gate_copy_fault;
+		return true;
+	}
+	nr = vsyscall_number(c->rip);
+	if (sig == SIGSEGV && nr >= 0) {
+		unsigned long ret;
+
+		if (copy_bytes(&ret, (void *)c->rsp, sizeof(ret)) < 0)
+			return false;
+		c->rip = ret;
+		c->rsp += 8;
+		trap_vsyscall(t, c, nr);
+		return true;
+	}
+	return false;
+}
+
+static bool between(unsigned long ip, const char *from, const char *to)
+{
+	return ip >= (unsigned long)from && ip < (unsigned long)to;
+}
+
+/* The program's registers as of its call, @r, into the frame. */
+static void compose(struct sigcontext *c, const struct record *r)
+{
+	bool again = r->result == RESTART;
+
+	c->rdi = r->rdi;
+	c->rsi = r->rsi;
+	c->rdx = r->rdx;
+	c->r10 = r->r10;
+	c->r8 = r->r8;
+	c->r9 = r->r9;
+	c->rbx = r->rbx;
+	c->rbp = r->rbp;
+	c->r12 = r->r12;
+	c->r13 = r->r13;
+	c->r14 = r->r14;
+	c->r15 = r->r15;
+	c->rsp = r->rsp;
+	c->rip = again ? r->site : r->ret;
+	c->rax = again ? r->nr : (unsigned long)r->result;
+	c->rcx = c->rip;
+	c->r11 = c->eflags;
+}
+
+/* Where the signal met the thread; true where it has to wait. */
+static bool met_inside(struct thread *t, struct sigcontext *c)
+{
+	unsigned long ip = c->rip;
+
+	if (between(ip, gate_entry, gate_entry_switched)) {
+		c->rip = ((struct stub *)c->rcx)->site;
+		return false;
+	}
+	if (between(ip, gate_exit_switched, gate_exit_end)) {
+		c->rip = c->rcx;
+		return false;
+	}
+	if (!between(ip, (char *)GATE_START, (char *)GATE_START + GATE_SIZE) &&
+	    !between(ip, engine_text_start, engine_text_end)) {
+		patch_leave_stub(c);
+		return false;
+	}
+	if (between(ip, gate_pass_begin, gate_pass_syscall + 1))
+		c->rip = (unsigned long)gate_pass_interrupted;
+	else if (between(ip, gate_app_begin, gate_app_syscall + 1))
+		c->rip = (unsigned long)gate_app_interrupted;
+	else if (between(ip, gate_exit_begin, gate_exit_switched))
+		c->rip = (unsigned long)gate_exit_begin;
+	else if (between(ip, gate_sigreturn_begin,
+			 gate_sigreturn_syscall + 1)) {
+		c->rsp = (unsigned long)t->record;
+		c->rip = (unsigned long)gate_sigreturn_interrupted;
+	}
+	return true;
+}
+
+static void signal_entry(int sig, siginfo_t *info, void *context)
+{
+	struct signal_frame *f = (struct signal_frame *)
+		(void *)((char *)context - offsetof(struct signal_frame, uc));
+	struct sigcontext *c = &f->uc.uc_mcontext;
+	struct thread *t = thread_self();
+	set_t blocked = f->uc.uc_sigmask;
+
+	if (info->si_code > 0 && own_signal(t, sig, info, c))
+		return;
+	if (c->rip == (unsigned long)gate_unmask_after) {
+		compose(c, t->record);
+		blocked = t->temporary ? t->temporary_mask : t->saved_mask;
+		f->uc.uc_sigmask = t->saved_mask;
+		t->temporary = false;
+		t->deferred = 0;
+		t->pending = 0;
+	} else if (met_inside(t, c)) {
+		if (info->si_code > 0 && (OWN_SIGNALS & SIGBIT(sig))) {
+			set_default(sig); /* a defect of ours: die of it */
+			return;
+		}
+		defer(t, sig, f);
+		return;
+	}
+	patch_show_site(c);
+	deliver(t, sig, f, blocked);
+}
+
+void finish_pending(struct record *r)
+{
+	struct thread *t = thread_self();
+
+	if (t->deferred) {
+		set_t mask = ~OWN_SIGNALS & ~t->deferred;
+
+		gate_unmask(&mask);
+		/* Still here: it was taken away, by a new disposition. */
+		t->deferred = 0;
+	}
+	t->temporary = false;
+	t->pending = 0;
+	if (r->result == RESTART) {
+		r->result = (long)r->nr;
+		r->ret = r->site;
+	}
+	signals_set(t->saved_mask);
+}
+
+long signal_kernel_action(int sig, const struct sigaction *action)
+{
+	struct sigaction kernel = *action;
+
+	if (!SIG_IS(action, SIG_DFL) && !SIG_IS(action, SIG_IGN)) {
+		kernel.sa_handler = (__sighandler_t)(void *)signal_entry;
+		kernel.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTORER |
+			(action->sa_flags &
+			 (SA_RESTART | SA_NOCLDSTOP | SA_NOCLDWAIT));
+		kernel.sa_restorer = gate_restore;
+		kernel.sa_mask = ENTRY_MASK;
+	}
+	return SYS(__NR_rt_sigaction, sig, &kernel, 0, sizeof(set_t));
+}
+
+void signals_start(struct thread *t)
+{
+	static const int own[] = { SIGSYS, SIGSEGV, SIGBUS, SIGTRAP };
+	struct sigaction handled = { .sa_flags = SA_RESTART };
+	set_t mask = 0;
+
+	handled.sa_handler = (__sighandler_t)(void *)signal_entry;
+	for (unsigned int i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		SYS(__NR_rt_sigaction, own[i], 0,
+		    &t->sighand->action[own[i] - 1], sizeof(set_t));
+		signal_kernel_action(own[i], &handled);
+	}
+	for (int sig = 1; sig <= SIGNALS; sig++) {
+		struct sigaction *a = &t->sighand->action[sig - 1];
+
+		if (!(OWN_SIGNALS & SIGBIT(sig)))
+			SYS(__NR_rt_sigaction, sig, 0, a, sizeof(set_t));
+	}
+	SYS(__NR_rt_sigprocmask, SIG_SETMASK, 0, &mask, sizeof(mask));
+	t->own_blocked = mask & OWN_SIGNALS;
+	if (t->own_blocked)
+		signals_set(signals_unblocked(mask));
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TRANSHIP_ENGINE_SIGNALS_H
+#define TRANSHIP_ENGINE_SIGNALS_H
+
+#include "thread.h"
+
+#define SIG_IS(action, special) \
+	((unsigned long)(action)->sa_handler == (unsigned long)(special))
+
+/* Signals that are the engine's, never blocked and never the kernel's default:
+ * the trap of a call, bad pointers, the vsyscall page, a site being patched. */
+#define OWN_SIGNALS (SIGBIT(SIGSYS) | SIGBIT(SIGSEGV) | SIGBIT(SIGBUS) | \
+		     SIGBIT(SIGTRAP))
+
+/* signals_start() - takes over the engine's signals, before the program starts. */
+void signals_start(struct thread *t);
+/* signals_unblocked() - @mask as the kernel may have it. */
+set_t signals_unblocked(set_t mask);
+/* signals_block() - blocks everything but the engine's, and tells what was
+ * blocked; signals_set() puts a mask in force. */
+set_t signals_block(void);
+void signals_set(set_t mask);
+/* sighand_copy(), sighand_lock(): for clone.c. */
+void sighand_copy(struct sighand *to, struct sighand *from);
+void sighand_lock(struct sighand *s);
+void sighand_unlock(struct sighand *s);
+
+/* signal_kernel_action() - puts @action of the program in force for @sig in
+ * the kernel, in whatever form the engine needs. */
+long signal_kernel_action(int sig, const struct sigaction *action);
+
+/* The program's calls. */
+long call_rt_sigaction(struct record *r);
+long call_rt_sigprocmask(struct record *r);
+long call_rt_sigreturn(struct record *r);
+long call_sigaltstack(struct record *r);
+long call_rt_sigsuspend(struct record *r);
+long call_ppoll(struct record *r);
+long call_pselect6(struct record *r);
+long call_epoll_pwait(struct record *r);
+
+/* deliver.c: the frame for the program's handler. */
+struct signal_frame {
+	void *pretcode;
+	struct ucontext uc;
+	siginfo_t info;
+};
+
+/* deliver() - @frame is the kernel's, with the program's state already in it.
+ * After it, returning from that frame starts the program's handler for @sig,
+ * with @blocked and what the handler asks blocked. */
+void deliver(struct thread *t, int sig, struct signal_frame *frame,
+	     set_t blocked);
+
+#endif

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "site.h"
+#include "text.h"
+
+#define JUMP 5	/* bytes of a jump with a 32-bit distance */
+
+static uint32_t u32(const unsigned char *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, 4);
+	return v;
+}
+
+/*
+ * `mov $imm32, %reg` of five bytes (b8+reg) or six (41 b8+reg) that ends at
+ * @end. The register must hold that number now, or these bytes are the end of
+ * another instruction.
+ */
+static size_t mov_number(const unsigned char *end,
+			 const struct site_registers *r)
+{
+	const unsigned char *op = end - 5;
+	uint32_t number = u32(op + 1);
+
+	if (op[-1] == 0x41) {
+		if ((op[0] == 0xb8 && r->r8 == number) ||
+		    (op[0] == 0xb9 && r->r9 == number) ||
+		    (op[0] == 0xba && r->r10 == number))
+			return 6;
+		return 0;
+	}
+	/* Any other prefix of this kind makes another instruction of it. */
+	if ((op[-1] & 0xf0) == 0x40)
+		return 0;
+	if ((op[0] == 0xb8 && r->rax == number) ||
+	    (op[0] == 0xba && r->rdx == number) ||
+	    (op[0] == 0xbe && r->rsi == number) ||
+	    (op[0] == 0xbf && r->rdi == number))
+		return 5;
+	/* 48 c7 c0 imm32: the same for rax, sign extended. */
+	if (end[-7] == 0x48 && end[-6] == 0xc7 && end[-5] == 0xc0 &&
+	    r->rax == (uint64_t)(int64_t)(int32_t)u32(end - 4))
+		return 7;
+	return 0;
+}
+
+/* `mov N(%rsp), %r9` and `mov %r11, N(%rsp)` as in syscall(2) of C libraries. */
+static size_t mov_stack(const unsigned char *end,
+			const struct site_registers *r)
+{
+	const unsigned char *op = end - 5;
+	unsigned slot = op[4] / 8;
+
+	if (op[0] != 0x4c || op[3] != 0x24 || op[4] % 8 || slot < 1 || slot > 4)
+		return 0;
+	if (op[1] == 0x8b && op[2] == 0x4c)
+		return r->r9 == r->stack[slot - 1] ? 5 : 0;
+	if (op[1] == 0x89 && op[2] == 0x5c)
+		return r->r11 == r->stack[slot - 1] ? 5 : 0;
+	return 0;
+}
+
+struct site site_find(const unsigned char *bytes,
+		      const struct site_registers *r)
+{
+	const unsigned char *syscall = bytes + SITE_BACK;
+	struct site none = { SITE_NONE, 0, 0 };
+	size_t size;
+
+	if (syscall[0] != 0x0f || syscall[1] != 0x05)
+		return none;
+	size = mov_number(syscall, r);
+	if (size == 0)
+		size = mov_stack(syscall, r);
+	if (size >= JUMP)
+		return (struct site){ SITE_BEFORE, SITE_BACK - size, size };
+	/* 48 3d imm32: cmp $imm32, %rax */
+	if (syscall[2] == 0x48 && syscall[3] == 0x3d)
+		return (struct site){ SITE_OVER, SITE_BACK + 2, 6 };
+	return none;
+}
+
+static bool within(int64_t target, size_t at)
+{
+	return target > (int64_t)at && target < (int64_t)at + 8;
+}
+
+bool site_jumped_into(const unsigned char *code, size_t n, size_t at)
+{
+	for (size_t i = 0; i + 2 <= n; i++) {
+		unsigned char op = code[i];
+		size_t size = 0;
+		int64_t distance = 0;
+
+		if ((op >= 0x70 && op <= 0x7f) || op == 0xeb ||
+		    (op >= 0xe0 && op <= 0xe3)) {
+			size = 2;
+			distance = (signed char)code[i + 1];
+		} else if ((op == 0xe9 || op == 0xe8) && i + 5 <= n) {
+			size = 5;
+			distance = (int32_t)u32(code + i + 1);
+		} else if (op == 0x0f && (code[i + 1] & 0xf0) == 0x80 &&
+			   i + 6 <= n) {
+			size = 6;
+			distance = (int32_t)u32(code + i + 2);
+		}
+		if (size > 0 && within((int64_t)(i + size) + distance, at))
+			return true;
+	}
+	return false;
+}

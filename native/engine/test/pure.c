@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The pure parts of the engine, with sanitizers: what they say of known input,
+ * and that no input makes them read or write where they must not.
+ *   pure ROUNDS [SEED]
+ */
+#include <linux/elf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../clock-math.h"
+#include "../elf.h"
+#include "../options.h"
+#include "../script.h"
+#include "../site.h"
+#include "../text.h"
+
+#define CHECK(x) do { if (!(x)) { \
+	fprintf(stderr, "line %d: %s\n", __LINE__, #x); exit(1); } } while (0)
+
+static void test_script(void)
+{
+	static const struct { const char *head, *interpreter, *argument; } good[] = {
+		{ "#!/bin/sh\n", "/bin/sh", "" },
+		{ "#! /bin/sh  -e\t x \nrest", "/bin/sh", "-e\t x" },
+		{ "#!/usr/bin/env node", "/usr/bin/env", "node" },
+		{ "#!relative\r\n", "relative\r", "" },
+	};
+	char full[SCRIPT_HEAD + 1];
+	struct script s;
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		CHECK(script_read(good[i].head, strlen(good[i].head), &s) ==
+		      SCRIPT_OK);
+		CHECK(strcmp(s.interpreter, good[i].interpreter) == 0);
+		CHECK(strcmp(s.argument, good[i].argument) == 0);
+	}
+	CHECK(script_read("#!", 2, &s) == SCRIPT_BAD);
+	CHECK(script_read("#!  \n/bin/sh", 12, &s) == SCRIPT_BAD);
+	CHECK(script_read("# !/bin/sh", 10, &s) == SCRIPT_NOT);
+	CHECK(script_read("#", 1, &s) == SCRIPT_NOT);
+	/* A path without an end within what the kernel reads. */
+	memset(full, 'a', sizeof(full));
+	memcpy(full, "#!", 2);
+	CHECK(script_read(full, SCRIPT_HEAD, &s) == SCRIPT_BAD);
+	full[10] = ' ';
+	CHECK(script_read(full, SCRIPT_HEAD, &s) == SCRIPT_OK);
+	CHECK(strlen(s.argument) == SCRIPT_HEAD - 11);
+}
+
+static void test_site(void)
+{
+	static const struct site_registers r = {
+		.rax = 39, .r10 = 8, .r9 = 5, .r11 = 7, .rdx = 3,
+		.stack = { 5, 7, 0, 0 },
+	};
+	static const struct { unsigned char b[16]; enum site_form form; size_t size; } known[] = {
+		{ { 0, 0, 0, 0xb8, 39, 0, 0, 0, 0x0f, 5, 0x90 }, SITE_BEFORE, 5 },
+		{ { 0, 0, 0, 0xb8, 38, 0, 0, 0, 0x0f, 5, 0x90 }, SITE_NONE, 0 },
+		{ { 0, 0, 0x41, 0xba, 8, 0, 0, 0, 0x0f, 5 }, SITE_BEFORE, 6 },
+		{ { 0, 0, 0x41, 0xb8, 39, 0, 0, 0, 0x0f, 5 }, SITE_NONE, 0 },
+		{ { 0, 0x48, 0xc7, 0xc0, 39, 0, 0, 0, 0x0f, 5 }, SITE_BEFORE, 7 },
+		{ { 0, 0, 0, 0xba, 3, 0, 0, 0, 0x0f, 5 }, SITE_BEFORE, 5 },
+		{ { 0, 0, 0, 0x4c, 0x8b, 0x4c, 0x24, 8, 0x0f, 5 }, SITE_BEFORE, 5 },
+		{ { 0, 0, 0, 0x4c, 0x8b, 0x4c, 0x24, 16, 0x0f, 5 }, SITE_NONE, 0 },
+		{ { 0, 0, 0, 0x4c, 0x89, 0x5c, 0x24, 16, 0x0f, 5 }, SITE_BEFORE, 5 },
+		{ { 0, 0, 0, 0, 0, 0, 0x31, 0xc0, 0x0f, 5, 0x48, 0x3d, 0, 0xf0,
+		    0xff, 0xff }, SITE_OVER, 6 },
+		{ { 0, 0, 0, 0xb8, 39, 0, 0, 0, 0x0f, 0x34 }, SITE_NONE, 0 },
+	};
+	unsigned char code[64] = { 0 };
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		struct site s = site_find(known[i].b, &r);
+
+		CHECK(s.form == known[i].form && s.size == known[i].size);
+	}
+	/* jmp and jcc, short and long, before and behind. */
+	CHECK(!site_jumped_into(code, sizeof(code), 32));
+	code[10] = 0xeb;
+	code[11] = 34 - 12;
+	CHECK(site_jumped_into(code, sizeof(code), 32));
+	code[11] = 32 - 12;
+	CHECK(!site_jumped_into(code, sizeof(code), 32));
+	code[10] = 0;
+	code[50] = 0x0f;
+	code[51] = 0x84;
+	memcpy(code + 52, "\xe0\xff\xff\xff", 4);
+	CHECK(!site_jumped_into(code, sizeof(code), 32));
+	CHECK(site_jumped_into(code, sizeof(code), 20));
+}
+
+static void test_clock(void)
+{
+	struct app_clock c = { 1000, 5000, RATE_ONE };
+	int64_t s, ns;
+
+	CHECK(clock_to_app(&c, 1500) == 5500 && clock_to_kernel(&c, 5500) == 1500);
+	c.rate = RATE_ONE / 2;
+	CHECK(clock_to_app(&c, 2000) == 5500 && clock_to_kernel(&c, 5500) == 2000);
+	CHECK(clock_to_app(&c, 0) == 4500 && clock_to_kernel(&c, 4500) == 0);
+	c.rate = 3 * RATE_ONE;
+	CHECK(clock_to_kernel(&c, 5000 + 3000) == 2000);
+	c.rate = 0;
+	CHECK(clock_to_app(&c, INT64_MAX) == 5000);
+	CHECK(clock_to_kernel(&c, 5001) == INT64_MAX);
+	CHECK(clock_to_kernel(&c, 5000) == INT64_MIN);
+	c = (struct app_clock){ INT64_MIN, INT64_MAX, RATE_ONE * 1000 };
+	CHECK(clock_to_app(&c, INT64_MAX) == INT64_MAX);
+	c.rate = 1;
+	CHECK(clock_to_kernel(&c, INT64_MIN) == INT64_MIN);
+	clock_split(-1, &s, &ns);
+	CHECK(s == -1 && ns == 999999999);
+	CHECK(clock_join(INT64_MAX, 5) == INT64_MAX);
+}
+
+static void test_options(void)
+{
+	char *words[] = { (char *)"--clock-offset=-1.5", (char *)"--node=n",
+		(char *)"--resume=1,-2,3,2", (char *)"--argv0", (char *)"--",
+		(char *)"f", NULL };
+	char *wrong[][2] = {
+		{ (char *)"--clock-rate=-1", (char *)"f" },
+		{ (char *)"--clock-rate=1024", (char *)"f" },
+		{ (char *)"--clock-offset=1.0000000001", (char *)"f" },
+		{ (char *)"--clock-offset=99999999999", (char *)"f" },
+		{ (char *)"--resume=1,2,3", (char *)"f" },
+		{ (char *)"--no", (char *)"f" },
+		{ (char *)"--node=0123456789012345678901234567890123456789012345"
+		  "6789012345678901234", (char *)"f" },
+	};
+	char text[RESUME_SIZE];
+	struct options o;
+
+	CHECK(options_read(&o, words, 5 * NS_PER_S));
+	CHECK(o.count == 5 && o.passed == 2 && o.flags == 2 && o.argv0);
+	CHECK(o.policy.clock.app_base == -2 && o.policy.clock.rate == 3);
+	options_resume(text, &o.policy.clock, 3);
+	CHECK(strcmp(text, "--resume=1,-2,3,3") == 0);
+	CHECK(options_read(&o, words + 5, 0) && o.count == 0);
+	CHECK(!options_read(&o, words + 6, 0) && !o.wrong);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		char *list[] = { wrong[i][0], wrong[i][1], NULL };
+
+		CHECK(!options_read(&o, list, 0) && o.wrong == wrong[i][0]);
+	}
+}
+
+static void test_text(void)
+{
+	char text[24];
+	int64_t v;
+
+	CHECK(text_decimal(text, INT64_MIN) == 20 && text_number(text, &v) &&
+	      v == INT64_MIN);
+	CHECK(text_number("9223372036854775807", &v) && v == INT64_MAX);
+	CHECK(!text_number("9223372036854775808", &v) && !text_number("", &v) &&
+	      !text_number("-", &v) && !text_number("1x", &v));
+	CHECK(!text_join(text, 4, "ab", "cd") && text_join(text, 5, "ab", "cd"));
+	CHECK(strcmp(text_base("/a/b"), "b") == 0 && strcmp(text_base("b"), "b") == 0);
+}
+
+static void test_elf(const char *path)
+{
+	static unsigned char bytes[1 << 16];
+	FILE *f = fopen(path, "rb");
+	struct elf_image image;
+	uint64_t offset;
+	size_t size;
+
+	CHECK(f && fread(bytes, 1, sizeof(bytes), f) > 1000);
+	fclose(f);
+	CHECK(elf_headers(bytes, 256, &offset, &size) == ELF_OK);
+	CHECK(elf_read(bytes, bytes + offset, size, &image) == ELF_OK);
+	CHECK(image.load_count >= 2 && image.headers && image.entry < image.high);
+	bytes[18] = EM_386;
+	CHECK(elf_headers(bytes, 256, &offset, &size) == ELF_I386);
+	bytes[18] = EM_AARCH64;
+	CHECK(elf_headers(bytes, 256, &offset, &size) == ELF_FOREIGN);
+	CHECK(elf_headers("#!/bin/sh\n", 10, &offset, &size) == ELF_NOT);
+}
+
+/* Damaged heads, in blocks of their exact size so that a byte too far shows. */
+static void fuzz(long rounds)
+{
+	for (long round = 0; round < rounds; round++) {
+		size_t n = (size_t)(rand() % 300), size;
+		unsigned char *head = calloc(1, n ? n : 1), *table;
+		struct elf_image image;
+		struct script script;
+		uint64_t offset;
+
+		CHECK(head);
+		for (size_t i = 0; i < n; i++)
+			head[i] = (unsigned char)rand();
+		if (n > 64 && rand() % 4) {
+			memcpy(head, "\177ELF\2\1\1", 7);
+			head[16] = (unsigned char)(2 + rand() % 2);
+			head[17] = head[19] = 0;
+			head[18] = EM_X86_64;
+			head[54] = 56;
+			head[55] = head[57] = 0;
+			if (rand() % 2)
+				head[39] = 0;
+		} else if (n > 2) {
+			memcpy(head, "#!", 2);
+		}
+		script_read((char *)head, n, &script);
+		if (elf_headers(head, n, &offset, &size) == ELF_OK) {
+			table = calloc(1, size);
+			CHECK(table);
+			for (size_t i = 0; i < size; i++)
+				table[i] = rand() % 3 ? 0 : (unsigned char)rand();
+			for (size_t i = 0; i + 56 <= size; i += 56)
+				table[i] = (unsigned char)(1 + rand() % 3);
+			if (elf_read(head, table, size, &image) == ELF_OK)
+				CHECK(image.low < image.high &&
+				      image.load_count > 0);
+			free(table);
+		}
+		if (n > 0)
+			site_jumped_into(head, n, (size_t)rand() % n);
+		free(head);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	srand(argc > 2 ? (unsigned int)atoi(argv[2]) : 1);
+	test_text();
+	test_script();
+	test_site();
+	test_clock();
+	test_options();
+	test_elf("/proc/self/exe");
+	fuzz(argc > 1 ? atol(argv[1]) : 1000);
+	puts("ok");
+	return 0;
+}

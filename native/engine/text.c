@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "text.h"
+
+#ifndef ENGINE_TEST
+/* The compiler must not make a call of memcpy() out of memcpy() itself. */
+#define OWN_LOOP __attribute__((optimize("no-tree-loop-distribute-patterns")))
+
+OWN_LOOP void *memcpy(void *to, const void *from, size_t n)
+{
+	void *at = to;
+
+	__asm__ volatile("rep movsb" : "+D"(at), "+S"(from), "+c"(n)
+			 : : "memory");
+	return to;
+}
+
+OWN_LOOP void *memmove(void *to, const void *from, size_t n)
+{
+	char *t = to;
+	const char *f = from;
+
+	if ((uintptr_t)t - (uintptr_t)f >= n)
+		return memcpy(to, from, n);
+	while (n-- > 0)
+		t[n] = f[n];
+	return to;
+}
+
+OWN_LOOP void *memset(void *p, int c, size_t n)
+{
+	void *at = p;
+
+	__asm__ volatile("rep stosb" : "+D"(at), "+c"(n) : "a"(c) : "memory");
+	return p;
+}
+
+OWN_LOOP int memcmp(const void *a, const void *b, size_t n)
+{
+	const unsigned char *x = a, *y = b;
+
+	for (; n > 0; n--, x++, y++)
+		if (*x != *y)
+			return *x - *y;
+	return 0;
+}
+
+OWN_LOOP size_t strlen(const char *s)
+{
+	size_t n = 0;
+
+	while (s[n])
+		n++;
+	return n;
+}
+
+int strcmp(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return (unsigned char)*a - (unsigned char)*b;
+}
+
+int strncmp(const char *a, const char *b, size_t n)
+{
+	for (; n > 0; n--, a++, b++) {
+		if (*a != *b || !*a)
+			return (unsigned char)*a - (unsigned char)*b;
+	}
+	return 0;
+}
+
+char *strchr(const char *s, int c)
+{
+	for (;; s++) {
+		if (*s == (char)c)
+			return (char *)(uintptr_t)s;
+		if (!*s)
+			return NULL;
+	}
+}
+
+char *strrchr(const char *s, int c)
+{
+	const char *found = NULL;
+
+	for (;; s++) {
+		if (*s == (char)c)
+			found = s;
+		if (!*s)
+			return (char *)(uintptr_t)found;
+	}
+}
+#endif
+
+bool text_copy(char *to, size_t size, const char *from)
+{
+	return text_join(to, size, from, "");
+}
+
+bool text_join(char *to, size_t size, const char *a, const char *b)
+{
+	size_t na = strlen(a), nb = strlen(b);
+
+	if (na >= size || nb >= size - na)
+		return false;
+	memmove(to, a, na);
+	memmove(to + na, b, nb + 1);
+	return true;
+}
+
+size_t text_decimal(char *to, int64_t value)
+{
+	uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+	char digits[20];
+	size_t n = 0, at = 0;
+
+	do {
+		digits[n++] = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest > 0);
+	if (value < 0)
+		to[at++] = '-';
+	while (n > 0)
+		to[at++] = digits[--n];
+	to[at] = 0;
+	return at;
+}
+
+bool text_number(const char *s, int64_t *value)
+{
+	bool negative = *s == '-';
+	int64_t sum = 0;
+
+	if (negative)
+		s++;
+	if (!*s)
+		return false;
+	for (; *s; s++) {
+		if (*s < '0' || *s > '9' ||
+		    __builtin_mul_overflow(sum, 10, &sum) ||
+		    __builtin_sub_overflow(sum, *s - '0', &sum))
+			return false;
+	}
+	/* Summed up below zero: the least number has no positive partner. */
+	if (!negative && sum == INT64_MIN)
+		return false;
+	*value = negative ? sum : -sum;
+	return true;
+}
+
+const char *text_base(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys.h"
+#include "text.h"
+#include "thread.h"
+
+#define ARCH_SET_GS 0x1001
+#define HOOK_STACK (128UL << 10)
+#define GUARD PAGE
+/* Signal stack, guard, hook stack and the structure, guard. */
+#define BLOCK PAGE_UP(SIGNAL_STACK + GUARD + HOOK_STACK + \
+		      sizeof(struct thread) + GUARD)
+/* The structure lies at the end, so that the record is where the stack ends. */
+#define PLACE (BLOCK - GUARD - PAGE_UP(sizeof(struct thread)))
+
+_Static_assert(offsetof(struct thread, self) == T_SELF, "gate.c");
+_Static_assert(offsetof(struct thread, record) == T_RECORD, "gate.c");
+_Static_assert(offsetof(struct thread, rsp) == T_RSP, "gate.c");
+_Static_assert(offsetof(struct thread, pending) == T_PENDING, "gate.c");
+_Static_assert(offsetof(struct record, nr) == 48, "gate.c");
+_Static_assert(offsetof(struct record, rbx) == 80, "gate.c");
+_Static_assert(offsetof(struct record, result) == 128, "gate.c");
+_Static_assert(sizeof(struct record) % 16 == 0, "stack alignment");
+_Static_assert(sizeof(struct stub) == 64, "gate.c");
+
+bool many_threads;
+static char first_block[BLOCK] __attribute__((aligned(4096)));
+static struct thread *all;
+
+/* The structure has its own pages above the hook stack; the record is the
+ * first thing on that stack. */
+static struct thread *prepare(char *block)
+{
+	struct thread *t = (struct thread *)(void *)(block + PLACE);
+
+	t->self = t;
+	t->signal_stack = block;
+	t->record = (struct record *)(void *)(block + PLACE) - 1;
+	t->sighand = &t->own_sighand;
+	t->in_use = 1;
+	return t;
+}
+
+static void guard(char *block)
+{
+	SYS(__NR_mprotect, block + SIGNAL_STACK, GUARD, PROT_NONE);
+	SYS(__NR_mprotect, block + BLOCK - GUARD, GUARD, PROT_NONE);
+}
+
+struct thread *thread_first(void)
+{
+	if (!all) {
+		guard(first_block);
+		all = prepare(first_block);
+	}
+	return all;
+}
+
+static struct thread *reuse(void)
+{
+	struct thread *t = __atomic_load_n(&all, __ATOMIC_ACQUIRE);
+
+	for (; t; t = t->next) {
+		unsigned int none = 0;
+
+		if (__atomic_load_n(&t->in_use, __ATOMIC_RELAXED) == 0 &&
+		    __atomic_compare_exchange_n(&t->in_use, &none, 1, false,
+						__ATOMIC_ACQUIRE,
+						__ATOMIC_RELAXED))
+			return t;
+	}
+	return NULL;
+}
+
+struct thread *thread_new(void)
+{
+	struct thread *t = reuse(), *head;
+	long block;
+
+	if (t) {
+		t->pending = 0;
+		t->deferred = 0;
+		t->temporary = false;
+		t->vfork_child = false;
+		t->exec_memory = NULL;
+		t->sighand = &t->own_sighand;
+		return t;
+	}
+	block = SYS(__NR_mmap, 0, BLOCK, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (IS_ERROR(block))
+		return NULL;
+	guard((char *)block);
+	t = prepare((char *)block);
+	head = __atomic_load_n(&all, __ATOMIC_RELAXED);
+	do {
+		t->next = head;
+	} while (!__atomic_compare_exchange_n(&all, &head, t, false,
+					      __ATOMIC_RELEASE,
+					      __ATOMIC_RELAXED));
+	return t;
+}
+
+void thread_attach(struct thread *t)
+{
+	stack_t stack = { t->signal_stack, 0, SIGNAL_STACK };
+
+	SYS(__NR_arch_prctl, ARCH_SET_GS, t);
+	SYS(__NR_sigaltstack, &stack, 0);
+}
+
+void thread_alone(struct thread *t)
+{
+	many_threads = false;
+	for (struct thread *other = all; other; other = other->next) {
+		if (other != t)
+			other->in_use = 0;
+	}
+}

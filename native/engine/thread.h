@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the engine keeps for a thread: the stack that its hooks run on, the
+ * stack that signals come on, and what the kernel would know of it. Found
+ * through the GS base, which 64-bit programs leave alone.
+ */
+#ifndef TRANSHIP_ENGINE_THREAD_H
+#define TRANSHIP_ENGINE_THREAD_H
+
+#include "sys.h"
+
+/* Offsets for gate.c; held against the structures in thread.c. */
+#define T_SELF 0
+#define T_RECORD 8
+#define T_RSP 16
+#define T_PENDING 24
+
+/* Below this, a call of the program is answered by "do it again". */
+#define RESTART (-512L)
+
+/* A call in progress: what the program's registers were. Lies on top of the
+ * hook stack, so that rsp in the gate is its address. */
+struct record {
+	unsigned long rdi, rsi, rdx, r10, r8, r9;	/* 0 to 40 */
+	unsigned long nr;	/* 48 */
+	unsigned long site;	/* 56: where the call can be done again */
+	unsigned long ret;	/* 64: where the program goes on */
+	unsigned long rsp;	/* 72 */
+	unsigned long rbx, rbp, r12, r13, r14, r15;	/* 80 to 120 */
+	long result;		/* 128 */
+	unsigned long pad;
+};
+
+/* The end of a way into the gate; see patch.c. rcx points to it there. */
+struct stub {
+	unsigned char code[32];
+	unsigned long entry;	/* 32 */
+	unsigned long ret;	/* 40 */
+	unsigned long site;	/* 48 */
+	unsigned long spare;
+};
+
+#define SIGNALS 64
+
+/* Dispositions as the program set them. One table for all that share it. */
+struct sighand {
+	unsigned int lock;
+	struct sigaction action[SIGNALS];
+};
+
+struct thread {
+	struct thread *self;
+	struct record *record;
+	unsigned long rsp;
+	unsigned int pending;	/* a signal waits for the end of the hook */
+	unsigned int in_use;
+	struct thread *next;
+	bool vfork_child;	/* its block belongs to the parent */
+	void *exec_memory;	/* of an execve() in a child of vfork() */
+	unsigned long exec_size;
+	set_t saved_mask;	/* the program's, while all is blocked */
+	set_t deferred;		/* the signals that wait */
+	bool temporary;		/* sigsuspend() and its like: */
+	set_t temporary_mask;	/* the mask while they wait */
+	set_t own_blocked;	/* of the engine's signals, those that the
+				 * program believes to be blocked */
+	stack_t stack;		/* sigaltstack() as the program set it */
+	void *signal_stack;	/* the one that the kernel has */
+	struct sighand *sighand;
+	struct sighand own_sighand;
+	struct stub trapped;	/* for a call that came by a trap */
+};
+
+#define SIGNAL_STACK (48UL << 10)
+
+/* More than one thread runs in this memory, or once did. */
+extern bool many_threads;
+
+static inline struct thread *thread_self(void)
+{
+	struct thread *t;
+
+	__asm__ volatile("mov %%gs:0, %0" : "=r"(t));
+	return t;
+}
+
+/* thread_first() - the main thread's block; it is there from the start. */
+struct thread *thread_first(void);
+/* thread_new() - a free block; NULL without memory. Not yet told to the kernel. */
+struct thread *thread_new(void);
+/* thread_attach() - GS base and signal stack of the calling thread. */
+void thread_attach(struct thread *t);
+/* thread_alone() - after fork(): no other thread lives in this memory. */
+void thread_alone(struct thread *t);
+
+#endif

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Maps the vDSO that is embedded here, and finds the functions of the
+ * kernel's. The image is one segment, as C libraries take no other; its last
+ * page is the data, writable and not executable.
+ */
+#include <linux/elf.h>
+
+#include "engine.h"
+#include "sys.h"
+#include "text.h"
+#include "vdso.h"
+
+#define SYMBOLS_MAX 64
+#define KERNEL_VDSO_MAX (4 * PAGE)
+
+__asm__(".section .rodata\n.balign 4096\n"
+	".globl vdso_image\nvdso_image:\n"
+	".incbin \"vdso.so\"\n"
+	".globl vdso_image_end\nvdso_image_end:\n"
+	".previous\n");
+extern const char vdso_image[], vdso_image_end[];
+
+static unsigned long kernel_vdso;
+
+struct tables {
+	const Elf64_Sym *symbols;
+	const char *names;
+};
+
+static bool find_tables(unsigned long base, struct tables *t)
+{
+	const Elf64_Ehdr *e = (const Elf64_Ehdr *)base;
+	const Elf64_Phdr *p = (const Elf64_Phdr *)(base + e->e_phoff);
+	unsigned long bias = base;
+	const Elf64_Dyn *d = NULL;
+
+	t->symbols = NULL;
+	t->names = NULL;
+	for (unsigned int i = 0; i < e->e_phnum; i++) {
+		if (p[i].p_type == PT_LOAD)
+			bias = base + p[i].p_offset - p[i].p_vaddr;
+		else if (p[i].p_type == PT_DYNAMIC)
+			d = (const Elf64_Dyn *)(base + p[i].p_offset);
+	}
+	for (; d && d->d_tag != DT_NULL; d++) {
+		if (d->d_tag == DT_SYMTAB)
+			t->symbols = (const void *)(bias + d->d_un.d_ptr);
+		if (d->d_tag == DT_STRTAB)
+			t->names = (const void *)(bias + d->d_un.d_ptr);
+	}
+	return t->symbols && t->names;
+}
+
+/* The symbols end where their names begin, as every linker lays them out. */
+static unsigned long function(const char *name)
+{
+	struct tables t;
+	unsigned long count;
+
+	if (!kernel_vdso || !find_tables(kernel_vdso, &t))
+		return 0;
+	count = ((unsigned long)t.names - (unsigned long)t.symbols) /
+		sizeof(*t.symbols);
+	for (unsigned long i = 0; i < count && i < SYMBOLS_MAX; i++) {
+		if (t.symbols[i].st_shndx != SHN_UNDEF &&
+		    strcmp(t.names + t.symbols[i].st_name, name) == 0)
+			return kernel_vdso + t.symbols[i].st_value;
+	}
+	return 0;
+}
+
+int vdso_is_kernels(unsigned long address)
+{
+	return kernel_vdso && address - kernel_vdso < KERNEL_VDSO_MAX;
+}
+
+unsigned long vdso_start(unsigned long kernel)
+{
+	size_t bytes = (uintptr_t)vdso_image_end - (uintptr_t)vdso_image;
+	unsigned long size = PAGE_UP(bytes);
+	struct vdso_data *data;
+	long at;
+
+	kernel_vdso = kernel;
+	at = SYS(__NR_mmap, 0, size, PROT_READ | PROT_WRITE,
+		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (IS_ERROR(at))
+		return kernel;
+	memcpy((void *)at, vdso_image, bytes);
+	data = (struct vdso_data *)((unsigned long)at + size - PAGE);
+	data->clock_gettime = (void *)function("__vdso_clock_gettime");
+	data->clock_getres = (void *)function("__vdso_clock_getres");
+	data->getcpu = (void *)function("__vdso_getcpu");
+	data->getrandom = (void *)function("__vdso_getrandom");
+	data->clock_on = engine.policy.clock_on;
+	data->clock = engine.policy.clock;
+	SYS(__NR_mprotect, at, size - PAGE, PROT_READ | PROT_EXEC);
+	return (unsigned long)at;
+}

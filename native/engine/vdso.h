@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The application's own vDSO: calls that never become system calls. */
+#ifndef TRANSHIP_ENGINE_VDSO_H
+#define TRANSHIP_ENGINE_VDSO_H
+
+#include <stdint.h>
+
+#include "clock-math.h"
+
+/* Shared by the engine and the vDSO's code, in a page of its own behind it. */
+struct vdso_data {
+	long (*clock_gettime)(long id, void *ts);	/* of the kernel's vDSO */
+	long (*getcpu)(void *cpu, void *node, void *unused);
+	long (*clock_getres)(long id, void *ts);
+	long (*getrandom)(void *to, uint64_t n, unsigned int flags, void *state,
+			  uint64_t size);
+	unsigned int clock_on;
+	unsigned int sequence;	/* odd while the clock is being changed */
+	struct app_clock clock;
+};
+
+/* vdso_start() - maps it; @kernel is the kernel's own (0 = none). Returns what
+ * AT_SYSINFO_EHDR shall say. */
+unsigned long vdso_start(unsigned long kernel);
+/* vdso_is_kernels() - whether @address lies in the kernel's own vDSO: what a
+ * call from there returns, ours will translate. */
+int vdso_is_kernels(unsigned long address);
+
+#endif

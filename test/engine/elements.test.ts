@@ -1,0 +1,144 @@
+// Critical system elements: clock, uname and vsyscall, each an application's own.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { soaking } from "../support/counts.ts";
+import { cannotRun, compile, engine, linkings, run } from "../support/engine.ts";
+
+const years = 315_360_000;
+
+/** Lines "name value" as numbers. */
+function values(text: string): Map<string, number> {
+  return new Map(
+    text
+      .trim()
+      .split("\n")
+      .map((line) => {
+        const [name = "", value] = line.split(" ");
+        return [name, Number(value)];
+      }),
+  );
+}
+
+const walls = [
+  "clock_gettime",
+  "coarse",
+  "gettimeofday",
+  "time",
+  "raw_clock_gettime",
+  "raw_gettimeofday",
+  "raw_time",
+];
+const ways = ["dispatch", "seccomp"];
+
+describe("the clock", { skip: cannotRun }, () => {
+  for (const linking of linkings) {
+    test(`is an application's own by every way to read it (${linking})`, async () => {
+      const program = compile("clocks", linking);
+      for (const way of ways) {
+        const options = (text: string): string[] => [engine, `--trap=${way}`, ...text.split(" "), program];
+        const before = Math.floor(Date.now() / 1000);
+        const [offset, at, frozen, double] = await Promise.all(
+          [
+            `--clock-offset=${-years}`,
+            "--clock-at=1230768000",
+            "--clock-at=1230768000.5 --clock-rate=0",
+            `--clock-at=${before} --clock-rate=2`,
+          ].map(async (text) => values((await run(options(text))).stdout)),
+        );
+        const passed = Math.ceil(Date.now() / 1000) - before;
+        for (const name of walls) {
+          // A coarse clock is a tick behind.
+          within(offset?.get(name), before - years - 1, before - years + passed);
+          within(at?.get(name), 1230768000 - 1, 1230768000 + passed);
+          assert.equal(frozen?.get(name), 1230768000, name);
+          within(double?.get(name), before - 1, before + 2 * passed);
+        }
+        const uptime = Number(readFileSync("/proc/uptime", "utf8").split(".")[0]);
+        within(offset?.get("boot"), uptime - passed - 2, uptime + 2);
+      }
+    });
+
+    test(`deadlines by the wall clock are kept (${linking})`, async () => {
+      const program = compile("clocks", linking);
+      for (const clock of [`--clock-offset=${-years}`, `--clock-offset=${years}`, "--clock-rate=0.5"]) {
+        const result = await run([engine, clock, program, "wait"]);
+        assert.deepEqual(result, { status: 0, stdout: "ok\n", stderr: "" }, clock);
+      }
+    });
+  }
+
+  test("goes on in children, without a jump", async () => {
+    const lines = "date +%s; /bin/sh -c 'date +%s; exec /bin/sh -c \"date +%s\"'";
+    const { stdout } = await run([engine, "--clock-at=1000000000", "/bin/sh", "-c", lines]);
+    const seconds = stdout.trim().split("\n").map(Number);
+    assert.equal(seconds.length, 3);
+    for (const [index, value] of seconds.entries())
+      within(value, seconds[index - 1] ?? 1_000_000_000, 1_000_000_060);
+  });
+
+  test("a fine clock stays fine: it never goes back", async () => {
+    const code =
+      "let last = 0n; for (let i = 0; i < 200000; i++) { const now = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)); if (now < last) process.exit(1); last = now; } console.log(new Date().getFullYear())";
+    const { stdout, status } = await run([engine, "--clock-at=1230768000", process.execPath, "-e", code]);
+    assert.deepEqual([stdout, status], ["2009\n", 0]);
+  });
+});
+
+describe("identity", { skip: cannotRun }, () => {
+  test("uname tells what it is told to, in programs of every kind", async () => {
+    const options = [
+      "--node=old1",
+      "--domain=corp",
+      "--release=2.6.18-398.el5",
+      "--version=#1 SMP",
+      "--machine=x86_64",
+    ];
+    const { stdout } = await run([engine, ...options, "/bin/uname", "-nrvm"]);
+    assert.equal(stdout, "old1 2.6.18-398.el5 #1 SMP x86_64\n");
+    const code = "console.log(os.hostname(), os.release())";
+    assert.equal(
+      (await run([engine, ...options, process.execPath, "-p", "os.hostname() + os.release()", code])).stdout,
+      "old12.6.18-398.el5\n",
+    );
+  });
+
+  test("fifty applications with fifty clocks, names and releases at once, and one without", async () => {
+    const native = run(["/bin/sh", "-c", "uname -nr; date +%Y"]);
+    const many = soaking ? 500 : 50;
+    const told = await Promise.all(
+      Array.from({ length: many }, (_, n) =>
+        run([
+          engine,
+          `--node=host${n}`,
+          `--release=2.6.${n}`,
+          `--clock-at=${(n % 50) * 31_557_600 + 1_000_000}`,
+          "/bin/sh",
+          "-c",
+          "uname -nr; date +%Y",
+        ]),
+      ),
+    );
+    for (const [n, { stdout }] of told.entries())
+      assert.equal(stdout, `host${n} 2.6.${n}\n${1970 + (n % 50)}\n`);
+    const { stdout } = await native;
+    assert.ok(!stdout.startsWith("host") && Number(stdout.trim().split("\n")[1]) >= 2025, stdout);
+  });
+});
+
+describe("vsyscall", { skip: cannotRun }, () => {
+  test("a caller of the old page sees the application's clock", async () => {
+    for (const linking of linkings) {
+      const program = compile("old", linking);
+      for (const flags of [["--vsyscall"], ["--trap=seccomp"]]) {
+        const { stdout, status } = await run([engine, "--clock-at=1230768000", ...flags, program]);
+        assert.equal(status, 0);
+        assert.match(stdout, /^time 12307680\d\d same\ngettimeofday 0 12307680\d\d\ngetcpu 0 known\n$/);
+      }
+    }
+  });
+});
+
+function within(value: number | undefined, low: number, high: number): void {
+  assert.ok(value !== undefined && value >= low && value <= high, `${value} is not in ${low} .. ${high}`);
+}

@@ -1,0 +1,32 @@
+// Threads, processes and signals: each case of native/engine/test/life.c ends as it does natively, whatever the program is linked with
+// and however its calls are caught.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { describe, test } from "node:test";
+import { soaking } from "../support/counts.ts";
+import { all, cannotRun, compile, engine, linkings, run } from "../support/engine.ts";
+
+const rounds = soaking ? 1000 : 3;
+
+describe("the life of processes, threads and signals", { skip: cannotRun }, () => {
+  for (const linking of linkings) {
+    test(`of ${linking} programs`, async () => {
+      const program = compile("life", linking);
+      const cases = spawnSync(program, { encoding: "utf8" }).stdout.trim().split("\n");
+      assert.ok(cases.length >= 18);
+      const tries = cases.flatMap((name) => [
+        [program, name],
+        ...Array.from({ length: rounds }, () => [engine, "--node=other", program, name]),
+        ...Array.from({ length: Math.ceil(rounds / 5) }, () => [engine, "--trap=seccomp", program, name]),
+      ]);
+      await all(tries, 4, async (command) => {
+        const { status, stdout, stderr } = await run(command);
+        assert.deepEqual(
+          { status, stdout, stderr },
+          { status: 0, stdout: "ok\n", stderr: "" },
+          command.join(" "),
+        );
+      });
+    });
+  }
+});
