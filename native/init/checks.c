@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "checks.h"
@@ -38,6 +41,76 @@ static bool make_one(const struct directory *d)
 		chmod(d->path, d->mode) == 0;
 }
 
+/* The kernel's struct statx: the C library may be older than it. */
+struct statx_start {
+	uint32_t mask, blksize;
+	uint64_t attributes;
+	uint32_t nlink, uid, gid;
+	uint16_t mode, spare;
+	uint64_t ino, size, blocks, attributes_mask;
+	uint64_t rest[24];
+};
+_Static_assert(sizeof(struct statx_start) == 256, "as the kernel has it");
+#define ATTR_MOUNT_ROOT 0x2000
+
+/* A volume or a mounted file is not the instance's own. */
+static bool is_mount(int fd, dev_t above)
+{
+	struct statx_start sx = { 0 };
+	struct stat st;
+
+	if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, 0, &sx) == 0 &&
+	    (sx.attributes_mask & ATTR_MOUNT_ROOT))
+		return sx.attributes & ATTR_MOUNT_ROOT;
+	return fstat(fd, &st) < 0 || (above && st.st_dev != above);
+}
+
+/*
+ * As after a boot: what says that something runs (pid files, locks, sockets)
+ * goes, directories with their owners stay. @fd is taken. A link is not
+ * followed and stays; what cannot be removed is a mount, or stays too.
+ */
+static void empty_directory(int fd, dev_t above, unsigned int depth)
+{
+	DIR *dir = is_mount(fd, above) || depth > 64 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	struct stat st;
+
+	if (!dir) {
+		close(fd);
+		return;
+	}
+	if (fstat(fd, &st) < 0)
+		st.st_dev = 0;
+	above = st.st_dev;
+	while ((entry = readdir(dir))) {
+		const char *name = entry->d_name;
+
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+		    fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (S_ISREG(st.st_mode) || S_ISSOCK(st.st_mode) ||
+		    S_ISFIFO(st.st_mode)) {
+			unlinkat(fd, name, 0);
+		} else if (S_ISDIR(st.st_mode)) {
+			int below = openat(fd, name, O_RDONLY | O_DIRECTORY |
+					   O_NOFOLLOW | O_CLOEXEC);
+
+			if (below >= 0)
+				empty_directory(below, above, depth + 1);
+		}
+	}
+	closedir(dir);
+}
+
+static void empty_again(const struct directory *d)
+{
+	int fd = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd >= 0)
+		empty_directory(fd, 0, 0);
+}
+
 bool make_directories(const struct plan *plan)
 {
 	bool all = true;
@@ -45,6 +118,8 @@ bool make_directories(const struct plan *plan)
 
 	for (i = 0; i < plan->directory_count; i++) {
 		errno = ENOTDIR;
+		if (plan->directories[i].empty)
+			empty_again(&plan->directories[i]);
 		if (make_one(&plan->directories[i]))
 			continue;
 		complain("cannot make the directory %s: %s",

@@ -169,8 +169,9 @@ static void print_surroundings(struct text *t, const struct plan *p)
 
 		text_format(t, i ? ",{" : "{");
 		key(t, "path", d->path);
-		text_format(t, ",\"mode\":%u,\"uid\":%u,\"gid\":%u}", d->mode,
+		text_format(t, ",\"mode\":%u,\"uid\":%u,\"gid\":%u,", d->mode,
 			    d->uid, d->gid);
+		text_format(t, "\"empty\":%s}", d->empty ? "true" : "false");
 	}
 	text_format(t, "],\"volumes\":[");
 	for (i = 0; i < p->volume_count; i++) {

@@ -23,7 +23,8 @@
 #define MOST_OTHERS 4096
 
 enum frame_type { F_END, F_LOG, F_ENV, F_DIRECTORY, F_VOLUME, F_SECRET,
-		  F_PROGRAM, F_SERVICE, F_SCHEDULE, F_SOCKET };
+		  F_PROGRAM, F_SERVICE, F_SCHEDULE, F_SOCKET,
+		  F_EMPTY };
 
 static const unsigned char magic[8] = { 'T', 'R', 'I', 'N', 'I', 'T', 0, 1 };
 
@@ -190,6 +191,20 @@ static void read_directory(struct cursor *c, struct plan *p)
 		refuse(c, "mode out of range");
 }
 
+/* Of the directory before it, whose path it repeats. */
+static void read_empty(struct cursor *c, struct plan *p)
+{
+	struct directory *d = p->directory_count ?
+		&p->directories[p->directory_count - 1] : NULL;
+	char *path = get_path(c);
+
+	if (!d || d->empty || strcmp(d->path, path) != 0)
+		refuse(c, "not the directory before it");
+	else
+		d->empty = true;
+	free(path);
+}
+
 static void read_volume(struct cursor *c, struct plan *p)
 {
 	struct volume *v = append(&p->volumes, &p->volume_count, sizeof(*v));
@@ -337,6 +352,9 @@ static void read_frame(struct cursor *c, unsigned int type, struct plan *p)
 		break;
 	case F_DIRECTORY:
 		read_directory(c, p);
+		break;
+	case F_EMPTY:
+		read_empty(c, p);
 		break;
 	case F_VOLUME:
 		read_volume(c, p);

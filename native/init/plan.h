@@ -41,6 +41,7 @@ struct variables {
 struct directory {
 	char *path;
 	uint32_t mode, uid, gid;
+	bool empty;	/* of all but directories, at each start */
 };
 
 struct volume {

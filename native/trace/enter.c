@@ -86,7 +86,7 @@ static bool foretell(struct task *t, struct path_record *r,
 
 static bool say(struct task *t, const struct call *c, struct path_record *r)
 {
-	struct seen_key key = record_key(r);
+	struct seen_key key = record_key(r, t->program);
 	bool waits = (c->how & HOW_CHANGES) || c->kind != KIND_PATH;
 
 	if (first.magic && first.n > 7 &&
@@ -203,7 +203,7 @@ static bool enter_path(struct task *t, const struct call *c,
 		r.op = OP_RMDIR;
 	if (c->kind == KIND_PATH)
 		return say(t, c, &r);
-	return wait_exit(t, c, &r, record_key(&r));
+	return wait_exit(t, c, &r, record_key(&r, t->program));
 }
 
 static bool say_open(struct task *t, const struct call *c,
@@ -381,7 +381,7 @@ static void say_opened(struct task *t, struct path_record *r, int32_t fd)
 	if (first.foreign)
 		r->flags |= PATH_FOREIGN;
 	r->flags |= PATH_EXISTED;
-	record_path(t->pid, r, record_key(r));
+	record_path(t->pid, r, record_key(r, t->program));
 }
 
 static void exit_open(struct task *t, struct path_record *r, int32_t fd)

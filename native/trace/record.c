@@ -20,7 +20,7 @@
 
 enum record_type {
 	R_PATH = 32, R_EXEC, R_FORK, R_EXIT, R_BIND, R_ROOT, R_LOST, R_END,
-	R_CALL,
+	R_CALL, R_SIGNAL,
 };
 
 static struct frame_writer out;
@@ -137,12 +137,16 @@ static void put_span(struct span s)
 	put_bytes16(&out, s.p, s.n);
 }
 
-struct seen_key record_key(const struct path_record *r)
+struct seen_key record_key(const struct path_record *r, uint64_t program)
 {
 	uint8_t flags = r->flags & (uint8_t)~(PATH_EXISTED | PATH_FORETOLD);
 
-	return seen_key((uint32_t)(r->op << 8 | flags), r->path.p, r->path.n,
-			r->second.p, r->second.n);
+	struct seen_key key;
+
+	key = seen_key((uint32_t)(r->op << 8 | flags), r->path.p, r->path.n,
+		       r->second.p, r->second.n);
+	key.b ^= program;
+	return key;
 }
 
 void record_path(pid_t pid, const struct path_record *r, struct seen_key key)
@@ -256,6 +260,17 @@ void record_lost(pid_t pid, enum lost_reason reason, struct span text)
 	begin(R_LOST, pid);
 	put_u32(&out, reason);
 	put_span(text);
+	end();
+}
+
+void record_signal(pid_t tgid, int sig, pid_t sender)
+{
+	if (!seen_add(seen_key(R_SIGNAL << 16 | (uint32_t)sig, &tgid,
+			       sizeof(tgid), NULL, 0)))
+		return;
+	begin(R_SIGNAL, tgid);
+	put_u8(&out, (uint8_t)sig);
+	put_u32(&out, (uint32_t)sender);
 	end();
 }
 

@@ -68,8 +68,11 @@ struct path_record {
 	struct span second;
 };
 
-/* What is asked is keyed without PATH_EXISTED and PATH_FORETOLD. */
-struct seen_key record_key(const struct path_record *r);
+/*
+ * record_key() - @program stands for what the task runs: what another program
+ * does is another fact. Keyed without PATH_EXISTED and PATH_FORETOLD.
+ */
+struct seen_key record_key(const struct path_record *r, uint64_t program);
 /* record_path() - written unless @key with this result was before. */
 void record_path(pid_t pid, const struct path_record *r, struct seen_key key);
 
@@ -85,6 +88,8 @@ void record_fork(pid_t pid, pid_t child, uint8_t kind);
 void record_exit(pid_t pid, int status);
 void record_root(pid_t pid, uint8_t flags, struct span root);
 void record_lost(pid_t pid, enum lost_reason reason, struct span text);
+/* record_signal() - that @sender sent @sig to a task of @tgid; told once. */
+void record_signal(pid_t tgid, int sig, pid_t sender);
 /* record_call() - that some task made call @nr; each is told once. */
 void record_call(pid_t pid, bool i386, uint64_t nr);
 void record_end(pid_t pid, int status);

@@ -96,6 +96,7 @@ void call_executed(struct task *t)
 		scratch.n = 0;
 	record_exec(t->pid, 0, (struct span){ k->text, k->n },
 		    name_span(&scratch));
+	t->program = seen_key(~0U, scratch.text, scratch.n, NULL, 0).b;
 	k->call = NULL;
 	ask_executed(t, record_exec_path((struct span){ k->text, k->n }));
 }
@@ -160,7 +161,7 @@ static void exit_socket(struct task *t, int32_t result)
 	record_bind(t->pid, &b);
 	if (k->op != 2 && b.family == AF_UNIX && b.address.n > 0 &&
 	    b.address.p[0] == '/')
-		record_path(t->pid, &r, record_key(&r));
+		record_path(t->pid, &r, record_key(&r, t->program));
 }
 
 static bool enter_socketcall(struct task *t, const struct call *c,
@@ -388,7 +389,7 @@ static void inherited_file(pid_t cmd, int fd, const struct stat *st)
 		r.op = OP_WRITE;
 	r.result = fd;
 	r.path = (struct span){ link, (size_t)n };
-	record_path(cmd, &r, record_key(&r));
+	record_path(cmd, &r, record_key(&r, 0));
 }
 
 void report_inherited(pid_t cmd, int but)

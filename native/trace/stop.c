@@ -300,6 +300,12 @@ bool stop_look_for_continued(const struct loop *loop)
 	return stopped_n > 0;
 }
 
+/* By which daemons are told to read their configuration anew. */
+static bool asks_to_reload(int sig)
+{
+	return sig == SIGHUP || sig == SIGUSR1 || sig == SIGUSR2;
+}
+
 /* on_signal() - the delivery of a signal or, on a kernel without SEIZE, also
  * the stop of a group and the first stop of a new task. */
 static void on_signal(const struct loop *loop, struct task *t, int sig)
@@ -318,6 +324,10 @@ static void on_signal(const struct loop *loop, struct task *t, int sig)
 			return;
 		}
 	}
+	if (asks_to_reload(sig) &&
+	    ptrace(PTRACE_GETSIGINFO, t->pid, NULL, &info) == 0 &&
+	    info.si_code <= 0)
+		record_signal(task_tgid(t), sig, info.si_pid);
 	if (loop->mode == MODE_NOTIFY)
 		notice_signal(t);
 	stop_resume(loop, t, sig);

@@ -120,6 +120,9 @@ void task_inherit(struct task *child, const struct task *parent,
 		child->tgid = parent->tgid;
 	else
 		child->tgid = child->pid;
+	/* It may have executed another before its parent's event came. */
+	if (child->program == 0)
+		child->program = parent->program;
 	child->less_rights |= parent->less_rights ||
 			      (flags & CLONE_NEWUSER) != 0;
 }

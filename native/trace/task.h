@@ -83,6 +83,7 @@ struct task {
 	struct told answered;	/* the last one that was let run */
 	unsigned char asking;
 	uint64_t clone_flags;	/* of the clone() it is in */
+	uint64_t program;	/* hash of what it runs; 0: nothing yet */
 	bool less_rights;	/* may see less than the tracer does */
 	bool makes;		/* its call opens what is there, or makes it */
 	uint32_t question;	/* waits for the answer to it; 0: none */

@@ -19,8 +19,8 @@ export interface CoverageLine {
 export interface CoverageFacts {
   evidence: Evidence;
   descriptor: Descriptor;
-  /** Names of services whose unit or script knows reload. */
-  reloadable: ReadonlySet<string>;
+  /** Services whose unit or script knows reload, with the signals by which it is done. */
+  reloadable: ReadonlyMap<string, ReadonlySet<number>>;
   /** The capture itself started the services and stopped them by their own stop commands. */
   startedAndStopped: boolean;
   groups: readonly PlanGroup[];
@@ -56,18 +56,27 @@ function lineOf(what: string, items: Items): CoverageLine {
 }
 
 function listeners({ evidence }: CoverageFacts): Items {
-  return evidence.listeners.map(({ family, address, port, protocol }) => {
+  const ports = evidence.listeners.map(({ family, address, port, protocol }) => {
     const host = family === "inet6" ? `[${address}]` : address;
-    return [`${protocol} ${host}:${port}`, evidence.connected.has(port)];
+    return [`${protocol} ${host}:${port}`, evidence.connected.has(port)] as const;
   });
+  const sockets = [...evidence.sockets].map(([path, used]) => {
+    return [
+      `unix ${path.startsWith("\0") ? `@${escapeBytes(path.slice(1))}` : escapeBytes(path)}`,
+      used,
+    ] as const;
+  });
+  return [...ports, ...sockets];
 }
 
-function serviceVerbs({ descriptor, reloadable, startedAndStopped }: CoverageFacts): Items {
+function serviceVerbs({ descriptor, evidence, reloadable, startedAndStopped }: CoverageFacts): Items {
+  const reloaded = (name: string): boolean =>
+    [...(evidence.reloads.get(name) ?? [])].some((signal) => reloadable.get(name)?.has(signal) === true);
   return descriptor.services
     .filter((service) => service.type !== "oneshot")
     .flatMap(({ name }) => [
       [`${name} start`, startedAndStopped] as const,
-      ...(reloadable.has(name) ? [[`${name} reload`, false] as const] : []),
+      ...(reloadable.has(name) ? [[`${name} reload`, reloaded(name)] as const] : []),
       [`${name} stop`, startedAndStopped] as const,
     ]);
 }

@@ -6,31 +6,55 @@ import { encodeText, unescapeBytes } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Descriptor, RuntimeDirectory, Volume } from "../package/descriptor.ts";
 import { pathText } from "./descriptor-text.ts";
-import type { Evidence } from "./evidence.ts";
+import { type Evidence, writingUses } from "./evidence.ts";
 import type { PlanRequest } from "./make-plan.ts";
 import { isLoopback } from "./reduce.ts";
 import { parentOf } from "./seeds.ts";
 import { dataDirectories } from "./volumes.ts";
 
-/** Directories below /run that the application used and that the source has: a fresh /run does not. */
+/** What a boot makes anew; what is below was written by what runs no more. */
+const madeAnew = /^\/(run|var\/run|var\/lock)(\/|$)/;
+
+/**
+ * Directories below /run that the application used and that the source has: a fresh /run does not. Where it wrote while it was watched
+ * the directory is emptied at each start: a pid file or a socket of an earlier run would be taken for something that runs.
+ */
 export async function runtimeDirectories(
   machine: Machine,
   evidence: Evidence | undefined,
+  known: readonly RuntimeDirectory[],
 ): Promise<RuntimeDirectory[]> {
-  const found = new Map<ByteString, RuntimeDirectory>();
+  const found = new Map<ByteString, RuntimeDirectory>(known.map((one) => [encodeText(one.path), one]));
   for (const [path, seen] of evidence?.paths ?? []) {
     if (!seen.found || !/^\/(var\/)?(run|lock)\/./.test(path)) continue;
-    const resolution = await machine.files.resolve(seen.madeByRun ? parentOf(path) : path);
-    const entry = resolution.entry;
-    if (entry?.kind !== "directory" || !/^\/run\/./.test(entry.path)) continue;
-    found.set(entry.path, {
-      path: pathText(entry.path),
-      mode: `0${entry.mode.toString(8)}`,
-      uid: entry.uid,
-      gid: entry.gid,
-    });
+    const { entry } = await machine.files.resolve(seen.madeByRun ? parentOf(path) : path);
+    if (entry?.kind === "directory" && /^\/run\/./.test(entry.path) && !found.has(entry.path))
+      found.set(entry.path, described(entry));
+    if (!writingUses.some((use) => seen.uses.has(use))) continue;
+    const written = await emptiedFor(machine, path, found);
+    if (written !== undefined) found.set(encodeText(written.path), { ...written, empty: true });
   }
   return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function described(entry: Entry): RuntimeDirectory {
+  return { path: pathText(entry.path), mode: `0${entry.mode.toString(8)}`, uid: entry.uid, gid: entry.gid };
+}
+
+/** The directory that has a written path: the nearest one that is there when the application starts. */
+async function emptiedFor(
+  machine: Machine,
+  path: ByteString,
+  known: ReadonlyMap<ByteString, RuntimeDirectory>,
+): Promise<RuntimeDirectory | undefined> {
+  for (let above = parentOf(path); madeAnew.test(above); above = parentOf(above)) {
+    const listed = known.get(above);
+    if (listed !== undefined) return listed;
+    const { entry } = await machine.files.resolve(above);
+    if (entry?.kind === "directory")
+      return known.get(entry.path) ?? (madeAnew.test(entry.path) ? described(entry) : undefined);
+  }
+  return undefined;
 }
 
 /** Ports on which the application listened for others. */

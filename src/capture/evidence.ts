@@ -17,9 +17,12 @@ export const snapshotUses = [
 /** The operations of trace records (docs/internals/records.md, section 2), starting a program, and what a snapshot shows. */
 export type Use = PathOperation | "exec" | (typeof snapshotUses)[number];
 
+/** Sorted, the empty name (it had gone) only where there is no other. The lists are shared: never to be changed. */
+export type Programs = readonly ByteString[];
+
 export interface PathEvidence {
-  /** What was done to it, each once, with the program that did it first. */
-  uses: Map<Use, ByteString>;
+  /** What was done to it, with the programs that did it. */
+  uses: Map<Use, Programs>;
   /** Something succeeded on it. False: it was only ever found absent. */
   found: boolean;
   /** It did not exist before the run: made by the application itself. */
@@ -51,6 +54,12 @@ export interface Evidence {
   paths: Map<ByteString, PathEvidence>;
   programs: Map<ByteString, TracedProgram>;
   listeners: Listener[];
+  /** Listening sockets of the file system, and abstract ones (a NUL in front), with whether somebody connected. */
+  sockets: Map<ByteString, boolean>;
+  /** Signals by which daemons are told to read their configuration anew, by process as the tracer sees it. */
+  signals: Map<number, Set<number>>;
+  /** Those that reached a service, by its name. */
+  reloads: Map<string, ReadonlySet<number>>;
   /** TCP ports to which a connection was seen: asked for by a watched program, or in the tables of the kernel. */
   connected: Set<number>;
   /** What could not be seen. Any entry makes the capture incomplete. */
@@ -82,6 +91,9 @@ export function newEvidence(): Evidence {
     paths: new Map(),
     programs: new Map(),
     listeners: [],
+    sockets: new Map(),
+    signals: new Map(),
+    reloads: new Map(),
     connected: new Set(),
     lost: [],
     calls: new Set(),
@@ -106,8 +118,35 @@ export function noteUse(evidence: Evidence, path: ByteString, use: Use, by: Byte
     };
     evidence.paths.set(path, known);
   }
-  if (!known.uses.has(use)) known.uses.set(use, by);
+  addUse(known.uses, use, by);
   return known;
+}
+
+/** Of more programs that do the same to one path the others are not told. */
+const mostPrograms = 16;
+/** Every list that there is, by the names in it: a hundred thousand paths have a handful of them. */
+const lists = new Map<string, Programs>();
+
+export function addUse(uses: Map<Use, Programs>, use: Use, by: ByteString): void {
+  const known = uses.get(use);
+  if (known === undefined) {
+    uses.set(use, programList([by]));
+    return;
+  }
+  if (known.includes(by) || (by === "" && known.length > 0)) return;
+  const named = known.filter((one) => one !== "");
+  if (named.length < mostPrograms) uses.set(use, programList([...named, by]));
+}
+
+function programList(names: ByteString[]): Programs {
+  names.sort();
+  const key = names.join("\0");
+  let list = lists.get(key);
+  if (list === undefined) {
+    list = names;
+    lists.set(key, list);
+  }
+  return list;
 }
 
 /** Uses that change a path. */

@@ -5,7 +5,7 @@ import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { encodeText } from "../formats/escape.ts";
-import { type InetSocket, parseInetSockets } from "../formats/proc-net.ts";
+import { type InetSocket, parseInetSockets, parseUnixSockets, type UnixSocket } from "../formats/proc-net.ts";
 import { TraceDecoder } from "../formats/trace-records.ts";
 import { nativePath } from "../host/native.ts";
 import { randomHex } from "../host/random.ts";
@@ -15,13 +15,8 @@ import { insidePath } from "../package/container-config.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import { compileInitPlan, encodeInitPlan } from "../package/init-plan.ts";
 import { aliveEvery, inPlaceScript } from "./in-place-script.ts";
-import {
-  connectedPortsOf,
-  listeningPortsOf,
-  type OnOutput,
-  type Sandbox,
-  type SandboxRequest,
-} from "./sandbox.ts";
+import { type OnOutput, type Sandbox, type SandboxRequest, servicesOf } from "./sandbox.ts";
+import { connectedPortsOf, connectedSocketsOf, listeningPortsOf } from "./sandbox-sockets.ts";
 import type { TracerMode } from "./tracer.ts";
 
 export interface FarRequest {
@@ -117,6 +112,8 @@ async function startScript(request: FarRequest, call: Call): Promise<Sandbox> {
     ready: () => request.start.kind === "program" || looks.ready,
     listening: () => listeningPortsOf(looks.sockets),
     connected: () => connectedPortsOf(looks.sockets),
+    connectedSockets: () => connectedSocketsOf(looks.named, () => false),
+    services: () => servicesOf(looks.state),
     runExercise: (onOutput) => runThere(request, onOutput),
     stop: () => send("15"),
     kill: () => {
@@ -182,6 +179,10 @@ async function runThere({ place, signal, machine }: FarRequest, onOutput: OnOutp
 class FarLooks {
   ready = false;
   sockets: InetSocket[] = [];
+  /** Those of the file system, and abstract ones. */
+  named: UnixSocket[] = [];
+  /** What init wrote. */
+  state = "";
   readonly #machine: Machine;
   readonly #directory: ByteString;
   #timer: NodeJS.Timeout | undefined;
@@ -203,9 +204,10 @@ class FarLooks {
 
   async #look(): Promise<void> {
     try {
-      const state = await this.#text(`${this.#directory}/state.json`);
-      this.ready ||= /^\{"ready":true[,}]/.test(state);
+      this.state = await this.#text(`${this.#directory}/state.json`);
+      this.ready ||= /^\{"ready":true[,}]/.test(this.state);
       this.sockets = await farSockets(this.#machine);
+      this.named = parseUnixSockets(await this.#text("/proc/1/net/unix"));
     } catch {
       // the connection: its end is told by the session
     }
@@ -213,7 +215,7 @@ class FarLooks {
   }
 
   async #text(path: ByteString): Promise<string> {
-    const bytes = await this.#machine.files.read(path, { maxBytes: 4 << 20 });
+    const bytes = await this.#machine.files.read(path, { maxBytes: 64 << 20 });
     return bytes === undefined ? "" : Buffer.from(bytes).toString("latin1");
   }
 }

@@ -11,7 +11,8 @@ import type { Captured, CaptureTools } from "./captured.ts";
 import { checkCommand } from "./check-command.ts";
 import { farSockets, putPrograms, startFarSandbox, tryFarTracer } from "./far-sandbox.ts";
 import { orInterrupted } from "./interrupt.ts";
-import { listeningPortsOf, type SandboxRequest } from "./sandbox.ts";
+import type { SandboxRequest } from "./sandbox.ts";
+import { listeningPortsOf } from "./sandbox-sockets.ts";
 import { followSession } from "./session.ts";
 import type { TracerMode } from "./tracer.ts";
 

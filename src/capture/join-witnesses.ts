@@ -3,11 +3,11 @@
 // that the kernel has for it. So what does not agree by name is resolved on the source before it counts as seen by one alone.
 import type { ByteString } from "../formats/entry.ts";
 import type { MachineFiles } from "../machine/machine.ts";
-import { type Evidence, noteUse, type PathEvidence, type Use } from "./evidence.ts";
+import { type Evidence, noteUse, type PathEvidence, type Programs, type Use } from "./evidence.ts";
 import type { WitnessEvidence } from "./reduce-witness.ts";
 import { parentOf } from "./seeds.ts";
 
-type Uses = ReadonlyMap<Use, ByteString>;
+type Uses = ReadonlyMap<Use, Programs>;
 
 /** These the file witness does not watch. */
 const notWatched = /^\/(proc|sys|dev|\.tranship)(\/|$)/;
@@ -39,9 +39,7 @@ export async function joinWitnesses(
   }
   const rest = [...witness.paths].filter(([path]) => !both.has(path));
   const known = await knownOtherwise(evidence, rest, files);
-  const alone = rest.filter(
-    ([path, uses]) => !known.has(path) && !byNature(path, uses) && !witness.alsoOurs.has(path),
-  );
+  const alone = rest.filter(([path, uses]) => !known.has(path) && !byNature(path, uses));
   for (const [path, uses] of rest) addWitnessed(evidence, known.get(path) ?? path, uses);
   for (const [path] of alone) {
     const seen = evidence.paths.get(path);
@@ -55,11 +53,13 @@ export async function joinWitnesses(
 }
 
 function addWitnessed(evidence: Evidence, path: ByteString, uses: Uses): void {
-  for (const [use, by] of uses) {
-    const seen = noteUse(evidence, path, use, by);
-    seen.found = true;
-    seen.opened = true;
-    seen.witnessed = true;
+  for (const [use, programs] of uses) {
+    for (const by of programs) {
+      const seen = noteUse(evidence, path, use, by);
+      seen.found = true;
+      seen.opened = true;
+      seen.witnessed = true;
+    }
   }
 }
 

@@ -79,10 +79,10 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
   const system = await expand(machine.files, [], { installed: request.installed });
   const expansion = await expansionOf(request, seeds, system);
   const sorted = await sortOut(request, expansion, system);
-  const directories = [...request.descriptor.directories, ...(await runtimeDirectories(machine, evidence))];
+  const directories = await runtimeDirectories(machine, evidence, request.descriptor.directories);
   const descriptor: Descriptor = {
     ...request.descriptor,
-    directories: uniqueBy(directories, (directory) => directory.path),
+    directories,
     ports: uniqueBy(
       [...request.descriptor.ports, ...servedPorts(evidence), ...givenPorts(request.descriptor)],
       (port) => `${port.port}/${port.protocol}`,

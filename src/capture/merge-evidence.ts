@@ -1,5 +1,5 @@
 // The union of two pieces of evidence: of a running program, and of its start under the tracer.
-import type { Evidence } from "./evidence.ts";
+import { addUse, type Evidence } from "./evidence.ts";
 
 /** Adds what `from` has to `into`. What was first there keeps its words. */
 export function mergeEvidence(into: Evidence, from: Evidence): void {
@@ -9,7 +9,7 @@ export function mergeEvidence(into: Evidence, from: Evidence): void {
       into.paths.set(path, { ...seen, uses: new Map(seen.uses) });
       continue;
     }
-    for (const [use, by] of seen.uses) if (!known.uses.has(use)) known.uses.set(use, by);
+    for (const [use, programs] of seen.uses) for (const by of programs) addUse(known.uses, use, by);
     // The source's own, where either found it there.
     known.madeByRun =
       known.found && seen.found ? known.madeByRun && seen.madeByRun : known.madeByRun || seen.madeByRun;
@@ -30,6 +30,9 @@ export function mergeEvidence(into: Evidence, from: Evidence): void {
     );
     if (!same) into.listeners.push(one);
   }
+  for (const [socket, used] of from.sockets)
+    into.sockets.set(socket, used || into.sockets.get(socket) === true);
+  for (const [name, signals] of from.reloads) into.reloads.set(name, signals);
   for (const port of from.connected) into.connected.add(port);
   into.ioUring.push(...from.ioUring);
   into.agreement ??= from.agreement;

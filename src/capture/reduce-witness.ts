@@ -10,13 +10,11 @@ import {
   type WitnessUse,
   witnessUnavailable,
 } from "../formats/witness-records.ts";
-import type { Use } from "./evidence.ts";
+import { addUse, type Programs, type Use } from "./evidence.ts";
 
 export interface WitnessEvidence {
-  /** Canonical path -> what was done to it, each once, with the program that did it first. */
-  paths: Map<ByteString, Map<Use, ByteString>>;
-  /** Used by our own programs too. The tracer says each thing once: it may have been silent when the application did the same. */
-  alsoOurs: ReadonlySet<ByteString>;
+  /** Canonical path -> what was done to it, with the programs that did it. */
+  paths: Map<ByteString, Map<Use, Programs>>;
   /** What it could not see. Any entry makes the capture incomplete. */
   lost: string[];
   /** Why it saw nothing at all; then all else is empty. */
@@ -46,7 +44,6 @@ const gone = 2;
 export class WitnessReducer {
   readonly #evidence: WitnessEvidence = {
     paths: new Map(),
-    alsoOurs: new Set(),
     lost: [],
     unavailable: undefined,
   };
@@ -63,7 +60,7 @@ export class WitnessReducer {
     if (record.type === "seen") {
       if (record.outside || notOfTheSource.test(record.path)) return;
       if (record.deleted && nameless.test(record.path)) return;
-      if (record.gone) this.#undecided.push(record);
+      if (record.gone || record.program === "") this.#undecided.push(record);
       else this.#note(record, record.program);
     } else if (record.type === "lost") {
       const text = escapeBytes(record.text);
@@ -76,11 +73,10 @@ export class WitnessReducer {
   finish(traced: TracedProcesses, exercised: boolean): WitnessEvidence {
     for (const record of this.#undecided) {
       const program = traced.programOf(record.pid);
-      if (program === undefined && exercised) continue;
+      if (record.gone && program === undefined && exercised) continue;
       this.#note(record, record.program === "" ? (program ?? "") : record.program);
     }
     this.#undecided.length = 0;
-    this.#evidence.alsoOurs = traced.ownPaths;
     // Init's child opens the list of users and then executes the application: asked a moment later it is the application.
     for (const path of traced.ownPaths) {
       const pids = this.#pids.get(path);
@@ -102,7 +98,7 @@ export class WitnessReducer {
       uses = new Map();
       this.#evidence.paths.set(record.path, uses);
     }
-    if (!uses.has(use)) uses.set(use, program);
+    addUse(uses, use, program);
   }
 
   #mount({ target, fstype, errno }: WitnessMount): void {

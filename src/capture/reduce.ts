@@ -12,6 +12,7 @@ import {
   type TraceLost,
   type TracePath,
   type TraceRecord,
+  type TraceSignal,
 } from "../formats/trace-records.ts";
 import { type Evidence, newEvidence, noteUse } from "./evidence.ts";
 import { MovedPaths } from "./moved-paths.ts";
@@ -28,6 +29,9 @@ const opening = new Set(["read", "write", "create", "list"]);
 /** LOST reason: files opened through io_uring are not seen. What it means depends on whether another witness saw them. */
 const ioUring = 3;
 
+/** AF_UNIX. */
+const unixFamily = 1;
+
 /** Feed records in order; `evidence` is complete when the trace has ended. */
 export class Reducer {
   readonly evidence: Evidence = newEvidence();
@@ -36,6 +40,8 @@ export class Reducer {
   /** What our own programs used, and the processes that they started. */
   readonly ownPaths = new Set<ByteString>();
   readonly ownChildren = new Set<number>();
+  /** Sockets to which a program connected, whoever listens there. */
+  readonly #asked = new Set<ByteString>();
   readonly #moved = new MovedPaths();
   readonly #ours: (program: ByteString) => boolean;
 
@@ -56,6 +62,7 @@ export class Reducer {
     else if (record.type === "path") this.#path(record);
     else if (record.type === "bind") this.#bind(record);
     else if (record.type === "lost") this.#lost(record);
+    else if (record.type === "signal") this.#signal(record);
     else if (record.type === "call") this.evidence.calls.add(callName(record.abi, record.number));
   }
 
@@ -124,7 +131,24 @@ export class Reducer {
     if (origin !== undefined) noteUse(this.evidence, origin, record.operation, by).found = true;
   }
 
+  #signal({ pid, signal }: TraceSignal): void {
+    const known = this.evidence.signals.get(pid);
+    if (known === undefined) this.evidence.signals.set(pid, new Set([signal]));
+    else known.add(signal);
+  }
+
+  /** Init opens sockets for its services and listens at them as well; those count like the application's own. */
+  #bindUnix({ kind, address, result }: TraceBind): void {
+    const { sockets } = this.evidence;
+    if (address === "" || result < 0) return;
+    if (kind === "listen" && !address.startsWith("/.tranship/"))
+      sockets.set(address, sockets.get(address) ?? false);
+    if (kind === "connect") this.#asked.add(address);
+    if (sockets.has(address)) sockets.set(address, sockets.get(address) === true || this.#asked.has(address));
+  }
+
   #bind(record: TraceBind): void {
+    if (record.family === unixFamily) this.#bindUnix(record);
     // A connection that does not wait for its answer is on its way: EINPROGRESS.
     const asked = record.kind === "connect" && (record.result >= 0 || record.result === -115);
     if (asked && record.port > 0) this.evidence.connected.add(record.port);

@@ -1,12 +1,11 @@
 // The application of a machine, started in namespaces of its own on overlays over the machine's files, so that the source stays
 // as it is. Used to capture (under the tracer) and to run the original of a parity test (without).
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TranshipError } from "../base/errors.ts";
+import type { ByteString } from "../formats/entry.ts";
 import { encodeText } from "../formats/escape.ts";
-import { type InetSocket, parseInetSockets, tcpListen } from "../formats/proc-net.ts";
 import { type EnterMount, joinCall, sandboxCall } from "../host/enter.ts";
 import { type EnterProcess, firstFd, startEnter } from "../host/enter-process.ts";
 import { makeDirectory, readText, writeFileAtomic } from "../host/files.ts";
@@ -19,6 +18,7 @@ import type { Descriptor } from "../package/descriptor.ts";
 import { compileInitPlan, encodeInitPlan } from "../package/init-plan.ts";
 import { exerciseEnvironment, exerciseInside } from "./exercise.ts";
 import { type DataChoice, machineOverlays } from "./overlays.ts";
+import { connectedPorts, connectedSockets, listeningPorts } from "./sandbox-sockets.ts";
 import type { TracerMode } from "./tracer.ts";
 
 export interface SandboxRequest extends DataChoice {
@@ -53,6 +53,10 @@ export interface Sandbox {
   listening(): Set<number>;
   /** Ports of listeners to which there is, or within the last minute was, a connection. */
   connected(): Set<number>;
+  /** Listening sockets of the file system, and abstract ones (a NUL in front), to which somebody has connected, as far as can be seen. */
+  connectedSockets(): Set<ByteString>;
+  /** Services that run, with the process of each as the tracer sees it. */
+  services(): Map<string, number>;
   /** Runs the exercise that was placed, inside, untraced. Returns its status. */
   runExercise(onOutput: OnOutput): Promise<number>;
   /** Asks init to stop: services in reverse order by their own stop commands. */
@@ -145,7 +149,9 @@ function control(request: SandboxRequest, sandbox: EnterProcess, pid: number, ru
     }),
     ready: () => request.start.kind === "program" || initReady(run),
     listening: () => listeningPorts(pid),
-    connected: () => connectedPortsOf(socketTable(pid)),
+    connected: () => connectedPorts(pid),
+    connectedSockets: () => connectedSockets(pid),
+    services: () => servicesOf(readText(join(run, "state.json")) ?? ""),
     runExercise: (onOutput) =>
       runInside(pid, onOutput, { ...insideEnvironment(request.descriptor, true), ...exerciseEnvironment }),
     stop: () => signalInit(pid, "SIGTERM"),
@@ -195,34 +201,17 @@ function initReady(run: string): boolean {
   }
 }
 
-/** Ports in state LISTEN (0A), seen through the network namespace of a process. */
-export function listeningPorts(pid: number): Set<number> {
-  return listeningPortsOf(socketTable(pid));
-}
-
-export function listeningPortsOf(sockets: readonly InetSocket[]): Set<number> {
-  return new Set(sockets.filter((socket) => socket.state === tcpListen).map((socket) => socket.port));
-}
-
-/**
- * Local ports of a namespace with a connection. The side that closes first keeps it for a minute (TIME_WAIT), so one look a minute
- * misses only what was reset. The exercise is not traced; this is how its connections are seen.
- */
-export function connectedPortsOf(sockets: readonly InetSocket[]): Set<number> {
-  const listening = new Set(sockets.filter((one) => one.state === tcpListen).map((one) => one.port));
-  const others = sockets.filter((one) => one.state !== tcpListen);
-  return new Set(others.flatMap((one) => [one.port, one.remotePort]).filter((port) => listening.has(port)));
-}
-
-function socketTable(pid: number): InetSocket[] {
-  return ["tcp", "tcp6"].flatMap((table) => {
-    const path = `/proc/${pid}/net/${table}`;
-    try {
-      return parseInetSockets(readFileSync(path, "latin1"));
-    } catch {
-      return []; // the process has ended
-    }
-  });
+/** Of what init wrote: the process of each service that runs. */
+export function servicesOf(state: string): Map<string, number> {
+  try {
+    const { services } = JSON.parse(state) as { services?: { name?: unknown; pid?: unknown }[] };
+    const running = (services ?? []).flatMap(({ name, pid }) =>
+      typeof name === "string" && typeof pid === "number" ? [[name, pid] as const] : [],
+    );
+    return new Map(running);
+  } catch {
+    return new Map();
+  }
 }
 
 async function runInside(pid: number, onOutput: OnOutput, env: Record<string, string>): Promise<number> {

@@ -27,7 +27,7 @@ export async function tracedSeeds(machine: Machine, evidence: Evidence | undefin
     if (!seen.found || neverPacked(path, true) !== undefined) continue;
     const detail =
       mostTelling.find((use) => seen.uses.has(use)) ?? [...seen.uses.keys()].sort()[0] ?? "other";
-    const from = seen.uses.get(detail) ?? "";
+    const [from = "", ...others] = seen.uses.get(detail) ?? [];
     const only = seen.traced ? {} : { witnessOnly: true };
     // The file witness cannot tell what the run made: what was written and is not on the source was.
     const made =
@@ -40,9 +40,11 @@ export async function tracedSeeds(machine: Machine, evidence: Evidence | undefin
       });
     else seeds.push({ path, reason: { kind: "traced", from, detail, ...only } });
     // Rules go by the first; the others are for people.
+    for (const other of made ? [] : others)
+      seeds.push({ path, reason: { kind: "traced", from: other, detail, ...only } });
     for (const use of made ? [] : snapshotUses)
       if (use !== detail && seen.uses.has(use))
-        seeds.push({ path, reason: { kind: "traced", from: seen.uses.get(use) ?? "", detail: use } });
+        seeds.push({ path, reason: { kind: "traced", from: seen.uses.get(use)?.[0] ?? "", detail: use } });
   }
   const known = await mapLimit(seeds, 512, (seed) => onSource(machine, seed));
   return known.filter((seed) => seed !== undefined);

@@ -63,7 +63,7 @@ export async function followSession(
     const status = await stop(sandbox, seen.ended);
     if (options.signal.aborted) throw new TranshipError("E_INTERRUPTED", "the capture was stopped");
     const { evidence, witness } = await collected;
-    for (const port of connections.ports) evidence?.connected.add(port);
+    if (evidence !== undefined) connections.note(evidence);
     return {
       evidence,
       witness,
@@ -139,14 +139,33 @@ function brokenOff(who: string): TranshipError {
   });
 }
 
-/** Connections stay in the kernel's table for a minute after their end. */
-function watchConnections(sandbox: Sandbox): { ports: ReadonlySet<number>; look(): void; end(): void } {
+interface Connections {
+  look(): void;
+  /** Adds what was seen to the evidence of the same session. */
+  note(evidence: Evidence): void;
+  end(): void;
+}
+
+/** Connections over TCP stay in the kernel's table for a minute after their end. */
+function watchConnections(sandbox: Sandbox): Connections {
   const ports = new Set<number>();
+  const sockets = new Set<ByteString>();
+  const services = new Map<string, number>();
   const look = (): void => {
     for (const port of sandbox.connected()) ports.add(port);
+    for (const socket of sandbox.connectedSockets()) sockets.add(socket);
+    for (const [name, pid] of sandbox.services()) services.set(name, pid);
+  };
+  const note = (evidence: Evidence): void => {
+    for (const port of ports) evidence.connected.add(port);
+    for (const socket of sockets) if (evidence.sockets.has(socket)) evidence.sockets.set(socket, true);
+    for (const [name, pid] of services) {
+      const signals = evidence.signals.get(pid);
+      if (signals !== undefined) evidence.reloads.set(name, signals);
+    }
   };
   const timer = setInterval(look, 20_000).unref();
-  return { ports, look, end: () => clearInterval(timer) };
+  return { look, note, end: () => clearInterval(timer) };
 }
 
 interface Seen {

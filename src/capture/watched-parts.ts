@@ -40,18 +40,32 @@ export async function watchedParts(
   return { coverage, writes: writeMap(evidence, descriptor) };
 }
 
-/** Services whose unit or script on the machine says that they know how to reload. */
-async function reloadable(machine: Machine, descriptor: Descriptor): Promise<Set<string>> {
-  const found = new Set<string>();
+/** Services whose unit or script on the machine says that they know how to reload, with the signals that do it. */
+async function reloadable(machine: Machine, descriptor: Descriptor): Promise<Map<string, Set<number>>> {
+  const found = new Map<string, Set<number>>();
   if (descriptor.services.length === 0) return found;
   const source = new Source(machine.files);
   const known = await readServices(source);
   for (const { name } of descriptor.services) {
     const fact = findService(known, name);
     const texts = await Promise.all((fact?.from ?? []).map((file) => source.text(file)));
-    if (texts.some((text) => text !== undefined && knowsReload.test(text))) found.add(name);
+    const knowing = texts.filter((text) => text !== undefined).filter((text) => knowsReload.test(text));
+    if (knowing.length > 0) found.set(name, reloadSignals(name, knowing));
   }
   return found;
+}
+
+/** By their numbers. HUP is what nearly all daemons take; another one where the unit or the script sends it, or the daemon is known. */
+function reloadSignals(name: string, texts: readonly string[]): Set<number> {
+  const signals = new Set([1]);
+  const usr1 =
+    /^(apache2?|httpd)/.test(name) || texts.some((text) => /^\s*ExecReload\s*=.*\b(SIG)?USR1\b/m.test(text));
+  const usr2 =
+    /^(php.*fpm|haproxy)/.test(name) ||
+    texts.some((text) => /^\s*ExecReload\s*=.*\b(SIG)?USR2\b/m.test(text));
+  if (usr1) signals.add(10);
+  if (usr2) signals.add(12);
+  return signals;
 }
 
 /** ExecReload of a unit, or a branch of a script's case. */

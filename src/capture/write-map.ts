@@ -5,7 +5,7 @@ import type { Descriptor } from "../package/descriptor.ts";
 import { type Evidence, writingUses } from "./evidence.ts";
 
 /**
- * volume: outlives instances. memory: made anew at each start, below /run, /tmp and /dev/shm. log: not packed, its directory is.
+ * volume: outlives instances. memory: in /dev/shm, or in a directory below /run that init empties at each start. log: not packed, its directory is.
  * lock: a pid or lock file, of no use to the next run. instance: in the instance's own files, gone when it is removed.
  */
 export const writePlaces = ["volume", "memory", "log", "lock", "instance"] as const;
@@ -25,7 +25,7 @@ export interface WriteTarget {
 const notFiles = /^\/(proc|sys|dev|\.tranship)(\/|$)/;
 const words: Readonly<Record<WritePlace, string>> = {
   volume: "data that outlives an instance",
-  memory: "temporary: made anew at each start",
+  memory: "temporary: emptied at each start",
   log: "a log: the content stays behind, the directory keeps its owner and mode",
   lock: "a pid or lock file, of no use to the next run",
   instance: "in the instance's own files, gone when it is removed; --volume PATH keeps it",
@@ -36,7 +36,7 @@ export function writeMap(evidence: Evidence, descriptor: Descriptor): WriteTarge
   const volumes = descriptor.volumes.map((volume) => encodeText(volume.path));
   const targets = new Map<string, WriteTarget>();
   for (const [path, seen] of evidence.paths) {
-    const by = writingUses.map((use) => seen.uses.get(use)).find((program) => program !== undefined);
+    const by = writingUses.flatMap((use) => seen.uses.get(use) ?? []).sort()[0];
     if (by === undefined || !seen.found || (notFiles.test(path) && !path.startsWith("/dev/shm/"))) continue;
     const volume = volumes.find((one) => path === one || path.startsWith(`${one}/`));
     const to = volume === undefined ? placeOf(path) : "volume";
@@ -55,7 +55,7 @@ export function writeMap(evidence: Evidence, descriptor: Descriptor): WriteTarge
 
 function placeOf(path: ByteString): WritePlace {
   if (/\.(pid|lock|lck)$|^\/(var\/)?(run\/)?lock\//.test(path)) return "lock";
-  if (/^\/(run|var\/run|tmp|var\/tmp|dev\/shm)(\/|$)/.test(path)) return "memory";
+  if (/^\/(run|var\/run|dev\/shm)(\/|$)/.test(path)) return "memory";
   if (/^\/var\/log\/|\.log(\.\d+)?$|\/logs\//.test(path)) return "log";
   return "instance";
 }

@@ -10,7 +10,7 @@ import { formatDuration } from "../base/units.ts";
 import { pathText } from "../capture/descriptor-text.ts";
 import { exerciseEnvironment, exerciseInside, placeExercise, resultsDirectory } from "../capture/exercise.ts";
 import { sourceOverlays } from "../capture/overlays.ts";
-import { listeningPorts } from "../capture/sandbox.ts";
+import { listeningPorts } from "../capture/sandbox-sockets.ts";
 import { encodeText } from "../formats/escape.ts";
 import { joinCall, sandboxCall } from "../host/enter.ts";
 import { startEnter } from "../host/enter-process.ts";

@@ -70,6 +70,7 @@ export interface UnixSocket {
   inode: string;
   type: "stream" | "dgram" | "seqpacket";
   listening: boolean;
+  connected: boolean;
   /** "@name" for an abstract one, "" for an unnamed one. */
   path: ByteString;
 }
@@ -82,13 +83,14 @@ export function parseUnixSockets(text: ByteString): UnixSocket[] {
     "0005": "seqpacket",
   };
   for (const match of text.matchAll(
-    /^[0-9a-fA-F]+: \S+ \S+ ([0-9A-F]{8}) (\d{4}) \d\d +(\d+)(?: (.*))?$/gm,
+    /^[0-9a-fA-F]+: \S+ \S+ ([0-9A-F]{8}) (\d{4}) (\d\d) +(\d+)(?: (.*))?$/gm,
   )) {
     sockets.push({
-      inode: match[3] ?? "",
+      inode: match[4] ?? "",
       type: types[match[2] ?? ""] ?? "stream",
       listening: (Number.parseInt(match[1] ?? "0", 16) & 0x10000) !== 0,
-      path: match[4] ?? "",
+      connected: match[3] === "03",
+      path: match[5] ?? "",
     });
     if (sockets.length >= maxSockets) break;
   }

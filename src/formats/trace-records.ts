@@ -126,6 +126,15 @@ export interface TraceCall {
   number: number;
 }
 
+/** HUP, USR1 or USR2, sent by a program to this process; once for each process and signal. */
+export interface TraceSignal {
+  type: "signal";
+  pid: number;
+  signal: number;
+  /** 0: a process of another namespace. */
+  sender: number;
+}
+
 export interface TraceEnd {
   type: "end";
   pid: number;
@@ -143,6 +152,7 @@ export type TraceRecord =
   | TraceBind
   | TraceRoot
   | TraceCall
+  | TraceSignal
   | TraceLost
   | TraceEnd;
 
@@ -225,6 +235,7 @@ const readers: Record<number, (pid: number, fields: FieldReader) => TraceRecord>
     abi: fields.u8() === 1 ? "i386" : "amd64",
     number: fields.u16(),
   }),
+  41: (pid, fields) => ({ type: "signal", pid, signal: fields.u8(), sender: fields.u32() }),
 };
 
 /** `ended` tells of a tracer that was killed. */

@@ -186,6 +186,8 @@ export interface RuntimeDirectory {
   readonly mode: string;
   readonly uid: number;
   readonly gid: number;
+  /** At each start files, sockets and pipes in it are removed, directories stay: as after a boot. Default false. */
+  readonly empty?: boolean | undefined;
 }
 
 /** null: as the target has it (macAddress and below are opt-in, leased to one running instance). */

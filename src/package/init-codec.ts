@@ -24,6 +24,7 @@ const frame = {
   service: 7,
   schedule: 8,
   socket: 9,
+  empty: 10,
 } as const;
 
 // Positions are the numbers on disk: only ever append.
@@ -60,6 +61,8 @@ export function encodeInitPlan(plan: InitPlan): Uint8Array {
       w.u32(directory.gid);
       w.text16(directory.path);
     });
+    // A frame of its own, so that plans without it are read by every init.
+    if (directory.empty) w.frame(frame.empty, () => w.text16(directory.path));
   }
   for (const volume of plan.volumes) {
     w.frame(frame.volume, () => {
@@ -198,7 +201,12 @@ function readFrame(r: ByteReader, type: number, plan: Mutable<InitPlan>): void {
   else if (type === frame.directory) {
     const [mode, uid, gid] = [r.u32(), r.u32(), r.u32()];
     if (mode > 0o7777) r.refuse(`mode ${mode.toString(8)}`);
-    plan.directories.push({ path: r.path16(), mode, uid, gid });
+    plan.directories.push({ path: r.path16(), mode, uid, gid, empty: false });
+  } else if (type === frame.empty) {
+    const [path, last] = [r.path16(), plan.directories.at(-1)];
+    if (last === undefined || last.path !== path || last.empty)
+      r.refuse(`${path} is not the directory before it`);
+    else plan.directories.splice(-1, 1, { ...last, empty: true });
   } else if (type === frame.volume) {
     const [initial, promised] = [r.choice(initials), r.bool()];
     plan.volumes.push({ path: r.path16(), initial, promised });

@@ -30,6 +30,7 @@ export function compileInitPlan(descriptor: Descriptor): InitPlan {
       mode: octal(directory.mode, directory.path),
       uid: directory.uid,
       gid: directory.gid,
+      empty: directory.empty ?? false,
     })),
     volumes: descriptor.volumes.map(compileVolume),
     secrets: descriptor.secrets.map(

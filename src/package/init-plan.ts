@@ -27,6 +27,8 @@ export interface PlannedDirectory {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  /** Emptied of all but directories before anything starts. */
+  readonly empty: boolean;
 }
 
 export interface PlannedVolume {

@@ -223,6 +223,7 @@ export const descriptorSchema = z
           mode: z.string().regex(/^[0-7]{3,5}$/),
           uid: z.int().min(0),
           gid: z.int().min(0),
+          empty: z.boolean().optional(),
         }),
       )
       .default([]),

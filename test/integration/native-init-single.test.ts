@@ -1,7 +1,7 @@
 // init with one command: exit statuses, signals, users, surroundings, and what must be there before it starts.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, statSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync } from "node:fs";
 import { describe, test } from "node:test";
 import { promisify } from "node:util";
 import type { Program } from "../../src/package/descriptor.ts";
@@ -63,6 +63,21 @@ describe("init runs one command", { skip: cannotRun, concurrency: true }, () => 
     assert.equal((await p.run(["--run", "/there", "@main"])).stdout, "there\n");
     assert.equal(p.json("/there/exit.json").status, 0);
     assert.equal((await p.run(["--run", "there", "@main"])).status, 125);
+  });
+
+  test("directories that a boot makes anew are emptied at each start, and no others", async (t) => {
+    const emptied = { path: "/run/shop", mode: "0755", uid: 0, gid: 0, empty: true };
+    const kept = { path: "/srv/shop", mode: "0755", uid: 0, gid: 0 };
+    const p = await makePackage(t, { ...main([actor, "exit", "0"]), directories: [emptied, kept] });
+    for (const at of ["run/shop", "run/shop/below", "srv/shop"]) p.write(`${at}/pid`, "1");
+    symlinkSync("/srv/shop", p.path("run/shop/link"));
+    for (let round = 0; round < 2; round++) {
+      assert.equal((await p.run([])).status, 0);
+      assert.deepEqual(readdirSync(p.path("run/shop")).sort(), ["below", "link"]);
+      assert.deepEqual(readdirSync(p.path("run/shop/below")), []);
+      assert.deepEqual(readdirSync(p.path("srv/shop")), ["pid"]);
+      p.write("run/shop/later", "2");
+    }
   });
 
   test("works without any plan", async (t) => {

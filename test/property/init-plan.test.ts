@@ -98,9 +98,12 @@ const plans: fc.Arbitrary<InitPlan> = fc
   .record({
     log: fc.record({ maxSize: fc.maxSafeNat(), maxFiles: u32 }),
     environment: variables,
-    directories: fc.array(fc.record({ path, mode: fc.nat({ max: 0o7777 }), uid: u32, gid: u32 }), {
-      maxLength: 3,
-    }),
+    directories: fc.array(
+      fc.record({ path, mode: fc.nat({ max: 0o7777 }), uid: u32, gid: u32, empty: fc.boolean() }),
+      {
+        maxLength: 3,
+      },
+    ),
     volumes: fc.array(
       fc.record({
         path,

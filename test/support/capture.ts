@@ -174,7 +174,10 @@ class Host implements CaptureHost {
     const now = [...this.#mounts(), ...this.#links(), ...this.processes()];
     return [
       ...now.filter((one) => !before.has(one)),
-      ...this.#before.filter((one) => !now.includes(one)).map((one) => `gone: ${one}`),
+      // Names of other people's network namespaces go from here when they are removed on the host.
+      ...this.#before
+        .filter((one) => !now.includes(one) && !/ nsfs nsfs /.test(one))
+        .map((one) => `gone: ${one}`),
       ...["work", "locks", "journal", "instances", "volumes"].flatMap((name) =>
         namesBelow(this.view(join(state, name))),
       ),

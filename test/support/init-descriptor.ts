@@ -6,7 +6,10 @@ const origin = { os: { id: "debian", version: "11" }, kernel: "5.10.0", architec
 export const fullDescriptor: Descriptor = {
   ...newDescriptor({ id: "full_1", name: "full", version: "1", publisher: "" }, origin),
   environment: { LANG: "fr_FR.UTF-8", NAME: "été €" },
-  directories: [{ path: "/run/mysqld", mode: "1755", uid: 105, gid: 110 }],
+  directories: [
+    { path: "/run/mysqld", mode: "1755", uid: 105, gid: 110 },
+    { path: "/run/lock", mode: "1777", uid: 0, gid: 0, empty: true },
+  ],
   volumes: [
     { path: "/var/lib/mysql", initial: "copy", reason: "written", size: "112MiB" },
     { path: "/srv/up", initial: "sync" },

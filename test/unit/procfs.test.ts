@@ -79,7 +79,7 @@ test("unix sockets", () => {
     "Num       RefCount Protocol Flags    Type St Inode Path\n0000000000000000: 00000002 00000000 00010000 0001 01 99 /run/x y.sock\n0000000000000000: 00000002 00000000 00000000 0002 01 98\n",
   );
   assert.deepEqual(sockets, [
-    { inode: "99", type: "stream", listening: true, path: "/run/x y.sock" },
-    { inode: "98", type: "dgram", listening: false, path: "" },
+    { inode: "99", type: "stream", listening: true, connected: false, path: "/run/x y.sock" },
+    { inode: "98", type: "dgram", listening: false, connected: false, path: "" },
   ]);
 });

@@ -52,7 +52,7 @@ function factsOf(more: Partial<CoverageFacts> = {}): CoverageFacts {
   return {
     evidence,
     descriptor,
-    reloadable: new Set(["web"]),
+    reloadable: new Map([["web", new Set([1])]]),
     startedAndStopped: true,
     groups: [
       group("config", ["/etc/web.conf", "/etc/web.d/unused.conf", "/etc/lib.conf"]),
@@ -116,10 +116,10 @@ test("each written path is given a place", () => {
     [
       "volume /var/lib/shop 3 /bin/dd",
       "memory /run/web 1 /usr/sbin/web",
-      "memory /tmp 1 /usr/sbin/web",
       "log /var/log/web 1 /usr/sbin/web",
       "lock /run/web 1 /usr/sbin/web",
       "instance /srv/state 1 /usr/sbin/web",
+      "instance /tmp 1 /usr/sbin/web",
     ],
   );
 });

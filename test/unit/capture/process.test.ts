@@ -97,8 +97,8 @@ test("merged evidence is the union; what either found on the source was not made
   assert.deepEqual(
     [...(a.paths.get("/x")?.uses ?? [])],
     [
-      ["mapped", "/p"],
-      ["create", "/q"],
+      ["mapped", ["/p"]],
+      ["create", ["/q"]],
     ],
   );
   assert.deepEqual([a.paths.get("/x")?.madeByRun, a.paths.get("/y")?.found], [false, true]);

@@ -43,7 +43,16 @@ test("a path belongs to the program of the process, through fork and exec", () =
   });
   reduce.add(pathRecord(3, "read", "/etc/app.conf"));
   assert.deepEqual([...reduce.evidence.paths.keys()], ["/usr/bin/app", "/etc/app.conf"]);
-  assert.equal(reduce.evidence.paths.get("/etc/app.conf")?.uses.get("read"), "/usr/bin/app");
+  assert.deepEqual(reduce.evidence.paths.get("/etc/app.conf")?.uses.get("read"), ["/usr/bin/app"]);
+  reduce.add({ type: "fork", pid: 2, child: 4, kind: "fork" });
+  const more = { args: [], cwd: "/", executable: "/bin/also", path: "/bin/also" };
+  reduce.add({ type: "exec", pid: 4, result: 0, ...more });
+  reduce.add(pathRecord(4, "read", "/etc/app.conf"));
+  reduce.add(pathRecord(3, "read", "/etc/app.conf"));
+  assert.deepEqual(reduce.evidence.paths.get("/etc/app.conf")?.uses.get("read"), [
+    "/bin/also",
+    "/usr/bin/app",
+  ]);
   assert.deepEqual(reduce.evidence.programs.get("/usr/bin/app")?.argv, ["app", "-x"]);
 });
 
