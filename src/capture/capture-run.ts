@@ -5,7 +5,7 @@ import { makeWorkDirectory } from "../host/work.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import { type ApplicationOptions, describeApplication } from "./application.ts";
-import type { Captured, CaptureTools, Choices } from "./captured.ts";
+import type { CaptureTools, Choices, OwnCapture } from "./captured.ts";
 import { checkCommand } from "./check-command.ts";
 import { checkDataSpace, type DataDirectory, dataRequest } from "./data-directories.ts";
 import { checkExercise } from "./exercise.ts";
@@ -14,8 +14,10 @@ import { captureInPlace } from "./in-place.ts";
 import { orInterrupted } from "./interrupt.ts";
 import { joinWitnesses } from "./join-witnesses.ts";
 import { plan } from "./plan-capture.ts";
+import { dataOfRun, type RunData } from "./run-data.ts";
 import type { SandboxRequest } from "./sandbox.ts";
 import { runSession, type SessionOptions, type SessionResult } from "./session.ts";
+import { withSnapshots } from "./snapshot-files.ts";
 import { withHostRoot } from "./staged.ts";
 import { chooseTracer, type TracerChoice } from "./tracer.ts";
 
@@ -37,7 +39,7 @@ export interface RunRequest {
 }
 
 /** Runs the application under the tracer and plans. The source is not changed. */
-export async function captureRun(request: RunRequest, tools: CaptureTools): Promise<Captured> {
+export async function captureRun(request: RunRequest, tools: CaptureTools): Promise<OwnCapture> {
   const { machine, application } = request;
   if (request.session.exercise !== undefined) checkExercise(request.session.exercise);
   if (request.inPlace === true) return await captureInPlace(request, tools);
@@ -50,20 +52,27 @@ export async function captureRun(request: RunRequest, tools: CaptureTools): Prom
   });
   const emptied = request.data === "copy" ? [] : data.map(({ path }) => path);
   const whole = request.data === "copy" ? data.map(({ path }) => path) : [];
-  return await withHostRoot(machine, { whole, empty: emptied }, tools, (here) =>
-    runOnHost({ ...request, machine: here }, { descriptor, data, tracer }, tools),
+  const taken = dataOfRun(request.data, data, { descriptor, choices: request.choices });
+  const captured = await withHostRoot(machine, { whole, empty: emptied }, tools, (here) =>
+    runOnHost({ ...request, machine: here }, { descriptor, data, taken, tracer }, tools),
   );
+  if (taken.snapshots.length === 0) return captured;
+  captured.plan.source.snapshots = taken.snapshots;
+  const view = withSnapshots(machine, taken.snapshots);
+  return { ...captured, machine: view, close: () => view.close() };
 }
 
 interface Prepared {
   descriptor: Descriptor;
   data: readonly DataDirectory[];
+  /** What of it is packed. */
+  taken: RunData;
   tracer: SandboxRequest["tracer"];
 }
 
-async function runOnHost(request: RunRequest, prepared: Prepared, tools: CaptureTools): Promise<Captured> {
+async function runOnHost(request: RunRequest, prepared: Prepared, tools: CaptureTools): Promise<OwnCapture> {
   const { machine, application } = request;
-  const { descriptor, data, tracer } = prepared;
+  const { descriptor, data, taken, tracer } = prepared;
   const work = makeWorkDirectory(tools.root, "capture");
   try {
     const start: SandboxRequest["start"] =
@@ -85,7 +94,17 @@ async function runOnHost(request: RunRequest, prepared: Prepared, tools: Capture
     watching.end(
       `${session.evidence?.paths.size ?? 0} paths seen in ${session.evidence?.records ?? 0} records`,
     );
-    return await planFrom(request, descriptor, session, tools);
+    const seen = withSnapshots(machine, taken.snapshots);
+    try {
+      return await planFrom(
+        { ...request, machine: seen, choices: taken.choices },
+        taken.descriptor,
+        session,
+        tools,
+      );
+    } finally {
+      await seen.close();
+    }
   } catch (error) {
     throw explainFullDisk(error, work.path);
   } finally {
@@ -139,7 +158,7 @@ export async function planFrom(
   descriptor: Descriptor,
   session: SessionResult,
   tools: CaptureTools,
-): Promise<Captured> {
+): Promise<OwnCapture> {
   const exercised = [
     ...request.application.services.map((name) => `service ${name}`),
     ...(request.application.command.length > 0 ? [request.application.command.join(" ")] : []),

@@ -1,6 +1,7 @@
 // What the kinds of capture have in common: what they are given, and what they come to.
 import type { Log, Progress } from "../base/log.ts";
 import type { StateRoot } from "../host/state-root.ts";
+import type { Machine } from "../machine/machine.ts";
 import type { PlanRequest } from "./make-plan.ts";
 import type { Plan } from "./plan.ts";
 import type { Lookup } from "./reduce-lookups.ts";
@@ -27,6 +28,12 @@ export type Choices = Pick<
 };
 
 /** A plan with all that packing needs beside it. */
+/** A capture that is packed from another view of the machine, and that has something to give back in the end. */
+export interface OwnCapture extends Captured {
+  machine?: Machine;
+  close?(): Promise<void>;
+}
+
 export interface Captured {
   plan: Plan;
   evidence: string;

@@ -74,7 +74,8 @@ async function writtenDirectories(machine: Machine, evidence: Evidence): Promise
   return dataDirectories(evidence, (path) => directories.has(path));
 }
 
-function emptied(path: ByteString): FilterRule {
+/** The rule that leaves the content of a data directory out. */
+export function emptied(path: ByteString): FilterRule {
   const pattern = `${escapeBytes(path).replace(/[*?[\]]/g, "?")}/*`;
   return { keep: false, pattern: parsePattern(pattern, "--data empty"), told: "--data empty" };
 }

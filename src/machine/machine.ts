@@ -73,7 +73,7 @@ export interface Machine {
   /** The same machine as one of its processes sees it, by the root and the mounts of that process. The caller closes it. */
   seenBy?(pid: number): Machine;
   /** Where the content of a file lies on this host, where that is not below `root`. */
-  placeOf?(path: ByteString): ByteString;
+  placeOf?(path: ByteString): ByteString | undefined;
   /** Far machines: a place for programs of ours there, over the present connection; undefined where nothing can be put there. */
   inPlace?(): Promise<FarPlace | undefined>;
   close(): Promise<void>;

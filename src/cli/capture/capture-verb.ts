@@ -1,6 +1,6 @@
 // What the capture verbs have in common: a name for the package, a plan instead of a run, one machine, and the end.
 import { TranshipError } from "../../base/errors.ts";
-import type { Captured, CaptureTools } from "../../capture/captured.ts";
+import type { CaptureTools, OwnCapture } from "../../capture/captured.ts";
 import type { Machine } from "../../machine/machine.ts";
 import type { Context } from "../context.ts";
 import { givenLookups } from "../instances/observed.ts";
@@ -12,12 +12,6 @@ import { withMachine } from "./with-machine.ts";
 
 /** How one kind of capture comes to its plan. */
 export type CaptureWay = (machine: Machine, reference: string, tools: CaptureTools) => Promise<OwnCapture>;
-
-/** A capture that is packed from another view of the machine, and that has something to give back in the end. */
-export interface OwnCapture extends Captured {
-  machine?: Machine;
-  close?(): Promise<void>;
-}
 
 /** check: looks at the call before a machine is opened; not asked where a plan is carried out. */
 export async function runCapture(

@@ -7,7 +7,7 @@ import { exitStatus, TranshipError } from "../../base/errors.ts";
 import { parseDuration } from "../../base/units.ts";
 import { captureInstalled } from "../../capture/capture-installed.ts";
 import { captureRun } from "../../capture/capture-run.ts";
-import type { Captured } from "../../capture/captured.ts";
+import type { OwnCapture } from "../../capture/captured.ts";
 import type { PackedImage } from "../../capture/pack.ts";
 import { describePlan } from "../../capture/plan-summary.ts";
 import { type ParityReport, testParity } from "../../deploy/parity.ts";
@@ -65,7 +65,7 @@ async function lift(machine: Machine, reference: string, call: Call, context: Co
   const verb = ["capture", installed.length > 0 ? "installed" : "run", ...source];
   const command = call.args.length > 0 ? ["--", ...call.args] : installed;
   stage(context, [...verb, ...flagsOf(options, captureFlags), "--plan-only", "-o", "plan.yaml", ...command]);
-  const alone: Captured =
+  const alone: OwnCapture =
     installed.length > 0
       ? await captureInstalled(
           {
@@ -77,6 +77,34 @@ async function lift(machine: Machine, reference: string, call: Call, context: Co
           tools,
         )
       : await captureRun(runRequestOf(options, call.args, machine, reference), tools);
+  const image = await packAgreed(
+    alone.machine ?? machine,
+    { ...call, verb, alone, reference },
+    context,
+  ).finally(async () => await alone.close?.());
+  if (typeof image === "number") return image;
+  stage(context, ["verify", reference]);
+  const verified = await verifyPackage(reference, false, context);
+  const parity = verified.errors > 0 ? undefined : await compare(machine, reference, options, context);
+  tell({ image, verified, parity }, options, context);
+  if (verified.errors > 0) return exitStatus.no;
+  return parity === undefined || parity.verdict === "same" ? exitStatus.done : exitStatus.no;
+}
+
+interface Planned extends Call {
+  /** The words of the capture's own verb. */
+  verb: readonly string[];
+  alone: OwnCapture;
+  reference: string;
+}
+
+/** The image; or the exit status where nothing was packed, because that was asked for or nobody agreed. */
+async function packAgreed(
+  machine: Machine,
+  { options, verb, alone, reference }: Planned,
+  context: Context,
+): Promise<PackedImage | number> {
+  const tools = captureTools(context);
   const captured = { ...alone, ...(await joinPlans(machine, alone, options, tools)) };
   if (flag(options, "dryRun")) {
     showPlan(captured.plan, options, context);
@@ -85,13 +113,7 @@ async function lift(machine: Machine, reference: string, call: Call, context: Co
   for (const line of describePlan(captured.plan)) context.say(line);
   if (!(await agreed(context))) return exitStatus.failed;
   stage(context, [...verb, "--plan", "plan.yaml"]);
-  const image = await packAndTell(machine, withAllowed(captured, options), reference, context, tools);
-  stage(context, ["verify", reference]);
-  const verified = await verifyPackage(reference, false, context);
-  const parity = verified.errors > 0 ? undefined : await compare(machine, reference, options, context);
-  tell({ image, verified, parity }, options, context);
-  if (verified.errors > 0) return exitStatus.no;
-  return parity === undefined || parity.verdict === "same" ? exitStatus.done : exitStatus.no;
+  return await packAndTell(machine, withAllowed(captured, options), reference, context, tools);
 }
 
 interface Lifted {
