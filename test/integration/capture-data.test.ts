@@ -1,9 +1,11 @@
 // --data of a capture that runs: what the application started from is what is packed, and the machine's own data are left alone.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { captureHost, nothingLeft, whyNoCapture } from "../support/capture.ts";
+import { soaking } from "../support/counts.ts";
 import { eventually } from "../support/enter.ts";
 import { FarMachine, whyNoFar } from "../support/far-machine.ts";
 
@@ -52,56 +54,56 @@ test("a run packs the data that it started from", { skip: whyNoCapture() }, asyn
   assert.equal(readFileSync(join(snapshot, "dump.rdb"), "utf8"), "of one moment\n");
 });
 
-test("a MariaDB that is written to is captured from a snapshot, over ssh", {
-  skip: whyNoFar(),
-}, async (t) => {
-  const host = await captureHost(t);
-  const far = await FarMachine.start(t, host);
-  const server = (first: string, last: string) =>
-    far.run(
-      `install -d -o mysql -g mysql /run/mysqld; mariadbd --user=mysql --skip-networking >/dev/null 2>&1 & server=$!
+// It stages a whole machine.
+if (soaking)
+  test("a MariaDB that is written to is captured from a snapshot, over ssh", {
+    skip: whyNoFar(),
+  }, async (t) => {
+    const host = await captureHost(t);
+    const far = await FarMachine.start(t, host);
+    const server = (first: string, last: string) =>
+      far.run(
+        `install -d -o mysql -g mysql /run/mysqld; mariadbd --user=mysql --skip-networking >/dev/null 2>&1 & server=$!
       for i in $(seq 200); do mariadb-admin ping >/dev/null 2>&1 && break; sleep 0.1; done
       ${first}; ${last}; mariadb-admin shutdown; wait $server; exit 0`,
+      );
+    const insert = 'mariadb -e "INSERT INTO shop.t VALUES (1),(2),(3)"';
+    await server(
+      `mariadb -e "CREATE DATABASE shop; CREATE TABLE shop.t (id INT) ENGINE=InnoDB"; ${insert}`,
+      "true",
     );
-  const insert = 'mariadb -e "INSERT INTO shop.t VALUES (1),(2),(3)"';
-  await server(
-    `mariadb -e "CREATE DATABASE shop; CREATE TABLE shop.t (id INT) ENGINE=InnoDB"; ${insert}`,
-    "true",
-  );
-  const snapshot = join(host.base, "taken");
-  cpSync(far.path("/var/lib/mysql"), snapshot, { recursive: true, preserveTimestamps: true });
-  await far.run("true");
-  host.rebase();
-  const busy = server("touch /run/writing", `while [ -e /run/writing ]; do ${insert}; done`);
-  const { execFileSync } = await import("node:child_process");
-  execFileSync("chown", ["-R", "--reference", far.path("/var/lib/mysql"), snapshot]);
-  await eventually("the data base writes", () => {
-    try {
-      return readFileSync(far.path("/run/writing")).length === 0;
-    } catch {
-      return false;
-    }
-  });
-  const words = [
-    "capture",
-    "run",
-    "-m",
-    far.address,
-    "-t",
-    "shop",
-    "--service",
-    "mariadb",
-    "--until-port",
-    "3306",
-  ];
-  const made = await far.tool([...words, "--data", `snapshot:${snapshot}`]);
-  assert.equal(made.status, 0, made.stderr);
-  await far.run("rm /run/writing");
-  await busy;
-  const script = `mariadbd --user=mysql --skip-networking >/dev/null 2>&1 & server=$!
+    const snapshot = join(host.base, "taken");
+    cpSync(far.path("/var/lib/mysql"), snapshot, { recursive: true, preserveTimestamps: true });
+    host.rebase();
+    const busy = server("touch /run/writing", `while [ -e /run/writing ]; do ${insert}; done`);
+    execFileSync("chown", ["-R", "--reference", far.path("/var/lib/mysql"), snapshot]);
+    await eventually("the data base writes", () => {
+      try {
+        return readFileSync(far.path("/run/writing")).length === 0;
+      } catch {
+        return false;
+      }
+    });
+    const words = [
+      "capture",
+      "run",
+      "-m",
+      far.address,
+      "-t",
+      "shop",
+      "--service",
+      "mariadb",
+      "--until-port",
+      "3306",
+    ];
+    const made = await far.tool([...words, "--data", `snapshot:${snapshot}`]);
+    assert.equal(made.status, 0, made.stderr);
+    await far.run("rm /run/writing");
+    await busy;
+    const script = `mariadbd --user=mysql --skip-networking >/dev/null 2>&1 & server=$!
     for i in $(seq 200); do mariadb-admin ping >/dev/null 2>&1 && break; sleep 0.1; done
     mariadb -N -e 'SELECT COUNT(*) FROM shop.t; CHECK TABLE shop.t'; mariadb-admin shutdown; wait $server; exit 0`;
-  const asked = await far.tool(["run", "--rm", "shop", "/bin/sh", "-c", script]);
-  assert.match(asked.stdout, /^3\n.*\bOK$/m, asked.stderr);
-  await nothingLeft(host);
-});
+    const asked = await far.tool(["run", "--rm", "shop", "/bin/sh", "-c", script]);
+    assert.match(asked.stdout, /^3\n.*\bOK$/m, asked.stderr);
+    await nothingLeft(host);
+  });
