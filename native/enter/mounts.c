@@ -86,11 +86,7 @@ static int walk_in_root(int root, const char *path)
 	return -1;
 }
 
-/**
- * open_in_root() - open @path with @root as its root, so that no link of a
- * hostile tree leads out of it. Return: an O_PATH descriptor, or -1.
- */
-static int open_in_root(int root, const char *path)
+int open_in_root(int root, const char *path)
 {
 	const struct tr_open_how how = {
 		.flags = O_PATH | O_CLOEXEC,
@@ -271,11 +267,29 @@ static void scratch_dirs(struct op *op)
 	}
 }
 
-static void do_overlay(struct op *op, bool old_api)
+/* do_bind_within() - no link in the source leads out of its root. */
+static void do_bind_within(struct op *op)
+{
+	cleanup_fd int root = open(op->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (root < 0)
+		fail_errno("cannot open %s", op->root);
+	op->fd = open_in_root(root, op->source);
+	if (op->fd < 0)
+		fail_errno("cannot open %s in %s", op->source, op->root);
+	op->is_dir = is_directory(op->fd);
+	do_bind(op);
+	close(op->fd);
+	op->fd = -1;
+}
+
+static void do_overlay(struct op *op, bool old_api, int base)
 {
 	int target = target_of(op, true);
 	char path[FD_PATH_SIZE];
 
+	if (op->overlay.has_roots)
+		overlay_open(&op->overlay, base);
 	if (op->overlay.scratch)
 		scratch_dirs(op);
 	if (op->fd < 0 && !old_api)
@@ -434,11 +448,14 @@ static void perform(struct config *c, struct op *op)
 {
 	switch (op->type) {
 	case OP_OVERLAY:
-		do_overlay(op, c->old_mount_api);
+		do_overlay(op, c->old_mount_api, c->base_fd);
 		break;
 	case OP_BIND:
 	case OP_BIND_FROM:
 		do_bind(op);
+		break;
+	case OP_BIND_WITHIN:
+		do_bind_within(op);
 		break;
 	case OP_TMPFS:
 		do_tmpfs(op);
@@ -556,6 +573,8 @@ void mounts_open(struct config *c)
 			/* Now: an overlay after it has its directories there. */
 			disk_mount(op->source, op->target);
 		} else if (op->type == OP_OVERLAY) {
+			if (op->overlay.has_roots)
+				continue;
 			overlay_open(&op->overlay, c->base_fd);
 			if (!op->overlay.scratch && !c->old_mount_api)
 				op->fd = overlay_detached(op, true);

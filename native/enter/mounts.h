@@ -26,6 +26,12 @@ void mounts_stage(void);
 void mounts_perform(struct config *c);
 void mounts_finish(void);
 
+/**
+ * open_in_root() - open @path with @root as its root, so that no link of a
+ * hostile tree leads out of it. Return: an O_PATH descriptor, or -1.
+ */
+int open_in_root(int root, const char *path);
+
 /* fd_path() - how an open descriptor is named to mount(2). */
 #define FD_PATH_SIZE 48
 void fd_path(char buf[FD_PATH_SIZE], int fd);

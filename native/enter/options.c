@@ -108,16 +108,29 @@ static void read_only_word(struct reader *r, struct op *op)
 	}
 }
 
+static void add_lower(struct reader *r, const char *root)
+{
+	struct overlay *o = &r->pending;
+
+	if (o->count >= LOWERS_MAX)
+		fail("more than %u lower directories", LOWERS_MAX);
+	o->lowers = must_realloc(o->lowers, o->count + 1, sizeof(*o->lowers));
+	o->roots = must_realloc(o->roots, o->count + 1, sizeof(*o->roots));
+	o->roots[o->count] = root;
+	o->has_roots |= root != NULL;
+	o->lowers[o->count++] = next(r);
+}
+
 static bool overlay_option(struct reader *r)
 {
 	struct overlay *o = &r->pending;
 
 	if (strcmp(r->option, "--lower") == 0) {
-		if (o->count >= LOWERS_MAX)
-			fail("more than %u lower directories", LOWERS_MAX);
-		o->lowers = must_realloc(o->lowers, o->count + 1,
-					 sizeof(*o->lowers));
-		o->lowers[o->count++] = next(r);
+		add_lower(r, NULL);
+	} else if (strcmp(r->option, "--lower-within") == 0) {
+		if (r->verb != VERB_LAUNCH)
+			fail("%s: only for launch", r->option);
+		add_lower(r, next_absolute(r));
 	} else if (strcmp(r->option, "--upper") == 0) {
 		o->upper = next(r);
 	} else if (strcmp(r->option, "--work") == 0) {
@@ -175,6 +188,16 @@ static bool mount_option(struct reader *r)
 
 		op = add_op(r, OP_BIND_FROM, next_absolute(r));
 		op->pid = pid;
+		op->source = source;
+		read_only_word(r, op);
+	} else if (strcmp(r->option, "--bind-within") == 0) {
+		const char *root = next_absolute(r);
+		const char *source = next_absolute(r);
+
+		if (r->verb != VERB_LAUNCH)
+			fail("%s: only for launch", r->option);
+		op = add_op(r, OP_BIND_WITHIN, next_absolute(r));
+		op->root = root;
 		op->source = source;
 		read_only_word(r, op);
 	} else if (strcmp(r->option, "--tmpfs") == 0 ||

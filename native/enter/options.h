@@ -13,6 +13,7 @@ enum op_type {
 	OP_OVERLAY,
 	OP_BIND,
 	OP_BIND_FROM,		/* out of another mount namespace */
+	OP_BIND_WITHIN,		/* of what is mounted when its turn comes */
 	OP_TMPFS,
 	OP_PROC,
 	OP_DEV,
@@ -24,6 +25,10 @@ enum op_type {
 
 struct overlay {
 	const char **lowers;	/* topmost first */
+	/* For each lower one NULL, or the directory that is its root: it is
+	 * looked up there when the overlay's turn comes. */
+	const char **roots;
+	bool has_roots;
 	size_t count;
 	const char *source;	/* its name in mount tables, or NULL */
 	const char *upper;	/* NULL: read-only, or scratch */
@@ -46,6 +51,7 @@ struct op {
 	bool read_only;
 	mode_t mode;
 	pid_t pid;		/* OP_BIND_FROM */
+	const char *root;	/* OP_BIND_WITHIN: the root of source */
 	struct overlay overlay;
 	int fd;			/* opened source or detached mount, else -1 */
 	bool is_dir;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mount.h>
 
+#include "die.h"
 #include "mounts.h"
 #include "overlay.h"
 #include "report.h"
@@ -50,13 +51,28 @@ static int open_dir(int base, const char *path)
 	return fd;
 }
 
+static int open_lower(const struct overlay *o, int base, size_t i)
+{
+	cleanup_fd int root = -1;
+	int fd;
+
+	if (!o->roots[i])
+		return open_dir(base, o->lowers[i]);
+	root = open_dir(base, o->roots[i]);
+	fd = open_in_root(root, o->lowers[i]);
+	if (fd < 0)
+		fail_errno("overlay: cannot open %s in %s", o->lowers[i],
+			   o->roots[i]);
+	return fd;
+}
+
 void overlay_open(struct overlay *o, int base)
 {
 	o->fds = calloc(o->count + 2, sizeof(*o->fds));
 	if (!o->fds)
 		fail_errno("cannot allocate memory");
 	for (size_t i = 0; i < o->count; i++)
-		o->fds[i] = open_dir(base, o->lowers[i]);
+		o->fds[i] = open_lower(o, base, i);
 	o->fds[o->count] = o->upper ? open_dir(base, o->upper) : -1;
 	o->fds[o->count + 1] = o->work ? open_dir(base, o->work) : -1;
 }

@@ -44,6 +44,7 @@ export const errorCodes = {
   E_INSTANCE_STATE: "The instance is not in a state in which that can be done.",
   E_PATH_NOT_FOUND:
     "There is no such path in the instance or on this host, or it is not of the kind that is needed.",
+  E_REDIRECTION: "A redirection cannot be carried out here.",
   E_VOLUME_NOT_FOUND: "There is no such volume.",
   E_VOLUME_IN_USE: "The volume is used by an instance.",
   E_NETWORK_NOT_FOUND: "There is no such network.",

@@ -3,11 +3,17 @@
 import type { ByteString } from "../formats/entry.ts";
 import { type LaunchNetwork, networkWords } from "./enter-network.ts";
 
+/**
+ * A directory of the host; or (launch alone) one that is looked up with `root` as its root when the overlay is mounted, after the mounts before it.
+ * No link leads out of that root.
+ */
+export type LowerDirectory = ByteString | { root: ByteString; path: ByteString };
+
 export interface OverlayMount {
   kind: "overlay";
   target: ByteString;
   /** Topmost first. */
-  lowers: readonly ByteString[];
+  lowers: readonly LowerDirectory[];
   /** Directories of one file system; "scratch": a tmpfs that dies with the namespace; absent: read-only. */
   upper?: { dir: ByteString; work: ByteString } | "scratch";
   /** No fsync reaches the disk: for what is thrown away after a crash. */
@@ -27,6 +33,8 @@ export type EnterMount =
   | OverlayMount
   /** With all that is mounted below source; a target that is absent is made. */
   | { kind: "bind"; source: ByteString; target: ByteString; readOnly?: boolean }
+  /** Of launch alone: source is looked up as LowerDirectory says. */
+  | { kind: "bind-within"; root: ByteString; source: ByteString; target: ByteString; readOnly?: boolean }
   /** source as the process sees it, links included. */
   | { kind: "bind-from-pid"; pid: number; source: ByteString; target: ByteString; readOnly?: boolean }
   /** The ext4 in the file source, with directories upper and work; overlays after it may have them. */
@@ -180,6 +188,8 @@ function mountWords(mount: EnterMount): ByteString[] {
       return mount.target === "/"
         ? ["--bind-root", mount.source, ...readOnlyWord(mount)]
         : ["--bind", mount.source, mount.target, ...readOnlyWord(mount)];
+    case "bind-within":
+      return ["--bind-within", mount.root, mount.source, mount.target, ...readOnlyWord(mount)];
     case "bind-from-pid":
       return ["--bind-from-pid", String(mount.pid), mount.source, mount.target, ...readOnlyWord(mount)];
     case "disk":
@@ -197,7 +207,9 @@ function readOnlyWord(mount: { readOnly?: boolean }): string[] {
 }
 
 function overlayWords(mount: OverlayMount): ByteString[] {
-  const words = mount.lowers.flatMap((dir) => ["--lower", dir]);
+  const words = mount.lowers.flatMap((dir) =>
+    typeof dir === "string" ? ["--lower", dir] : ["--lower-within", dir.root, dir.path],
+  );
   if (mount.upper === "scratch") words.push("--scratch");
   else if (mount.upper !== undefined) words.push("--upper", mount.upper.dir, "--work", mount.upper.work);
   if (mount.volatile) words.push("--volatile");

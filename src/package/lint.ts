@@ -1,7 +1,7 @@
 // What is wrong with a descriptor, or will be when it runs: judged by itself and by the files of its package. The text is valid YAML
 // and fits the schema; what does not is a problem of its reading.
 import { parseSize } from "../base/units.ts";
-import type { Descriptor, FileRedirection, Program } from "./descriptor.ts";
+import type { Descriptor, Program } from "./descriptor.ts";
 
 export interface LintFinding {
   /** Stable word for programs. */
@@ -22,6 +22,10 @@ export type LintRule =
   | "redirection-kind"
   | "redirection-target"
   | "redirection-order"
+  | "redirection-chain"
+  | "redirection-refused"
+  | "redirection-invalid"
+  | "element-invalid"
   | "merged-folder"
   | "secret-in-layer"
   | "volume-empty"
@@ -50,14 +54,13 @@ export interface PackageFiles {
   kernelParts(): ReadonlyArray<readonly [path: string, reason: string]>;
 }
 
-/** In the order of the descriptor's keys. `files` undefined: only what the text alone tells. */
+/** All but redirections, which have their own (redirect/lint.ts), in the order of the descriptor's keys. `files` undefined: only what the text alone tells. */
 export function lintDescriptor(descriptor: Descriptor, files: PackageFiles | undefined): LintFinding[] {
   return [
     ...(files === undefined ? [] : programs(descriptor, files)),
     ...services(descriptor),
     ...references(descriptor),
     ...(files === undefined ? [] : volumesAndSecrets(descriptor, files)),
-    ...redirections(descriptor.redirections.files, files),
     ...(files === undefined ? [] : kernelParts(files)),
   ];
 }
@@ -223,45 +226,6 @@ function* volumesAndSecrets(descriptor: Descriptor, files: PackageFiles): Genera
       path: ["secrets", i, "path"],
       message: `the secret ${secret.path} lies in a layer: whoever has the package has it`,
       hint: "capture the package without it; what is in a layer cannot be taken back out by a later one",
-    };
-  }
-}
-
-function* redirections(
-  rules: readonly FileRedirection[],
-  files: PackageFiles | undefined,
-): Generator<LintFinding> {
-  for (const [i, rule] of rules.entries()) {
-    const path = ["redirections", "files", i];
-    if (rule.mode === "merged" && rule.match === "folder")
-      yield {
-        id: "merged-folder",
-        severity: "error",
-        path: [...path, "mode"],
-        message: `${rule.from} is a folder that is merged with the host's: writes would go to either`,
-        hint: "use match: exact for single files, or the mode write-copy",
-      };
-    const shadowed = rules.findIndex((other) => other.from === rule.from && other.match === rule.match);
-    if (shadowed < i)
-      yield {
-        id: "redirection-order",
-        severity: "warning",
-        path: [...path, "from"],
-        message: `${rule.from} (${rule.match}) is redirected twice: the first rule counts`,
-        hint: "remove one of them",
-      };
-    if (files === undefined || rule.mode === "hide") continue;
-    const target = files.look(rule.to);
-    if (target !== undefined && (target.kind === "directory") === (rule.match === "folder")) continue;
-    yield {
-      id: target === undefined ? "redirection-target" : "redirection-kind",
-      severity: target === undefined ? "warning" : "error",
-      path: [...path, "to"],
-      message:
-        target === undefined
-          ? `${rule.to} is not in the package`
-          : `${rule.to} is ${target.kind === "directory" ? "a folder" : "no folder"}, and the rule is for ${rule.match === "folder" ? "one" : "a single file"}`,
-      hint: target === undefined ? "capture it with --include, or correct the rule" : "change `match`",
     };
   }
 }

@@ -28,7 +28,7 @@ export interface PlacedRule extends FileRule {
   readonly outer: number | null;
 }
 
-export type RuleTable = readonly PlacedRule[];
+export type RuleTable<Rule extends FileRule = FileRule> = ReadonlyArray<Rule & Pick<PlacedRule, "outer">>;
 
 export const maxRules = 4096;
 export const maxPath = 4095;
@@ -63,8 +63,8 @@ export function fileRule(given: FileRedirection, declared: number, root = 0): Fi
 }
 
 /** Of rules with the same `from` and `match` the first counts. E_LIMIT beyond maxRules. */
-export function makeTable(rules: readonly FileRule[]): RuleTable {
-  const first = new Map<string, FileRule>();
+export function makeTable<Rule extends FileRule>(rules: readonly Rule[]): RuleTable<Rule> {
+  const first = new Map<string, Rule>();
   for (const rule of rules) {
     const key = `${rule.match} ${rule.from}`;
     if (!first.has(key)) first.set(key, rule);

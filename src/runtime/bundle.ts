@@ -19,6 +19,7 @@ import { type OciMount, ociConfig } from "./oci/config.ts";
 import { seccompPart } from "./oci/profile.ts";
 import type { OciRuntime } from "./oci/runtime.ts";
 import { type InstancePaths, type InstanceRecord, instancePaths } from "./record.ts";
+import { redirectedMounts } from "./redirect/mounts.ts";
 import { consoleSize } from "./stdio.ts";
 import { lookUpUser } from "./user.ts";
 import { prepareMount } from "./volumes/volumes.ts";
@@ -61,6 +62,12 @@ export async function writeBundle(input: BundleInput): Promise<void> {
   const rootfs = mountPoint(root);
   const given = givenLimits(record.limits);
   for (const words of given.lowered) input.log.warn(words);
+  const own = [
+    ...ownMounts(input),
+    ...identityMounts({ instance: { paths, record }, layers, identity, rootfs }),
+  ];
+  const secrets = secretMounts(record);
+  const redirected = redirectedMounts(paths, record, [...own, ...volumes, ...secrets]);
   const config = ociConfig({
     record,
     user,
@@ -68,10 +75,11 @@ export async function writeBundle(input: BundleInput): Promise<void> {
     console: consoleSize(record.terminal && !input.detached),
     rootfs,
     mounts: [
-      ...ownMounts(input),
-      ...identityMounts({ instance: { paths, record }, layers, identity, rootfs }),
+      ...redirected.first,
+      ...own.filter((mount) => !redirected.instead.has(mount.destination)),
       ...volumes,
-      ...secretMounts(record),
+      ...redirected.later,
+      ...secrets,
     ],
     args: [initPath, ...record.command],
     environment: environmentOf(input, user.home),

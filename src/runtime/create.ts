@@ -42,6 +42,7 @@ import {
   type SyscallProfile,
   type TetherChoice,
 } from "./record.ts";
+import type { ChosenRedirections, RedirectOptions } from "./redirect/choose.ts";
 import { stopTime } from "./stop-time.ts";
 import { profileOf } from "./syscall-profile.ts";
 import { checkVolumeName } from "./volumes/volumes.ts";
@@ -58,6 +59,7 @@ export interface CreateOptions extends NetworkOptions {
   workingDirectory?: string;
   user?: string;
   identity?: IdentityOptions;
+  redirect?: RedirectOptions;
   mounts?: readonly InstanceMount[];
   secrets?: readonly InstanceSecret[];
   limits?: Partial<Limits>;
@@ -123,8 +125,14 @@ export async function createInstance(
   try {
     name = leaseName(root, options.name, id);
     plugged = plug(root, id, options, options.identity);
-    const record = makeRecord({ id, name, plugged }, options, opened);
-    checkLimits(record);
+    const made = makeRecord({ id, name, plugged }, options, opened);
+    checkLimits(made);
+    const chosen = await redirectionsOf(root, options, opened, made);
+    const record = chosen === undefined ? made : { ...made, redirections: chosen.redirections };
+    if (chosen !== undefined) {
+      const { buildRedirections } = await import("./redirect/layer.ts");
+      await buildRedirections(pathsIn(draft), record, chosen.entries, opened.layers);
+    }
     writeDraft(draft, record, launch, opened.givenPlan);
     if (hasDisk(record.limits)) await makeDisk(pathsIn(draft), record.limits.disk ?? 0);
     step("instance directory");
@@ -137,6 +145,32 @@ export async function createInstance(
     if (plugged !== undefined) unplug(root, id, plugged);
     throw error;
   }
+}
+
+/** Whether the package or the command line redirects files: then more is to be made ready than a root. */
+export function redirectsFiles({ redirect }: Pick<CreateOptions, "redirect">, opened: OpenPackage): boolean {
+  const { rules = [], host = [] } = redirect ?? {};
+  return rules.length + host.length + (opened.descriptor?.redirections.files.length ?? 0) > 0;
+}
+
+async function redirectionsOf(
+  root: StateRoot,
+  options: CreateOptions,
+  opened: OpenPackage,
+  { mounts }: InstanceRecord,
+): Promise<ChosenRedirections | undefined> {
+  if (!redirectsFiles(options, opened)) return undefined;
+  // Loaded by those who ask for it alone.
+  const { chooseRedirections } = await import("./redirect/choose.ts");
+  const declared = opened.descriptor?.redirections.files ?? [];
+  const given = options.redirect ?? { rules: [], host: [] };
+  return chooseRedirections({
+    options: given,
+    declared,
+    layers: opened.layers,
+    mounts,
+    stateRoot: root.path,
+  });
 }
 
 export function newLaunch(mode: LaunchRecord["mode"], created: boolean, runtime = ""): LaunchRecord {

@@ -12,7 +12,6 @@ import { isTerminal } from "../host/terminal.ts";
 import { decodeInitPlan } from "../package/init-codec.ts";
 import { mergeEnvironment } from "./environment.ts";
 import { findInstance, type Instance } from "./find.ts";
-import { layerDirectories } from "./image.ts";
 import { refusalsOf } from "./launch.ts";
 import { readLayerFile } from "./layers.ts";
 import { writtenOf } from "./limits/disk.ts";
@@ -27,6 +26,7 @@ import {
 } from "./oci/runtime.ts";
 import { isPaused } from "./pause.ts";
 import { parentOf } from "./processes.ts";
+import { instanceLayers } from "./redirect/mounts.ts";
 import { statusOf } from "./state.ts";
 import { consoleSize, ended, forwardSignals, stdioFor } from "./stdio.ts";
 import { lookUpUser, type User } from "./user.ts";
@@ -72,10 +72,7 @@ export async function execInInstance(
   // The one that started it keeps its record.
   const runtime = launch?.runtime ? describeRuntime(launch.runtime) : await chooseRuntime(root, log);
   const written = writtenOf(paths, record, pid === undefined ? undefined : parentOf(pid));
-  const layers = [
-    ...(written === undefined ? [] : [written]),
-    ...(await layerDirectories(root, record.image.diffIds)),
-  ];
+  const layers = [...(written === undefined ? [] : [written]), ...(await instanceLayers(root, instance))];
   const user = lookUpUser(layers, options.user ?? record.user);
   const file = `${paths.bundle}/exec-${randomHex(6)}.json`;
   const logFile = `${file}.log`;

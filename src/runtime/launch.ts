@@ -18,7 +18,7 @@ import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { enterAhead } from "../host/supervisor.ts";
 import { mountPoint, writeBundle } from "./bundle.ts";
-import type { Begun, CreateOptions } from "./create.ts";
+import { type Begun, type CreateOptions, redirectsFiles } from "./create.ts";
 import { launchName } from "./events/note.ts";
 import type { Instance } from "./find.ts";
 import { takenAt } from "./identity/identity.ts";
@@ -35,6 +35,7 @@ import { refusalsSocket } from "./oci/profile.ts";
 import { chooseRuntime, globalArguments, type OciRuntime } from "./oci/runtime.ts";
 import { mainProcess, overlaySource, pause } from "./processes.ts";
 import type { LaunchRecord } from "./record.ts";
+import { enterMounts } from "./redirect/mounts.ts";
 import { readExit } from "./state.ts";
 
 export interface Launching {
@@ -139,14 +140,16 @@ async function prepareNetwork({ root, instance, launch, log }: Launching): Promi
  */
 export function mountAhead(
   root: StateRoot,
-  { network, autoRemove = false, limits }: Pick<CreateOptions, "network" | "autoRemove" | "limits">,
-  { package: { layers, facts }, draft }: Begun,
+  options: Pick<CreateOptions, "network" | "autoRemove" | "limits" | "redirect">,
+  { package: opened, draft }: Begun,
   runtime: OciRuntime,
 ): boolean {
+  const { network, autoRemove = false, limits } = options;
+  const { layers, facts } = opened;
   const shared = network === "host" || network === "container";
-  // A limited disk has to be made first.
-  const disk = hasDisk(chosenLimits(limits ?? {}, facts?.limits ?? {}));
-  if (draft === undefined || shared || disk) return false;
+  // A limited disk has to be made first, and what redirections are made of.
+  const more = hasDisk(chosenLimits(limits ?? {}, facts?.limits ?? {})) || redirectsFiles(options, opened);
+  if (draft === undefined || shared || more) return false;
   const inDraft = { upper: "upper", work: "work", volatile: autoRemove };
   const mounts = [overlayMount(root, draft.id, layers, runtime, inDraft)];
   return enterAhead(launchParts({ mounts, hideCgroup2: runtime.hideCgroup2 }).mounts);
@@ -175,8 +178,22 @@ function overlayMount(
 function launchOptions({ root, instance, layers }: Launching, runtime: OciRuntime): LaunchOptions {
   const { paths, record } = instance;
   const own = { ...writtenIn(paths, record), volatile: record.autoRemove };
+  const rootfs = mountPoint(root);
+  const redirected = enterMounts({
+    root,
+    paths,
+    record,
+    layers,
+    rootfs,
+    nodev: !runtime.cgroups,
+    bytes: false,
+  });
   return {
-    mounts: [...diskMounts(paths, record), overlayMount(root, record.id, layers, runtime, own)],
+    mounts: [
+      ...diskMounts(paths, record),
+      overlayMount(root, record.id, layers, runtime, own),
+      ...redirected,
+    ],
     hideCgroup2: runtime.hideCgroup2,
     ...refusalsOf(root, instance),
     clonedRuntime: runtime.kind === "crun" && record.observe === undefined,

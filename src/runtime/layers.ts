@@ -1,5 +1,5 @@
 // Reading a file of an image from its unpacked layers, without mounting them.
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, type Stats } from "node:fs";
 import { join } from "node:path";
 
 const maxFile = 4 << 20;
@@ -80,4 +80,24 @@ function readPlain(path: string): Buffer | undefined {
   } finally {
     closeSync(fd);
   }
+}
+
+/** What an overlay of `layers` (topmost first) shows at a canonical path: where it lies and what it is; undefined: nothing. */
+export function entryInLayers(
+  layers: readonly string[],
+  path: string,
+): { place: string; stat: Stats } | undefined {
+  const names = path.split("/").filter((name) => name !== "");
+  for (const layer of layers) {
+    for (let depth = 0; ; depth++) {
+      const place = join(layer, ...names.slice(0, depth));
+      const stat = lstatSync(place, { throwIfNoEntry: false });
+      if (stat === undefined) break;
+      const last = depth === names.length;
+      if (stat.isCharacterDevice() && stat.rdev === 0) return undefined;
+      if (last) return { place, stat };
+      if (!stat.isDirectory()) return undefined;
+    }
+  }
+  return undefined;
 }

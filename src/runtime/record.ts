@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import { readJson, writeFileAtomic } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
+import type { FileRedirection } from "../package/descriptor.ts";
+import type { Made } from "../redirect/mounts.ts";
 import type { InstanceIdentity } from "./identity/identity.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { PortRequest } from "./network/ports.ts";
@@ -33,6 +35,8 @@ export interface InstanceRecord {
   readonly network: InstanceNetwork;
   readonly mounts: readonly InstanceMount[];
   readonly secrets: readonly InstanceSecret[];
+  /** Absent: none. */
+  readonly redirections?: InstanceRedirections;
   readonly limits: Limits;
   readonly capAdd: readonly string[];
   readonly capDrop: readonly string[];
@@ -93,6 +97,19 @@ export interface InstanceMount {
   readonly anonymous: boolean;
   /** An empty volume is seeded with what the image has there. */
   readonly seed: boolean;
+}
+
+/** How the redirections of files are carried out; decided once, so that every start does the same. */
+export interface InstanceRedirections {
+  /** What lies inside of another one comes after it. The position of a rule names its directory, see redirect/layer.ts. */
+  readonly rules: readonly InstanceRedirection[];
+  /** Paths of the host that may be seen. */
+  readonly host: readonly string[];
+}
+
+export interface InstanceRedirection extends FileRedirection {
+  readonly by: "package" | "command line";
+  readonly made: Made;
 }
 
 export interface InstanceSecret {
@@ -164,6 +181,8 @@ export interface InstancePaths {
   readonly oci: string;
   readonly bundle: string;
   readonly files: string;
+  /** What redirections are made of: see redirect/layer.ts. */
+  readonly redirect: string;
   readonly monitorLog: string;
   /** Made by the monitor when its chain has ended, also where PID 1 never spoke. */
   readonly chainEnded: string;
@@ -206,6 +225,7 @@ export function pathsIn(directory: string): InstancePaths {
     oci: `${directory}/oci`,
     bundle: `${directory}/bundle`,
     files: `${directory}/files`,
+    redirect: `${directory}/redirect`,
     monitorLog: `${directory}/monitor.log`,
     chainEnded: `${directory}/chain-ended`,
     runtimeLog: `${directory}/runtime.log`,

@@ -19,11 +19,11 @@ import {
 import { launchName, noteStart } from "./events/note.ts";
 import { findInstance, type Instance, readInstance } from "./find.ts";
 import { runForeground } from "./foreground.ts";
-import { layerDirectories } from "./image.ts";
 import { type Launching, mountAhead, prepare, runDetached, startFailure, writeLaunch } from "./launch.ts";
 import { chooseRuntime } from "./oci/runtime.ts";
 import { pause } from "./processes.ts";
 import { type EndRecord, type InstanceRecord, instancePaths, type LaunchRecord } from "./record.ts";
+import { instanceLayers, ownLayers } from "./redirect/mounts.ts";
 import { repairInstances } from "./repair.ts";
 import { readExit, statusOf } from "./state.ts";
 import { emptyTrash } from "./trash.ts";
@@ -46,7 +46,8 @@ export async function runInstance(root: StateRoot, options: RunOptions, log: Log
   const launch = newLaunch(detached ? "detached" : "foreground", true, runtime.path);
   const created = await createInstance(root, options, begun, launch);
   const instance = { paths: instancePaths(root, created.record.id), record: created.record };
-  const launching = { root, instance, launch, layers: created.package.layers, log, mounted };
+  const layers = [...ownLayers(instance.paths, instance.record), ...created.package.layers];
+  const launching = { root, instance, launch, layers, log, mounted };
   await startGuarded(launching, async () => {
     checkSecrets(created.record, created.package);
     if (options.foreground === undefined) await startDetached(launching);
@@ -103,7 +104,7 @@ async function relaunch(
   launch: LaunchRecord,
   log: Log,
 ): Promise<Launching> {
-  const layers = await layerDirectories(root, instance.record.image.diffIds);
+  const layers = await instanceLayers(root, instance);
   step("launch record");
   writeLaunch({ instance, launch });
   rmSync(instance.paths.ended, { force: true });

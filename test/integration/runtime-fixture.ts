@@ -28,6 +28,8 @@ import { printDescriptor } from "../../src/package/yaml.ts";
 export interface PackageContent {
   /** Text by path. */
   files?: Readonly<Record<string, string>>;
+  /** Makes what is no text. */
+  prepare?: (tree: string) => void;
   config?: ContainerConfig;
   /** Compiled into the layer, and the package's own. Absent: a package without a plan. */
   descriptor?: Partial<Descriptor>;
@@ -77,6 +79,7 @@ export async function makePackage(
       mkdirSync(dirname(join(tree, path)), { recursive: true });
       writeFileSync(join(tree, path), text);
     }
+    content.prepare?.(tree);
     execFileSync("chmod", ["0755", tree]);
     execFileSync("chown", ["33:44", join(tree, "srv/data"), join(tree, "srv/data/seed.txt")]);
     execFileSync("chmod", ["0750", join(tree, "srv/data")]);

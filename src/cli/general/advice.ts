@@ -76,6 +76,8 @@ export const advice: Record<ErrorCode, string> = {
   E_RUNTIME:
     "The message holds what the OCI runtime said. `tranship doctor` runs a small container to find the cause.",
   E_NO_RUNTIME: "Install crun or runc; --log-level debug tells why each one found cannot be used.",
+  E_REDIRECTION:
+    "The message names the rule and the reason, the hint what to change. `tranship package edit` changes the rules of a package; nothing of the host is shown unless --allow-host names it.",
   E_SECRET_MISSING:
     "Give it with --secret PATH=FILE; `tranship package show` lists the secrets of a package.",
   E_ID_AMBIGUOUS: "Write more characters of the id; the message lists what fits.",

@@ -6,6 +6,7 @@ import { parseDuration, parseSize } from "../../base/units.ts";
 import type { CreateOptions } from "../../runtime/create.ts";
 import { parsePublish } from "../../runtime/network/ports.ts";
 import type { InstanceSecret, RestartRule } from "../../runtime/record.ts";
+import { parseRedirect } from "../../runtime/redirect/parse.ts";
 import { signalNumber } from "../../runtime/stop.ts";
 import { parseVolume } from "../../runtime/volumes/parse.ts";
 import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
@@ -25,6 +26,10 @@ export function createOptions({ args, options }: Call): CreateOptions {
     command,
     ...named(options),
     identity: identityOptions(options),
+    redirect: {
+      rules: list(options, "redirect").map(parseRedirect),
+      host: list(options, "allowHost"),
+    },
     ...(entrypoint === undefined ? {} : { entrypoint: entrypoint === "" ? [] : [entrypoint] }),
     terminal: flag(options, "tty"),
     interactive: flag(options, "interactive"),

@@ -3,7 +3,13 @@
 import { readJson } from "../../host/files.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import type { ListedInstance } from "../../runtime/find.ts";
-import type { EndRecord, InstanceMount, InstanceRecord, LaunchRecord } from "../../runtime/record.ts";
+import type {
+  EndRecord,
+  InstanceMount,
+  InstanceRecord,
+  InstanceRedirection,
+  LaunchRecord,
+} from "../../runtime/record.ts";
 import { volumeData } from "../../runtime/volumes/volumes.ts";
 import { limitsView } from "./limits-view.ts";
 import { shownState } from "./ps-row.ts";
@@ -27,6 +33,7 @@ export function instanceView(root: StateRoot, one: ListedInstance): object {
     LogPath: `${paths.run}/log/all.log`,
     HostConfig: hostConfig(record),
     Mounts: record.mounts.map((mount) => mountOf(root, mount)),
+    Redirections: (record.redirections?.rules ?? []).map(redirectionOf),
     Config: configOf(record),
     NetworkSettings: networkOf(record, status.state === "running" ? status.launch : undefined),
     ...one,
@@ -99,6 +106,16 @@ function mountOf(root: StateRoot, { kind, source, target, readOnly }: InstanceMo
     Destination: target,
     Mode: readOnly ? "ro" : "",
     RW: !readOnly,
+  };
+}
+
+/** As: what the rule was made into; Source: what is shown there, Host: what of the host is. */
+function redirectionOf({ from, to, match, mode, by, made }: InstanceRedirection): object {
+  const source = made.as === "overlay" ? made.package : "source" in made ? made.source : null;
+  const host = made.as === "overlay" ? made.host : made.as === "host" ? made.source : null;
+  return {
+    ...{ From: from, To: to, Match: match, Mode: mode, By: by, As: made.as, At: made.at },
+    ...{ Source: source, Host: host, Reason: "reason" in made ? made.reason : "" },
   };
 }
 

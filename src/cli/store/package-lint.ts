@@ -8,6 +8,7 @@ import type { Descriptor } from "../../package/descriptor.ts";
 import { lintDescriptor, type PackageFiles } from "../../package/lint.ts";
 import { descriptorSchema } from "../../package/schema.ts";
 import { lineFinder, type Problem, readDocument, wherePath } from "../../package/yaml.ts";
+import { lintRedirections } from "../../redirect/lint.ts";
 import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
 import { type Call, flag, text } from "../verb.ts";
@@ -54,7 +55,10 @@ function lintReport(reference: string, words: string, files: PackageFiles | unde
   ];
   if (value !== undefined) {
     const lineOf = lineFinder(words);
-    for (const { id, severity, path, message, hint } of lintDescriptor(value, files)) {
+    for (const { id, severity, path, message, hint } of [
+      ...lintDescriptor(value, files),
+      ...lintRedirections(value, files),
+    ]) {
       const line = path.length === 0 ? null : (lineOf(path) ?? null);
       findings.push({ id, severity, line, where: wherePath(path), message, hint });
     }

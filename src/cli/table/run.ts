@@ -49,6 +49,17 @@ export const createOptions: readonly OptionSpec[] = [
   },
   { flags: "--label <KEY=VALUE>", summary: "a label", many: true },
   { flags: "--descriptor <FILE>", summary: "a descriptor (YAML) in place of the package's own" },
+  {
+    flags: "--redirect <RULE>",
+    summary:
+      "FROM=TO[:MODE]: whoever asks for FROM gets TO of the package; mode full, write-copy, merged, read-only, or FROM=:hide",
+    many: true,
+  },
+  {
+    flags: "--allow-host <PATH>",
+    summary: "what of the host redirections may show, with all below it",
+    many: true,
+  },
   { flags: "--secret <PATH=FILE>", summary: "a secret of the package", many: true },
   { flags: "--stop-signal <SIGNAL>", summary: "what stops it" },
   { flags: "--stop-timeout <SECONDS>", summary: "from the stop signal to SIGKILL" },

@@ -6,8 +6,8 @@ import { startEnter } from "../../host/enter-process.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { mountPoint } from "../bundle.ts";
 import { findInstance, type Instance } from "../find.ts";
-import { layerDirectories } from "../image.ts";
 import { diskMounts, hasDisk, writtenIn } from "../limits/disk.ts";
+import { instanceLayers, isMount, overlaysToLookAt } from "../redirect/mounts.ts";
 import { emptyLower } from "../volumes/volumes.ts";
 
 export interface FileChange {
@@ -19,11 +19,14 @@ export interface FileChange {
 export async function changesOf(root: StateRoot, text: string): Promise<FileChange[]> {
   const instance = findInstance(root, text);
   const { paths, record } = instance;
-  const layers = await layerDirectories(root, record.image.diffIds);
+  const layers = await instanceLayers(root, instance);
   const top = mountPoint(root);
   const written = writtenIn(paths, record).upper;
   const [before, after] = [join(top, "package"), join(top, "instance")];
   const whole = layers.length > 0 ? layers : emptyLower(root, layers);
+  const more = { root, paths, record, layers, rootfs: top, nodev: true, bytes: true };
+  const target = (index: number, which: string): string => join(top, `${which}-${index}`);
+  const { first, overlays } = overlaysToLookAt(more, target);
   const held = startEnter(
     launchCall({
       mounts: [
@@ -34,6 +37,13 @@ export async function changesOf(root: StateRoot, text: string): Promise<FileChan
         { kind: "overlay", target: before, lowers: [...whole, ...emptyLower(root, whole)], readOnly: true },
         // Its own directory as one more lower layer: removed files are gone, and moved directories are where they were moved to.
         { kind: "overlay", target: after, lowers: [written, ...whole], readOnly: true, renames: true },
+        ...first,
+        ...overlays.flatMap((one) =>
+          [one.before, one.after].flatMap((mount) => [
+            { kind: "dir", target: mount.target, mode: 0o700 } as const,
+            mount,
+          ]),
+        ),
       ],
       command: { argv: ["true"] },
     }),
@@ -42,20 +52,33 @@ export async function changesOf(root: StateRoot, text: string): Promise<FileChan
   try {
     const { pid } = await held.ready;
     const view = (path: string): string => `/proc/${pid}/root${path}`;
-    const walk = new Walk(
-      { upper: hasDisk(record.limits) ? view(written) : written, before: view(before), after: view(after) },
-      hiddenPaths(instance),
-    );
+    const hidden = hiddenPaths(instance);
+    const own = (path: string): string => (hasDisk(record.limits) ? view(path) : path);
+    const walk = new Walk({ upper: own(written), before: view(before), after: view(after) }, hidden);
     walk.directory("");
-    return walk.changes.sort((a, b) => (a.path < b.path ? -1 : 1));
+    const redirected = overlays.flatMap((one) => {
+      const views = { upper: own(one.upper), before: view(one.before.target), after: view(one.after.target) };
+      return changesIn(one.at, views, hidden);
+    });
+    return [...walk.changes, ...redirected].sort((a, b) => (a.path < b.path ? -1 : 1));
   } finally {
     held.release();
     await held.exit;
   }
 }
 
+/** Of an overlay that is mounted at `at`. */
+function changesIn(at: string, views: Views, hidden: ReadonlySet<string>): FileChange[] {
+  const below = [...hidden].filter((path) => path.startsWith(`${at}/`)).map((path) => path.slice(at.length));
+  const walk = new Walk(views, new Set(below));
+  const changed = walk.directory("");
+  const changes = walk.changes.map(({ kind, path }) => ({ kind, path: `${at}${path}` }));
+  return changed ? [{ kind: "C", path: at }, ...changes] : [];
+}
+
 function hiddenPaths({ record }: Instance): Set<string> {
   const targets = [
+    ...(record.redirections?.rules ?? []).map(({ made }) => (isMount(made) ? made.at : "")),
     ...record.mounts.map((mount) => mount.target),
     ...record.secrets.map((secret) => secret.target),
   ];

@@ -7,12 +7,13 @@ import { TranshipError } from "../../base/errors.ts";
 import { launchCall } from "../../host/enter.ts";
 import { startEnter } from "../../host/enter-process.ts";
 import type { StateRoot } from "../../host/state-root.ts";
+import { isWithin } from "../../redirect/rules.ts";
 import { mountPoint } from "../bundle.ts";
 import { lockInstance } from "../end.ts";
 import type { Instance } from "../find.ts";
-import { layerDirectories } from "../image.ts";
 import { diskMounts, writtenIn } from "../limits/disk.ts";
 import type { InstanceMount } from "../record.ts";
+import { enterMounts, instanceLayers, isMount, viewOf } from "../redirect/mounts.ts";
 import { statusOf } from "../state.ts";
 import { volumeData } from "../volumes/volumes.ts";
 
@@ -39,7 +40,9 @@ export async function openInstanceTree(root: StateRoot, instance: Instance): Pro
     }
     const held = await mountStopped(root, instance);
     return {
-      locate: (path) => inVolume(root, record.mounts, path) ?? { directory: held.directory, path },
+      locate: (path) =>
+        inVolume(root, record.mounts, path) ??
+        redirected(held.top, instance, path) ?? { directory: held.directory, path },
       close: async () => {
         await held.close();
         lock.release();
@@ -52,14 +55,19 @@ export async function openInstanceTree(root: StateRoot, instance: Instance): Pro
 }
 
 interface Held {
+  /** Of the namespace: the host's files, with what is mounted for us. */
+  top: string;
   directory: string;
   close(): Promise<void>;
 }
 
 /** As at a start, in a mount namespace that a waiting process holds: the host sees nothing of it, and it dies with that process. */
-async function mountStopped(root: StateRoot, { paths, record }: Instance): Promise<Held> {
+async function mountStopped(root: StateRoot, instance: Instance): Promise<Held> {
+  const { paths, record } = instance;
   const target = mountPoint(root);
   const written = writtenIn(paths, record);
+  const layers = await instanceLayers(root, instance);
+  const more = { root, paths, record, layers, rootfs: target, nodev: true, bytes: true };
   const held = startEnter(
     launchCall({
       mounts: [
@@ -67,10 +75,11 @@ async function mountStopped(root: StateRoot, { paths, record }: Instance): Promi
         {
           kind: "overlay",
           target,
-          lowers: await layerDirectories(root, record.image.diffIds),
+          lowers: layers,
           upper: { dir: written.upper, work: written.work },
           renames: true,
         },
+        ...enterMounts(more),
       ],
       command: { argv: ["true"] },
     }),
@@ -78,12 +87,31 @@ async function mountStopped(root: StateRoot, { paths, record }: Instance): Promi
   );
   const { pid } = await held.ready;
   return {
+    top: `/proc/${pid}/root`,
     directory: `/proc/${pid}/root${target}`,
     close: async () => {
       held.release();
       await held.exit;
     },
   };
+}
+
+/** What the mount of a redirection would show there. */
+function redirected(
+  top: string,
+  { paths, record }: Instance,
+  path: string,
+): { directory: string; path: string } | undefined {
+  const [rule] = (record.redirections?.rules ?? [])
+    .map(({ made }, index) => ({ made, index }))
+    .filter(({ made }) => isMount(made) && isWithin(path, made.at))
+    .sort((a, b) => b.made.at.length - a.made.at.length);
+  if (rule === undefined) return undefined;
+  const { made, index } = rule;
+  const source = made.as === "host" ? made.source : `${top}${viewOf(paths, index)}`;
+  if (statSync(source, { throwIfNoEntry: false })?.isDirectory() === true)
+    return { directory: source, path: path.slice(made.at.length) || "/" };
+  return { directory: dirname(source), path: source.slice(dirname(source).length) };
 }
 
 /** What a mount of the instance would show there. */

@@ -1,6 +1,7 @@
 // An instance whose disk is limited writes into a file system in a file of its directory, mounted where only its own launch sees it:
 // quotas of projects need a file system and a kernel that few hosts have. What is full answers ENOSPC.
 import { existsSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { EnterMount } from "../../host/enter.ts";
 import { runChecked } from "../../host/process.ts";
 import type { InstancePaths, InstanceRecord } from "../record.ts";
@@ -8,14 +9,16 @@ import type { InstancePaths, InstanceRecord } from "../record.ts";
 /** Below this there is no file system to speak of. */
 export const leastDisk = 4 << 20;
 
-/** Makes it, sparse, in the directory of an instance that is being made. */
+/** Makes it, sparse, in the directory of an instance that is being made, with what its redirections begin with. */
 export async function makeDisk(paths: InstancePaths, bytes: number): Promise<void> {
   mkdirSync(paths.disk, { mode: 0o700 });
   writeFileSync(paths.diskImage, "", { mode: 0o600 });
   truncateSync(paths.diskImage, bytes);
   // Nothing reserved for root, who would not meet the limit; tables are written when they are used.
   const features = ["-E", "lazy_itable_init=1,nodiscard,root_owner=0:0", "-m", "0"];
-  await runChecked("mkfs.ext4", ["-q", "-F", ...features, paths.diskImage], {
+  const content = join(paths.redirect, "disk");
+  const begins = existsSync(content) ? ["-d", content] : [];
+  await runChecked("mkfs.ext4", ["-q", "-F", ...features, ...begins, paths.diskImage], {
     env: { ...process.env, PATH: `${process.env.PATH ?? ""}:/usr/sbin:/sbin` },
   });
 }

@@ -83,22 +83,6 @@ test("what must not be in the package is found", () => {
   assert.deepEqual(ids({ programs: [main] }, "/bin/x", "/boot/vmlinuz"), ["error kernel-part "]);
 });
 
-test("redirections that cannot hold are found", () => {
-  const rule = (mode: "merged" | "full", match: "folder" | "exact", to = "/srv") => ({
-    programs: [main],
-    redirections: { files: [{ from: "/opt", to, match, mode }], network: [], registry: [] },
-  });
-  assert.deepEqual(ids(rule("merged", "folder"), "/bin/x", "/srv/"), [
-    "error merged-folder redirections.files.0.mode",
-  ]);
-  assert.deepEqual(ids(rule("full", "folder", "/no"), "/bin/x"), [
-    "warning redirection-target redirections.files.0.to",
-  ]);
-  assert.deepEqual(ids(rule("full", "exact"), "/bin/x", "/srv/"), [
-    "error redirection-kind redirections.files.0.to",
-  ]);
-});
-
 test("services that will not start as written are found", () => {
   const services = [
     { name: "db", program: "main", startup: "manual" as const },

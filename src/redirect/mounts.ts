@@ -1,0 +1,273 @@
+// What the namespace engine makes of rules: mounts of an instance, and entries of a layer of ours above those of the package. Pure.
+//
+// full and read-only are bind mounts of `to` as the instance sees it, so that its copy and its volumes are one with theirs. write-copy of a folder is an
+// overlay of its own (package over host), of a file a copy in our layer. hide is a whiteout in our layer. merged is the host's file itself. The host is only seen below
+// paths that the person who runs it has named. What a mount cannot do is refused with the reason, never done by halves.
+import { type FileRule, isWithin, makeTable, type PlacedRule } from "./rules.ts";
+
+export type EntryKind = "file" | "directory";
+
+/** What is at a path, and where links have led: `location` has none in it any more. kind undefined: nothing is there. */
+export interface Found {
+  readonly location: string;
+  readonly kind: EntryKind | undefined;
+}
+
+export interface MountWorld {
+  inPackage(path: string): Found;
+  /** undefined: nothing is there. Asked only of what is allowed. */
+  onHost(path: string): EntryKind | undefined;
+  /** Whether the host's own path may be seen. */
+  allows(path: string): boolean;
+  /** Where volumes and directories of the host are mounted in the instance. */
+  readonly mounts: readonly string[];
+}
+
+/** How a rule is carried out; `at` is where, after the links of the package. */
+export type Made =
+  | { readonly as: "nothing"; readonly at: string; readonly reason: string }
+  | { readonly as: "bind"; readonly at: string; readonly source: string; readonly readOnly: boolean }
+  | { readonly as: "host"; readonly at: string; readonly source: string }
+  | {
+      readonly as: "overlay";
+      readonly at: string;
+      /** Lower directories: a path of the package, a path of the host; null: not part of it. */
+      readonly package: string | null;
+      readonly host: string | null;
+    }
+  | { readonly as: "copy"; readonly at: string; readonly source: string; readonly host: boolean }
+  | { readonly as: "absent"; readonly at: string; readonly reason: string };
+
+export interface MountPlan {
+  readonly made: ReadonlyArray<{ readonly rule: FileRule; readonly made: Made }>;
+  readonly entries: readonly LayerEntry[];
+  readonly refusals: readonly Refusal[];
+}
+
+export interface Refusal {
+  readonly rule: FileRule;
+  /** kind: `to` is of another kind than the rule; merged: a folder; place: all else. */
+  readonly about: "kind" | "merged" | "place";
+  readonly reason: string;
+  readonly hint: string;
+}
+
+/** Something that has to be in a layer of ours. */
+export interface LayerEntry {
+  /** null: of the instance's root; else the index in `made` of the overlay. */
+  readonly overlay: number | null;
+  /** Inside the layer. */
+  readonly path: string;
+  readonly kind: EntryKind | "whiteout" | "copy";
+  /** Of a copy: a path of the package, or of the host. */
+  readonly source?: { readonly path: string; readonly host: boolean };
+}
+
+/** Where no rule may lead to or from: what the instance is made of. */
+const reserved = ["/proc", "/sys", "/dev", "/.tranship"];
+
+/** `rules` in the order of their declaration, those of the command line first. */
+export function planMounts(rules: readonly FileRule[], world: MountWorld): MountPlan {
+  const table = makeTable(
+    rules.map((rule) => ({ ...rule, from: world.inPackage(rule.from).location, asked: rule })),
+  );
+  const planner = new Planner(table, world);
+  for (const [index, rule] of table.entries()) planner.place(index, rule);
+  const { made, entries, refusals } = planner;
+  return { made, entries, refusals };
+}
+
+/** `from` is where links of the package lead; `asked` is the rule as it was written. */
+type Placed = PlacedRule & { readonly asked: FileRule };
+type Refuse = (reason: string, hint: string, about?: Refusal["about"]) => Made;
+
+class Planner implements MountPlan {
+  readonly made: Array<{ rule: FileRule; made: Made }> = [];
+  readonly entries: LayerEntry[] = [];
+  readonly refusals: Refusal[] = [];
+  readonly #table: readonly Placed[];
+  readonly #world: MountWorld;
+
+  constructor(table: readonly Placed[], world: MountWorld) {
+    this.#table = table;
+    this.#world = world;
+  }
+
+  place(index: number, rule: Placed): void {
+    const refuse: Refuse = (reason, hint, about = "place") => {
+      this.refusals.push({ rule: rule.asked, about, reason, hint });
+      return { as: "nothing", at: rule.from, reason };
+    };
+    this.made[index] = { rule: rule.asked, made: this.#decide(rule, refuse) };
+    this.#enter(index, rule, refuse);
+  }
+
+  #decide(rule: Placed, refuse: Refuse): Made {
+    const at = rule.from;
+    if (reserved.some((path) => isWithin(at, path)))
+      return refuse(`${at} belongs to the instance itself`, "redirect another path");
+    if (rule.mode === "hide") {
+      if (at === "/") return refuse("the root of an instance cannot be hidden", "hide folders below it");
+      return { as: "absent", at, reason: "it is hidden" };
+    }
+    if (reserved.some((path) => isWithin(rule.to, path)))
+      return refuse(`${rule.to} belongs to the instance itself`, "redirect to another path");
+    switch (rule.mode) {
+      case "full":
+      case "read-only":
+        return this.#bind(rule, refuse);
+      case "write-copy":
+        return rule.match === "folder" ? this.#overlay(rule, refuse) : this.#copy(rule, refuse);
+      case "merged":
+        return this.#merged(rule, refuse);
+      default:
+        return { as: "nothing", at, reason: "it is for another engine" };
+    }
+  }
+
+  #bind(rule: Placed, refuse: Refuse): Made {
+    const at = rule.from;
+    const found = this.#world.inPackage(rule.to);
+    const readOnly = rule.mode === "read-only";
+    const mounted = this.#mounted(found.location);
+    if (!readOnly && found.location === at) return { as: "nothing", at, reason: "it leads to itself" };
+    if (at === "/")
+      return refuse("the root of an instance is that of its package", "redirect folders below it");
+    if (!mounted && found.kind === undefined)
+      return { as: "absent", at, reason: `${rule.to} is not in the package` };
+    if (!mounted && found.kind !== kindOf(rule)) return this.#kindRefused(rule, found, refuse);
+    return { as: "bind", at, source: found.location, readOnly };
+  }
+
+  #overlay(rule: Placed, refuse: Refuse): Made {
+    const at = rule.from;
+    const found = this.#world.inPackage(rule.to);
+    if (this.#mounted(found.location))
+      return refuse(`${rule.to} lies in a volume, which can be no lower layer`, "use the mode full");
+    if (found.kind === "file") return this.#kindRefused(rule, found, refuse);
+    const host = this.#host(rule.asked, "directory");
+    const own = found.kind === "directory" ? found.location : null;
+    if (host === null && own === at) return { as: "nothing", at, reason: "it leads to itself" };
+    if (at === "/")
+      return refuse("the root of an instance is that of its package", "redirect folders below it");
+    if (host === null && own === null)
+      return { as: "absent", at, reason: `${rule.to} is not in the package` };
+    return { as: "overlay", at, package: own, host };
+  }
+
+  #copy(rule: Placed, refuse: Refuse): Made {
+    const at = rule.from;
+    const found = this.#world.inPackage(rule.to);
+    if (this.#mounted(found.location))
+      return refuse(`${rule.to} lies in a volume, of which no copy is made`, "use the mode full");
+    if (found.kind === "directory") return this.#kindRefused(rule, found, refuse);
+    if (found.kind === "file" && found.location === at)
+      return { as: "nothing", at, reason: "it leads to itself" };
+    if (found.kind === "file") return { as: "copy", at, source: found.location, host: false };
+    const host = this.#host(rule.asked, "file");
+    if (host !== null) return { as: "copy", at, source: host, host: true };
+    return { as: "absent", at, reason: `${rule.to} is not in the package` };
+  }
+
+  #merged(rule: Placed, refuse: Refuse): Made {
+    const at = rule.from;
+    if (rule.match === "folder")
+      return refuse(
+        "a folder cannot be merged with the host's by mounts: its files would be written to either",
+        "use match: exact for single files, or the mode write-copy",
+        "merged",
+      );
+    const found = this.#world.inPackage(rule.to);
+    if (found.kind === "directory") return this.#kindRefused(rule, found, refuse);
+    // Read from the package and written to the host: no mount does both. What is read is right, and what is written is refused.
+    if (found.kind === "file") return { as: "bind", at, source: found.location, readOnly: true };
+    if (!this.#world.allows(rule.asked.from))
+      return refuse(
+        `${rule.asked.from} is to be the host's file, and nothing of the host is seen without being asked for`,
+        `allow it with --allow-host ${rule.asked.from}`,
+      );
+    const host = this.#host(rule.asked, "file");
+    if (host === null)
+      return refuse(`this host has no file ${rule.asked.from}`, "make it, or remove the rule");
+    return { as: "host", at, source: host };
+  }
+
+  #kindRefused(rule: Placed, found: Found, refuse: Refuse): Made {
+    const [is, wants] = [found.kind === "directory" ? "a folder" : "no folder", rule.match];
+    return refuse(
+      `${rule.to} is ${is}, and the rule is for ${wants === "folder" ? "one" : "a single file"}`,
+      "change `match`",
+      "kind",
+    );
+  }
+
+  /** Entries that a rule needs in a layer: a place to mount at, a copy, a whiteout. */
+  #enter(index: number, rule: Placed, refuse: Refuse): void {
+    const made = this.made[index]?.made;
+    if (made === undefined || made.as === "nothing") return;
+    const place = this.#backing(rule);
+    if (made.as === "absent" || made.as === "copy") {
+      if (place.shownBy !== null) {
+        const { what, hint } = place.shownBy;
+        const instead = refuse(`${rule.from} lies in ${what}, which is shown as it is`, hint);
+        this.made[index] = { rule: rule.asked, made: instead };
+      } else if (made.as === "copy") {
+        this.#add(place, "copy", { path: made.source, host: made.host });
+      } else if (place.kind !== undefined) {
+        // Where nothing is there is nothing to hide.
+        this.#add(place, "whiteout");
+      }
+      return;
+    }
+    const wanted = kindOf(rule);
+    // What is missing in a volume the OCI runtime makes there.
+    if (place.kind !== wanted && !this.#mounted(place.path)) this.#add(place, wanted);
+  }
+
+  #add({ overlay, path }: Backing, kind: LayerEntry["kind"], source?: LayerEntry["source"]): void {
+    this.entries.push({ overlay, path, kind, ...(source === undefined ? {} : { source }) });
+  }
+
+  /** What shows a path of the instance below the rules around it. */
+  #backing(rule: Placed): Backing {
+    const path = rule.from;
+    let hidden = false;
+    for (let outer = rule.outer; outer !== null; outer = this.#table[outer]?.outer ?? null) {
+      const made = this.made[outer]?.made;
+      if (made?.as === "absent") hidden = true;
+      if (made?.as === "overlay") {
+        const below = path.slice(made.at.length);
+        const own = made.package === null ? undefined : this.#world.inPackage(made.package + below).kind;
+        const host = made.host === null ? undefined : this.#world.onHost(made.host + below);
+        return { overlay: outer, path: below, kind: hidden ? undefined : (own ?? host), shownBy: null };
+      }
+      if (made?.as === "bind") {
+        const source = made.source + path.slice(made.at.length);
+        const shownBy = { what: `the folder ${made.at}`, hint: `give ${made.at} the mode write-copy` };
+        return { overlay: null, path: source, kind: this.#world.inPackage(source).kind, shownBy };
+      }
+    }
+    const volume = { what: "a volume", hint: "redirect a path outside of it" };
+    const kind = hidden ? undefined : this.#world.inPackage(path).kind;
+    return { overlay: null, path, kind, shownBy: this.#mounted(path) ? volume : null };
+  }
+
+  #mounted(path: string): boolean {
+    return this.#world.mounts.some((mount) => isWithin(path, mount));
+  }
+
+  #host(asked: FileRule, kind: EntryKind): string | null {
+    if (!this.#world.allows(asked.from)) return null;
+    return this.#world.onHost(asked.from) === kind ? asked.from : null;
+  }
+}
+
+interface Backing extends Pick<LayerEntry, "overlay" | "path"> {
+  readonly kind: EntryKind | undefined;
+  /** A mount stands between the layer and the path: nothing of it can be taken away there. */
+  readonly shownBy: { readonly what: string; readonly hint: string } | null;
+}
+
+function kindOf(rule: Pick<FileRule, "match">): EntryKind {
+  return rule.match === "folder" ? "directory" : "file";
+}
