@@ -66,6 +66,7 @@ export const errorCodes = {
   E_TEST_FAILED: "The test of the package could not be carried out.",
   E_CLUSTER_UNREACHABLE: "No control plane answers where one was looked for.",
   E_CLUSTER_REFUSED: "The control plane refused the call.",
+  E_ENGINE_UNREACHABLE: "The container engine did not answer, or is too old.",
 } as const;
 
 export type ErrorCode = keyof typeof errorCodes;

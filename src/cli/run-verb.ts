@@ -64,7 +64,7 @@ export async function runVerb(verb: Verb, { args, options }: Call): Promise<numb
   const module = await verb.load();
   try {
     const status = (await module.run({ args, options }, context)) ?? 0;
-    return stoppedBy !== undefined && status === 0 ? 130 : status;
+    return stoppedBy !== undefined && status === 0 && !verb.serves ? 130 : status;
   } catch (error) {
     // A terminal tells our children too: what failed because they ended is not the reason.
     throw stoppedBy !== undefined ? interrupted(verb, error) : error;

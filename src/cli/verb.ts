@@ -43,6 +43,8 @@ export interface Verb {
   options?: readonly OptionSpec[];
   /** Flags after the first argument belong to the program, not to us (run, exec). */
   passThrough?: boolean;
+  /** Runs until a signal, which is then no failure. */
+  serves?: boolean;
   /** Not shown in help: called by ourselves. */
   hidden?: boolean;
   load(): Promise<VerbModule>;

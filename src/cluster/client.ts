@@ -1,5 +1,6 @@
 // Our own verbs as clients of a control plane.
 import { request } from "node:http";
+import { request as secureRequest } from "node:https";
 import { TranshipError } from "../base/errors.ts";
 import { signedHeaders } from "./api/sigv4.ts";
 import type { AccessKey, Endpoint } from "./keys.ts";
@@ -32,7 +33,8 @@ function post(
   body: string,
 ): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
-    const sent = request(url, { method: "POST", headers, timeout: 30_000 }, (response) => {
+    const send = url.protocol === "https:" ? secureRequest : request;
+    const sent = send(url, { method: "POST", headers, timeout: 30_000 }, (response) => {
       const chunks: Buffer[] = [];
       response.on("data", (chunk: Buffer) => chunks.push(chunk));
       response.on("end", () =>

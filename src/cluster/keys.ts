@@ -77,3 +77,14 @@ export function readEndpoint(root: string): Endpoint {
     );
   return known as Endpoint;
 }
+
+/** What a node must know to join; one is made where there is none, or where a new one is asked for. */
+export function joinToken(root: string, rotate = false): string {
+  const file = join(clusterDirectory(root), "join-token.json");
+  const known = rotate ? undefined : (readJson(file) as { token?: unknown } | undefined);
+  if (typeof known?.token === "string" && known.token.length >= 32) return known.token;
+  const token = randomBytes(32).toString("base64url");
+  makeDirectory(clusterDirectory(root));
+  writeFileAtomic(file, `${JSON.stringify({ token })}\n`, { mode: 0o600 });
+  return token;
+}

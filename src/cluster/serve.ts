@@ -1,5 +1,6 @@
 // Puts the control plane together: state, control, reconcilers, front. `cluster serve` and tests build it here.
 import type { FastifyInstance } from "fastify";
+import type { AgentEntry } from "./api/agent-stream.ts";
 import { makeServer } from "./api/server.ts";
 import { type Clock, type ClusterEvent, Control } from "./control/control.ts";
 import { Loop } from "./control/loop.ts";
@@ -13,10 +14,16 @@ export interface ServeOptions {
   account?: string;
   region?: string;
   clock?: Clock;
+  /** How long a node may be unreachable before its tasks count as lost, in milliseconds. */
+  nodeGrace?: number;
   random?: () => number;
   secretOf?: (accessKeyId: string) => string | undefined;
   unsigned?: boolean;
   allowReset?: boolean;
+  /** In PEM. */
+  tls?: { cert: Buffer; key: Buffer };
+  /** Takes the agents of nodes in. */
+  agents?: AgentEntry;
   onEvent?: (event: ClusterEvent) => void;
   onDefect: (error: unknown) => void;
 }
@@ -45,6 +52,8 @@ export async function makeControlPlane(options: ServeOptions): Promise<ControlPl
   await loop.open();
   const server = makeServer({
     control,
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
+    ...(options.agents === undefined ? {} : { agents: options.agents }),
     secretOf: options.secretOf ?? (() => undefined),
     unsigned: options.unsigned ?? false,
     allowReset: options.allowReset ?? false,

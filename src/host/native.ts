@@ -12,7 +12,15 @@ function findInstallRoot(): string {
   return resolve(here, here.includes("/src/") || here.endsWith("/src") ? "../.." : "..");
 }
 
-export type NativeProgram = "tree" | "trace" | "witness" | "enter" | "init" | "supervise" | "refusals";
+export type NativeProgram =
+  | "tree"
+  | "trace"
+  | "witness"
+  | "enter"
+  | "init"
+  | "supervise"
+  | "refusals"
+  | "pause";
 
 /** Absolute path of a native program; E_NATIVE_MISSING where it was not built. */
 export function nativePath(name: NativeProgram): string {

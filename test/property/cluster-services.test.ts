@@ -58,6 +58,8 @@ class World {
   readonly cluster: SimulatedCluster;
   readonly #singleton: boolean;
   #wanted = 1;
+  /** Since when nodes are away, in simulated milliseconds. */
+  readonly #away = new Map<string, number>();
 
   constructor(seed: number, singleton: boolean) {
     this.#singleton = singleton;
@@ -114,8 +116,7 @@ class World {
         if (ids.length > 0) cluster.call("StopTask", { task: ids[step.which % ids.length] ?? "" });
         break;
       case "node":
-        cluster.driver.setNode({ ...plainNode(`n${step.which}`, 1024, 1024), connected: step.connected });
-        cluster.settle();
+        this.#setNode(`n${step.which}`, step.connected);
         break;
       case "drain":
         this.#setStatus(step.which, step.status);
@@ -147,6 +148,21 @@ class World {
     this.#check();
   }
 
+  #setNode(name: string, connected: boolean): void {
+    if (connected) {
+      if (this.#isCutOff(name)) this.cluster.driver.fence(name);
+      this.#away.delete(name);
+    } else if (!this.#away.has(name)) this.#away.set(name, this.cluster.now);
+    this.cluster.driver.setNode({ ...plainNode(name, 1024, 1024), connected });
+    this.cluster.settle();
+  }
+
+  /** So long that its agent has ended what must not be there twice. */
+  #isCutOff(name: string): boolean {
+    const since = this.#away.get(name);
+    return since !== undefined && this.cluster.now - since >= this.cluster.control.nodeGrace / 2;
+  }
+
   #setStatus(which: number, status: string): void {
     const { containerInstanceArns = [] } = this.cluster.call("ListContainerInstances", {}) as {
       containerInstanceArns?: string[];
@@ -158,7 +174,9 @@ class World {
 
   /** What must hold at any time. */
   #check(): void {
-    const live = [...this.cluster.driver.tasks.values()].filter(({ seen }) => seen.lastStatus !== "STOPPED");
+    const live = [...this.cluster.driver.tasks.values()].filter(
+      ({ seen, spec }) => seen.lastStatus !== "STOPPED" && !this.#isCutOff(spec.node),
+    );
     if (this.#singleton) assert.ok(live.length <= 1, `${live.length} copies of a singleton`);
     for (const instance of this.cluster.state.instance.all()) {
       const taken = this.cluster.control.occupancy.of(instance.id);

@@ -1,15 +1,17 @@
 // `tranship cluster serve` as a process in a fixture's own namespaces, and the vendor's SDK as its client from outside of them.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { rmSync } from "node:fs";
 import { Agent } from "node:http";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
 import { ECSClient } from "@aws-sdk/client-ecs";
 import { accessKeys } from "../../src/cluster/keys.ts";
-import { type Fixture, programWords } from "../integration/runtime-fixture.ts";
+import { programWords } from "../integration/runtime-fixture.ts";
 
 export interface Served {
   client: ECSClient;
+  url: string;
   child: ChildProcess;
   /** What it said. */
   words(): string;
@@ -20,41 +22,52 @@ export interface Served {
 /** In the namespace: carries a UNIX socket to the port that is told. */
 const bridge = `const net = require("node:net");
 net.createServer((near) => {
-  const far = net.connect(Number(process.argv[2]), "127.0.0.1");
+  const far = net.connect(Number(process.argv[2]), process.argv[3]);
   near.pipe(far).pipe(near);
   for (const side of [near, far]) side.on("error", () => { near.destroy(); far.destroy(); });
 }).listen(process.argv[1], () => console.log("ready"));`;
 
-export async function serveCluster(fixture: Fixture, ...more: string[]): Promise<Served> {
-  const env = { ...process.env, TRANSHIP_ROOT: fixture.root.path, TRANSHIP_NETWORK_LINGER: "0" };
+/** Where a control plane is started; a Fixture is one. */
+export interface Place {
+  root: { path: string };
+  /** Words that bring a command into its namespaces. */
+  enter: readonly string[];
+  /** Where it listens. Default: loopback. */
+  listen?: string;
+}
+
+export async function serveCluster(place: Place, ...more: string[]): Promise<Served> {
+  const { enter: inside, listen = "127.0.0.1:0", root } = place;
+  const env = { ...process.env, TRANSHIP_ROOT: root.path, TRANSHIP_NETWORK_LINGER: "0" };
   const [program = "", ...words] = [
-    ...fixture.enter,
+    ...inside,
     ...programWords(false),
     "cluster",
     "serve",
     "--listen",
-    "127.0.0.1:0",
+    listen,
     ...more,
   ];
   const child = spawn(program, words, { env, stdio: ["ignore", "ignore", "pipe"] });
   let said = "";
-  const port = await new Promise<string>((resolve, reject) => {
+  const [host, port] = await new Promise<[string, string]>((resolve, reject) => {
     child.stderr.on("data", (chunk: Buffer) => {
       said += chunk.toString();
-      const found = /ready at http:\/\/127\.0\.0\.1:(\d+)/.exec(said);
-      if (found !== null) resolve(found[1] ?? "");
+      const found = /ready at http:\/\/([0-9.]+):(\d+)/.exec(said);
+      if (found !== null) resolve([found[1] ?? "", found[2] ?? ""]);
     });
     child.once("exit", (code) => reject(new Error(`cluster serve ended with ${code}: ${said}`)));
   });
-  const path = join(fixture.root.path, `api-${port}.sock`);
-  const [enter = "", ...entered] = [...fixture.enter, process.execPath, "-e", bridge, path, port];
+  const path = join(root.path, `api-${port}.sock`);
+  rmSync(path, { force: true });
+  const [enter = "", ...entered] = [...inside, process.execPath, "-e", bridge, path, port, host];
   const carrier = spawn(enter, entered, { stdio: ["ignore", "pipe", "inherit"] });
   await new Promise((resolve) => carrier.stdout.once("data", resolve));
   const agent = new Agent({ keepAlive: true });
   agent.createConnection = () => connect(path) as Socket;
-  const [key] = accessKeys(fixture.root.path);
+  const [key] = accessKeys(root.path);
   const client = new ECSClient({
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: `http://${host}:${port}`,
     region: "eu-test-1",
     credentials: key ?? { accessKeyId: "", secretAccessKey: "" },
     requestHandler: { httpAgent: agent },
@@ -62,6 +75,7 @@ export async function serveCluster(fixture: Fixture, ...more: string[]): Promise
   });
   return {
     client,
+    url: `http://${host}:${port}`,
     child,
     words: () => said,
     end: async (signal) => {

@@ -19,7 +19,7 @@ export interface TestCluster {
 }
 
 export async function testCluster(
-  options: Partial<ServeOptions> & { driver?: Driver } = {},
+  options: Partial<ServeOptions> & { driver?: Driver; port?: number } = {},
 ): Promise<TestCluster> {
   const defects: unknown[] = [];
   const plane = await makeControlPlane({
@@ -34,7 +34,7 @@ export async function testCluster(
     if (reply.statusCode === 200 && request.url === "/") checkOutput(operation, JSON.parse(String(payload)));
     return payload;
   });
-  await plane.server.listen({ host: "127.0.0.1", port: 0 });
+  await plane.server.listen({ host: "127.0.0.1", port: options.port ?? 0 });
   const { port } = plane.server.server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}`;
   const client = new ECSClient({

@@ -3,14 +3,22 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
-import type { Driver } from "../../cluster/drivers/driver.ts";
-import { LocalDriver } from "../../cluster/drivers/local/local-driver.ts";
+import { parseDuration } from "../../base/units.ts";
+import { AgentsDriver } from "../../cluster/drivers/agents/agents-driver.ts";
+import { localDriver } from "../../cluster/drivers/local/local-driver.ts";
 import { NullDriver } from "../../cluster/drivers/null-driver.ts";
-import { accessKeys, clusterDirectory, writeCredentials, writeEndpoint } from "../../cluster/keys.ts";
+import {
+  accessKeys,
+  clusterDirectory,
+  joinToken,
+  writeCredentials,
+  writeEndpoint,
+} from "../../cluster/keys.ts";
 import { makeControlPlane } from "../../cluster/serve.ts";
 import type { Context } from "../context.ts";
 import { registrySettings } from "../registry/settings.ts";
 import { selfCommand } from "../self.ts";
+import { tlsOptions } from "../tls.ts";
 import { type Call, flag, list, text } from "../verb.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
@@ -24,10 +32,17 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   const allowReset = flag(options, "allowReset");
   if ((unsigned || allowReset) && !isLoopback(host))
     throw usage(`--unsigned and --allow-reset are for loopback only, not ${host}`);
+  const tls = tlsOptions(options);
+  const agents = agentsDriver(call, context);
   const keys = accessKeys(context.root.path);
   const plane = await makeControlPlane({
     stateFile: join(clusterDirectory(context.root.path), "state.db"),
-    driver: driverOf(call, context),
+    driver: agents ?? new NullDriver(),
+    nodeGrace: parseDuration(text(options, "nodeGrace") ?? "20s"),
+    ...(tls === undefined ? {} : { tls }),
+    ...(agents === undefined
+      ? {}
+      : { agents: { driver: agents, token: () => joinToken(context.root.path) } }),
     account,
     region,
     unsigned,
@@ -40,7 +55,7 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   try {
     await listen(plane.server.listen({ host, port }), `${host}:${port}`);
     const { port: actual } = plane.server.server.address() as AddressInfo;
-    const url = `http://${host.includes(":") ? `[${host}]` : host}:${actual}`;
+    const url = `${tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${actual}`;
     writeEndpoint(context.root.path, { url, region, account });
     const [key] = keys;
     if (key !== undefined) sayHow(context, url, region, writeCredentials(context.root.path, key));
@@ -56,15 +71,18 @@ function sayHow(context: Context, url: string, region: string, credentials: stri
   context.say(`  aws ecs list-clusters --endpoint-url ${url}`);
 }
 
-function driverOf(call: Call, context: Context): Driver {
+/** undefined: the driver null, which runs nothing. */
+function agentsDriver(call: Call, context: Context): AgentsDriver | undefined {
   const name = text(call.options, "driver") ?? "local";
-  if (name === "null") return new NullDriver();
+  if (name === "null") return undefined;
+  if (name === "agents") return new AgentsDriver("agents");
   const { root, log } = context;
   const registries = {
     hosts: list(call.options, "registry"),
     settings: registrySettings(call.options, context),
   };
-  return new LocalDriver({ root, log, self: selfCommand(root, call.options), registries });
+  const own = localDriver({ root, log, self: selfCommand(root, call.options), registries });
+  return new AgentsDriver("local", own);
 }
 
 function parseListen(value: string): { host: string; port: number } {

@@ -95,6 +95,8 @@ export const advice: Record<ErrorCode, string> = {
     "The message tells which side could not be started. Start it alone first: `tranship run`, or the service on the original.",
   E_CLUSTER_UNREACHABLE:
     "Start one with `tranship cluster serve`, or name another with --endpoint-url; `curl URL/ping` tells whether it answers.",
+  E_ENGINE_UNREACHABLE:
+    "The message has the engine's address. `curl --unix-socket PATH http://docker/version` tells whether it answers; opening its socket needs root or its group.",
   E_CLUSTER_REFUSED:
     "The message names the exception of the ECS API; its words are those of the real service.",
 };

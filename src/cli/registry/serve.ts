@@ -1,8 +1,8 @@
 import { TranshipError } from "../../base/errors.ts";
-import { readInput } from "../../host/files.ts";
 import { type ServerOptions, startRegistry } from "../../image/registry-server/server.ts";
 import { openStore } from "../../image/store.ts";
 import type { Context } from "../context.ts";
+import { tlsOptions } from "../tls.ts";
 import { type Call, flag, type OptionValues, text } from "../verb.ts";
 
 /** Serves until it is told to stop. */
@@ -33,26 +33,15 @@ function serverOptions(options: OptionValues, context: Context): ServerOptions {
       },
     );
   }
-  const cert = text(options, "tlsCert");
-  const key = text(options, "tlsKey");
-  if ((cert === undefined) !== (key === undefined))
-    throw new TranshipError("E_USAGE", "--tls-cert and --tls-key belong together", { hint: "give both" });
+  const tls = tlsOptions(options);
   return {
     host,
     port,
     readOnly,
     ...(htpasswd === undefined ? {} : { htpasswd }),
-    ...(cert === undefined || key === undefined ? {} : { tls: { cert: pem(cert), key: pem(key) } }),
+    ...(tls === undefined ? {} : { tls }),
     log: context.log,
   };
-}
-
-function pem(path: string): Buffer {
-  const bytes = readInput(path, "the certificate or key", 1 << 20);
-  if (bytes?.includes("-----BEGIN ") === true) return bytes;
-  throw new TranshipError("E_USAGE", `${path} holds no certificate or key in PEM`, {
-    hint: "give files that begin with -----BEGIN",
-  });
 }
 
 function parseListen(listen: string): { host: string; port: number } {

@@ -1,4 +1,5 @@
 // Verbs for clusters; all else is `aws ecs --endpoint-url ...`.
+import { tlsOptionSpecs } from "../tls.ts";
 import type { OptionSpec, Verb } from "../verb.ts";
 import { formatOption } from "./options.ts";
 import { connectionOptions } from "./registry.ts";
@@ -30,8 +31,9 @@ export const clusterVerbs: readonly Verb[] = [
       { flags: "--listen <HOST:PORT>", summary: "where to listen", default: "127.0.0.1:8080" },
       {
         flags: "--driver <NAME>",
-        summary: "what runs the tasks",
-        choices: ["local", "null"],
+        summary:
+          "what runs the tasks: local, this machine and the nodes that join; agents, those only; null, nothing",
+        choices: ["local", "agents", "null"],
         default: "local",
       },
       {
@@ -42,10 +44,65 @@ export const clusterVerbs: readonly Verb[] = [
       ...connectionOptions,
       { flags: "--account <ID>", summary: "twelve digits that stand in ARNs", default: "000000000000" },
       { flags: "--region <REGION>", summary: "of ARNs where a call is not signed", default: "us-east-1" },
+      ...tlsOptionSpecs,
+      {
+        flags: "--node-grace <DURATION>",
+        summary: "how long a node may be unreachable before its tasks are started elsewhere",
+        default: "20s",
+      },
       { flags: "--unsigned", summary: "take calls without a signature; on loopback only" },
       { flags: "--allow-reset", summary: "POST /reset empties the state; on loopback only" },
     ],
+    serves: true,
     load: () => import("../cluster/serve.ts"),
+  },
+  {
+    name: "cluster join",
+    group,
+    summary: "Let this machine run tasks of a control plane on another one",
+    description:
+      "Runs until a signal, as the agent of the node; what it runs goes on without it and is adopted by the next one. The token is what `tranship cluster token` prints where the control plane is, given by --token-file or in TRANSHIP_JOIN_TOKEN.",
+    examples: [
+      "tranship cluster join https://control.example:8443 --token-file token",
+      "tranship cluster join http://10.0.0.1:8080 --token-file token --engine docker --attribute zone=b",
+    ],
+    arguments: [{ name: "URL", summary: "of the control plane" }],
+    options: [
+      { flags: "--token-file <FILE>", summary: "a file with the token; `-` is standard input" },
+      { flags: "--name <NAME>", summary: "of the node; by default the host's" },
+      {
+        flags: "--engine <NAME>",
+        summary: "what runs the containers: local, our own runtime; docker, an engine beside us",
+        choices: ["local", "docker"],
+        default: "local",
+      },
+      {
+        flags: "--engine-host <ADDRESS>",
+        summary: "of the engine: unix:///PATH or tcp://HOST:PORT",
+        default: "unix:///var/run/docker.sock",
+      },
+      {
+        flags: "--task-network <NAME>",
+        summary: "network of the engine for tasks with a network of their own; default bridge",
+      },
+      { flags: "--attribute <NAME=VALUE>", summary: "for placement", many: true },
+      {
+        flags: "--registry <HOST>",
+        summary: "a registry from which tasks may have their images fetched",
+        many: true,
+      },
+      ...connectionOptions,
+    ],
+    serves: true,
+    load: () => import("../cluster/join.ts"),
+  },
+  {
+    name: "cluster token",
+    group,
+    summary: "Print the token with which nodes join the control plane of this state root",
+    examples: ["tranship cluster token > token", "tranship cluster token --rotate"],
+    options: [{ flags: "--rotate", summary: "make a new one; nodes that are connected stay" }],
+    load: () => import("../cluster/token.ts"),
   },
   {
     name: "cluster deploy",

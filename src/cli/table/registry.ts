@@ -1,4 +1,5 @@
 // Verbs for registries.
+import { tlsOptionSpecs } from "../tls.ts";
 import type { OptionSpec, Verb } from "../verb.ts";
 import { dryRunOption, formatOption } from "./options.ts";
 
@@ -123,10 +124,10 @@ export const registryVerbs: readonly Verb[] = [
       },
       { flags: "--read-only", summary: "let nobody push or delete" },
       { flags: "--htpasswd <FILE>", summary: "names and bcrypt passwords, as `htpasswd -B` writes them" },
-      { flags: "--tls-cert <FILE>", summary: "certificate, with those of its authorities behind it, in PEM" },
-      { flags: "--tls-key <FILE>", summary: "its key, in PEM" },
+      ...tlsOptionSpecs,
       { flags: "--anonymous-writes", summary: "let everybody push who reaches it, also from other hosts" },
     ],
+    serves: true,
     load: () => import("../registry/serve.ts"),
   },
 ];

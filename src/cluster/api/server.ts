@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import websocket from "@fastify/websocket";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Call, Control } from "../control/control.ts";
+import { type AgentEntry, serveAgents } from "./agent-stream.ts";
 import { answer, operationOf } from "./answer.ts";
 import { EcsError } from "./ecs-error.ts";
 import { serveExecStreams } from "./exec-stream.ts";
@@ -17,6 +18,9 @@ export interface ServerOptions {
   unsigned: boolean;
   /** POST /reset empties the state. */
   allowReset: boolean;
+  tls?: { cert: Buffer; key: Buffer };
+  /** Without it nodes cannot join. */
+  agents?: AgentEntry;
   /** Told what went wrong inside. */
   onDefect: (error: unknown) => void;
 }
@@ -32,7 +36,10 @@ export function makeServer(options: ServerOptions): FastifyInstance {
     connectionTimeout: 120_000,
     requestTimeout: 30_000,
     keepAliveTimeout: 65_000,
-    http: { headersTimeout: 20_000 } as never,
+    // The plain server and the one with TLS take their own options by different names.
+    ...(options.tls === undefined
+      ? { http: { headersTimeout: 20_000 } as never }
+      : { https: { ...options.tls, headersTimeout: 20_000 } as never }),
     forceCloseConnections: true,
     logger: false,
   });
@@ -60,7 +67,10 @@ export function makeServer(options: ServerOptions): FastifyInstance {
   );
   server.get("/ping", async (_request, reply) => reply.type("text/plain").send("healthy\n"));
   void server.register(websocket, { options: { maxPayload: bodyLimit } });
-  void server.register(async (inner) => serveExecStreams(inner, options.control));
+  void server.register(async (inner) => {
+    serveExecStreams(inner, options.control);
+    if (options.agents !== undefined) serveAgents(inner, options.agents, options.control.nodeGrace);
+  });
   server.post("/", (request, reply) => serve(options, replays, request, reply));
   if (options.allowReset)
     server.post("/reset", async (_request, reply) => {
@@ -94,7 +104,7 @@ async function serve(
 
 function callOf(options: ServerOptions, replays: ReplayGuard, request: FastifyRequest, body: Buffer): Call {
   const { control } = options;
-  const endpoint = `http://${one(request.headers.host) ?? "localhost"}`;
+  const endpoint = `${request.protocol}://${one(request.headers.host) ?? "localhost"}`;
   if (options.unsigned) {
     const region = /Credential=[^/]*\/\d+\/([a-z0-9-]+)\//.exec(
       one(request.headers.authorization) ?? "",

@@ -126,6 +126,17 @@ function checkDependencies(containers: readonly ContainerDefinition[]): void {
         );
     }
   }
+  for (const { name, links, volumesFrom } of containers) {
+    const others = [
+      ...(links ?? []).map((link) => link.split(":")[0] ?? ""),
+      ...(volumesFrom ?? []).map(({ sourceContainer = "" }) => sourceContainer),
+    ];
+    for (const other of others)
+      if (!byName.has(other) || other === name)
+        throw clientError(
+          `Container '${name}' needs '${other.slice(0, 60)}', which is not another container of the task definition.`,
+        );
+  }
   const done = new Set<string>();
   const visit = (name: string, above: readonly string[]): void => {
     if (above.includes(name))

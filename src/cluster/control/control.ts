@@ -25,6 +25,8 @@ export interface ControlOptions {
   account?: string;
   /** Default of ARNs; the region of a signed call is preferred unless `fixedRegion`. */
   region?: string;
+  /** How long a node may be unreachable before its tasks count as lost, in milliseconds. */
+  nodeGrace?: number;
   /** 0 <= x < 1 */
   random?: () => number;
 }
@@ -38,6 +40,7 @@ export class Control {
   readonly account: string;
   readonly region: string;
   readonly random: () => number;
+  readonly nodeGrace: number;
   /** Services that the reconciler has to look at. */
   readonly restless = new Set<string>();
   /** Tasks whose driver has to be told something. */
@@ -61,6 +64,7 @@ export class Control {
     this.account = options.account ?? "000000000000";
     this.region = options.region ?? "us-east-1";
     this.random = options.random ?? Math.random;
+    this.nodeGrace = options.nodeGrace ?? 20_000;
   }
 
   /** Now, as it stands on the wire: seconds with milliseconds. */

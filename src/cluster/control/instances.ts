@@ -50,6 +50,7 @@ function fromNode(control: Control, cluster: ClusterEntity, node: DriverNode): I
     ...newInstance(control, region, cluster.name, node.attributes),
     node: node.name,
     own: true,
+    ...(node.connected ? {} : { lostAt: control.clock.now() }),
     cpu: node.cpu,
     memory: node.memory,
     reservedPorts: [...node.reservedPorts],
@@ -87,12 +88,21 @@ function refresh(control: Control, instance: InstanceEntity, node: DriverNode | 
     (node !== undefined && (node.cpu !== instance.cpu || node.memory !== instance.memory));
   if (!changed) return;
   instance.wire.agentConnected = connected;
-  if (node !== undefined) {
+  if (connected) delete instance.lostAt;
+  else instance.lostAt ??= control.clock.now();
+  if (node !== undefined && connected) {
+    instance.attributes = withAttributes(instance.attributes, node.attributes);
     instance.cpu = node.cpu;
     instance.memory = node.memory;
   }
   instance.wire.version = (instance.wire.version ?? 0) + 1;
   control.state.instance.put(instance);
+}
+
+/** What the node says of itself, and what people have put beside it. */
+function withAttributes(known: readonly Attribute[], told: readonly Attribute[]): Attribute[] {
+  const names = new Set(told.map(({ name }) => name));
+  return [...told, ...known.filter(({ name }) => !names.has(name))];
 }
 
 export function shownInstance(

@@ -2,6 +2,7 @@
 import type { DriverListener } from "../drivers/driver.ts";
 import type { Control } from "./control.ts";
 import { registerNodes } from "./instances.ts";
+import { compareTasks, loseTasks } from "./node-loss.ts";
 import { forgetService, stepService } from "./reconcile-service.ts";
 import { stepTask, taskSeen } from "./reconcile-tasks.ts";
 import { hasStopped } from "./stop-task.ts";
@@ -25,8 +26,9 @@ export class Loop implements DriverListener {
     const held = new Set(this.#told);
     for (const task of [...state.task.all()]) {
       if (task.wire.lastStatus === "STOPPED") continue;
-      // The driver had it once and does not any more.
-      if (task.seen && !held.has(task.id))
+      // The node had it once and does not any more. Of one that is not connected nothing is known yet.
+      const there = state.instance.get(task.instance ?? "")?.wire.agentConnected ?? true;
+      if (there && task.seen && !held.has(task.id))
         hasStopped(this.#control, task, "InfrastructureHealth", "The task was lost with its host.");
       else this.#control.pending.add(task.id);
     }
@@ -50,6 +52,11 @@ export class Loop implements DriverListener {
     this.#control.onWake();
   }
 
+  nodeOpened(node: string, held: readonly string[]): void {
+    compareTasks(this.#control, node, held);
+    this.#control.onWake();
+  }
+
   /** Until nothing is left to do now. Returns when there is something to do without being woken, in milliseconds since 1970. */
   step(): number | undefined {
     // The driver may tell of a change from within.
@@ -65,9 +72,9 @@ export class Loop implements DriverListener {
         state.commit();
         this.#tasks();
         state.commit();
-        this.#forget();
       }
       state.commit();
+      this.#forget();
       return this.#next();
     } finally {
       this.#inside = false;
@@ -115,6 +122,7 @@ export class Loop implements DriverListener {
       if (service?.wire.status === "INACTIVE") forgetService(this.#control, service);
       this.#control.restless.add(key);
     }
+    this.#lossDue = loseTasks(this.#control);
     if (now < this.#nextSweep) return;
     this.#nextSweep = now + 60_000;
     for (const task of [...state.task.all()]) {
@@ -126,9 +134,10 @@ export class Loop implements DriverListener {
   }
 
   #nextSweep = 0;
+  #lossDue: number | undefined;
 
   #next(): number | undefined {
-    const times = [...this.#due.values()];
+    const times = [...this.#due.values(), ...(this.#lossDue === undefined ? [] : [this.#lossDue])];
     return times.length === 0 ? undefined : times.reduce((least, time) => Math.min(least, time));
   }
 }

@@ -43,8 +43,15 @@ function specOf(control: Control, task: TaskEntity): TaskSpec | undefined {
     overrides: task.wire.overrides ?? {},
     group: task.wire.group ?? "",
     enableExecuteCommand: task.wire.enableExecuteCommand ?? false,
+    exclusive: isExclusive(control, task),
     createdAt: task.wire.createdAt ?? 0,
   };
+}
+
+/** Of a service that may never have more tasks than it wants. */
+export function isExclusive(control: Control, task: TaskEntity): boolean {
+  const service = control.state.service.get(task.service ?? "");
+  return (service?.wire.deploymentConfiguration?.maximumPercent ?? 200) <= 100;
 }
 
 /** A task as the driver sees it. What is not (or no longer) ours is to be ended. */
@@ -55,6 +62,8 @@ export function taskSeen(control: Control, seen: SeenTask): void {
     else control.driver.stop(seen.id);
     return;
   }
+  // A node tells of what was placed on it, and of nothing else.
+  if (seen.node !== undefined && control.state.instance.get(task.instance ?? "")?.node !== seen.node) return;
   // It stays STOPPED whatever comes late.
   if (task.wire.lastStatus === "STOPPED") {
     if (seen.lastStatus === "STOPPED") control.forgettable.add(task.id);

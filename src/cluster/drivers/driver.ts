@@ -27,12 +27,16 @@ export interface TaskSpec {
   overrides: TaskOverride;
   group: string;
   enableExecuteCommand: boolean;
+  /** Must never be there twice: a node that is cut off ends it. */
+  exclusive: boolean;
   /** Where the task has an own network: subnets and security groups are accepted and ignored. */
   createdAt: number;
 }
 
 export interface SeenTask {
   id: string;
+  /** The node that tells; only of tasks that were placed on it is it believed. Default: whichever. */
+  node?: string;
   lastStatus: "PENDING" | "ACTIVATING" | "RUNNING" | "DEACTIVATING" | "STOPPING" | "STOPPED";
   /** Each with name, lastStatus, and what is known of runtimeId, imageDigest, exitCode, reason, healthStatus, networkBindings, networkInterfaces. */
   containers: Container[];
@@ -44,16 +48,18 @@ export interface SeenTask {
   pullStoppedAt?: number;
   startedAt?: number;
   executionStoppedAt?: number;
+  /** As it was started. */
+  exclusive?: boolean;
 }
 
 export interface Driver {
-  readonly name: "local" | "swarm" | "null";
+  readonly name: "local" | "agents" | "swarm" | "null";
   /** Why it cannot run such tasks, with the field concerned; undefined where it can. */
   refuses(definition: TaskDefinition): string | undefined;
   nodes(): DriverNode[];
   /** Tells of every change of a task or of the nodes, from now on; also of those that it finds when it starts. */
   watch(listener: DriverListener): void;
-  /** Starts what adopts what still runs from before; called once, before `start`. Resolves when every task that it holds has been told. */
+  /** Adopts what still runs from before; called once, before `start`. Resolves when every task of the nodes that are connected now has been told. */
   open(): Promise<void>;
   /** Returns at once; what becomes of it is told to the listener. The same id again changes nothing. */
   start(spec: TaskSpec): void;
@@ -62,13 +68,16 @@ export interface Driver {
   /** The task may be forgotten: it has stopped and that has been written down. */
   forget(id: string): void;
   /** A command in a container of a running task; absent where the driver cannot. */
-  exec?(session: {
-    task: string;
-    container: string;
-    command: string;
-    interactive: boolean;
-  }): Running | undefined;
+  exec?(request: ExecRequest): Running | undefined;
   close(): Promise<void>;
+}
+
+export interface ExecRequest {
+  task: string;
+  container: string;
+  command: string;
+  /** With a terminal. */
+  interactive: boolean;
 }
 
 /** A command under way. */
@@ -88,4 +97,6 @@ export interface Running {
 export interface DriverListener {
   taskChanged(task: SeenTask): void;
   nodesChanged(): void;
+  /** A node has come (back), and these are all the tasks that it holds; each has been told before. */
+  nodeOpened(node: string, held: readonly string[]): void;
 }

@@ -34,11 +34,11 @@ export class NullDriver implements Driver {
   }
 
   async open(): Promise<void> {
-    for (const { seen } of this.tasks.values()) this.#listener?.taskChanged(structuredClone(seen));
+    for (const { seen } of this.tasks.values()) this.#tell(seen);
   }
 
   start(spec: TaskSpec): void {
-    if (this.tasks.has(spec.id)) return;
+    if (this.tasks.has(spec.id) || !this.#isThere(spec.node)) return;
     const containers = (spec.definition.containerDefinitions ?? []).map((container) => ({
       name: container.name,
       lastStatus: "PENDING",
@@ -50,7 +50,7 @@ export class NullDriver implements Driver {
         protocol: mapping.protocol ?? ("tcp" as const),
       })),
     }));
-    const seen: SeenTask = { id: spec.id, lastStatus: "PENDING", containers };
+    const seen: SeenTask = { id: spec.id, lastStatus: "PENDING", containers, exclusive: spec.exclusive };
     this.tasks.set(spec.id, { spec, seen });
     if (this.#fate(spec) === "fails") this.end(spec.id, 1);
     else this.#run(spec.id);
@@ -73,6 +73,7 @@ export class NullDriver implements Driver {
   }
 
   stop(id: string): void {
+    if (!this.#isThere(this.tasks.get(id)?.spec.node)) return;
     if (this.lingering) this.#stopping.add(id);
     else this.#stopped(id, 143);
   }
@@ -98,18 +99,44 @@ export class NullDriver implements Driver {
   }
 
   forget(id: string): void {
-    this.tasks.delete(id);
+    if (this.#isThere(this.tasks.get(id)?.spec.node)) this.tasks.delete(id);
   }
 
+  /** Ids of what runs. */
+  running(): string[] {
+    return [...this.tasks.values()]
+      .filter(({ seen }) => seen.lastStatus === "RUNNING")
+      .map(({ spec }) => spec.id);
+  }
+
+  /** One that comes back tells what it holds, as the agent of a real one does; what it was told while it was away has not reached it. */
   setNode(node: DriverNode): void {
+    const before = this.#nodes.get(node.name)?.connected ?? false;
     this.#nodes.set(node.name, node);
     this.#listener?.nodesChanged();
+    if (before || !node.connected) return;
+    const held = [...this.tasks.values()].filter(({ spec }) => spec.node === node.name);
+    for (const { seen } of held) this.#tell(seen);
+    this.#listener?.nodeOpened(
+      node.name,
+      held.map(({ spec }) => spec.id),
+    );
+  }
+
+  /** A node that is away ends what may exist only once. */
+  fence(node: string): void {
+    for (const { spec } of [...this.tasks.values()])
+      if (spec.node === node && spec.exclusive) this.#stopped(spec.id, 143);
+  }
+
+  #isThere(node: string | undefined): boolean {
+    return node === undefined || (this.#nodes.get(node)?.connected ?? true);
   }
 
   async close(): Promise<void> {}
 
   #tell(seen: SeenTask): void {
-    this.#listener?.taskChanged(structuredClone(seen));
+    if (this.#isThere(this.tasks.get(seen.id)?.spec.node)) this.#listener?.taskChanged(structuredClone(seen));
   }
 }
 

@@ -1,5 +1,5 @@
 // What is to be done next for the containers of one task: order, conditions, ends, restarts. Pure: a driver carries it out and says what it saw.
-import type { ContainerDefinition } from "../api/shapes.ts";
+import type { ContainerDefinition, ContainerDependency } from "../api/shapes.ts";
 
 export interface ContainerState {
   name: string;
@@ -74,7 +74,7 @@ function mayRestart({ restartPolicy }: ContainerDefinition, container: Container
 function judgeDependencies(definitions: readonly ContainerDefinition[], state: TaskState, now: number): void {
   for (const definition of definitions) {
     if (find(state, definition.name).status !== "PENDING") continue;
-    for (const { containerName, condition } of definition.dependsOn ?? []) {
+    for (const { containerName, condition } of dependenciesOf(definition)) {
       const other = find(state, containerName);
       const target = definitions.find(({ name }) => name === containerName);
       const late =
@@ -95,6 +95,18 @@ function judgeDependencies(definitions: readonly ContainerDefinition[], state: T
   }
 }
 
+/** What is declared, and what links and borrowed volumes need. */
+function dependenciesOf({ dependsOn, links, volumesFrom }: ContainerDefinition): ContainerDependency[] {
+  const others = [
+    ...(links ?? []).map((link) => link.split(":")[0] ?? ""),
+    ...(volumesFrom ?? []).map(({ sourceContainer = "" }) => sourceContainer),
+  ];
+  return [
+    ...(dependsOn ?? []),
+    ...others.map((name): ContainerDependency => ({ containerName: name, condition: "START" })),
+  ];
+}
+
 function isMet(condition: string, other: ContainerState): boolean {
   const ran = other.startedAt !== undefined && other.status !== "STARTING" && other.status !== "PENDING";
   if (condition === "START") return ran;
@@ -108,7 +120,7 @@ function starts(definitions: readonly ContainerDefinition[], state: TaskState, n
   for (const definition of definitions) {
     const container = find(state, definition.name);
     if (container.status !== "PENDING") continue;
-    const ready = (definition.dependsOn ?? []).every(({ containerName, condition }) =>
+    const ready = dependenciesOf(definition).every(({ containerName, condition }) =>
       isMet(condition, find(state, containerName)),
     );
     if (!ready) continue;
@@ -128,8 +140,9 @@ function stops(definitions: readonly ContainerDefinition[], state: TaskState): A
     if (container.status === "PENDING") container.status = "STOPPED";
     if (container.status !== "RUNNING") continue;
     const needed = definitions.some(
-      ({ name, dependsOn }) =>
-        dependsOn?.some(({ containerName }) => containerName === container.name) && isUp(find(state, name)),
+      (definition) =>
+        dependenciesOf(definition).some(({ containerName }) => containerName === container.name) &&
+        isUp(find(state, definition.name)),
     );
     if (needed) continue;
     container.status = "STOPPING";

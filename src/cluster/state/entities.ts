@@ -121,6 +121,8 @@ export interface InstanceEntity {
   cpu: number;
   memory: number;
   reservedPorts: string[];
+  /** Since when it is not connected, in milliseconds. */
+  lostAt?: number;
 }
 
 export interface CapacityProviderEntity {

@@ -1,6 +1,7 @@
 // A command in a container, by `tranship exec`; with a terminal where one is asked for, which script(1) provides.
 import { childProcess, statusOf } from "../../../host/process.ts";
 import type { Running } from "../driver.ts";
+import { splitWords } from "../exec-words.ts";
 
 export function startExec(
   self: readonly string[],
@@ -37,19 +38,6 @@ export function startExec(
       child.once("close", (code, signal) => listener(statusOf(code, signal)));
     },
   };
-}
-
-/** By spaces, with quotes and backslashes as a shell has them; nothing is expanded. */
-export function splitWords(text: string): string[] {
-  const words: string[] = [];
-  for (const [word] of text.matchAll(/(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'[^']*')+/gs))
-    words.push(
-      word.replace(
-        /\\(.)|"((?:[^"\\]|\\.)*)"|'([^']*)'/gs,
-        (_, escaped, double, single) => escaped ?? single ?? String(double).replace(/\\(["\\$`])/g, "$1"),
-      ),
-    );
-  return words;
 }
 
 function quote(word: string): string {

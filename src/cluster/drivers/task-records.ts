@@ -1,9 +1,9 @@
-// Tasks that the local driver holds, as files: what is needed to adopt them after a restart.
+// Tasks that a driver holds, as files: what is needed to adopt them after a restart.
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { makeDirectory, readJson, writeFileAtomic } from "../../../host/files.ts";
-import type { SeenTask, TaskSpec } from "../driver.ts";
-import type { TaskState } from "../supervisor.ts";
+import { makeDirectory, readJson, writeFileAtomic } from "../../host/files.ts";
+import type { SeenTask, TaskSpec } from "./driver.ts";
+import type { TaskState } from "./supervisor.ts";
 
 export interface HeldTask {
   spec: TaskSpec;

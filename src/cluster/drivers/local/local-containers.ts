@@ -2,6 +2,7 @@
 import { TranshipError } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
 import { parseReference } from "../../../formats/oci-reference.ts";
+import { run } from "../../../host/process.ts";
 import type { StateRoot } from "../../../host/state-root.ts";
 import { pullImage } from "../../../image/registry/pull.ts";
 import type { RegistrySettings } from "../../../image/registry/settings.ts";
@@ -12,20 +13,10 @@ import type { InstanceMount } from "../../../runtime/record.ts";
 import { runInstance } from "../../../runtime/run.ts";
 import { removeInstance, stopInstance } from "../../../runtime/stop.ts";
 import { removeVolume } from "../../../runtime/volumes/volumes.ts";
-import type { ContainerDefinition, NetworkBinding } from "../../api/shapes.ts";
-import type { TaskSpec } from "../driver.ts";
-
-export interface SeenContainer {
-  running: boolean;
-  /** Of one that has ended; undefined where nobody could tell. */
-  exitCode?: number | undefined;
-  reason?: string | undefined;
-  runtimeId: string;
-  imageDigest: string;
-  bindings: NetworkBinding[];
-  address: string | undefined;
-  mac: string | undefined;
-}
+import type { ContainerDefinition } from "../../api/shapes.ts";
+import { type Containers, containerName, type SeenContainer, taskLabels, taskVolume } from "../containers.ts";
+import type { Running, TaskSpec } from "../driver.ts";
+import { startExec } from "./exec.ts";
 
 /** Whoever may register task definitions makes us connect to these hosts, and to no others. */
 export interface Registries {
@@ -33,18 +24,20 @@ export interface Registries {
   settings: RegistrySettings;
 }
 
-export class LocalContainers {
+export class LocalContainers implements Containers {
   readonly #root: StateRoot;
   readonly #log: Log;
   readonly #registries: Registries;
+  readonly #self: readonly string[];
 
-  constructor(root: StateRoot, log: Log, registries: Registries) {
+  /** `self`: our own command line up to the verb, for commands in containers. */
+  constructor(root: StateRoot, log: Log, registries: Registries, self: readonly string[]) {
     this.#root = root;
+    this.#self = self;
     this.#log = log;
     this.#registries = registries;
   }
 
-  /** Sees to it that the image is in the store. E_IMAGE_NOT_FOUND where it is not and may not be fetched. */
   async fetch(image: string): Promise<void> {
     const store = openStore(this.#root);
     if (isStored(store, image)) return;
@@ -56,12 +49,15 @@ export class LocalContainers {
     await pullImage(store, image, this.#registries.settings);
   }
 
-  /** Creates and starts; E_* of the runtime where it cannot. */
+  async prepare(): Promise<void> {}
+
   async start(spec: TaskSpec, definition: ContainerDefinition): Promise<void> {
     await runInstance(this.#root, optionsOf(spec, definition), this.#log);
   }
 
-  /** undefined: there is none. */
+  /** The runtime's records are read anew each time. */
+  async refresh(): Promise<void> {}
+
   see(name: string): SeenContainer | undefined {
     let found: ReturnType<typeof inspectInstance>;
     try {
@@ -92,7 +88,7 @@ export class LocalContainers {
   }
 
   /** Volumes that live as long as their task. */
-  removeVolumes(spec: TaskSpec): void {
+  async release(spec: TaskSpec): Promise<void> {
     for (const { name, host, dockerVolumeConfiguration: docker } of spec.definition.volumes ?? [])
       if (host?.sourcePath === undefined && docker?.scope !== "shared")
         removeVolume(this.#root, taskVolume(spec.id, name));
@@ -102,9 +98,20 @@ export class LocalContainers {
     if (this.see(name) !== undefined)
       await removeInstance(this.#root, name, { force: true, volumes: true }, this.#log);
   }
-}
 
-const taskLabel = "com.amazonaws.ecs.task-arn";
+  exec(name: string, command: string, terminal: boolean): Running {
+    return startExec(this.#self, name, command, terminal);
+  }
+
+  async probe(name: string, command: readonly string[], timeout: number): Promise<boolean> {
+    const [program = "", ...args] = this.#self;
+    const { status } = await run(program, [...args, "exec", name, ...command], {
+      timeout,
+      maxOutput: 1 << 20,
+    });
+    return status === 0;
+  }
+}
 
 function isStored(store: ReturnType<typeof openStore>, image: string): boolean {
   try {
@@ -114,10 +121,6 @@ function isStored(store: ReturnType<typeof openStore>, image: string): boolean {
     if (error instanceof TranshipError && error.code === "E_IMAGE_NOT_FOUND") return false;
     throw error;
   }
-}
-
-export function instanceName(task: string, container: string | undefined): string {
-  return `ecs-${task.slice(0, 12)}-${container ?? ""}`;
 }
 
 function optionsOf(spec: TaskSpec, definition: ContainerDefinition): CreateOptions {
@@ -131,7 +134,7 @@ function optionsOf(spec: TaskSpec, definition: ContainerDefinition): CreateOptio
   return {
     reference: definition.image ?? "",
     command: override?.command ?? definition.command ?? [],
-    name: instanceName(spec.id, definition.name),
+    name: containerName(spec.id, definition.name),
     ...(definition.entryPoint === undefined ? {} : { entrypoint: definition.entryPoint }),
     environment: environment.map(({ name, value }) => `${name}=${value ?? ""}`),
     ...(definition.workingDirectory === undefined ? {} : { workingDirectory: definition.workingDirectory }),
@@ -157,24 +160,12 @@ function optionsOf(spec: TaskSpec, definition: ContainerDefinition): CreateOptio
     capDrop: definition.linuxParameters?.capabilities?.drop ?? [],
     readOnly: definition.readonlyRootFilesystem ?? false,
     stopTimeout: (definition.stopTimeout ?? 30) * 1000,
-    labels: {
-      ...definition.dockerLabels,
-      [taskLabel]: spec.taskArn,
-      "com.amazonaws.ecs.cluster": spec.cluster,
-      "com.amazonaws.ecs.container-name": definition.name ?? "",
-      "com.amazonaws.ecs.task-definition-family": spec.family,
-      "com.amazonaws.ecs.task-definition-version": String(spec.revision),
-    },
+    labels: taskLabels(spec, definition),
   };
 }
 
 function numeric(text: string | undefined): number | undefined {
   return text === undefined || !/^\d+$/.test(text) ? undefined : Number(text);
-}
-
-/** Without a path on the host and not shared, a volume lives as long as its task. */
-function taskVolume(task: string, name: string | undefined): string {
-  return `ecs-${task.slice(0, 12)}-${name ?? ""}`;
 }
 
 function mountsOf(spec: TaskSpec, definition: ContainerDefinition): InstanceMount[] {

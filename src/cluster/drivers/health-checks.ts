@@ -1,5 +1,5 @@
 // Health checks of containers: a command at intervals, unhealthy after so many failures in a row.
-import type { HealthCheck } from "../../api/shapes.ts";
+import type { HealthCheck } from "../api/shapes.ts";
 
 type Probe = (name: string, command: readonly string[], timeout: number) => Promise<boolean>;
 

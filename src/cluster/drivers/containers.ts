@@ -1,0 +1,61 @@
+// What runs the containers of tasks on one machine: our runtime, or an engine beside us. The task driver decides, this carries out.
+import type { ContainerDefinition, NetworkBinding } from "../api/shapes.ts";
+import type { Running, TaskSpec } from "./driver.ts";
+
+export interface SeenContainer {
+  running: boolean;
+  /** Of one that has ended; undefined where nobody could tell. */
+  exitCode?: number | undefined;
+  reason?: string | undefined;
+  runtimeId: string;
+  imageDigest: string;
+  bindings: NetworkBinding[];
+  address: string | undefined;
+  mac: string | undefined;
+}
+
+export interface Containers {
+  /** Sees to it that the image is on the machine. E_IMAGE_NOT_FOUND where it is not and may not be fetched. */
+  fetch(image: string): Promise<void>;
+  /** What the containers of a task share, before the first of them; the same again changes nothing. */
+  prepare(spec: TaskSpec): Promise<void>;
+  /** Removes it, after the last of them; without effect where there is none. */
+  release(spec: TaskSpec): Promise<void>;
+  /** Creates and starts; the engine's error where it cannot. */
+  start(spec: TaskSpec, definition: ContainerDefinition): Promise<void>;
+  /** Brings what `see` tells up to date. Rejects where the engine cannot be asked: what `see` tells is as old as it was. */
+  refresh(): Promise<void>;
+  /** As of the last `refresh`, `start` or `stop`. undefined: there is none. */
+  see(name: string): SeenContainer | undefined;
+  /** SIGTERM or the image's own signal, and SIGKILL after so many seconds; resolves when it has ended. */
+  stop(name: string, seconds: number): Promise<void>;
+  /** Whether it runs or not; without effect where there is none. */
+  remove(name: string): Promise<void>;
+  exec(name: string, command: string, terminal: boolean): Running;
+  /** Whether a command in the container ends with 0 within so many milliseconds. */
+  probe(name: string, command: readonly string[], timeout: number): Promise<boolean>;
+}
+
+/** The name of a container on its machine. */
+export function containerName(task: string, container: string | undefined): string {
+  return `ecs-${task.slice(0, 12)}-${container ?? ""}`;
+}
+
+export const taskLabel = "com.amazonaws.ecs.task-arn";
+
+/** What containers are labelled with, as the real agent does it. */
+export function taskLabels(spec: TaskSpec, definition: ContainerDefinition): Record<string, string> {
+  return {
+    ...definition.dockerLabels,
+    [taskLabel]: spec.taskArn,
+    "com.amazonaws.ecs.cluster": spec.cluster,
+    "com.amazonaws.ecs.container-name": definition.name ?? "",
+    "com.amazonaws.ecs.task-definition-family": spec.family,
+    "com.amazonaws.ecs.task-definition-version": String(spec.revision),
+  };
+}
+
+/** Without a path on the host and not shared, a volume lives as long as its task. */
+export function taskVolume(task: string, name: string | undefined): string {
+  return `ecs-${task.slice(0, 12)}-${name ?? ""}`;
+}

@@ -1,0 +1,170 @@
+// A container definition as what the Engine API wants for a container. Pure.
+import type { ContainerDefinition, PortMapping } from "../../api/shapes.ts";
+import { containerName, taskLabels, taskVolume } from "../containers.ts";
+import type { TaskSpec } from "../driver.ts";
+
+/** Body of POST /containers/create; only what we set. */
+export interface ContainerSpec {
+  Image: string;
+  Entrypoint?: string[];
+  Cmd?: string[];
+  Env: string[];
+  WorkingDir?: string;
+  User?: string;
+  Hostname?: string;
+  Tty: boolean;
+  OpenStdin: boolean;
+  StopTimeout: number;
+  Labels: Record<string, string>;
+  Healthcheck: { Test: string[] };
+  ExposedPorts: Record<string, object>;
+  HostConfig: Record<string, unknown>;
+}
+
+const mebi = 2 ** 20;
+
+/** `holder`: the container that has the network of the task, where the containers share one. */
+export function containerSpec(
+  spec: TaskSpec,
+  definition: ContainerDefinition,
+  holder: string | undefined,
+): ContainerSpec {
+  const override = spec.overrides.containerOverrides?.find(({ name }) => name === definition.name);
+  const environment = [...(definition.environment ?? []), ...(override?.environment ?? [])];
+  const command = override?.command ?? definition.command;
+  return {
+    Image: definition.image ?? "",
+    ...(definition.entryPoint === undefined ? {} : { Entrypoint: definition.entryPoint }),
+    ...(command === undefined ? {} : { Cmd: command }),
+    Env: environment.map(({ name, value }) => `${name}=${value ?? ""}`),
+    ...(definition.workingDirectory === undefined ? {} : { WorkingDir: definition.workingDirectory }),
+    ...(definition.user === undefined ? {} : { User: definition.user }),
+    ...(definition.hostname === undefined || holder !== undefined ? {} : { Hostname: definition.hostname }),
+    Tty: definition.pseudoTerminal ?? false,
+    OpenStdin: definition.interactive ?? false,
+    StopTimeout: definition.stopTimeout ?? 30,
+    Labels: taskLabels(spec, definition),
+    // Checks are ours, as with every driver: the image's own would run beside them.
+    Healthcheck: { Test: ["NONE"] },
+    ExposedPorts: holder === undefined ? exposed(definition.portMappings ?? []) : {},
+    HostConfig: {
+      ...limits(spec, definition, override),
+      ...network(spec, definition, holder),
+      Mounts: mounts(spec, definition),
+      VolumesFrom: (definition.volumesFrom ?? []).map(
+        ({ sourceContainer, readOnly }) =>
+          `${containerName(spec.id, sourceContainer)}${readOnly ? ":ro" : ""}`,
+      ),
+      Tmpfs: Object.fromEntries(
+        (definition.linuxParameters?.tmpfs ?? []).map(({ containerPath, size, mountOptions }) => [
+          containerPath,
+          [`size=${size}m`, ...(mountOptions ?? [])].join(","),
+        ]),
+      ),
+      CapAdd: definition.linuxParameters?.capabilities?.add ?? [],
+      CapDrop: definition.linuxParameters?.capabilities?.drop ?? [],
+      Init: definition.linuxParameters?.initProcessEnabled ?? false,
+      ReadonlyRootfs: definition.readonlyRootFilesystem ?? false,
+      RestartPolicy: { Name: "no" },
+      LogConfig: logging(definition),
+    },
+  };
+}
+
+function limits(
+  spec: TaskSpec,
+  definition: ContainerDefinition,
+  override: { memory?: number | undefined; cpu?: number | undefined } | undefined,
+): Record<string, unknown> {
+  const task = Number(spec.overrides.memory ?? spec.definition.memory);
+  const memory = override?.memory ?? definition.memory ?? (Number.isInteger(task) ? task : undefined);
+  const cpu = override?.cpu ?? definition.cpu ?? 0;
+  const reserved = definition.memoryReservation;
+  const { sharedMemorySize, maxSwap, swappiness } = definition.linuxParameters ?? {};
+  return {
+    ...(memory === undefined ? {} : { Memory: memory * mebi }),
+    ...(memory === undefined || maxSwap === undefined ? {} : { MemorySwap: (memory + maxSwap) * mebi }),
+    ...(swappiness === undefined ? {} : { MemorySwappiness: swappiness }),
+    ...(reserved === undefined ? {} : { MemoryReservation: reserved * mebi }),
+    // As the real agent: shares for what a container asks for, a quota where the task has a limit of its own.
+    CpuShares: Math.max(2, cpu),
+    ...(spec.definition.cpu !== undefined && cpu > 0 ? { NanoCpus: Math.round((cpu / 1024) * 1e9) } : {}),
+    ...(sharedMemorySize === undefined ? {} : { ShmSize: sharedMemorySize * mebi }),
+    Ulimits: (definition.ulimits ?? []).map(({ name, softLimit, hardLimit }) => ({
+      Name: name,
+      Soft: softLimit,
+      Hard: hardLimit,
+    })),
+  };
+}
+
+function network(
+  spec: TaskSpec,
+  definition: ContainerDefinition,
+  holder: string | undefined,
+): Record<string, unknown> {
+  if (holder !== undefined) return { NetworkMode: `container:${holder}` };
+  const { networkMode = "bridge" } = spec.definition;
+  const none = networkMode === "none" || definition.disableNetworking === true;
+  return {
+    NetworkMode: networkMode === "host" ? "host" : none ? "none" : "bridge",
+    PortBindings: networkMode === "bridge" ? bindings(definition.portMappings ?? []) : {},
+    Links: (definition.links ?? []).map((link) => {
+      const [name, alias = name] = link.split(":");
+      return `${containerName(spec.id, name)}:${alias}`;
+    }),
+    ...hosts(definition),
+  };
+}
+
+/** Names and name servers, which belong to whoever has the network. */
+export function hosts(definition: ContainerDefinition): Record<string, unknown> {
+  return {
+    ExtraHosts: (definition.extraHosts ?? []).map(({ hostname, ipAddress }) => `${hostname}:${ipAddress}`),
+    Dns: definition.dnsServers ?? [],
+    DnsSearch: definition.dnsSearchDomains ?? [],
+    Sysctls: Object.fromEntries(
+      (definition.systemControls ?? []).map(({ namespace = "", value = "" }) => [namespace, value]),
+    ),
+  };
+}
+
+function mounts(spec: TaskSpec, definition: ContainerDefinition): object[] {
+  return (definition.mountPoints ?? []).map(({ sourceVolume, containerPath = "/", readOnly = false }) => {
+    const volume = spec.definition.volumes?.find(({ name }) => name === sourceVolume);
+    const path = volume?.host?.sourcePath;
+    if (path !== undefined) return { Type: "bind", Source: path, Target: containerPath, ReadOnly: readOnly };
+    const docker = volume?.dockerVolumeConfiguration;
+    const shared = docker?.scope === "shared";
+    return {
+      Type: "volume",
+      Source: shared ? sourceVolume : taskVolume(spec.id, sourceVolume),
+      Target: containerPath,
+      ReadOnly: readOnly,
+    };
+  });
+}
+
+function exposed(mappings: readonly PortMapping[]): Record<string, object> {
+  return Object.fromEntries(mappings.map((mapping) => [keyOf(mapping), {}]));
+}
+
+function bindings(mappings: readonly PortMapping[]): Record<string, object[]> {
+  const result: Record<string, object[]> = {};
+  for (const mapping of mappings) {
+    const { hostPort = 0 } = mapping;
+    const key = keyOf(mapping);
+    result[key] = [...(result[key] ?? []), { HostIp: "", HostPort: hostPort === 0 ? "" : String(hostPort) }];
+  }
+  return result;
+}
+
+function keyOf({ containerPort = 0, protocol = "tcp" }: PortMapping): string {
+  return `${containerPort}/${protocol}`;
+}
+
+/** Log groups are kept where the engine keeps logs. */
+function logging({ logConfiguration }: ContainerDefinition): object {
+  const { logDriver = "json-file", options = {} } = logConfiguration ?? {};
+  return logDriver === "awslogs" ? { Type: "json-file", Config: {} } : { Type: logDriver, Config: options };
+}

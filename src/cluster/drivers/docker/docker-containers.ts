@@ -1,0 +1,162 @@
+// Containers of tasks in an engine beside us, by the Engine API: Docker 20.10 and later.
+import { TranshipError } from "../../../base/errors.ts";
+import type { Log } from "../../../base/log.ts";
+import { parseReference } from "../../../formats/oci-reference.ts";
+import { CredentialStore } from "../../../image/registry/credentials.ts";
+import type { ContainerDefinition } from "../../api/shapes.ts";
+import { type Containers, containerName, type SeenContainer, taskLabel, taskVolume } from "../containers.ts";
+import type { Running, TaskSpec } from "../driver.ts";
+import { containerSpec } from "./container-spec.ts";
+import type { Engine } from "./engine.ts";
+import { startExec } from "./exec.ts";
+import { startHolder } from "./holder.ts";
+import { type Inspected, seenOf } from "./inspected.ts";
+
+export interface DockerOptions {
+  engine: Engine;
+  log: Log;
+  /** Hosts from which images may be fetched; others must be on the node. */
+  registries: readonly string[];
+  /** Network for tasks with a network of their own. Default: the engine's bridge. */
+  network?: string;
+}
+
+export class DockerContainers implements Containers {
+  readonly #engine: Engine;
+  readonly #options: DockerOptions;
+  readonly #seen = new Map<string, SeenContainer>();
+  /** Names that `start`, `stop` or `remove` changed while a list was under way: it may be older. */
+  readonly #changed = new Set<string>();
+
+  constructor(options: DockerOptions) {
+    this.#engine = options.engine;
+    this.#options = options;
+  }
+
+  async fetch(image: string): Promise<void> {
+    if ((await this.#engine.get(`/images/${image}/json`)) !== undefined) return;
+    const { registry = "docker.io" } = parseReference(image);
+    if (!this.#options.registries.includes(registry))
+      throw new TranshipError("E_IMAGE_NOT_FOUND", `${image} is not on the node`, {
+        hint: "pull it there, or name its registry with --registry where the agent is started",
+      });
+    const headers = await credentialsFor(registry);
+    const query = { fromImage: image };
+    for await (const line of this.#engine.lines("POST", "/images/create", {
+      query,
+      headers,
+      timeout: 600_000,
+    }))
+      if (line.error !== undefined)
+        throw new TranshipError("E_IMAGE_NOT_FOUND", `${image}: ${String(line.error)}`);
+  }
+
+  /** The holder of the network, where the containers of the task share one. */
+  async prepare(spec: TaskSpec): Promise<void> {
+    const name = holderOf(spec);
+    const [first] = spec.definition.containerDefinitions ?? [];
+    if (name === undefined || first === undefined) return;
+    await this.fetch(first.image ?? "");
+    await startHolder(this.#engine, spec, { name, first, network: this.#options.network ?? "bridge" });
+  }
+
+  async release(spec: TaskSpec): Promise<void> {
+    const holder = holderOf(spec);
+    if (holder !== undefined) await this.remove(holder);
+    for (const { name, host, dockerVolumeConfiguration: docker } of spec.definition.volumes ?? [])
+      if (host?.sourcePath === undefined && docker?.scope !== "shared")
+        await this.#engine.delete(`/volumes/${taskVolume(spec.id, name)}`);
+  }
+
+  async start(spec: TaskSpec, definition: ContainerDefinition): Promise<void> {
+    const name = containerName(spec.id, definition.name);
+    const { Id, Warnings } = await this.#engine.post<{ Id: string; Warnings: string[] | null }>(
+      "/containers/create",
+      { query: { name }, body: containerSpec(spec, definition, holderOf(spec)) },
+    );
+    for (const warning of Warnings ?? []) this.#options.log.warn(`${name}: ${warning}`);
+    await this.#engine.post(`/containers/${Id}/start`);
+    await this.#look(name);
+  }
+
+  async refresh(): Promise<void> {
+    this.#changed.clear();
+    const filters = JSON.stringify({ label: [taskLabel] });
+    const all =
+      (await this.#engine.get<{ Id: string; Names: string[]; State: string }[]>("/containers/json", {
+        query: { all: "1", filters },
+      })) ?? [];
+    const names = new Map(all.map(({ Names, State, Id }) => [(Names[0] ?? "").slice(1), { State, Id }]));
+    for (const name of [...this.#seen.keys()])
+      if (!names.has(name) && !this.#changed.has(name)) this.#seen.delete(name);
+    for (const [name, { State, Id }] of names) {
+      const known = this.#seen.get(name);
+      if (this.#changed.has(name)) continue;
+      if (known?.runtimeId !== Id || known.running !== (State === "running")) await this.#look(name);
+    }
+  }
+
+  async #look(name: string): Promise<void> {
+    const inspected = await this.#engine.get<Inspected>(`/containers/${name}/json`);
+    const holder = inspected?.HostConfig.NetworkMode.startsWith("container:")
+      ? await this.#engine.get<Inspected>(
+          `/containers/${inspected.HostConfig.NetworkMode.slice("container:".length)}/json`,
+        )
+      : undefined;
+    this.#changed.add(name);
+    if (inspected === undefined) this.#seen.delete(name);
+    else this.#seen.set(name, seenOf(inspected, holder));
+  }
+
+  see(name: string): SeenContainer | undefined {
+    return this.#seen.get(name);
+  }
+
+  async stop(name: string, seconds: number): Promise<void> {
+    try {
+      await this.#engine.post(`/containers/${name}/stop`, {
+        query: { t: String(seconds) },
+        timeout: (seconds + 60) * 1000,
+      });
+    } finally {
+      await this.#look(name);
+    }
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#engine.delete(`/containers/${name}`, { query: { force: "1", v: "1" } });
+    this.#changed.add(name);
+    this.#seen.delete(name);
+  }
+
+  exec(name: string, command: string, terminal: boolean): Running {
+    return startExec(this.#engine, name, command, terminal);
+  }
+
+  async probe(name: string, command: readonly string[], timeout: number): Promise<boolean> {
+    const { Id } = await this.#engine.post<{ Id: string }>(`/containers/${name}/exec`, {
+      body: { Cmd: command },
+    });
+    await this.#engine.post(`/exec/${Id}/start`, { body: { Detach: true } });
+    for (const until = Date.now() + timeout; Date.now() < until; ) {
+      const seen = await this.#engine.get<{ Running: boolean; ExitCode: number | null }>(`/exec/${Id}/json`);
+      if (seen?.Running === false) return seen.ExitCode === 0;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    return false;
+  }
+}
+
+function holderOf(spec: TaskSpec): string | undefined {
+  return spec.definition.networkMode === "awsvpc" ? containerName(spec.id, "network") : undefined;
+}
+
+async function credentialsFor(registry: string): Promise<Record<string, string>> {
+  const found = await new CredentialStore({}).get(registry);
+  if (found === undefined) return {};
+  const sent =
+    "identityToken" in found
+      ? { identitytoken: found.identityToken, serveraddress: registry }
+      : { ...found, serveraddress: registry };
+  return { "X-Registry-Auth": Buffer.from(JSON.stringify(sent)).toString("base64url") };
+}

@@ -1,0 +1,52 @@
+// The container that holds the network of a task: the others come and go, its addresses stay.
+import { readFileSync } from "node:fs";
+import { tarEnd, tarPadding } from "../../../formats/tar.ts";
+import { putTarHeader, tarBlock } from "../../../formats/tar-header.ts";
+import { nativePath } from "../../../host/native.ts";
+import type { ContainerDefinition } from "../../api/shapes.ts";
+import { taskLabels } from "../containers.ts";
+import type { TaskSpec } from "../driver.ts";
+import { hosts } from "./container-spec.ts";
+import type { Engine } from "./engine.ts";
+import type { Inspected } from "./inspected.ts";
+
+/** Where the program is put; no image has a file of that name. */
+const program = ".tranship-pause";
+
+/** Starts it where it does not run. `first`: the container that has names and name servers for all of them, and the image to borrow. */
+export async function startHolder(
+  engine: Engine,
+  spec: TaskSpec,
+  { name, first, network }: { name: string; first: ContainerDefinition; network: string },
+): Promise<void> {
+  const known = await engine.get<Inspected>(`/containers/${name}/json`);
+  if (known?.State.Running) return;
+  await engine.delete(`/containers/${name}`, { query: { force: "1" } });
+  const { Id } = await engine.post<{ Id: string }>("/containers/create", {
+    query: { name },
+    body: {
+      // Any image does: only the program that is copied into it runs.
+      Image: first.image,
+      Entrypoint: [`/${program}`],
+      Cmd: [],
+      User: "0",
+      Hostname: first.hostname ?? spec.id.slice(0, 12),
+      Labels: { ...taskLabels(spec, { name: "" }), "com.tranship.holder": "true" },
+      Healthcheck: { Test: ["NONE"] },
+      HostConfig: { NetworkMode: network, RestartPolicy: { Name: "no" }, ...hosts(first) },
+    },
+  });
+  await engine.json("PUT", `/containers/${Id}/archive`, {
+    query: { path: "/" },
+    raw: archiveOf(readFileSync(nativePath("pause"))),
+    headers: { "Content-Type": "application/x-tar" },
+  });
+  await engine.post(`/containers/${Id}/start`);
+}
+
+function archiveOf(content: Uint8Array): Uint8Array {
+  const header = new Uint8Array(tarBlock);
+  const plain = { uid: 0, gid: 0, mtime: 0, type: "0", linkName: "", devMajor: 0, devMinor: 0 };
+  putTarHeader({ ...plain, name: program, mode: 0o755, size: content.length }, header, 0);
+  return Buffer.concat([header, content, new Uint8Array(tarPadding(content.length)), tarEnd]);
+}

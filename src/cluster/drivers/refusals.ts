@@ -1,0 +1,53 @@
+// What of a task definition a driver cannot honour: the parts that all drivers have in common.
+import type { ContainerDefinition, TaskDefinition } from "../api/shapes.ts";
+
+export interface Refusals {
+  /** As messages call it. */
+  driver: string;
+  containers: readonly (readonly [field: string, isSet: (container: ContainerDefinition) => boolean])[];
+  /** Besides none at all. */
+  logDrivers: readonly string[];
+}
+
+export const filled = (value: readonly unknown[] | undefined): boolean => (value?.length ?? 0) > 0;
+
+/** The sentence for the first field that is refused. */
+export function refusalBy(refusals: Refusals, definition: TaskDefinition): string | undefined {
+  const found = firstOf(refusals, definition);
+  return found === undefined ? undefined : `The ${refusals.driver} driver does not support ${found}.`;
+}
+
+function firstOf(
+  { containers: ofContainers, logDrivers }: Refusals,
+  definition: TaskDefinition,
+): string | undefined {
+  const containers = definition.containerDefinitions ?? [];
+  for (const container of containers) {
+    const found = ofContainers.find(([, isSet]) => isSet(container));
+    if (found !== undefined) return inContainer(`containerDefinitions.${found[0]}`, container);
+    const driver = container.logConfiguration?.logDriver;
+    if (driver !== undefined && !logDrivers.includes(driver))
+      return inContainer(`logConfiguration.logDriver ${driver}`, container);
+  }
+  if (definition.pidMode !== undefined) return "pidMode";
+  if (definition.ipcMode !== undefined && definition.ipcMode !== "none") return "ipcMode";
+  if (definition.proxyConfiguration !== undefined) return "proxyConfiguration";
+  if (filled(definition.inferenceAccelerators)) return "inferenceAccelerators";
+  for (const { name, ...kinds } of definition.volumes ?? []) {
+    const { dockerVolumeConfiguration: docker } = kinds;
+    if (
+      kinds.efsVolumeConfiguration ??
+      kinds.fsxWindowsFileServerVolumeConfiguration ??
+      kinds.s3filesVolumeConfiguration
+    )
+      return `the kind of the volume ${name}`;
+    if (docker?.driver !== undefined && docker.driver !== "local")
+      return `the driver ${docker.driver} of the volume ${name}`;
+    if (Object.keys(docker?.driverOpts ?? {}).length > 0) return `driverOpts of the volume ${name}`;
+  }
+  return undefined;
+}
+
+function inContainer(what: string, { name }: ContainerDefinition): string {
+  return `${what} (container ${name})`;
+}

@@ -1,0 +1,286 @@
+// Runs tasks on one machine, through what runs its containers. What runs lives on when the control plane or the agent ends, and is adopted by the next one.
+import { TranshipError } from "../../base/errors.ts";
+import type { Log } from "../../base/log.ts";
+import type { ContainerDefinition, TaskDefinition } from "../api/shapes.ts";
+import { type Containers, containerName, type SeenContainer } from "./containers.ts";
+import type { Driver, DriverListener, DriverNode, ExecRequest, Running, TaskSpec } from "./driver.ts";
+import { HealthChecks } from "./health-checks.ts";
+import { type Action, type ContainerState, nextActions, type TaskState } from "./supervisor.ts";
+import { type HeldTask, TaskRecords } from "./task-records.ts";
+import { seenTask } from "./task-view.ts";
+
+export interface TaskDriverOptions {
+  name: Driver["name"];
+  containers: Containers;
+  /** Directory of what it holds; made where it is missing. */
+  records: string;
+  node: DriverNode;
+  /** Why what runs the containers cannot honour a definition. */
+  refuses: (definition: TaskDefinition) => string | undefined;
+  log: Log;
+}
+
+/** Milliseconds between looks at what runs. */
+const interval = 250;
+
+export class TaskDriver implements Driver {
+  readonly name: Driver["name"];
+  readonly #options: TaskDriverOptions;
+  readonly #containers: Containers;
+  readonly #records: TaskRecords;
+  readonly #health: HealthChecks;
+  readonly #tasks = new Map<string, HeldTask>();
+  /** What was last told of each task, so that only changes are. */
+  readonly #told = new Map<string, string>();
+  /** Starts and stops under way, by instance. */
+  readonly #busy = new Map<string, Promise<void>>();
+  /** By task. */
+  readonly #preparing = new Map<string, Promise<void>>();
+  #listener: DriverListener | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: TaskDriverOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.#containers = options.containers;
+    this.#records = new TaskRecords(options.records);
+    this.#health = new HealthChecks((name, command, timeout) =>
+      this.#containers.probe(name, command, timeout),
+    );
+  }
+
+  refuses(definition: TaskDefinition): string | undefined {
+    return this.#options.refuses(definition);
+  }
+
+  nodes(): DriverNode[] {
+    return [this.#options.node];
+  }
+
+  watch(listener: DriverListener): void {
+    this.#listener = listener;
+  }
+
+  async open(): Promise<void> {
+    await this.#containers.refresh();
+    for (const task of this.#records.all()) {
+      // A start that was under way when the last control plane ended: the instance tells how far it came.
+      for (const container of task.state.containers) {
+        const seen = this.#containers.see(containerName(task.spec.id, container.name));
+        if (container.status === "STARTING") this.#unfinished(container, seen);
+        if (container.status === "STOPPING") container.status = seen?.running ? "RUNNING" : "STOPPED";
+        this.#watchHealth(task, container);
+      }
+      this.#tasks.set(task.spec.id, task);
+      this.#step(task);
+      this.#tell(task);
+    }
+    this.#again();
+  }
+
+  #unfinished(container: ContainerState, seen: SeenContainer | undefined): void {
+    container.status = seen === undefined ? "PENDING" : "RUNNING";
+    if (seen !== undefined) container.startedAt = Date.now();
+  }
+
+  start(spec: TaskSpec): void {
+    if (this.#tasks.has(spec.id)) return;
+    const state: TaskState = {
+      createdAt: Date.now(),
+      containers: (spec.definition.containerDefinitions ?? []).map(({ name }) => ({
+        name: name ?? "",
+        status: "PENDING",
+        restarts: 0,
+      })),
+    };
+    const task: HeldTask = { spec, state, times: {} };
+    this.#records.write(task);
+    this.#tasks.set(spec.id, task);
+    this.#step(task);
+    this.#again();
+  }
+
+  stop(id: string): void {
+    const task = this.#tasks.get(id);
+    if (task === undefined) return;
+    if (task.state.ending === undefined) {
+      task.state.ending = {};
+      this.#records.write(task);
+    }
+    this.#step(task);
+    this.#tell(task);
+  }
+
+  forget(id: string): void {
+    const task = this.#tasks.get(id);
+    this.#tasks.delete(id);
+    this.#told.delete(id);
+    if (task !== undefined) void this.#remove(task);
+  }
+
+  exec({ task, container, command, interactive }: ExecRequest): Running | undefined {
+    if (!this.#tasks.has(task)) return undefined;
+    return this.#containers.exec(containerName(task, container), command, interactive);
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#listener = undefined;
+    this.#health.close();
+    await Promise.all(this.#busy.values());
+  }
+
+  /** The instances go first: whoever finds the record finds out which there are. */
+  async #remove(task: HeldTask): Promise<void> {
+    for (const { name } of task.state.containers) {
+      try {
+        await this.#containers.remove(containerName(task.spec.id, name));
+      } catch (error) {
+        this.#options.log.warn(`cannot remove ${containerName(task.spec.id, name)}: ${words(error)}`);
+      }
+    }
+    try {
+      await this.#containers.release(task.spec);
+    } catch (error) {
+      this.#options.log.warn(`cannot remove what the containers of ${task.spec.id} shared: ${words(error)}`);
+    }
+    this.#records.remove(task.spec.id);
+  }
+
+  #again(): void {
+    if (this.#timer !== undefined || this.#listener === undefined || this.#tasks.size === 0) return;
+    this.#timer = setTimeout(() => void this.#round(), interval);
+  }
+
+  async #round(): Promise<void> {
+    try {
+      await this.#containers.refresh();
+      if (this.#listener === undefined) return;
+      for (const task of [...this.#tasks.values()]) this.#look(task);
+    } catch (error) {
+      // An engine that does not answer now may later; until then nothing is known to have changed.
+      this.#options.log.warn(`cannot see the containers: ${words(error)}`);
+    }
+    this.#timer = undefined;
+    this.#again();
+  }
+
+  #look(task: HeldTask): void {
+    if (task.state.containers.every(({ status }) => status === "STOPPED")) return;
+    for (const container of task.state.containers) this.#lookAt(task, container);
+    this.#step(task);
+    this.#tell(task);
+  }
+
+  #lookAt(task: HeldTask, container: ContainerState): void {
+    const name = containerName(task.spec.id, container.name);
+    if (container.status !== "RUNNING" || this.#busy.has(name)) return;
+    const seen = this.#containers.see(name);
+    if (seen?.running) {
+      container.health = this.#health.of(name) ?? container.health ?? "UNKNOWN";
+      return;
+    }
+    this.#ended(container, seen);
+    this.#health.stop(name);
+    this.#records.write(task);
+  }
+
+  #ended(container: ContainerState, seen: SeenContainer | undefined): void {
+    container.status = "STOPPED";
+    if (seen?.exitCode !== undefined) container.exitCode = seen.exitCode;
+    if (seen?.reason !== undefined && /memory/i.test(seen.reason))
+      container.reason = `OutOfMemoryError: ${seen.reason}`;
+    else if (seen === undefined) container.reason = "The instance of the container is gone.";
+  }
+
+  #step(task: HeldTask): void {
+    const before = JSON.stringify(task.state);
+    const actions = nextActions(task.spec.definition.containerDefinitions ?? [], task.state, Date.now());
+    if (JSON.stringify(task.state) !== before) this.#records.write(task);
+    for (const action of actions) this.#act(task, action);
+  }
+
+  #act(task: HeldTask, action: Action): void {
+    const name = containerName(task.spec.id, action.name);
+    const container = task.state.containers.find((each) => each.name === action.name);
+    const definition = task.spec.definition.containerDefinitions?.find((each) => each.name === action.name);
+    if (container === undefined || definition === undefined) return;
+    const work =
+      action.do === "start"
+        ? this.#startOne(task, container, definition)
+        : this.#stopOne(name, container, definition);
+    const whole = work.then(() => {
+      this.#busy.delete(name);
+      this.#records.write(task);
+      this.#step(task);
+      this.#tell(task);
+    });
+    this.#busy.set(name, whole);
+  }
+
+  async #startOne(task: HeldTask, container: ContainerState, definition: ContainerDefinition): Promise<void> {
+    const name = containerName(task.spec.id, container.name);
+    try {
+      // Left over from a start before this one (a restart by its policy, or a crash of ours).
+      await this.#containers.remove(name);
+      task.times.pullStartedAt ??= Date.now() / 1000;
+      await this.#containers.fetch(definition.image ?? "");
+      task.times.pullStoppedAt = Date.now() / 1000;
+      await this.#prepare(task.spec);
+      await this.#containers.start(task.spec, definition);
+      container.status = "RUNNING";
+      container.startedAt = Date.now();
+      this.#watchHealth(task, container);
+    } catch (error) {
+      container.status = "STOPPED";
+      container.reason = startFailure(error, definition.image ?? "");
+    }
+  }
+
+  /** Once for all containers of a task that start together. */
+  #prepare(spec: TaskSpec): Promise<void> {
+    const known = this.#preparing.get(spec.id);
+    if (known !== undefined) return known;
+    const work = this.#containers.prepare(spec).finally(() => this.#preparing.delete(spec.id));
+    this.#preparing.set(spec.id, work);
+    return work;
+  }
+
+  #watchHealth(task: HeldTask, container: ContainerState): void {
+    const check = task.spec.definition.containerDefinitions?.find(
+      ({ name }) => name === container.name,
+    )?.healthCheck;
+    if (check !== undefined && container.status === "RUNNING")
+      this.#health.start(containerName(task.spec.id, container.name), check);
+  }
+
+  async #stopOne(name: string, container: ContainerState, definition: ContainerDefinition): Promise<void> {
+    this.#health.stop(name);
+    try {
+      await this.#containers.stop(name, definition.stopTimeout ?? 30);
+    } catch (error) {
+      this.#options.log.warn(`cannot stop ${name}: ${words(error)}`);
+    }
+    this.#ended(container, this.#containers.see(name));
+  }
+
+  #tell(task: HeldTask): void {
+    const seen = seenTask(task, this.#containers);
+    const text = JSON.stringify(seen);
+    if (this.#told.get(task.spec.id) === text) return;
+    this.#told.set(task.spec.id, text);
+    this.#listener?.taskChanged(seen);
+  }
+}
+
+/** The words of the real agent where clients look for them. */
+function startFailure(error: unknown, image: string): string {
+  if (error instanceof TranshipError && error.code === "E_IMAGE_NOT_FOUND")
+    return `CannotPullContainerError: ${image}: ${error.message}`;
+  return `CannotStartContainerError: ${words(error)}`;
+}
+
+function words(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,333 @@
+// Three machines with Docker and an agent on each: spread, a machine that dies, its return, a control plane that is killed in a rollout.
+
+import assert from "node:assert/strict";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import {
+  type ContainerDefinition,
+  CreateClusterCommand,
+  CreateServiceCommand,
+  DescribeContainerInstancesCommand,
+  DescribeServicesCommand,
+  DescribeTasksCommand,
+  ExecuteCommandCommand,
+  ListContainerInstancesCommand,
+  ListTasksCommand,
+  RegisterTaskDefinitionCommand,
+  RunTaskCommand,
+  StopTaskCommand,
+  type Task,
+  UpdateServiceCommand,
+} from "@aws-sdk/client-ecs";
+import { joinToken } from "../../src/cluster/keys.ts";
+import { type Served, serveCluster } from "../support/cluster-serve.ts";
+import { type DockerNode, makeNodes, type Nodes, whyNoNodes } from "../support/docker-nodes.ts";
+import { programWords, until } from "./runtime-fixture.ts";
+
+const skip = whyNoNodes() ?? false;
+
+describe("nodes with an engine beside us", { skip, timeout: 400_000 }, () => {
+  let machines: Nodes;
+  let served: Served;
+  const agents = new Map<string, ChildProcess>();
+  let image: string;
+  /** So that a control plane that is started again is found by the agents. */
+  let listen = "10.99.0.1:0";
+
+  const serve = async (): Promise<Served> => {
+    const root = { path: join(machines.directory, "control") };
+    const made = await serveCluster(
+      { root, enter: machines.enter, listen },
+      "--driver",
+      "agents",
+      "--node-grace",
+      "3s",
+    );
+    listen = made.url.slice("http://".length);
+    return made;
+  };
+  const join_ = async (node: DockerNode): Promise<void> => {
+    const [program = "", ...words] = [
+      ...node.enter,
+      ...programWords(false),
+      ...["--root", join(machines.directory, node.name, "state"), "cluster", "join", served.url],
+      ...["--name", node.name, "--engine", "docker", "--engine-host", node.engine.address],
+      ...["--registry", machines.registry, "--attribute", `zone=${node.name}`],
+    ];
+    const token = joinToken(join(machines.directory, "control"));
+    const env = { ...process.env, TRANSHIP_JOIN_TOKEN: token };
+    const child = spawn(program, words, { env, stdio: ["ignore", "ignore", "pipe"] });
+    agents.set(node.name, child);
+    let said = "";
+    child.stderr.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+    });
+    await until(() => {
+      if (child.exitCode !== null) throw new Error(`the agent ended with ${child.exitCode}: ${said}`);
+      return said.includes("has joined");
+    });
+  };
+  const leave = async (node: DockerNode, signal: NodeJS.Signals): Promise<void> => {
+    const child = agents.get(node.name);
+    agents.delete(node.name);
+    if (child === undefined || child.exitCode !== null) return;
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await gone;
+  };
+  const define = async (
+    family: string,
+    containers: readonly ContainerDefinition[],
+    more: object = {},
+  ): Promise<void> => {
+    const containerDefinitions = containers.map((each) => ({ image, memory: 32, ...each }));
+    await served.client.send(new RegisterTaskDefinitionCommand({ family, containerDefinitions, ...more }));
+  };
+  const tasks = async (desiredStatus: "RUNNING" | "STOPPED" = "RUNNING"): Promise<Task[]> => {
+    const { taskArns = [] } = await served.client.send(new ListTasksCommand({ desiredStatus }));
+    if (taskArns.length === 0) return [];
+    return (await served.client.send(new DescribeTasksCommand({ tasks: taskArns }))).tasks ?? [];
+  };
+  const running = (count: number): Promise<void> =>
+    until(async () => {
+      const all = await tasks();
+      return all.length === count && all.every(({ lastStatus }) => lastStatus === "RUNNING");
+    });
+  const instances = async (): Promise<Map<string, { arn: string; zone: string; connected: boolean }>> => {
+    const { containerInstanceArns = [] } = await served.client.send(new ListContainerInstancesCommand({}));
+    if (containerInstanceArns.length === 0) return new Map();
+    const { containerInstances = [] } = await served.client.send(
+      new DescribeContainerInstancesCommand({ containerInstances: containerInstanceArns }),
+    );
+    return new Map(
+      containerInstances.map(({ containerInstanceArn: arn = "", attributes, agentConnected }) => {
+        const zone = attributes?.find(({ name }) => name === "zone")?.value ?? "";
+        return [arn, { arn, zone, connected: agentConnected ?? false }];
+      }),
+    );
+  };
+  /** The node that each running task is on. */
+  const places = async (): Promise<string[]> => {
+    const known = await instances();
+    return (await tasks())
+      .map(({ containerInstanceArn = "" }) => known.get(containerInstanceArn)?.zone ?? "")
+      .sort();
+  };
+  const containersOn = async (node: DockerNode): Promise<number> =>
+    ((await node.engine.get<object[]>("/containers/json")) ?? []).length;
+  const ask = (address: string, port: number): string =>
+    execFileSync(
+      machines.enter[0] ?? "",
+      [
+        ...machines.enter.slice(1),
+        "busybox",
+        "timeout",
+        "5",
+        "busybox",
+        "wget",
+        "-q",
+        "-O",
+        "-",
+        `http://${address}:${port}/`,
+      ],
+      { encoding: "utf8" },
+    );
+
+  before(async () => {
+    machines = await makeNodes(3);
+    image = `${machines.registry}/box:1`;
+    await pushImage(machines, image);
+    served = await serve();
+    await served.client.send(new CreateClusterCommand({}));
+    await Promise.all(machines.nodes.map(join_));
+    await until(
+      async () => [...(await instances()).values()].filter(({ connected }) => connected).length === 3,
+    );
+  });
+  after(async () => {
+    for (const node of machines?.nodes ?? []) await leave(node, "SIGTERM");
+    await served?.end("SIGTERM");
+    await machines?.close();
+  });
+
+  const httpd: ContainerDefinition = {
+    name: "main",
+    command: ["sh", "-c", "hostname > /www/index.html; exec httpd -f -h /www"],
+    linuxParameters: { initProcessEnabled: true },
+    stopTimeout: 2,
+    portMappings: [{ containerPort: 80, hostPort: 0 }],
+  };
+
+  test("a task with several containers that share a network runs, and its end is told", async () => {
+    await define(
+      "pair",
+      [
+        {
+          name: "web",
+          command: httpd.command,
+          linuxParameters: { initProcessEnabled: true },
+          extraHosts: [{ hostname: "elsewhere", ipAddress: "192.0.2.9" }],
+          ulimits: [{ name: "nofile", softLimit: 100, hardLimit: 200 }],
+          stopTimeout: 2,
+        },
+        {
+          name: "main",
+          dependsOn: [{ containerName: "web", condition: "START" }],
+          command: ["sh", "-c", "until wget -q -O - http://127.0.0.1/; do sleep 0.1; done; exit 5"],
+        },
+      ],
+      { networkMode: "awsvpc" },
+    );
+    const { tasks: made, failures } = await served.client.send(
+      new RunTaskCommand({
+        taskDefinition: "pair",
+        networkConfiguration: { awsvpcConfiguration: { subnets: ["any"] } },
+      }),
+    );
+    assert.deepEqual(failures, []);
+    const arn = made?.[0]?.taskArn ?? "";
+    const see = async (): Promise<Task | undefined> =>
+      (await served.client.send(new DescribeTasksCommand({ tasks: [arn] }))).tasks?.[0];
+    await until(async () => (await see())?.lastStatus === "STOPPED");
+    const seen = await see();
+    assert.equal(seen?.stopCode, "EssentialContainerExited", seen?.stoppedReason);
+    assert.equal(seen?.containers?.find(({ name }) => name === "main")?.exitCode, 5);
+    assert.match(seen?.containers?.[0]?.imageDigest ?? "", /^sha256:/);
+    await until(async () => {
+      const left = await Promise.all(machines.nodes.map(containersOn));
+      return left.every((count) => count === 0);
+    });
+  });
+
+  test("a service is spread over the machines, and each answers", async () => {
+    await define("web", [httpd]);
+    await served.client.send(
+      new CreateServiceCommand({
+        serviceName: "web",
+        taskDefinition: "web",
+        desiredCount: 3,
+        enableExecuteCommand: true,
+        placementStrategy: [{ type: "spread", field: "instanceId" }],
+        deploymentConfiguration: { minimumHealthyPercent: 60, maximumPercent: 200 },
+      }),
+    );
+    await running(3);
+    assert.deepEqual(await places(), ["n1", "n2", "n3"]);
+    await everyTaskAnswers();
+  });
+
+  const everyTaskAnswers = async (): Promise<void> => {
+    const known = await instances();
+    for (const { containers, containerInstanceArn = "" } of await tasks()) {
+      const node = machines.nodes.find(({ name }) => name === known.get(containerInstanceArn)?.zone);
+      const port = containers?.[0]?.networkBindings?.[0]?.hostPort ?? 0;
+      const id = containers?.[0]?.runtimeId ?? "";
+      assert.equal(ask(node?.address ?? "", port).trim(), id.slice(0, 12));
+    }
+  };
+
+  test("a command is executed in a task on another machine", async () => {
+    const [task] = await tasks();
+    const { session } = await served.client.send(
+      new ExecuteCommandCommand({
+        task: task?.taskArn ?? "",
+        command: "cat /www/index.html",
+        interactive: false,
+      }),
+    );
+    assert.ok(session?.streamUrl !== undefined);
+    const { stdout } = await execStream(machines, session.streamUrl, session.tokenValue ?? "");
+    assert.equal(stdout.trim(), task?.containers?.[0]?.runtimeId?.slice(0, 12));
+  });
+
+  test("a machine that dies has its tasks started on the others; its return doubles nothing", async () => {
+    const dead = machines.nodes[2] as DockerNode;
+    await dead.kill();
+    await leave(dead, "SIGKILL");
+    await until(async () =>
+      [...(await instances()).values()].some(({ zone, connected }) => zone === "n3" && !connected),
+    );
+    await until(async () => {
+      const where = await places();
+      return where.length === 3 && !where.includes("n3");
+    });
+    await running(3);
+    await everyTaskAnswers();
+    const lost = (await tasks("STOPPED")).filter(({ stopCode }) => stopCode === "InfrastructureHealth");
+    assert.equal(lost.length, 1);
+    await dead.start();
+    await join_(dead);
+    await until(async () => [...(await instances()).values()].every(({ connected }) => connected));
+    await running(3);
+    const all = await Promise.all(machines.nodes.map(containersOn));
+    assert.equal(
+      all.reduce((sum, each) => sum + each),
+      3,
+    );
+  });
+
+  test("a control plane that is killed in a rollout is started again and ends it", async () => {
+    await define("web", [{ ...httpd, environment: [{ name: "VERSION", value: "2" }] }]);
+    await served.client.send(new UpdateServiceCommand({ service: "web", taskDefinition: "web" }));
+    await until(async () =>
+      (await tasks()).some(({ taskDefinitionArn }) => taskDefinitionArn?.endsWith("web:2")),
+    );
+    await served.end("SIGKILL");
+    served = await serve();
+    await until(async () => {
+      const { services } = await served.client.send(new DescribeServicesCommand({ services: ["web"] }));
+      return (
+        services?.[0]?.deployments?.length === 1 && services[0].deployments[0]?.rolloutState === "COMPLETED"
+      );
+    });
+    await running(3);
+    const now = await tasks();
+    assert.ok(now.every(({ taskDefinitionArn }) => taskDefinitionArn?.endsWith("web:2")));
+    await until(async () => {
+      const all = await Promise.all(machines.nodes.map(containersOn));
+      return all.reduce((sum, each) => sum + each) === 3;
+    });
+    await everyTaskAnswers();
+    await served.client.send(new UpdateServiceCommand({ service: "web", desiredCount: 0 }));
+    for (const { taskArn = "" } of now) await served.client.send(new StopTaskCommand({ task: taskArn }));
+    await until(async () =>
+      (await Promise.all(machines.nodes.map(containersOn))).every((count) => count === 0),
+    );
+  });
+});
+
+/** busybox and a directory to serve, by way of the first machine. */
+async function pushImage({ nodes: [node], directory, registry }: Nodes, image: string): Promise<void> {
+  const tree = mkdtempSync(join(directory, "image-"));
+  mkdirSync(join(tree, "bin"));
+  for (const name of ["www", "tmp", "etc"]) mkdirSync(join(tree, name));
+  execFileSync("cp", ["/bin/busybox", join(tree, "bin/busybox")]);
+  for (const name of "sh httpd hostname wget sleep cat echo true".split(" "))
+    symlinkSync("busybox", join(tree, "bin", name));
+  const raw = execFileSync("tar", ["-C", tree, "-c", "."], { maxBuffer: 1 << 28 });
+  rmSync(tree, { recursive: true });
+  const [repo = "", tag = ""] = [image.slice(0, image.lastIndexOf(":")), "1"];
+  const headers = { "X-Registry-Auth": Buffer.from("{}").toString("base64url") };
+  assert.ok(node !== undefined && image.startsWith(registry));
+  const query = { fromSrc: "-", repo, tag };
+  for await (const line of node.engine.lines("POST", "/images/create", { query, raw }))
+    assert.equal(line.error, undefined);
+  for await (const line of node.engine.lines("POST", `/images/${repo}/push`, { query: { tag }, headers }))
+    assert.equal(line.error, undefined);
+  await node.engine.delete(`/images/${image}`);
+}
+
+/** From within the switch: the stream's address is good there only. */
+async function execStream(
+  machines: Nodes,
+  url: string,
+  token: string,
+): Promise<{ stdout: string; status: number }> {
+  const script = `const socket = new WebSocket(process.argv[1]); socket.binaryType = "arraybuffer"; let out = "";
+    socket.onopen = () => { socket.send(JSON.stringify({ token: process.argv[2] })); socket.send('{"eof":true}'); };
+    socket.onmessage = ({ data }) => { if (typeof data === "string") console.log(JSON.stringify({ stdout: out, status: JSON.parse(data).exit })); else out += Buffer.from(data).subarray(1); };`;
+  const [program = "", ...words] = [...machines.enter, process.execPath, "-e", script, url, token];
+  return JSON.parse(execFileSync(program, words, { encoding: "utf8" })) as { stdout: string; status: number };
+}
