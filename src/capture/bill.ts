@@ -3,20 +3,20 @@
 
 import { mapLimit } from "../base/map-limit.ts";
 import { type InstalledPackage, loadInstalled } from "../closure/installed.ts";
-import type { ByteString } from "../formats/entry.ts";
 import { encodeText, escapeBytes } from "../formats/escape.ts";
 import { debianLicences, type LicenceRefs, licenceExpression } from "../formats/licences.ts";
 import { splitDigest } from "../formats/oci-reference.ts";
 import { type BillFile, spdxDocument } from "../formats/spdx.ts";
 import { digestOf } from "../image/digest.ts";
 import type { ContentDigests } from "../image/file-digests.ts";
+import type { ContentsByName } from "../image/packed-object.ts";
 import type { MachineFiles } from "../machine/machine.ts";
 
 export interface BillRequest {
   /** The machine that the files come from, or the image itself. */
   files: MachineFiles;
   /** Regular files with their content; names of one file each by itself. */
-  packed: ReadonlyMap<ByteString, ContentDigests>;
+  packed: ContentsByName;
   name: string;
   /** RFC 3339. */
   created: string;

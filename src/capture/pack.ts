@@ -11,11 +11,10 @@ import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { type BuiltImage, buildImage, type ImageLayer } from "../image/build.ts";
 import { digestOf } from "../image/digest.ts";
-import type { ContentDigests } from "../image/file-digests.ts";
 import type { LayerItem, LayerNote } from "../image/layer-item.ts";
 import { writeLayer } from "../image/layer-writer.ts";
 import { ownDirectory, ownFile } from "../image/own-item.ts";
-import { PackingListMaker } from "../image/packed-object.ts";
+import { type ContentsByName, PackingListMaker } from "../image/packed-object.ts";
 import { openStore } from "../image/store.ts";
 import { StoreSession } from "../image/store-session.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -133,7 +132,7 @@ export async function pack(request: PackRequest): Promise<PackedImage> {
 async function billOf(
   { machine, reference, tool }: PackRequest,
   { package: { origin } }: Plan,
-  packed: ReadonlyMap<ByteString, ContentDigests>,
+  packed: ContentsByName,
   created: string,
 ): Promise<MakeBill> {
   return await makeBill({ files: machine.files, packed, name: reference, created, tool, system: origin.os });

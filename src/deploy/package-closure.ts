@@ -28,11 +28,13 @@ export async function packageClosure(
   const tree = new Map<ByteString, Placed>([["/", { entry: rootEntry, directory: "" }]]);
   for (const layer of store.image(reference).layers) {
     const directory = await ensureLayer(root, store, layer.diffId);
-    for await (const event of readLayer({ store, layer })) {
-      if (event.type === "whiteout") remove(tree, event.path);
-      else if (event.type === "opaque")
-        for (const path of [...tree.keys()]) if (path.startsWith(`${event.path}/`)) tree.delete(path);
-      if (event.type === "entry") tree.set(event.entry.path, { entry: event.entry, directory });
+    for await (const events of readLayer({ store, layer })) {
+      for (const event of events) {
+        if (event.type === "whiteout") remove(tree, event.path);
+        else if (event.type === "opaque")
+          for (const path of [...tree.keys()]) if (path.startsWith(`${event.path}/`)) tree.delete(path);
+        if (event.type === "entry") tree.set(event.entry.path, { entry: event.entry, directory });
+      }
     }
   }
   return await verifyClosure({

@@ -69,7 +69,7 @@ export function printPackingList(list: PackingList): string {
 
 /** The text from the lines of each path, as printed below, in pieces that end with a line. */
 export function* packingListText(
-  lines: ReadonlyMap<ByteString, string>,
+  lines: { keys(): Iterable<ByteString>; get(path: ByteString): string | undefined },
   absent: readonly ByteString[],
 ): Generator<string, void, void> {
   let piece = `${title}\n`;

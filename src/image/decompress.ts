@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { createGunzip, createZstdDecompress, zstdDecompress, zstdDecompressSync } from "node:zlib";
 import { TranshipError } from "../base/errors.ts";
 import { type ZstdFrameHeader, ZstdFrameWalker } from "../formats/zstd-frame.ts";
+import { giveBack } from "./give-back.ts";
 
 const oneShot = promisify(zstdDecompress);
 
@@ -14,6 +15,7 @@ const wholeFrame = 16 << 20;
 /** Below this a thread costs more than the work. */
 const tinyFrame = 64 << 10;
 
+/** What it gives is valid until the next is asked for; so may be what it is given. */
 export async function* decompress(
   compression: "none" | "gzip" | "zstd",
   source: AsyncIterable<Uint8Array>,
@@ -56,16 +58,20 @@ async function* unzstd(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
         yield* frame.push(chunk.subarray(piece.start, piece.end), walker.header, piece.last);
       }
     }
+    yield* frame.rest();
   } finally {
     frame.destroy();
   }
   if (!walker.between) throw new TranshipError("E_IMAGE_CORRUPT", "zstd data ends in the middle of a frame");
 }
 
-/** Collects a frame that says it is small, and lets any other flow through a decoder of its own. */
+/** Collects a frame that says it is small, and lets any other flow through a decoder of its own. One frame is decoded while the one before it is used. */
 class FrameDecoder {
-  #parts: Uint8Array[] = [];
-  #held = 0;
+  /** The packed frame that is collected, and the place for the next while it is decoded. */
+  #held: Uint8Array = Buffer.allocUnsafeSlow(tinyFrame);
+  #other: Uint8Array = Buffer.allocUnsafeSlow(tinyFrame);
+  #have = 0;
+  #ahead: Promise<Uint8Array> | undefined;
   #stream: StreamDecoder | undefined;
 
   async *push(
@@ -77,39 +83,72 @@ class FrameDecoder {
       yield* this.#flow(piece, last);
       return;
     }
-    this.#parts.push(piece);
-    this.#held += piece.length;
+    this.#hold(piece);
     const size = header?.contentSize;
-    if (last && size !== undefined && size <= wholeFrame) yield await this.#whole(size);
-    else if (last || this.#held > wholeFrame) {
+    if (last && size !== undefined && size <= wholeFrame) yield* this.#whole(size);
+    else if (last || this.#have > wholeFrame) {
+      yield* this.rest();
       this.#stream = new StreamDecoder(createZstdDecompress({ chunkSize: streamChunk }));
-      const held = Buffer.concat(this.#parts);
-      this.#parts = [];
-      this.#held = 0;
+      const held = this.#held.subarray(0, this.#have);
+      this.#have = 0;
       yield* this.#flow(held, last);
     }
   }
 
-  async #whole(size: number): Promise<Uint8Array> {
-    const bytes =
-      this.#parts.length === 1 && this.#parts[0] !== undefined ? this.#parts[0] : Buffer.concat(this.#parts);
-    this.#parts = [];
-    this.#held = 0;
-    const options = { maxOutputLength: Math.max(1, size), chunkSize: Math.max(64, size + 1) };
-    const content = size <= tinyFrame ? zstdDecompressSync(bytes, options) : await oneShot(bytes, options);
-    if (content.length === size) return content;
-    throw new TranshipError("E_IMAGE_CORRUPT", `zstd frame says ${size} bytes and holds ${content.length}`);
+  #hold(piece: Uint8Array): void {
+    const need = this.#have + piece.length;
+    if (need > this.#held.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(need, this.#held.length * 2));
+      larger.set(this.#held.subarray(0, this.#have));
+      giveBack(this.#held);
+      this.#held = larger;
+    }
+    this.#held.set(piece, this.#have);
+    this.#have = need;
+  }
+
+  /** Begins with this frame and gives the one before. */
+  async *#whole(size: number): AsyncGenerator<Uint8Array, void, void> {
+    // The place of the frame before is free when that one is decoded.
+    const before = await this.#ahead;
+    const bytes = this.#held.subarray(0, this.#have);
+    [this.#held, this.#other] = [this.#other, this.#held];
+    this.#have = 0;
+    this.#ahead = decodeWhole(bytes, size);
+    this.#ahead.catch(() => {}); // it is awaited when its turn comes
+    if (before !== undefined) yield* usedOnce(before);
+  }
+
+  /** What is decoded and was not given yet. */
+  async *rest(): AsyncGenerator<Uint8Array, void, void> {
+    const before = await this.#ahead;
+    this.#ahead = undefined;
+    if (before !== undefined) yield* usedOnce(before);
   }
 
   async *#flow(piece: Uint8Array, last: boolean): AsyncGenerator<Uint8Array, void, void> {
     if (this.#stream !== undefined) yield* this.#stream.push(piece, last);
-    if (last) this.destroy();
+    if (!last) return;
+    this.#stream?.destroy();
+    this.#stream = undefined;
   }
 
   destroy(): void {
     this.#stream?.destroy();
     this.#stream = undefined;
   }
+}
+
+async function decodeWhole(bytes: Uint8Array, size: number): Promise<Uint8Array> {
+  const options = { maxOutputLength: Math.max(1, size), chunkSize: Math.max(64, size + 1) };
+  const content = size <= tinyFrame ? zstdDecompressSync(bytes, options) : await oneShot(bytes, options);
+  if (content.length === size) return content;
+  throw new TranshipError("E_IMAGE_CORRUPT", `zstd frame says ${size} bytes and holds ${content.length}`);
+}
+
+function* usedOnce(content: Uint8Array): Generator<Uint8Array, void, void> {
+  yield content;
+  giveBack(content);
 }
 
 /** A zlib stream, fed one piece at a time: what comes out of a piece is taken before the next goes in. */
@@ -144,8 +183,11 @@ class StreamDecoder {
     for (;;) {
       if (this.#failed !== undefined) throw this.#failed;
       const chunk: Uint8Array | null = stream.read();
-      if (chunk !== null) yield chunk;
-      else if (stream.readableEnded || (!last && taken && stream.readableLength === 0)) return;
+      if (chunk !== null) {
+        yield chunk;
+        // Only what fills its buffer: the decoder goes on writing into the rest of any other.
+        if (chunk.length === chunk.buffer.byteLength) giveBack(chunk);
+      } else if (stream.readableEnded || (!last && taken && stream.readableLength === 0)) return;
       else await new Promise<void>((resolve) => { this.#wake = resolve; }); // biome-ignore format: short
     }
   }

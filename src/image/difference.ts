@@ -64,8 +64,8 @@ function sharedLayers(a: StoredImage, b: StoredImage): number {
 }
 
 async function fill(store: ImageStore, layer: StoredLayer, trees: readonly MergedTree[]): Promise<void> {
-  for await (const event of readLayer({ store, layer }, { devices: anyDevice }))
-    for (const tree of trees) tree.add(event);
+  for await (const events of readLayer({ store, layer }, { devices: anyDevice }))
+    for (const event of events) for (const tree of trees) tree.add(event);
 }
 
 function* differences(before: MergedTree, after: MergedTree): Generator<FileDifference> {

@@ -3,12 +3,18 @@ import { randomBytes } from "node:crypto";
 import { createReadStream, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { TranshipError } from "../base/errors.ts";
 import type { Entry } from "../formats/entry.ts";
+import type { Digest } from "../formats/oci-reference.ts";
 import { encodeTarHeader, tarEnd, tarPadding } from "../formats/tar.ts";
 import { ioError, syncDirectory } from "../host/files.ts";
+import { Digester } from "./digest.ts";
 
-/** A file by content or by where its content lies. */
-export type ExportFile = { name: string } & ({ content: Uint8Array | string } | { path: string });
+/** A file by content or by where its content lies; `expected` where that has not been checked yet. */
+export type ExportFile = { name: string } & (
+  | { content: Uint8Array | string }
+  | { path: string; expected?: Digest }
+);
 
 /** Writes a tar with the files in order of their names; returns its size. */
 export async function writeArchive(destination: string, files: readonly ExportFile[]): Promise<number> {
@@ -86,8 +92,17 @@ function sizeOf(file: ExportFile): number {
 
 async function writeContent(into: FileHandle, file: ExportFile): Promise<void> {
   if ("path" in file) {
-    for await (const chunk of createReadStream(file.path, { highWaterMark: 1 << 20 }))
+    const digester = file.expected === undefined ? undefined : new Digester(file.expected);
+    for await (const chunk of createReadStream(file.path, { highWaterMark: 1 << 20 })) {
+      digester?.update(chunk);
       await writeAll(into, chunk);
+    }
+    if (digester === undefined) return;
+    const found = digester.digest();
+    if (found !== file.expected)
+      throw new TranshipError("E_IMAGE_CORRUPT", `blob ${file.expected}: content has the digest ${found}`, {
+        hint: "see all damage with `tranship verify`",
+      });
   } else await writeAll(into, typeof file.content === "string" ? Buffer.from(file.content) : file.content);
 }
 

@@ -119,8 +119,11 @@ class Exporter {
   }
 
   #add({ descriptor, bytes }: OutwardDocument, flat = false): void {
-    const name = blobName(descriptor.digest, flat);
-    if (!this.files.some((file) => file.name === name)) this.files.push({ name, content: bytes });
+    this.#addFile({ name: blobName(descriptor.digest, flat), content: bytes });
+  }
+
+  #addFile(file: ExportFile): void {
+    if (!this.files.some(({ name }) => name === file.name)) this.files.push(file);
   }
 
   #layout({ image, descriptor, index, referrers }: Outward): void {
@@ -129,7 +132,9 @@ class Exporter {
     const digests = referrers.map((entry) => entry.descriptor.digest);
     if (digests.length > 0) annotations[referrersAnnotation] = digests.join(" ");
     const artifacts = descriptor === undefined ? referrers : [descriptor, ...referrers];
-    for (const entry of [image, ...artifacts, ...artifacts.flatMap(({ parts }) => parts)]) this.#add(entry);
+    for (const entry of [image, ...artifacts]) this.#add(entry);
+    for (const { digest } of artifacts.flatMap(({ parts }) => parts))
+      this.#addFile({ name: blobName(digest, false), path: this.#store.blobPath(digest), expected: digest });
     if (index !== undefined) this.#add(index);
     const name =
       this.#image.name === undefined ? {} : { annotations: { [refNameAnnotation]: this.#image.name } };

@@ -70,5 +70,6 @@ function* links(
 }
 
 async function* layerEvents(store: ImageStore, image: StoredImage): AsyncGenerator<LayerEvent, void, void> {
-  for (const layer of image.layers) yield* readLayer({ store, layer }, { devices: anyDevice });
+  for (const layer of image.layers)
+    for await (const events of readLayer({ store, layer }, { devices: anyDevice })) yield* events;
 }

@@ -1,7 +1,7 @@
 // A layer of any make as a stream of objects: blob -> (zstd, gzip, plain) -> tar -> items with checked names. Memory is
 // constant; bytes, entries and the ratio of packed to unpacked are bounded; digest and diffID are checked at the end,
 // so nothing that was read counts before the iteration has ended.
-import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
 import { isTranshipError, TranshipError } from "../base/errors.ts";
 import { harmlessDevices } from "../formats/device.ts";
 import type { ByteString, Entry, EntryKind } from "../formats/entry.ts";
@@ -11,6 +11,7 @@ import type { TarEntry } from "../formats/tar-entry.ts";
 import { TarReader } from "../formats/tar-reader.ts";
 import { decompress } from "./decompress.ts";
 import { Digester } from "./digest.ts";
+import { giveBack } from "./give-back.ts";
 import type { LayerData } from "./layer-item.ts";
 import { hostile, layerName, layerPath } from "./layer-path.ts";
 import { machineXattr } from "./layer-writer.ts";
@@ -35,12 +36,16 @@ export const defaultLimits: LayerLimits = {
   devices: harmlessDevices,
 };
 
+const readSize = 1 << 20;
+/** Of the tar, whose objects are given together: small enough that what is made of them does not pile up. */
+const batchSize = 256 << 10;
+
 /** Below this many bytes the ratio does not matter: a few files of zeros are no bomb. */
 const ratioFree = 2 ** 30;
 
 export type LayerEvent =
   | { type: "entry"; entry: Entry; hardlinkTo: ByteString | undefined }
-  /** Content of the last entry, in ascending order. The bytes are valid until the next event is asked for. */
+  /** Content of the last entry, in ascending order. */
   | ({ type: "data" } & LayerData)
   /** After the content of a regular file, also of an empty one. */
   | { type: "end" }
@@ -52,11 +57,14 @@ export interface LayerSource {
   layer: StoredLayer;
 }
 
-/** The objects of a layer in the order of the archive. The last step throws where digest or diffID are wrong. */
+/**
+ * The objects of a layer in the order of the archive, many at once: what a piece of it holds. They are valid until the next are asked for.
+ * The last step throws where digest or diffID are wrong.
+ */
 export async function* readLayer(
   { store, layer }: LayerSource,
   options: Partial<LayerLimits> = {},
-): AsyncGenerator<LayerEvent, void, void> {
+): AsyncGenerator<LayerEvent[], void, void> {
   const limits = { ...defaultLimits, ...options };
   try {
     yield* readTarObjects(readLayerTar({ store, layer }, limits), limits);
@@ -70,16 +78,20 @@ export async function* readTarObjects(
   chunks: AsyncIterable<Uint8Array>,
   limits: LayerLimits = defaultLimits,
   skipDevices = false,
-): AsyncGenerator<LayerEvent, void, void> {
+): AsyncGenerator<LayerEvent[], void, void> {
   const tar = new TarReader();
   const translator = new Translator(limits);
   for await (const chunk of chunks) {
-    for (const event of tar.push(chunk)) {
-      if (event.type === "entry") {
-        const device = event.entry.kind === "character" || event.entry.kind === "block";
-        if (device && skipDevices) translator.regular = false;
-        else yield* translator.entry(event.entry);
-      } else if (translator.regular) yield event;
+    for (let at = 0; at < chunk.length; at += batchSize) {
+      const events: LayerEvent[] = [];
+      for (const event of tar.push(chunk.subarray(at, at + batchSize))) {
+        if (event.type === "entry") {
+          const device = event.entry.kind === "character" || event.entry.kind === "block";
+          if (device && skipDevices) translator.regular = false;
+          else translator.entry(event.entry, events);
+        } else if (translator.regular) events.push(event);
+      }
+      if (events.length > 0) yield events;
     }
   }
   tar.finish();
@@ -133,7 +145,7 @@ export async function* readLayerTar(
   check(`layer ${descriptor.digest}: diffID`, unpacked.digest(), diffId);
 }
 
-/** Reads a blob of the store in large pieces; E_IMAGE_CORRUPT where it is missing or has another size. */
+/** Reads a blob of the store in large pieces, each valid until the next is asked for; E_IMAGE_CORRUPT where it is missing or has another size. */
 export async function* readBlobFile(
   store: BlobStore,
   descriptor: Descriptor,
@@ -145,7 +157,18 @@ export async function* readBlobFile(
       hint: "see all damage with `tranship verify`",
     });
   }
-  yield* createReadStream(store.blobPath(descriptor.digest), { highWaterMark: 1 << 20 });
+  const file = await open(store.blobPath(descriptor.digest));
+  const buffer = Buffer.allocUnsafeSlow(Math.min(readSize, Math.max(1, seen)));
+  try {
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+      if (bytesRead === 0) break;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    giveBack(buffer);
+    await file.close();
+  }
 }
 
 function check(what: string, found: Digest, expected: Digest): void {
@@ -170,14 +193,14 @@ class Translator {
     this.#limits = limits;
   }
 
-  *entry(tar: TarEntry): Generator<LayerEvent, void, void> {
+  entry(tar: TarEntry, events: LayerEvent[]): void {
     if (++this.#entries > this.#limits.maxEntries) {
       throw new TranshipError("E_LIMIT", `a layer has more than ${this.#limits.maxEntries} entries`);
     }
     const name = layerName(tar.name);
     this.regular = name.type === "object" && tar.kind === "file";
-    if (name.type === "whiteout" || name.type === "opaque") yield name;
-    if (name.type === "object" && tar.kind !== "unknown") yield this.#object(tar, name.path);
+    if (name.type === "whiteout" || name.type === "opaque") events.push(name);
+    if (name.type === "object" && tar.kind !== "unknown") events.push(this.#object(tar, name.path));
   }
 
   #object(tar: TarEntry, path: ByteString): LayerEvent {

@@ -1,6 +1,5 @@
 // Entries and their content become a tree on disk, by `tree unpack`: with owners, extended attributes, holes and times.
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import type { TranshipError } from "../base/errors.ts";
 import { harmlessDevices } from "../formats/device.ts";
 import type { ByteString } from "../formats/entry.ts";
@@ -17,15 +16,16 @@ import {
 } from "../formats/tree-records.ts";
 import { nativePath } from "../host/native.ts";
 import { spawnError, statusOf } from "../host/process.ts";
+import { FrameBatch } from "./frame-batch.ts";
 import type { LayerEvent, LayerLimits } from "./layer-reader.ts";
 
 /** The error for what `tree unpack` refused: its sentence, and the path concerned where it named one. */
 export type TreeFailure = (reason: string, path: ByteString | undefined) => TranshipError;
 
-/** Makes what the events tell of in an existing empty directory. */
+/** Makes what the events tell of, one by one or many at once, in an existing empty directory. */
 export async function makeTree(
   destination: string,
-  events: AsyncIterable<LayerEvent>,
+  given: AsyncIterable<LayerEvent | readonly LayerEvent[]>,
   limits: Partial<LayerLimits>,
   failed: TreeFailure,
 ): Promise<void> {
@@ -39,11 +39,17 @@ export async function makeTree(
   });
   const frames = new FrameBatch(async (bytes) => {
     if (broken || child.stdin.destroyed) throw stopped;
-    if (!child.stdin.write(bytes)) await Promise.race([once(child.stdin, "drain"), output.ended]);
+    const written = new Promise((resolve) => child.stdin.write(bytes, resolve));
+    await Promise.race([written, output.ended]);
   });
   try {
     await frames.add(encodeMagic(treeMagic));
-    for await (const event of events) await sendEvent(frames, event);
+    for await (const some of given) {
+      for (const event of "type" in some ? [some] : some) {
+        const full = sendEvent(frames, event);
+        if (full !== undefined) await full;
+      }
+    }
     await frames.add(encodeFinish());
     await frames.flush();
     child.stdin.end();
@@ -68,62 +74,40 @@ function unpackArguments(destination: string, limits: Partial<LayerLimits>): str
   return [...args, destination];
 }
 
-/** Few writes for many small frames. The bytes are copied: they are only valid while their event is. */
-class FrameBatch {
-  readonly #write: (bytes: Uint8Array) => Promise<void>;
-  #buffer = Buffer.allocUnsafe(1 << 20);
-  #used = 0;
-
-  constructor(write: (bytes: Uint8Array) => Promise<void>) {
-    this.#write = write;
-  }
-
-  async add(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length; ) {
-      const count = Math.min(bytes.length - at, this.#buffer.length - this.#used);
-      this.#buffer.set(bytes.subarray(at, at + count), this.#used);
-      this.#used += count;
-      at += count;
-      if (this.#used === this.#buffer.length) await this.flush();
-    }
-  }
-
-  async flush(): Promise<void> {
-    const bytes = this.#buffer.subarray(0, this.#used);
-    this.#buffer = Buffer.allocUnsafe(1 << 20);
-    this.#used = 0;
-    await this.#write(bytes);
-  }
-}
-
 const maxDataBytes = 512 << 10;
 
-async function sendEvent(frames: FrameBatch, event: LayerEvent): Promise<void> {
+function sendEvent(frames: FrameBatch, event: LayerEvent): Promise<void> | undefined {
   switch (event.type) {
     case "entry": {
       const { entry, hardlinkTo } = event;
-      if (hardlinkTo === undefined) await frames.add(frame(treeFrame.entry, encodeEntry(entry)));
-      else await frames.add(frame(treeFrame.hardlink, encodeHardlink(entry.path, hardlinkTo)));
-      return;
+      return frames.add(
+        hardlinkTo === undefined
+          ? frame(treeFrame.entry, encodeEntry(entry))
+          : frame(treeFrame.hardlink, encodeHardlink(entry.path, hardlinkTo)),
+      );
     }
     case "data":
-      for (let at = 0; at < event.bytes.length; at += maxDataBytes) {
-        const bytes = event.bytes.subarray(at, at + maxDataBytes);
-        await frames.add(encodeDataHeader(event.offset + at, bytes.length));
-        await frames.add(bytes);
-      }
-      return;
+      return sendData(frames, event.offset, event.bytes);
     case "end":
-      await frames.add(frame(treeFrame.end, encodeEnd()));
-      return;
+      return frames.add(endFrame);
     default:
-      await frames.add(frame(treeFrame[event.type], encodePath(event.path)));
+      return frames.add(frame(treeFrame[event.type], encodePath(event.path)));
+  }
+}
+
+async function sendData(frames: FrameBatch, offset: number, content: Uint8Array): Promise<void> {
+  for (let at = 0; at < content.length; at += maxDataBytes) {
+    const bytes = content.subarray(at, at + maxDataBytes);
+    await frames.add(encodeDataHeader(offset + at, bytes.length));
+    await frames.add(bytes);
   }
 }
 
 function frame(type: number, payload: Uint8Array): Uint8Array {
   return encodeFrame({ type, id: 0, payload });
 }
+
+const endFrame = frame(treeFrame.end, encodeEnd());
 
 interface Output {
   ended: Promise<unknown>;

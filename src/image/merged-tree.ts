@@ -157,7 +157,8 @@ export async function treeOfImage(
 ): Promise<MergedTree> {
   const tree = new MergedTree(keep);
   for (const layer of image.layers)
-    for await (const event of readLayer({ store, layer }, { devices: anyDevice })) tree.add(event);
+    for await (const events of readLayer({ store, layer }, { devices: anyDevice }))
+      for (const event of events) tree.add(event);
   return tree;
 }
 
@@ -168,22 +169,18 @@ export async function contentsOfImage(
 ): Promise<Map<ByteString, ContentDigests>> {
   const tree = new MergedTree();
   const contents = new Map<Placed, ContentDigests>();
-  let current: { placed: Placed; digests: FileDigests } | undefined;
+  let current: Digesting | undefined;
   for (const layer of image.layers) {
-    for await (const event of readLayer({ store, layer }, { devices: anyDevice })) {
-      if (event.type === "data") current?.digests.update(event.bytes);
-      else if (event.type === "end") {
-        const content = current?.digests.finish().content;
-        if (current !== undefined && content !== undefined) contents.set(current.placed, content);
+    for await (const events of readLayer({ store, layer }, { devices: anyDevice })) {
+      for (const event of events) {
+        if (event.type === "data") current?.digests.update(event.bytes);
+        else if (event.type === "end") {
+          const content = current?.digests.finish().content;
+          if (current !== undefined && content !== undefined) contents.set(current.placed, content);
+        }
+        tree.add(event);
+        if (event.type === "entry") current = digestsFor(event, tree);
       }
-      tree.add(event);
-      if (event.type !== "entry") continue;
-      const { kind, size, path, extents } = event.entry;
-      const placed = tree.at(path);
-      current =
-        kind === "file" && event.hardlinkTo === undefined && placed !== undefined
-          ? { placed, digests: new FileDigests(extents ?? [{ offset: 0, length: size }], size) }
-          : undefined;
     }
   }
   const byName = new Map<ByteString, ContentDigests>();
@@ -192,6 +189,19 @@ export async function contentsOfImage(
     if (content !== undefined) byName.set(path, content);
   }
   return byName;
+}
+
+interface Digesting {
+  placed: Placed;
+  digests: FileDigests;
+}
+
+/** Of an entry that the tree has already; undefined where it brings no content of a file. */
+function digestsFor(event: LayerEvent & { type: "entry" }, tree: MergedTree): Digesting | undefined {
+  const { kind, size, path, extents } = event.entry;
+  const placed = tree.at(path);
+  if (kind !== "file" || event.hardlinkTo !== undefined || placed === undefined) return undefined;
+  return { placed, digests: new FileDigests(extents ?? [{ offset: 0, length: size }], size) };
 }
 
 /** For who only looks: nothing is made of what is read. */

@@ -12,16 +12,15 @@ import { compressorAnnotation } from "./build.ts";
 import { type Compression, compressorName } from "./compress.ts";
 import { digestOf } from "./digest.ts";
 import type { ImageStore, StoredImage } from "./store.ts";
-import { maxArtifact } from "./store-blobs.ts";
 
 export interface OutwardDocument {
   descriptor: Descriptor;
   bytes: Uint8Array;
 }
 
-/** A manifest that refers to the image, and the blobs that it names. */
+/** A manifest that refers to the image, and the blobs of the store that it names: those of a large machine are not held in memory. */
 export interface OutwardArtifact extends OutwardDocument {
-  parts: OutwardDocument[];
+  parts: Descriptor[];
 }
 
 export interface Outward {
@@ -113,10 +112,7 @@ function artifactOf(
   changed: boolean,
 ): OutwardArtifact {
   const manifest = store.readManifest(entry);
-  const parts = [manifest.config, ...manifest.layers].map((part) => ({
-    descriptor: { mediaType: part.mediaType, digest: part.digest, size: part.size },
-    bytes: store.readBlob(part, "blob", maxArtifact),
-  }));
+  const parts = [manifest.config, ...manifest.layers];
   if (!changed) return { ...stored(store, entry, "manifest"), descriptor: entry, parts };
   const { mediaType: type, digest, size } = subject;
   const made = document(mediaType.manifest, { ...manifest, subject: { mediaType: type, digest, size } });

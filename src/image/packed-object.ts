@@ -7,6 +7,7 @@ import { nameLine, objectLines, packingListText } from "../formats/packing-list.
 import { digestOf } from "./digest.ts";
 import type { ContentDigests } from "./file-digests.ts";
 import type { PackedItem } from "./layer-writer.ts";
+import { TextTable } from "./text-table.ts";
 
 /** content: sha256 of the data of a regular file. */
 export function packedObject(entry: Entry, content: Digest | undefined): PackedObject {
@@ -39,11 +40,27 @@ function short(digest: Digest): string {
   return splitDigest(digest)[1].slice(0, 32);
 }
 
+/** Digests of regular files by each of their names; none of those whose holes are too large to hash. */
+export interface ContentsByName {
+  keys(): Iterable<ByteString>;
+  get(path: ByteString): ContentDigests | undefined;
+}
+
+const sha1Digits = 40;
+
 /** Collects the objects of all layers of a package that is being packed, as the lines that they will be. */
 export class PackingListMaker {
-  readonly #lines = new Map<ByteString, string>();
-  /** Regular files by each of their names, but for those whose holes are too large to hash. */
-  readonly contents = new Map<ByteString, ContentDigests>();
+  readonly #lines = new TextTable();
+  readonly #digests = new TextTable();
+  readonly contents: ContentsByName = {
+    keys: () => this.#digests.keys(),
+    get: (path) => {
+      const both = this.#digests.get(path);
+      return both === undefined
+        ? undefined
+        : { sha1: both.slice(0, sha1Digits), sha256: both.slice(sha1Digits) };
+    },
+  };
 
   /** Directories above a file are in every layer that needs them: the same each time. */
   readonly add = ({ entry, hardlinkTo, digest, content }: PackedItem): void => {
@@ -53,7 +70,7 @@ export class PackingListMaker {
         : nameLine({ path: entry.path, hardlinkTo });
     this.#lines.set(entry.path, line);
     const digests = hardlinkTo === undefined ? content : this.contents.get(hardlinkTo);
-    if (digests !== undefined) this.contents.set(entry.path, digests);
+    if (digests !== undefined) this.#digests.set(entry.path, digests.sha1 + digests.sha256);
   };
 
   /** The content of the list's file. absent: as in PackingList. */

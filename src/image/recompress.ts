@@ -62,8 +62,8 @@ async function compressInto(
   }
 }
 
-/** E_IMAGE_CORRUPT at the end where the blob is not what its digest says. */
-async function copyChecked(
+/** Gives the bytes of a blob in order; E_IMAGE_CORRUPT at the end where it is not what its digest says. */
+export async function copyChecked(
   store: ImageStore,
   descriptor: Descriptor,
   write: (bytes: Uint8Array) => Promise<void>,

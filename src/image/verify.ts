@@ -9,7 +9,7 @@ import { type Descriptor, layerCompression, mediaType } from "../formats/oci.ts"
 import { type Digest, splitDigest } from "../formats/oci-reference.ts";
 import { Digester } from "./digest.ts";
 import { FileEndsCollector } from "./file-ends.ts";
-import { defaultLimits, readBlobFile, readLayer } from "./layer-reader.ts";
+import { defaultLimits, type LayerEvent, readBlobFile, readLayer } from "./layer-reader.ts";
 import { anyDevice } from "./merged-tree.ts";
 import type { ImageStore, StoredImage, StoredLayer } from "./store.ts";
 import { PackageContents } from "./verify-contents.ts";
@@ -111,21 +111,25 @@ async function verifyLayer(
     // Undeclared devices are reported one by one, so the reader lets them pass.
     const limits = { ...defaultLimits, devices: anyDevice };
     let current: { entry: Entry; ends: FileEndsCollector } | undefined;
-    for await (const event of readLayer({ store, layer }, limits)) {
-      contents.add(event);
-      if (event.type === "entry") {
-        const { entry } = event;
-        noteInit(entry, event.hardlinkTo !== undefined, init);
-        const named = kernelPartByPath(entry.path, entry.kind);
-        if (named !== undefined) found("kernel-part", entry, `is a part of a kernel: it ${named}`);
-        const device = undeclaredDevice(entry, declared);
-        if (device !== undefined) found("device", entry, `is the device ${device}, which is not declared`);
-        current = named === undefined ? { entry, ends: new FileEndsCollector() } : undefined;
-      } else if (event.type === "data") current?.ends.push(event.offset, event.bytes);
-      else if (event.type === "end" && current !== undefined) {
-        const reason = await current.ends.verdict();
-        if (reason !== undefined) found("kernel-part", current.entry, `${reason}, under another name`);
-      } else if (event.type === "whiteout" && event.path === initPath) init.present = false;
+    const entry = (event: LayerEvent & { type: "entry" }): void => {
+      noteInit(event.entry, event.hardlinkTo !== undefined, init);
+      const named = kernelPartByPath(event.entry.path, event.entry.kind);
+      if (named !== undefined) found("kernel-part", event.entry, `is a part of a kernel: it ${named}`);
+      const device = undeclaredDevice(event.entry, declared);
+      if (device !== undefined)
+        found("device", event.entry, `is the device ${device}, which is not declared`);
+      current = named === undefined ? { entry: event.entry, ends: new FileEndsCollector() } : undefined;
+    };
+    for await (const events of readLayer({ store, layer }, limits)) {
+      for (const event of events) {
+        contents.add(event);
+        if (event.type === "entry") entry(event);
+        else if (event.type === "data") current?.ends.push(event.offset, event.bytes);
+        else if (event.type === "end" && current !== undefined) {
+          const reason = await current.ends.verdict();
+          if (reason !== undefined) found("kernel-part", current.entry, `${reason}, under another name`);
+        } else if (event.type === "whiteout" && event.path === initPath) init.present = false;
+      }
     }
   } catch (error) {
     findings.push(asFinding("layer", error, digest));

@@ -101,7 +101,9 @@ test("our frames are the same whatever the concurrency and the pieces that come 
       [2, content.length],
     ] as const) {
       const parts: Uint8Array[] = [];
-      const compressor = new Compressor(kind, async (bytes) => void parts.push(bytes), { concurrency });
+      const compressor = new Compressor(kind, async (bytes) => void parts.push(Uint8Array.from(bytes)), {
+        concurrency,
+      });
       for await (const chunk of chunksOf(content, size)) await compressor.append(chunk);
       await compressor.finish();
       made.add(Buffer.concat(parts).toString("latin1"));
@@ -117,10 +119,10 @@ test("our frames are the same whatever the concurrency and the pieces that come 
 test("an empty input is one empty member", async () => {
   for (const kind of ["zstd", "gzip"] as const) {
     const parts: Uint8Array[] = [];
-    const compressor = new Compressor(kind, async (bytes) => void parts.push(bytes));
+    const compressor = new Compressor(kind, async (bytes) => void parts.push(Uint8Array.from(bytes)));
     await compressor.finish();
     assert.equal((await unpacked(kind, Buffer.concat(parts), 7)).length, 0);
-    assert.equal(parts.length, 1);
+    assert.ok(Buffer.concat(parts).length < 32, kind);
   }
 });
 

@@ -148,10 +148,12 @@ test("attributes that steer overlayfs are dropped, the set-user-id bit stays", n
     ["SCHILY.xattr.user.kept", "1"],
   ] as const;
   const layer = await layerOfTar(store, tarOf(tarMember({ name: "f", mode: 0o4755 }, "x", xattrs)));
-  for await (const event of readLayer({ store, layer })) {
-    if (event.type !== "entry") continue;
-    assert.deepEqual(event.entry.xattrs, [["user.kept", "1"]]);
-    assert.equal(event.entry.mode, 0o4755);
+  for await (const events of readLayer({ store, layer })) {
+    for (const event of events) {
+      if (event.type !== "entry") continue;
+      assert.deepEqual(event.entry.xattrs, [["user.kept", "1"]]);
+      assert.equal(event.entry.mode, 0o4755);
+    }
   }
   assert.ok(await ensureLayer(store.root, store, layer.diffId));
 });
@@ -162,8 +164,8 @@ async function readAll(
   limits: Partial<LayerLimits> = {},
 ): Promise<number> {
   let bytes = 0;
-  for await (const event of readLayer({ store, layer }, limits))
-    if (event.type === "data") bytes += event.bytes.length;
+  for await (const events of readLayer({ store, layer }, limits))
+    for (const event of events) if (event.type === "data") bytes += event.bytes.length;
   return bytes;
 }
 

@@ -6,7 +6,7 @@ import { type Digest, parseReference } from "../../formats/oci-reference.ts";
 import { step } from "../../host/steps.ts";
 import { type Compression, compressorName } from "../compress.ts";
 import { type Outward, type OutwardArtifact, type OutwardDocument, outwardDocuments } from "../outward.ts";
-import { packInto } from "../recompress.ts";
+import { copyChecked, packInto } from "../recompress.ts";
 import type { ImageStore, StoredImage, StoredLayer } from "../store.ts";
 import { openUpload, type Produce, uploadBlob } from "./blob-upload.ts";
 import { pushRepository } from "./endpoint.ts";
@@ -210,8 +210,15 @@ class Push {
     await uploadBlob(this.#client, (write) => write(bytes), record, silentProgress.begin(""));
   }
 
+  async #part(part: Descriptor): Promise<void> {
+    if (await this.#client.hasBlob(part.digest)) return;
+    const record = new UploadRecord(this.#store.root, this.#place, part.digest);
+    const produce: Produce = (write) => copyChecked(this.#store, part, write);
+    await uploadBlob(this.#client, produce, record, silentProgress.begin(""));
+  }
+
   async #artifact(artifact: OutwardArtifact): Promise<void> {
-    for (const part of artifact.parts) await this.#document(part);
+    for (const part of artifact.parts) await this.#part(part);
     step("put what refers to the image");
     await putReferrer(this.#client, artifact);
   }

@@ -38,13 +38,15 @@ export async function* decodeArchive(
   const place = (path: ByteString): ByteString =>
     directory === "/" ? path : path === "/" ? directory : `${directory}${path}`;
   try {
-    for await (const event of readTarObjects(await unpacked(source))) {
-      if (event.type === "entry") {
-        // The directory itself stays as it is.
-        if (event.entry.path === "/") continue;
-        const hardlinkTo = event.hardlinkTo === undefined ? undefined : place(event.hardlinkTo);
-        yield { ...event, entry: { ...event.entry, path: place(event.entry.path) }, hardlinkTo };
-      } else if (event.type === "data" || event.type === "end") yield event;
+    for await (const events of readTarObjects(await unpacked(source))) {
+      for (const event of events) {
+        if (event.type === "entry") {
+          // The directory itself stays as it is.
+          if (event.entry.path === "/") continue;
+          const hardlinkTo = event.hardlinkTo === undefined ? undefined : place(event.hardlinkTo);
+          yield { ...event, entry: { ...event.entry, path: place(event.entry.path) }, hardlinkTo };
+        } else if (event.type === "data" || event.type === "end") yield event;
+      }
     }
   } catch (cause) {
     if (!(cause instanceof TranshipError) || !/^E_(IMAGE_CORRUPT|LAYER_HOSTILE)$/.test(cause.code))
