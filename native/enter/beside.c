@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,6 +86,49 @@ int beside_start(const struct config *c)
 	close(ready[1]);
 	waitpid(child, NULL, 0);
 	return ready[0];
+}
+
+__attribute__((noreturn))
+static void become_watcher(const struct config *c, pid_t runtime)
+{
+	char **words = calloc(c->watcher_count + 3, sizeof(*words));
+	char pid[16], option[] = "--pid";
+	sigset_t none;
+
+	if (!words)
+		_exit(EXIT_SETUP);
+	snprintf(pid, sizeof(pid), "%d", (int)runtime);
+	memcpy(words, c->watcher, c->watcher_count * sizeof(*words));
+	words[c->watcher_count] = option;
+	words[c->watcher_count + 1] = pid;
+	words[c->watcher_count + 2] = NULL;
+	if (chdir("/") < 0)
+		_exit(EXIT_SETUP);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	no_streams();
+	execv(words[0], words);
+	_exit(EXIT_NOT_FOUND);
+}
+
+void beside_watch(const struct config *c)
+{
+	pid_t runtime = getpid(), host = getppid(), child;
+
+	if (!c->watcher)
+		return;
+	child = fork();
+	if (child < 0)
+		fail_errno("fork");
+	if (child == 0) {
+		setsid();
+		if (fork() == 0) {
+			leave(host);
+			become_watcher(c, runtime);
+		}
+		_exit(0);
+	}
+	waitpid(child, NULL, 0);
 }
 
 void beside_wait(int fd)

@@ -12,4 +12,7 @@ int beside_start(const struct config *c);
 /* beside_wait() - until it can be connected to; fails where it never will. */
 void beside_wait(int fd);
 
+/* beside_watch() - starts who watches the limits; nothing waits for it. */
+void beside_watch(const struct config *c);
+
 #endif

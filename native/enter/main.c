@@ -207,6 +207,7 @@ static int launch_in_stages(struct config *c)
 			fail("--stages: the network is always its own");
 		plug_in(c, host);
 	} while (!c->argv);
+	beside_watch(c);
 	beside_wait(beside_start(c));
 	process_identity(c);
 	process_exec(c);
@@ -220,6 +221,7 @@ static int launch(struct config *c)
 	if (c->stages_fd >= 0)
 		return launch_in_stages(c);
 	host = c->veth_count > 0 ? net_open() : -1;
+	beside_watch(c);
 	beside = beside_start(c);
 	j = open_joined(c);
 

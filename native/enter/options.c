@@ -13,6 +13,7 @@
 #define ARGS_MAX (8U << 20)
 #define WORDS_MAX 100000U
 #define OPS_MAX 4096U
+#define WATCHER_MAX 100
 #define LOWERS_MAX 500U
 
 /* The words still to be read, and the overlay being put together. */
@@ -427,6 +428,11 @@ static bool process_option(struct reader *r)
 	} else if (strcmp(r->option, "--refusals") == 0) {
 		for (int i = 0; i < 4; i++)
 			c->refusals[i] = next(r);
+	} else if (strcmp(r->option, "--watcher") == 0) {
+		c->watcher_count = (size_t)next_number(r, WATCHER_MAX);
+		c->watcher = r->at;
+		for (size_t i = 0; i < c->watcher_count; i++)
+			next(r);
 	} else if (strcmp(r->option, "--fd-exec") == 0) {
 		c->exec_fd = (int)next_number(r, INT_MAX);
 	} else if (strcmp(r->option, "--keep-fd") == 0) {

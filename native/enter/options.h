@@ -124,6 +124,8 @@ struct config {
 	bool cloned_runtime;	/* see process_exec() */
 	/* refusals, its socket, log and instance; see beside.c */
 	const char *refusals[4];
+	char **watcher;		/* who watches the limits, and its words; or NULL */
+	size_t watcher_count;
 	int exec_fd;
 	int keep_fds[KEEP_FDS_MAX];
 	size_t keep_count;

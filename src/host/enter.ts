@@ -99,6 +99,8 @@ export interface LaunchOptions {
   clonedRuntime?: boolean;
   /** Starts native/refusals beside it, outside of the namespaces, and waits until it listens. */
   refusals?: { program: string; socket: string; log: string; instance: string };
+  /** A program and its words, started outside of the namespaces with the pid of the command as its last ones. */
+  watcher?: readonly ByteString[];
   command: EnterCommand;
 }
 
@@ -159,6 +161,9 @@ export function launchParts(options: Omit<LaunchOptions, "command"> & { command?
     command: [
       ...(options.clonedRuntime ? ["--cloned-runtime"] : []),
       ...refusalsWords(options.refusals),
+      ...(options.watcher === undefined
+        ? []
+        : ["--watcher", String(options.watcher.length), ...options.watcher]),
       ...(options.command === undefined ? [] : commandWords(options.command)),
     ],
   };

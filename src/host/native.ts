@@ -20,7 +20,8 @@ export type NativeProgram =
   | "init"
   | "supervise"
   | "refusals"
-  | "pause";
+  | "pause"
+  | "breaches";
 
 /** Absolute path of a native program; E_NATIVE_MISSING where it was not built. */
 export function nativePath(name: NativeProgram): string {

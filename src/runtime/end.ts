@@ -16,6 +16,7 @@ import { note, noteEnd } from "./events/note.ts";
 import { type Instance, instanceIds, readInstance } from "./find.ts";
 import { freeIdentity } from "./identity/lease.ts";
 import type { Launching } from "./launch.ts";
+import { breachesOf } from "./limits/watch.ts";
 import { releaseBridge } from "./network/bridge.ts";
 import { free, leases } from "./network/lease.ts";
 import { leasedPorts, unpublish } from "./network/publish.ts";
@@ -80,9 +81,17 @@ function tell(root: StateRoot, instance: Instance, end: EndRecord): void {
 function tellOom(root: StateRoot, { paths, record }: Instance): boolean {
   const launch = readJson(paths.launch) as LaunchRecord | undefined;
   if (record.limits.memory === null || launch === undefined) return false;
-  const kills = oomKillsIn(`/tranship/${record.id}`, Date.parse(launch.startedAt));
-  for (const { pid, task, time } of kills) note(root, record, "oom", { pid: String(pid), task }, time);
-  return kills.length > 0;
+  const since = Date.parse(launch.startedAt);
+  const told = breachesOf({ paths, record }).filter(
+    (one) => one.limit === "memory" && Date.parse(one.time) >= since,
+  );
+  const count = told.reduce((sum, one) => sum + one.count, 0);
+  const kills = oomKillsIn(`/tranship/${record.id}`, since);
+  // The watcher was killed, or the group had gone before it could look.
+  const untold = kills.filter(({ pid }) => !told.some((one) => one.pid === String(pid)));
+  for (const { pid, task, time } of untold.slice(0, Math.max(0, kills.length - count)))
+    note(root, record, "oom", { pid: String(pid), task, limit: "memory", count: "1" }, time);
+  return kills.length > 0 || count > 0;
 }
 
 const mostExit = 64 << 10;

@@ -15,6 +15,8 @@ import { findInstance, type Instance } from "./find.ts";
 import { refusalsOf } from "./launch.ts";
 import { readLayerFile } from "./layers.ts";
 import { writtenOf } from "./limits/disk.ts";
+import { givenLimits } from "./limits/given.ts";
+import { ociRlimits } from "./limits/oci.ts";
 import { capabilitySet } from "./oci/capabilities.ts";
 import { isListening } from "./oci/profile.ts";
 import {
@@ -92,6 +94,7 @@ function processSpec(
   layers: readonly string[],
 ): object {
   const capabilities = capabilitySet(record.capAdd, record.capDrop);
+  const given = givenLimits(record.limits);
   return {
     terminal: options.terminal === true,
     ...consoleSize(options.terminal === true),
@@ -116,6 +119,8 @@ function processSpec(
       ambient: [],
     },
     noNewPrivileges: false,
+    rlimits: ociRlimits(given.ulimits),
+    ...(given.oomScoreAdj === undefined ? {} : { oomScoreAdj: given.oomScoreAdj }),
   };
 }
 

@@ -100,9 +100,11 @@ export async function foregroundEnded(
   const { launch } = statusOf(instance.paths, id);
   try {
     const failure = startFailure(instance, status, lastWords(instance));
+    // A runtime that could not start it may have left its control groups.
+    const clean = failure === undefined;
     const end =
-      (await removeEnded(root, instance, status)) ??
-      (await settleLocked({ root, instance, status, launch, log }));
+      (clean ? await removeEnded(root, instance, status) : undefined) ??
+      (await settleLocked({ root, instance, status, launch, log }, clean));
     await releaseLater(root, log);
     if (failure !== undefined) throw failure;
     return end.status ?? status;
@@ -121,12 +123,15 @@ interface Ending {
 }
 
 /** By the restart rule it goes on in the background: who looked at it has had its status. */
-async function settleLocked({ root, instance, status, launch, log }: Ending): Promise<EndRecord> {
+async function settleLocked(
+  { root, instance, status, launch, log }: Ending,
+  clean: boolean,
+): Promise<EndRecord> {
   const lock = await lockInstance(instance, "end");
   let end: EndRecord;
   let again: Launching | undefined;
   try {
-    end = await settle(root, instance, status, true);
+    end = await settle(root, instance, status, clean);
     if (instance.record.autoRemove) await removeInstanceFiles(root, instance, true);
     else if (hasRun(instance)) again = await restartRule(root, instance, launch, end, log);
   } finally {

@@ -25,6 +25,7 @@ import { takenAt } from "./identity/identity.ts";
 import { leaseIdentity } from "./identity/lease.ts";
 import { diskMounts, hasDisk, writtenIn } from "./limits/disk.ts";
 import { chosenLimits, ratesOfNetwork } from "./limits/limits.ts";
+import { watcherOf } from "./limits/watch.ts";
 import { ensureBridge, lockNetwork } from "./network/bridge.ts";
 import { deviceName } from "./network/devices.ts";
 import { leasePorts, publish } from "./network/publish.ts";
@@ -196,6 +197,7 @@ function launchOptions({ root, instance, layers }: Launching, runtime: OciRuntim
     ],
     hideCgroup2: runtime.hideCgroup2,
     ...refusalsOf(root, instance),
+    ...watched(watcherOf(root, instance)),
     clonedRuntime: runtime.kind === "crun" && record.observe === undefined,
     command: {
       argv: [
@@ -209,6 +211,10 @@ function launchOptions({ root, instance, layers }: Launching, runtime: OciRuntim
       ],
     },
   };
+}
+
+function watched(watcher: readonly string[] | undefined): Pick<LaunchOptions, "watcher"> {
+  return watcher === undefined ? {} : { watcher };
 }
 
 function chainOf({ instance, launch }: Launching, options: LaunchOptions): Chain {

@@ -189,6 +189,8 @@ export interface InstancePaths {
   readonly runtimeLog: string;
   /** System calls that were refused: a JSON object a line, see native/refusals. */
   readonly refused: string;
+  /** Where it came up against its limits: a JSON object a line, see native/breaches. */
+  readonly breaches: string;
   /** Records of native/trace, one file a start: see observe.ts. */
   readonly observed: string;
   /** init.bin of the descriptor that counts, where it is another than the one in the layers. */
@@ -230,6 +232,7 @@ export function pathsIn(directory: string): InstancePaths {
     chainEnded: `${directory}/chain-ended`,
     runtimeLog: `${directory}/runtime.log`,
     refused: `${directory}/refused.jsonl`,
+    breaches: `${directory}/breaches.jsonl`,
     observed: `${directory}/observed`,
     plan: `${directory}/init.bin`,
     shared: `${directory}/shared`,

@@ -49,6 +49,7 @@ test("two builds of the C programs in two folders give the same files", () => {
     "enter",
     "init",
     "refusals",
+    "breaches",
     "supervise",
     "trace",
     "tree",

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { cgroupDirectories, cgroupMode } from "../../src/host/cgroup.ts";
 import { mayRaiseLimits } from "../../src/host/rlimits.ts";
-import { type CliResult, type Fixture, makeFixture, makePackage, whyNot } from "./runtime-fixture.ts";
+import { type CliResult, type Fixture, makeFixture, makePackage, until, whyNot } from "./runtime-fixture.ts";
 
 const skip = whyNot() ?? false;
 const mode = cgroupMode();
@@ -133,10 +133,9 @@ describe("limits", { skip, timeout: 300_000 }, () => {
   it("that are passed are answered with the error that programs know", async () => {
     const forks = await once(["--pids-limit", "6"], "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait");
     assert.match(forks.stderr, /fork: Resource temporarily unavailable/);
-    const files = await once(
-      ["--ulimit", "nofile=5"],
-      "exec 3</etc/passwd; exec 4</etc/passwd; cat </etc/group 5</etc/group",
-    );
+    const open =
+      'i=3; while [ $i -lt 40 ]; do eval "exec $i</etc/passwd" || exit 1; i=$((i+1)); done; cat /etc/group';
+    const files = await once(["--ulimit", "nofile=40"], open);
     assert.match(files.stderr, /Too many open files|Bad file descriptor|Invalid argument/);
     const memory = await once(
       ["--ulimit", "as=16777216"],
@@ -236,6 +235,96 @@ describe("limits", { skip, timeout: 300_000 }, () => {
       assert.match(inside, /qdisc tbf .* rate 2Mbit/);
     }
     await cli("rm", "-f", "slow");
+  });
+
+  it("that it comes up against are events with its name, in history and in inspect", {
+    skip: noDisk || (mode.kind === "none" ? "no control groups here" : false),
+  }, async () => {
+    const id = await detached(
+      ...["--name", "busy", "--network", "none", "--memory", "24m", "--pids-limit", "12", "--cpus", "0.1"],
+      ...["--ulimit", "nofile=40", "--storage-opt", "size=6m", "box:1", "sh", "-c", "while :; do :; done"],
+    );
+    const inBusy = (script: string): Promise<CliResult> => cli("exec", "busy", "sh", "-c", script);
+    const told = async (limit: string): Promise<boolean> => {
+      const view = JSON.parse((await cli("inspect", "busy")).stdout)[0];
+      return view.Breaches.some((one: { limit: string }) => one.limit === limit);
+    };
+    assert.match((await inBusy("dd if=/dev/zero of=/dev/null bs=60M count=1")).stderr, /Killed|^$/);
+    await until(() => told("memory"));
+    await inBusy("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13; do sleep 1 & done; wait");
+    await until(() => told("pids"));
+    await inBusy("dd if=/dev/zero of=/big bs=1M count=9");
+    await until(() => told("disk"));
+    const held = cli(
+      "exec",
+      "busy",
+      "sh",
+      "-c",
+      'i=3; while [ $i -lt 40 ]; do eval "exec $i</etc/passwd"; i=$((i+1)); done; read x </srv/never; while :; do :; done',
+    );
+    await until(() => told("files"));
+    await until(() => told("cpu"));
+    await cli("rm", "-f", "busy");
+    await held;
+    const events = (await cli("events", "--since", "10m", "--until", "0s", "--format", "json")).stdout
+      .trim()
+      .split("\n")
+      .map(
+        (line) =>
+          JSON.parse(line) as { Action: string; id: string; Actor: { Attributes: Record<string, string> } },
+      )
+      .filter((event) => event.id === id && ["oom", "breach"].includes(event.Action));
+    const names = new Set(
+      events.map((event) => `${event.Action} ${event.Actor.Attributes.limit} ${event.Actor.Attributes.name}`),
+    );
+    assert.deepEqual([...names].sort(), [
+      "breach cpu busy",
+      "breach disk busy",
+      "breach files busy",
+      "breach pids busy",
+      "oom memory busy",
+    ]);
+    const [run] = JSON.parse((await cli("history", "busy", "--format", "json")).stdout);
+    assert.deepEqual(Object.keys(run.breaches).sort(), ["cpu", "disk", "files", "memory", "pids"]);
+    assert.equal(run.breaches.memory, 1);
+  });
+
+  it("of an instance that keeps to them are told nothing of", async () => {
+    const id = await detached(
+      "--name",
+      "calm",
+      "--network",
+      "none",
+      "--memory",
+      "64m",
+      "--pids-limit",
+      "50",
+      "--cpus",
+      "1",
+      "box:1",
+      "sleep",
+      "1000",
+    );
+    assert.equal((await cli("exec", "calm", "true")).status, 0);
+    await cli("rm", "-f", "calm");
+    const events = await cli("events", "--since", "10m", "--until", "0s", "--filter", `instance=${id}`);
+    assert.doesNotMatch(events.stdout, / (oom|breach) /);
+  });
+
+  it("that the runtime could not start with leave no control groups", async () => {
+    const disks = ["--device-read-bps", `/dev/${disk}:1`];
+    const bad = await once(["--memory", "4096", ...(disk === undefined ? [] : disks)], "true");
+    assert.notEqual(bad.status, 0);
+    const left = cgroupMode().hierarchies.flatMap((one) =>
+      existsSync(`${one.path}/tranship`) ? readdirSync(`${one.path}/tranship`) : [],
+    );
+    const ours = readdirSync(join(fixture.root.path, "instances"));
+    assert.deepEqual(ours, []);
+    const history = JSON.parse((await cli("history", "--format", "json")).stdout) as { id: string }[];
+    assert.deepEqual(
+      history.filter((one) => left.includes(one.id)),
+      [],
+    );
   });
 
   it("that this host cannot hold are refused with the reason, and nothing is made", async () => {

@@ -16,9 +16,9 @@ describe("flags of limits", () => {
       limits({ memory: "64m", memorySwap: "-1", cpus: "1.5", cpuShares: "512", cpusetCpus: "0-1,3" }),
       { memory: 64 << 20, memorySwap: null, cpus: 1.5, cpuShares: 512, cpusetCpus: "0-1,3" },
     );
-    assert.deepEqual(fixedLimits({ ulimit: ["nofile=10:20", "core=-1"], storageOpt: ["size=1g"] }), {
+    assert.deepEqual(fixedLimits({ ulimit: ["nofile=40:50", "core=-1"], storageOpt: ["size=1g"] }), {
       ulimits: [
-        { name: "nofile", soft: 10, hard: 20 },
+        { name: "nofile", soft: 40, hard: 50 },
         { name: "core", soft: null, hard: null },
       ],
       disk: 1 << 30,
@@ -42,7 +42,7 @@ describe("flags of limits", () => {
     ]; // biome-ignore format: a list
     for (const options of wrong) assert.throws(() => limits(options), usage, JSON.stringify(options));
     const fixed = [
-      { ulimit: ["nofile=20:10"] }, { ulimit: ["nonsense=1"] }, { ulimit: ["nofile=unlimited:9"] }, { storageOpt: ["size=1m"] },
+      { ulimit: ["nofile=20:10"] }, { ulimit: ["nonsense=1"] }, { ulimit: ["nofile=5"] }, { ulimit: ["nofile=unlimited:9"] }, { storageOpt: ["size=1m"] },
       { storageOpt: ["ratio=1"] }, { deviceReadBps: ["sda:1mb"] }, { deviceReadIops: ["/dev/sda:1mb"] },
     ]; // biome-ignore format: a list
     for (const options of fixed) assert.throws(() => fixedLimits(options), usage, JSON.stringify(options));

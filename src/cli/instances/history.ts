@@ -68,7 +68,18 @@ function rowOf({ launch: _, ...one }: Shown): object {
 }
 
 function table(runs: readonly Shown[], whole: boolean): string {
-  const titles = ["INSTANCE ID", "NAME", "IMAGE", "STARTED", "RAN", "STATUS", "CPU", "PEAK MEM", "FILES"];
+  const titles = [
+    "INSTANCE ID",
+    "NAME",
+    "IMAGE",
+    "STARTED",
+    "RAN",
+    "STATUS",
+    "CPU",
+    "PEAK MEM",
+    "FILES",
+    "BREACHES",
+  ];
   const cells = runs.map((one) => [
     whole ? one.id : one.id.slice(0, 12),
     one.name,
@@ -81,8 +92,14 @@ function table(runs: readonly Shown[], whole: boolean): string {
     one.cpuSeconds === null ? "-" : `${one.cpuSeconds.toFixed(2)}s`,
     one.peakBytes === null ? "-" : bytesSize(one.peakBytes),
     one.files === null ? "-" : one.files >= mostCounted ? `${one.files}+` : String(one.files),
+    breachText(one.breaches),
   ]);
   return printTable(titles, cells);
+}
+
+function breachText(breaches: Readonly<Record<string, number>>): string {
+  const words = Object.entries(breaches).map(([limit, count]) => `${limit} ${count}`);
+  return words.length === 0 ? "-" : words.join(", ");
 }
 
 function statusText({ state, status, signal }: Shown): string {

@@ -3,6 +3,7 @@
 import { readJson } from "../../host/files.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import type { ListedInstance } from "../../runtime/find.ts";
+import { breachesOf } from "../../runtime/limits/watch.ts";
 import type {
   EndRecord,
   InstanceMount,
@@ -36,6 +37,7 @@ export function instanceView(root: StateRoot, one: ListedInstance): object {
     Redirections: (record.redirections?.rules ?? []).map(redirectionOf),
     Config: configOf(record),
     NetworkSettings: networkOf(record, status.state === "running" ? status.launch : undefined),
+    Breaches: breachesOf(one),
     ...one,
   };
 }

@@ -110,8 +110,13 @@ function ulimit(entry: string): Ulimit {
   const one = { name, soft: value(soft), hard: value(hard ?? soft) };
   if (one.hard !== null && (one.soft === null || one.soft > one.hard))
     throw usage(`--ulimit ${entry}: the soft limit is above the hard one`, "write NAME=SOFT:HARD");
+  if (name === "nofile" && one.hard !== null && one.hard < leastFiles)
+    throw usage(`--ulimit ${entry}: the OCI runtime itself needs ${leastFiles} open files`, "give more");
   return one;
 }
+
+/** crun fails below 20 while it starts an instance; runc needs more. */
+const leastFiles = 32;
 
 function diskRate(kind: RateKind, entry: string): DiskRate {
   const [, path = "", value = ""] = /^(\/[^:]+):(.+)$/.exec(entry) ?? [];

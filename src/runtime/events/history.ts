@@ -14,6 +14,8 @@ export interface Run extends RunSummary {
   image: string;
   /** undefined while it runs, or where nobody has noticed its end yet. */
   endedAt: string | undefined;
+  /** How often it came up against a limit, by the name of the limit. */
+  breaches: Record<string, number>;
 }
 
 /** What init wrote of its end: from the instance, so that every field may be anything. */
@@ -77,20 +79,33 @@ export function historyOf(root: StateRoot): Run[] {
       const run = startedRun(event);
       open.set(`${event.id} ${run.launch}`, run);
       runs.push(run);
+    } else if (event.action === "oom" || event.action === "breach") {
+      addBreach(
+        runs.findLast((run) => run.id === event.id),
+        event,
+      );
     } else if (event.action === "die") {
       const ended = endedRun(event);
       const run = open.get(`${event.id} ${ended.launch}`);
       if (run === undefined) runs.push(ended);
-      else Object.assign(run, { ...ended, startedAt: run.startedAt });
+      else Object.assign(run, { ...ended, startedAt: run.startedAt, breaches: run.breaches });
     }
   }
   // By the last name that it had: that is how people ask for it.
   return runs.map((run) => ({ ...run, name: names.get(run.id) ?? run.name }));
 }
 
+/** Events before 2026-12 name neither limit nor count: they were of memory. */
+function addBreach(run: Run | undefined, { attributes }: RecordedEvent): void {
+  if (run === undefined) return;
+  const limit = attributes.limit ?? "memory";
+  run.breaches[limit] = (run.breaches[limit] ?? 0) + Number(attributes.count ?? 1);
+}
+
 function startedRun(event: RecordedEvent): Run {
   return {
     ...owner(event),
+    breaches: {},
     launch: event.launch ?? "",
     startedAt: event.time,
     endedAt: undefined,
@@ -104,12 +119,13 @@ function startedRun(event: RecordedEvent): Run {
 }
 
 function endedRun(event: RecordedEvent): Run {
-  if (event.run !== undefined) return { ...owner(event), ...event.run, endedAt: event.time };
+  if (event.run !== undefined) return { ...owner(event), ...event.run, endedAt: event.time, breaches: {} };
   // By native/supervise, which looks after instances that wrote nothing.
   const { startedAt = event.time, ...facts } = exitFacts(event.exit);
   const status = event.status ?? null;
   return {
     ...owner(event),
+    breaches: {},
     launch: event.launch ?? "",
     startedAt,
     endedAt: event.time,
