@@ -27,6 +27,8 @@ export interface BakeRequest {
   yaml: Uint8Array | string;
   /** init.bin of it. */
   plan: Uint8Array;
+  /** policy.bin of it; undefined: it has nothing to say. */
+  policy: Uint8Array | undefined;
   config: ContainerConfig;
   /** The image brings no init: ours is put in. */
   withInit: boolean;
@@ -73,10 +75,11 @@ export async function bakeImage(store: ImageStore, request: BakeRequest): Promis
   });
 }
 
-async function* items({ plan, withInit }: BakeRequest): AsyncGenerator<LayerItem> {
+async function* items({ plan, policy, withInit }: BakeRequest): AsyncGenerator<LayerItem> {
   yield ownDirectory("/.tranship");
   if (withInit) yield ownFile("/.tranship/init", readFileSync(nativePath("init")), 0o755);
   yield ownFile("/.tranship/init.bin", plan, 0o644);
+  if (policy !== undefined) yield ownFile("/.tranship/policy.bin", policy, 0o644);
   if (withInit) yield ownDirectory("/.tranship/run");
 }
 

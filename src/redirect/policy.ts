@@ -73,6 +73,14 @@ export function compilePolicy(input: PolicyInput): Policy {
   return policy;
 }
 
+/** Whether nothing but the identity is other than the machine's: then an image without policy.bin says the same. */
+export function isPlain(policy: Policy): boolean {
+  const { files, network, clock, uname, vsyscall, loopback, links, excludes } = policy;
+  const lists = [files, network, links, excludes, Object.keys(uname)];
+  const elements = clock === undefined && vsyscall === "auto" && loopback === "kernel";
+  return elements && lists.every((list) => list.length === 0);
+}
+
 function hostRule(path: string, declared: number): FileRule {
   return { from: cleanPath(path), to: "", match: "folder", mode: "host", root: 0, declared };
 }

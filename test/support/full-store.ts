@@ -77,6 +77,7 @@ for (let round = 0; round < 6; round++) {
       name: `baked:${round}`,
       yaml,
       plan: randomBytes(9000),
+      policy: undefined,
       config: {},
       withInit: false,
     }),

@@ -5,6 +5,8 @@ import { treeOfImage } from "../../image/merged-tree.ts";
 import { compileDescriptor } from "../../package/compiled.ts";
 import { changedConfig } from "../../package/container-config.ts";
 import { decodeInitPlan } from "../../package/init-codec.ts";
+import { compilePolicy, isPlain } from "../../redirect/policy.ts";
+import { encodePolicy } from "../../redirect/policy-codec.ts";
 import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
 import { type Call, flag, text } from "../verb.ts";
@@ -18,10 +20,13 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   const file = text(call.options, "descriptor");
   const yaml = file === undefined ? packaged.text : readGiven(file);
   const { descriptor, plan } = compileDescriptor(yaml, file ?? reference);
-  const tree = await treeOfImage(store, image, { [insidePlan]: 4 << 20 });
+  const compiled = compilePolicy({ descriptor, identity: descriptor.identity });
+  const policy = isPlain(compiled) ? undefined : encodePolicy(compiled);
+  const tree = await treeOfImage(store, image, { [insidePlan]: 4 << 20, [insidePolicy]: 4 << 20 });
   const inside = tree.textOf(insidePlan);
   const withInit = tree.at("/.tranship/init")?.entry.kind !== "file";
-  const changed = withInit || inside === undefined || Buffer.compare(inside, plan) !== 0;
+  const changed =
+    withInit || inside === undefined || !same(inside, plan) || !same(tree.textOf(insidePolicy), policy);
   const dryRun = flag(call.options, "dryRun");
   const format = text(call.options, "format");
   const forPeople = format === undefined || format === "table";
@@ -43,6 +48,7 @@ export async function run(call: Call, context: Context): Promise<undefined> {
     name,
     yaml,
     plan,
+    policy,
     config: withInit ? { ...config, Entrypoint: ["/.tranship/init"], Cmd: [] } : config,
     withInit,
   });
@@ -53,3 +59,8 @@ export async function run(call: Call, context: Context): Promise<undefined> {
 }
 
 const insidePlan = "/.tranship/init.bin";
+const insidePolicy = "/.tranship/policy.bin";
+
+function same(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : Buffer.compare(a, b) === 0;
+}

@@ -240,6 +240,8 @@ export const captureVerbs: readonly Verb[] = [
     name: "why",
     group,
     summary: "Tell why a path is in a package, or why it was left out; exit status 4 when it is not in it",
+    description:
+      "Where a redirection of the package decides for the path, it is told first, and the evidence is that of the file that is meant.",
     examples: ["tranship why shop /usr/lib/x86_64-linux-gnu/libssl.so.1.1"],
     arguments: [
       { name: "REF", summary: "a package" },
