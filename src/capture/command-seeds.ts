@@ -1,42 +1,122 @@
-// What the programs of a descriptor are started with, where no run has shown it: their commands, and the commands in a line for the shell.
+// What the programs of a descriptor are started with, where no run has shown it: their commands, the commands in a line for the shell,
+// what shell scripts among them call and name in turn, and their working directories.
 import type { Seed } from "../closure/expand.ts";
-import type { ByteString } from "../formats/entry.ts";
+import { isSweepable } from "../closure/policy.ts";
+import type { Reason } from "../closure/reason.ts";
+import type { ByteString, Entry } from "../formats/entry.ts";
 import { encodeText } from "../formats/escape.ts";
-import type { Machine } from "../machine/machine.ts";
+import { parseShebang } from "../formats/shebang.ts";
+import { findShellCommands } from "../formats/shell-commands.ts";
+import { isUnreadable, type Machine } from "../machine/machine.ts";
 import { insidePath } from "../package/container-config.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 
 const maxWords = 200;
+const maxScript = 256 << 10;
+/** Scripts that scripts call. */
+const maxDepth = 3;
+/** An application is no larger; what is has to be asked for. */
+const maxFiles = 20_000;
+
+export interface StartedWith {
+  seeds: Seed[];
+  /** Words of scripts that run something as another user; which of them are users, passwd says. */
+  users: ReadonlySet<string>;
+}
 
 /** Words that are no command or path of the machine are passed over: they are arguments, or words of the shell. */
-export async function commandSeeds(machine: Machine, descriptor: Descriptor): Promise<Seed[]> {
+export async function commandSeeds(machine: Machine, descriptor: Descriptor): Promise<StartedWith> {
   const seeds: Seed[] = [];
-  for (const { name, command } of descriptor.programs) {
+  const scripts = new Scripts(machine);
+  for (const { name, command, workingDirectory } of descriptor.programs) {
     for (const word of wordsOf(command)) {
-      const path = await executable(machine, encodeText(word));
-      if (path !== undefined)
-        seeds.push({ path, reason: { kind: "rule", detail: `program ${name} is started with it` } });
+      const entry = await executable(machine, encodeText(word));
+      if (entry === undefined) continue;
+      seeds.push({
+        path: entry.named,
+        reason: { kind: "rule", detail: `program ${name} is started with it` },
+      });
+      seeds.push(...(await scripts.read(entry.entry, maxDepth)));
     }
+    if (workingDirectory !== undefined)
+      seeds.push(...(await filesOf(machine, encodeText(workingDirectory), { kind: "configuration", detail: name }))); // biome-ignore format: one line
   }
-  return seeds;
+  return { seeds, users: scripts.users };
 }
 
 function wordsOf(command: readonly string[]): string[] {
-  const [program = "", option, line] = command;
-  if (!/(^|\/)(ba|da|k|z)?sh$/.test(program) || option !== "-c" || line === undefined) return [program];
+  const [program = "", option = "", line] = command;
+  if (!/(^|\/)(ba|da|k|z)?sh$/.test(program)) return [program];
+  if (option !== "-c" || line === undefined) return [program, ...(option.startsWith("/") ? [option] : [])];
   return [program, ...new Set(line.split(/[\s;|&()<>"'`]+/).slice(0, maxWords)), ...command.slice(3)];
 }
 
-async function executable(machine: Machine, word: ByteString): Promise<ByteString | undefined> {
+interface Found {
+  named: ByteString;
+  entry: Entry;
+}
+
+async function executable(machine: Machine, word: ByteString): Promise<Found | undefined> {
   if (!/^[\w./@+-]+$/.test(word)) return undefined;
   const candidates = word.startsWith("/")
     ? [word]
     : word.includes("/")
       ? []
       : insidePath.split(":").map((one) => `${one}/${word}`);
-  for (const path of candidates) {
-    const { entry } = await machine.files.resolve(path);
-    if (entry?.kind === "file" && (word.startsWith("/") || (entry.mode & 0o111) !== 0)) return path;
+  for (const named of candidates) {
+    const { entry } = await machine.files.resolve(named);
+    if (entry?.kind === "file" && (word.startsWith("/") || (entry.mode & 0o111) !== 0))
+      return { named, entry };
   }
   return undefined;
+}
+
+/** Shell scripts are read, each once; what they call and name exists or is passed over. */
+class Scripts {
+  readonly #machine: Machine;
+  readonly #read = new Set<ByteString>();
+  readonly users = new Set<string>();
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+  }
+
+  async read(script: Entry, depth: number): Promise<Seed[]> {
+    if (depth === 0 || this.#read.has(script.path) || script.size > maxScript) return [];
+    this.#read.add(script.path);
+    const bytes = (await this.#machine.files.read(script.path)) ?? new Uint8Array();
+    if (!/(^|\/)(ba|da|k)?sh$/.test(parseShebang(bytes)?.interpreter ?? "")) return [];
+    const text = Buffer.from(bytes).toString("latin1");
+    const { names, paths } = findShellCommands(text);
+    for (const [, user = ""] of text.matchAll(otherUser)) this.users.add(user);
+    const reason: Reason = { kind: "configuration", from: script.path };
+    const seeds: Seed[] = [];
+    for (const word of [...names, ...paths.filter((path) => !ofTheKernel.test(path))]) {
+      const found = await executable(this.#machine, word);
+      if (found === undefined) continue;
+      seeds.push({ path: found.named, reason }, ...(await this.read(found.entry, depth - 1)));
+    }
+    for (const [, path = ""] of Buffer.from(bytes)
+      .toString("latin1")
+      .matchAll(/--chdir[= ]+(\/[\w./@+-]+)/g))
+      seeds.push(...(await filesOf(this.#machine, path, reason)));
+    return seeds;
+  }
+}
+
+const otherUser =
+  /(?:--chuid|--user|--reuid|\bsu|\brunuser|\bsudo|\s-u)[= ]+(?:-[lu]?\s+)?["']?([A-Za-z_][\w-]*)/g;
+const ofTheKernel = /^\/(dev|proc|sys|run|tmp)\//;
+
+/** An application's own directory with all below it. */
+async function filesOf(machine: Machine, path: ByteString, reason: Reason): Promise<Seed[]> {
+  const { entry } = await machine.files.resolve(path);
+  if (entry?.kind !== "directory" || !isSweepable(entry.path)) return [];
+  const seeds: Seed[] = [];
+  for await (const one of machine.files.walk(entry.path)) {
+    if (isUnreadable(one)) continue;
+    seeds.push({ path: one.path, reason });
+    if (seeds.length > maxFiles) return [{ path: entry.path, reason }];
+  }
+  return seeds;
 }

@@ -21,18 +21,20 @@ const hugeBytes = 512 << 20;
 
 /**
  * The directories themselves and, below /var/lib, what is in them: that is the application's state. `names`: installed packages that
- * were asked for.
+ * were asked for; `users`: words of start scripts that may be users.
  */
 export async function ownedDirectories(
   machine: Machine,
   descriptor: Descriptor,
   installed: InstalledPackages,
-  names: readonly string[],
+  { names, users }: { names: readonly string[]; users: ReadonlySet<string> },
 ): Promise<Seed[]> {
   const why = new Map<string, string>();
-  for (const name of names)
+  // Distributions often make a server's users in a package beside it.
+  for (const name of new Set(names.flatMap((one) => [one, ...installed.depends(one)])))
     for (const word of await scriptWords(installed, name))
       why.set(word, `is named by the scripts of ${name}`);
+  for (const user of users) why.set(user, "is named by what starts the package");
   for (const user of everywhere) why.delete(user);
   for (const { user } of descriptor.programs)
     why.set(user?.split(":")[0] ?? "root", "runs a service of the package");
@@ -75,5 +77,5 @@ async function contentOf(machine: Machine, directory: ByteString): Promise<Seed[
 async function scriptWords(installed: InstalledPackages, name: string): Promise<Set<string>> {
   const text = await installed.scripts(name);
   if (!/\b(adduser|useradd|sysusers|chown|install\s+.*-o)\b/.test(text)) return new Set();
-  return new Set(text.slice(0, 1 << 20).match(/[a-z_][a-z0-9_-]{0,31}/g) ?? []);
+  return new Set(text.slice(0, 1 << 20).match(/[A-Za-z_][A-Za-z0-9_-]{0,31}/g) ?? []);
 }

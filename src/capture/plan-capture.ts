@@ -10,6 +10,7 @@ import type { Machine } from "../machine/machine.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import type { Captured, CaptureTools, Choices } from "./captured.ts";
 import { commandSeeds } from "./command-seeds.ts";
+import { configurationSeeds } from "./configuration-seeds.ts";
 import type { Evidence } from "./evidence.ts";
 import { type EvidenceParts, makeEvidenceDocument } from "./evidence-document.ts";
 import { orInterrupted } from "./interrupt.ts";
@@ -67,10 +68,12 @@ async function planWhole(
   // What a run would have shown: where no service ran, its directories are found by their owner.
   const owned =
     parts.evidence === undefined
-      ? [
-          ...(await commandSeeds(machine, descriptor)),
-          ...(await ownedDirectories(machine, application, installed, parts.choices.alsoInstalled)),
-        ]
+      ? await unseenSeeds(machine, {
+          started: descriptor,
+          application,
+          installed,
+          names: parts.choices.alsoInstalled,
+        })
       : [];
   const seeds = [
     ...(parts.seeds ?? []),
@@ -104,6 +107,26 @@ async function planWhole(
     ),
     session: parts.session,
   };
+}
+
+interface Unseen {
+  /** With the programs of its schedules. */
+  started: Descriptor;
+  application: Descriptor;
+  installed: InstalledPackages;
+  names: readonly string[];
+}
+
+async function unseenSeeds(
+  machine: Machine,
+  { started, application, installed, names }: Unseen,
+): Promise<Seed[]> {
+  const { seeds, users } = await commandSeeds(machine, started);
+  return [
+    ...seeds,
+    ...(await configurationSeeds(machine, installed, names)),
+    ...(await ownedDirectories(machine, application, installed, { names, users })),
+  ];
 }
 
 export function evidenceText(

@@ -41,6 +41,7 @@ export function describeReason(reason: Reason): string {
     case "language":
       return `library of${detail}`;
     case "configuration":
+      if (reason.detail?.startsWith("package ")) return `configuration of the installed${detail}`;
       return from === "" ? `named by the start of${detail}` : `named in${from}`;
     case "listed":
       if (reason.detail === "document root") return `below a document root that${from} names`;

@@ -3,14 +3,8 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseDuration } from "../../src/base/units.ts";
-import { captureMachine } from "../../src/capture/capture-machine.ts";
-import { captureRun } from "../../src/capture/capture-run.ts";
-import type { Captured, Choices } from "../../src/capture/captured.ts";
+import type { Captured, CaptureTools } from "../../src/capture/captured.ts";
 import { packPlan } from "../../src/capture/carry-out.ts";
-import { evidenceOf } from "../../src/capture/read-evidence.ts";
-import type { Rule } from "../../src/closure/rule.ts";
-import { isUse } from "../../src/closure/rule.ts";
-import { kernelOpened } from "../../src/closure/rules/kernel-opened.ts";
 import { runOriginal } from "../../src/deploy/original-side.ts";
 import { runPackage } from "../../src/deploy/package-side.ts";
 import type { ParityRequest, Side } from "../../src/deploy/parity.ts";
@@ -21,6 +15,8 @@ import { originAnnotation } from "../../src/image/build.ts";
 import { openStore } from "../../src/image/store.ts";
 import type { Machine } from "../../src/machine/machine.ts";
 import { openMachine } from "../../src/machine/open.ts";
+import type { Descriptor } from "../../src/package/descriptor.ts";
+import { type CapturedBy, captureBy, type Way, ways, wholeWays } from "./application-ways.ts";
 import { quietContext } from "./lamp.ts";
 
 export interface TriedApplication {
@@ -28,6 +24,8 @@ export interface TriedApplication {
   name: string;
   service: string;
   port: number;
+  /** How it is started, where the running one does not say so any more. */
+  command?: string;
 }
 
 export const applications: readonly TriedApplication[] = [
@@ -35,7 +33,12 @@ export const applications: readonly TriedApplication[] = [
   { name: "apache-php", service: "apache2", port: 80 },
   { name: "mariadb", service: "mariadb", port: 3306 },
   { name: "postgresql", service: "postgresql@13-main", port: 5432 },
-  { name: "redis", service: "redis-server", port: 6379 },
+  {
+    name: "redis",
+    service: "redis-server",
+    port: 6379,
+    command: "exec /usr/bin/redis-server /etc/redis/redis.conf --supervised no --daemonize no",
+  },
   { name: "tomcat", service: "tomcat9", port: 8080 },
   { name: "python-wsgi", service: "ledger", port: 8000 },
   { name: "perl-cgi", service: "lighttpd", port: 80 },
@@ -44,10 +47,6 @@ export const applications: readonly TriedApplication[] = [
   { name: "vsftpd", service: "vsftpd", port: 21 },
   { name: "ruby", service: "crane", port: 4567 },
 ];
-
-/** The last takes of the machine what the evidence of "+ closure" names, and needs that package to be there. */
-export const ways = ["traced only", "+ owning packages", "+ closure", "capture machine", "trimmed"] as const;
-export type Way = (typeof ways)[number];
 
 export interface Attempt {
   application: string;
@@ -127,39 +126,20 @@ class Trial {
   }
 
   async attempt(way: Way): Promise<Attempt> {
-    const { machine, root } = this.#place;
-    const tools = { ...quietContext(root), tool: "test" };
-    const captured = await this.#capture(way);
-    const image = await packPlan(
-      machine,
-      this.#reference(way),
-      // Less than the closure may lack what its programs need: how much of them works then is what is measured.
-      { ...captured, allowUnmet: way === "traced only" || way === "+ owning packages" },
-      tools,
-    );
-    const original = await this.#askOriginal(captured);
-    const total = original.results.size;
     const made: Attempt = {
       application: this.#application.name,
       way,
       passed: 0,
-      total,
-      failed: [...original.results.keys()],
+      total: 0,
+      failed: [],
       problem: undefined,
-      paths: captured.plan.groups.reduce((sum, group) => sum + group.files.length, 0),
-      bytes: image.layers.reduce((sum, layer) => sum + layer.contentSize, 0),
-      stored: image.layers.reduce((sum, layer) => sum + layer.compressedSize, 0),
+      paths: 0,
+      bytes: 0,
+      stored: 0,
       layers: new Map(),
     };
-    openStore(root)
-      .image(image.name)
-      .layers.forEach((layer) => {
-        made.layers.set(layer.descriptor.annotations?.[originAnnotation] ?? "", layer.diffId);
-      });
     try {
-      const packaged = await runPackage({ ...this.#request(captured), reference: image.name });
-      made.failed = [...original.results].filter(([name, bytes]) => !equal(bytes, packaged.results.get(name))).map(([name]) => name); // biome-ignore format: one line
-      made.passed = total - made.failed.length;
+      await this.#try(way, made);
     } catch (error) {
       const cause = (error as Error).cause;
       made.problem = `${(error as Error).message} ${cause instanceof Error ? cause.message : ""}`.trim();
@@ -167,79 +147,69 @@ class Trial {
     return made;
   }
 
+  async #try(way: Way, made: Attempt): Promise<void> {
+    const { machine, root } = this.#place;
+    const work = join(this.#place.work, String(++this.#count));
+    mkdirSync(work);
+    const from = { machine, root, work, closure: this.#reference("+ closure") };
+    const by = await captureBy(way, this.#application, from);
+    try {
+      await this.#pack(way, made, by);
+      const original =
+        by.own === true ? await this.#ask(by.captured, by.machine) : await this.#askOriginal(by.captured);
+      made.total = original.results.size;
+      made.failed = [...original.results.keys()];
+      const against = by.own === true ? by.machine : machine;
+      const packaged = await runPackage({
+        ...this.#request(by.captured, against),
+        reference: this.#reference(way),
+      });
+      made.failed = [...original.results].filter(([name, bytes]) => !equal(bytes, packaged.results.get(name))).map(([name]) => name); // biome-ignore format: one line
+      made.passed = made.total - made.failed.length;
+    } finally {
+      await by.close();
+    }
+  }
+
+  async #pack(way: Way, made: Attempt, { captured, machine }: CapturedBy): Promise<void> {
+    // Less than the closure may lack what its programs need: how much of them works then is what is measured.
+    const allowUnmet = !wholeWays.includes(way);
+    const reference = this.#reference(way);
+    const image = await packPlan(machine, reference, { ...captured, allowUnmet }, this.#tools());
+    made.paths = captured.plan.groups.reduce((sum, group) => sum + group.files.length, 0);
+    made.bytes = image.layers.reduce((sum, layer) => sum + layer.contentSize, 0);
+    made.stored = image.layers.reduce((sum, layer) => sum + layer.compressedSize, 0);
+    for (const layer of openStore(this.#place.root).image(reference).layers)
+      made.layers.set(layer.descriptor.annotations?.[originAnnotation] ?? "", layer.diffId);
+  }
+
+  #tools(): CaptureTools {
+    return { ...quietContext(this.#place.root), tool: "test" };
+  }
+
   #reference(way: Way): string {
     return `${this.#application.name}-${ways.indexOf(way)}`;
   }
 
   async #askOriginal(captured: Captured): Promise<Side> {
-    this.#original ??= await runOriginal({ ...this.#request(captured), machine: this.#place.machine });
+    this.#original ??= await this.#ask(captured, this.#place.machine);
     return this.#original;
   }
 
-  #request(captured: Captured): ParityRequest & { descriptor: Captured["plan"]["package"]; work: string } {
-    const { root, machine, script } = this.#place;
+  async #ask(captured: Captured, machine: Machine): Promise<Side> {
+    return await runOriginal({ ...this.#request(captured, machine), machine });
+  }
+
+  #request(captured: Captured, against: Machine): ParityRequest & { descriptor: Descriptor; work: string } {
+    const { root, script } = this.#place;
     const work = join(this.#place.work, String(++this.#count));
     mkdirSync(work);
     const { log, signal } = quietContext(root);
     return {
-      root, reference: "", against: machine, exercise: script, ports: [this.#application.port], masks: [], secrets: {},
+      root, reference: "", against, exercise: script, ports: [this.#application.port], masks: [], secrets: {},
       timeout: parseDuration("60s"), log, signal, descriptor: captured.plan.package, work,
     }; // biome-ignore format: a table
   }
-
-  async #capture(way: Way): Promise<Captured> {
-    const { machine, root } = this.#place;
-    const { name, service, port } = this.#application;
-    const tools = { ...quietContext(root), tool: "test" };
-    const application = { name, services: [service], command: [], environment: {}, ports: [] };
-    const choices = {
-      ...choicesOf(way),
-      volumes: [],
-      include: [],
-      filters: [],
-      keepSecrets: [],
-      alsoInstalled: [],
-    };
-    const from = this.#reference("+ closure");
-    const trim = way === "trimmed" ? { reference: from, evidence: evidenceOf(root, from) } : undefined;
-    if (way === "capture machine" || way === "trimmed")
-      return await captureMachine({ machine, application, choices, trim }, tools);
-    return await captureRun(
-      {
-        machine,
-        application,
-        choices,
-        session: {
-          ports: [port], exercise: join(apps, name, "exercise"), linger: 1000, for: undefined, timeout: parseDuration("120s"),
-        },
-        witness: true,
-        network: "own",
-    tracer: "auto",
-        data: "copy",
-      },
-      tools,
-    ); // biome-ignore format: a table
-  }
-}
-
-function choicesOf(way: Way): Pick<Choices, "closure" | "rules"> {
-  if (way === "traced only") return { closure: false };
-  if (way === "+ owning packages") return { closure: false, rules: [kernelOpened(), owningPackages()] };
-  return { closure: true };
-}
-
-/** All files of the installed packages that own what was used, and nothing that these depend on. */
-function owningPackages(): Rule {
-  return {
-    name: "owning packages",
-    async reason(scene, entry, reason, emit) {
-      if (entry.kind === "directory" || !isUse(reason)) return;
-      for (const name of scene.installed.owner(entry.path)) {
-        for (const path of scene.installed.filesOf(name))
-          emit.add(path, { kind: "installed", from: entry.path, detail: name });
-      }
-    },
-  };
 }
 
 function equal(a: Uint8Array, b: Uint8Array | undefined): boolean {

@@ -59,7 +59,8 @@ export interface CaptureHost {
   leftovers(state?: string): string[];
 }
 
-const mainProgram = join(installRoot, "src/cli/main.ts");
+/** As in runtime-fixture.ts. */
+const mainProgram = process.env.TRANSHIP_TEST_MAIN ?? join(installRoot, "src/cli/main.ts");
 
 export async function captureHost(t: TestContext): Promise<CaptureHost> {
   const base = mkdtempSync(join(tmpdir(), "tranship-capture-"));

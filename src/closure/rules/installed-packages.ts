@@ -112,7 +112,7 @@ export class Packer {
  * Directories below /etc and /var/lib that the package brought: what its maintainer scripts, ucf and the administrator put
  * there (sites-enabled, conf.d links, state) is in no list. Shared directories are left out.
  */
-function ownDirectories(paths: readonly ByteString[]): ByteString[] {
+export function ownDirectories(paths: readonly ByteString[]): ByteString[] {
   return paths.filter((path) => {
     const parent = dirname(path);
     return (parent === "/etc" || parent === "/var/lib") && isSweepable(path) && !shared.has(path);
