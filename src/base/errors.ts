@@ -45,6 +45,9 @@ export const errorCodes = {
   E_PATH_NOT_FOUND:
     "There is no such path in the instance or on this host, or it is not of the kind that is needed.",
   E_REDIRECTION: "A redirection cannot be carried out here.",
+  E_DEPLOYMENT_NOT_FOUND: "No package is deployed here under that name.",
+  E_DEPLOYED: "A package is deployed here under that name already, or nothing can be changed about what is.",
+  E_HOOK_FAILED: "A hook of the package ended with an error; what had been done was undone.",
   E_VOLUME_NOT_FOUND: "There is no such volume.",
   E_VOLUME_IN_USE: "The volume is used by an instance.",
   E_NETWORK_NOT_FOUND: "There is no such network.",

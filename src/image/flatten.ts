@@ -10,6 +10,7 @@ import type { ImageStore, StoredImage } from "./store.ts";
 export interface Flattened {
   /** Every name that there is, in byte order. */
   names: ByteString[];
+  tree: MergedTree;
   /** Entries with their content, as of one layer without whiteouts. */
   events(): AsyncGenerator<LayerEvent, void, void>;
 }
@@ -29,7 +30,7 @@ export async function flattenImage(store: ImageStore, image: StoredImage): Promi
     if (known === undefined) namesOf.set(placed, [path]);
     else known.push(path);
   }
-  return { names, events: () => visible(store, image, objects, namesOf) };
+  return { names, tree, events: () => visible(store, image, objects, namesOf) };
 }
 
 async function* visible(

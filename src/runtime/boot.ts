@@ -97,3 +97,9 @@ TimeoutStopSec=300
 WantedBy=multi-user.target
 `;
 }
+
+/** The file of that unit: one for each state root. */
+export function unitName(root: string): string {
+  const rest = root.replace(/^\/+/, "").replace(/[^a-zA-Z0-9]+/g, "-");
+  return root === "/var/lib/tranship" ? "tranship.service" : `tranship-${rest}.service`;
+}

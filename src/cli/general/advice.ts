@@ -62,6 +62,9 @@ export const advice: Record<ErrorCode, string> = {
   E_INSTANCE_STATE: "`tranship ps -a` shows the state; start or stop the instance first.",
   E_PATH_NOT_FOUND:
     "Look with `tranship exec INSTANCE ls -la DIR`; paths of an instance begin at its own root.",
+  E_DEPLOYMENT_NOT_FOUND: "`tranship package deployed` lists what is deployed.",
+  E_DEPLOYED: "Bring it to another version with `tranship package update`, or remove it first.",
+  E_HOOK_FAILED: "The message has the hook and what it said last; `tranship package show` shows all of them.",
   E_VOLUME_NOT_FOUND: "`tranship volume ls` lists volumes; another state root is chosen with --root.",
   E_VOLUME_IN_USE: "Remove the instances that the message names first; stopped ones use their volumes too.",
   E_NETWORK_NOT_FOUND: "`tranship network ls` lists networks.",

@@ -6,8 +6,9 @@ import { TranshipError } from "../../base/errors.ts";
 import { writeFileAtomic } from "../../host/files.ts";
 import { installRoot } from "../../host/native.ts";
 import { runChecked } from "../../host/process.ts";
-import { bootInstances, shutDownInstances, unitText, wantedInstances } from "../../runtime/boot.ts";
+import { bootInstances, shutDownInstances, unitName, unitText, wantedInstances } from "../../runtime/boot.ts";
 import type { Context } from "../context.ts";
+import { deployTools } from "../deployments/tools.ts";
 import { asTranshipError } from "../failure.ts";
 import { type Call, flag, text } from "../verb.ts";
 
@@ -26,6 +27,12 @@ export async function run({ options }: Call, context: Context): Promise<number> 
   if (flag(options, "down")) {
     for (const name of await shutDownInstances(root, log)) context.print(name);
     return 0;
+  }
+  // Loaded here alone: most hosts have no deployment.
+  const { deploymentNames } = await import("../../deploy/target/record.ts");
+  if (deploymentNames(root).length > 0) {
+    const { repairDeployments } = await import("../../deploy/target/repair.ts");
+    await repairDeployments(deployTools({ args: [], options }, context));
   }
   const results = await bootInstances(root, log);
   for (const { name, failure } of results) {
@@ -63,10 +70,4 @@ async function install(context: Context, unit: string, wanted: string | undefine
     await runChecked("systemctl", ["enable", name]);
   } else context.say(`enable it with: systemctl enable ${name}`);
   return 0;
-}
-
-/** One unit for each state root. */
-function unitName(root: string): string {
-  const rest = root.replace(/^\/+/, "").replace(/[^a-zA-Z0-9]+/g, "-");
-  return root === "/var/lib/tranship" ? "tranship.service" : `tranship-${rest}.service`;
 }

@@ -2,6 +2,7 @@
 import type { Verb } from "../verb.ts";
 import { captureVerbs } from "./capture.ts";
 import { clusterVerbs } from "./cluster.ts";
+import { deploymentVerbs } from "./deployments.ts";
 import { generalVerbs } from "./general.ts";
 import { instanceLookVerbs } from "./instance-look.ts";
 import { instanceStateVerbs } from "./instance-state.ts";
@@ -14,6 +15,7 @@ import { storeVerbs } from "./store.ts";
 export const verbs: readonly Verb[] = [
   ...captureVerbs,
   ...storeVerbs,
+  ...deploymentVerbs,
   ...registryVerbs,
   ...instanceVerbs,
   ...instanceStateVerbs,

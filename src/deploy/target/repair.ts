@@ -1,0 +1,42 @@
+// What a killed verb left of a deployment: a deployment that was not completed goes, an update or a rollback goes back, a removal goes on.
+import type { DeploymentRecord } from "./record.ts";
+import { deploymentNames, lockDeployment, readDeployment } from "./record.ts";
+import type { Tools } from "./versions.ts";
+
+/** Call with the deployment's lock held. The record as it is then; undefined where nothing is deployed. */
+export async function repairDeployment(tools: Tools, name: string): Promise<DeploymentRecord | undefined> {
+  const record = readDeployment(tools.root, name);
+  if (record?.pending === undefined) return record;
+  tools.log.warn(
+    `${name}: ${record.pending.verb} was broken off: ${record.pending.verb === "remove" ? "it goes on" : "it is undone"}`,
+  );
+  switch (record.pending.verb) {
+    case "deploy": {
+      const { undoDeploy } = await import("./deploy.ts");
+      await undoDeploy(tools, record);
+      break;
+    }
+    case "remove": {
+      const { goOnRemoving } = await import("./remove.ts");
+      await goOnRemoving(tools, record);
+      break;
+    }
+    default: {
+      const { goBack } = await import("./update.ts");
+      await goBack(tools, record);
+    }
+  }
+  return readDeployment(tools.root, name);
+}
+
+/** All of them: after a reboot, before instances are started. */
+export async function repairDeployments(tools: Tools): Promise<void> {
+  for (const name of deploymentNames(tools.root)) {
+    const lock = await lockDeployment(tools.root, name, "repair a deployment");
+    try {
+      await repairDeployment(tools, name);
+    } finally {
+      lock.release();
+    }
+  }
+}

@@ -1,0 +1,181 @@
+// package update and package rollback: another version takes the place of the one that runs, over the same data. The one before stays as a stopped
+// instance, so that going back needs nothing but a start. What fails on the way ends with the old version running.
+import { TranshipError } from "../../base/errors.ts";
+import { step } from "../../host/steps.ts";
+import { readInstance } from "../../runtime/find.ts";
+import { removeInstance } from "../../runtime/stop.ts";
+import type { Deployed } from "./deploy.ts";
+import { checkHooks, runHooks } from "./hooks.ts";
+import { applyHostFiles } from "./host-files.ts";
+import {
+  type DeployedVersion,
+  type DeploymentRecord,
+  deploymentNamed,
+  lockDeployment,
+  writeDeployment,
+} from "./record.ts";
+import { repairDeployment } from "./repair.ts";
+import {
+  dataMounts,
+  makeVersion,
+  type PackageFacts,
+  packageFacts,
+  promote,
+  retire,
+  settle,
+  type Tools,
+} from "./versions.ts";
+
+export interface UpdateRequest {
+  readonly reference: string;
+  readonly name: string | undefined;
+  /** Also run the hooks of an installation. */
+  readonly hooks: boolean;
+  readonly hostHooks: boolean;
+}
+
+export async function updateDeployment(tools: Tools, request: UpdateRequest): Promise<Deployed> {
+  const { root } = tools;
+  const facts = await packageFacts(tools, request.reference);
+  if (request.hooks) checkHooks(facts.descriptor, request.hostHooks);
+  const name = request.name ?? facts.descriptor.metadata.id;
+  const lock = await lockDeployment(root, name, "update a deployment");
+  try {
+    await repairDeployment(tools, name);
+    const record = deploymentNamed(root, name);
+    checkSamePackage(record, facts);
+    if (record.current?.digest === facts.digest) return await same(tools, record, record.current, facts);
+    return await change(
+      tools,
+      { ...record, hostHooks: record.hostHooks || request.hostHooks },
+      request,
+      facts,
+    );
+  } finally {
+    lock.release();
+  }
+}
+
+function checkSamePackage(record: DeploymentRecord, { descriptor }: PackageFacts): void {
+  const { id } = descriptor.metadata;
+  if (id === record.packageId) return;
+  throw new TranshipError("E_DEPLOYED", `${record.name} is the package ${record.packageId}, not ${id}`, {
+    hint: "a version of a package has the same metadata.id; deploy another package under a name of its own",
+  });
+}
+
+async function same(
+  tools: Tools,
+  record: DeploymentRecord,
+  current: DeployedVersion,
+  facts: PackageFacts,
+): Promise<Deployed> {
+  await settle(tools, record);
+  await applyHostFiles(tools.root, record, facts.descriptor, tools.log);
+  return {
+    name: record.name,
+    instance: current.instance,
+    digest: current.digest,
+    version: current.version,
+    changed: false,
+  };
+}
+
+async function change(
+  tools: Tools,
+  before: DeploymentRecord,
+  request: UpdateRequest,
+  facts: PackageFacts,
+): Promise<Deployed> {
+  const { root } = tools;
+  let record = writeDeployment(root, { ...before, pending: { verb: "update", hostHooks: false } });
+  try {
+    const version = await makeVersion(tools, record, request.reference, facts);
+    if (record.current !== undefined) await retire(tools, record, record.current);
+    const scene = { tools, record, version, descriptor: facts.descriptor };
+    if (request.hooks) await runHooks(scene, "preInstall", () => {});
+    await promote(tools, record, version);
+    if (request.hooks) await runHooks(scene, "postInstall", () => {});
+    const older = record.previous;
+    const volumes = new Set([
+      ...record.volumes,
+      ...dataMounts(record, facts.descriptor).map((one) => one.source),
+    ]);
+    const next = {
+      ...record,
+      current: version,
+      previous: record.current,
+      serial: version.serial,
+      volumes: [...volumes],
+    };
+    record = writeDeployment(root, { ...next, pending: undefined });
+    await applyHostFiles(root, record, facts.descriptor, tools.log);
+    if (older !== undefined && readInstance(root, older.instance) !== undefined) {
+      step("remove the version before the last");
+      await removeInstance(root, older.instance, { force: true, volumes: true }, tools.log);
+    }
+    return {
+      name: record.name,
+      instance: version.instance,
+      digest: version.digest,
+      version: version.version,
+      changed: true,
+    };
+  } catch (error) {
+    if (record.pending !== undefined) await goBack(tools, before);
+    throw error;
+  }
+}
+
+/** To what counted before; the record says so last. */
+export async function goBack(tools: Tools, before: DeploymentRecord): Promise<void> {
+  const quiet = { ...tools, signal: new AbortController().signal };
+  try {
+    await settle(quiet, before);
+  } catch (error) {
+    tools.log.error(`${before.name} could not be brought back: ${(error as Error).message}`);
+  }
+  writeDeployment(tools.root, { ...before, pending: undefined });
+}
+
+export async function rollBackDeployment(tools: Tools, name: string): Promise<Deployed> {
+  const { root } = tools;
+  const lock = await lockDeployment(root, name, "roll a deployment back");
+  try {
+    await repairDeployment(tools, name);
+    const before = deploymentNamed(root, name);
+    const { current, previous } = before;
+    if (previous === undefined || readInstance(root, previous.instance) === undefined) {
+      throw new TranshipError("E_DEPLOYED", `${name} has no version before to go back to`, {
+        hint:
+          previous === undefined
+            ? "it was never updated"
+            : "its instance was removed; update to the package instead",
+      });
+    }
+    writeDeployment(root, { ...before, pending: { verb: "rollback", hostHooks: false } });
+    try {
+      if (current !== undefined) await retire(tools, before, current);
+      await promote(tools, before, previous);
+    } catch (error) {
+      await goBack(tools, before);
+      throw error;
+    }
+    const record = writeDeployment(root, {
+      ...before,
+      current: previous,
+      previous: current,
+      pending: undefined,
+    });
+    await applyHostFiles(root, record, (await packageFacts(tools, previous.digest)).descriptor, tools.log);
+    return {
+      name,
+      instance: previous.instance,
+      digest: previous.digest,
+      version: previous.version,
+      changed: true,
+    };
+  } finally {
+    lock.release();
+  }
+}
