@@ -20,7 +20,8 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   if (!/^https?:\/\/[^/]+\/?$/.test(url))
     throw usage(`${url} is not the URL of a control plane`, "give http://HOST:PORT or https://HOST:PORT");
   const engine: AgentOptions["engine"] = text(call.options, "engine") === "docker" ? "docker" : "namespace";
-  const name = text(call.options, "name") ?? hostname();
+  // Swarm fills the environment in, and no flags.
+  const name = text(call.options, "name") ?? process.env.TRANSHIP_NODE_NAME ?? hostname();
   await runAgent({
     url: url.replace(/\/$/, ""),
     token: tokenOf(call),
@@ -55,7 +56,9 @@ function engineDriver(call: Call, context: Context, name: string): Driver {
 }
 
 function attributesOf(call: Call): { name: string; value: string }[] {
-  return list(call.options, "attribute").map((word) => {
+  const host = process.env.TRANSHIP_NODE_HOSTNAME;
+  const given = list(call.options, "attribute");
+  return [...(host === undefined ? [] : [`hostname=${host}`]), ...given].map((word) => {
     const [, name, value] = /^([A-Za-z0-9_./-]{1,128})=([^=]{1,128})$/.exec(word) ?? [];
     if (name === undefined || value === undefined)
       throw usage(`--attribute ${word} is not NAME=VALUE`, "for example zone=b");

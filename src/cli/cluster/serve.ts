@@ -5,8 +5,10 @@ import { join } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import { parseDuration } from "../../base/units.ts";
 import { AgentsDriver } from "../../cluster/drivers/agents/agents-driver.ts";
+import { Engine } from "../../cluster/drivers/docker/engine.ts";
 import { localDriver } from "../../cluster/drivers/local/local-driver.ts";
 import { NullDriver } from "../../cluster/drivers/null-driver.ts";
+import { watchSwarm } from "../../cluster/drivers/swarm/swarm-members.ts";
 import {
   accessKeys,
   clusterDirectory,
@@ -52,15 +54,18 @@ export async function run(call: Call, context: Context): Promise<undefined> {
     onDefect: (error) =>
       context.log.error(error instanceof Error ? (error.stack ?? error.message) : String(error)),
   });
+  let swarm: { close(): void } | undefined;
   try {
     await listen(plane.server.listen({ host, port }), `${host}:${port}`);
     const { port: actual } = plane.server.server.address() as AddressInfo;
     const url = `${tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${actual}`;
     writeEndpoint(context.root.path, { url, region, account });
+    if (agents?.name === "swarm") swarm = await joinSwarm(call, context, { driver: agents, url });
     const [key] = keys;
     if (key !== undefined) sayHow(context, url, region, writeCredentials(context.root.path, key));
     if (!context.signal.aborted) await once(context.signal, "abort");
   } finally {
+    swarm?.close();
     await plane.close();
   }
 }
@@ -75,7 +80,7 @@ function sayHow(context: Context, url: string, region: string, credentials: stri
 function agentsDriver(call: Call, context: Context): AgentsDriver | undefined {
   const name = text(call.options, "driver") ?? "local";
   if (name === "null") return undefined;
-  if (name === "agents") return new AgentsDriver("agents");
+  if (name === "agents" || name === "swarm") return new AgentsDriver(name);
   const { root, log } = context;
   const registries = {
     hosts: list(call.options, "registry"),
@@ -83,6 +88,25 @@ function agentsDriver(call: Call, context: Context): AgentsDriver | undefined {
   };
   const own = localDriver({ root, log, self: selfCommand(root, call.options), registries });
   return new AgentsDriver("local", own);
+}
+
+function joinSwarm(
+  { options }: Call,
+  context: Context,
+  { driver, url }: { driver: AgentsDriver; url: string },
+): Promise<{ close(): void }> {
+  const image = text(options, "agentImage");
+  if (image === undefined)
+    throw usage("--driver swarm needs --agent-image: `tranship cluster agent-image` makes it");
+  return watchSwarm({
+    engine: new Engine(text(options, "engineHost") ?? ""),
+    driver,
+    log: context.log,
+    image,
+    url: text(options, "agentUrl") ?? url,
+    token: joinToken(context.root.path),
+    registries: list(options, "registry"),
+  });
 }
 
 function parseListen(value: string): { host: string; port: number } {

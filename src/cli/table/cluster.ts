@@ -32,8 +32,8 @@ export const clusterVerbs: readonly Verb[] = [
       {
         flags: "--driver <NAME>",
         summary:
-          "what runs the tasks: local, this machine and the nodes that join; agents, those only; null, nothing",
-        choices: ["local", "agents", "null"],
+          "what runs the tasks: local, this machine and the nodes that join; agents, those only; swarm, the nodes of a Docker Swarm; null, nothing",
+        choices: ["local", "agents", "swarm", "null"],
         default: "local",
       },
       {
@@ -45,6 +45,20 @@ export const clusterVerbs: readonly Verb[] = [
       { flags: "--account <ID>", summary: "twelve digits that stand in ARNs", default: "000000000000" },
       { flags: "--region <REGION>", summary: "of ARNs where a call is not signed", default: "us-east-1" },
       ...tlsOptionSpecs,
+      {
+        flags: "--engine-host <ADDRESS>",
+        summary: "with --driver swarm: of a manager, unix:///PATH or tcp://HOST:PORT",
+        default: "unix:///var/run/docker.sock",
+      },
+      {
+        flags: "--agent-image <REF>",
+        summary: "with --driver swarm: what `cluster agent-image` made, as the nodes can pull it",
+      },
+      {
+        flags: "--agent-url <URL>",
+        summary:
+          "with --driver swarm: of this control plane as the nodes reach it; by default where it listens",
+      },
       {
         flags: "--node-grace <DURATION>",
         summary: "how long a node may be unreachable before its tasks are started elsewhere",
@@ -95,6 +109,15 @@ export const clusterVerbs: readonly Verb[] = [
     ],
     serves: true,
     load: () => import("../cluster/join.ts"),
+  },
+  {
+    name: "cluster agent-image",
+    group,
+    summary: "Make an image of this installation, for the agents that Docker Swarm starts on its nodes",
+    examples: ["tranship cluster agent-image registry.example:5000/tranship-agent:1"],
+    arguments: [{ name: "REF", summary: "the name that it gets; `tranship push` brings it to its registry" }],
+    options: [],
+    load: () => import("../cluster/agent-image.ts"),
   },
   {
     name: "cluster token",

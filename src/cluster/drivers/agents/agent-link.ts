@@ -71,6 +71,11 @@ export class AgentLink {
     this.#socket.close(1000, reason);
   }
 
+  /** At once, without a word: the other side is not believed to hear it. */
+  cut(): void {
+    this.#socket.terminate();
+  }
+
   #beat(): void {
     if (Date.now() - this.#heard > silenceEnds) this.#socket.terminate();
     else this.send({ beat: true });

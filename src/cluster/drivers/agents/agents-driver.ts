@@ -136,6 +136,12 @@ export class AgentsDriver implements Driver {
     this.#listener?.nodesChanged();
   }
 
+  /** What somebody else knows of a node: one that is down is given up before its connection breaks. */
+  reachable(name: string, reachable: boolean): void {
+    const link = this.#members.get(name)?.link;
+    if (!reachable) link?.cut();
+  }
+
   #isOwn(node: string): boolean {
     return this.#own?.nodes().some(({ name }) => name === node) ?? false;
   }

@@ -1,7 +1,7 @@
-// Three machines with Docker and an agent on each: spread, a machine that dies, its return, a control plane that is killed in a rollout.
+// Three machines with Docker in one swarm, which brings the agent to each: spread, a machine that dies, its return, a control plane that is killed in a rollout.
 
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -21,61 +21,30 @@ import {
   type Task,
   UpdateServiceCommand,
 } from "@aws-sdk/client-ecs";
-import { joinToken } from "../../src/cluster/keys.ts";
 import { type Served, serveCluster } from "../support/cluster-serve.ts";
 import { type DockerNode, makeNodes, type Nodes, whyNoNodes } from "../support/docker-nodes.ts";
-import { programWords, until } from "./runtime-fixture.ts";
+import { makeSwarm, pushAgentImage } from "../support/swarm.ts";
+import { until } from "./runtime-fixture.ts";
 
+/** Not the agent's container. */
+const ours = JSON.stringify({ label: ["com.amazonaws.ecs.task-arn"] });
 const skip = whyNoNodes() ?? false;
 
-describe("nodes with an engine beside us", { skip, timeout: 400_000 }, () => {
+describe("a swarm", { skip, timeout: 400_000 }, () => {
   let machines: Nodes;
   let served: Served;
-  const agents = new Map<string, ChildProcess>();
   let image: string;
+  let agentImage: string;
   /** So that a control plane that is started again is found by the agents. */
   let listen = "10.99.0.1:0";
 
   const serve = async (): Promise<Served> => {
     const root = { path: join(machines.directory, "control") };
-    const made = await serveCluster(
-      { root, enter: machines.enter, listen },
-      "--driver",
-      "agents",
-      "--node-grace",
-      "3s",
-    );
+    const options = ["--driver", "swarm", "--node-grace", "3s", "--agent-image", agentImage];
+    options.push("--engine-host", machines.nodes[0]?.engine.address ?? "", "--registry", machines.registry);
+    const made = await serveCluster({ root, enter: machines.enter, listen }, ...options);
     listen = made.url.slice("http://".length);
     return made;
-  };
-  const join_ = async (node: DockerNode): Promise<void> => {
-    const [program = "", ...words] = [
-      ...node.enter,
-      ...programWords(false),
-      ...["--root", join(machines.directory, node.name, "state"), "cluster", "join", served.url],
-      ...["--name", node.name, "--engine", "docker", "--engine-host", node.engine.address],
-      ...["--registry", machines.registry, "--attribute", `zone=${node.name}`],
-    ];
-    const token = joinToken(join(machines.directory, "control"));
-    const env = { ...process.env, TRANSHIP_JOIN_TOKEN: token };
-    const child = spawn(program, words, { env, stdio: ["ignore", "ignore", "pipe"] });
-    agents.set(node.name, child);
-    let said = "";
-    child.stderr.on("data", (chunk: Buffer) => {
-      said += chunk.toString();
-    });
-    await until(() => {
-      if (child.exitCode !== null) throw new Error(`the agent ended with ${child.exitCode}: ${said}`);
-      return said.includes("has joined");
-    });
-  };
-  const leave = async (node: DockerNode, signal: NodeJS.Signals): Promise<void> => {
-    const child = agents.get(node.name);
-    agents.delete(node.name);
-    if (child === undefined || child.exitCode !== null) return;
-    const gone = new Promise((resolve) => child.once("exit", resolve));
-    child.kill(signal);
-    await gone;
   };
   const define = async (
     family: string,
@@ -103,7 +72,7 @@ describe("nodes with an engine beside us", { skip, timeout: 400_000 }, () => {
     );
     return new Map(
       containerInstances.map(({ containerInstanceArn: arn = "", attributes, agentConnected }) => {
-        const zone = attributes?.find(({ name }) => name === "zone")?.value ?? "";
+        const zone = attributes?.find(({ name }) => name === "hostname")?.value ?? "";
         return [arn, { arn, zone, connected: agentConnected ?? false }];
       }),
     );
@@ -116,7 +85,7 @@ describe("nodes with an engine beside us", { skip, timeout: 400_000 }, () => {
       .sort();
   };
   const containersOn = async (node: DockerNode): Promise<number> =>
-    ((await node.engine.get<object[]>("/containers/json")) ?? []).length;
+    ((await node.engine.get<object[]>("/containers/json", { query: { filters: ours } })) ?? []).length;
   const ask = (address: string, port: number): string =>
     execFileSync(
       machines.enter[0] ?? "",
@@ -139,15 +108,15 @@ describe("nodes with an engine beside us", { skip, timeout: 400_000 }, () => {
     machines = await makeNodes(3);
     image = `${machines.registry}/box:1`;
     await pushImage(machines, image);
+    agentImage = await pushAgentImage(machines);
+    await makeSwarm(machines);
     served = await serve();
     await served.client.send(new CreateClusterCommand({}));
-    await Promise.all(machines.nodes.map(join_));
     await until(
       async () => [...(await instances()).values()].filter(({ connected }) => connected).length === 3,
     );
   });
   after(async () => {
-    for (const node of machines?.nodes ?? []) await leave(node, "SIGTERM");
     await served?.end("SIGTERM");
     await machines?.close();
   });
@@ -245,7 +214,6 @@ describe("nodes with an engine beside us", { skip, timeout: 400_000 }, () => {
   test("a machine that dies has its tasks started on the others; its return doubles nothing", async () => {
     const dead = machines.nodes[2] as DockerNode;
     await dead.kill();
-    await leave(dead, "SIGKILL");
     await until(async () =>
       [...(await instances()).values()].some(({ zone, connected }) => zone === "n3" && !connected),
     );
@@ -258,7 +226,6 @@ describe("nodes with an engine beside us", { skip, timeout: 400_000 }, () => {
     const lost = (await tasks("STOPPED")).filter(({ stopCode }) => stopCode === "InfrastructureHealth");
     assert.equal(lost.length, 1);
     await dead.start();
-    await join_(dead);
     await until(async () => [...(await instances()).values()].every(({ connected }) => connected));
     await running(3);
     const all = await Promise.all(machines.nodes.map(containersOn));

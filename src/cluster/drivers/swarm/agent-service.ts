@@ -1,0 +1,57 @@
+// The agent as a service of Swarm: one on each node, with the node's own engine at hand. Pure.
+import { createHash } from "node:crypto";
+
+export interface AgentServiceOptions {
+  /** Of the agent, as the nodes pull it. */
+  image: string;
+  /** The control plane, as the nodes reach it. */
+  url: string;
+  /** Id and name of the secret that holds the token. */
+  secret: { id: string; name: string };
+  /** Registries from which tasks may have their images. */
+  registries: readonly string[];
+  /** Network for tasks with a network of their own. */
+  network: string;
+}
+
+export const agentServiceName = "tranship-agent";
+/** Label with the digest of the specification: tells whether the service is up to date. */
+export const specificationLabel = "com.tranship.specification";
+
+const tokenFile = "/run/secrets/tranship-join-token";
+
+/** Body of POST /services/create. */
+export function agentService(options: AgentServiceOptions): Record<string, unknown> {
+  const TaskTemplate = {
+    ContainerSpec: {
+      Image: options.image,
+      Command: ["/usr/lib/tranship/bin/tranship"],
+      Args: [
+        ...["--root", "/var/lib/tranship", "cluster", "join", options.url],
+        ...["--engine", "docker", "--engine-host", "unix:///var/run/docker.sock"],
+        ...["--token-file", tokenFile, "--task-network", options.network],
+        ...options.registries.flatMap((host) => ["--registry", host]),
+      ],
+      // The engine fills these in; a flag it would not.
+      Env: ["TRANSHIP_NODE_NAME={{.Node.ID}}", "TRANSHIP_NODE_HOSTNAME={{.Node.Hostname}}"],
+      Mounts: [
+        { Type: "bind", Source: "/var/run/docker.sock", Target: "/var/run/docker.sock" },
+        { Type: "volume", Source: agentServiceName, Target: "/var/lib/tranship" },
+      ],
+      Secrets: [
+        {
+          SecretID: options.secret.id,
+          SecretName: options.secret.name,
+          File: { Name: "tranship-join-token", UID: "0", GID: "0", Mode: 0o400 },
+        },
+      ],
+      Init: true,
+      StopGracePeriod: 5e9,
+    },
+    RestartPolicy: { Condition: "any", Delay: 1e9 },
+    Networks: [{ Target: "host" }],
+  };
+  const rest = { TaskTemplate, Mode: { Global: {} }, UpdateConfig: { Parallelism: 1, Order: "stop-first" } };
+  const digest = createHash("sha256").update(JSON.stringify(rest)).digest("hex").slice(0, 32);
+  return { Name: agentServiceName, Labels: { [specificationLabel]: digest }, ...rest };
+}
