@@ -54,7 +54,8 @@ function parse4(text: string): number | undefined {
   return parts.reduce((sum, part) => sum * 256 + part, 0);
 }
 
-function parse6(text: string): number[] | undefined {
+/** Eight words of 16 bits; undefined for what is no IPv6 address. */
+export function parse6(text: string): number[] | undefined {
   const embedded = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(text);
   const four = embedded === null ? undefined : parse4(embedded[2] ?? "");
   if (embedded !== null && four === undefined) return undefined;

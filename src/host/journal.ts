@@ -10,7 +10,7 @@ import { makeDirectory, readJson, writeFileAtomic } from "./files.ts";
 export type HostChange =
   | { kind: "sysctl"; path: string; before: string }
   | { kind: "bridge"; name: string }
-  | { kind: "nft-table"; family: "ip"; name: string }
+  | { kind: "nft-table"; family: "ip" | "ip6"; name: string }
   | { kind: "cgroup"; name: string };
 
 export interface JournalEntry {

@@ -28,7 +28,7 @@ import {
   networkRecord,
   type Plugged,
   plug,
-  unplug,
+  release,
 } from "./network/plug.ts";
 import { exposedPorts } from "./network/ports.ts";
 import {
@@ -142,7 +142,7 @@ export async function createInstance(
   } catch (error) {
     rmSync(draft, { recursive: true, force: true });
     if (name !== undefined) free(root, "names", name, id);
-    if (plugged !== undefined) unplug(root, id, plugged);
+    if (plugged !== undefined) release(root, id, plugged.attachments);
     throw error;
   }
 }
@@ -256,7 +256,7 @@ function makeRecord(
     user: options.user ?? config.user,
     hostname: hostnameOf(given, options, opened),
     identity: { ...identity, taken },
-    network: networkRecord(given.id, given.plugged, ports, taken),
+    network: networkRecord(given.plugged, ports, taken),
     mounts: mountsOf(options.mounts ?? [], opened),
     secrets: options.secrets ?? [],
     limits: chosenLimits(options.limits ?? {}, facts?.limits ?? {}),

@@ -17,14 +17,16 @@ import { type Instance, instanceIds, readInstance } from "./find.ts";
 import { freeIdentity } from "./identity/lease.ts";
 import type { Launching } from "./launch.ts";
 import { breachesOf } from "./limits/watch.ts";
-import { releaseBridge } from "./network/bridge.ts";
+import { addressesOf, attachmentsOf, hasNames } from "./network/attachments.ts";
 import { free, leases } from "./network/lease.ts";
+import { refreshNames } from "./network/names.ts";
 import { leasedPorts, unpublish } from "./network/publish.ts";
 import { leaveShared } from "./network/share.ts";
+import { releaseNetworks } from "./network/up.ts";
 import { socketPath } from "./oci/profile.ts";
 import { runtimeWords } from "./oci/runtime.ts";
 import { killAll } from "./processes.ts";
-import type { EndRecord, InstancePaths, LaunchRecord, NetworkMode } from "./record.ts";
+import type { EndRecord, InstancePaths, LaunchRecord } from "./record.ts";
 import { hasRun, readExit, statusOf } from "./state.ts";
 import { mayWait, setAside } from "./trash.ts";
 import { removeVolume } from "./volumes/volumes.ts";
@@ -61,6 +63,7 @@ export async function settle(
   tell(root, instance, end);
   step("ended.json");
   writeFileAtomic(paths.ended, `${JSON.stringify(end)}\n`, { volatile: record.autoRemove });
+  if (hasNames(record)) await refreshNames(root);
   return end;
 }
 
@@ -130,6 +133,7 @@ export async function removeEnded(
   if (record.network.ports.length > 0) await unpublish(root, record.id, leasedPorts(root, record.id));
   freeIdentity(root, record.id);
   await removeInstanceFiles(root, instance, true, mayWait(paths));
+  if (hasNames(record)) await refreshNames(root);
   return end;
 }
 
@@ -153,7 +157,7 @@ export async function removeInstanceFiles(
   // Where its listener was killed.
   rmSync(socketPath(root, record.id), { force: true });
   free(root, "names", record.name, record.id);
-  if (record.network.address !== null) free(root, "addresses", record.network.address, record.id);
+  for (const address of addressesOf(record)) free(root, "addresses", address, record.id);
 }
 
 function removeDirectory(root: StateRoot, { record, paths }: Instance, later: boolean): void {
@@ -172,27 +176,28 @@ function removeDirectory(root: StateRoot, { record, paths }: Instance, later: bo
   rmSync(gone, { recursive: true, force: true });
 }
 
-/** Some instance runs, or is about to, in one of these networks. */
-function anyRunning(root: StateRoot, mode?: NetworkMode): boolean {
-  return instanceIds(root).some((id) => {
-    const instance = readInstance(root, id);
-    if (instance === undefined || (mode !== undefined && modeOf(root, instance) !== mode)) return false;
-    const { state } = statusOf(instance.paths, id);
-    return state === "running" || state === "starting";
-  });
+function isUp(root: StateRoot, id: string): Instance | undefined {
+  const instance = readInstance(root, id);
+  const state = instance === undefined ? "exited" : statusOf(instance.paths, id).state;
+  return state === "running" || state === "starting" ? instance : undefined;
 }
 
-/** Of one that shares a network: its owner's, which goes on also where the owner has ended. */
-function modeOf(root: StateRoot, { record: { network } }: Instance): NetworkMode | undefined {
-  return network.container === undefined
-    ? network.mode
-    : readInstance(root, network.container)?.record.network.mode;
+/** Networks that an instance is on that runs, or is about to. One that shares a network has its owner's, which goes on also where the owner has ended. */
+function usedNetworks(root: StateRoot): ReadonlySet<string> {
+  const used = new Set<string>();
+  for (const id of instanceIds(root)) {
+    const instance = isUp(root, id);
+    const { container } = instance?.record.network ?? {};
+    const owner = container === undefined ? instance : readInstance(root, container);
+    for (const { network } of owner === undefined ? [] : attachmentsOf(owner.record)) used.add(network);
+  }
+  return used;
 }
 
-/** What the host keeps for instances as a whole goes with the last one. */
+/** What the host keeps for instances as a whole goes with the last one, and what for a network with the last on it. */
 export async function releaseHost(root: StateRoot, log: Log): Promise<void> {
-  await releaseBridge(root, log, () => anyRunning(root, "bridge"));
-  if (!anyRunning(root)) removeParentCgroup();
+  await releaseNetworks(root, log, () => usedNetworks(root));
+  if (!instanceIds(root).some((id) => isUp(root, id) !== undefined)) removeParentCgroup();
 }
 
 /** An empty one only: another state root may have instances in it. */

@@ -15,6 +15,7 @@ import { type Chain, type Launching, startFailure } from "./launch.ts";
 import { hasDisk } from "./limits/disk.ts";
 import { lingerFiles, releaseLater, waiterCommand } from "./linger.ts";
 import { lingerSeconds } from "./linger-time.ts";
+import { addressesOf, hasNames } from "./network/attachments.ts";
 import { leasePath } from "./network/lease.ts";
 import type { EndRecord, InstanceRecord, LaunchRecord } from "./record.ts";
 import { restartRule, startAgain } from "./run.ts";
@@ -55,6 +56,7 @@ function mayEndSimply({ record }: Instance): boolean {
     !hasDisk(record.limits) &&
     lingerSeconds() > 0 &&
     record.network.ports.length === 0 &&
+    !hasNames(record) &&
     !record.mounts.some((mount) => mount.anonymous) &&
     !holdsIdentity(takenAt(record))
   );
@@ -64,8 +66,10 @@ function mayEndSimply({ record }: Instance): boolean {
 function simpleEnd(root: StateRoot, { paths, record }: Instance, launch: LaunchRecord): string[] {
   const { only, small } = waitingFiles(paths);
   const { bridge, used, waiter } = lingerFiles(root);
-  const leases = [leasePath(root, "names", record.name)];
-  if (record.network.address !== null) leases.push(leasePath(root, "addresses", record.network.address));
+  const leases = [
+    leasePath(root, "names", record.name),
+    ...addressesOf(record).map((address) => leasePath(root, "addresses", address)),
+  ];
   return [
     ...["--gone", `${paths.oci}/${record.id}`, "--gone", paths.shared, "--spoke", `${paths.run}/exit.json`],
     ...["--note", eventFile(root), noteHead(record, "die", launch), noteHead(record, "destroy", launch)],

@@ -10,7 +10,6 @@ import {
   launchCall,
   launchParts,
 } from "../host/enter.ts";
-import type { LaunchNetwork } from "../host/enter-network.ts";
 import { makeDirectory, readText, writeFileAtomic } from "../host/files.ts";
 import { installRoot, nativePath } from "../host/native.ts";
 import { childProcess, statusOf as exitStatusOf } from "../host/process.ts";
@@ -24,13 +23,11 @@ import type { Instance } from "./find.ts";
 import { takenAt } from "./identity/identity.ts";
 import { leaseIdentity } from "./identity/lease.ts";
 import { diskMounts, hasDisk, writtenIn } from "./limits/disk.ts";
-import { chosenLimits, ratesOfNetwork } from "./limits/limits.ts";
+import { chosenLimits } from "./limits/limits.ts";
 import { watcherOf } from "./limits/watch.ts";
-import { ensureBridge, lockNetwork } from "./network/bridge.ts";
-import { deviceName } from "./network/devices.ts";
-import { leasePorts, publish } from "./network/publish.ts";
-import { joinOwner, keptNamespace } from "./network/share.ts";
-import { macOf, parseSubnet } from "./network/subnet.ts";
+import { hasNames } from "./network/attachments.ts";
+import { refreshNames } from "./network/names.ts";
+import { prepareNetwork } from "./network/wire.ts";
 import { observer } from "./observe.ts";
 import { refusalsSocket } from "./oci/profile.ts";
 import { chooseRuntime, globalArguments, type OciRuntime } from "./oci/runtime.ts";
@@ -75,7 +72,7 @@ export async function prepare(launching: Launching): Promise<Chain> {
   emptyRuntimeLog(paths.runtimeLog);
   const taken = takenAt(record, launch);
   await leaseIdentity(root, record.id, taken);
-  const network = await prepareNetwork(launching);
+  const network = await prepareNetwork(launching, () => writeLaunch(launching));
   if (launching.mounted === true) enterAhead(launchParts({ network }).network);
   await writeBundle({
     root,
@@ -88,6 +85,8 @@ export async function prepare(launching: Launching): Promise<Chain> {
     detached: launch.mode === "detached",
     log,
   });
+  // Its own hosts file is there now.
+  if (hasNames(record)) await refreshNames(root);
   if (record.tether !== undefined) {
     // Loaded by those who ask for it alone.
     const { startTether } = await import("./tether.ts");
@@ -100,39 +99,6 @@ export async function prepare(launching: Launching): Promise<Chain> {
 function emptyRuntimeLog(path: string): void {
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   if (size > 0) rmSync(path, { force: true });
-}
-
-async function prepareNetwork({ root, instance, launch, log }: Launching): Promise<LaunchNetwork> {
-  const { id, network } = instance.record;
-  if (network.mode === "host") return "host";
-  if (network.mode === "container") return { join: joinOwner(root, instance) };
-  const kept = keptNamespace(root, instance);
-  if (network.mode === "none" || network.address === null) return kept === undefined ? "own" : { join: kept };
-  const bridge = await ensureBridge(root, log);
-  if (network.ports.length > 0) {
-    const lock = await lockNetwork(root);
-    try {
-      launch.ports = await leasePorts(root, id, network.ports);
-      // Written before the rules are, so that whoever repairs knows of them.
-      writeLaunch({ instance, launch });
-      await publish(root, network.address, launch.ports);
-    } finally {
-      lock.release();
-    }
-  }
-  if (kept !== undefined) return { join: kept };
-  const taken = takenAt(instance.record, launch);
-  const own = `${network.address}/${parseSubnet(bridge.subnet).prefix}`;
-  const veth = {
-    name: deviceName(id, 0),
-    bridge: bridge.name,
-    // The first is what SIOCGIFADDR tells. What goes out is sent from the one that shares the gateway's subnet.
-    addresses: [...taken.addresses.map((address) => `${address}/${address.includes(":") ? 128 : 32}`), own],
-    gateways: [bridge.gateway],
-    mac: taken.mac ?? macOf(id),
-    ...ratesOfNetwork(instance.record.limits),
-  };
-  return { veths: [veth] };
 }
 
 /**

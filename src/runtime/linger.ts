@@ -10,6 +10,7 @@ import { childProcess } from "../host/process.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { releaseHost } from "./end.ts";
 import { lingerSeconds } from "./linger-time.ts";
+import { upFile } from "./network/up.ts";
 import { pause } from "./processes.ts";
 
 /** The waiting process: a shell, which becomes us only to do the work. Its file, which is no lock, keeps a second one away. */
@@ -22,7 +23,7 @@ export function waiterCommand(root: StateRoot): readonly string[] {
 /** For native/supervise too, which does what releaseLater() does. */
 export function lingerFiles(root: StateRoot): { bridge: string; used: string; waiter: string } {
   const file = (name: string): string => join(root.path, "network", name);
-  return { bridge: file("bridge.json"), used: file("used"), waiter: file("waiter") };
+  return { bridge: upFile(root), used: file("used"), waiter: file("waiter") };
 }
 
 export async function releaseLater(root: StateRoot, log: Log): Promise<void> {

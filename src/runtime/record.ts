@@ -76,11 +76,27 @@ export interface InstanceImage {
 
 export type NetworkMode = "bridge" | "host" | "none" | "container";
 
+/** One network of an instance. */
+export interface Attachment {
+  /** Its name. */
+  readonly network: string;
+  /** Tells its device on the host from those of the instance's other networks. */
+  readonly index: number;
+  readonly address: string;
+  readonly address6: string | null;
+  readonly mac: string;
+  /** Further names on that network. */
+  readonly aliases: readonly string[];
+}
+
 export interface InstanceNetwork {
+  /** bridge: on networks of the state root, the default one or others. */
   readonly mode: NetworkMode;
   /** container: the id of the instance whose network it shares. */
   readonly container?: string;
-  /** Bridge only. */
+  /** bridge: in the order of its devices. Absent in records of before 2026-12: see attachmentsOf(). */
+  readonly attachments?: readonly Attachment[];
+  /** Of the first of them. */
   readonly address: string | null;
   readonly mac: string | null;
   /** Port 0 on the host: chosen anew at each start. */
@@ -199,6 +215,8 @@ export interface InstancePaths {
   readonly shared: string;
   /** There while it is paused, and perhaps a moment before and after: see pause.ts. */
   readonly paused: string;
+  /** There while what its record says of its networks may not be in force yet: see connect.ts. */
+  readonly rewiring: string;
   /** There while new limits of the record may not be in force yet: see update.ts. */
   readonly updating: string;
   /** What was fetched from the source: see tether-log.ts. */
@@ -237,6 +255,7 @@ export function pathsIn(directory: string): InstancePaths {
     plan: `${directory}/init.bin`,
     shared: `${directory}/shared`,
     paused: `${directory}/paused`,
+    rewiring: `${directory}/rewiring`,
     updating: `${directory}/updating`,
     tethered: `${directory}/tethered.jsonl`,
     tetherSocket: `${directory}/tether.sock`,

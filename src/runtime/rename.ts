@@ -8,7 +8,9 @@ import { lockInstance } from "./end.ts";
 import { note } from "./events/note.ts";
 import { findInstance, readInstance } from "./find.ts";
 import { checkName } from "./names.ts";
+import { hasNames } from "./network/attachments.ts";
 import { claim, free } from "./network/lease.ts";
+import { refreshNames } from "./network/names.ts";
 import { writeRecord } from "./record.ts";
 
 export async function renameInstance(root: StateRoot, text: string, wanted: string): Promise<void> {
@@ -34,6 +36,7 @@ export async function renameInstance(root: StateRoot, text: string, wanted: stri
     step("free the old name");
     free(root, "names", record.name, id);
     note(root, { ...record, name: wanted }, "rename", { oldName: record.name });
+    if (hasNames(record)) await refreshNames(root);
   } finally {
     lock?.release();
   }

@@ -13,8 +13,11 @@ import { type Instance, instanceIds, readInstance } from "./find.ts";
 import { freeEndedIdentities } from "./identity/lease.ts";
 import type { Launching } from "./launch.ts";
 import { waiterAlive } from "./linger.ts";
+import { finishRewiring } from "./network/connect.ts";
 import { leases } from "./network/lease.ts";
+import { refreshNames } from "./network/names.ts";
 import { leasedPorts, unpublish } from "./network/publish.ts";
+import { namesInUse, upFile } from "./network/up.ts";
 import { restartRule, startAgain } from "./run.ts";
 import { hasRun, type InstanceStatus, statusOf } from "./state.ts";
 import { emptyTrash } from "./trash.ts";
@@ -37,6 +40,7 @@ export async function repairInstances(root: StateRoot, log: Log, trash = true): 
     if (instance === undefined) continue;
     names.set(id, instance.record.name);
     if (existsSync(instance.paths.updating)) await finishUpdate(root, id);
+    if (existsSync(instance.paths.rewiring)) await finishNetwork(root, id, log);
     const seen = statusOf(instance.paths, id);
     if (isWell(instance, seen)) continue;
     if (await repairOne(root, instance, log)) count++;
@@ -44,6 +48,7 @@ export async function repairInstances(root: StateRoot, log: Log, trash = true): 
   count += (await freePorts(root)) + freeEndedIdentities(root);
   freeLeases(root);
   await freeNames(root, names);
+  if (namesInUse(root)) await refreshNames(root);
   await dropLocks(root);
   if (!waiterAlive(root) && hostChanged(root, log)) await releaseHost(root, log);
   return count;
@@ -56,6 +61,20 @@ async function finishUpdate(root: StateRoot, id: string): Promise<void> {
   try {
     const instance = readInstance(root, id);
     if (lock !== undefined && instance !== undefined) await applyLimits(instance);
+  } finally {
+    lock?.release();
+  }
+}
+
+/** Networks that a killed `network connect` or `disconnect` wrote down. What fails is told and tried again by the next command. */
+async function finishNetwork(root: StateRoot, id: string, log: Log): Promise<void> {
+  const seen = readInstance(root, id);
+  const lock = seen === undefined ? undefined : await lockInstance(seen, "repair");
+  try {
+    const instance = readInstance(root, id);
+    if (lock !== undefined && instance !== undefined) await finishRewiring({ root, log }, instance);
+  } catch (error) {
+    log.warn(`repair: the networks of ${seen?.record.name ?? id}: ${(error as Error).message}`);
   } finally {
     lock?.release();
   }
@@ -156,7 +175,7 @@ function lockHeld(path: string): boolean {
 }
 
 function hostChanged(root: StateRoot, log: Log): boolean {
-  const bridge = join(root.path, "network/bridge.json");
+  const bridge = upFile(root);
   return (
     existsSync(bridge) || existsSync(`${bridge}.undo`) || new Journal(root.journal, log).entries().length > 0
   );

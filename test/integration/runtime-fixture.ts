@@ -232,7 +232,9 @@ async function leftovers(root: StateRoot, inside: Fixture["inside"]): Promise<st
     root.work,
     root.journal,
     root.volumes,
-    ...["names", "network/addresses", "network/ports"].map((name) => join(root.path, name)),
+    ...["names", "network/addresses", "network/ports", "network/defined"].map((name) =>
+      join(root.path, name),
+    ),
   ];
   for (const directory of directories) {
     if (!existsSync(directory)) continue;
@@ -247,7 +249,7 @@ async function leftovers(root: StateRoot, inside: Fixture["inside"]): Promise<st
   found.push(
     ...devices.stdout
       .split("\n")
-      .filter((name) => /^t[rs][0-9a-f]{8}$/.test(name))
+      .filter((name) => /^t[rs][0-9a-f]{8}(-\d+)?$/.test(name))
       .map((name) => `device ${name}`),
   );
   const mounts = await inside(["cat", "/proc/self/mountinfo"]);

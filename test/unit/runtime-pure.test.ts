@@ -6,6 +6,7 @@ import { newDescriptor, type Service } from "../../src/package/descriptor.ts";
 import { compileInitPlan } from "../../src/package/init-plan.ts";
 import { mergeEnvironment } from "../../src/runtime/environment.ts";
 import { parseLine } from "../../src/runtime/logs.ts";
+import { macOf } from "../../src/runtime/network/devices.ts";
 import { describePort, exposedPorts, parsePublish } from "../../src/runtime/network/ports.ts";
 import { addPortsText, deletePortsText } from "../../src/runtime/network/rules.ts";
 import {
@@ -15,7 +16,6 @@ import {
   formatAddress,
   formatSubnet,
   gatewayOf,
-  macOf,
   parseAddress,
   parseRoutes,
   parseSubnet,
@@ -45,7 +45,7 @@ describe("subnets", () => {
     assert.equal(capacity(subnet), 65_533);
     assert.ok(contains(subnet, parseAddress("10.213.255.254") ?? 0));
     assert.ok(!contains(subnet, parseAddress("10.214.0.1") ?? 0));
-    for (const text of ["10.213.0.1/16", "10.0.0.0/7", "10.0.0.0/29", "10.0.0.0", "x/16"])
+    for (const text of ["10.213.0.1/16", "10.0.0.0/7", "10.0.0.0/30", "10.0.0.0", "x/16"])
       assert.throws(() => parseSubnet(text), usage);
   });
 

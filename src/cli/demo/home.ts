@@ -7,7 +7,7 @@ import type { Log } from "../../base/log.ts";
 import { readText, writeFileAtomic } from "../../host/files.ts";
 import { processAlive, processStartTime } from "../../host/lock.ts";
 import { openStateRoot, type StateRoot } from "../../host/state-root.ts";
-import { networkNames } from "../../runtime/network/bridge.ts";
+import { networkNames } from "../../runtime/network/devices.ts";
 import { runVerb } from "./stage.ts";
 
 const prefix = "tranship-demo-";

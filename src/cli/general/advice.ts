@@ -68,6 +68,8 @@ export const advice: Record<ErrorCode, string> = {
   E_VOLUME_NOT_FOUND: "`tranship volume ls` lists volumes; another state root is chosen with --root.",
   E_VOLUME_IN_USE: "Remove the instances that the message names first; stopped ones use their volumes too.",
   E_NETWORK_NOT_FOUND: "`tranship network ls` lists networks.",
+  E_NETWORK_IN_USE:
+    "Remove the instances that the message names, or disconnect them; stopped ones hold addresses of their networks too.",
   E_NAME_TAKEN: "Choose another --name, or remove the instance that has it.",
   E_IDENTITY_TAKEN:
     "Stop the instance that the message names, or give --new-identity: the instance then has ids and addresses of its own.",

@@ -12,6 +12,7 @@ import { parseVolume } from "../../runtime/volumes/parse.ts";
 import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
 import { identityOptions } from "./identity-options.ts";
 import { checkSwap, fixedLimits, limits } from "./limit-options.ts";
+import { networkOptions } from "./network-options.ts";
 
 export function createOptions({ args, options }: Call): CreateOptions {
   const [reference = "", ...command] = args;
@@ -34,7 +35,7 @@ export function createOptions({ args, options }: Call): CreateOptions {
     terminal: flag(options, "tty"),
     interactive: flag(options, "interactive"),
     environment: environment(options),
-    ...network(text(options, "network") ?? "bridge"),
+    ...networkOptions(options),
     ports: list(options, "publish").flatMap(parsePublish),
     publishAll: flag(options, "publishAll"),
     mounts: list(options, "volume").map(parseVolume),
@@ -56,7 +57,7 @@ export function createOptions({ args, options }: Call): CreateOptions {
 /** Options that are absent rather than undefined. */
 function named(options: OptionValues): Partial<CreateOptions> {
   const keys = [
-    ["name", "name"], ["workdir", "workingDirectory"], ["user", "user"], ["hostname", "hostname"], ["ip", "address"],
+    ["name", "name"], ["workdir", "workingDirectory"], ["user", "user"], ["hostname", "hostname"],
     ["descriptor", "descriptorFile"],
   ] as const; // biome-ignore format: a table
   const found: Record<string, string> = {};
@@ -100,12 +101,6 @@ function environmentFile(path: string): string[] {
     });
   }
   return content.split(/\r?\n/).filter((line) => line.trim() !== "" && !line.trimStart().startsWith("#"));
-}
-
-function network(word: string): Pick<CreateOptions, "network" | "networkOf"> {
-  if (word === "bridge" || word === "host" || word === "none") return { network: word };
-  if (/^container:./.test(word)) return { network: "container", networkOf: word.slice("container:".length) };
-  throw usage(`not a network: ${JSON.stringify(word)}`, "give bridge, host, none or container:INSTANCE");
 }
 
 function secret(entry: string): InstanceSecret {

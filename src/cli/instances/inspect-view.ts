@@ -4,9 +4,11 @@ import { readJson } from "../../host/files.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import type { ListedInstance } from "../../runtime/find.ts";
 import { breachesOf } from "../../runtime/limits/watch.ts";
+import { attachmentsOf, networksOf } from "../../runtime/network/attachments.ts";
 import type {
   EndRecord,
   InstanceMount,
+  InstanceNetwork,
   InstanceRecord,
   InstanceRedirection,
   LaunchRecord,
@@ -74,7 +76,7 @@ function hostConfig({
     Binds: mounts
       .filter((mount) => !mount.anonymous && mount.kind !== "tmpfs")
       .map(({ source, target, readOnly: ro }) => `${source}:${target}${ro ? ":ro" : ""}`),
-    NetworkMode: network.container === undefined ? network.mode : `container:${network.container}`,
+    NetworkMode: networkMode(network),
     RestartPolicy: { Name: restart.policy, MaximumRetryCount: restart.attempts },
     AutoRemove: autoRemove,
     CapAdd: capAdd,
@@ -131,5 +133,22 @@ function networkOf({ network }: InstanceRecord, launch: LaunchRecord | undefined
     ];
   }
   const own = { IPAddress: network.address ?? "", MacAddress: network.mac ?? "" };
-  return { ...own, Ports: ports, Networks: network.mode === "container" ? {} : { [network.mode]: own } };
+  return { ...own, Ports: ports, Networks: endpoints(network) };
+}
+
+/** As docker names it: the first network, where there is one. */
+function networkMode(network: InstanceNetwork): string {
+  if (network.container !== undefined) return `container:${network.container}`;
+  return networksOf({ network })[0] ?? "none";
+}
+
+function endpoints(network: InstanceNetwork): Record<string, object> {
+  if (network.mode === "host" || network.mode === "none")
+    return { [network.mode]: { IPAddress: "", MacAddress: "" } };
+  return Object.fromEntries(
+    attachmentsOf({ network }).map(({ network: name, address, address6, mac, aliases }) => [
+      name,
+      { IPAddress: address, GlobalIPv6Address: address6 ?? "", MacAddress: mac, Aliases: aliases },
+    ]),
+  );
 }

@@ -1,6 +1,7 @@
 // --filter of `ps`: docker's keys.
 import { TranshipError } from "../../base/errors.ts";
 import type { ListedInstance } from "../../runtime/find.ts";
+import { networksOf } from "../../runtime/network/attachments.ts";
 import { shownState } from "./ps-row.ts";
 
 export type Fits = (one: ListedInstance) => boolean;
@@ -55,7 +56,7 @@ function simple(key: Exclude<Key, "before" | "since">, value: string): Fits {
     case "volume":
       return ({ record }) => record.mounts.some((mount) => mount.source === value || mount.target === value);
     case "network":
-      return ({ record }) => record.network.mode === value;
+      return ({ record }) => networksOf(record).includes(value);
     case "publish":
     case "expose":
       return byPort(value);

@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import { formatAge } from "../../base/units.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import type { ListedInstance } from "../../runtime/find.ts";
+import { networksOf } from "../../runtime/network/attachments.ts";
 import { describePort } from "../../runtime/network/ports.ts";
 import { isPaused } from "../../runtime/pause.ts";
 import { bytesBelow } from "../../runtime/usage/bytes.ts";
@@ -44,7 +45,7 @@ export function rowOf(root: StateRoot, one: ListedInstance, wishes: { whole: boo
     Names: record.name,
     Labels: record.labels,
     Mounts: record.mounts.map((mount) => (mount.kind === "tmpfs" ? mount.target : mount.source)).join(","),
-    Networks: record.network.mode === "container" ? "" : record.network.mode,
+    Networks: networksOf(record).join(","),
     LocalVolumes: String(volumes.length),
     Size: wishes.size ? sizeOf(root, one) : "",
   };

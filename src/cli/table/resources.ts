@@ -5,6 +5,9 @@ import { dryRunOption, formatOption, inspectFormatOption } from "./options.ts";
 const group = "Volumes and networks";
 const filterOption = { flags: "-f, --filter <KEY=VALUE>", summary: "only what fits", many: true };
 const quietOption = { flags: "-q, --quiet", summary: "only names" };
+const network = { name: "<NETWORK>", summary: "name or id" };
+const networks = { name: "<NETWORK...>", summary: "names or ids" };
+const instance = { name: "<INSTANCE>", summary: "name or id" };
 const volumes = { name: "<VOLUME...>", summary: "names" };
 
 export const resourceVerbs: readonly Verb[] = [
@@ -66,8 +69,15 @@ export const resourceVerbs: readonly Verb[] = [
     name: "network ls",
     group,
     summary: "List networks",
-    examples: ["tranship network ls"],
-    options: [filterOption, quietOption, formatOption],
+    description:
+      "Filters: driver, id, label, name, scope, type (builtin, custom), dangling (used by no instance).",
+    examples: ["tranship network ls", "tranship network ls -q -f type=custom"],
+    options: [
+      { ...filterOption, flags: "-f, --filter <KEY=VALUE>" },
+      { flags: "-q, --quiet", summary: "only ids" },
+      { flags: "--no-trunc", summary: "do not shorten" },
+      formatOption,
+    ],
     load: () => import("../networks/ls.ts"),
   },
   {
@@ -75,8 +85,77 @@ export const resourceVerbs: readonly Verb[] = [
     group,
     summary: "Show addresses and running instances of networks",
     examples: ["tranship network inspect bridge"],
-    arguments: [{ name: "<NETWORK...>", summary: "bridge, host or none" }],
+    arguments: [networks],
     options: [inspectFormatOption],
     load: () => import("../networks/inspect.ts"),
+  },
+  {
+    name: "network create",
+    group,
+    summary: "Make a network whose instances know each other by name",
+    description:
+      "Networks are kept apart from each other. A subnet that a route of the host or another network has is refused. Bridge and rules are made with its first running instance.",
+    examples: [
+      "tranship network create shopnet",
+      "tranship network create --subnet 192.168.231.0/24 --ipv6 --internal back",
+    ],
+    arguments: [{ name: "<NETWORK>", summary: "its name" }],
+    options: [
+      { flags: "--subnet <CIDR>", summary: "IPv4 or IPv6 subnet; a free one where absent", many: true },
+      { flags: "--gateway <ADDRESS>", summary: "address of the host in the subnet", many: true },
+      { flags: "--ip-range <CIDR>", summary: "the part of the IPv4 subnet that addresses are chosen from" },
+      { flags: "--ipv6", summary: "IPv6 too, with unique local addresses where no --subnet names others" },
+      { flags: "--internal", summary: "nothing but its instances and the host can be reached" },
+      { flags: "--label <KEY=VALUE>", summary: "a label", many: true },
+      { flags: "-d, --driver <DRIVER>", summary: "bridge, and no other" },
+    ],
+    load: () => import("../networks/create.ts"),
+  },
+  {
+    name: "network connect",
+    group,
+    summary: "Put an instance on a further network, running or not",
+    examples: [
+      "tranship network connect shopnet shop",
+      "tranship network connect --alias db --ip 192.168.231.9 back mariadb",
+    ],
+    arguments: [network, instance],
+    options: [
+      { flags: "--alias <NAME>", summary: "a further name of the instance there", many: true },
+      { flags: "--ip <ADDRESS>", summary: "its IPv4 address" },
+      { flags: "--ip6 <ADDRESS>", summary: "its IPv6 address" },
+    ],
+    load: () => import("../networks/connect.ts"),
+  },
+  {
+    name: "network disconnect",
+    group,
+    summary: "Take an instance off a network, running or not",
+    examples: ["tranship network disconnect shopnet shop"],
+    arguments: [network, instance],
+    options: [{ flags: "-f, --force", summary: "as docker has it; it makes no difference" }],
+    load: () => import("../networks/disconnect.ts"),
+  },
+  {
+    name: "network rm",
+    group,
+    summary: "Remove networks that no instance is on",
+    examples: ["tranship network rm shopnet"],
+    arguments: [networks],
+    options: [{ flags: "-f, --force", summary: "no failure where there is none of that name" }],
+    load: () => import("../networks/rm.ts"),
+  },
+  {
+    name: "network prune",
+    group,
+    summary: "Remove all networks that no instance is on",
+    description: "Filters: until=TIME (made before it), label, label!.",
+    examples: ["tranship network prune", "tranship network prune -f --filter until=24h"],
+    options: [
+      { flags: "-f, --force", summary: "without a question" },
+      { flags: "--filter <KEY=VALUE>", summary: "only what fits", many: true },
+      dryRunOption,
+    ],
+    load: () => import("../networks/prune.ts"),
   },
 ];

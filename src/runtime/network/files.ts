@@ -6,25 +6,30 @@ const localNames = new Set([
   "localhost", "ip6-localhost", "ip6-loopback", "ip6-localnet", "ip6-mcastprefix", "ip6-allnodes", "ip6-allrouters",
 ]); // biome-ignore format: a table
 
+/** What a machine calls itself, the full name first. */
+export function ownNames({ hostname, domain }: { hostname: string; domain: string | null }): string[] {
+  const short = hostname.split(".")[0] ?? hostname;
+  const full = domain === null || hostname.includes(".") ? [] : [`${hostname}.${domain}`];
+  return [...new Set([...full, hostname, short])];
+}
+
 /** The package's own lines are kept (an application may name its database there), those of its old host are replaced. */
 export function hostsText(
   layers: readonly string[],
   { hostname, domain, address }: { hostname: string; domain: string | null; address: string | null },
 ): string {
-  const short = hostname.split(".")[0] ?? hostname;
-  const full = domain === null || hostname.includes(".") ? [] : [`${hostname}.${domain}`];
-  const ownNames = [...new Set([...full, hostname, short])];
+  const own = ownNames({ hostname, domain });
   const lines = [
     "127.0.0.1\tlocalhost",
     "::1\tlocalhost ip6-localhost ip6-loopback",
     "ff02::1\tip6-allnodes",
     "ff02::2\tip6-allrouters",
-    `${address ?? "127.0.1.1"}\t${ownNames.join(" ")}`,
+    `${address ?? "127.0.1.1"}\t${own.join(" ")}`,
   ];
-  const own = readLayerFile(layers, "etc/hosts")?.toString("utf8") ?? "";
-  for (const line of own.split("\n")) {
+  const brought = readLayerFile(layers, "etc/hosts")?.toString("utf8") ?? "";
+  for (const line of brought.split("\n")) {
     const [, ...names] = (line.split("#")[0] ?? "").trim().split(/\s+/);
-    const kept = names.filter((name) => !localNames.has(name) && !ownNames.includes(name));
+    const kept = names.filter((name) => !localNames.has(name) && !own.includes(name));
     if (kept.length > 0 && kept.length === names.length) lines.push(line);
   }
   return `${lines.join("\n")}\n`;

@@ -1,29 +1,47 @@
-// On which network an instance is to be: decided when it is made.
+// On which networks an instance is to be: decided when it is made, and when it is connected to a further one.
 import { TranshipError } from "../../base/errors.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import type { TakenIdentity } from "../identity/identity.ts";
-import type { InstanceNetwork, NetworkMode } from "../record.ts";
-import { chooseSubnet } from "./bridge.ts";
-import { free, leaseAddress } from "./lease.ts";
+import type { Attachment, InstanceNetwork, NetworkMode } from "../record.ts";
+import { freeAddress, leaseAddress, leaseAddress6, type Pool, type Pool6 } from "./addresses.ts";
+import { defaultNetwork, withAttachments } from "./attachments.ts";
+import { chooseSubnet } from "./choice.ts";
+import { findDefinition, type NetworkDefinition, readDefinition } from "./definition.ts";
+import { macOf } from "./devices.ts";
 import type { PortRequest } from "./ports.ts";
 import { networkOwner, refuseConflicts } from "./share.ts";
-import { macOf } from "./subnet.ts";
+import { gatewayOf, parseSubnet } from "./subnet.ts";
+import { parseSubnet6 } from "./subnet6.ts";
 
-/** What was asked for: flags of `run` and `create`. */
+/** One network that is asked for. */
+export interface NetworkRequest {
+  /** Name or id; "bridge" is the default one. */
+  readonly network: string;
+  readonly address?: string;
+  readonly address6?: string;
+  readonly aliases: readonly string[];
+}
+
+/** Flags of `run` and `create`. */
 export interface NetworkOptions {
+  /** Default: bridge. */
   network?: NetworkMode;
+  /** bridge: on which; absent: the default one. */
+  networks?: readonly NetworkRequest[];
   /** container: name or id of the instance whose network is shared. */
   networkOf?: string;
-  address?: string;
   hostname?: string;
   ports?: readonly PortRequest[];
   publishAll?: boolean;
 }
 
+/** What an instance got. */
 export interface Plugged {
   readonly mode: NetworkMode;
   readonly container?: string;
-  readonly address: string | null;
+  readonly attachments: readonly Attachment[];
+  /** None of its networks leads outside, so that nothing of it can be published. */
+  readonly inward: boolean;
   /** Of the instance whose network it shares: its host name is that one's too. */
   readonly hostname?: string;
 }
@@ -36,29 +54,129 @@ export function plug(
   identity: { mac?: string } = {},
 ): Plugged {
   const mode = options.network ?? "bridge";
-  if (mode === "container") {
-    refuseConflicts({
-      "--hostname": options.hostname !== undefined,
-      "--publish": (options.ports ?? []).length > 0,
-      "--publish-all": options.publishAll === true,
-      "--mac-address": identity.mac !== undefined,
-      "--ip": options.address !== undefined,
-    });
-    const { record } = networkOwner(root, options.networkOf ?? "");
-    return { mode, container: record.id, address: null, hostname: record.hostname };
+  if (mode === "container") return share(root, options, identity);
+  if (mode !== "bridge") return { mode, attachments: [], inward: true };
+  const requests = options.networks ?? [{ network: defaultNetwork, aliases: [] }];
+  const attachments: Attachment[] = [];
+  try {
+    for (const request of requests) attachments.push(attach(root, id, request, attachments));
+    return { mode, attachments, inward: attachments.every((one) => isInternal(root, one)) };
+  } catch (error) {
+    release(root, id, attachments);
+    throw error;
   }
-  if (mode !== "bridge") return { mode, address: null };
-  return { mode, address: leaseAddress(root, chooseSubnet(root), id, options.address) };
 }
 
-export function unplug(root: StateRoot, id: string, { address }: Plugged): void {
-  if (address !== null) free(root, "addresses", address, id);
+function share(root: StateRoot, options: NetworkOptions, identity: { mac?: string }): Plugged {
+  refuseConflicts({
+    "--hostname": options.hostname !== undefined,
+    "--publish": (options.ports ?? []).length > 0,
+    "--publish-all": options.publishAll === true,
+    "--mac-address": identity.mac !== undefined,
+  });
+  const { record } = networkOwner(root, options.networkOf ?? "");
+  return {
+    mode: "container",
+    container: record.id,
+    attachments: [],
+    inward: true,
+    hostname: record.hostname,
+  };
+}
+
+export function isInternal(root: StateRoot, { network }: Attachment): boolean {
+  return network !== defaultNetwork && readDefinition(root, network)?.internal === true;
+}
+
+/** A further network for an instance that has `others`. Whoever does not keep it calls release(). */
+export function attach(
+  root: StateRoot,
+  id: string,
+  request: NetworkRequest,
+  others: readonly Attachment[],
+): Attachment {
+  const { name, pool, pool6, definition } = poolsOf(root, request);
+  if (others.some(({ network }) => network === name)) {
+    throw new TranshipError("E_NETWORK", `endpoint already exists in network ${name}`, {
+      hint: "an instance is on a network once",
+    });
+  }
+  const address = leaseAddress(root, pool, id, request.address);
+  const index = [0, ...others.map((one) => one.index + 1)].find(
+    (free) => !others.some((one) => one.index === free),
+  );
+  try {
+    const address6 =
+      pool6 === null
+        ? null
+        : leaseAddress6(root, pool6, id, {
+            like: address,
+            ...(request.address6 === undefined ? {} : { wanted: request.address6 }),
+          });
+    const mac = macOf(id, index ?? 0);
+    const made = { network: name, index: index ?? 0, address, address6, mac, aliases: request.aliases };
+    // Removed meanwhile: its remover looked for leases before, and will again.
+    if (definition !== undefined && readDefinition(root, name)?.id !== definition.id) {
+      release(root, id, [made]);
+      throw new TranshipError("E_NETWORK_NOT_FOUND", `the network ${name} was just removed`);
+    }
+    return made;
+  } catch (error) {
+    freeAddress(root, address, id);
+    throw error;
+  }
+}
+
+interface Pools {
+  name: string;
+  pool: Pool;
+  pool6: Pool6 | null;
+  definition: NetworkDefinition | undefined;
+}
+
+function poolsOf(root: StateRoot, request: NetworkRequest): Pools {
+  if (request.network === defaultNetwork) {
+    if (request.aliases.length > 0) {
+      throw new TranshipError(
+        "E_USAGE",
+        "network-scoped alias is supported only for instances in user defined networks",
+        { hint: "make one with `tranship network create`" },
+      );
+    }
+    refuseAddress6(request, defaultNetwork);
+    const subnet = chooseSubnet(root);
+    const pool = { subnet, gateway: gatewayOf(subnet), range: null };
+    return { name: defaultNetwork, pool, pool6: null, definition: undefined };
+  }
+  const definition = findDefinition(root, request.network);
+  const { subnet, gateway, range, subnet6, gateway6, name } = definition;
+  if (subnet6 === null) refuseAddress6(request, name);
+  return {
+    name,
+    pool: { subnet: parseSubnet(subnet), gateway, range: range === null ? null : parseSubnet(range, 32) },
+    pool6: subnet6 === null ? null : { subnet: parseSubnet6(subnet6), gateway: gateway6 ?? "" },
+    definition,
+  };
+}
+
+function refuseAddress6({ address6 }: NetworkRequest, name: string): void {
+  if (address6 === undefined) return;
+  throw new TranshipError("E_USAGE", `the network ${name} has no IPv6 for the address ${address6}`, {
+    hint: "make one with `tranship network create --ipv6`",
+  });
+}
+
+/** Gives addresses back. */
+export function release(root: StateRoot, id: string, attachments: readonly Attachment[]): void {
+  for (const { address, address6 } of attachments) {
+    freeAddress(root, address, id);
+    if (address6 !== null) freeAddress(root, address6, id);
+  }
 }
 
 /** As the record has it. E_USAGE for ports that nobody could reach. */
 export function networkRecord(
-  id: string,
-  { mode, container, address }: Plugged,
+  { mode, container, attachments, inward }: Plugged,
   ports: readonly PortRequest[],
   taken: TakenIdentity,
 ): InstanceNetwork {
@@ -67,13 +185,16 @@ export function networkRecord(
       hint: mode === "host" ? "the programs listen on the host itself" : "use --network bridge",
     });
   }
-  return {
-    mode,
-    ...(container === undefined ? {} : { container }),
-    address,
-    mac: address === null ? null : (taken.mac ?? macOf(id)),
-    ports,
-  };
+  if (ports.length > 0 && inward) {
+    const names = attachments.map(({ network }) => network).join(", ");
+    throw new TranshipError("E_USAGE", `ports cannot be published on the internal network ${names}`, {
+      hint: "put it on a further network with --network",
+    });
+  }
+  const [first, ...others] = attachments;
+  const own = first === undefined ? [] : [{ ...first, mac: taken.mac ?? first.mac }, ...others];
+  const empty = { mode, ...(container === undefined ? {} : { container }), address: null, mac: null, ports };
+  return mode === "bridge" ? withAttachments(empty, own) : empty;
 }
 
 /** In the network of another instance it has that one's addresses. */

@@ -5,10 +5,12 @@ import { errnoOf } from "../../host/files.ts";
 import { run, runChecked } from "../../host/process.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
-import { lockNetwork, networkNames } from "./bridge.ts";
+import type { Attachment } from "../record.ts";
+import { networkNames } from "./devices.ts";
 import { claim, free, holder, leases } from "./lease.ts";
 import type { PortRequest, PublishedPort } from "./ports.ts";
 import { addPortsText, deletePortsText } from "./rules.ts";
+import { lockNetwork } from "./up.ts";
 
 /** Takes the host ports; each that was 0 becomes a free one. E_PORT_TAKEN names who has it. */
 export async function leasePorts(
@@ -149,28 +151,53 @@ function ownerOfSocket(inode: string): string | undefined {
   return undefined;
 }
 
+/** `front`: the network that they lead to; undefined: to none. */
 export async function publish(
   root: StateRoot,
-  address: string,
+  front: Attachment | undefined,
   ports: readonly PublishedPort[],
 ): Promise<void> {
-  if (ports.length === 0) return;
+  if (ports.length === 0 || front === undefined) return;
   step("publish ports");
-  await runChecked("nft", ["-f", "-"], { input: addPortsText(networkNames(root).table, address, ports) });
+  const { table } = networkNames(root);
+  await runChecked("nft", ["-f", "-"], { input: addPortsText(table, front.address, ports) });
+}
+
+/** Leads the ports of a running instance to another of its networks. */
+export async function republish(
+  root: StateRoot,
+  id: string,
+  front: Attachment | undefined,
+  ports: readonly PublishedPort[],
+): Promise<void> {
+  const mine = ports.filter((port) => holder(root, "ports", leaseName(port)) === id);
+  if (mine.length === 0) return;
+  const lock = await lockNetwork(root);
+  try {
+    step("withdraw ports");
+    await withdraw(root, mine);
+    await publish(root, front, mine);
+  } finally {
+    lock.release();
+  }
+}
+
+async function withdraw(root: StateRoot, ports: readonly PublishedPort[]): Promise<void> {
+  const { table } = networkNames(root);
+  const all = await run("nft", ["-f", "-"], { input: deletePortsText(table, ports) });
+  // A transaction fails as a whole where one is missing: then one by one.
+  if (all.status === 0) return;
+  for (const port of ports) await run("nft", ["-f", "-"], { input: deletePortsText(table, [port]) });
 }
 
 /** Takes the elements out of the maps and gives the leases back. What is no longer there is no error. */
 export async function unpublish(root: StateRoot, id: string, ports: readonly PublishedPort[]): Promise<void> {
   const mine = ports.filter((port) => holder(root, "ports", leaseName(port)) === id);
   if (mine.length === 0) return;
-  const { table } = networkNames(root);
   const lock = await lockNetwork(root);
   try {
     step("unpublish ports");
-    const all = await run("nft", ["-f", "-"], { input: deletePortsText(table, mine) });
-    // A transaction fails as a whole where one is missing: then one by one.
-    if (all.status !== 0)
-      for (const port of mine) await run("nft", ["-f", "-"], { input: deletePortsText(table, [port]) });
+    await withdraw(root, mine);
     for (const port of mine) free(root, "ports", leaseName(port), id);
   } finally {
     lock.release();

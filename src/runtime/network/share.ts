@@ -78,6 +78,11 @@ function sharersOf(root: StateRoot, id: string): Instance[] {
   });
 }
 
+/** Of the running instance itself, or of those that share its network. */
+export function liveNamespace(root: StateRoot, instance: Instance): NetworkNamespace | undefined {
+  return namespaceOf(instance) ?? keptNamespace(root, instance);
+}
+
 function namespaceOf({ paths, record }: Instance): NetworkNamespace | undefined {
   const main = mainProcess(paths, record.id);
   if (main === undefined) return undefined;

@@ -23,14 +23,14 @@ export function formatAddress(value: number): string {
   return [value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255].join(".");
 }
 
-/** Accepts 10.213.0.0/16; prefixes 8 to 28. */
-export function parseSubnet(text: string): Subnet {
+/** Accepts 10.213.0.0/16; prefixes 8 to 29, or to another `longest`. */
+export function parseSubnet(text: string, longest = 29): Subnet {
   const [address = "", prefixText = ""] = text.split("/");
   const base = parseAddress(address);
   const prefix = /^\d{1,2}$/.test(prefixText) ? Number(prefixText) : -1;
-  if (base === undefined || prefix < 8 || prefix > 28 || (base & ~mask(prefix)) !== 0) {
+  if (base === undefined || prefix < 8 || prefix > longest || (base & ~mask(prefix)) !== 0) {
     throw new TranshipError("E_USAGE", `not a subnet for instances: ${JSON.stringify(text)}`, {
-      hint: "write a network address with a prefix of 8 to 28 bits, for example 10.213.0.0/16",
+      hint: `write a network address with a prefix of 8 to ${longest} bits, for example 10.213.0.0/16`,
     });
   }
   return { base, prefix };
@@ -91,10 +91,4 @@ export function collision(subnet: Subnet, routes: readonly Route[], ownDevice: s
   return routes.find(
     (route) => route.device !== ownDevice && route.subnet.prefix > 0 && overlaps(route.subnet, subnet),
   );
-}
-
-/** Locally administered, unicast, from the instance id: the same instance keeps it, two never share it. */
-export function macOf(id: string): string {
-  const bytes = id.slice(0, 10).match(/../g) ?? [];
-  return ["02", ...bytes].join(":");
 }

@@ -1,27 +1,35 @@
 // How each kind of host change is undone. Undoing what is no longer there is success.
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { removeCgroup } from "../../host/cgroup.ts";
 import { bridgeDownArguments } from "../../host/enter-network.ts";
 import type { Undo } from "../../host/journal.ts";
 import { nativePath } from "../../host/native.ts";
 import { run, runChecked } from "../../host/process.ts";
+import { isBridge } from "./devices.ts";
 
-function devices(): string[] {
-  return readFileSync("/proc/self/net/dev", "latin1")
-    .split("\n")
-    .slice(2)
-    .map((line) => line.split(":")[0]?.trim() ?? "");
+export function hostDevices(): string[] {
+  return devicesSeenBy("self");
 }
 
-/** `ownBridge`: the bridge of this state root; forwarding stays on while another root has one. */
-export function undoExecutors(ownBridge: string): Undo {
+/** In the network namespace of a process. */
+export function devicesSeenBy(pid: number | "self"): string[] {
+  return readFileSync(`/proc/${pid}/net/dev`, "latin1")
+    .split("\n")
+    .slice(2)
+    .map((line) => line.split(":")[0]?.trim() ?? "")
+    .filter((name) => name !== "");
+}
+
+/** `own`: the bridges of this state root; forwarding stays on while another root has one. */
+export function undoExecutors(own: ReadonlySet<string>): Undo {
   return {
     async sysctl({ path, before }) {
-      const others = devices().some((name) => name !== ownBridge && /^(tranship0|tr[0-9a-f]{8})$/.test(name));
-      if (!others) writeFileSync(path, before);
+      const others = hostDevices().some((name) => isBridge(name) && !own.has(name));
+      // A device may have gone with its settings.
+      if (!others && existsSync(path)) writeFileSync(path, before);
     },
     async bridge({ name }) {
-      if (devices().includes(name)) await runChecked(nativePath("enter"), bridgeDownArguments(name));
+      if (hostDevices().includes(name)) await runChecked(nativePath("enter"), bridgeDownArguments(name));
     },
     async "nft-table"({ family, name }) {
       const found = await run("nft", ["list", "table", family, name]);

@@ -1,0 +1,96 @@
+// The network of an instance at its start: what enter has to make, after bridges, rules and ports have been made on the host.
+import type { Log } from "../../base/log.ts";
+import type { LaunchNetwork, VethOptions } from "../../host/enter-network.ts";
+import type { StateRoot } from "../../host/state-root.ts";
+import type { Instance } from "../find.ts";
+import { nothingTaken, type TakenIdentity, takenAt } from "../identity/identity.ts";
+import { ratesOfNetwork } from "../limits/limits.ts";
+import type { Attachment, InstanceRecord, LaunchRecord } from "../record.ts";
+import { attachmentsOf, networksOf } from "./attachments.ts";
+import { deviceName, macOf } from "./devices.ts";
+import { leasePorts, publish } from "./publish.ts";
+import { joinOwner, keptNamespace } from "./share.ts";
+import { ensureNetworks, lockNetwork, type Up } from "./up.ts";
+
+export interface Wiring {
+  readonly root: StateRoot;
+  readonly instance: Instance;
+  readonly launch: LaunchRecord;
+  readonly log: Log;
+}
+
+/** `note`: writes the launch record down, with the ports that were taken. */
+export async function prepareNetwork(
+  { root, instance, launch, log }: Wiring,
+  note: () => void,
+): Promise<LaunchNetwork> {
+  const { record } = instance;
+  const { mode, ports } = record.network;
+  if (mode === "host") return "host";
+  if (mode === "container") return { join: joinOwner(root, instance) };
+  const attachments = attachmentsOf(record);
+  const kept = keptNamespace(root, instance);
+  if (attachments.length === 0) return kept === undefined ? "own" : { join: kept };
+  const up = await ensureNetworks(root, networksOf(record), log);
+  if (ports.length > 0) {
+    const lock = await lockNetwork(root);
+    try {
+      launch.ports = await leasePorts(root, record.id, ports);
+      // Written before the rules are, so that whoever repairs knows of them.
+      note();
+      await publish(root, frontOf(up, attachments), launch.ports);
+    } finally {
+      lock.release();
+    }
+  }
+  if (kept !== undefined) return { join: kept };
+  return { veths: vethsOf(up, record, takenAt(record, launch)) };
+}
+
+/** Where its published ports lead: the first network that leads outside. */
+export function frontOf(up: Up, attachments: readonly Attachment[]): Attachment | undefined {
+  return attachments.find(({ network }) => up.networks[network]?.internal === false);
+}
+
+/** One for each of its networks that is up, in their order. The first that leads outside has the default route. */
+export function vethsOf(up: Up, record: InstanceRecord, taken: TakenIdentity = nothingTaken): VethOptions[] {
+  const attachments = attachmentsOf(record);
+  const routes = gatewaysOf(up, attachments);
+  return attachments.flatMap((attachment, position) => {
+    const network = up.networks[attachment.network];
+    if (network === undefined) return [];
+    const { subnet, subnet6, gateway, gateway6 } = network;
+    const { address, address6 } = attachment;
+    // The first is what SIOCGIFADDR tells. What goes out is sent from the one that shares the gateway's subnet.
+    const foreign = position === 0 ? taken.addresses : [];
+    return [
+      {
+        name: deviceName(record.id, attachment.index),
+        bridge: network.device,
+        addresses: [
+          ...foreign.map((one) => `${one}/${one.includes(":") ? 128 : 32}`),
+          `${address}/${prefixOf(subnet)}`,
+          ...(address6 === null || subnet6 === null ? [] : [`${address6}/${prefixOf(subnet6)}`]),
+        ],
+        gateways: [gateway, gateway6].filter((one) => one !== null && routes.includes(one)) as string[],
+        ...ratesOfNetwork(record.limits),
+        mac: position === 0 ? (taken.mac ?? macOf(record.id, attachment.index)) : attachment.mac,
+      },
+    ];
+  });
+}
+
+/** Default routes: one for each family. */
+export function gatewaysOf(up: Up, attachments: readonly Attachment[]): string[] {
+  const outward = attachments.flatMap(({ network }) => {
+    const found = up.networks[network];
+    return found === undefined || found.internal ? [] : [found];
+  });
+  const first6 = outward.find(({ gateway6 }) => gateway6 !== null)?.gateway6 ?? null;
+  const first = outward[0]?.gateway;
+  return [...(first === undefined ? [] : [first]), ...(first6 === null ? [] : [first6])];
+}
+
+function prefixOf(subnet: string): string {
+  return subnet.split("/")[1] ?? "";
+}
