@@ -48,6 +48,72 @@ export function decodePax(bytes: Uint8Array): PaxRecord[] {
   return records;
 }
 
+let lastSeconds = 0;
+let lastNanoseconds = 0n;
+
+/** Neighbours mostly have the same time: arithmetic with bigints costs more than the rest of a header. */
+export function nanoseconds(seconds: number): bigint {
+  if (seconds !== lastSeconds) {
+    lastSeconds = seconds;
+    lastNanoseconds = BigInt(seconds) * 1_000_000_000n;
+  }
+  return lastNanoseconds;
+}
+
+/**
+ * The mtime (nanoseconds) of PAX records from `at` to `end` that are of times alone, as precise archives have them for each entry; undefined where
+ * there is any other record, or anything unusual: decodePax() sees to that.
+ */
+export function paxTimeAlone(bytes: Uint8Array, at: number, end: number): bigint | undefined {
+  let time: bigint | undefined;
+  while (at < end) {
+    // "27 mtime=" with two digits of length.
+    const length = ((bytes[at] as number) - 0x30) * 10 + (bytes[at + 1] as number) - 0x30;
+    const last = at + length - 1;
+    if (!(length >= 11 && length <= 99) || bytes[at + 2] !== 0x20 || last >= end || bytes[last] !== 0x0a)
+      return undefined;
+    const key = bytes[at + 3];
+    const isTime = key === 0x6d || key === 0x61 || key === 0x63; // m, a, c
+    if (!isTime || !isTimeKey(bytes, at + 4)) return undefined;
+    if (key === 0x6d) {
+      time = plainTime(bytes, at + 9, last);
+      if (time === undefined) return undefined;
+    }
+    at = last + 1;
+  }
+  return time;
+}
+
+/** "time=" */
+function isTimeKey(bytes: Uint8Array, at: number): boolean {
+  return (
+    bytes[at] === 0x74 &&
+    bytes[at + 1] === 0x69 &&
+    bytes[at + 2] === 0x6d &&
+    bytes[at + 3] === 0x65 &&
+    bytes[at + 4] === 0x3d
+  );
+}
+
+/** "SECONDS" or "SECONDS.FRACTION", up to 15 and up to 9 digits; undefined for all else. */
+function plainTime(bytes: Uint8Array, start: number, end: number): bigint | undefined {
+  let seconds = 0;
+  let at = start;
+  for (; at < end && isDigit(bytes[at]); at++) seconds = seconds * 10 + (bytes[at] as number) - 0x30;
+  if (at === start || at - start > 15) return undefined;
+  if (at === end) return nanoseconds(seconds);
+  if (bytes[at] !== 0x2e || end - at > 10) return undefined;
+  let fraction = 0;
+  let unit = 1_000_000_000;
+  for (at++; at < end; at++) {
+    const digit = (bytes[at] as number) - 0x30;
+    if (digit < 0 || digit > 9) return undefined;
+    fraction = fraction * 10 + digit;
+    unit /= 10;
+  }
+  return nanoseconds(seconds) + BigInt(fraction * unit);
+}
+
 function isDigit(byte: number | undefined): boolean {
   return byte !== undefined && byte >= 0x30 && byte <= 0x39;
 }

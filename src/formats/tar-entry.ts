@@ -1,8 +1,19 @@
 // What the headers of one tar entry say together: ustar block, PAX records, GNU long names, sparse maps.
-import { byteStringOf } from "./byte-string.ts";
 import type { ByteString, Extent } from "./entry.ts";
-import { type PaxRecord, parsePaxNumber, parsePaxTime, xattrPrefix } from "./pax.ts";
-import { malformed, type TarHeader, tarBlock } from "./tar-header.ts";
+import { nanoseconds, type PaxRecord, parsePaxNumber, parsePaxTime, xattrPrefix } from "./pax.ts";
+import {
+  checkSum,
+  isPosix,
+  isUstar,
+  malformed,
+  readNumber,
+  readOwner,
+  readSize,
+  readTarType,
+  readText,
+  type TarHeader,
+} from "./tar-header.ts";
+import { pairs } from "./tar-sparse.ts";
 
 export type TarKind =
   | "file"
@@ -39,6 +50,8 @@ export interface Extensions {
   records: PaxRecord[];
   longName: ByteString | undefined;
   longLink: ByteString | undefined;
+  /** Where the records are of times alone: that of the last change, nanoseconds; the records are left out then. */
+  mtime: bigint | undefined;
 }
 
 /** Where data lies: in one piece, as listed, or as a map at the start of the content says. */
@@ -57,7 +70,17 @@ const kinds: ReadonlyMap<string, TarKind> = new Map<string, TarKind>([
 ]);
 
 /** What an entry without extended headers has. */
-export const noExtensions: Extensions = { records: [], longName: undefined, longLink: undefined };
+export const noExtensions: Extensions = {
+  records: [],
+  longName: undefined,
+  longLink: undefined,
+  mtime: undefined,
+};
+
+/** Whether they say nothing, or nothing but a time. */
+export function isPlain({ records, longName, longLink }: Extensions): boolean {
+  return records.length === 0 && longName === undefined && longLink === undefined;
+}
 
 /** `stored` is how many bytes of content follow the headers. */
 export function entryOf(
@@ -73,7 +96,7 @@ export function entryOf(
   const size = paxSize === undefined ? header.size : parsePaxNumber(paxSize, "size");
   const sparse = kind === "file" ? sparseOf(pax, records, oldSparse) : "whole";
   const realSize = sparse === "whole" ? undefined : realSizeOf(pax, oldSparse);
-  const time = pax.get("mtime");
+  const time = extensions.mtime === undefined ? pax.get("mtime") : undefined;
   const hasContent = kind === "file" || kind === "unknown";
   const entry: TarEntry = {
     name,
@@ -83,7 +106,7 @@ export function entryOf(
     uid: numberOf(pax, "uid", header.uid),
     gid: numberOf(pax, "gid", header.gid),
     size: hasContent ? (realSize ?? size) : 0,
-    mtime: time === undefined ? nanoseconds(header.mtime) : parsePaxTime(time),
+    mtime: time === undefined ? (extensions.mtime ?? nanoseconds(header.mtime)) : parsePaxTime(time),
     linkName: pax.get("linkpath") ?? extensions.longLink ?? header.linkName,
     devMajor: header.devMajor,
     devMinor: header.devMinor,
@@ -94,23 +117,40 @@ export function entryOf(
   return { entry, sparse, stored: hasContent ? size : 0 };
 }
 
-const noRecords: ReadonlyMap<string, string> = new Map();
-let lastSeconds = 0;
-let lastNanoseconds = 0n;
-
-/** Neighbours mostly have the same time: arithmetic with bigints costs more than the rest of a header. */
-function nanoseconds(seconds: number): bigint {
-  if (seconds !== lastSeconds) {
-    lastSeconds = seconds;
-    lastNanoseconds = BigInt(seconds) * 1_000_000_000n;
-  }
-  return lastNanoseconds;
+/** As entryOf() of a header that stands alone, or with nothing but a time beside it: that is most of them. `stored` is the entry's size. */
+export function readPlainEntry(block: Uint8Array, at: number, mtime: bigint | undefined): TarEntry {
+  checkSum(block, at);
+  const ustar = block[at + 345] !== 0 && isPosix(block, at);
+  const base = readText(block, at, 100);
+  const name = ustar ? `${readText(block, at + 345, 155)}/${base}` : base;
+  const type = readTarType(block, at);
+  const kind = kindOf(type, name);
+  const size = readSize(block, at + 124, "size");
+  const seconds = readNumber(block, at + 136, 12, "mtime");
+  const device = (kind === "character" || kind === "block") && isUstar(block, at);
+  const owner = readOwner(block, at);
+  return {
+    name,
+    kind,
+    type,
+    mode: owner.mode,
+    uid: owner.uid,
+    gid: owner.gid,
+    size: kind === "file" || kind === "unknown" ? size : 0,
+    mtime: mtime ?? nanoseconds(seconds),
+    linkName: block[at + 157] === 0 ? "" : readText(block, at + 157, 100),
+    devMajor: device ? readNumber(block, at + 329, 8, "device") : 0,
+    devMinor: device ? readNumber(block, at + 337, 8, "device") : 0,
+    xattrs: [],
+    extents: undefined,
+  };
 }
 
+const noRecords: ReadonlyMap<string, string> = new Map();
 function kindOf(type: string, name: ByteString): TarKind {
-  const kind = kinds.get(type) ?? "unknown";
+  const kind = type === "0" ? "file" : (kinds.get(type) ?? "unknown");
   // v7 knows no directories: a file whose name ends in a slash is one.
-  return kind === "file" && name.endsWith("/") ? "directory" : kind;
+  return kind === "file" && name.charCodeAt(name.length - 1) === 0x2f ? "directory" : kind;
 }
 
 function numberOf(pax: ReadonlyMap<string, string>, key: string, otherwise: number): number {
@@ -147,44 +187,4 @@ function realSizeOf(pax: ReadonlyMap<string, string>, oldSparse: { realSize: num
   const text = pax.get("GNU.sparse.realsize") ?? pax.get("GNU.sparse.size");
   if (text === undefined) throw malformed("sparse file without its real size");
   return parsePaxNumber(text, "real size");
-}
-
-function pairs(numbers: readonly string[]): Extent[] {
-  if (numbers.length % 2 !== 0) throw malformed("sparse map has an odd count of numbers");
-  const extents: Extent[] = [];
-  for (let i = 0; i < numbers.length; i += 2) {
-    extents.push({
-      offset: parsePaxNumber(numbers[i] ?? "", "sparse offset"),
-      length: parsePaxNumber(numbers[i + 1] ?? "", "sparse length"),
-    });
-  }
-  return extents;
-}
-
-/** The map of GNU sparse 1.0; undefined where more bytes are needed. `size` counts it with its padding. */
-export function parseSparseMap(
-  bytes: Uint8Array,
-  maxExtents: number,
-): { extents: Extent[]; size: number } | undefined {
-  const numbers: string[] = [];
-  let wanted = 1;
-  let at = 0;
-  while (numbers.length < wanted) {
-    const end = bytes.indexOf(0x0a, at);
-    if (end < 0) {
-      if (bytes.length - at > 20) throw malformed("sparse map is not made of numbers");
-      return undefined;
-    }
-    if (end - at > 20) throw malformed("sparse map is not made of numbers");
-    const text = byteStringOf(bytes, at, end);
-    if (numbers.length === 0) {
-      const count = parsePaxNumber(text, "count of extents");
-      if (count > maxExtents) throw malformed(`sparse map names ${count} extents`);
-      wanted = 1 + 2 * count;
-    }
-    numbers.push(text);
-    at = end + 1;
-  }
-  const size = Math.ceil(at / tarBlock) * tarBlock;
-  return size > bytes.length ? undefined : { extents: pairs(numbers.slice(1)), size };
 }

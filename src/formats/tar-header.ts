@@ -81,19 +81,25 @@ function viewOf(bytes: Uint8Array): DataView {
   return lastView;
 }
 
+/** Every second byte of four. */
+const lanes = 0x00ff00ff;
+
 /** Sum of the block with its checksum field as blanks. */
 function unsignedSum(block: Uint8Array, at: number): number {
   const end = at + tarBlock;
-  // Two sums beside each other in one number: 128 bytes of a kind stay below 16 bits.
-  let even = 0;
-  let odd = 0;
+  // Two sums beside each other in one number: 256 bytes stay below 16 bits.
+  let both = 0;
   const view = viewOf(block);
-  for (let i = at; i < end; i += 4) {
-    const four = view.getInt32(i);
-    even += four & 0x00ff00ff;
-    odd += (four >>> 8) & 0x00ff00ff;
+  for (let i = at; i < end; i += 16) {
+    const a = view.getInt32(i, true);
+    const b = view.getInt32(i + 4, true);
+    const c = view.getInt32(i + 8, true);
+    const d = view.getInt32(i + 12, true);
+    if ((a | b | c | d) === 0) continue; // more than half of most headers
+    both = (both + (a & lanes) + ((a >>> 8) & lanes) + (b & lanes) + ((b >>> 8) & lanes)) | 0;
+    both = (both + (c & lanes) + ((c >>> 8) & lanes) + (d & lanes) + ((d >>> 8) & lanes)) | 0;
   }
-  let sum = 8 * 0x20 + (even & 0xffff) + (even >>> 16) + (odd & 0xffff) + (odd >>> 16);
+  let sum = 8 * 0x20 + (both & 0xffff) + (both >>> 16);
   for (let i = at + 148; i < at + 156; i++) sum -= block[i] as number;
   return sum;
 }
@@ -113,7 +119,7 @@ export function isZeroBlock(block: Uint8Array, at: number): boolean {
   return true;
 }
 
-function checkSum(block: Uint8Array, at: number): void {
+export function checkSum(block: Uint8Array, at: number): void {
   const given = readNumber(block, at + 148, 8, "checksum");
   if (unsignedSum(block, at) !== given && signedSum(block, at) !== given)
     throw malformed("header has a wrong checksum");
@@ -136,12 +142,11 @@ export function readMetadataSize(block: Uint8Array, at: number): number {
 /** Reads a block that is not all zeros. E_IMAGE_CORRUPT where it is no tar header. */
 export function readTarHeader(block: Uint8Array, at: number): TarHeader {
   checkSum(block, at);
-  const known = startsWith(block, at + 257, magic);
-  const ustar = known && block[at + 262] === 0;
+  const known = isUstar(block, at);
   const type = readTarType(block, at);
   // Numbers that only nodes have; other entries often have none there at all.
   const device = known && (type === "3" || type === "4");
-  const prefix = ustar && block[at + 345] !== 0 ? readText(block, at + 345, 155) : "";
+  const prefix = block[at + 345] !== 0 && isPosix(block, at) ? readText(block, at + 345, 155) : "";
   const name = readText(block, at, 100);
   return {
     name: prefix === "" ? name : `${prefix}/${name}`,
@@ -157,11 +162,20 @@ export function readTarHeader(block: Uint8Array, at: number): TarHeader {
   };
 }
 
-const magic = [0x75, 0x73, 0x74, 0x61, 0x72]; // "ustar"
+/** Whether the header has the fields that v7 lacks: "ustar" stands in it. */
+export function isUstar(block: Uint8Array, at: number): boolean {
+  return (
+    block[at + 257] === 0x75 &&
+    block[at + 258] === 0x73 &&
+    block[at + 259] === 0x74 &&
+    block[at + 260] === 0x61 &&
+    block[at + 261] === 0x72
+  );
+}
 
-function startsWith(block: Uint8Array, at: number, bytes: readonly number[]): boolean {
-  for (let i = 0; i < bytes.length; i++) if (block[at + i] !== bytes[i]) return false;
-  return true;
+/** Whether it has a prefix of the name too, which old GNU headers have not. */
+export function isPosix(block: Uint8Array, at: number): boolean {
+  return block[at + 262] === 0 && isUstar(block, at);
 }
 
 export function readOldSparse(block: Uint8Array, at: number): OldSparse {
@@ -189,25 +203,63 @@ function readSparseTable(block: Uint8Array, at: number, count: number): Extent[]
   return extents;
 }
 
-function readText(block: Uint8Array, at: number, width: number): ByteString {
+export function readText(block: Uint8Array, at: number, width: number): ByteString {
   let end = at;
   while (end < at + width && block[end] !== 0) end++;
   return byteStringOf(block, at, end);
 }
 
-function readSize(block: Uint8Array, at: number, what: string): number {
+export function readSize(block: Uint8Array, at: number, what: string): number {
   const value = readNumber(block, at, 12, what);
   if (value < 0) throw malformed(`${what} is negative: ${value}`);
   return value;
 }
 
+interface Owner {
+  mode: number;
+  uid: number;
+  gid: number;
+}
+
+const ownerSize = 24;
+let lastOwner: Owner | undefined;
+const lastOwnerBytes = new DataView(new ArrayBuffer(ownerSize));
+
+/** Mode and owner. Neighbours mostly have the same: what stands there again is not read again. */
+export function readOwner(block: Uint8Array, at: number): Owner {
+  const view = viewOf(block);
+  const start = at + 100;
+  let same = lastOwner !== undefined;
+  for (let i = 0; same && i < ownerSize; i += 4)
+    same = view.getInt32(start + i) === lastOwnerBytes.getInt32(i);
+  if (same && lastOwner !== undefined) return lastOwner;
+  lastOwner = undefined;
+  const owner = {
+    mode: readNumber(block, start, 8, "mode") & 0o7777,
+    uid: readNumber(block, start + 8, 8, "uid"),
+    gid: readNumber(block, start + 16, 8, "gid"),
+  };
+  for (let i = 0; i < ownerSize; i += 4) lastOwnerBytes.setInt32(i, view.getInt32(start + i));
+  lastOwner = owner;
+  return owner;
+}
+
 /** Octal text among blanks and NULs, or base-256 where the top bit of the first byte is set (GNU). */
-function readNumber(block: Uint8Array, at: number, width: number, what: string): number {
+export function readNumber(block: Uint8Array, at: number, width: number, what: string): number {
   if (((block[at] ?? 0) & 0x80) !== 0) return readBase256(block, at, width, what);
   const end = at + width;
   let i = at;
-  while (i < end && (block[i] === 0x20 || block[i] === 0)) i++;
   let value = 0;
+  // Nearly always digits alone, but for the last byte.
+  for (const last = end - 1; i < last; i++) {
+    const digit = (block[i] as number) ^ 0x30;
+    if (digit > 7) break;
+    value = value * 8 + digit;
+  }
+  if (i === end - 1 && block[i] === 0) return value;
+  i = at;
+  value = 0;
+  while (i < end && (block[i] === 0x20 || block[i] === 0)) i++;
   for (; i < end; i++) {
     const digit = (block[i] as number) - 0x30;
     if (digit >= 0 && digit < 8) value = value * 8 + digit;

@@ -4,15 +4,17 @@
 import { TranshipError } from "../base/errors.ts";
 import { byteStringOf } from "./byte-string.ts";
 import type { ByteString, Extent } from "./entry.ts";
-import { decodePax } from "./pax.ts";
+import { decodePax, paxTimeAlone } from "./pax.ts";
 import {
   type Extensions,
   entryOf,
+  isPlain,
   noExtensions,
-  parseSparseMap,
+  readPlainEntry,
   type SparseSource,
   type TarEntry,
 } from "./tar-entry.ts";
+import { TarData, type TarEvent } from "./tar-event.ts";
 import {
   isZeroBlock,
   malformed,
@@ -25,16 +27,10 @@ import {
   type TarHeader,
   tarBlock,
 } from "./tar-header.ts";
+import { checkExtents, maxExtents, parseSparseMap, tooManyExtents } from "./tar-sparse.ts";
 
 const maxMetadata = 8 << 20;
 const maxSparseMap = 4 << 20;
-const maxExtents = 200_000;
-
-export type TarEvent =
-  | { type: "entry"; entry: TarEntry }
-  /** Content of the last entry; `offset` is where it lies in the file. */
-  | { type: "data"; offset: number; bytes: Uint8Array }
-  | { type: "end" };
 
 const endEvent = { type: "end" } as const;
 
@@ -57,6 +53,9 @@ export class TarReader {
   #left = 0;
   #padding = 0;
   #extents: readonly Extent[] = [];
+  /** Those of a file without holes, used again and again. */
+  readonly #whole = { offset: 0, length: 0 };
+  readonly #wholeExtents: readonly Extent[] = [this.#whole];
   #extent = 0;
   #inExtent = 0;
 
@@ -70,7 +69,7 @@ export class TarReader {
   /** Call after the last chunk: E_IMAGE_CORRUPT where the archive ends inside an entry. */
   finish(): void {
     const between = this.#state === "zeros" || (this.#state === "header" && this.#have === 0);
-    if (!between || this.#extensions.records.length > 0)
+    if (!between || this.#extensions.records.length > 0 || this.#extensions.mtime !== undefined)
       throw malformed("the archive ends in the middle of an entry");
   }
 
@@ -107,7 +106,8 @@ export class TarReader {
         return at + tarBlock;
       }
       const end = at + this.#need;
-      this.#collected(chunk.subarray(at, end), events);
+      if (this.#state === "metadata") this.#readMetadata(chunk, at);
+      else this.#collected(chunk.subarray(at, end), events);
       return end;
     }
     const count = Math.min(this.#need - this.#have, chunk.length - at);
@@ -132,7 +132,7 @@ export class TarReader {
         this.#readHeader(part, 0, events);
         break;
       case "metadata":
-        this.#readMetadata(part);
+        this.#readMetadata(part, 0);
         break;
       case "sparse-extension":
         this.#readSparseExtension(part, events);
@@ -153,6 +153,15 @@ export class TarReader {
       this.#announce(type, readMetadataSize(block, at));
       return;
     }
+    if (type !== "S" && this.#global.length === 0 && isPlain(this.#extensions)) {
+      this.#entry = readPlainEntry(block, at, this.#extensions.mtime);
+      this.#extensions = noExtensions;
+      this.#oldSparse = undefined;
+      this.#left = this.#entry.size;
+      this.#padding = pad(this.#left);
+      this.#start("whole", events);
+      return;
+    }
     this.#header = readTarHeader(block, at);
     this.#oldSparse = type === "S" ? readOldSparse(block, at) : undefined;
     if (this.#oldSparse?.more === true) this.#expect("sparse-extension", tarBlock);
@@ -170,14 +179,24 @@ export class TarReader {
     else this.#expect("metadata", size + this.#padding);
   }
 
-  #readMetadata(padded: Uint8Array): void {
-    const body = padded.subarray(0, padded.length - this.#padding);
+  #readMetadata(bytes: Uint8Array, at: number): void {
+    const end = at + this.#need - this.#padding;
+    const time = this.#metadata === "x" ? paxTimeAlone(bytes, at, end) : undefined;
+    if (time !== undefined) {
+      this.#extensions = { ...this.#extensions, records: [], mtime: time };
+      this.#expect("header", tarBlock);
+      return;
+    }
+    const body = bytes.subarray(at, end);
     if (this.#metadata === "g") this.#global = decodePax(body);
     else {
       if (this.#extensions === noExtensions) this.#extensions = { ...noExtensions };
       if (this.#metadata === "L") this.#extensions.longName = untilNul(body);
       else if (this.#metadata === "K") this.#extensions.longLink = untilNul(body);
-      else this.#extensions.records = decodePax(body);
+      else {
+        this.#extensions.records = decodePax(body);
+        this.#extensions.mtime = undefined;
+      }
     }
     this.#expect("header", tarBlock);
   }
@@ -211,7 +230,7 @@ export class TarReader {
 
   /** GNU sparse 1.0: the map grows block by block until its last line is there. */
   #readSparseMap(part: Uint8Array, events: TarEvent[]): void {
-    const map = parseSparseMap(part, maxExtents);
+    const map = parseSparseMap(part);
     if (part.length > this.#left) throw malformed("sparse map is longer than the content");
     if (map === undefined) {
       if (part.length >= maxSparseMap) throw tooManyExtents();
@@ -237,7 +256,10 @@ export class TarReader {
       checkExtents(sparse, entry.size, this.#left);
       entry.extents = sparse;
       this.#extents = sparse.filter((extent) => extent.length > 0);
-    } else this.#extents = [{ offset: 0, length: this.#left }];
+    } else {
+      this.#whole.length = this.#left;
+      this.#extents = this.#wholeExtents;
+    }
     this.#extent = 0;
     this.#inExtent = 0;
     events.push({ type: "entry", entry });
@@ -249,11 +271,7 @@ export class TarReader {
     const extent = this.#extents[this.#extent];
     if (extent === undefined) throw malformed("more content than the sparse map says");
     const count = Math.min(chunk.length - at, this.#left, extent.length - this.#inExtent);
-    events.push({
-      type: "data",
-      offset: extent.offset + this.#inExtent,
-      bytes: chunk.subarray(at, at + count),
-    });
+    events.push(new TarData(extent.offset + this.#inExtent, chunk, at, at + count));
     this.#inExtent += count;
     this.#left -= count;
     if (this.#inExtent === extent.length) {
@@ -269,22 +287,6 @@ export class TarReader {
     if (this.#padding > 0) this.#state = "skip";
     else this.#expect("header", tarBlock);
   }
-}
-
-function checkExtents(extents: readonly Extent[], size: number, stored: number): void {
-  let end = 0;
-  let sum = 0;
-  for (const extent of extents) {
-    if (extent.offset < end || extent.offset + extent.length > size)
-      throw malformed("sparse map is not in order");
-    end = extent.offset + extent.length;
-    sum += extent.length;
-  }
-  if (sum !== stored) throw malformed(`sparse map names ${sum} bytes, the archive holds ${stored}`);
-}
-
-function tooManyExtents(): TranshipError {
-  return new TranshipError("E_LIMIT", `a sparse file has more than ${maxExtents} extents`);
 }
 
 function pad(size: number): number {

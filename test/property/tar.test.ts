@@ -3,9 +3,10 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { isTranshipError } from "../../src/base/errors.ts";
 import type { Entry, Extent } from "../../src/formats/entry.ts";
+import { decodePax, encodePax, parsePaxTime } from "../../src/formats/pax.ts";
 import { encodeTarHeader, tarEnd, tarName } from "../../src/formats/tar.ts";
 import { ZstdFrameWalker } from "../../src/formats/zstd-frame.ts";
-import { blankEntry, padded, readTar, readTarFiles } from "../support/tar.ts";
+import { blankEntry, padded, readTar, readTarFiles, tarMember, tarOf } from "../support/tar.ts";
 
 const byte = fc.integer({ min: 1, max: 255 }).filter((value) => value !== 0x2f);
 const name = fc.array(byte, { minLength: 1, maxLength: 255 }).map((bytes) => String.fromCharCode(...bytes));
@@ -186,5 +187,35 @@ test("any bytes are walked as zstd frames or refused", () => {
       },
     ),
     { numRuns: 1500 },
+  );
+});
+
+test("records of times alone are read in one go as they are one by one", () => {
+  const digits = fc.stringMatching(/^\d{1,17}$/);
+  const time = fc.oneof(
+    digits,
+    fc.tuple(digits, fc.stringMatching(/^\d{0,12}$/)).map(([seconds, fraction]) => `${seconds}.${fraction}`),
+    fc.constantFrom("-1.5", "", ".5", "1.", "1.2.3", "0x1", " 1", "1e3"),
+  );
+  const record = fc.tuple(fc.constantFrom("mtime", "atime", "ctime", "mtimes", "comment"), time);
+  const told = (work: () => bigint | undefined): string => {
+    try {
+      return String(work());
+    } catch (error) {
+      assert.ok(isTranshipError(error, "E_IMAGE_CORRUPT"));
+      return "refused";
+    }
+  };
+  fc.assert(
+    fc.property(fc.array(record, { maxLength: 4 }), fc.integer({ min: 1, max: 1500 }), (records, chunk) => {
+      const archive = tarOf(tarMember({ name: "f", mtime: 7 }, "", records));
+      const slow = new Map(decodePax(Buffer.from(encodePax(records), "latin1"))).get("mtime");
+      const expected = told(() => (slow === undefined ? 7_000_000_000n : parsePaxTime(slow)));
+      assert.equal(
+        told(() => readTarFiles(archive, chunk)[0]?.entry.mtime),
+        expected,
+      );
+    }),
+    { numRuns: 400 },
   );
 });

@@ -1,8 +1,9 @@
 // Small tars and entries for tests, also such as no honest tool makes.
 import type { Entry } from "../../src/formats/entry.ts";
 import { encodePax, type PaxRecord } from "../../src/formats/pax.ts";
+import type { TarEvent } from "../../src/formats/tar-event.ts";
 import { putTarHeader, type TarHeader, tarBlock } from "../../src/formats/tar-header.ts";
-import { type TarEvent, TarReader } from "../../src/formats/tar-reader.ts";
+import { TarReader } from "../../src/formats/tar-reader.ts";
 
 export const blankEntry: Entry = {
   path: "/f",
