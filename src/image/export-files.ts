@@ -58,7 +58,11 @@ export async function writeDirectory(destination: string, files: readonly Export
   });
 }
 
-async function inPlace(destination: string, make: (temporary: string) => Promise<number>): Promise<number> {
+/** Makes something beside its place and renames it when it is whole. */
+export async function inPlace(
+  destination: string,
+  make: (temporary: string) => Promise<number>,
+): Promise<number> {
   const parent = dirname(destination);
   const temporary = join(parent, `.${basename(destination)}.${randomBytes(6).toString("hex")}.tmp`);
   try {

@@ -172,7 +172,7 @@ class Machine implements DockerNode {
     const script = `mount -t proc proc /proc; mount -t tmpfs run /run; hostname ${this.name}
       exec /usr/sbin/dockerd --data-root ${home}/data --exec-root /run/docker -p /run/docker.pid -H unix:///run/docker.sock -H unix://${this.#socket} \
         --cgroup-parent /${prefix}n${number} --userland-proxy=false --bip 172.2${number}.0.1/16 --storage-driver overlay2 \
-        --insecure-registry 10.99.0.1:5000 --shutdown-timeout 2 --log-level error`;
+        --insecure-registry 10.99.0.0/24 --shutdown-timeout 2 --log-level error`;
     const [program = "", ...words] = [
       ...this.enter,
       "unshare",

@@ -251,9 +251,12 @@ export const storeVerbs: readonly Verb[] = [
     name: "package export",
     group,
     summary: "Write a package as an archive that other tools read, or as an EMP folder",
+    description:
+      "With --type tar it is a plain tree with a script `start`, which needs no more than a shell, mount and chroot; README beside it says what such a start lacks.",
     examples: [
       "tranship package export shop -o shop.tar",
       "tranship package export --type dir shop -o shop/",
+      "tranship package export --type tar shop -o shop.tar.gz",
       "tranship package export --emp ./shop-emp shop",
     ],
     arguments: [ref],
@@ -263,7 +266,7 @@ export const storeVerbs: readonly Verb[] = [
       {
         flags: "--type <TYPE>",
         summary: "the form",
-        choices: ["oci-archive", "oci-dir", "docker-archive", "dir"],
+        choices: ["oci-archive", "oci-dir", "docker-archive", "dir", "tar"],
         default: "oci-archive",
       },
       {
