@@ -368,6 +368,29 @@ static uint32_t link_index(int fd, const char *name, const char *kind)
 	return (uint32_t)link->ifi_index;
 }
 
+/*
+ * set_hairpin() - a port that may get back what it has sent. Where bridges call
+ * the rules of the host for what they forward (br_netfilter), a connection of an
+ * instance to a port that it publishes itself never leaves the bridge.
+ */
+static void set_hairpin(int host, const char *name)
+{
+	struct request r;
+	struct ifinfomsg *link = begin(&r, RTM_SETLINK, 0, sizeof(*link));
+	struct rtattr *nest;
+	uint8_t on = 1;
+	int error;
+
+	link->ifi_family = AF_BRIDGE;
+	link->ifi_index = (int)link_index(host, name, "veth");
+	nest = put(&r, IFLA_PROTINFO | NLA_F_NESTED, NULL, 0);
+	put(&r, IFLA_BRPORT_MODE, &on, sizeof(on));
+	end_nest(&r, nest);
+	error = talk(host, &r);
+	if (error)
+		fail_net(error, "cannot set the mode of", name);
+}
+
 /* free_inside() - the first ethN that the namespace we are in has not got. */
 static const char *free_inside(void)
 {
@@ -411,6 +434,8 @@ void net_veth(int host, const struct veth *given)
 		shape(host, link_index(host, v.name, "veth"), v.ingress);
 	if (v.egress)
 		shape(here, if_nametoindex(v.inside), v.egress);
+	if (v.hairpin)
+		set_hairpin(host, v.name);
 	link_up(here, v.inside);
 	for (size_t i = 0; i < v.address_count; i++)
 		add_address(here, v.inside, v.addresses[i]);

@@ -293,6 +293,8 @@ static bool veth_option(struct reader *r)
 		v->gateways[v->gateway_count++] = next(r);
 	} else if (strcmp(r->option, "--mac") == 0) {
 		last_veth(r)->mac = next(r);
+	} else if (strcmp(r->option, "--hairpin") == 0) {
+		last_veth(r)->hairpin = true;
 	} else if (strcmp(r->option, "--ingress") == 0) {
 		last_veth(r)->ingress = (uint64_t)next_number(r, LONG_MAX);
 	} else if (strcmp(r->option, "--egress") == 0) {

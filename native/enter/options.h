@@ -69,6 +69,7 @@ struct veth {
 	const char *inside;	/* the other end; NULL: the first ethN that is
 				 * free */
 	const char *mac;
+	bool hairpin;		/* what comes from it may go back to it */
 	const char *addresses[ADDRESSES_MAX];
 	const char *gateways[2];
 	size_t address_count;

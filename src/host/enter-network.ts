@@ -14,6 +14,8 @@ export interface VethOptions {
   addresses: readonly string[];
   gateways?: readonly string[];
   mac?: string;
+  /** What it sends may come back to it: for one that reaches ports that it publishes itself. */
+  hairpin?: boolean;
   /** Bytes a second that come to it and that it sends. */
   ingress?: number;
   egress?: number;
@@ -76,6 +78,7 @@ function vethWords(veth: VethOptions): string[] {
   for (const address of veth.addresses) words.push("--address", address);
   for (const gateway of veth.gateways ?? []) words.push("--gateway", gateway);
   if (veth.mac !== undefined) words.push("--mac", veth.mac);
+  if (veth.hairpin) words.push("--hairpin");
   if (veth.ingress !== undefined) words.push("--ingress", String(veth.ingress));
   if (veth.egress !== undefined) words.push("--egress", String(veth.egress));
   return words;

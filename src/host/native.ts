@@ -19,6 +19,7 @@ export type NativeProgram =
   | "enter"
   | "init"
   | "supervise"
+  | "proxy"
   | "refusals"
   | "pause"
   | "breaches";

@@ -16,7 +16,9 @@ import { waiterAlive } from "./linger.ts";
 import { finishRewiring } from "./network/connect.ts";
 import { leases } from "./network/lease.ts";
 import { refreshNames } from "./network/names.ts";
-import { leasedPorts, unpublish } from "./network/publish.ts";
+import { leasedPorts } from "./network/port-leases.ts";
+import { sweepProxies } from "./network/proxy.ts";
+import { unpublish } from "./network/publish.ts";
 import { namesInUse, upFile } from "./network/up.ts";
 import { restartRule, startAgain } from "./run.ts";
 import { hasRun, type InstanceStatus, statusOf } from "./state.ts";
@@ -152,6 +154,7 @@ async function freePorts(root: StateRoot): Promise<number> {
     await unpublish(root, id, leasedPorts(root, id));
     count++;
   }
+  await sweepProxies(root, (id) => leases(root, "ports").some((lease) => lease.id === id));
   return count;
 }
 

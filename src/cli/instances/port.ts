@@ -1,6 +1,7 @@
 // tranship port: all published ports, or where one of them is.
 import { TranshipError } from "../../base/errors.ts";
 import { inspectInstance } from "../../runtime/find.ts";
+import { hostEnd } from "../../runtime/network/ports.ts";
 import type { Context } from "../context.ts";
 import { printRows } from "../format.ts";
 import { type Call, text } from "../verb.ts";
@@ -13,7 +14,7 @@ export async function run(
   const ports = status.state === "running" ? (status.launch?.ports ?? []) : [];
   const rows = ports.map((port) => ({
     Port: `${port.containerPort}/${port.protocol}`,
-    Host: `${port.hostAddress || "0.0.0.0"}:${port.hostPort}`,
+    Host: hostEnd(port),
   }));
   const format = text(options, "format") ?? "table";
   if (wanted !== undefined) {

@@ -150,7 +150,8 @@ export async function finishRewiring({ root, log }: Where, instance: Instance): 
         gateways: gatewaysOf(up, attachmentsOf(record)),
       }),
     );
-    await republish(root, record.id, frontOf(up, attachmentsOf(record)), launch?.ports ?? []);
+    const front = frontOf(up, attachmentsOf(record));
+    await republish({ root, id: record.id, front, starter: live.pid }, launch?.ports ?? []);
     await refreshNames(root);
   }
   step("free addresses");

@@ -1,11 +1,12 @@
 // Published ports: the flags -p and -P as values. Pure.
 import { TranshipError } from "../../base/errors.ts";
 import { parseAddress } from "./subnet.ts";
+import { formatAddress6, parseAddress6 } from "./subnet6.ts";
 
 export type Protocol = "tcp" | "udp";
 
 export interface PortRequest {
-  /** "" = every address of the host. */
+  /** "" = every IPv4 address of the host, "::" = every IPv6 address. */
   hostAddress: string;
   /** 0 = any free one. */
   hostPort: number;
@@ -18,17 +19,34 @@ export type PublishedPort = PortRequest;
 
 const maxRange = 1000;
 
+export function isSix({ hostAddress }: PortRequest): boolean {
+  return hostAddress.includes(":");
+}
+
+/** What stands for every address of its family. */
+export function anyOf(port: PortRequest): string {
+  return isSix(port) ? "::" : "0.0.0.0";
+}
+
+export function isAny({ hostAddress }: PortRequest): boolean {
+  return hostAddress === "" || hostAddress === "::";
+}
+
 /** [ip:]hostPort:containerPort[/proto], ip::containerPort, containerPort; ports may be ranges of equal length. */
 export function parsePublish(text: string): PortRequest[] {
-  const match = /^(?:(?:(\d+\.\d+\.\d+\.\d+):)?(\d+(?:-\d+)?)?:)?(\d+(?:-\d+)?)(?:\/(tcp|udp))?$/.exec(text);
-  if (match === null) throw invalid(text, ipv6Hint(text));
-  const [, address = "", host = "", container = "", protocol = "tcp"] = match;
-  if (address !== "" && parseAddress(address) === undefined) throw invalid(text);
+  const match =
+    /^(?:(?:(\d+\.\d+\.\d+\.\d+|\[[0-9a-fA-F:.]+\]):)?(\d+(?:-\d+)?)?:)?(\d+(?:-\d+)?)(?:\/(tcp|udp))?$/.exec(
+      text,
+    );
+  if (match === null) throw invalid(text);
+  const [, given = "", host = "", container = "", protocol = "tcp"] = match;
+  const address = given === "" ? "" : hostAddress(given);
+  if (address === undefined) throw invalid(text);
   const inside = range(container, text);
   const outside = host === "" ? inside.map(() => 0) : range(host, text);
   if (outside.length !== inside.length) throw invalid(text, "both ranges must have the same length");
   return inside.map((containerPort, index) => ({
-    hostAddress: address === "0.0.0.0" ? "" : address,
+    hostAddress: address,
     hostPort: outside[index] ?? 0,
     containerPort,
     protocol: protocol as Protocol,
@@ -54,7 +72,20 @@ export function exposedPorts(exposed: readonly string[]): PortRequest[] {
 
 /** As `docker ps` says it: 0.0.0.0:8080->80/tcp. */
 export function describePort(port: PublishedPort): string {
-  return `${port.hostAddress || "0.0.0.0"}:${port.hostPort}->${port.containerPort}/${port.protocol}`;
+  return `${hostEnd(port)}->${port.containerPort}/${port.protocol}`;
+}
+
+/** ADDRESS:PORT, with an IPv6 address in brackets. */
+export function hostEnd(port: PublishedPort): string {
+  return `${isSix(port) ? `[${port.hostAddress}]` : port.hostAddress || "0.0.0.0"}:${port.hostPort}`;
+}
+
+function hostAddress(text: string): string | undefined {
+  if (!text.startsWith("[")) {
+    return parseAddress(text) === undefined ? undefined : text === "0.0.0.0" ? "" : text;
+  }
+  const value = parseAddress6(text.slice(1, -1));
+  return value === undefined ? undefined : formatAddress6(value);
 }
 
 function range(text: string, whole: string): number[] {
@@ -63,14 +94,10 @@ function range(text: string, whole: string): number[] {
   return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }
 
-function ipv6Hint(text: string): string | undefined {
-  return text.includes("[")
-    ? "ports are published on IPv4 addresses only; put a proxy in front for IPv6"
-    : undefined;
-}
-
 function invalid(text: string, hint?: string): TranshipError {
   return new TranshipError("E_USAGE", `not a published port: ${JSON.stringify(text)}`, {
-    hint: hint ?? "write 8080:80, 127.0.0.1:8080:80, 5353:53/udp or 80 for any free port of the host",
+    hint:
+      hint ??
+      "write 8080:80, 127.0.0.1:8080:80, [::1]:8080:80, 5353:53/udp or 80 for any free port of the host",
   });
 }

@@ -1,189 +1,73 @@
-// Publishing ports: a lease per host port, so that two instances never want the same, and an element in the maps.
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
-import { TranshipError } from "../../base/errors.ts";
-import { errnoOf } from "../../host/files.ts";
+// Publishing the ports of an instance: elements in the maps of the rules, and on IPv6 native/proxy where the rules cannot.
 import { run, runChecked } from "../../host/process.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
 import type { Attachment } from "../record.ts";
 import { networkNames } from "./devices.ts";
-import { claim, free, holder, leases } from "./lease.ts";
-import type { PortRequest, PublishedPort } from "./ports.ts";
+import { free, holder } from "./lease.ts";
+import { leaseName } from "./port-leases.ts";
+import { isSix, type PublishedPort } from "./ports.ts";
+import { needsProxy, startProxy, stopProxy } from "./proxy.ts";
 import { addPortsText, deletePortsText } from "./rules.ts";
 import { lockNetwork } from "./up.ts";
 
-/** Takes the host ports; each that was 0 becomes a free one. E_PORT_TAKEN names who has it. */
-export async function leasePorts(
-  root: StateRoot,
-  id: string,
-  requests: readonly PortRequest[],
-): Promise<PublishedPort[]> {
-  const taken: PublishedPort[] = [];
-  try {
-    for (const request of requests) {
-      taken.push(
-        request.hostPort === 0 ? await leaseAny(root, id, request) : await leaseOne(root, id, request),
-      );
-    }
-    return taken;
-  } catch (error) {
-    for (const port of taken) free(root, "ports", leaseName(port), id);
-    throw error;
-  }
+export interface Publishing {
+  readonly root: StateRoot;
+  /** Of the instance. */
+  readonly id: string;
+  /** The network that the ports lead to; undefined: to none. */
+  readonly front: Attachment | undefined;
+  /** Who starts the instance: without it, and before the instance has a network, its proxy ends. */
+  readonly starter: number;
 }
 
-function leaseName(port: PortRequest): string {
-  return `${port.protocol}-${port.hostAddress || "0.0.0.0"}-${port.hostPort}`;
-}
-
-async function leaseOne(root: StateRoot, id: string, request: PortRequest): Promise<PublishedPort> {
-  const other = otherLease(root, request);
-  if (other !== undefined) throw portTaken(request, `the instance ${other.slice(0, 12)}`);
-  const probe = await listenTest(request);
-  if (probe === "EADDRNOTAVAIL") {
-    throw new TranshipError("E_USAGE", `the host has no address ${request.hostAddress}`, {
-      hint: "see its addresses with `ip address`",
-    });
-  }
-  if (probe !== undefined) throw portTaken(request, listenerOf(request) ?? "another program");
-  if (!claim(root, "ports", leaseName(request), id)) {
-    throw portTaken(
-      request,
-      `the instance ${(holder(root, "ports", leaseName(request)) ?? "").slice(0, 12)}`,
-    );
-  }
-  return request;
-}
-
-async function leaseAny(root: StateRoot, id: string, request: PortRequest): Promise<PublishedPort> {
-  for (let attempt = 0; attempt < 50; attempt++) {
-    const port = await freePort(request);
-    const candidate = { ...request, hostPort: port };
-    if (otherLease(root, candidate) === undefined && claim(root, "ports", leaseName(candidate), id))
-      return candidate;
-  }
-  throw new TranshipError("E_PORT_TAKEN", `no free ${request.protocol} port was found on the host`, {
-    hint: "name one with -p HOSTPORT:PORT",
-  });
-}
-
-/** An instance whose lease covers the same port: an address stands for itself, no address for all. */
-function otherLease(root: StateRoot, port: PortRequest): string | undefined {
-  const found = leases(root, "ports").find(({ name }) => {
-    const [protocol, address, number] = name.split("-");
-    if (protocol !== port.protocol || Number(number) !== port.hostPort) return false;
-    return address === "0.0.0.0" || port.hostAddress === "" || address === port.hostAddress;
-  });
-  return found?.id;
-}
-
-function portTaken(port: PortRequest, who: string): TranshipError {
-  return new TranshipError(
-    "E_PORT_TAKEN",
-    `port ${port.hostPort}/${port.protocol} of the host is taken by ${who}`,
-    {
-      hint: `choose another with -p OTHER:${port.containerPort}, or -p ${port.containerPort} for any free one`,
-    },
-  );
-}
-
-/** undefined: nobody listens there. */
-function listenTest(port: PortRequest): Promise<string | undefined> {
-  return bind(port).then(
-    () => undefined,
-    (cause: unknown) => errnoOf(cause) ?? "EADDRINUSE",
-  );
-}
-
-async function freePort(port: PortRequest): Promise<number> {
-  return await bind({ ...port, hostPort: 0 });
-}
-
-/** Binds and lets go at once; the port that it was. */
-async function bind(port: PortRequest): Promise<number> {
-  const host = port.hostAddress || "0.0.0.0";
-  // Loaded only where a port is published.
-  const [{ createServer }, { createSocket }] = await Promise.all([import("node:net"), import("node:dgram")]);
-  return await new Promise((resolve, reject) => {
-    if (port.protocol === "tcp") {
-      const server = createServer();
-      server.on("error", reject);
-      server.listen({ host, port: port.hostPort, exclusive: true }, () => {
-        const address = server.address();
-        server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
-      });
-      return;
-    }
-    const socket = createSocket("udp4");
-    socket.on("error", reject);
-    socket.bind({ address: host, port: port.hostPort, exclusive: true }, () => {
-      const bound = socket.address().port;
-      socket.close(() => resolve(bound));
-    });
-  });
-}
-
-/** Which process of the host listens there, as far as we may see it. */
-function listenerOf(port: PortRequest): string | undefined {
-  const hex = port.hostPort.toString(16).toUpperCase().padStart(4, "0");
-  for (const file of [port.protocol, `${port.protocol}6`]) {
-    const lines = readFileSync(`/proc/self/net/${file}`, "latin1").split("\n");
-    for (const line of lines) {
-      const fields = line.trim().split(/\s+/);
-      const listening = fields[3] === "0A" || (port.protocol === "udp" && fields[3] === "07");
-      if (fields[1]?.endsWith(`:${hex}`) !== true || !listening) continue;
-      const owner = ownerOfSocket(fields[9] ?? "");
-      if (owner !== undefined) return owner;
-    }
-  }
-  return undefined;
-}
-
-function ownerOfSocket(inode: string): string | undefined {
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      for (const fd of readdirSync(`/proc/${pid}/fd`)) {
-        if (readlinkSync(`/proc/${pid}/fd/${fd}`) !== `socket:[${inode}]`) continue;
-        return `${readFileSync(`/proc/${pid}/comm`, "utf8").trim()} (process ${pid})`;
-      }
-    } catch {} // gone, or not ours to see
-  }
-  return undefined;
-}
-
-/** `front`: the network that they lead to; undefined: to none. */
-export async function publish(
-  root: StateRoot,
-  front: Attachment | undefined,
-  ports: readonly PublishedPort[],
-): Promise<void> {
+/** Call with the lock of the network held. E_PORT_TAKEN. */
+export async function publish(to: Publishing, ports: readonly PublishedPort[]): Promise<void> {
+  const { root, front } = to;
   if (ports.length === 0 || front === undefined) return;
+  const proxied = ports.filter((port) => needsProxy(port, front));
+  if (proxied.length > 0) {
+    step("start the proxy");
+    await startProxy(to, front, proxied);
+  }
   step("publish ports");
   const { table } = networkNames(root);
-  await runChecked("nft", ["-f", "-"], { input: addPortsText(table, front.address, ports) });
+  const text = [
+    addPortsText(
+      table,
+      front.address,
+      ports.filter((port) => !isSix(port)),
+    ),
+    // [::1] is never forwarded.
+    front.address6 === null
+      ? ""
+      : addPortsText(
+          table,
+          front.address6,
+          ports.filter((port) => isSix(port) && port.hostAddress !== "::1"),
+        ),
+  ].join("");
+  if (text !== "") await runChecked("nft", ["-f", "-"], { input: text });
 }
 
 /** Leads the ports of a running instance to another of its networks. */
-export async function republish(
-  root: StateRoot,
-  id: string,
-  front: Attachment | undefined,
-  ports: readonly PublishedPort[],
-): Promise<void> {
+export async function republish(to: Publishing, ports: readonly PublishedPort[]): Promise<void> {
+  const { root, id } = to;
   const mine = ports.filter((port) => holder(root, "ports", leaseName(port)) === id);
   if (mine.length === 0) return;
   const lock = await lockNetwork(root);
   try {
     step("withdraw ports");
-    await withdraw(root, mine);
-    await publish(root, front, mine);
+    await withdraw(root, id, mine);
+    await publish(to, mine);
   } finally {
     lock.release();
   }
 }
 
-async function withdraw(root: StateRoot, ports: readonly PublishedPort[]): Promise<void> {
+async function withdraw(root: StateRoot, id: string, ports: readonly PublishedPort[]): Promise<void> {
   const { table } = networkNames(root);
+  await stopProxy(root, id);
   const all = await run("nft", ["-f", "-"], { input: deletePortsText(table, ports) });
   // A transaction fails as a whole where one is missing: then one by one.
   if (all.status === 0) return;
@@ -197,25 +81,9 @@ export async function unpublish(root: StateRoot, id: string, ports: readonly Pub
   const lock = await lockNetwork(root);
   try {
     step("unpublish ports");
-    await withdraw(root, mine);
+    await withdraw(root, id, mine);
     for (const port of mine) free(root, "ports", leaseName(port), id);
   } finally {
     lock.release();
   }
-}
-
-/** The ports of leases that an instance holds, whatever its launch record says. */
-export function leasedPorts(root: StateRoot, id: string): PublishedPort[] {
-  return leases(root, "ports").flatMap((lease) => {
-    const [protocol = "", address = "", port = ""] = lease.name.split("-");
-    if (lease.id !== id || (protocol !== "tcp" && protocol !== "udp")) return [];
-    return [
-      {
-        protocol,
-        hostAddress: address === "0.0.0.0" ? "" : address,
-        hostPort: Number(port),
-        containerPort: 0,
-      },
-    ];
-  });
 }

@@ -8,7 +8,9 @@ import { ratesOfNetwork } from "../limits/limits.ts";
 import type { Attachment, InstanceRecord, LaunchRecord } from "../record.ts";
 import { attachmentsOf, networksOf } from "./attachments.ts";
 import { deviceName, macOf } from "./devices.ts";
-import { leasePorts, publish } from "./publish.ts";
+import { leasePorts } from "./port-leases.ts";
+import { isSix, type PortRequest } from "./ports.ts";
+import { publish } from "./publish.ts";
 import { joinOwner, keptNamespace } from "./share.ts";
 import { ensureNetworks, lockNetwork, type Up } from "./up.ts";
 
@@ -35,16 +37,28 @@ export async function prepareNetwork(
   if (ports.length > 0) {
     const lock = await lockNetwork(root);
     try {
-      launch.ports = await leasePorts(root, record.id, ports);
+      const front = frontOf(up, attachments);
+      launch.ports = await leasePorts(root, record.id, bothFamilies(ports, front));
       // Written before the rules are, so that whoever repairs knows of them.
       note();
-      await publish(root, frontOf(up, attachments), launch.ports);
+      await publish({ root, id: record.id, front, starter: launch.starter.pid }, launch.ports);
     } finally {
       lock.release();
     }
   }
   if (kept !== undefined) return { join: kept };
   return { veths: vethsOf(up, record, takenAt(record, launch)) };
+}
+
+/** What is asked for without an address is published in each family that the instance has. */
+function bothFamilies(ports: readonly PortRequest[], front: Attachment | undefined): PortRequest[] {
+  if (front === undefined || front.address6 === null) return [...ports];
+  return ports.flatMap((port) => {
+    const given = ports.some(
+      (one) => isSix(one) && one.containerPort === port.containerPort && one.protocol === port.protocol,
+    );
+    return port.hostAddress === "" && !given ? [port, { ...port, hostAddress: "::" }] : [port];
+  });
 }
 
 /** Where its published ports lead: the first network that leads outside. */
@@ -74,6 +88,7 @@ export function vethsOf(up: Up, record: InstanceRecord, taken: TakenIdentity = n
         ],
         gateways: [gateway, gateway6].filter((one) => one !== null && routes.includes(one)) as string[],
         ...ratesOfNetwork(record.limits),
+        ...(record.network.ports.length > 0 ? { hairpin: true } : {}),
         mac: position === 0 ? (taken.mac ?? macOf(record.id, attachment.index)) : attachment.mac,
       },
     ];
