@@ -3,7 +3,7 @@
 // As the kernel walks: a relative path starts at the directory it is relative to; "." and empty names stay where they are; ".." goes to
 // the parent of where the walk is, after links, and stays at the root; a link before the last name is followed, the last one only where
 // the operation follows it or a slash stands behind it. Links lead through the application's view: an absolute target starts at its root and is
-// redirected again. A rule is applied once: what its `to` names is never looked up in the rules. Whether the names exist is for the file system to say.
+// redirected again. A rule is applied once: what its `to` names is never looked up in the rules. Whether the last name exists is for the file system to say.
 import { byteLength, maxPath } from "./rules.ts";
 
 export interface LocateOptions {
@@ -13,6 +13,8 @@ export interface LocateOptions {
   readonly follow: boolean;
   /** The target of the link at a location, as the application sees it; undefined: there is no link. */
   readonly readLink: (location: string) => string | undefined;
+  /** Whether there is a directory at a location, asked of every name but the last; absent: taken for granted, for paths of rules. */
+  readonly isFolder?: (location: string) => boolean;
 }
 
 export type Located =
@@ -21,12 +23,13 @@ export type Located =
       /** A slash or "." stood behind it: it has to be a directory. */
       readonly directory: boolean;
     }
-  | { readonly errno: "ENOENT" | "ENAMETOOLONG" | "ELOOP" };
+  | { readonly errno: "ENOENT" | "ENAMETOOLONG" | "ELOOP" | "ENOTDIR" };
 
 const maxName = 255;
 const maxLinks = 40;
 
-export function locate(path: string, { cwd, follow, readLink }: LocateOptions): Located {
+/** ENOTDIR stands also for a folder on the way that is not there at all: only the file system knows which of both. */
+export function locate(path: string, { cwd, follow, readLink, isFolder }: LocateOptions): Located {
   if (path === "") return { errno: "ENOENT" };
   if (byteLength(path) > maxPath) return { errno: "ENAMETOOLONG" };
   const directory = /(^|\/)\.{0,2}$/.test(path);
@@ -35,6 +38,7 @@ export function locate(path: string, { cwd, follow, readLink }: LocateOptions): 
   for (let links = 0; todo.length > 0; ) {
     const [name = "", ...rest] = todo;
     todo = rest;
+    if (isFolder !== undefined && !isFolder(`/${done.join("/")}`)) return { errno: "ENOTDIR" };
     if (name === "" || name === ".") continue;
     if (name === "..") {
       done = done.slice(0, -1);

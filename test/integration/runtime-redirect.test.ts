@@ -213,7 +213,7 @@ describe("redirections in namespaces", { skip, timeout: 300_000 }, () => {
       "--storage-opt",
       "size=8m",
     );
-    assert.equal(stdout, "a\ndeep\n");
+    assert.equal(stdout, "a\ndeep\n", stderr);
     assert.match(stderr, /No space left/);
     await fixture.clean();
   });

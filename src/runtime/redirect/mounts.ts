@@ -54,7 +54,9 @@ export function enterMounts(input: EnterInput): EnterMount[] {
 function packageMount(input: EnterInput): EnterMount[] {
   const { paths, record, layers, root } = input;
   const rules = record.redirections?.rules ?? [];
-  if (!rules.some(({ made }) => made.as === "overlay" && made.package !== null)) return [];
+  const needed = ({ made }: InstanceRedirection): boolean =>
+    made.as === "overlay" ? made.package !== null : made.as === "bind" && made.apart;
+  if (!rules.some(needed)) return [];
   const own = new Set(ownLayers(paths, record));
   const lowers = layers.filter((layer) => !own.has(layer));
   const target = worded(input, join(paths.redirect, "package"));
@@ -121,7 +123,8 @@ function ruleMount(input: EnterInput, { made }: InstanceRedirection, index: numb
   const target = bytes(viewOf(input.paths, index));
   if (made.as === "overlay") return [overlayOf(input, made, index, target)];
   if (made.as !== "bind") return [];
-  const { root, path } = sourceOf(input, made.source);
+  const packaged = { root: join(input.paths.redirect, "package"), path: made.source };
+  const { root, path } = made.apart ? packaged : sourceOf(input, made.source);
   return [{ kind: "bind-within", root: bytes(root), source: bytes(path), target, readOnly: made.readOnly }];
 }
 

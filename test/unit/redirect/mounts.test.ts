@@ -85,6 +85,34 @@ test("a rule inside of another one is made in what that one shows", () => {
   assert.deepEqual(entries(plan(hidden)), ["root:/opt whiteout", "root:/opt/in file"]);
 });
 
+test("what a rule hides or replaces is still there for rules that lead to it", () => {
+  const hidden: Short[] = [
+    ["/srv", "/", "folder", "hide"],
+    ["/a", "/srv", "folder", "full"],
+    ["/b", "/srv", "folder", "read-only"],
+    ["/c", "/srv/x", "exact", "full"],
+  ];
+  assert.deepEqual(made(plan(hidden)), ["overlay /a", "bind /b", "copy /c", "absent /srv"]);
+  assert.deepEqual(plan(hidden).made[1]?.made, {
+    as: "bind",
+    at: "/b",
+    source: "/srv",
+    readOnly: true,
+    apart: true,
+  });
+  const replaced: Short[] = [["/srv", "/one", "exact", "write-copy"], ["/a", "/srv/x", "exact", "full"]]; // biome-ignore format: short
+  assert.deepEqual(made(plan(replaced)), ["copy /a", "copy /srv"]);
+});
+
+test("a rule that no path leads to is none", () => {
+  const below: Short[] = [["/one/x", "/srv", "folder", "full"]];
+  assert.deepEqual([made(plan(below)), entries(plan(below))], [["nothing /one/x"], []]);
+  const replaced: Short[] = [["/srv", "/one", "exact", "full"], ["/srv/y", "/opt", "folder", "full"]]; // biome-ignore format: short
+  assert.deepEqual(made(plan(replaced)), ["bind /srv", "nothing /srv/y"]);
+  const itself: Short[] = [["/srv", "/opt", "folder", "full"], ["/srv/x", "/srv/x", "exact", "full"]]; // biome-ignore format: short
+  assert.deepEqual(made(plan(itself)), ["bind /srv", "bind /srv/x"]);
+});
+
 test("the host is part of it only where it is allowed", () => {
   const copy: Short[] = [["/h", "/nothing", "folder", "write-copy"]];
   assert.deepEqual(made(plan(copy)), ["absent /h"]);
@@ -103,6 +131,7 @@ test("the host is part of it only where it is allowed", () => {
     at: "/h",
     source: "/one",
     readOnly: true,
+    apart: false,
   });
 });
 
