@@ -3,12 +3,12 @@
 
 import { mapLimit } from "../base/map-limit.ts";
 import { type InstalledPackage, loadInstalled } from "../closure/installed.ts";
+import type { ByteString } from "../formats/entry.ts";
 import { encodeText, escapeBytes } from "../formats/escape.ts";
 import { debianLicences, type LicenceRefs, licenceExpression } from "../formats/licences.ts";
 import { splitDigest } from "../formats/oci-reference.ts";
-import { type BillFile, spdxDocument } from "../formats/spdx.ts";
+import { type BillFile, spdxPieces } from "../formats/spdx.ts";
 import { digestOf } from "../image/digest.ts";
-import type { ContentDigests } from "../image/file-digests.ts";
 import type { ContentsByName } from "../image/packed-object.ts";
 import type { MachineFiles } from "../machine/machine.ts";
 
@@ -24,21 +24,16 @@ export interface BillRequest {
   system: { id: string; version: string };
 }
 
-/** Made when the digest of the image is known. */
-export type MakeBill = (imageDigest: string) => string;
+/** Made when the digest of the image is known: JSON, in pieces. */
+export type MakeBill = (imageDigest: string) => Iterable<string>;
 
 /** Reads the database of installed packages and the copyright files of those that own something. */
 export async function makeBill(request: BillRequest): Promise<MakeBill> {
   const { files, packed, name, created, tool, system } = request;
   const installed = await loadInstalled(files);
-  const billed: BillFile[] = [];
-  const owning = new Set<string>();
-  for (const path of [...packed.keys()].sort()) {
-    const owners = installed.owner(path);
-    for (const owner of owners) owning.add(owner);
-    const { sha1, sha256 } = packed.get(path) as ContentDigests;
-    billed.push({ path: escapeBytes(path), sha1, sha256, owners });
-  }
+  const paths = [...packed.keys()].sort();
+  const owning = new Set(paths.flatMap((path) => installed.owner(path)));
+  const billed = { [Symbol.iterator]: () => billFiles(paths, packed, (path) => installed.owner(path)) };
   const refs: LicenceRefs = new Map();
   const found = [...owning].sort().flatMap((owner) => installed.get(owner) ?? []);
   const licences = await mapLimit(found, 16, (one) => licenceOf(files, one));
@@ -52,8 +47,19 @@ export async function makeBill(request: BillRequest): Promise<MakeBill> {
   const sha1 = (text: string): string => splitDigest(digestOf(text, "sha1:"))[1];
   return (imageDigest) => {
     const bill = { name, imageDigest, created, tool, system, packages, files: billed, refs };
-    return JSON.stringify(spdxDocument(bill, sha1));
+    return spdxPieces(bill, sha1);
   };
+}
+
+function* billFiles(
+  paths: readonly ByteString[],
+  packed: ContentsByName,
+  ownersOf: (path: ByteString) => readonly string[],
+): Generator<BillFile> {
+  for (const path of paths) {
+    const digests = packed.get(path);
+    if (digests !== undefined) yield { path: escapeBytes(path), ...digests, owners: ownersOf(path) };
+  }
 }
 
 const maxCopyright = 1 << 20;

@@ -3,7 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { readText } from "../host/files.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { CaptureTools } from "./captured.ts";
-import { evidenceForPlan, readEvidenceDocument } from "./evidence-document.ts";
+import { evidenceForPlan, isBeside, readEvidenceDocument } from "./evidence-document.ts";
 import { type PackedImage, pack } from "./pack.ts";
 import type { Plan } from "./plan.ts";
 import { evidenceText } from "./plan-capture.ts";
@@ -15,11 +15,12 @@ export function readPlan(
   file: string,
   tools: Pick<CaptureTools, "log" | "tool">,
 ): { plan: Plan; evidence: string } {
-  const plan = readPlanFile(file);
+  const { plan, digest } = readPlanFile(file);
   const beside =
     plan.source.evidence === undefined ? undefined : join(dirname(file), basename(plan.source.evidence));
   const known = beside === undefined ? undefined : readText(beside);
   if (known !== undefined) {
+    if (isBeside(known, digest)) return { plan, evidence: known };
     const document = readEvidenceDocument(Buffer.from(known), beside ?? file);
     return { plan, evidence: JSON.stringify(evidenceForPlan(document, plan)) };
   }

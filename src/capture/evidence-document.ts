@@ -21,6 +21,8 @@ export interface EvidenceDocument {
   plan?: string;
   /** When it was carried out. */
   packed?: string;
+  /** Beside a plan: the digest of its file. */
+  planFile?: string;
   /** How the application was exercised; empty for captures from a data base. */
   exercised: string[];
   programs: { path: string; command: string[]; starts: number }[];
@@ -46,37 +48,17 @@ export interface EvidenceParts {
   recovered?: ReadonlyMap<ByteString, string> | undefined;
 }
 
-export function makeEvidenceDocument(parts: EvidenceParts): EvidenceDocument {
+/**
+ * JSON of an EvidenceDocument. Written path by path: a machine has hundreds of thousands, and the text alone is a tenth of what an
+ * object with all of them takes.
+ */
+export function evidenceJson(parts: EvidenceParts): string {
   const { plan, evidence } = parts;
   const numbers = new Map<string, number>();
-  const numberOf = (text: string): number => {
-    const known = numbers.get(text);
-    if (known !== undefined) return known;
-    numbers.set(text, numbers.size);
-    return numbers.size - 1;
-  };
-  // Most files of an installed package have the same reasons.
-  const lists = new Map<string, number[]>();
-  const shared = (list: number[]): number[] => {
-    const known = lists.get(list.join());
-    if (known === undefined) lists.set(list.join(), list);
-    return known ?? list;
-  };
-  const paths: Record<string, number[]> = {};
-  const edited = new Map((plan.edited ?? []).map((one) => [one.path, one.why]));
-  for (const group of plan.groups) {
-    for (const path of group.files) {
-      const reasons = parts.reasons.get(path)?.map(describeReason) ?? [
-        group.why === "" ? "in the plan" : group.why,
-      ];
-      const also = edited.get(path);
-      const list = [...reasons, ...(also === undefined ? [] : [also])].map(numberOf);
-      paths[escapeBytes(path)] = shared(list);
-    }
-  }
+  const paths = pathsJson(parts, numbers);
   const table = (list: Plan["excluded"]) =>
     Object.fromEntries(list.map((one) => [escapeBytes(one.path), one.why]));
-  return {
+  const document: EvidenceDocument = {
     schema: "tranship/evidence",
     version: evidenceVersion,
     tool: parts.tool,
@@ -89,7 +71,7 @@ export function makeEvidenceDocument(parts: EvidenceParts): EvidenceDocument {
       starts: program.count,
     })),
     reasons: [...numbers.keys()],
-    paths,
+    paths: {},
     excluded: table(plan.excluded),
     candidates: table(plan.candidates),
     missing: table(plan.missing),
@@ -100,6 +82,70 @@ export function makeEvidenceDocument(parts: EvidenceParts): EvidenceDocument {
         }),
     ...(evidence?.agreement === undefined ? {} : { witnesses: agreementText(evidence.agreement) }),
   };
+  const { paths: _none, ...rest } = document;
+  return `${JSON.stringify(rest).slice(0, -1)},"paths":{${paths}}}`;
+}
+
+/** `"PATH":[NUMBER...]` of each planned path; `numbers` gets the reasons. */
+function pathsJson({ plan, reasons }: EvidenceParts, numbers: Map<string, number>): string {
+  const numberOf = (text: string): number => {
+    const known = numbers.get(text);
+    if (known !== undefined) return known;
+    numbers.set(text, numbers.size);
+    return numbers.size - 1;
+  };
+  // Lists and reasons are shared by most files of an installed package: each is told once.
+  const ofReason = new Map<Reason, number>();
+  const ofList = new Map<readonly Reason[], string>();
+  const listOf = (list: readonly Reason[]): string => {
+    let text = ofList.get(list);
+    if (text !== undefined) return text;
+    text = list
+      .map((reason) => {
+        const number = ofReason.get(reason) ?? numberOf(describeReason(reason));
+        ofReason.set(reason, number);
+        return number;
+      })
+      .join();
+    ofList.set(list, text);
+    return text;
+  };
+  const edited = new Map((plan.edited ?? []).map((one) => [one.path, one.why]));
+  const told = new TextJoiner();
+  for (const group of plan.groups) {
+    for (const path of group.files) {
+      const known = reasons.get(path);
+      const why =
+        known === undefined ? String(numberOf(group.why === "" ? "in the plan" : group.why)) : listOf(known);
+      const also = edited.get(path);
+      const more = also === undefined ? "" : `${why === "" ? "" : ","}${numberOf(also)}`;
+      told.add(`${JSON.stringify(escapeBytes(path))}:[${why}${more}]`);
+    }
+  }
+  return told.text();
+}
+
+/** Joins by commas. Now and then the pieces become one text: a hundred thousand small ones take five times its room. */
+class TextJoiner {
+  #whole: string[] = [];
+  #pieces: string[] = [];
+
+  add(piece: string): void {
+    this.#pieces.push(piece);
+    if (this.#pieces.length === 4096) this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#pieces.length > 0) this.#whole.push(this.#pieces.join());
+    this.#pieces = [];
+  }
+
+  text(): string {
+    this.#flush();
+    const text = this.#whole.join();
+    this.#whole = [];
+    return text;
+  }
 }
 
 /** The evidence of an edited plan: what was known of its paths, and the group's sentence for those that a person added. */
@@ -142,10 +188,29 @@ export function recordDeviations(evidence: string, deviations: readonly Deviatio
   return JSON.stringify(document);
 }
 
+/** What the two functions below add stands at the end, so that nobody has to read all that is before it. */
+const added =
+  /(?:,"planFile":"sha256:[0-9a-f]{64}")?(?:,"plan":"sha256:[0-9a-f]{64}","packed":"[0-9TZ:.-]{20,30}")?\}$/;
+
+function withAdded(evidence: string, fields: Readonly<Record<string, string>>): string {
+  const tail = evidence.slice(-300).replace(added, "");
+  return `${evidence.slice(0, Math.max(0, evidence.length - 300))}${tail},${JSON.stringify(fields).slice(1)}`;
+}
+
 /** Where the package comes from, beside machine, time and tool: which plan was carried out, and when. Takes and gives JSON text. */
 export function recordPacking(evidence: string, packing: { plan: string; packed: string }): string {
-  const document = JSON.parse(evidence) as EvidenceDocument;
-  return JSON.stringify({ ...document, ...packing } satisfies EvidenceDocument);
+  return withAdded(evidence, packing);
+}
+
+/** Beside a plan that is written: the digest of the plan's file, by which it is known again when nobody has edited it. */
+export function recordPlanFile(evidence: string, digest: string): string {
+  return withAdded(evidence, { planFile: digest });
+}
+
+/** Whether this is the evidence that was written beside the plan of this digest, by a tool that writes the same form. */
+export function isBeside(evidence: string, digest: string): boolean {
+  const head = `{"schema":"tranship/evidence","version":${evidenceVersion},`;
+  return evidence.startsWith(head) && evidence.endsWith(`,"planFile":"${digest}"}`);
 }
 
 export interface Answer {

@@ -76,9 +76,7 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
     ...request.seeds,
     ...(await includedSeeds(machine, request.include)),
   ];
-  const system = await expand(machine.files, [], { installed: request.installed });
-  const expansion = await expansionOf(request, seeds, system);
-  const sorted = await sortOut(request, expansion, system);
+  const { sorted, missing, candidates, left } = await expandedAndSorted(request, seeds);
   const directories = await runtimeDirectories(machine, evidence, request.descriptor.directories);
   const descriptor: Descriptor = {
     ...request.descriptor,
@@ -98,18 +96,18 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
   const needs = await openNeeds(
     machine,
     sorted.entries,
-    new Set(expansion.missing.map((one) => `${one.reason.from}\0${one.path}`)),
+    new Set(missing.map((one) => `${one.reason.from}\0${one.path}`)),
   );
   const plan: Plan = {
     source: { machine: machine.address, asOf: sorted.asOf, evidence: undefined },
     package: descriptor,
     groups: sorted.groups,
-    excluded: uniqueBy([...sorted.excluded, ...leftOut(request, expansion, sorted)], (one) => one.path).sort(
+    excluded: uniqueBy([...sorted.excluded, ...leftOut(request, left, sorted)], (one) => one.path).sort(
       byPath,
     ),
-    candidates: expansion.candidates.map(candidateLine),
+    candidates: candidates.map(candidateLine),
     missing: [
-      ...expansion.missing.map((one) => ({ path: one.path, why: describeReason(one.reason) })),
+      ...missing.map((one) => ({ path: one.path, why: describeReason(one.reason) })),
       ...unmatched(request, seeds, sorted.entries),
       ...needs.absent,
     ].sort(byPath),
@@ -124,11 +122,20 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
   return { plan, reasons: sorted.reasons };
 }
 
-function leftOut(request: PlanRequest, expansion: Partial<TakenWhole>, sorted: Sorted): Exclusion[] {
-  const left = [
-    ...(expansion.left ?? []),
-    ...(request.left ?? []).filter((one) => !sorted.entries.has(one.path)),
-  ];
+/** In a function of its own: what an expansion knows of each path is let go when it is sorted. */
+async function expandedAndSorted(
+  request: PlanRequest,
+  seeds: readonly Seed[],
+): Promise<{ sorted: Sorted } & Pick<TakenWhole, "missing" | "candidates" | "left">> {
+  const system = await expand(request.machine.files, [], { installed: request.installed });
+  const expansion = await expansionOf(request, seeds, system);
+  const sorted = await sortOut(request, expansion, system);
+  const { missing, candidates, left = [] } = expansion;
+  return { sorted, missing, candidates, left };
+}
+
+function leftOut(request: PlanRequest, behind: readonly Exclusion[], sorted: Sorted): Exclusion[] {
+  const left = [...behind, ...(request.left ?? []).filter((one) => !sorted.entries.has(one.path))];
   return left.map(({ path, why }) => ({ path, why }));
 }
 

@@ -10,7 +10,6 @@ import { nativePath } from "../host/native.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { type BuiltImage, buildImage, type ImageLayer } from "../image/build.ts";
-import { digestOf } from "../image/digest.ts";
 import type { LayerItem, LayerNote } from "../image/layer-item.ts";
 import { writeLayer } from "../image/layer-writer.ts";
 import { ownDirectory, ownFile } from "../image/own-item.ts";
@@ -33,7 +32,7 @@ import { inodeOf, layerPaths } from "./layer-paths.ts";
 import { explainLiveData, isSmall, liveData, steadyItem } from "./live-data.ts";
 import { currentEntries, type Deviation } from "./pack-entries.ts";
 import { layerNames, type Plan } from "./plan.ts";
-import { printPlan } from "./print-plan.ts";
+import { planDigest } from "./print-plan.ts";
 
 export interface PackRequest {
   root: StateRoot;
@@ -105,7 +104,7 @@ export async function pack(request: PackRequest): Promise<PackedImage> {
     throwIfInterrupted(request.signal);
     const captured = new Date().toISOString();
     const evidence = recordPacking(recordDeviations(request.evidence, deviations), {
-      plan: digestOf(printPlan(plan)),
+      plan: planDigest(plan),
       packed: captured,
     });
     const sbom = await billOf(request, plan, packed.contents, captured);

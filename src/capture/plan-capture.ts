@@ -12,7 +12,7 @@ import type { Captured, CaptureTools, Choices } from "./captured.ts";
 import { commandSeeds } from "./command-seeds.ts";
 import { configurationSeeds } from "./configuration-seeds.ts";
 import type { Evidence } from "./evidence.ts";
-import { type EvidenceParts, makeEvidenceDocument } from "./evidence-document.ts";
+import { type EvidenceParts, evidenceJson } from "./evidence-document.ts";
 import { orInterrupted } from "./interrupt.ts";
 import { makePlan } from "./make-plan.ts";
 import { missedSeeds } from "./misses.ts";
@@ -135,16 +135,14 @@ export function evidenceText(
   parts: Pick<EvidenceParts, "evidence" | "exercised" | "recovered">,
   tools: Pick<CaptureTools, "tool">,
 ): string {
-  return JSON.stringify(
-    makeEvidenceDocument({
-      plan,
-      reasons,
-      evidence: parts.evidence,
-      exercised: parts.exercised,
-      tool: tools.tool,
-      recovered: parts.recovered,
-    }),
-  );
+  return evidenceJson({
+    plan,
+    reasons,
+    evidence: parts.evidence,
+    exercised: parts.exercised,
+    tool: tools.tool,
+    recovered: parts.recovered,
+  });
 }
 
 function installedSeeds(installed: InstalledPackages, names: readonly string[], machine: Machine): Seed[] {

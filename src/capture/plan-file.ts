@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { TranshipError } from "../base/errors.ts";
 import { unescapeBytes } from "../formats/escape.ts";
 import { readInput } from "../host/files.ts";
+import { digestOf } from "../image/digest.ts";
 import { describe, readDocument } from "../package/yaml.ts";
 import type { Exclusion, Largest, Plan } from "./plan.ts";
 import { blockOf, takeBlocks } from "./plan-blocks.ts";
@@ -101,9 +102,10 @@ export function parsePlan(source: string | Buffer, name: string): Plan {
 /** A whole machine of 300,000 paths has some thirty; the file may be anything, also one without an end. */
 const maxPlanBytes = 128 << 20;
 
-export function readPlanFile(file: string): Plan {
+/** With the digest of the file. */
+export function readPlanFile(file: string): { plan: Plan; digest: string } {
   const bytes = readInput(file, "the plan", maxPlanBytes);
-  if (bytes !== undefined) return parsePlan(bytes, file);
+  if (bytes !== undefined) return { plan: parsePlan(bytes, file), digest: digestOf(bytes) };
   throw new TranshipError("E_PLAN_INVALID", `${file} is larger than ${maxPlanBytes} bytes`, {
     hint: "make it anew with --plan-only",
   });

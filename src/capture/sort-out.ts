@@ -3,12 +3,12 @@ import { mapLimit } from "../base/map-limit.ts";
 import type { Expansion } from "../closure/expand.ts";
 import type { Reason, ReasonKind } from "../closure/reason.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
-import { EntryTable } from "../formats/entry-table.ts";
 import { escapeBytes, unescapeBytes } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Secret } from "../package/descriptor.ts";
 import { pathText } from "./descriptor-text.ts";
 import { filterOf } from "./filters.ts";
+import { KeptEntries } from "./kept-entries.ts";
 import { neverPacked } from "./kernel-parts.ts";
 import { groupOf, layerOf } from "./layers.ts";
 import type { PlanRequest } from "./make-plan.ts";
@@ -20,7 +20,7 @@ export interface Sorted {
   excluded: Exclusion[];
   secrets: Secret[];
   reasons: Map<ByteString, readonly Reason[]>;
-  entries: EntryTable;
+  entries: ReadonlyMap<ByteString, Entry>;
   asOf: bigint;
 }
 
@@ -30,18 +30,21 @@ export async function sortOut(
   system: Expansion,
 ): Promise<Sorted> {
   const leftOut = filterOf(request.filters);
-  const kept = new Set(request.keepSecrets.map(unescapeBytes));
+  const keptSecrets = new Set(request.keepSecrets.map(unescapeBytes));
   const groups = new Map<string, PlanGroup>();
+  // Not the expansions themselves: what else they hold is let go.
+  const [own, shared] = [expansion.entries, system.entries];
+  const entryOf = (path: ByteString) => own.get(path) ?? shared.get(path);
+  const kept = new Map<ByteString, readonly Reason[]>();
   const result: Sorted = {
     groups: [],
     excluded: [],
     secrets: [],
-    reasons: new Map(),
-    entries: new EntryTable(),
+    reasons: kept,
+    entries: new KeptEntries(kept, entryOf),
     asOf: 0n,
   };
   const paths = merged(expansion, request.closure ? system : undefined);
-  const entryOf = (path: ByteString) => expansion.entries.get(path) ?? system.entries.get(path);
   const secrets = await findSecrets(request.machine, paths, entryOf);
   for (const path of paths) {
     const entry = entryOf(path);
@@ -56,7 +59,7 @@ export async function sortOut(
       result.excluded.push({ path, why: never ?? (rule === undefined ? running : `left out by ${rule}`) });
       continue;
     }
-    if (secret !== undefined && !kept.has(path)) {
+    if (secret !== undefined && !keptSecrets.has(path)) {
       result.excluded.push({
         path,
         why: `secret: ${secret}; give it with --secret, or pack it with --keep-secret`,
@@ -85,8 +88,7 @@ export async function sortOut(
     groups.set(key, group);
     group.files.push(path);
     if (entry.kind === "file") group.bytes += entry.size;
-    result.reasons.set(path, reasons);
-    result.entries.set(path, entry);
+    kept.set(path, reasons);
     // A recovered file is a copy of ours: its ctime says nothing of the machine.
     if (entry.ctime > result.asOf && request.recovered?.has(path) !== true) result.asOf = entry.ctime;
   }
@@ -97,8 +99,9 @@ export async function sortOut(
 
 /** The system files are taken whole, so that applications of one machine share their layer by digest. */
 function merged(expansion: Expansion, system: Expansion | undefined): ByteString[] {
-  const all = new Set([...expansion.paths.keys(), ...(system?.paths.keys() ?? [])]);
-  return [...all].sort();
+  const all = [...expansion.paths.keys()];
+  for (const path of system?.paths.keys() ?? []) if (!expansion.paths.has(path)) all.push(path);
+  return all.sort();
 }
 
 const looksAtOnce = 256;

@@ -27,11 +27,16 @@ export class Tree {
   readonly #lists = new Map<ByteString, Promise<Entry[] | undefined>>();
   readonly #resolved = new Map<ByteString, Resolved>();
 
-  constructor(source: TreeSource) {
+  readonly #atHand: boolean;
+
+  /** atHand: entries cost nothing to ask for, and are not kept a second time. */
+  constructor(source: TreeSource, { atHand = false }: { atHand?: boolean } = {}) {
     this.source = source;
+    this.#atHand = atHand;
   }
 
   lstat(path: ByteString): Promise<Entry | undefined> {
+    if (this.#atHand) return this.source.lstat(path);
     const known = this.#entries.get(path);
     if (known !== undefined || this.#entries.has(path)) return Promise.resolve(known);
     const asked = this.source.lstat(path).then((entry) => {
@@ -44,7 +49,7 @@ export class Tree {
 
   /** Tells what a walk has already seen. */
   know(entry: Entry): void {
-    if (!this.#entries.has(entry.path)) this.#entries.set(entry.path, entry);
+    if (!this.#atHand && !this.#entries.has(entry.path)) this.#entries.set(entry.path, entry);
   }
 
   /** Entries of a directory by its canonical path; undefined where it is none. */
@@ -65,7 +70,9 @@ export class Tree {
     const known = this.#resolved.get(path);
     if (known !== undefined) return known;
     const resolved = await this.#resolve(path, depth);
-    if (depth === 0) this.#resolved.set(path, resolved);
+    // Directories are asked for again by all that is in them.
+    const again = !this.#atHand || resolved.entry?.kind === "directory";
+    if (depth === 0 && again) this.#resolved.set(path, resolved);
     return resolved;
   }
 

@@ -31,6 +31,8 @@ export interface ClosureFinding {
 export interface VerifyOptions {
   /** Links to here dangle by design. Default: /proc, /dev, /sys, /run. */
   givenAtRunTime?: readonly ByteString[];
+  /** Entries of the tree cost nothing to ask for. */
+  atHand?: boolean;
 }
 
 /** Findings sorted by path; empty where the set is closed. */
@@ -39,7 +41,7 @@ export async function verifyClosure(
   options: VerifyOptions = {},
 ): Promise<ClosureFinding[]> {
   const paths = [...lookup.paths].sort();
-  return verifyPaths(setSource(lookup, paths), paths, options);
+  return verifyPaths(setSource(lookup, paths), paths, { ...options, atHand: true });
 }
 
 /** As verifyClosure, of these paths in any tree; paths sorted. */
@@ -48,7 +50,7 @@ export async function verifyPaths(
   paths: readonly ByteString[],
   options: VerifyOptions = {},
 ): Promise<ClosureFinding[]> {
-  const tree = new Tree(source);
+  const tree = new Tree(source, { atHand: options.atHand === true });
   const elves = new ElfReader(tree);
   const check: Check = {
     tree,
@@ -77,7 +79,6 @@ interface Check {
 }
 
 function setSource(lookup: ClosureLookup, paths: readonly ByteString[]): TreeSource {
-  const known = new Set(paths);
   // Directories are listed where a library is looked for, and only there.
   const children = (directory: ByteString): ByteString[] => {
     const prefix = directory === "/" ? "/" : `${directory}/`;
@@ -88,8 +89,9 @@ function setSource(lookup: ClosureLookup, paths: readonly ByteString[]): TreeSou
     }
     return found;
   };
+  const known = (path: ByteString): boolean => paths[firstFrom(paths, path)] === path;
   const lstat = async (path: ByteString): Promise<Entry | undefined> =>
-    known.has(path) ? lookup.entry(path) : undefined;
+    known(path) ? lookup.entry(path) : undefined;
   return {
     lstat,
     list: async (path) => {
@@ -111,12 +113,15 @@ function firstFrom(paths: readonly ByteString[], text: ByteString): number {
   return low;
 }
 
+/** Most paths have none: one list for all of them. */
+const nothing: ClosureFinding[] = [];
+
 async function checkPath(check: Check, path: ByteString): Promise<ClosureFinding[]> {
   const entry = await check.tree.source.lstat(path);
   if (entry?.kind === "symlink") return checkLink(check, entry);
-  if (entry?.kind !== "file" || entry.size < 4) return [];
+  if (entry?.kind !== "file" || entry.size < 4) return nothing;
   const isProgram = (entry.mode & 0o111) !== 0;
-  if (!isProgram && !/\.(so|node|jnilib)(\.|$)/.test(basename(path))) return [];
+  if (!isProgram && !/\.(so|node|jnilib)(\.|$)/.test(basename(path))) return nothing;
   const head = await check.tree.source.readRange(path, 0, 256).catch(() => undefined);
   if (head === undefined) return [];
   if (head[0] === 0x7f) return checkElf(check, path);
@@ -132,7 +137,7 @@ async function checkLink(check: Check, entry: Entry): Promise<ClosureFinding[]> 
       const elf = await check.elves.info(resolved.entry.path);
       if (elf !== undefined) put(check.byName, basename(entry.path), elf);
     }
-    return [];
+    return nothing;
   }
   if (check.given.some((one) => resolved.at === one || resolved.at.startsWith(`${one}/`))) return [];
   return [{ kind: "link", path: entry.path, wants: entry.target }];

@@ -10,7 +10,8 @@ const plain: Rare = { rdevMajor: 0, rdevMinor: 0, target: "", xattrs: [], extent
 /** As a Map by path, in the order in which paths came; what it gives is a copy: nothing but set() changes the table. */
 export class EntryTable implements ReadonlyMap<ByteString, Entry> {
   readonly #rows = new Map<ByteString, number>();
-  readonly #rare = new Map<number, Rare>();
+  /** A text alone is the target of a link that has nothing else. */
+  readonly #rare = new Map<number, Rare | ByteString>();
   /** mode with type, uid, gid, nlink. */
   #words = new Uint32Array(4 * 64);
   /** size, blocks. */
@@ -41,9 +42,9 @@ export class EntryTable implements ReadonlyMap<ByteString, Entry> {
     longs[at + 2] = entry.mtime;
     longs[at + 3] = entry.ctime;
     const { rdevMajor, rdevMinor, target, xattrs, extents } = entry;
-    const isPlain =
-      rdevMajor === 0 && rdevMinor === 0 && target === "" && xattrs.length === 0 && extents === undefined;
-    if (isPlain) this.#rare.delete(row);
+    const isPlain = rdevMajor === 0 && rdevMinor === 0 && xattrs.length === 0 && extents === undefined;
+    if (isPlain && target === "") this.#rare.delete(row);
+    else if (isPlain) this.#rare.set(row, target);
     else this.#rare.set(row, { rdevMajor, rdevMinor, target, xattrs, extents });
     return this;
   }
@@ -65,7 +66,9 @@ export class EntryTable implements ReadonlyMap<ByteString, Entry> {
   #entry(path: ByteString, row: number): Entry {
     const [words, longs, at] = [this.#words, this.#longs, row * 4];
     const mode = words[at] ?? 0;
-    const { rdevMajor, rdevMinor, target, xattrs, extents } = this.#rare.get(row) ?? plain;
+    const rare = this.#rare.get(row) ?? plain;
+    const { rdevMajor, rdevMinor, target, xattrs, extents } =
+      typeof rare === "string" ? { ...plain, target: rare } : rare;
     return {
       path,
       kind: kindOfMode(mode) ?? "file",

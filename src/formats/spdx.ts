@@ -31,45 +31,32 @@ export interface Bill {
   /** Of the source: "debian", "11"; for package URLs. */
   system: { id: string; version: string };
   packages: readonly BillPackage[];
-  files: readonly BillFile[];
+  /** In the order in which they are told; asked more than once. */
+  files: Iterable<BillFile>;
   refs: LicenceRefs;
 }
 
 /** SHA-1 of ASCII text, in hexadecimal: the rooms of formats have no digests of their own. */
 export type Sha1 = (text: string) => string;
 
-/** A value for JSON.stringify. Files of no installed package belong to the whole alone. */
-export function spdxDocument(bill: Bill, sha1: Sha1): object {
+/**
+ * The document as JSON, in pieces: files and relations of a whole machine are a hundred megabytes. Files of no installed package belong
+ * to the whole alone.
+ */
+export function* spdxPieces(bill: Bill, sha1: Sha1): Generator<string> {
   const ids = new Map(bill.packages.map((one, i) => [one.name, `SPDXRef-Package-${i}-${idText(one.name)}`]));
-  const root = "SPDXRef-Image";
-  const relationships = [
-    { spdxElementId: "SPDXRef-DOCUMENT", relationshipType: "DESCRIBES", relatedSpdxElement: root },
-  ];
-  for (const id of ids.values())
-    relationships.push({ spdxElementId: root, relationshipType: "CONTAINS", relatedSpdxElement: id });
-  /** SHA-1 of the files of each package. */
-  const contained = new Map<string, string[]>();
-  const files = bill.files.map((file, i) => {
-    const id = `SPDXRef-File-${i}`;
+  const ownersOf = (file: BillFile): string[] => {
     const owners = file.owners.flatMap((name) => ids.get(name) ?? []);
-    for (const owner of owners.length > 0 ? owners : [root]) {
+    return owners.length > 0 ? owners : [root];
+  };
+  const contained = new Map<string, string[]>();
+  for (const file of bill.files) {
+    for (const owner of ownersOf(file)) {
       const list = contained.get(owner);
       if (list === undefined) contained.set(owner, [file.sha1]);
       else list.push(file.sha1);
-      relationships.push({ spdxElementId: owner, relationshipType: "CONTAINS", relatedSpdxElement: id });
     }
-    return {
-      SPDXID: id,
-      fileName: `.${file.path}`,
-      checksums: [
-        { algorithm: "SHA1", checksumValue: file.sha1 },
-        { algorithm: "SHA256", checksumValue: file.sha256 },
-      ],
-      licenseConcluded: "NOASSERTION",
-      licenseInfoInFiles: ["NOASSERTION"],
-      copyrightText: "NOASSERTION",
-    };
-  });
+  }
   const analyzed = (id: string): object => {
     const digests = contained.get(id);
     if (digests === undefined) return { filesAnalyzed: false };
@@ -77,6 +64,26 @@ export function spdxDocument(bill: Bill, sha1: Sha1): object {
     return { filesAnalyzed: true, packageVerificationCode: { packageVerificationCodeValue: code } };
   };
   const hex = bill.imageDigest.replace(/^sha256:/, "");
+  const packages = [
+    { ...imagePackage(bill, root, hex), ...analyzed(root) },
+    ...bill.packages.map((one) => {
+      const id = ids.get(one.name) ?? "";
+      return { ...packageOf(one, id, bill), ...analyzed(id) };
+    }),
+  ];
+  contained.clear();
+  yield `${JSON.stringify({ ...headOf(bill, hex), packages }).slice(0, -1)},"files":[`;
+  yield* joined(filesOf(bill.files));
+  yield '],"relationships":[';
+  yield* joined(relationsOf(bill.files, [...ids.values()], ownersOf));
+  yield bill.refs.size === 0
+    ? "]}"
+    : `],"hasExtractedLicensingInfos":${JSON.stringify(extracted(bill.refs))}}`;
+}
+
+const root = "SPDXRef-Image";
+
+function headOf(bill: Bill, hex: string): object {
   return {
     spdxVersion: "SPDX-2.3",
     dataLicense: "CC0-1.0",
@@ -87,17 +94,55 @@ export function spdxDocument(bill: Bill, sha1: Sha1): object {
       created: bill.created.replace(/\.\d+Z$/, "Z"),
       creators: [`Tool: ${bill.tool.replace(" ", "-")}`],
     },
-    packages: [
-      { ...imagePackage(bill, root, hex), ...analyzed(root) },
-      ...bill.packages.map((one) => {
-        const id = ids.get(one.name) ?? "";
-        return { ...packageOf(one, id, bill), ...analyzed(id) };
-      }),
-    ],
-    files,
-    relationships,
-    ...(bill.refs.size === 0 ? {} : { hasExtractedLicensingInfos: extracted(bill.refs) }),
   };
+}
+
+function* filesOf(files: Iterable<BillFile>): Generator<object> {
+  let number = 0;
+  for (const file of files)
+    yield {
+      SPDXID: `SPDXRef-File-${number++}`,
+      fileName: `.${file.path}`,
+      checksums: [
+        { algorithm: "SHA1", checksumValue: file.sha1 },
+        { algorithm: "SHA256", checksumValue: file.sha256 },
+      ],
+      licenseConcluded: "NOASSERTION",
+      licenseInfoInFiles: ["NOASSERTION"],
+      copyrightText: "NOASSERTION",
+    };
+}
+
+function* relationsOf(
+  files: Iterable<BillFile>,
+  ids: readonly string[],
+  ownersOf: (file: BillFile) => readonly string[],
+): Generator<object> {
+  const of = (from: string, relationshipType: string, to: string) => {
+    return { spdxElementId: from, relationshipType, relatedSpdxElement: to };
+  };
+  yield of("SPDXRef-DOCUMENT", "DESCRIBES", root);
+  for (const id of ids) yield of(root, "CONTAINS", id);
+  let number = 0;
+  for (const file of files) {
+    for (const owner of ownersOf(file)) yield of(owner, "CONTAINS", `SPDXRef-File-${number}`);
+    number++;
+  }
+}
+
+const atOnce = 1000;
+
+function* joined(values: Iterable<object>): Generator<string> {
+  let some: string[] = [];
+  let first = true;
+  for (const value of values) {
+    some.push(JSON.stringify(value));
+    if (some.length < atOnce) continue;
+    yield `${first ? "" : ","}${some.join()}`;
+    first = false;
+    some = [];
+  }
+  if (some.length > 0) yield `${first ? "" : ","}${some.join()}`;
 }
 
 function imagePackage(bill: Bill, id: string, hex: string): object {

@@ -39,7 +39,7 @@ export interface ImageContent {
   /** JSON of the evidence; it alone may hold machine names and times. */
   evidence?: Uint8Array | string;
   /** Bill of materials, SPDX in JSON; given the digest of the image manifest. */
-  sbom?: (imageDigest: Digest) => string;
+  sbom?: (imageDigest: Digest) => Iterable<string>;
   /** When the source was captured, RFC 3339: an annotation of evidence and bill of materials. */
   captured?: string;
   /** Of the image manifest. Must be the same for the same content. */
@@ -142,8 +142,23 @@ async function putReferrers(
   };
   return [
     ...(content.evidence === undefined ? [] : [await put(mediaType.evidence, content.evidence)]),
-    ...(content.sbom === undefined ? [] : [await put(mediaType.sbom, content.sbom(image.digest))]),
+    ...(content.sbom === undefined
+      ? []
+      : [await putBill(session, content.sbom(image.digest), image, annotations)]),
   ];
+}
+
+async function putBill(
+  session: StoreSession,
+  pieces: Iterable<string>,
+  image: Descriptor,
+  annotations: Record<string, string>,
+): Promise<Descriptor> {
+  const bytes = async function* (): AsyncGenerator<Uint8Array> {
+    for (const piece of pieces) yield Buffer.from(piece);
+  };
+  const blob = await session.putStream(mediaType.sbom, bytes());
+  return { ...(await putArtifactOf(session, blob, image, annotations)), annotations };
 }
 
 /** An artifact manifest as the image specification has it: empty config, one layer, a subject. */

@@ -47,6 +47,6 @@ test("peak memory of a capture of 60,000 paths, planned and packed", { skip: why
   const planned = peak(["capture", "machine", "-m", `rootfs:${source}`, "--plan-only", "-o", plan]);
   const packed = peak(["capture", "machine", "--plan", plan, "-t", "x"]);
   t.diagnostic(`peak: ${planned.toFixed(0)} MiB planned, ${packed.toFixed(0)} MiB packed`);
-  assert.ok(planned < 290, `${planned.toFixed(0)} MiB to plan`);
-  assert.ok(packed < 330, `${packed.toFixed(0)} MiB to pack`);
+  assert.ok(planned < 190, `${planned.toFixed(0)} MiB to plan`);
+  assert.ok(packed < 230, `${packed.toFixed(0)} MiB to pack`);
 });

@@ -1,17 +1,18 @@
 // What every capture ends with: the plan is written, or carried out and told.
-import { writeFileSync } from "node:fs";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import { formatSize } from "../../base/units.ts";
 import type { Captured, CaptureTools } from "../../capture/captured.ts";
 import { type Allowed, packPlan, readPlan } from "../../capture/carry-out.ts";
 import { agreementText } from "../../capture/evidence.ts";
+import { recordPlanFile } from "../../capture/evidence-document.ts";
 import { mergePlans, type PlanWithEvidence } from "../../capture/merge-plans.ts";
 import type { PackedImage } from "../../capture/pack.ts";
 import type { Plan } from "../../capture/plan.ts";
 import { withMisses } from "../../capture/plan-misses.ts";
 import { describePlan, summarizePlan } from "../../capture/plan-summary.ts";
-import { printPlan } from "../../capture/print-plan.ts";
+import { planDigest, planPieces, printPlan } from "../../capture/print-plan.ts";
 import { reopenView } from "../../capture/process-view.ts";
 import { withRecovered } from "../../capture/recovered-files.ts";
 import { checkRecovered, recoveryOf } from "../../capture/recovery-directory.ts";
@@ -86,12 +87,9 @@ export async function finishCapture(
       return;
     }
     try {
-      const evidence = `${file}.evidence.json`;
-      writeFileSync(evidence, captured.evidence, { mode: 0o600 });
       const recovered =
         (captured.plan.recovered?.length ?? 0) > 0 ? { recovered: basename(recoveryOf(file)) } : {};
-      const source = { ...captured.plan.source, evidence: basename(evidence), ...recovered };
-      writeFileSync(file, printPlan({ ...captured.plan, source }), { mode: 0o600 });
+      writePlan(file, captured, recovered);
     } catch (cause) {
       throw ioError(`cannot write the plan ${file}`, cause);
     }
@@ -105,6 +103,19 @@ export async function finishCapture(
   const allowed = withAllowed(captured, options);
   const image = await packAndTell(machine, allowed, text(options, "tag") ?? "", context, tools);
   printImage(image, options, context);
+}
+
+/** With its evidence beside it, which knows the plan again as long as nobody edits it. */
+function writePlan(file: string, { plan, evidence }: Captured, recovered: { recovered?: string }): void {
+  const beside = `${file}.evidence.json`;
+  const told = { ...plan, source: { ...plan.source, evidence: basename(beside), ...recovered } };
+  writeFileSync(beside, recordPlanFile(evidence, planDigest(told)), { mode: 0o600 });
+  const fd = openSync(file, "w", 0o600);
+  try {
+    for (const piece of planPieces(told)) writeFileSync(fd, piece);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** --format where it is something else than the words for people. */

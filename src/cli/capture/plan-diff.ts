@@ -10,7 +10,7 @@ import { formatOf } from "./finish.ts";
 /** Exit status 4 where the plans differ. */
 export async function run(call: Call, context: Context): Promise<number> {
   const [before = "", after = ""] = call.args;
-  const difference = diffPlans(readPlanFile(before), readPlanFile(after));
+  const difference = diffPlans(readPlanFile(before).plan, readPlanFile(after).plan);
   const format = formatOf(call.options);
   context.print(
     format === undefined

@@ -4,5 +4,5 @@ import type { Call } from "../verb.ts";
 import { showPlan } from "./finish.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
-  showPlan(readPlanFile(call.args[0] ?? ""), call.options, context);
+  showPlan(readPlanFile(call.args[0] ?? "").plan, call.options, context);
 }

@@ -57,7 +57,7 @@ async function madeBill(
       tool: versionText(installRoot),
       system: await systemOf(machine.files),
     });
-    return make(image.manifestDescriptor.digest);
+    return [...make(image.manifestDescriptor.digest)].join("");
   } finally {
     await machine.close();
   }

@@ -7,7 +7,7 @@ import {
   licenceExpression,
   spdxIdentifier,
 } from "../../../src/formats/licences.ts";
-import { spdxDocument } from "../../../src/formats/spdx.ts";
+import { spdxPieces } from "../../../src/formats/spdx.ts";
 
 test("names of licences are those of SPDX where it has them", () => {
   const known: [string, string][] = [
@@ -77,7 +77,7 @@ test("an SPDX document names packages, files and who has which", () => {
     refs: new Map(),
   };
   const document = JSON.parse(
-    JSON.stringify(spdxDocument(bill, (text) => createHash("sha1").update(text).digest("hex"))),
+    [...spdxPieces(bill, (text) => createHash("sha1").update(text).digest("hex"))].join(""),
   );
   assert.equal(document.creationInfo.created, "2026-01-02T03:04:05Z");
   assert.deepEqual(
