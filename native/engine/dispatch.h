@@ -14,6 +14,8 @@ long dispatch_on(void);
 typedef long call_fn(struct record *r);
 /* dispatch_add() - @fn answers call @nr. */
 void dispatch_add(unsigned int nr, call_fn *fn);
+/* dispatch_get() - what answers it so far. */
+call_fn *dispatch_get(unsigned int nr);
 /* As the program asked it. */
 long call_through(struct record *r);
 

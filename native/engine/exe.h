@@ -8,11 +8,11 @@
 
 /* exe_set() - remembers what file @fd is. */
 void exe_set(long fd);
-/* exe_path() - the program's own file. */
+/* exe_path(), exe_real() - the program's own file, as it knows it, and as the
+ * kernel does. */
 const char *exe_path(void);
+const char *exe_real(void);
 /* exe_asked() - whether @path is the link of this process. */
 bool exe_asked(const char *path);
-/* exe_add() - answers the calls that concern it. */
-void exe_add(void);
 
 #endif

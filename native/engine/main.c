@@ -10,6 +10,7 @@
 #include "first-stack.h"
 #include "gate.h"
 #include "options.h"
+#include "paths.h"
 #include "signals.h"
 #include "sys.h"
 #include "text.h"
@@ -91,7 +92,10 @@ static void read_options(char **words, struct options *o)
 		engine_die(EXIT_ENGINE, "usage: engine [OPTIONS] FILE "
 			   "[ARGUMENTS]", NULL);
 	}
-	engine.policy = o->policy;
+	if (o->policy_file)
+		paths_start(o->policy_file, o->package ? o->package : "",
+			    now.tv_sec * NS_PER_S + now.tv_nsec);
+	options_over(&engine.policy, o);
 	engine.options = words;
 	engine.option_count = o->passed;
 	engine.filter_inherited = o->flags & RESUME_FILTER;

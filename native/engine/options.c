@@ -74,6 +74,7 @@ static bool resume_option(struct options *o, const char *value)
 	c->app_base = fields[1];
 	c->rate = (uint64_t)fields[2];
 	o->flags = fields[3];
+	o->resumed = true;
 	return true;
 }
 
@@ -110,6 +111,12 @@ static bool with_value(struct options *o, const char *name, const char *value,
 			return false;
 		return clock_option(o, name, value, now);
 	}
+	if (strcmp(name, "--policy") == 0)
+		o->policy_file = value;
+	if (strcmp(name, "--package") == 0)
+		o->package = value;
+	if (strcmp(name, "--policy") == 0 || strcmp(name, "--package") == 0)
+		return *value != 0;
 	if (strcmp(name, "--trap") == 0)
 		return trap_option(o, value);
 	if (strcmp(name, "--resume") == 0)
@@ -169,6 +176,30 @@ bool options_read(struct options *o, char **words, int64_t now)
 			o->passed = o->count + 1;
 	}
 	return false;
+}
+
+static void put(char *to, const char *from)
+{
+	if (*from)
+		memcpy(to, from, UTS_SIZE);
+}
+
+void options_over(struct policy *policy, const struct options *o)
+{
+	const struct policy *own = &o->policy;
+
+	/* A clock that already runs goes on, whoever it was from. */
+	if (own->clock_on || o->resumed) {
+		policy->clock_on = policy->clock_on || own->clock_on;
+		policy->clock = own->clock;
+	}
+	put(policy->node, own->node);
+	put(policy->domain, own->domain);
+	put(policy->release, own->release);
+	put(policy->version, own->version);
+	put(policy->machine, own->machine);
+	policy->vsyscall = policy->vsyscall || own->vsyscall;
+	policy->allow_set_id = own->allow_set_id;
 }
 
 void options_resume(char *to, const struct app_clock *clock, int64_t flags)

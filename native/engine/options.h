@@ -8,6 +8,8 @@
  *   --clock-rate=NUMBER       it runs that fast; 0 = it stands
  *   --node=, --domain=, --release=, --version=, --machine=   what uname() tells
  *   --vsyscall                the vsyscall page too shows the application's time
+ *   --policy=FILE             policy.bin: what of the above is not given otherwise
+ *   --package=DIRECTORY       where the package's files are that its rules name
  *   --set-id                  set-id programs start, without their rights
  *
  * and for the engine itself, in what it gives to execve():
@@ -33,7 +35,8 @@ enum trap_way { TRAP_ANY, TRAP_DISPATCH, TRAP_SECCOMP };
 struct options {
 	struct policy policy;
 	enum trap_way trap;
-	bool argv0;
+	bool argv0, resumed;
+	const char *policy_file, *package;	/* NULL = none */
 	int64_t close;		/* -1 = none */
 	int64_t flags;		/* RESUME_* */
 	unsigned int count;	/* words that are options; FILE follows */
@@ -46,6 +49,8 @@ struct options {
 /* options_read() - from the words behind argv[0]; @now is the kernel's wall
  * clock in ns. False where something is wrong. */
 bool options_read(struct options *o, char **words, int64_t now);
+/* options_over() - what the options say, over what a policy said. */
+void options_over(struct policy *policy, const struct options *o);
 /* options_resume() - the word that carries the clock and @flags on. */
 void options_resume(char *to, const struct app_clock *clock, int64_t flags);
 

@@ -3,6 +3,7 @@
 
 #include "engine.h"
 #include "exe.h"
+#include "paths.h"
 #include "program.h"
 #include "sys.h"
 #include "text.h"
@@ -92,7 +93,13 @@ static long open_one(struct program *p, struct script *script)
 	char head[SCRIPT_HEAD];
 	long n;
 
-	p->fd = open_file(p->path);
+	char real[PATH_SIZE];
+
+	text_copy(real, sizeof(real), p->path);
+	p->fd = path_real(real, sizeof(real));
+	if (p->fd < 0)
+		return p->fd;
+	p->fd = open_file(real);
 	if (p->fd < 0)
 		return p->fd;
 	n = SYS(__NR_pread64, p->fd, head, sizeof(head), 0);
@@ -117,9 +124,10 @@ long program_open(struct program *p, const char *path)
 	p->script = false;
 	if (!path[0])
 		return -ENOENT;
-	if (!text_copy(p->path, sizeof(p->path),
-		       exe_asked(path) ? exe_path() : path))
+	if (!text_copy(p->path, sizeof(p->path), path))
 		return -ENAMETOOLONG;
+	if (exe_asked(path))
+		text_copy(p->path, sizeof(p->path), exe_path());
 	for (unsigned int depth = 0;; depth++) {
 		result = open_one(p, &script);
 		if (result <= 0)

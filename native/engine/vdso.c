@@ -5,6 +5,7 @@
  * page is the data, writable and not executable.
  */
 #include <linux/elf.h>
+#include <linux/time.h>
 
 #include "engine.h"
 #include "sys.h"
@@ -17,11 +18,11 @@
 __asm__(".section .rodata\n.balign 4096\n"
 	".globl vdso_image\nvdso_image:\n"
 	".incbin \"vdso.so\"\n"
-	".globl vdso_image_end\nvdso_image_end:\n"
 	".previous\n");
-extern const char vdso_image[], vdso_image_end[];
+extern const char vdso_image[];
 
 static unsigned long kernel_vdso;
+static long (*kernel_clock)(long id, void *ts);
 
 struct tables {
 	const Elf64_Sym *symbols;
@@ -75,10 +76,34 @@ int vdso_is_kernels(unsigned long address)
 	return kernel_vdso && address - kernel_vdso < KERNEL_VDSO_MAX;
 }
 
+int64_t vdso_coarse(void)
+{
+	struct timespec ts = { 0, 0 };
+
+	if (kernel_clock)
+		kernel_clock(CLOCK_MONOTONIC_COARSE, &ts);
+	else
+		SYS(__NR_clock_gettime, CLOCK_MONOTONIC_COARSE, &ts);
+	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+static void set_clock(struct vdso_data *data)
+{
+	const struct app_clock *c = &engine.policy.clock;
+
+	data->clock_on = !engine.policy.clock_on ? 0 :
+			 c->rate == RATE_ONE ? 1 : 2;
+	data->clock = *c;
+	clock_split(clock_clamp((__int128)c->app_base - c->kernel_base),
+		    &data->offset_s, &data->offset_ns);
+}
+
 unsigned long vdso_start(unsigned long kernel)
 {
-	size_t bytes = (uintptr_t)vdso_image_end - (uintptr_t)vdso_image;
-	unsigned long size = PAGE_UP(bytes);
+	/* The file goes on behind its only segment, which is the first header. */
+	const Elf64_Phdr *p = (const Elf64_Phdr *)(const void *)
+		(vdso_image + sizeof(Elf64_Ehdr));
+	unsigned long size = PAGE_UP(p->p_filesz);
 	struct vdso_data *data;
 	long at;
 
@@ -87,14 +112,14 @@ unsigned long vdso_start(unsigned long kernel)
 		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (IS_ERROR(at))
 		return kernel;
-	memcpy((void *)at, vdso_image, bytes);
+	memcpy((void *)at, vdso_image, p->p_filesz);
 	data = (struct vdso_data *)((unsigned long)at + size - PAGE);
 	data->clock_gettime = (void *)function("__vdso_clock_gettime");
 	data->clock_getres = (void *)function("__vdso_clock_getres");
 	data->getcpu = (void *)function("__vdso_getcpu");
 	data->getrandom = (void *)function("__vdso_getrandom");
-	data->clock_on = engine.policy.clock_on;
-	data->clock = engine.policy.clock;
+	kernel_clock = data->clock_gettime;
+	set_clock(data);
 	SYS(__NR_mprotect, at, size - PAGE, PROT_READ | PROT_EXEC);
 	return (unsigned long)at;
 }

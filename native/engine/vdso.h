@@ -14,9 +14,10 @@ struct vdso_data {
 	long (*clock_getres)(long id, void *ts);
 	long (*getrandom)(void *to, uint64_t n, unsigned int flags, void *state,
 			  uint64_t size);
-	unsigned int clock_on;
+	unsigned int clock_on;	/* 1 = an offset, 2 = another rate as well */
 	unsigned int sequence;	/* odd while the clock is being changed */
 	struct app_clock clock;
+	int64_t offset_s, offset_ns;	/* of 1: the same, ready to be added */
 };
 
 /* vdso_start() - maps it; @kernel is the kernel's own (0 = none). Returns what
@@ -25,5 +26,8 @@ unsigned long vdso_start(unsigned long kernel);
 /* vdso_is_kernels() - whether @address lies in the kernel's own vDSO: what a
  * call from there returns, ours will translate. */
 int vdso_is_kernels(unsigned long address);
+
+/* vdso_coarse() - the kernel's monotonic clock of a few ms, in ns. */
+int64_t vdso_coarse(void);
 
 #endif

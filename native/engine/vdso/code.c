@@ -32,16 +32,31 @@ static int in_set(long id, unsigned int set)
 
 static void to_app(struct __kernel_timespec *ts)
 {
-	int64_t now = clock_join(ts->tv_sec, ts->tv_nsec), s, ns;
-	unsigned int before;
+	unsigned int before, on;
 	struct app_clock c;
+	int64_t s, ns;
 
 	do {
 		before = __atomic_load_n(&vdso_data.sequence, __ATOMIC_ACQUIRE);
-		c = vdso_data.clock;
+		on = vdso_data.clock_on;
+		s = vdso_data.offset_s;
+		ns = vdso_data.offset_ns;
+		if (on != 1)
+			c = vdso_data.clock;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
 	} while (before & 1 || before != vdso_data.sequence);
-	clock_split(clock_to_app(&c, now), &s, &ns);
+	if (on == 1) {
+		s += ts->tv_sec;
+		ns += ts->tv_nsec;
+		if (ns >= NS_PER_S) {
+			ns -= NS_PER_S;
+			s++;
+		}
+	} else {
+		clock_split(clock_to_app(&c, clock_join(ts->tv_sec,
+							ts->tv_nsec)),
+			    &s, &ns);
+	}
 	ts->tv_sec = s;
 	ts->tv_nsec = ns;
 }

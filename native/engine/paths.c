@@ -1,0 +1,547 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * From a path to a location, name by name as the kernel walks, and from there
+ * to a real path.
+ *
+ * Most paths have nothing to do with any rule, and go to the kernel as they
+ * are. A link on their way may still lead to a rule's place. Such a place is
+ * mostly not there on the host, which is why it is redirected: the kernel then
+ * says ENOENT, and only then the way is walked (path_exact). Where the host
+ * has the place as well, every path is walked.
+ *
+ * That a directory and all above it are no links is remembered for a moment
+ * (VERIFIED_NS); what this process changes itself makes it forget at once.
+ */
+#include "engine.h"
+#include "paths.h"
+#include "sys.h"
+#include "text.h"
+#include "vdso.h"
+
+#define LINKS_MAX 40
+#define NAME_BYTES 255
+#define VERIFIED 256
+#define VERIFIED_NS 50000000LL
+
+struct files files;
+static bool always_exact;
+static unsigned int changes;
+
+static struct { uint64_t key; int64_t until; unsigned int change; }
+	verified[VERIFIED];
+
+void paths_changed(void)
+{
+	__atomic_add_fetch(&changes, 1, __ATOMIC_RELAXED);
+}
+
+static uint64_t hash(const char *text, size_t n)
+{
+	uint64_t h = 0x9e3779b97f4a7c15ULL ^ n;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (unsigned char)text[i]) * 0xff51afd7ed558ccdULL;
+	return h ^ h >> 32;
+}
+
+/* A torn entry has a wrong key, or a right one and another's few ms. */
+static bool is_verified(const char *location, size_t n)
+{
+	uint64_t key = hash(location, n);
+	unsigned int slot = key % VERIFIED;
+
+	return __atomic_load_n(&verified[slot].key, __ATOMIC_ACQUIRE) == key &&
+	       verified[slot].change == changes &&
+	       verified[slot].until > vdso_coarse();
+}
+
+static void set_verified(const char *location, size_t n)
+{
+	uint64_t key = hash(location, n);
+	unsigned int slot = key % VERIFIED;
+
+	__atomic_store_n(&verified[slot].key, 0, __ATOMIC_RELEASE);
+	verified[slot].until = vdso_coarse() + VERIFIED_NS;
+	verified[slot].change = changes;
+	__atomic_store_n(&verified[slot].key, key, __ATOMIC_RELEASE);
+}
+
+static bool redirects(uint32_t rule)
+{
+	return rule != NO_RULE && rule_get(&files.table, rule).mode != RULE_HOST;
+}
+
+/* Where @location is by @rule; false where that is too long. */
+static bool real_of(char *real, size_t size, const char *location,
+		    uint32_t rule)
+{
+	struct rule r;
+
+	if (!redirects(rule))
+		return text_copy(real, size, location);
+	r = rule_get(&files.table, rule);
+	if (!text_join(real, size, files.package, r.to_length > 1 ? r.to : ""))
+		return false;
+	location += r.from_length > 1 ? r.from_length : 0;
+	if (!text_join(real, size, real, strcmp(location, "/") ? location : ""))
+		return false;
+	return real[0] || text_copy(real, size, "/");
+}
+
+static bool is_hidden(uint32_t rule)
+{
+	return rule != NO_RULE && rule_get(&files.table, rule).mode == RULE_HIDE;
+}
+
+/* What the kernel follows by itself better than by its text. */
+static bool is_magic(const char *location, uint32_t rule)
+{
+	return !redirects(rule) && strncmp(location, "/proc/", 6) == 0;
+}
+
+/* The target of the link at @location: its length, 0 = there is none. */
+static long link_target(const char *location, size_t n, char *target)
+{
+	uint32_t rule = rule_for(&files.table, location, n);
+	char real[PATH_SIZE];
+	long got;
+
+	if (is_hidden(rule) || is_magic(location, rule))
+		return 0;
+	if (!real_of(real, sizeof(real), location, rule))
+		return -ENAMETOOLONG;
+	got = SYS(__NR_readlinkat, AT_FDCWD, real, target, PATH_SIZE - 1);
+	if (got <= 0)
+		return got == 0 ? -ENOENT : 0;
+	target[got] = 0;
+	return got;
+}
+
+struct walk {
+	char *done;		/* the location up to here; empty = the root */
+	size_t n;
+	char todo[2 * PATH_SIZE];
+	bool touched;		/* a rule had to do with the way */
+	bool slash;		/* behind the last name, maybe a link's */
+	unsigned int links;
+};
+
+/* ".." of what is no directory is an error. */
+static long check_directory(const struct walk *w)
+{
+	uint32_t rule = rule_for(&files.table, w->done, w->n);
+	char real[PATH_SIZE + 2];
+	struct file_status st;
+	long result;
+
+	if (w->n == 0)
+		return 0;
+	if (is_hidden(rule))
+		return -ENOENT;
+	if (!real_of(real, PATH_SIZE, w->done, rule))
+		return -ENAMETOOLONG;
+	text_join(real, sizeof(real), real, "/");
+	result = SYS(__NR_newfstatat, AT_FDCWD, real, &st, 0);
+	return result < 0 ? result : 0;
+}
+
+static void go_up(struct walk *w)
+{
+	while (w->n > 0 && w->done[--w->n] != '/')
+		;
+	w->done[w->n] = 0;
+}
+
+static bool only_slashes(const char *text)
+{
+	while (*text == '/')
+		text++;
+	return !*text;
+}
+
+/* Behind a single file that a rule names there is nothing, whatever the host
+ * has there. */
+static long check_single(const struct walk *w, uint32_t rule)
+{
+	struct rule r = rule_get(&files.table, rule);
+
+	return r.exact && r.mode != RULE_HIDE ? check_directory(w) : 0;
+}
+
+/* Goes one name further; @rest is what stands behind it. */
+static long step(struct walk *w, const char *name, size_t size,
+		 const char *rest, enum path_last last)
+{
+	char target[PATH_SIZE];
+	size_t start = w->n, behind;
+	uint32_t rule;
+	long n;
+
+	if (size > NAME_BYTES || w->n + 1 + size >= PATH_SIZE)
+		return -ENAMETOOLONG;
+	w->done[w->n++] = '/';
+	memcpy(w->done + w->n, name, size);
+	w->n += size;
+	w->done[w->n] = 0;
+	rule = rule_for(&files.table, w->done, w->n);
+	if (redirects(rule))
+		w->touched = true;
+	/* A name to be made or removed is none to be followed, slash or not. */
+	if (last == LAST_NAME && only_slashes(rest))
+		rest = "";
+	if ((!*rest && last != LAST_FOLLOW) ||
+	    (*rest && is_verified(w->done, w->n)))
+		return 0;
+	n = link_target(w->done, w->n, target);
+	if (n < 0)
+		return n;
+	if (n == 0 && redirects(rule) && !only_slashes(rest)) {
+		n = check_single(w, rule);
+		if (n < 0)
+			return n;
+	}
+	if (n == 0) {
+		/* A single file has to be looked at each time, as above. */
+		if (*rest && !(redirects(rule) &&
+			       rule_get(&files.table, rule).exact))
+			set_verified(w->done, w->n);
+		return 0;
+	}
+	if (++w->links > LINKS_MAX)
+		return -ELOOP;
+	behind = strlen(rest);
+	if ((size_t)n + 1 + behind >= sizeof(w->todo))
+		return -ENAMETOOLONG;
+	memmove(w->todo + n, rest, behind + 1);
+	memcpy(w->todo, target, (size_t)n);
+	w->n = target[0] == '/' ? 0 : start;
+	w->done[w->n] = 0;
+	return 1;
+}
+
+static long walk(struct walk *w, enum path_last last)
+{
+	const char *at = w->todo;
+
+	while (*at) {
+		const char *name = at;
+		size_t size = 0;
+		long result = 0;
+
+		while (name[size] && name[size] != '/')
+			size++;
+		at = name + size;
+		if (size == 0) {
+			at++;
+			continue;
+		}
+		w->slash = *at != 0;
+		if (size == 1 && name[0] == '.')
+			continue;
+		if (size == 2 && name[0] == '.' && name[1] == '.') {
+			result = check_directory(w);
+			go_up(w);
+		} else {
+			result = step(w, name, size, at, last);
+		}
+		if (result < 0)
+			return result;
+		if (result == 1)
+			at = w->todo;
+	}
+	return 0;
+}
+
+static bool ends_as_directory(const char *path)
+{
+	size_t n = strlen(path);
+
+	if (n > 0 && path[n - 1] == '/')
+		return true;
+	return strcmp(text_base(path), ".") == 0 ||
+	       strcmp(text_base(path), "..") == 0;
+}
+
+/* Rule and real path of a location that is known. */
+static long settle(struct found *f, size_t n)
+{
+	struct rule r;
+
+	if (n == 0) {
+		text_copy(f->location, sizeof(f->location), "/");
+		n = 1;
+	}
+	f->rule = rule_for(&files.table, f->location, n);
+	f->border = false;
+	if (f->rule != NO_RULE) {
+		r = rule_get(&files.table, f->rule);
+		f->border = r.from_length == n && n > 1;
+	}
+	if (!real_of(f->real, PATH_SIZE, f->location, f->rule))
+		return -ENAMETOOLONG;
+	if (f->directory)
+		text_join(f->real, sizeof(f->real), f->real, "/");
+	return 0;
+}
+
+size_t path_before_dots(const char *path)
+{
+	size_t n = strlen(path), end;
+
+	while (n > 0 && path[n - 1] == '/')
+		n--;
+	for (end = n; n > 0 && path[n - 1] != '/';)
+		n--;
+	if (end - n > 2 || end == n || path[n] != '.' || path[end - 1] != '.')
+		return 0;
+	return n;
+}
+
+static long exact_dots(struct found *f, long fd, const char *path, size_t n)
+{
+	char before[PATH_SIZE];
+	long result;
+
+	if (n >= PATH_SIZE)
+		return -ENAMETOOLONG;
+	memcpy(before, path, n);
+	before[n] = 0;
+	result = path_exact(f, fd, before, LAST_FOLLOW);
+	f->dots = true;
+	f->border = false;
+	if (result == 0 && !f->native &&
+	    !text_join(f->real, sizeof(f->real), f->real, path + n))
+		return -ENAMETOOLONG;
+	return result;
+}
+
+long path_exact(struct found *f, long fd, const char *path,
+		enum path_last last)
+{
+	size_t dots = last == LAST_NAME ? path_before_dots(path) : 0;
+	struct walk w;	/* large: not cleared */
+	long result;
+
+	if (dots > 0)
+		return exact_dots(f, fd, path, dots);
+	f->dots = false;
+
+	w.done = f->location;
+	w.n = 0;
+	w.touched = false;
+	w.slash = false;
+	w.links = 0;
+	f->native = false;
+	f->directory = ends_as_directory(path);
+	f->location[0] = 0;
+	if (!path[0])
+		return -ENOENT;
+	if (!text_copy(w.todo, PATH_SIZE, path))
+		return -ENAMETOOLONG;
+	if (path[0] != '/') {
+		if (!path_of_descriptor(fd, f->location)) {
+			f->native = true;
+			return 0;
+		}
+		w.n = strlen(f->location);
+		w.touched = redirects(rule_for(&files.table, f->location, w.n));
+		if (w.n == 1)
+			w.n = 0;
+		f->location[w.n] = 0;
+	}
+	result = walk(&w, last);
+	/* Where no rule was on the way the kernel says the same, and better. */
+	f->native = !w.touched;
+	f->directory = f->directory || w.slash;
+	return result < 0 ? result : settle(f, w.n);
+}
+
+/* Whether the path is as simple as paths are: no empty name, no dots. */
+static bool is_plain(const char *path)
+{
+	for (const char *at = path; *at; at++) {
+		if (*at == '/' && (at[1] == '/' || at[1] == '.'))
+			return false;
+	}
+	return true;
+}
+
+/* Whether no rule is about @location, a slash at its end aside. */
+static bool is_free(const char *location)
+{
+	size_t n = strlen(location);
+
+	if (n > 1 && location[n - 1] == '/')
+		n--;
+	return !redirects(rule_for(&files.table, location, n));
+}
+
+static bool seems_free(struct found *f, long fd, const char *path)
+{
+	if (always_exact || path[0] == '.' || !is_plain(path))
+		return false;
+	if (path[0] == '/')
+		return is_free(path);
+	if (!path_of_descriptor(fd, f->location))
+		return true; /* no directory: the kernel says so */
+	return is_free(f->location) &&
+	       text_join(f->location, PATH_SIZE, f->location, "/") &&
+	       text_join(f->location, PATH_SIZE, f->location, path) &&
+	       is_free(f->location);
+}
+
+/* A plain path to where a rule is, below directories that were looked at a
+ * moment ago, and whose last name the caller looks at: by far the most. */
+static bool is_quick(struct found *f, const char *path)
+{
+	size_t n = strlen(path), parent = n, package = files.package_length;
+	struct rule r;
+
+	if (path[0] != '/' || n >= PATH_SIZE || path[n - 1] == '/')
+		return false;
+	while (path[parent - 1] != '/')
+		parent--;
+	if (parent < 2 || n - parent > NAME_BYTES ||
+	    !is_verified(path, parent - 1))
+		return false;
+	f->rule = rule_for(&files.table, path, n);
+	if (!redirects(f->rule))
+		return false;
+	r = rule_get(&files.table, f->rule);
+	if (r.mode == RULE_HIDE || r.to_length == 1 || r.from_length == 1 ||
+	    package + r.to_length + n - r.from_length >= PATH_SIZE)
+		return false;
+	memcpy(f->real, files.package, package);
+	memcpy(f->real + package, r.to, r.to_length);
+	memcpy(f->real + package + r.to_length, path + r.from_length,
+	       n - r.from_length + 1);
+	memcpy(f->location, path, n + 1);
+	f->border = n == r.from_length;
+	f->dots = false;
+	f->directory = false;
+	f->native = false;
+	return true;
+}
+
+long path_find(struct found *f, long fd, const char *path, enum path_last last)
+{
+	/* Nobody will look later where a link that leads to what the host has
+	 * as well is followed by the kernel. */
+	if (always_exact && last == LAST_LATER)
+		last = LAST_FOLLOW;
+	f->native = true;
+	f->dots = false;
+	if (!files.on || !path[0] || seems_free(f, fd, path) ||
+	    (last != LAST_FOLLOW && is_plain(path) && is_quick(f, path)))
+		return 0;
+	return path_exact(f, fd, path, last);
+}
+
+static bool is_below(const char *path, const char *top, size_t n)
+{
+	return strncmp(path, top, n) == 0 && (!path[n] || path[n] == '/');
+}
+
+void path_location(char *path, size_t size)
+{
+	size_t skip = strlen(files.package), best = 0;
+	struct rule r, chosen = { .declared = NO_RULE };
+	char rest[PATH_SIZE];
+	const char *inside;
+
+	if (!files.on || !is_below(path, files.package, skip))
+		return;
+	inside = path + skip;
+	for (uint32_t i = 0; i < files.table.rule_count; i++) {
+		size_t n;
+
+		r = rule_get(&files.table, i);
+		if (r.mode == RULE_HIDE || r.mode == RULE_HOST)
+			continue;
+		n = r.to_length > 1 ? r.to_length : 0;
+		if (r.exact ? strcmp(inside, r.to) != 0
+			    : !is_below(inside, r.to, n))
+			continue;
+		if (chosen.declared == NO_RULE || n > best ||
+		    (n == best && r.declared < chosen.declared)) {
+			chosen = r;
+			best = n;
+		}
+	}
+	if (chosen.declared == NO_RULE ||
+	    !text_copy(rest, sizeof(rest), inside + best))
+		return;
+	if (!text_join(path, size, chosen.from_length > 1 ? chosen.from : "",
+		       rest) || !path[0])
+		text_copy(path, size, "/");
+}
+
+bool path_of_descriptor(long fd, char *location)
+{
+	char link[48];
+	long n;
+
+	if (fd == AT_FDCWD) {
+		n = SYS(__NR_getcwd, location, PATH_SIZE);
+	} else {
+		text_copy(link, sizeof(link), "/proc/self/fd/");
+		text_decimal(link + strlen(link), (int)fd);
+		n = SYS(__NR_readlinkat, AT_FDCWD, link, location,
+			PATH_SIZE - 1);
+		location[n > 0 ? n : 0] = 0;
+	}
+	if (n <= 0 || location[0] != '/')
+		return false;
+	path_location(location, PATH_SIZE);
+	return true;
+}
+
+long path_real(char *path, size_t size)
+{
+	struct found f;
+	long result = path_find(&f, AT_FDCWD, path, LAST_FOLLOW);
+
+	if (result < 0 || f.native)
+		return result;
+	if (is_hidden(f.rule))
+		return -ENOENT;
+	return text_copy(path, size, f.real) ? 0 : -ENAMETOOLONG;
+}
+
+void paths_start(const char *file, const char *package, int64_t now)
+{
+	long fd = SYS(__NR_openat, AT_FDCWD, file, O_RDONLY | O_CLOEXEC, 0), at;
+	struct file_status st;
+	const char *wrong;
+	size_t n;
+
+	if (file[0] != '/' || fd < 0 || SYS(__NR_fstat, fd, &st) < 0 || st.size < 1 ||
+	    st.size > POLICY_SIZE_MAX)
+		engine_die(EXIT_ENGINE, "cannot read the policy", file);
+	at = SYS(__NR_mmap, 0, st.size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (IS_ERROR(at))
+		engine_die(EXIT_ENGINE, "cannot map the policy", file);
+	SYS(__NR_close, fd);
+	wrong = policy_table_read(&files.table, &engine.policy, (void *)at,
+				  (size_t)st.size, now);
+	if (wrong)
+		engine_die(EXIT_ENGINE, wrong, file);
+	files.on = files.table.rule_count > 0;
+	if (!files.on)
+		return;
+	if (package[0] != '/' ||
+	    !text_copy(files.package, sizeof(files.package), package))
+		engine_die(EXIT_ENGINE, "not the absolute path of a package's "
+			   "files", package);
+	for (n = strlen(files.package); n > 0 && files.package[n - 1] == '/';)
+		files.package[--n] = 0;
+	files.package_length = n;
+	for (uint32_t i = 0; i < files.table.rule_count; i++) {
+		struct rule r = rule_get(&files.table, i);
+
+		if (r.mode != RULE_HOST &&
+		    SYS(__NR_newfstatat, AT_FDCWD, r.from, &st,
+			AT_SYMLINK_NOFOLLOW) == 0)
+			always_exact = true;
+	}
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Paths as the application sees them (locations), and where they are (real
+ * paths). src/redirect/locate.ts and decide.ts are the model.
+ */
+#ifndef TRANSHIP_ENGINE_PATHS_H
+#define TRANSHIP_ENGINE_PATHS_H
+
+#include "policy-table.h"
+#include "program.h"
+
+struct files {
+	bool on;			/* there are rules */
+	struct policy_table table;
+	char package[PATH_SIZE];	/* where the package's files are; no slash
+					 * at its end, empty for the root */
+	size_t package_length;
+};
+
+extern struct files files;
+
+struct found {
+	bool native;		/* no rule has to do with it: as it was asked */
+	uint32_t rule;		/* NO_RULE = none */
+	bool border;		/* it is the `from` of its rule */
+	bool dots;		/* LAST_NAME, and it is none */
+	bool directory;		/* a slash or "." stands behind it */
+	char location[PATH_SIZE];
+	char real[PATH_SIZE + 2];
+};
+
+/* paths_start() - maps the policy @file and takes the package at @package. */
+void paths_start(const char *file, const char *package, int64_t now);
+
+enum path_last {
+	LAST_FOLLOW,	/* a link as the last name is followed */
+	LAST_KEEP,	/* it is not */
+	LAST_NAME,	/* nor is it where a name is made or removed; that "."
+			 * and ".." are none is for the kernel to say */
+	LAST_LATER,	/* it may be one: the caller looks */
+};
+
+/* path_find() - where @path is, relative to @fd. 0 or -errno. */
+long path_find(struct found *f, long fd, const char *path, enum path_last last);
+/* path_exact() - the same for a path that no rule seemed to be about: links
+ * before may lead to where one is. */
+long path_exact(struct found *f, long fd, const char *path,
+		enum path_last last);
+/* path_before_dots() - the length of @path without a last "." or ".."; 0 where
+ * it ends in neither, or is nothing else. */
+size_t path_before_dots(const char *path);
+/* path_location() - the location of a real path, in place. */
+void path_location(char *path, size_t size);
+/* path_of_descriptor() - the location that @fd (or AT_FDCWD) is open at;
+ * false where it is none. */
+bool path_of_descriptor(long fd, char *location);
+/* path_real() - for the loader: @path from this directory as the kernel shall
+ * open it, in place. 0 or -errno. */
+long path_real(char *path, size_t size);
+/* paths_changed() - a name was made, moved or removed. */
+void paths_changed(void);
+
+#endif

@@ -1,0 +1,143 @@
+// Redirected files. The judge is the kernel: the same random calls on the same tree, once with bind mounts in a mount namespace, once under
+// the engine without any mount, have to say the same, result by result and errno by errno.
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, describe, test } from "node:test";
+import { encodePolicy } from "../../src/redirect/policy-codec.ts";
+import { type FileRule, makeTable } from "../../src/redirect/rules.ts";
+import { soaking } from "../support/counts.ts";
+import { cannotRun, compile, engine, place, run } from "../support/engine.ts";
+import { aRule, enginePolicy } from "../support/engine-policy.ts";
+
+const root = process.getuid?.() === 0;
+const tree = join(place, "tree");
+const inPackage = join(place, "package");
+const policy = join(place, "policy.bin");
+const under = [engine, `--policy=${policy}`, `--package=${inPackage}`];
+
+function makeTree(): void {
+  for (const folder of [tree, inPackage]) rmSync(folder, { recursive: true, force: true });
+  for (const folder of ["srv/app/dir", "srv/ro/dir"]) mkdirSync(join(inPackage, folder), { recursive: true });
+  mkdirSync(join(tree, "dir/inner"), { recursive: true });
+  const files = { plain: "plain", "dir/x": "x" };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(tree, name), `${text}\n`);
+  const packaged = {
+    "app/file": "app-file",
+    "app/dir/deep": "deep",
+    "ro/file": "ro-file",
+    "ro/dir/deep": "ro-deep",
+    one: "one-file",
+  };
+  for (const [name, text] of Object.entries(packaged))
+    writeFileSync(join(inPackage, "srv", name), `${text}\n`);
+  const links = { into: "app", "into-file": "app/file", "dir/to-app": "../app/dir" };
+  for (const [name, target] of Object.entries(links)) symlinkSync(target, join(tree, name));
+  const packagedLinks = {
+    ...{
+      "app/link": "file",
+      "app/up": "..",
+      "app/abs": join(tree, "app/dir"),
+      "app/gone": "nowhere",
+      "app/loop": "loop",
+    },
+    ...{ "app/to-ro": "../ro/file", "ro/link": "file", "ro/up": ".." },
+  };
+  for (const [name, target] of Object.entries(packagedLinks))
+    symlinkSync(target, join(inPackage, "srv", name));
+}
+
+function setRules(rules: readonly Pick<FileRule, "from" | "to" | "mode" | "match">[]): void {
+  writeFileSync(
+    policy,
+    encodePolicy(enginePolicy({ files: makeTable(rules.map((rule, index) => aRule(rule, index))) })),
+  );
+}
+
+const mounts = `mkdir app ro && touch one && mount --bind "$1/srv/app" app && mount --bind "$1/srv/ro" ro &&
+  mount -o remount,bind,ro ro && mount --bind "$1/srv/one" one && exec "$2" "$3" "$4"`;
+
+/** Whether `from` is also there on the host, below what the package shows. */
+async function compareOnce(program: string, seed: number, there: boolean): Promise<void> {
+  const count = "300";
+  makeTree();
+  const words = ["unshare", "-m", "sh", "-c", mounts, "sh", inPackage, program, String(seed), count];
+  const kernel = await run(words, { cwd: tree });
+  assert.equal(kernel.status, 0, kernel.stderr);
+  makeTree();
+  if (there) execFileSync("sh", ["-c", "mkdir app ro; echo host > one; echo host > app/file"], { cwd: tree });
+  const ours = await run([...under, program, String(seed), count], { cwd: tree });
+  const [expected, got] = [kernel.stdout.split("\n"), ours.stdout.split("\n")];
+  const at = expected.findIndex((line, index) => line !== got[index]);
+  assert.equal(
+    at < 0 ? undefined : got[at],
+    at < 0 ? undefined : expected[at],
+    `seed ${seed}, line ${at}, there: ${there}`,
+  );
+  assert.equal(ours.status, 0, ours.stderr);
+}
+
+describe("redirected files", { skip: cannotRun }, () => {
+  before(() => {
+    makeTree();
+    setRules([
+      { from: join(tree, "app"), to: "/srv/app", mode: "full", match: "folder" },
+      { from: join(tree, "ro"), to: "/srv/ro", mode: "read-only", match: "folder" },
+      { from: join(tree, "one"), to: "/srv/one", mode: "full", match: "exact" },
+      { from: join(tree, "secret"), to: "", mode: "hide", match: "folder" },
+    ]);
+  });
+
+  for (const linking of ["dynamic", "static"] as const) {
+    test(`random calls say what they say on mounts (${linking})`, {
+      skip: root ? false : "needs root for mounts",
+    }, async () => {
+      const program = compile("paths", linking);
+      const first = Date.now() % 100_000;
+      for (let n = 0; n < (soaking ? 2000 : 12); n++) await compareOnce(program, first + n, n % 3 === 2);
+    });
+  }
+
+  test("real programs find what is redirected, and what is hidden not", async () => {
+    makeTree();
+    writeFileSync(join(tree, "secret"), "s\n");
+    const sh = async (text: string): Promise<string> => {
+      const { stdout, stderr } = await run([...under, "/bin/sh", "-c", text], { cwd: tree });
+      return (stdout + stderr).replaceAll(tree, "TREE");
+    };
+    assert.equal(
+      await sh("ls; cat app/file one app/abs/deep"),
+      "app\ndir\ninto\ninto-file\none\nplain\nro\napp-file\none-file\ndeep\n",
+    );
+    assert.equal(
+      await sh("cd app/dir && pwd && /bin/pwd && readlink /proc/self/cwd && cat ../file ../../plain"),
+      "TREE/app/dir\nTREE/app/dir\nTREE/app/dir\napp-file\nplain\n",
+    );
+    assert.match(await sh("cat secret"), /No such file/);
+    assert.match(await sh("echo x > ro/file"), /Read-only file system/);
+    assert.equal(
+      await sh(
+        "echo new > app/new && cat app/new && find app -name new && rm app/new && ls app | grep -c new",
+      ),
+      "new\napp/new\n0\n",
+    );
+    assert.equal(
+      await sh("tar c app | tar t | sort | head -3; cp -r app copy && cat copy/dir/deep; rm -r copy"),
+      "app/\napp/abs\napp/dir/\ndeep\n",
+    );
+    const script = join(inPackage, "srv/app/run");
+    writeFileSync(script, "#!/bin/sh\necho $0; cat ${0%/*}/file\n", { mode: 0o755 });
+    assert.equal(await sh("app/run; exec app/run"), "app/run\napp-file\napp/run\napp-file\n");
+    assert.equal(spawnSync("cat", [join(tree, "app/file")]).status, 1);
+  });
+
+  test("a program and its loader are found by rules as well, and know where they are", async () => {
+    makeTree();
+    const told = compile("told", "dynamic");
+    execFileSync("cp", [told, join(inPackage, "srv/app/told")]);
+    const { stdout } = await run([...under, join(tree, "app/told")]);
+    assert.ok(stdout.includes(`exe ${tree}/app/told\nexe is it\n`), stdout);
+    assert.ok(stdout.includes(`execfn ${tree}/app/told\n`), stdout);
+  });
+});

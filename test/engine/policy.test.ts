@@ -1,0 +1,95 @@
+// The engine's reader of policy.bin against the compiler's own model: the same rule for every location, and no damage that it falls for.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, describe, test } from "node:test";
+import fc from "fast-check";
+import { encodePolicy } from "../../src/redirect/policy-codec.ts";
+import { makeTable, ruleFor } from "../../src/redirect/rules.ts";
+import { soaking } from "../support/counts.ts";
+import { cannotRun, engine, place, run } from "../support/engine.ts";
+import { aRule, enginePolicy } from "../support/engine-policy.ts";
+
+const sources = join(import.meta.dirname, "../../native/engine");
+const program = join(place, "policy-query");
+const file = join(place, "policy.bin");
+
+const name = fc.constantFrom("a", "b", "ab", "srv", "é", "a-b", "z");
+const path = fc.array(name, { maxLength: 4 }).map((names) => `/${names.join("/")}`);
+const rule = fc.record({
+  from: path,
+  to: path,
+  mode: fc.constantFrom("full", "read-only", "hide", "host"),
+  match: fc.constantFrom("folder", "exact"),
+});
+
+describe("policy.bin", { skip: cannotRun }, () => {
+  before(() => {
+    const flags = [
+      "-std=gnu11",
+      "-D_GNU_SOURCE",
+      "-DENGINE_TEST",
+      "-O1",
+      "-g",
+      "-fsanitize=address,undefined",
+      "-fno-sanitize-recover",
+    ];
+    const files = ["test/policy-query.c", "policy-table.c", "text.c"].map((source) => join(sources, source));
+    const made = spawnSync("gcc", [...flags, "-o", program, ...files], { encoding: "utf8" });
+    assert.equal(made.status, 0, made.stderr);
+  });
+
+  test("every location has the rule that the model gives it", () => {
+    fc.assert(
+      fc.property(
+        fc.array(rule, { maxLength: 12 }),
+        fc.array(path, { minLength: 1, maxLength: 40 }),
+        (rules, asked) => {
+          const table = makeTable(rules.map((one, index) => aRule(one, index)));
+          writeFileSync(file, encodePolicy(enginePolicy({ files: table })));
+          const { stdout } = spawnSync(program, [file], { input: `${asked.join("\n")}\n`, encoding: "utf8" });
+          const [first, ...answers] = stdout.trimEnd().split("\n");
+          assert.match(first ?? "", /^ok /);
+          assert.deepEqual(
+            answers,
+            asked.map((location) => String(ruleFor(table, location)?.declared ?? "-")),
+          );
+        },
+      ),
+      { numRuns: soaking ? 5000 : 100 },
+    );
+  });
+
+  test("clock and names are taken from it", async () => {
+    const clock = { mode: "at", nanoseconds: 1_230_768_000_000_000_000n, rate: 1n << 31n } as const;
+    writeFileSync(file, encodePolicy(enginePolicy({ clock, node: "box", uname: { release: "2.6.18" } })));
+    assert.match(
+      spawnSync(program, [file], { encoding: "utf8" }).stdout,
+      /^ok box 2\.6\.18 {2}1 1230768000000000000 2147483648\n$/,
+    );
+    const { stdout } = await run([engine, `--policy=${file}`, "/bin/sh", "-c", "uname -nr; date +%Y"]);
+    assert.equal(stdout, "box 2.6.18\n2009\n");
+  });
+
+  test("what this engine does not carry out is refused by name", async () => {
+    const table = makeTable([aRule({ from: "/a", to: "/b", mode: "write-copy", match: "folder" }, 0)]);
+    writeFileSync(file, encodePolicy(enginePolicy({ files: table })));
+    const { status, stderr } = await run([engine, `--policy=${file}`, "--package=/", "/bin/true"]);
+    assert.equal(status, 125);
+    assert.match(stderr, /the modes write-copy and merged are not for this engine/);
+    assert.equal((await run([engine, "--policy=/no/such", "/bin/true"])).status, 125);
+  });
+
+  test("damage is refused, or read within its bounds", () => {
+    const files = makeTable(
+      ["/a", "/a/b", "/legacy"].map((from, index) =>
+        aRule({ from, to: "/srv", mode: "full", match: "folder" }, index),
+      ),
+    );
+    writeFileSync(file, encodePolicy(enginePolicy({ files, node: "box" })));
+    const seed = String(Date.now() % 1_000_000);
+    const result = spawnSync(program, [file, soaking ? "3000000" : "60000", seed], { encoding: "utf8" });
+    assert.equal(result.status, 0, `seed ${seed}: ${result.stderr}`);
+  });
+});
