@@ -104,6 +104,17 @@ static void set_hostname(const struct config *c)
 		fail_errno("cannot set the host name %s", c->hostname);
 }
 
+/* set_domainname() - in a namespace that the OCI runtime copies: the root of a
+ * user namespace may call, but not write to /proc/sys. */
+static void set_domainname(const struct config *c)
+{
+	if (!c->domainname)
+		return;
+	unshare_or_fail(CLONE_NEWUTS);
+	if (setdomainname(c->domainname, strlen(c->domainname)) < 0)
+		fail_errno("cannot set the domain name %s", c->domainname);
+}
+
 static int sandbox(struct config *c)
 {
 	struct joined j = open_joined(c);
@@ -209,6 +220,7 @@ static int launch_in_stages(struct config *c)
 	} while (!c->argv);
 	beside_watch(c);
 	beside_wait(beside_start(c));
+	set_domainname(c);
 	process_identity(c);
 	process_exec(c);
 }
@@ -238,6 +250,7 @@ static int launch(struct config *c)
 	report_pid(getpid());
 	process_wait_word(c);
 	beside_wait(beside);
+	set_domainname(c);
 	process_identity(c);
 	process_exec(c);
 }

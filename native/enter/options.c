@@ -358,6 +358,8 @@ static bool namespace_option(struct reader *r)
 		c->root = next_absolute(r);
 	} else if (strcmp(r->option, "--hostname") == 0) {
 		c->hostname = next(r);
+	} else if (strcmp(r->option, "--domainname") == 0) {
+		c->domainname = next(r);
 	} else {
 		return veth_option(r) || rewire_option(r);
 	}

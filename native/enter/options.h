@@ -92,6 +92,7 @@ struct config {
 	pid_t join[NS_KINDS];	/* 0: not joined */
 	const char *root;
 	const char *hostname;
+	const char *domainname;	/* launch: of a new uts namespace */
 	struct veth veths[VETHS_MAX];	/* in their order: eth0, eth1 ... */
 	size_t veth_count;
 	/* The network namespace to be joined must be this one: a pid may have

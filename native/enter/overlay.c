@@ -109,11 +109,39 @@ static void fail_overlay(int fs, const struct op *op, const char *what)
 		   n > 0 ? ": " : "", text);
 }
 
+/* in_user_namespace() - where we are not the host's root, an overlay may keep
+ * its marks only in attributes of users, and follows no redirects. */
+static bool in_user_namespace(void)
+{
+	static int known = -1;
+	char text[64] = "";
+	int fd;
+	ssize_t n;
+	unsigned int inside, outside, count;
+
+	if (known >= 0)
+		return known;
+	fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+	if (fd >= 0)
+		close(fd);
+	known = n > 0 && (sscanf(text, "%u %u %u", &inside, &outside,
+				 &count) != 3 ||
+			  outside != 0 || count != UINT32_MAX);
+	return known;
+}
+
 static void set_options(int fs, const struct op *op)
 {
 	struct overlay_option chosen[OPTION_COUNT];
 
 	choose_options(&op->overlay, chosen);
+	if (in_user_namespace()) {
+		chosen[0].value = "nofollow";
+		if (sys_fsconfig(fs, TR_FSCONFIG_SET_FLAG, "userxattr",
+				 NULL) < 0)
+			fail_overlay(fs, op, "userxattr");
+	}
 	for (size_t i = 0; i < OPTION_COUNT; i++)
 		if (sys_fsconfig(fs, TR_FSCONFIG_SET_STRING, chosen[i].key,
 				 chosen[i].value) < 0)
@@ -203,6 +231,10 @@ void overlay_mount(const struct op *op, const char *target)
 		used = append(options, used, dir);
 	}
 	choose_options(o, chosen);
+	if (in_user_namespace()) {
+		chosen[0].value = "nofollow";
+		used = append(options, used, ",userxattr");
+	}
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		used = append(options, used, ",");
 		used = append(options, used, chosen[i].key);

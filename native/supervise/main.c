@@ -108,6 +108,11 @@ int main(int argc, char **argv)
 	int status;
 
 	program_name = "supervise";
+	/* An ordinary user's command goes on as root of namespaces of its own. */
+	if (argc > 2 && strcmp(argv[1], "--prepare") == 0 && geteuid() != 0) {
+		execv(argv[2], argv + 2);
+		die_errno("cannot execute %s", argv[2]);
+	}
 	if (argc > 1 && strcmp(argv[1], "--prepare") == 0)
 		argv = prepare(argv[0], argv + 2, &by_node);
 	else

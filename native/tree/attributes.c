@@ -94,7 +94,10 @@ int set_opaque(int dir, const char *name)
 
 	if (fd < 0)
 		return -errno;
-	if (fsetxattr(fd, OVERLAY "opaque", "y", 1, 0) < 0)
+	/* The root of a user namespace may set those of users only. */
+	if (fsetxattr(fd, OVERLAY "opaque", "y", 1, 0) < 0 &&
+	    (errno != EPERM ||
+	     fsetxattr(fd, "user.overlay.opaque", "y", 1, 0) < 0))
 		got = -errno;
 	close(fd);
 	return got;

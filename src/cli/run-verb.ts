@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { isTranshipError, TranshipError } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
+import { nativePath } from "../host/native.ts";
 import { defaultStateRoot, openStateRoot, type StateRoot } from "../host/state-root.ts";
 import { isTerminal } from "../host/terminal.ts";
 import { repairWork } from "../host/work.ts";
@@ -61,6 +62,10 @@ export async function runVerb(verb: Verb, { args, options }: Call): Promise<numb
     },
     yes: options.yes === true,
   };
+  if (needsNamespaces(verb)) {
+    const { enterRootless } = await import("../host/rootless/rootless.ts");
+    await enterRootless(context.root, commandAgain(verb), log);
+  }
   const module = await verb.load();
   try {
     const status = (await module.run({ args, options }, context)) ?? 0;
@@ -71,6 +76,18 @@ export async function runVerb(verb: Verb, { args, options }: Call): Promise<numb
   } finally {
     progress.clear();
   }
+}
+
+/** Verbs that an ordinary user runs as root of a user namespace of their own; root runs them as they are. */
+function needsNamespaces({ name, group }: Verb): boolean {
+  if (process.getuid?.() === 0) return false;
+  return group === "Instances" || group === "Volumes and networks" || /^(internal .*|gc|rmi)$/.test(name);
+}
+
+/** As bin/tranship started this process. */
+function commandAgain({ name }: Verb): string[] {
+  const own = [process.execPath, "--disable-warning=ExperimentalWarning", ...process.argv.slice(1)];
+  return name === "run" ? [nativePath("supervise"), "--prepare", ...own] : own;
 }
 
 function interrupted(verb: Verb, cause: unknown): unknown {

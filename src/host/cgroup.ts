@@ -3,6 +3,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmdirSync, 
 import { TranshipError } from "../base/errors.ts";
 import { errnoOf, ioError } from "./files.ts";
 import { mountsBelow } from "./mountinfo.ts";
+import { rootlessUser } from "./rootless-user.ts";
 
 const sleep = (milliseconds: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -44,8 +45,9 @@ export function cgroupMode(): CgroupMode {
   const limits = hierarchies.flatMap((one) => one.controllers).filter((name) => !name.startsWith("name="));
   return {
     kind: v1 && v2 ? "hybrid" : v1 ? "v1" : v2 ? "v2" : "none",
-    controllers: [...new Set(limits)].sort(),
-    hierarchies,
+    // Those of the host are not an ordinary user's.
+    controllers: rootlessUser() === undefined ? [...new Set(limits)].sort() : [],
+    hierarchies: rootlessUser() === undefined ? hierarchies : [],
   };
 }
 

@@ -101,6 +101,8 @@ export interface LaunchOptions {
   refusals?: { program: string; socket: string; log: string; instance: string };
   /** A program and its words, started outside of the namespaces with the pid of the command as its last ones. */
   watcher?: readonly ByteString[];
+  /** Of the instance, where the OCI runtime cannot set it. */
+  domainname?: string;
   command: EnterCommand;
 }
 
@@ -161,6 +163,7 @@ export function launchParts(options: Omit<LaunchOptions, "command"> & { command?
     command: [
       ...(options.clonedRuntime ? ["--cloned-runtime"] : []),
       ...refusalsWords(options.refusals),
+      ...(options.domainname === undefined ? [] : ["--domainname", options.domainname]),
       ...(options.watcher === undefined
         ? []
         : ["--watcher", String(options.watcher.length), ...options.watcher]),

@@ -22,7 +22,8 @@ export type NativeProgram =
   | "proxy"
   | "refusals"
   | "pause"
-  | "breaches";
+  | "breaches"
+  | "rootless";
 
 /** Absolute path of a native program; E_NATIVE_MISSING where it was not built. */
 export function nativePath(name: NativeProgram): string {

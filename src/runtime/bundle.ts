@@ -5,6 +5,7 @@ import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { makeDirectory, readText, writeFilePlain } from "../host/files.ts";
 import { nativePath } from "../host/native.ts";
+import { rootlessUser } from "../host/rootless-user.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { mergeEnvironment } from "./environment.ts";
@@ -87,6 +88,7 @@ export async function writeBundle(input: BundleInput): Promise<void> {
     rates: ratesOf(record.limits.rates ?? []),
     filter: await seccompPart(root, record, runtime),
     cgroups: runtime.cgroups,
+    rootless: rootlessUser() !== undefined,
   });
   step("bundle config");
   writeFilePlain(`${paths.bundle}/config.json`, JSON.stringify(config));

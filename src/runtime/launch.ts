@@ -13,6 +13,7 @@ import {
 import { makeDirectory, readText, writeFileAtomic } from "../host/files.ts";
 import { installRoot, nativePath } from "../host/native.ts";
 import { childProcess, statusOf as exitStatusOf } from "../host/process.ts";
+import { rootlessUser } from "../host/rootless-user.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { enterAhead } from "../host/supervisor.ts";
@@ -29,6 +30,7 @@ import { hasNames } from "./network/attachments.ts";
 import { refreshNames } from "./network/names.ts";
 import { prepareNetwork } from "./network/wire.ts";
 import { observer } from "./observe.ts";
+import { domainOf } from "./oci/config.ts";
 import { refusalsSocket } from "./oci/profile.ts";
 import { chooseRuntime, globalArguments, type OciRuntime } from "./oci/runtime.ts";
 import { mainProcess, overlaySource, pause } from "./processes.ts";
@@ -164,6 +166,7 @@ function launchOptions({ root, instance, layers }: Launching, runtime: OciRuntim
     hideCgroup2: runtime.hideCgroup2,
     ...refusalsOf(root, instance),
     ...watched(watcherOf(root, instance)),
+    ...(rootlessUser() === undefined ? {} : { domainname: domainOf(record) }),
     clonedRuntime: runtime.kind === "crun" && record.observe === undefined,
     command: {
       argv: [

@@ -45,11 +45,14 @@ test("two builds of the C programs in two folders give the same files", () => {
     return hashes(join(copy, "bin"));
   });
   assert.deepEqual(Object.keys(built[0] ?? {}), [
+    "breaches",
     "engine",
     "enter",
     "init",
+    "pause",
+    "proxy",
     "refusals",
-    "breaches",
+    "rootless",
     "supervise",
     "trace",
     "tree",

@@ -215,6 +215,7 @@ const configOf = (more: Partial<Parameters<typeof ociConfig>[0]> = {}): Config =
     rates: {},
     filter: {},
     cgroups: true,
+    rootless: false,
     ...more,
   }) as Config;
 

@@ -10,6 +10,7 @@ import { startEnter } from "../../host/enter-process.ts";
 import { nativePath } from "../../host/native.ts";
 import { onPath } from "../../host/on-path.ts";
 import { run as runProgram } from "../../host/process.ts";
+import { rootlessNeeds } from "../../host/rootless/needs.ts";
 import { makeWorkDirectory, repairWork } from "../../host/work.ts";
 import type { Context } from "../context.ts";
 import { printRows } from "../format.ts";
@@ -30,6 +31,7 @@ export async function run(call: Call, context: Context): Promise<number> {
     ...tools(),
     ...kernel(),
     ...(await namespaces(context)),
+    ...rootless(),
     ...storage(context),
     repaired(context),
   ];
@@ -65,7 +67,7 @@ function platform(): Check[] {
       name: "user",
       state: process.getuid?.() === 0 ? "ok" : "warn",
       found: process.getuid?.() === 0 ? "root" : `uid ${process.getuid?.()}`,
-      remedy: "capture, run, test and verify need root; discover, assess and inspect do not",
+      remedy: "capture, test and verify need root; instances run without: see the lines rootless",
     },
     { name: "kernel", state: "ok", found: release(), remedy: "" },
   ];
@@ -144,6 +146,12 @@ function kernel(): Check[] {
       remedy: "",
     },
   ];
+}
+
+/** What an ordinary user's instances need; root's do not. */
+function rootless(): Check[] {
+  if (process.getuid?.() === 0) return [];
+  return rootlessNeeds().map((need) => ({ ...need, name: `rootless: ${need.name}` }));
 }
 
 function readIf(path: string): string {

@@ -1,5 +1,6 @@
 // Publishing the ports of an instance: elements in the maps of the rules, and on IPv6 native/proxy where the rules cannot.
 import { run, runChecked } from "../../host/process.ts";
+import { rootlessUser } from "../../host/rootless-user.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
 import type { Attachment } from "../record.ts";
@@ -48,6 +49,13 @@ export async function publish(to: Publishing, ports: readonly PublishedPort[]): 
         ),
   ].join("");
   if (text !== "") await runChecked("nft", ["-f", "-"], { input: text });
+  if (rootlessUser() === undefined) return;
+  // Of an ordinary user: the host's own ports are others' to give, and on IPv4 only.
+  const { addForwards } = await import("../../host/rootless/outside.ts");
+  await addForwards(
+    root.path,
+    ports.filter((port) => !isSix(port)),
+  );
 }
 
 /** Leads the ports of a running instance to another of its networks. */
@@ -68,6 +76,10 @@ export async function republish(to: Publishing, ports: readonly PublishedPort[])
 async function withdraw(root: StateRoot, id: string, ports: readonly PublishedPort[]): Promise<void> {
   const { table } = networkNames(root);
   await stopProxy(root, id);
+  if (rootlessUser() !== undefined) {
+    const { removeForwards } = await import("../../host/rootless/outside.ts");
+    await removeForwards(root.path, ports);
+  }
   const all = await run("nft", ["-f", "-"], { input: deletePortsText(table, ports) });
   // A transaction fails as a whole where one is missing: then one by one.
   if (all.status === 0) return;

@@ -32,6 +32,12 @@ export interface ConfigInput {
   rates: CgroupRates;
   filter: SeccompPart;
   cgroups: boolean;
+  rootless: boolean;
+}
+
+/** What uname tells: the kernel's word for none where there is none. */
+export function domainOf({ identity }: InstanceRecord): string {
+  return identity?.domain ?? "(none)";
 }
 
 /** As docker's. */
@@ -122,8 +128,8 @@ export function ociConfig(input: ConfigInput): object {
     hostname: record.hostname,
     mounts: [...mountsWith(record.limits.shmSize ?? null), ...input.mounts],
     linux: {
-      // The host's own would show through.
-      sysctl: { "kernel.domainname": record.identity?.domain ?? "(none)" },
+      // The host's own would show through. Without root enter sets it.
+      ...(input.rootless ? {} : { sysctl: { "kernel.domainname": domainOf(record) } }),
       namespaces: [
         ...["pid", "ipc", "uts", "mount"].map((type) => ({ type })),
         ...(input.cgroups ? [{ type: "cgroup" }] : []),

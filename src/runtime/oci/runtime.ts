@@ -9,6 +9,7 @@ import { callArguments, launchCall } from "../../host/enter.ts";
 import { makeDirectory, readJson, readText, writeFileAtomic } from "../../host/files.ts";
 import { nativePath } from "../../host/native.ts";
 import { run } from "../../host/process.ts";
+import { rootlessUser } from "../../host/rootless-user.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { makeWorkDirectory } from "../../host/work.ts";
 import { defaultMounts } from "./config.ts";
@@ -40,7 +41,7 @@ export function chooseRuntime(root: StateRoot, log: Log): Promise<OciRuntime> {
 
 async function findRuntime(root: StateRoot, log: Log): Promise<OciRuntime> {
   const candidates = findCandidates(log);
-  const key = [bootId(), ...candidates.map(fingerprint)].join(" ");
+  const key = [bootId(), String(rootlessUser() ?? "root"), ...candidates.map(fingerprint)].join(" ");
   const file = join(root.path, "cache/oci-runtime.json");
   const known = readJson(file) as Choice | undefined;
   if (known?.key === key) return known.runtime;
@@ -110,7 +111,7 @@ export function describeRuntime(path: string, mode: CgroupMode = cgroupMode()): 
   return {
     path,
     kind,
-    cgroups: mode.kind !== "none",
+    cgroups: mode.hierarchies.length > 0,
     // With controllers on both sides crun refuses the host; runc works as it is.
     hideCgroup2: kind === "crun" && mode.kind === "hybrid",
   };
