@@ -1,6 +1,7 @@
 // What the headers of one tar entry say together: ustar block, PAX records, GNU long names, sparse maps.
 import type { ByteString, Extent } from "./entry.ts";
 import { nanoseconds, type PaxRecord, parsePaxNumber, parsePaxTime, xattrPrefix } from "./pax.ts";
+import { aclOfText } from "./posix-acl.ts";
 import {
   checkSum,
   isPosix,
@@ -113,6 +114,7 @@ export function entryOf(
     xattrs: xattrsOf(records),
     extents: undefined,
   };
+  if (records.length > 0) addAccessLists(entry, pax);
   // Links, directories and nodes have no content, whatever the size field says.
   return { entry, sparse, stored: hasContent ? size : 0 };
 }
@@ -165,6 +167,21 @@ function xattrsOf(records: readonly PaxRecord[]): [string, ByteString][] {
     if (key.startsWith(xattrPrefix)) found.set(key.slice(xattrPrefix.length), value);
   }
   return [...found].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+/** Access lists in the words of star; where the kernel's own value is there too, that counts. */
+function addAccessLists(entry: TarEntry, pax: ReadonlyMap<string, string>): void {
+  for (const kind of ["access", "default"] as const) {
+    const text = pax.get(`SCHILY.acl.${kind}`);
+    const name = `system.posix_acl_${kind}`;
+    const acl = text === undefined ? undefined : aclOfText(text);
+    if (acl === undefined || entry.xattrs.some(([known]) => known === name)) continue;
+    entry.xattrs = [...entry.xattrs, [name, acl.value] as [string, ByteString]].sort(([a], [b]) =>
+      a < b ? -1 : 1,
+    );
+    // Writers differ in what the mode says of the group: the list's mask, or the owning group's part.
+    if (kind === "access") entry.mode = (entry.mode & ~0o777) | acl.mode;
+  }
 }
 
 function sparseOf(

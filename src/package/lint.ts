@@ -2,6 +2,7 @@
 // and fits the schema; what does not is a problem of its reading.
 import { parseSize } from "../base/units.ts";
 import type { Descriptor, Program } from "./descriptor.ts";
+import { notCarriedOut } from "./not-carried-out.ts";
 
 export interface LintFinding {
   /** Stable word for programs. */
@@ -33,6 +34,7 @@ export type LintRule =
   | "service-order"
   | "readiness-port"
   | "dangling-program"
+  | "not-carried-out"
   | "nothing-starts";
 
 export interface LookedAt {
@@ -62,6 +64,14 @@ export function lintDescriptor(descriptor: Descriptor, files: PackageFiles | und
     ...references(descriptor),
     ...(files === undefined ? [] : volumesAndSecrets(descriptor, files)),
     ...(files === undefined ? [] : kernelParts(files)),
+    ...notCarriedOut(descriptor).map(
+      ({ key, ...told }): LintFinding => ({
+        id: "not-carried-out",
+        severity: "warning",
+        path: [key],
+        ...told,
+      }),
+    ),
   ];
 }
 

@@ -77,6 +77,8 @@ export interface CreateOptions extends NetworkOptions {
   observe?: string;
   /** A descriptor to take in place of the package's own. */
   descriptorFile?: string;
+  /** Manual services that are started too. */
+  services?: readonly string[];
   tether?: TetherChoice;
   autoRemove?: boolean;
 }
@@ -96,12 +98,10 @@ export interface Begun {
 
 export async function beginInstance(root: StateRoot, options: CreateOptions, log: Log): Promise<Begun> {
   const file = options.descriptorFile;
-  const opened = await openPackage(
-    root,
-    options.reference,
-    log,
-    file === undefined ? {} : { descriptorFile: file },
-  );
+  const opened = await openPackage(root, options.reference, log, {
+    ...(file === undefined ? {} : { descriptorFile: file }),
+    services: options.services ?? [],
+  });
   if (opened.facts?.syscalls.profile === "off" && options.syscalls === undefined) {
     // A package may come from anywhere: it cannot loosen what holds it.
     log.warn(

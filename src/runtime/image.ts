@@ -15,6 +15,7 @@ import { changedConfig } from "../package/container-config.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import { decodeInitPlan } from "../package/init-codec.ts";
 import type { InitPlan } from "../package/init-plan.ts";
+import { notCarriedOut } from "../package/not-carried-out.ts";
 import type { RunFacts } from "../package/run-facts.ts";
 import { inLayers, readLayerFile } from "./layers.ts";
 import { clean } from "./volumes/parse.ts";
@@ -62,6 +63,8 @@ export const initPath = "/.tranship/init";
 export interface OpenOptions {
   /** A descriptor to take in place of the package's own. */
   descriptorFile?: string;
+  /** Manual services that are started too. */
+  services?: readonly string[];
 }
 
 export async function openPackage(
@@ -76,7 +79,11 @@ export async function openPackage(
     log.warn(`${reference} is for ${image.os}/${image.architecture}, this host is linux/${architecture}`);
   }
   const file = options.descriptorFile;
-  const chosen = file === undefined ? image.packaged : await packagedOf(readDescriptorFile(file), file);
+  const found = file === undefined ? image.packaged : await packagedOf(readDescriptorFile(file), file);
+  const asked = options.services ?? [];
+  const chosen = asked.length === 0 ? found : await startedToo(found, asked, reference);
+  for (const { message } of chosen === null ? [] : notCarriedOut(chosen.descriptor))
+    log.warn(`${file ?? reference}: ${message}`);
   const { diffIds } = image;
   const layers = await layerDirectories(root, diffIds);
   const isPackage = inLayers(layers, initPath.slice(1));
@@ -139,6 +146,20 @@ async function packagedOf(text: string, name: string): Promise<PackagedDescripto
   const { compileDescriptor } = await import("../package/compiled.ts");
   const { descriptor, facts, plan } = compileDescriptor(text, name);
   return { descriptor, facts, plan: Buffer.from(plan).toString("base64") };
+}
+
+/** With a plan that starts these services too. */
+async function startedToo(
+  found: PackagedDescriptor | null,
+  names: readonly string[],
+  reference: string,
+): Promise<PackagedDescriptor> {
+  const { withServices } = await import("./manual-services.ts");
+  const { compileInitPlan, encodeInitPlan } = await import("../package/init-plan.ts");
+  const descriptor = withServices(found?.descriptor, names, reference);
+  const { facts } = found as PackagedDescriptor;
+  const plan = Buffer.from(encodeInitPlan(compileInitPlan(descriptor))).toString("base64");
+  return { descriptor, facts, plan };
 }
 
 /**

@@ -102,6 +102,57 @@ describe("the descriptor of a package", { skip, concurrency: false }, () => {
     await fixture.clean();
   });
 
+  it("manual services start where they are asked for, with those that they come after; what is kept only is named", async () => {
+    const service = (name: string, startup: string, after: string[]) => ({
+      name,
+      program: name,
+      startup,
+      after,
+      essential: false,
+      type: "oneshot", // biome-ignore format: short
+    });
+    const file = join(work, "manual.yaml");
+    const names = ["first", "second", "third", "never"];
+    const text = JSON.parse((await cli("package", "show", "--format", "json", "app:1")).stdout);
+    const descriptor = {
+      ...text,
+      programs: [
+        ...names.map((name) => ({ name, command: sh(`echo ${name} ran`) })),
+        { name: "main", command: sh("sleep 1; echo main ran") },
+      ],
+      services: [
+        { name: "main", program: "main" },
+        service("first", "manual", []),
+        service("second", "manual", ["first"]),
+        service("third", "manual", []),
+        service("never", "disabled", []),
+      ],
+      links: ["other_1"],
+      excludes: ["calc"],
+    };
+    writeFileSync(file, JSON.stringify(descriptor));
+    const run = (...words: string[]) => cli("run", "--rm", "--descriptor", file, ...words, "app:1");
+    const plain = await run();
+    assert.equal(plain.stdout, "main ran\n", plain.stderr);
+    assert.match(plain.stderr, /links to other_1/);
+    assert.match(plain.stderr, /excludes calc/);
+    const more = await run("--service", "second");
+    assert.deepEqual(
+      more.stdout.trim().split("\n").sort(),
+      ["first ran", "main ran", "second ran"],
+      more.stderr,
+    );
+    for (const [name, words] of [
+      ["never", /never .*is disabled/],
+      ["missing", /no service "missing"/],
+    ] as const) {
+      const refused = await run("--service", name);
+      assert.equal(refused.status, 2, name);
+      assert.match(refused.stderr, words);
+    }
+    await fixture.clean();
+  });
+
   it("says in the debug output of init which plan is used", async () => {
     const debug = async (name: string): Promise<string> =>
       (await cli("run", "--rm", "-e", "TRANSHIP_DEBUG=1", name)).stderr;

@@ -151,9 +151,9 @@ test("libarchive unpacks our layers with every attribute that it knows", {
     yield new Uint8Array(readFileSync(theirs));
   })();
   await makeTree(back, readTarObjects(chunks), {}, (reason) => new Error(reason) as never);
-  // It writes access lists in records of its own, and the mode without what they give the group: both are lost.
-  const withoutLists = (text: string): string => withoutKnown(text).replace(/^b'acl' .*$/m, "");
-  assert.equal(withoutLists(fingerprint(back)), withoutLists(fingerprint(tree)));
+  // Access lists too, which it writes in records of its own; times before 1970 that have a fraction it writes wrongly.
+  const withoutOld = (text: string): string => text.replace(/ -\d+ /g, " before 1970 ");
+  assert.equal(withoutOld(fingerprint(back)), withoutOld(fingerprint(tree)));
 });
 
 /**

@@ -44,6 +44,7 @@ export function createOptions({ args, options }: Call): CreateOptions {
     capAdd: list(options, "capAdd"),
     capDrop: list(options, "capDrop"),
     readOnly: flag(options, "readOnly"),
+    services: list(options, "service"),
     ...syscalls(text(options, "syscalls")),
     restart: restart(text(options, "restart") ?? "no"),
     ...(stopSignal === undefined ? {} : { stopSignal }),

@@ -56,6 +56,11 @@ export const createOptions: readonly OptionSpec[] = [
   { flags: "--label <KEY=VALUE>", summary: "a label", many: true },
   { flags: "--descriptor <FILE>", summary: "a descriptor (YAML) in place of the package's own" },
   {
+    flags: "--service <NAME>",
+    summary: "start this manual service too, and those that it comes after",
+    many: true,
+  },
+  {
     flags: "--redirect <RULE>",
     summary:
       "FROM=TO[:MODE]: whoever asks for FROM gets TO of the package; mode full, write-copy, merged, read-only, or FROM=:hide",
