@@ -3,25 +3,39 @@
 // The layers are read twice: first to learn which object each name shows in the end, then to give the objects. An object whose own name
 // is gone, and that another name still shows, is given under that one.
 import type { ByteString } from "../formats/entry.ts";
+import { originAnnotation } from "./build.ts";
 import { type LayerEvent, readLayer } from "./layer-reader.ts";
 import { anyDevice, MergedTree, type Placed } from "./merged-tree.ts";
-import type { ImageStore, StoredImage } from "./store.ts";
+import type { ImageStore, StoredImage, StoredLayer } from "./store.ts";
 
 export interface Flattened {
   /** Every name that there is, in byte order. */
   names: ByteString[];
   tree: MergedTree;
+  /** Which layer what the name shows is from: "system", "app"; undefined where the layer does not say. */
+  originOf(path: ByteString): string | undefined;
   /** Entries with their content, as of one layer without whiteouts. */
   events(): AsyncGenerator<LayerEvent, void, void>;
 }
 
-export async function flattenImage(store: ImageStore, image: StoredImage): Promise<Flattened> {
-  const tree = new MergedTree();
+/** `keep`: files whose content the tree keeps, up to so many bytes. */
+export async function flattenImage(
+  store: ImageStore,
+  image: StoredImage,
+  keep: Readonly<Record<ByteString, number>> = {},
+): Promise<Flattened> {
+  const tree = new MergedTree(keep);
   const objects: (Placed | undefined)[] = [];
-  for await (const event of layerEvents(store, image)) {
-    tree.add(event);
-    if (event.type === "entry" && event.hardlinkTo === undefined) objects.push(tree.at(event.entry.path));
-  }
+  const layerOf = new Map<Placed, StoredLayer>();
+  for (const layer of image.layers)
+    for await (const events of readLayer({ store, layer }, { devices: anyDevice }))
+      for (const event of events) {
+        tree.add(event);
+        if (event.type !== "entry" || event.hardlinkTo !== undefined) continue;
+        const placed = tree.at(event.entry.path);
+        objects.push(placed);
+        if (placed !== undefined) layerOf.set(placed, layer);
+      }
   const namesOf = new Map<Placed, ByteString[]>();
   const names: ByteString[] = [];
   for (const [path, placed] of tree.all()) {
@@ -30,7 +44,12 @@ export async function flattenImage(store: ImageStore, image: StoredImage): Promi
     if (known === undefined) namesOf.set(placed, [path]);
     else known.push(path);
   }
-  return { names, tree, events: () => visible(store, image, objects, namesOf) };
+  const originOf = (path: ByteString): string | undefined => {
+    const placed = tree.at(path);
+    const layer = placed === undefined ? undefined : layerOf.get(placed);
+    return layer?.descriptor.annotations?.[originAnnotation];
+  };
+  return { names, tree, originOf, events: () => visible(store, image, objects, namesOf) };
 }
 
 async function* visible(

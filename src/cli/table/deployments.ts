@@ -97,6 +97,32 @@ export const deploymentVerbs: readonly Verb[] = [
     load: () => import("../deployments/remove.ts"),
   },
   {
+    name: "package dissolve",
+    group,
+    summary:
+      "Turn a package back into a native installation, on a system of the distribution that it was lifted from",
+    description:
+      "--into puts its files, users, units and schedules into the root of a system and keeps what they replace, for --undo. --deb makes a package of Debian " +
+      "that depends on what the distribution brings and holds the rest.",
+    examples: [
+      "tranship package dissolve --into /mnt/new shop",
+      "tranship package dissolve --undo --into /mnt/new shop",
+      "tranship package dissolve --deb shop.deb shop",
+    ],
+    arguments: [{ name: "REF", summary: "a package of the store; with --undo its id" }],
+    options: [
+      { flags: "--into <DIR>", summary: "the root directory of a system; / is this one" },
+      { flags: "--deb <FILE>", summary: "write a package of Debian" },
+      {
+        flags: "--undo",
+        summary: "take out of DIR what a dissolve put there, and put back what it replaced",
+      },
+      dryRunOption,
+      formatOption,
+    ],
+    load: () => import("../deployments/dissolve.ts"),
+  },
+  {
     name: "package deployed",
     group,
     summary: "List what is deployed on this machine",
