@@ -14,6 +14,8 @@ export interface DeployOptions {
   image: string;
   /** Containers need one; used where the descriptor has no limit. MiB. */
   memory: number;
+  /** Names of secrets by the path or variable that gets them. */
+  secrets: ReadonlyMap<string, string>;
   /** Ports of the node by port of the package; others get a free one. */
   hostPorts: ReadonlyMap<number, number>;
 }
@@ -45,6 +47,9 @@ export function taskDefinitionOf(
         memory,
         ...(cpus === null ? {} : { cpu: Math.round(cpus * 1024) }),
         essential: true,
+        ...(options.secrets.size === 0
+          ? {}
+          : { secrets: [...options.secrets].map(([name, valueFrom]) => ({ name, valueFrom })) }),
         portMappings: descriptor.ports.flatMap(({ port, protocol }): PortMapping[] =>
           protocol === "sctp"
             ? []

@@ -6,6 +6,7 @@ import { type Clock, type ClusterEvent, Control } from "./control/control.ts";
 import { Loop } from "./control/loop.ts";
 import type { Driver } from "./drivers/driver.ts";
 import { State } from "./state/state.ts";
+import type { ResolveInputs } from "./task-inputs.ts";
 
 export interface ServeOptions {
   /** File of the state, or ":memory:". */
@@ -14,6 +15,8 @@ export interface ServeOptions {
   account?: string;
   region?: string;
   clock?: Clock;
+  /** Finds the secrets and environment files of tasks. Default: none are known. */
+  resolve?: ResolveInputs;
   /** How long a node may be unreachable before its tasks count as lost, in milliseconds. */
   nodeGrace?: number;
   random?: () => number;

@@ -119,12 +119,12 @@ export function readText(path: string): string | undefined {
   }
 }
 
-/** A file that a person names: undefined where it is larger, as one without an end is. `what` is for the error: "the plan". */
+/** A file that a person names, or standard input by "-": undefined where it is larger, as one without an end is. `what` is for the error: "the plan". */
 export function readInput(path: string, what: string, maxBytes: number): Buffer | undefined {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
-    const fd = openSync(path, "r");
+    const fd = path === "-" ? 0 : openSync(path, "r");
     try {
       // Of a regular file all at once; of a pipe as it comes.
       const most = Math.min(Math.max(fstatSync(fd).size + 1, 64 << 10), maxBytes + 1);
@@ -134,7 +134,7 @@ export function readInput(path: string, what: string, maxBytes: number): Buffer 
         if (count > 0) chunks.push(bytes.subarray(0, count));
       }
     } finally {
-      closeSync(fd);
+      if (fd !== 0) closeSync(fd);
     }
   } catch (cause) {
     throw ioError(`cannot read ${what} ${path}`, cause);

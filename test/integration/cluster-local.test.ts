@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
   type ContainerDefinition,
@@ -31,7 +33,10 @@ describe("the local driver", { skip, timeout: 400_000 }, () => {
   before(async () => {
     fixture = await makeFixture();
     await makePackage(fixture.root, "box:1");
-    served = await serveCluster(fixture);
+    const buckets = join(fixture.root.path, "buckets");
+    mkdirSync(join(buckets, "settings"), { recursive: true });
+    writeFileSync(join(buckets, "settings/web.env"), "# of the site\nMODE=fast\nLEVEL=file\n");
+    served = await serveCluster(fixture, "--environment-files", buckets);
     await served.client.send(new CreateClusterCommand({}));
   });
   after(async () => {
@@ -110,6 +115,84 @@ describe("the local driver", { skip, timeout: 400_000 }, () => {
     const absent = await become(await runOne("absent"), "STOPPED");
     assert.equal(absent.stopCode, "TaskFailedToStart");
     assert.match(absent.stoppedReason ?? "", /CannotPullContainerError/);
+  });
+
+  test("containers of a task share its network", async () => {
+    await served.client.send(
+      new RegisterTaskDefinitionCommand({
+        family: "pair",
+        networkMode: "awsvpc",
+        containerDefinitions: [
+          { name: "web", image: "box:1", memory: 32, command: ["httpd", "-f", "-h", "/srv"], stopTimeout: 1 },
+          {
+            name: "main",
+            image: "box:1",
+            memory: 32,
+            dependsOn: [{ containerName: "web", condition: "START" }],
+            ulimits: [{ name: "nofile", softLimit: 100, hardLimit: 200 }],
+            command: [
+              "sh",
+              "-c",
+              "ulimit -n; until wget -q -O - http://127.0.0.1/data/seed.txt; do sleep 0.1; done",
+            ],
+          },
+        ],
+      }),
+    );
+    const task = await runOne("pair", {
+      networkConfiguration: { awsvpcConfiguration: { subnets: ["any"] } },
+    });
+    const seen = await become(task, "STOPPED");
+    assert.equal(seen.containers?.find(({ name }) => name === "main")?.exitCode, 0, seen.stoppedReason);
+    assert.equal(await logsOf(task, "main"), "100\nfrom the image\n");
+    assert.equal(seen.attachments?.length, 1);
+    const addresses = seen.containers?.map(
+      ({ networkInterfaces }) => networkInterfaces?.[0]?.privateIpv4Address,
+    );
+    assert.match(addresses?.[0] ?? "", /^\d+\.\d+\.\d+\.\d+$/);
+    assert.equal(addresses?.[0], addresses?.[1]);
+  });
+
+  test("secrets and environment files reach the program, and are shown nowhere", async () => {
+    await fixture.cli(["secret", "create", "shop/password", "-"], { input: "swordfish" });
+    await fixture.cli(["secret", "create", "shop/json"], { input: '{"user":"web","n":7}' });
+    const arn = "arn:aws:secretsmanager:eu-test-1:000000000000:secret:shop/json-a1B2c3:user::";
+    await define("told", {
+      name: "main",
+      command: ["sh", "-c", "echo $PASSWORD $WHO $MODE $LEVEL; cat /etc/key; echo; exec sleep 1000"],
+      secrets: [
+        { name: "PASSWORD", valueFrom: "arn:aws:ssm:eu-test-1:000000000000:parameter/shop/password" },
+        { name: "WHO", valueFrom: arn },
+        { name: "/etc/key", valueFrom: "shop/password" },
+      ],
+      environmentFiles: [{ type: "s3", value: "arn:aws:s3:::settings/web.env" }],
+      environment: [{ name: "LEVEL", value: "own" }],
+      stopTimeout: 1,
+    });
+    const task = await runOne("told");
+    await become(task, "RUNNING");
+    await until(async () => (await logsOf(task, "main")).includes("swordfish\n"));
+    assert.equal(await logsOf(task, "main"), "swordfish web fast own\nswordfish\n");
+    const name = `ecs-${task.split("/").at(-1)?.slice(0, 12)}-main`;
+    const shown = [
+      JSON.stringify(await see(task)),
+      (await fixture.cli(["inspect", name])).stdout,
+      (await fixture.cli(["secret", "ls", "--format", "json"])).stdout,
+      served.words(),
+    ];
+    for (const text of shown) assert.doesNotMatch(text, /swordfish/);
+    await served.client.send(new StopTaskCommand({ task }));
+    await become(task, "STOPPED");
+  });
+
+  test("a task whose secret is not known fails with that reason", async () => {
+    await define("untold", { name: "main", secrets: [{ name: "PASSWORD", valueFrom: "nobody" }] });
+    const seen = await become(await runOne("untold"), "STOPPED");
+    assert.equal(seen.stopCode, "TaskFailedToStart");
+    assert.match(
+      seen.stoppedReason ?? "",
+      /ResourceInitializationError: .*the secret nobody of container main/,
+    );
   });
 
   test("a service keeps its tasks, also over a killed control plane", async () => {

@@ -26,11 +26,13 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   if (count !== undefined && !/^\d{1,4}$/.test(count))
     throw usage(`--count ${count} is not a number of tasks`);
   refuseCopies(descriptor, Number(count ?? 1));
-  refuseSecrets(descriptor, reference);
+  const secrets = secretsOf(list(call.options, "secret"));
+  refuseMissing(descriptor, reference, secrets);
   const definition = taskDefinitionOf(descriptor, {
     service,
     image: reference,
     memory: memoryOf(text(call.options, "memory") ?? "512"),
+    secrets,
     hostPorts: hostPorts(list(call.options, "publish")),
   });
   if (flag(call.options, "dryRun")) {
@@ -63,16 +65,24 @@ function refuseCopies(descriptor: Descriptor, count: number): void {
   });
 }
 
-/** Tasks are given none yet: said before a rollout fails for it. */
-function refuseSecrets(descriptor: Descriptor, reference: string): void {
-  const [secret] = descriptor.secrets.filter(({ required }) => required ?? true);
-  if (secret === undefined) return;
-  throw new TranshipError(
-    "E_SECRET_MISSING",
-    `${reference} needs the secret ${"path" in secret ? secret.path : secret.name}, and tasks of a cluster are given none`,
-    {
-      hint: "run it with `tranship run --secret`, or capture it with --keep-secret where the secret may be in the package",
-    },
+/** Said before a rollout fails for it. */
+function refuseMissing(descriptor: Descriptor, reference: string, given: ReadonlyMap<string, string>): void {
+  for (const secret of descriptor.secrets) {
+    const target = "path" in secret ? secret.path : secret.name;
+    if (!(secret.required ?? true) || given.has(target)) continue;
+    throw new TranshipError("E_SECRET_MISSING", `${reference} needs the secret ${target}`, {
+      hint: `keep it with \`tranship secret create NAME\` and give --secret ${target}=NAME`,
+    });
+  }
+}
+
+function secretsOf(words: readonly string[]): Map<string, string> {
+  return new Map(
+    words.map((word) => {
+      const at = word.lastIndexOf("=");
+      if (at < 1 || at === word.length - 1) throw usage(`--secret ${word} is not TARGET=NAME`);
+      return [word.slice(0, at), word.slice(at + 1)];
+    }),
   );
 }
 

@@ -17,6 +17,7 @@ import {
   writeEndpoint,
 } from "../../cluster/keys.ts";
 import { makeControlPlane } from "../../cluster/serve.ts";
+import { inputResolver } from "../../cluster/task-inputs.ts";
 import type { Context } from "../context.ts";
 import { registrySettings } from "../registry/settings.ts";
 import { selfCommand } from "../self.ts";
@@ -34,12 +35,17 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   const allowReset = flag(options, "allowReset");
   if ((unsigned || allowReset) && !isLoopback(host))
     throw usage(`--unsigned and --allow-reset are for loopback only, not ${host}`);
+  const environmentFiles = text(options, "environmentFiles");
   const tls = tlsOptions(options);
   const agents = agentsDriver(call, context);
   const keys = accessKeys(context.root.path);
   const plane = await makeControlPlane({
     stateFile: join(clusterDirectory(context.root.path), "state.db"),
     driver: agents ?? new NullDriver(),
+    resolve: inputResolver({
+      root: context.root.path,
+      ...(environmentFiles === undefined ? {} : { environmentFiles }),
+    }),
     nodeGrace: parseDuration(text(options, "nodeGrace") ?? "20s"),
     ...(tls === undefined ? {} : { tls }),
     ...(agents === undefined

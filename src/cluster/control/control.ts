@@ -1,7 +1,9 @@
 // What every operation and reconciler works with: state, time, chance, the driver, and how things are named.
 import { randomBytes } from "node:crypto";
+import type { TaskDefinition } from "../api/shapes.ts";
 import type { Driver } from "../drivers/driver.ts";
 import type { State } from "../state/state.ts";
+import type { ResolveInputs } from "../task-inputs.ts";
 import { ExecSessions } from "./execute-command.ts";
 import { Occupancy } from "./occupancy.ts";
 
@@ -25,6 +27,8 @@ export interface ControlOptions {
   account?: string;
   /** Default of ARNs; the region of a signed call is preferred unless `fixedRegion`. */
   region?: string;
+  /** Finds the secrets and environment files of tasks. Default: none are known. */
+  resolve?: ResolveInputs;
   /** How long a node may be unreachable before its tasks count as lost, in milliseconds. */
   nodeGrace?: number;
   /** 0 <= x < 1 */
@@ -41,6 +45,7 @@ export class Control {
   readonly region: string;
   readonly random: () => number;
   readonly nodeGrace: number;
+  readonly resolve: ResolveInputs;
   /** Services that the reconciler has to look at. */
   readonly restless = new Set<string>();
   /** Tasks whose driver has to be told something. */
@@ -64,6 +69,7 @@ export class Control {
     this.account = options.account ?? "000000000000";
     this.region = options.region ?? "us-east-1";
     this.random = options.random ?? Math.random;
+    this.resolve = options.resolve ?? unresolved;
     this.nodeGrace = options.nodeGrace ?? 20_000;
   }
 
@@ -117,4 +123,13 @@ export interface Call {
   region: string;
   /** The URL by which the caller reached us. */
   endpoint: string;
+}
+
+function unresolved(definition: TaskDefinition): Record<string, never> | string {
+  const asked = definition.containerDefinitions?.some(
+    ({ secrets = [], environmentFiles = [] }) => secrets.length + environmentFiles.length > 0,
+  );
+  return asked
+    ? "ResourceInitializationError: this control plane knows no secrets and no environment files"
+    : {};
 }

@@ -17,8 +17,8 @@ export function stepTask(control: Control, task: TaskEntity): void {
   }
   if (handed) return;
   const spec = specOf(control, task);
-  if (spec === undefined) {
-    hasStopped(control, task, "TaskFailedToStart", "Task definition or container instance is gone.");
+  if (typeof spec === "string") {
+    hasStopped(control, task, "TaskFailedToStart", spec);
     return;
   }
   wire.lastStatus = "PENDING";
@@ -28,10 +28,14 @@ export function stepTask(control: Control, task: TaskEntity): void {
   control.driver.start(spec);
 }
 
-function specOf(control: Control, task: TaskEntity): TaskSpec | undefined {
+/** A text says why it cannot be started. */
+function specOf(control: Control, task: TaskEntity): TaskSpec | string {
   const definition = control.state.definition.get(task.definition);
   const instance = task.instance === undefined ? undefined : control.state.instance.get(task.instance);
-  if (definition === undefined || instance === undefined) return undefined;
+  if (definition === undefined || instance === undefined)
+    return "Task definition or container instance is gone.";
+  const inputs = control.resolve(definition.wire);
+  if (typeof inputs === "string") return inputs;
   return {
     id: task.id,
     taskArn: task.wire.taskArn,
@@ -43,6 +47,7 @@ function specOf(control: Control, task: TaskEntity): TaskSpec | undefined {
     overrides: task.wire.overrides ?? {},
     group: task.wire.group ?? "",
     enableExecuteCommand: task.wire.enableExecuteCommand ?? false,
+    inputs,
     exclusive: isExclusive(control, task),
     createdAt: task.wire.createdAt ?? 0,
   };

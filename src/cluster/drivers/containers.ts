@@ -19,8 +19,10 @@ export interface Containers {
   fetch(image: string): Promise<void>;
   /** What the containers of a task share, before the first of them; the same again changes nothing. */
   prepare(spec: TaskSpec): Promise<void>;
-  /** Removes it, after the last of them; without effect where there is none. */
+  /** Removes it once the last of them has ended; without effect where there is none. */
   release(spec: TaskSpec): Promise<void>;
+  /** Those that live as long as their task, once its containers are removed. */
+  removeVolumes(spec: TaskSpec): Promise<void>;
   /** Creates and starts; the engine's error where it cannot. */
   start(spec: TaskSpec, definition: ContainerDefinition): Promise<void>;
   /** Brings what `see` tells up to date. Rejects where the engine cannot be asked: what `see` tells is as old as it was. */
@@ -53,6 +55,11 @@ export function taskLabels(spec: TaskSpec, definition: ContainerDefinition): Rec
     "com.amazonaws.ecs.task-definition-family": spec.family,
     "com.amazonaws.ecs.task-definition-version": String(spec.revision),
   };
+}
+
+/** What holds the network of a task whose containers share one; undefined where each has its own. No container is called so. */
+export function holderOf(spec: TaskSpec): string | undefined {
+  return spec.definition.networkMode === "awsvpc" ? `ecs-${spec.id.slice(0, 12)}.network` : undefined;
 }
 
 /** Without a path on the host and not shared, a volume lives as long as its task. */

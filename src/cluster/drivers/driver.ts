@@ -1,5 +1,12 @@
 // What runs tasks. The control plane decides; a driver carries out and tells what it sees.
-import type { Attachment, Attribute, Container, TaskDefinition, TaskOverride } from "../api/shapes.ts";
+import type {
+  Attachment,
+  Attribute,
+  Container,
+  KeyValuePair,
+  TaskDefinition,
+  TaskOverride,
+} from "../api/shapes.ts";
 
 export interface DriverNode {
   /** Stays the same over restarts of driver and node. */
@@ -27,10 +34,19 @@ export interface TaskSpec {
   overrides: TaskOverride;
   group: string;
   enableExecuteCommand: boolean;
+  /** By container: what does not stand in the definition. Not to be shown or logged. */
+  inputs: Record<string, ContainerInputs>;
   /** Must never be there twice: a node that is cut off ends it. */
   exclusive: boolean;
   /** Where the task has an own network: subnets and security groups are accepted and ignored. */
   createdAt: number;
+}
+
+export interface ContainerInputs {
+  /** A name that begins with / is a path: the value is put there as a file. */
+  secrets: { name: string; value: string }[];
+  /** From files; what the definition itself says goes before it. */
+  environment: KeyValuePair[];
 }
 
 export interface SeenTask {

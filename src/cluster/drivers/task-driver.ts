@@ -5,6 +5,7 @@ import type { ContainerDefinition, TaskDefinition } from "../api/shapes.ts";
 import { type Containers, containerName, type SeenContainer } from "./containers.ts";
 import type { Driver, DriverListener, DriverNode, ExecRequest, Running, TaskSpec } from "./driver.ts";
 import { HealthChecks } from "./health-checks.ts";
+import { Leftovers } from "./leftovers.ts";
 import { type Action, type ContainerState, nextActions, type TaskState } from "./supervisor.ts";
 import { type HeldTask, TaskRecords } from "./task-records.ts";
 import { seenTask } from "./task-view.ts";
@@ -28,6 +29,7 @@ export class TaskDriver implements Driver {
   readonly #options: TaskDriverOptions;
   readonly #containers: Containers;
   readonly #records: TaskRecords;
+  readonly #leftovers: Leftovers;
   readonly #health: HealthChecks;
   readonly #tasks = new Map<string, HeldTask>();
   /** What was last told of each task, so that only changes are. */
@@ -44,6 +46,7 @@ export class TaskDriver implements Driver {
     this.#options = options;
     this.#containers = options.containers;
     this.#records = new TaskRecords(options.records);
+    this.#leftovers = new Leftovers(this.#containers, this.#records, options.log);
     this.#health = new HealthChecks((name, command, timeout) =>
       this.#containers.probe(name, command, timeout),
     );
@@ -64,6 +67,10 @@ export class TaskDriver implements Driver {
   async open(): Promise<void> {
     await this.#containers.refresh();
     for (const task of this.#records.all()) {
+      if (task.forgotten !== undefined) {
+        this.#leftovers.add(task);
+        continue;
+      }
       // A start that was under way when the last control plane ended: the instance tells how far it came.
       for (const container of task.state.containers) {
         const seen = this.#containers.see(containerName(task.spec.id, container.name));
@@ -115,7 +122,10 @@ export class TaskDriver implements Driver {
     const task = this.#tasks.get(id);
     this.#tasks.delete(id);
     this.#told.delete(id);
-    if (task !== undefined) void this.#remove(task);
+    if (task === undefined) return;
+    task.forgotten = Date.now();
+    this.#records.write(task);
+    this.#leftovers.add(task);
   }
 
   exec({ task, container, command, interactive }: ExecRequest): Running | undefined {
@@ -124,28 +134,12 @@ export class TaskDriver implements Driver {
   }
 
   async close(): Promise<void> {
+    this.#leftovers.close();
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#listener = undefined;
     this.#health.close();
     await Promise.all(this.#busy.values());
-  }
-
-  /** The instances go first: whoever finds the record finds out which there are. */
-  async #remove(task: HeldTask): Promise<void> {
-    for (const { name } of task.state.containers) {
-      try {
-        await this.#containers.remove(containerName(task.spec.id, name));
-      } catch (error) {
-        this.#options.log.warn(`cannot remove ${containerName(task.spec.id, name)}: ${words(error)}`);
-      }
-    }
-    try {
-      await this.#containers.release(task.spec);
-    } catch (error) {
-      this.#options.log.warn(`cannot remove what the containers of ${task.spec.id} shared: ${words(error)}`);
-    }
-    this.#records.remove(task.spec.id);
   }
 
   #again(): void {

@@ -6,6 +6,8 @@ import type { SeenTask, TaskSpec } from "./driver.ts";
 import type { TaskState } from "./supervisor.ts";
 
 export interface HeldTask {
+  /** Set when it has ended and nobody asks for it any more: since when, in milliseconds since 1970. Its containers are kept for a while, for their logs. */
+  forgotten?: number;
   spec: TaskSpec;
   state: TaskState;
   /** Seconds since 1970, as they were first seen. */
@@ -26,7 +28,8 @@ export class TaskRecords {
   }
 
   write(task: HeldTask): void {
-    writeFileAtomic(this.#path(task.spec.id), `${JSON.stringify(task)}\n`);
+    // It has the secrets of the task in it.
+    writeFileAtomic(this.#path(task.spec.id), `${JSON.stringify(task)}\n`, { mode: 0o600 });
   }
 
   remove(id: string): void {

@@ -30,7 +30,13 @@ export function containerSpec(
   holder: string | undefined,
 ): ContainerSpec {
   const override = spec.overrides.containerOverrides?.find(({ name }) => name === definition.name);
-  const environment = [...(definition.environment ?? []), ...(override?.environment ?? [])];
+  const { environment: fromFiles = [], secrets = [] } = spec.inputs[definition.name ?? ""] ?? {};
+  const environment = [
+    ...fromFiles,
+    ...(definition.environment ?? []),
+    ...secrets,
+    ...(override?.environment ?? []),
+  ];
   const command = override?.command ?? definition.command;
   return {
     Image: definition.image ?? "",

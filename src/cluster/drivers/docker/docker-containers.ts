@@ -4,7 +4,14 @@ import type { Log } from "../../../base/log.ts";
 import { parseReference } from "../../../formats/oci-reference.ts";
 import { CredentialStore } from "../../../image/registry/credentials.ts";
 import type { ContainerDefinition } from "../../api/shapes.ts";
-import { type Containers, containerName, type SeenContainer, taskLabel, taskVolume } from "../containers.ts";
+import {
+  type Containers,
+  containerName,
+  holderOf,
+  type SeenContainer,
+  taskLabel,
+  taskVolume,
+} from "../containers.ts";
 import type { Running, TaskSpec } from "../driver.ts";
 import { containerSpec } from "./container-spec.ts";
 import type { Engine } from "./engine.ts";
@@ -63,6 +70,9 @@ export class DockerContainers implements Containers {
   async release(spec: TaskSpec): Promise<void> {
     const holder = holderOf(spec);
     if (holder !== undefined) await this.remove(holder);
+  }
+
+  async removeVolumes(spec: TaskSpec): Promise<void> {
     for (const { name, host, dockerVolumeConfiguration: docker } of spec.definition.volumes ?? [])
       if (host?.sourcePath === undefined && docker?.scope !== "shared")
         await this.#engine.delete(`/volumes/${taskVolume(spec.id, name)}`);
@@ -145,10 +155,6 @@ export class DockerContainers implements Containers {
     }
     return false;
   }
-}
-
-function holderOf(spec: TaskSpec): string | undefined {
-  return spec.definition.networkMode === "awsvpc" ? containerName(spec.id, "network") : undefined;
 }
 
 async function credentialsFor(registry: string): Promise<Record<string, string>> {

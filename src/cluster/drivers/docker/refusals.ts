@@ -13,8 +13,7 @@ const refusals: Refusals = {
     ["firelensConfiguration", ({ firelensConfiguration }) => firelensConfiguration !== undefined],
     ["credentialSpecs", ({ credentialSpecs }) => filled(credentialSpecs)],
     ["repositoryCredentials", ({ repositoryCredentials }) => repositoryCredentials !== undefined],
-    ["secrets", ({ secrets }) => filled(secrets)],
-    ["environmentFiles", ({ environmentFiles }) => filled(environmentFiles)],
+    ["secrets with a path", ({ secrets }) => secrets?.some(({ name }) => name.startsWith("/")) ?? false],
     [
       "portMappings.containerPortRange",
       ({ portMappings }) =>

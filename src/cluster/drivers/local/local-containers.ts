@@ -1,4 +1,5 @@
 // Containers of tasks as instances of our runtime: container definitions into what the runtime is asked for, and what it tells.
+import { join } from "node:path";
 import { TranshipError } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
 import { parseReference } from "../../../formats/oci-reference.ts";
@@ -7,16 +8,17 @@ import type { StateRoot } from "../../../host/state-root.ts";
 import { pullImage } from "../../../image/registry/pull.ts";
 import type { RegistrySettings } from "../../../image/registry/settings.ts";
 import { openStore } from "../../../image/store.ts";
-import type { CreateOptions } from "../../../runtime/create.ts";
 import { inspectInstance } from "../../../runtime/find.ts";
-import type { InstanceMount } from "../../../runtime/record.ts";
+import type { InstanceRecord } from "../../../runtime/record.ts";
 import { runInstance } from "../../../runtime/run.ts";
 import { removeInstance, stopInstance } from "../../../runtime/stop.ts";
 import { removeVolume } from "../../../runtime/volumes/volumes.ts";
 import type { ContainerDefinition } from "../../api/shapes.ts";
-import { type Containers, containerName, type SeenContainer, taskLabels, taskVolume } from "../containers.ts";
+import { type Containers, holderOf, type SeenContainer, taskVolume } from "../containers.ts";
 import type { Running, TaskSpec } from "../driver.ts";
 import { startExec } from "./exec.ts";
+import { holderOptions, optionsOf } from "./instance-options.ts";
+import { removeSecrets, writeSecrets } from "./task-secrets.ts";
 
 /** Whoever may register task definitions makes us connect to these hosts, and to no others. */
 export interface Registries {
@@ -29,11 +31,14 @@ export class LocalContainers implements Containers {
   readonly #log: Log;
   readonly #registries: Registries;
   readonly #self: readonly string[];
+  /** Directory of the values that instances are given. */
+  readonly #secrets: string;
 
   /** `self`: our own command line up to the verb, for commands in containers. */
   constructor(root: StateRoot, log: Log, registries: Registries, self: readonly string[]) {
     this.#root = root;
     this.#self = self;
+    this.#secrets = join(root.path, "cluster", "task-secrets");
     this.#log = log;
     this.#registries = registries;
   }
@@ -49,10 +54,19 @@ export class LocalContainers implements Containers {
     await pullImage(store, image, this.#registries.settings);
   }
 
-  async prepare(): Promise<void> {}
+  /** The instance that holds the network, where containers share one. */
+  async prepare(spec: TaskSpec): Promise<void> {
+    const name = holderOf(spec);
+    const [first] = spec.definition.containerDefinitions ?? [];
+    if (name === undefined || first === undefined || this.see(name)?.running) return;
+    await this.remove(name);
+    await this.fetch(first.image ?? "");
+    await runInstance(this.#root, holderOptions(spec, first, name), this.#log);
+  }
 
   async start(spec: TaskSpec, definition: ContainerDefinition): Promise<void> {
-    await runInstance(this.#root, optionsOf(spec, definition), this.#log);
+    const secrets = writeSecrets(this.#secrets, spec, definition);
+    await runInstance(this.#root, { ...optionsOf(spec, definition), secrets }, this.#log);
   }
 
   /** The runtime's records are read anew each time. */
@@ -72,8 +86,7 @@ export class LocalContainers implements Containers {
       ...(running ? {} : { exitCode: status.exitStatus ?? undefined, reason: status.reason }),
       runtimeId: record.id,
       imageDigest: record.image.digest,
-      address: record.network.address ?? undefined,
-      mac: record.network.mac ?? undefined,
+      ...this.#addresses(record.network),
       bindings: (status.launch?.ports ?? []).map((port) => ({
         bindIP: port.hostAddress === "" ? "0.0.0.0" : port.hostAddress,
         containerPort: port.containerPort,
@@ -83,12 +96,26 @@ export class LocalContainers implements Containers {
     };
   }
 
+  /** Its own, or those of the instance whose network it shares. */
+  #addresses(network: InstanceRecord["network"]): Pick<SeenContainer, "address" | "mac"> {
+    if (network.container !== undefined) {
+      const holder = this.see(network.container);
+      return { address: holder?.address, mac: holder?.mac };
+    }
+    return { address: network.address ?? undefined, mac: network.mac ?? undefined };
+  }
+
   async stop(name: string, seconds: number): Promise<void> {
     await stopInstance(this.#root, name, { timeout: seconds * 1000 }, this.#log);
   }
 
-  /** Volumes that live as long as their task. */
   async release(spec: TaskSpec): Promise<void> {
+    const holder = holderOf(spec);
+    if (holder !== undefined) await this.remove(holder);
+    removeSecrets(this.#secrets, spec);
+  }
+
+  async removeVolumes(spec: TaskSpec): Promise<void> {
     for (const { name, host, dockerVolumeConfiguration: docker } of spec.definition.volumes ?? [])
       if (host?.sourcePath === undefined && docker?.scope !== "shared")
         removeVolume(this.#root, taskVolume(spec.id, name));
@@ -121,79 +148,4 @@ function isStored(store: ReturnType<typeof openStore>, image: string): boolean {
     if (error instanceof TranshipError && error.code === "E_IMAGE_NOT_FOUND") return false;
     throw error;
   }
-}
-
-function optionsOf(spec: TaskSpec, definition: ContainerDefinition): CreateOptions {
-  const override = spec.overrides.containerOverrides?.find(({ name }) => name === definition.name);
-  const environment = [...(definition.environment ?? []), ...(override?.environment ?? [])];
-  const memory =
-    override?.memory ?? definition.memory ?? numeric(spec.overrides.memory ?? spec.definition.memory);
-  const cpu = override?.cpu ?? definition.cpu ?? 0;
-  const { networkMode = "bridge" } = spec.definition;
-  const host = networkMode === "host";
-  return {
-    reference: definition.image ?? "",
-    command: override?.command ?? definition.command ?? [],
-    name: containerName(spec.id, definition.name),
-    ...(definition.entryPoint === undefined ? {} : { entrypoint: definition.entryPoint }),
-    environment: environment.map(({ name, value }) => `${name}=${value ?? ""}`),
-    ...(definition.workingDirectory === undefined ? {} : { workingDirectory: definition.workingDirectory }),
-    ...(definition.user === undefined ? {} : { user: definition.user }),
-    ...(definition.hostname === undefined ? {} : { hostname: definition.hostname }),
-    network: host ? "host" : networkMode === "none" || definition.disableNetworking ? "none" : "bridge",
-    ports:
-      networkMode === "bridge"
-        ? (definition.portMappings ?? []).map((mapping) => ({
-            hostAddress: "",
-            hostPort: mapping.hostPort ?? 0,
-            containerPort: mapping.containerPort ?? 0,
-            protocol: mapping.protocol ?? "tcp",
-          }))
-        : [],
-    mounts: mountsOf(spec, definition),
-    limits: {
-      memory: memory === undefined ? null : memory * 1024 * 1024,
-      cpus: spec.definition.cpu !== undefined && cpu > 0 ? cpu / 1024 : null,
-      pids: null,
-    },
-    capAdd: definition.linuxParameters?.capabilities?.add ?? [],
-    capDrop: definition.linuxParameters?.capabilities?.drop ?? [],
-    readOnly: definition.readonlyRootFilesystem ?? false,
-    stopTimeout: (definition.stopTimeout ?? 30) * 1000,
-    labels: taskLabels(spec, definition),
-  };
-}
-
-function numeric(text: string | undefined): number | undefined {
-  return text === undefined || !/^\d+$/.test(text) ? undefined : Number(text);
-}
-
-function mountsOf(spec: TaskSpec, definition: ContainerDefinition): InstanceMount[] {
-  const mounts = (definition.mountPoints ?? []).map(
-    ({ sourceVolume, containerPath = "/", readOnly = false }): InstanceMount => {
-      const volume = spec.definition.volumes?.find(({ name }) => name === sourceVolume);
-      const path = volume?.host?.sourcePath;
-      if (path !== undefined)
-        return { kind: "bind", source: path, target: containerPath, readOnly, anonymous: false, seed: false };
-      const shared = volume?.dockerVolumeConfiguration?.scope === "shared";
-      return {
-        kind: "volume",
-        source: shared ? (sourceVolume ?? "") : taskVolume(spec.id, sourceVolume),
-        target: containerPath,
-        readOnly,
-        anonymous: false,
-        seed: true,
-      };
-    },
-  );
-  for (const { containerPath, size } of definition.linuxParameters?.tmpfs ?? [])
-    mounts.push({
-      kind: "tmpfs",
-      source: `size=${size}m`,
-      target: containerPath,
-      readOnly: false,
-      anonymous: true,
-      seed: false,
-    });
-  return mounts;
 }

@@ -12,20 +12,12 @@ const refusals: Refusals = {
     ["dnsSearchDomains", ({ dnsSearchDomains }) => filled(dnsSearchDomains)],
     ["extraHosts", ({ extraHosts }) => filled(extraHosts)],
     ["dockerSecurityOptions", ({ dockerSecurityOptions }) => filled(dockerSecurityOptions)],
-    ["ulimits", ({ ulimits }) => filled(ulimits)],
     ["systemControls", ({ systemControls }) => filled(systemControls)],
     ["resourceRequirements", ({ resourceRequirements }) => filled(resourceRequirements)],
     ["firelensConfiguration", ({ firelensConfiguration }) => firelensConfiguration !== undefined],
     ["credentialSpecs", ({ credentialSpecs }) => filled(credentialSpecs)],
     ["repositoryCredentials", ({ repositoryCredentials }) => repositoryCredentials !== undefined],
-    ["secrets", ({ secrets }) => filled(secrets)],
-    ["environmentFiles", ({ environmentFiles }) => filled(environmentFiles)],
     ["linuxParameters.devices", ({ linuxParameters }) => filled(linuxParameters?.devices)],
-    [
-      "linuxParameters.sharedMemorySize",
-      ({ linuxParameters }) => linuxParameters?.sharedMemorySize !== undefined,
-    ],
-    ["linuxParameters.maxSwap", ({ linuxParameters }) => linuxParameters?.maxSwap !== undefined],
     [
       "portMappings.containerPortRange",
       ({ portMappings }) =>
@@ -36,7 +28,5 @@ const refusals: Refusals = {
 };
 
 export function refusalOf(definition: TaskDefinition): string | undefined {
-  if (definition.networkMode === "awsvpc" && (definition.containerDefinitions?.length ?? 0) > 1)
-    return "The local driver does not support networkMode awsvpc with several containers.";
   return refusalBy(refusals, definition);
 }

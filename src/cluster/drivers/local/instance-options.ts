@@ -1,0 +1,132 @@
+// A container definition as what our runtime is asked for. Pure.
+import { nativePath } from "../../../host/native.ts";
+import type { CreateOptions } from "../../../runtime/create.ts";
+import type { Limits } from "../../../runtime/limits/limits.ts";
+import type { InstanceMount } from "../../../runtime/record.ts";
+import type { ContainerDefinition } from "../../api/shapes.ts";
+import { containerName, holderOf, taskLabels, taskVolume } from "../containers.ts";
+import type { TaskSpec } from "../driver.ts";
+
+const mebi = 2 ** 20;
+/** Where the program that holds a network is seen inside its instance. */
+const holderProgram = "/.tranship-pause";
+
+/** Any image does: only our own program runs in it. */
+export function holderOptions(spec: TaskSpec, first: ContainerDefinition, name: string): CreateOptions {
+  return {
+    reference: first.image ?? "",
+    command: [],
+    name,
+    entrypoint: [holderProgram],
+    ...(first.hostname === undefined ? {} : { hostname: first.hostname }),
+    network: "bridge",
+    mounts: [
+      {
+        kind: "bind",
+        source: nativePath("pause"),
+        target: holderProgram,
+        readOnly: true,
+        anonymous: false,
+        seed: false,
+      },
+    ],
+    stopTimeout: 1000,
+    labels: { ...taskLabels(spec, { name: "" }), "com.tranship.holder": "true" },
+  };
+}
+
+export function optionsOf(spec: TaskSpec, definition: ContainerDefinition): CreateOptions {
+  const override = spec.overrides.containerOverrides?.find(({ name }) => name === definition.name);
+  const { environment: fromFiles = [] } = spec.inputs[definition.name ?? ""] ?? {};
+  const environment = [...fromFiles, ...(definition.environment ?? []), ...(override?.environment ?? [])];
+  return {
+    reference: definition.image ?? "",
+    command: override?.command ?? definition.command ?? [],
+    name: containerName(spec.id, definition.name),
+    ...(definition.entryPoint === undefined ? {} : { entrypoint: definition.entryPoint }),
+    environment: environment.map(({ name, value }) => `${name}=${value ?? ""}`),
+    ...(definition.workingDirectory === undefined ? {} : { workingDirectory: definition.workingDirectory }),
+    ...(definition.user === undefined ? {} : { user: definition.user }),
+    ...networkOf(spec, definition),
+    mounts: mountsOf(spec, definition),
+    limits: limitsOf(spec, definition),
+    capAdd: definition.linuxParameters?.capabilities?.add ?? [],
+    capDrop: definition.linuxParameters?.capabilities?.drop ?? [],
+    readOnly: definition.readonlyRootFilesystem ?? false,
+    stopTimeout: (definition.stopTimeout ?? 30) * 1000,
+    labels: taskLabels(spec, definition),
+  };
+}
+
+type NetworkChoice = Pick<CreateOptions, "network" | "networkOf" | "hostname" | "ports">;
+
+function networkOf(spec: TaskSpec, definition: ContainerDefinition): NetworkChoice {
+  const { networkMode = "bridge" } = spec.definition;
+  const holder = holderOf(spec);
+  if (holder !== undefined) return { network: "container", networkOf: holder };
+  const hostname = definition.hostname === undefined ? {} : { hostname: definition.hostname };
+  if (networkMode === "host") return { network: "host", ...hostname };
+  if (networkMode === "none" || definition.disableNetworking) return { network: "none", ...hostname };
+  const ports = (definition.portMappings ?? []).map((mapping) => ({
+    hostAddress: "",
+    hostPort: mapping.hostPort ?? 0,
+    containerPort: mapping.containerPort ?? 0,
+    protocol: mapping.protocol ?? "tcp",
+  }));
+  return { network: "bridge", ports, ...hostname };
+}
+
+function limitsOf(spec: TaskSpec, definition: ContainerDefinition): Limits {
+  const override = spec.overrides.containerOverrides?.find(({ name }) => name === definition.name);
+  const memory =
+    override?.memory ?? definition.memory ?? numeric(spec.overrides.memory ?? spec.definition.memory);
+  const cpu = override?.cpu ?? definition.cpu ?? 0;
+  const { memoryReservation, linuxParameters: { sharedMemorySize, maxSwap } = {}, ulimits } = definition;
+  const bytes = (mib: number | undefined): number | null => (mib === undefined ? null : mib * mebi);
+  return {
+    memory: bytes(memory),
+    memoryReservation: bytes(memoryReservation),
+    memorySwap: memory === undefined || maxSwap === undefined ? null : (memory + maxSwap) * mebi,
+    cpus: spec.definition.cpu !== undefined && cpu > 0 ? cpu / 1024 : null,
+    // As the real agent: what a container asks for is its share.
+    cpuShares: cpu > 0 ? Math.max(2, cpu) : null,
+    pids: null,
+    shmSize: bytes(sharedMemorySize),
+    ulimits:
+      ulimits?.map(({ name, softLimit, hardLimit }) => ({ name, soft: softLimit, hard: hardLimit })) ?? null,
+  };
+}
+
+function numeric(text: string | undefined): number | undefined {
+  return text === undefined || !/^\d+$/.test(text) ? undefined : Number(text);
+}
+
+function mountsOf(spec: TaskSpec, definition: ContainerDefinition): InstanceMount[] {
+  const mounts = (definition.mountPoints ?? []).map(
+    ({ sourceVolume, containerPath = "/", readOnly = false }): InstanceMount => {
+      const volume = spec.definition.volumes?.find(({ name }) => name === sourceVolume);
+      const path = volume?.host?.sourcePath;
+      if (path !== undefined)
+        return { kind: "bind", source: path, target: containerPath, readOnly, anonymous: false, seed: false };
+      const shared = volume?.dockerVolumeConfiguration?.scope === "shared";
+      return {
+        kind: "volume",
+        source: shared ? (sourceVolume ?? "") : taskVolume(spec.id, sourceVolume),
+        target: containerPath,
+        readOnly,
+        anonymous: false,
+        seed: true,
+      };
+    },
+  );
+  for (const { containerPath, size } of definition.linuxParameters?.tmpfs ?? [])
+    mounts.push({
+      kind: "tmpfs",
+      source: `size=${size}m`,
+      target: containerPath,
+      readOnly: false,
+      anonymous: true,
+      seed: false,
+    });
+  return mounts;
+}
