@@ -13,6 +13,7 @@ import { explainFullDisk } from "./full-disk.ts";
 import { type Installation, installerCommand, ownFiles, runInstaller } from "./installation.ts";
 import { describeInstallation, type InstalledParts, installedParts } from "./installed-parts.ts";
 import { orInterrupted } from "./interrupt.ts";
+import { keepInstalled } from "./keep-installed.ts";
 import type { Exclusion } from "./plan.ts";
 import { plan } from "./plan-capture.ts";
 import { openHostRoot } from "./staged.ts";
@@ -25,6 +26,8 @@ export interface InstallRequest {
   /** Files and directories of this host that the installer needs. */
   with: readonly string[];
   network: "own" | "host";
+  /** The file that the plan is written to: what was installed is kept beside it. */
+  planFile?: string | undefined;
   choices: Choices;
 }
 
@@ -140,9 +143,19 @@ async function planDifference(
     tools,
   );
   const source = { ...captured.plan.source, installer: [...request.installer] };
+  const { planFile } = request;
+  const changed = new Set(difference.changed.map(({ entry }) => entry.path));
+  const kept =
+    planFile === undefined
+      ? {}
+      : {
+          recovered: await orInterrupted(tools.signal, () =>
+            keepInstalled(after, captured.plan, changed, planFile),
+          ),
+        };
   return {
     ...captured,
-    plan: { ...captured.plan, source },
+    plan: { ...captured.plan, source, ...kept },
     told: describeInstallation(difference, parts, left),
   };
 }

@@ -3,6 +3,7 @@
 import { TranshipError } from "../base/errors.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
+import { isBelow } from "../formats/mountinfo.ts";
 import {
   type PackedObject,
   type PackingList,
@@ -15,13 +16,15 @@ import { step } from "../host/steps.ts";
 import { type BuiltImage, buildImage, type ImageLayer, originAnnotation } from "../image/build.ts";
 import type { LayerNote } from "../image/layer-item.ts";
 import { type BuiltLayer, writeLayer } from "../image/layer-writer.ts";
-import { PackingListMaker } from "../image/packed-object.ts";
+import { contentsOfImage } from "../image/merged-tree.ts";
+import { type ContentsByName, PackingListMaker } from "../image/packed-object.ts";
 import { openStore, type StoredImage } from "../image/store.ts";
 import { StoreSession } from "../image/store-session.ts";
 import { ensureLayer } from "../image/unpack.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import { parseDescriptor, printDescriptor } from "../package/yaml.ts";
+import { type MakeBill, makeBill } from "./bill.ts";
 import type { CaptureTools } from "./captured.ts";
 import { type EvidenceDocument, readEvidenceDocument } from "./evidence-document.ts";
 import { fetchPlanned } from "./fetch-planned.ts";
@@ -135,6 +138,9 @@ export async function packFrozen(
     const kept = frozen.base.layers
       .map((layer) => ({ ...layer, origin: originOf(layer.descriptor) }))
       .filter(({ origin }) => !ownOrigins.has(origin));
+    throwIfInterrupted(tools.signal);
+    const captured = new Date().toISOString();
+    const sbom = await billOf(frozen, { request, packed: packed.contents, captured }, tools);
     step("name the image");
     const image = await buildImage(session, {
       reference,
@@ -143,12 +149,44 @@ export async function packFrozen(
       architecture: frozen.base.config.architecture,
       descriptorYaml: printDescriptor(descriptor),
       evidence: JSON.stringify(evidenceWith(frozen, list, tools)),
-      captured: new Date().toISOString(),
+      captured,
+      sbom,
     });
     return { ...image, added, notes: [...notes, ...added.notes] };
   } finally {
     await session.close();
   }
+}
+
+interface BillParts {
+  request: FreezeRequest;
+  /** Of the layer that was added. */
+  packed: ContentsByName;
+  captured: string;
+}
+
+/** Of the whole: what its layers have, and what was fetched, as the source's database of installed packages has it. */
+async function billOf(
+  { base, descriptor }: Frozen,
+  { request, packed, captured }: BillParts,
+  tools: CaptureTools,
+): Promise<MakeBill> {
+  const contents = await contentsOfImage(openStore(tools.root), base);
+  for (const path of [...contents.keys()]) if (isBelow(path, "/.tranship")) contents.delete(path);
+  for (const path of packed.keys()) {
+    const digests = packed.get(path);
+    if (digests !== undefined) contents.set(path, digests);
+  }
+  const { machine, reference } = request;
+  const { os } = descriptor.origin;
+  return await makeBill({
+    files: machine.files,
+    packed: contents,
+    name: reference,
+    created: captured,
+    tool: tools.tool,
+    system: os,
+  });
 }
 
 function layerOf({ descriptor, diffId }: BuiltLayer, origin: string): ImageLayer {

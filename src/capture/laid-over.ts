@@ -3,6 +3,7 @@ import { Tree } from "../closure/tree.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
 import { encodeText } from "../formats/escape.ts";
 import type {
+  FetchedContent,
   FileStream,
   Machine,
   MachineFiles,
@@ -70,6 +71,28 @@ export abstract class LaidOverFiles implements MachineFiles {
     const inner = this.above(entry?.path ?? path);
     return inner === undefined ? [this.lower, path] : [this.upper, inner];
   }
+}
+
+/** Content of a far machine, less what lies over it on this host. */
+export function contentBelow(
+  machine: Machine,
+  isAbove: (path: ByteString) => boolean,
+): Pick<Machine, "content"> {
+  const { content } = machine;
+  if (content === undefined) return {};
+  const fetch: FetchedContent["fetch"] = (entries, options) =>
+    content.fetch(
+      entries.filter((entry) => !isAbove(entry.path)),
+      options,
+    );
+  return {
+    content: { fetch, open: (entry) => content.open(entry), placeOf: (entry) => content.placeOf(entry) },
+  };
+}
+
+/** Where a file that nothing lies over is on this host; undefined where its content has to be fetched. */
+export function placeBelow(machine: Machine, path: ByteString): ByteString | undefined {
+  return machine.placeOf?.(path) ?? (machine.content === undefined ? plainPlace(machine, path) : undefined);
 }
 
 /** Where a file of the machine itself lies on this host. */

@@ -5,7 +5,7 @@ import { encodeText } from "../formats/escape.ts";
 import type { Machine, MachineFiles, Unreadable, WalkOptions } from "../machine/machine.ts";
 import { isUnreadable } from "../machine/machine.ts";
 import { TreeFiles } from "../machine/tree-files.ts";
-import { LaidOverFiles, plainPlace } from "./laid-over.ts";
+import { contentBelow, LaidOverFiles, placeBelow } from "./laid-over.ts";
 
 /** `directory` holds the files under their own paths. Closing it leaves the machine below open. */
 export function withRecovered(machine: Machine, directory: string, paths: readonly ByteString[]): Machine {
@@ -15,10 +15,8 @@ export function withRecovered(machine: Machine, directory: string, paths: readon
   return {
     ...machine,
     files: new RecoveredFiles(machine.files, upper, recovered),
-    placeOf: (path) =>
-      recovered.has(path)
-        ? encodeText(directory) + path
-        : (machine.placeOf?.(path) ?? plainPlace(machine, path)),
+    placeOf: (path) => (recovered.has(path) ? encodeText(directory) + path : placeBelow(machine, path)),
+    ...contentBelow(machine, (path) => recovered.has(path)),
     close: () => upper.close(),
   };
 }

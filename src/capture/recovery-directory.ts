@@ -12,18 +12,21 @@ import type { RecoveredFile } from "./plan.ts";
 export async function checkRecovered(directory: string, recovered: readonly RecoveredFile[]): Promise<void> {
   if (!existsSync(directory))
     throw new TranshipError("E_PLAN_INVALID", `the plan's recovered files are not there: ${directory}`, {
-      hint: "keep the directory beside the plan; or make the plan anew while the process still runs",
+      hint: "keep the directory beside the plan; or make the plan anew",
     });
   const files = new TreeFiles(directory);
   try {
     for (const { path, digest } of recovered) {
-      const stream = await files.stream(path);
+      const entry = await files.stat(path);
+      // Links and directories of an installation have no digest: a plan holds nothing else of them than that they were there.
+      if (entry !== undefined && entry.kind !== "file" && digest === "") continue;
+      const stream = entry === undefined ? undefined : await files.stream(path);
       if (stream?.entry.kind !== "file")
         throw new TranshipError(
           "E_PLAN_INVALID",
           `the plan's recovered file ${escapeBytes(path)} is not in ${directory}`,
           {
-            hint: "keep the directory beside the plan; or make the plan anew while the process still runs",
+            hint: "keep the directory beside the plan; or make the plan anew",
           },
         );
       const hash = new ContentHash();
@@ -33,7 +36,7 @@ export async function checkRecovered(directory: string, recovered: readonly Reco
           "E_SOURCE_CHANGED",
           `${escapeBytes(path)} in ${directory} is not what was recovered`,
           {
-            hint: "make the plan anew while the process still runs",
+            hint: "make the plan anew",
           },
         );
     }
@@ -59,7 +62,11 @@ export function makeRecoveryBeside(planFile: string): string {
     removeTree(directory);
   }
   makeDirectory(directory);
-  writeFileAtomic(marker, "Files that a plan recovered from a running process.\n", { mode: 0o600 });
+  writeFileAtomic(
+    marker,
+    "Files that a plan recovered from a running process, or that its installer wrote.\n",
+    { mode: 0o600 },
+  );
   return join(directory, "files");
 }
 

@@ -5,9 +5,9 @@ import { TranshipError } from "../base/errors.ts";
 import { isBelow } from "../closure/tree.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
 import { encodeText } from "../formats/escape.ts";
-import type { FetchedContent, Machine, MachineFiles, Unreadable, WalkOptions } from "../machine/machine.ts";
+import type { Machine, MachineFiles, Unreadable, WalkOptions } from "../machine/machine.ts";
 import { TreeFiles } from "../machine/tree-files.ts";
-import { LaidOverFiles, plainPlace } from "./laid-over.ts";
+import { contentBelow, LaidOverFiles, placeBelow } from "./laid-over.ts";
 
 export interface DataSnapshot {
   /** The data directory, as the program names it. */
@@ -30,28 +30,12 @@ function withSnapshot(machine: Machine, { path: at, directory }: DataSnapshot): 
     ...machine,
     files: new SnapshotFiles(machine.files, upper, at),
     placeOf: (path) =>
-      isBelow(path, at)
-        ? encodeText(root) + path.slice(at.length)
-        : (machine.placeOf?.(path) ??
-          (machine.content === undefined ? plainPlace(machine, path) : undefined)),
-    ...(machine.content === undefined ? {} : { content: contentBelow(machine.content, at) }),
+      isBelow(path, at) ? encodeText(root) + path.slice(at.length) : placeBelow(machine, path),
+    ...contentBelow(machine, (path) => isBelow(path, at)),
     close: async () => {
       await upper.close();
       await machine.close();
     },
-  };
-}
-
-/** Of a far machine what is not in the snapshot; that is here already. */
-function contentBelow(content: FetchedContent, at: ByteString): FetchedContent {
-  return {
-    fetch: (entries, options) =>
-      content.fetch(
-        entries.filter((entry) => !isBelow(entry.path, at)),
-        options,
-      ),
-    open: (entry) => content.open(entry),
-    placeOf: (entry) => content.placeOf(entry),
   };
 }
 

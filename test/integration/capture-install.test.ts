@@ -14,7 +14,7 @@ import {
 import { join } from "node:path";
 import { test } from "node:test";
 import {
-  blobs, type CaptureHost, captureHost, descendant, failsCleanly, noImage, nothingLeft, stopped, whyNoCapture,
+  blobs, type CaptureHost, captureHost, descendant, failsCleanly, noImage, nothingLeft, stopped, tells, whyNoCapture,
 } from "../support/capture.ts"; // biome-ignore format: short
 import { soaking } from "../support/counts.ts";
 import { eventually } from "../support/enter.ts";
@@ -220,7 +220,9 @@ test("installers that fail, are missing or do nothing give no package", { skip }
   assert.deepEqual(treeState(host.source), before);
 });
 
-test("--dry-run runs nothing; a plan of an installation is for reading", { skip }, async (t) => {
+test("--dry-run runs nothing; a plan of an installation that was only printed is for reading", {
+  skip,
+}, async (t) => {
   const host = await captureHost(t);
   const dry = await host.tool(
     install(host, "--dry-run", "--network", "host", "--", "sh", "-c", "echo x >/etc/x"),
@@ -232,17 +234,49 @@ test("--dry-run runs nothing; a plan of an installation is for reading", { skip 
   );
   await noImage(host);
   const plan = join(host.base, "plan.yaml");
-  const made = await host.tool(install(host, "--plan-only", "-o", plan, "--", "sh", "-c", "echo x >/etc/x"));
+  const made = await host.tool(install(host, "--plan-only", "--", "sh", "-c", "echo x >/etc/x"));
   assert.equal(made.status, 0, made.stderr);
-  assert.match(made.stderr, /for reading/);
+  writeFileSync(plan, made.stdout);
   for (const verb of ["install", "run", "machine"]) {
     const carried = await host.tool(["capture", verb, "-t", "x", "--plan", plan]);
     await failsCleanly(host, carried, {
       code: "E_PLAN_INVALID",
       says: /plan of an installation/,
-      hint: /run it again/,
+      hint: /written with -o keeps them/,
     });
   }
+});
+
+test("a plan of an installation keeps what was installed, and is carried out later", { skip }, async (t) => {
+  const host = await captureHost(t);
+  writeFileSync(join(host.source, "srv/kind"), "a file\n");
+  const before = treeState(host.source);
+  const plan = join(host.base, "plan.yaml");
+  const made = await host.tool(install(host, "--plan-only", "-o", plan, "--", "sh", "-c", script));
+  assert.equal(made.status, 0, made.stderr);
+  assert.deepEqual(treeState(host.source), before);
+  await nothingLeft(host);
+  // As a person edits it.
+  const text = readFileSync(plan, "utf8");
+  assert.match(text, /\n {6}\/opt\/app\/bin\/second\n/);
+  writeFileSync(plan, text.replace("\n      /opt/app/fifo\n", "\n"));
+  const carried = await host.tool(["capture", "install", "--plan", plan, "-t", "later"]);
+  assert.equal(carried.status, 0, carried.stderr);
+  assert.match((await host.tool(["verify", "later"])).stdout, /: 0 errors/);
+  const look =
+    "tool; tail -n 1 /etc/passwd; ls -l /usr/bin/tool /etc/os-release; cat /opt/app/a*; ls /opt/app; stat -c %h /opt/app/bin/second";
+  const ran = await host.tool(["run", "--rm", "later", "/bin/busybox", "sh", "-c", look]);
+  assert.match(ran.stdout, /^tool\napp:x:900:900/, ran.stderr);
+  assert.match(ran.stdout, /-rw------- .* \/etc\/os-release\n/);
+  assert.match(ran.stdout, /tool -> \.\.\/\.\.\/opt\/app\/bin\/tool\n/);
+  assert.match(ran.stdout, /odd\n/);
+  assert.doesNotMatch(ran.stdout, /fifo/);
+  assert.match(ran.stdout, /\n2\n$/, "two names of one file");
+  assert.match((await host.tool(["why", "later", "/opt/app/bin/tool"])).stdout, /installer/);
+  writeFileSync(`${plan}.recovered/files/opt/app/bin/tool`, "#!/bin/sh\necho other\n");
+  const other = await host.tool(["capture", "install", "--plan", plan, "-t", "other"]);
+  tells(other, { code: "E_SOURCE_CHANGED", says: /opt\/app\/bin\/tool/, hint: /anew/ });
+  await nothingLeft(host);
 });
 
 test("Ctrl-C while the installer runs, while it is compared and while it is packed", { skip }, async (t) => {

@@ -1,6 +1,6 @@
 // run --tether, package freeze: what a package lacks comes from its source while a call waits, with the real tracer and runtime.
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import {
   chmodSync,
@@ -19,6 +19,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { installRoot } from "../../src/host/native.ts";
 import { addText, makeSmallRoot } from "../support/small-root.ts";
 import { type Fixture, mainProgram, makeFixture, until, whyNot } from "./runtime-fixture.ts";
 
@@ -147,6 +148,11 @@ describe("tethered instances", { skip, timeout: 900_000 }, () => {
       (await ok(["why", "whole", "/opt/shop/more.sh"])).stdout,
       /fetched while tethered: read by \/bin\//,
     );
+    // The bill of materials is of the whole: what was packed before, and what was fetched.
+    const bill = JSON.parse((await ok(["sbom", "whole"])).stdout) as { files: { fileName: string }[] };
+    const billed = new Set(bill.files.map((one) => one.fileName));
+    for (const path of ["./opt/shop/shop", "./opt/shop/more.sh"]) assert.ok(billed.has(path), path);
+    assert.ok(![...billed].some((name) => name.startsWith("./.tranship")));
     // The layers that were there are the same.
     const layers = async (ref: string) =>
       (JSON.parse((await ok(["inspect", ref])).stdout) as [{ layers: { digest: string }[] }])[0].layers.map(
@@ -173,6 +179,41 @@ describe("tethered instances", { skip, timeout: 900_000 }, () => {
       (await fixture.cli(["package", "freeze", "shop", "-t", "no"])).stderr,
       /E_INSTANCE_NOT_FOUND|E_INSTANCE_STATE/,
     );
+  });
+
+  it("the source may be an archive, an image or this host", async () => {
+    const archive = `${source}.tar`;
+    execFileSync("tar", ["-C", source, "-cf", archive, "."]);
+    try {
+      await ok(["capture", "machine", "-m", machine, "-t", "old-web"]);
+      const own = join(installRoot, "LICENSE");
+      for (const [name, from, path, says] of [
+        ["of-disk", `disk:${archive}`, "/opt/shop/more.sh", /^echo more\n/],
+        ["of-oci", "oci:old-web", "/opt/shop/more.sh", /^echo more\n/],
+        ["of-local", "local:", own, /Apache License/],
+      ] as const) {
+        const done = await run(name, `cat ${path}; [ -e /no/such/file ] || echo still`, from);
+        assert.equal(done.status, 0, done.stderr);
+        assert.match(done.stdout, says, from);
+        assert.match(done.stdout, /still\n$/);
+        const frozen = await ok(["package", "freeze", name, "-t", `whole-${name}`, "--no-closure"]);
+        assert.match(frozen.stderr, /layer fetched/);
+        await remove(name);
+        const free = await ok([
+          "run",
+          "--rm",
+          "--network",
+          "none",
+          `whole-${name}`,
+          "sh",
+          "-c",
+          `cat ${path}`,
+        ]);
+        assert.match(free.stdout, says, from);
+      }
+    } finally {
+      rmSync(archive);
+    }
   });
 
   it("secrets, kernel parts, what was left out, volumes and what it removed itself are not fetched, and it is told why", async () => {

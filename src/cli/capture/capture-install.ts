@@ -43,6 +43,7 @@ function requestOf({ args, options }: Call, machine: Machine, reference: string)
     installer: args,
     with: list(options, "with"),
     network: text(options, "network") === "host" ? "host" : "own",
+    planFile: flag(options, "planOnly") ? text(options, "output") : undefined,
     choices: choicesOf(options),
   };
 }

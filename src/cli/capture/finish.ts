@@ -93,11 +93,7 @@ export async function finishCapture(
     } catch (cause) {
       throw ioError(`cannot write the plan ${file}`, cause);
     }
-    context.say(
-      captured.plan.source.installer === undefined
-        ? `the plan is in ${file}; carry it out with --plan ${file}`
-        : `the plan is in ${file}; it is for reading, what was installed is gone`,
-    );
+    context.say(`the plan is in ${file}; carry it out with --plan ${file}`);
     return;
   }
   const allowed = withAllowed(captured, options);
@@ -223,7 +219,7 @@ export async function carryOutPlan(
     showPlan(alone.plan, options, context);
     return;
   }
-  refuseInstallation(file, alone.plan);
+  if (alone.plan.source.recovered === undefined) refuseInstallation(file, alone.plan);
   await withPlanned({ file, plan: alone.plan, options, context }, async (machine) => {
     const joined = await joinPlans(machine, alone, options, tools);
     const planned = await withMisses(machine, joined, options.closure !== false, tools);
@@ -245,7 +241,7 @@ export async function carryOutPlan(
   });
 }
 
-/** What an installer wrote is let go when its capture ends: the plan names files that are nowhere. */
+/** What an installer wrote is let go when its capture ends, unless its plan goes to a file: then it is kept beside it. */
 function refuseInstallation(file: string, plan: Plan): void {
   const { installer, machine } = plan.source;
   if (installer === undefined) return;
@@ -253,7 +249,7 @@ function refuseInstallation(file: string, plan: Plan): void {
     "E_PLAN_INVALID",
     `${file} is the plan of an installation, whose files are not on ${machine}`,
     {
-      hint: `run it again, and steer it with --include and --exclude: tranship capture install -m ${machine} -t REF -- ${installer.join(" ")}`,
+      hint: `a plan that is written with -o keeps them, and is carried out alone; or run the installer again: tranship capture install -m ${machine} -t REF -- ${installer.join(" ")}`,
     },
   );
 }
