@@ -21,6 +21,7 @@
 
 #include "beside.h"
 #include "die.h"
+#include "inner.h"
 #include "mounts.h"
 #include "netlink.h"
 #include "options.h"
@@ -217,6 +218,7 @@ static int launch_in_stages(struct config *c)
 		if (c->net == NET_JOIN)
 			fail("--stages: the network is always its own");
 		plug_in(c, host);
+		inner_set_up(c);
 	} while (!c->argv);
 	beside_watch(c);
 	beside_wait(beside_start(c));
@@ -247,6 +249,7 @@ static int launch(struct config *c)
 	if (c->net == NET_OWN)
 		net_loopback_up();
 	plug_in(c, host);
+	inner_set_up(c);
 	report_pid(getpid());
 	process_wait_word(c);
 	beside_wait(beside);

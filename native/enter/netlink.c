@@ -443,6 +443,13 @@ void net_veth(int host, const struct veth *given)
 		add_default_route(here, v.inside, v.gateways[i]);
 }
 
+void net_loopback_address(const char *address)
+{
+	cleanup_fd int here = net_open();
+
+	add_address(here, "lo", address);
+}
+
 void net_route(const char *gateway)
 {
 	cleanup_fd int here = net_open();

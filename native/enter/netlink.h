@@ -14,6 +14,8 @@ void net_loopback_up(void);
 void net_veth(int host, const struct veth *given);
 /* net_unplug() - removes such a pair by its end in the namespace of @host. */
 void net_unplug(int host, const char *name);
+/* net_loopback_address() - of the present network namespace. */
+void net_loopback_address(const char *address);
 /* net_route() - the default route of the present namespace. */
 void net_route(const char *gateway);
 /* bridge_main() - `bridge up NAME ADDRESS/PREFIX...`, `bridge down NAME`. */

@@ -305,6 +305,24 @@ static bool veth_option(struct reader *r)
 	return true;
 }
 
+static bool inner_option(struct reader *r)
+{
+	struct config *c = r->c;
+
+	if (strcmp(r->option, "--rules") == 0) {
+		c->rules = next_absolute(r);
+	} else if (strcmp(r->option, "--lo-address") == 0) {
+		if (c->lo_count >= ADDRESSES_MAX)
+			fail("more than %d addresses", ADDRESSES_MAX);
+		c->lo_addresses[c->lo_count++] = next(r);
+	} else if (strcmp(r->option, "--route-localnet") == 0) {
+		c->route_localnet = true;
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static bool rewire_option(struct reader *r)
 {
 	struct config *c = r->c;
@@ -361,7 +379,7 @@ static bool namespace_option(struct reader *r)
 	} else if (strcmp(r->option, "--domainname") == 0) {
 		c->domainname = next(r);
 	} else {
-		return veth_option(r) || rewire_option(r);
+		return veth_option(r) || inner_option(r) || rewire_option(r);
 	}
 	return true;
 }
@@ -642,6 +660,9 @@ bool parse_stage(struct config *c)
 	c->ops = NULL;
 	c->op_count = 0;
 	c->veth_count = 0;
+	c->rules = NULL;
+	c->lo_count = 0;
+	c->route_localnet = false;
 	read_options(&r);
 	if (*r.at && !r.at[1])
 		fail("no command after --");

@@ -95,6 +95,12 @@ struct config {
 	const char *domainname;	/* launch: of a new uts namespace */
 	struct veth veths[VETHS_MAX];	/* in their order: eth0, eth1 ... */
 	size_t veth_count;
+	/* For the own network namespace: nftables rules in a file, addresses of
+	 * its loopback device, and packets that may come in for 127.0.0.1. */
+	const char *rules;
+	const char *lo_addresses[ADDRESSES_MAX];
+	size_t lo_count;
+	bool route_localnet;
 	/* The network namespace to be joined must be this one: a pid may have
 	 * got another owner since it was looked up. 0: whatever it is. */
 	unsigned long expect_net;

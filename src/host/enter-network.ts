@@ -21,17 +21,40 @@ export interface VethOptions {
   egress?: number;
 }
 
+/** What belongs into a network namespace beside devices. */
+export interface InnerNetwork {
+  /** A file of nftables rules. */
+  rules: string;
+  /** Of its loopback device, with prefix length. */
+  addresses: readonly string[];
+  /** Packets for 127.0.0.1 may come in. */
+  routeLocalnet: boolean;
+}
+
 export type LaunchNetwork =
   | "host"
   | "none"
   | "own"
   | { join: NetworkNamespace }
-  /** eth0, eth1 ... in this order. */
-  | { veths: readonly VethOptions[] };
+  /** eth0, eth1 ... in this order; none: loopback alone. */
+  | { veths: readonly VethOptions[]; inner?: InnerNetwork };
 
 export function networkWords(network: LaunchNetwork): string[] {
   if (typeof network === "string") return ["--network", network];
-  return "join" in network ? joinWords(network.join) : network.veths.flatMap(vethWords);
+  if ("join" in network) return joinWords(network.join);
+  const { veths, inner } = network;
+  return [
+    ...(veths.length === 0 ? ["--network", "own"] : veths.flatMap(vethWords)),
+    ...(inner === undefined ? [] : innerWords(inner)),
+  ];
+}
+
+function innerWords({ rules, addresses, routeLocalnet }: InnerNetwork): string[] {
+  return [
+    ...addresses.flatMap((address) => ["--lo-address", address]),
+    ...(routeLocalnet ? ["--route-localnet"] : []),
+    ...["--rules", rules],
+  ];
 }
 
 function joinWords({ pid, inode }: NetworkNamespace): string[] {

@@ -16,6 +16,8 @@ import { inLayers } from "./layers.ts";
 import { ratesOf } from "./limits/check.ts";
 import { givenLimits } from "./limits/given.ts";
 import { hostsText, resolvText } from "./network/files.ts";
+import type { NamedAddress } from "./network/hosts-section.ts";
+import { redirectedNames } from "./network/redirected-names.ts";
 import { type OciMount, ociConfig } from "./oci/config.ts";
 import { seccompPart } from "./oci/profile.ts";
 import type { OciRuntime } from "./oci/runtime.ts";
@@ -64,7 +66,7 @@ export async function writeBundle(input: BundleInput): Promise<void> {
   const given = givenLimits(record.limits);
   for (const words of given.lowered) input.log.warn(words);
   const own = [
-    ...ownMounts(input),
+    ...(await ownMounts(input)),
     ...identityMounts({ instance: { paths, record }, layers, identity, rootfs }),
   ];
   const secrets = secretMounts(record);
@@ -106,19 +108,23 @@ function bind(source: string, destination: string, ...options: string[]): OciMou
   return { destination, type: "bind", source, options: ["rbind", "rprivate", ...options] };
 }
 
-function ownMounts(input: BundleInput): OciMount[] {
-  const { paths, layers } = input;
+async function ownMounts(input: BundleInput): Promise<OciMount[]> {
+  const { paths, layers, record } = input;
+  const redirected = record.network.mode === "container" ? [] : await redirectedNames(record, layers);
   return [
     bind(paths.run, "/.tranship/run", "rw", "nosuid", "nodev", "noexec"),
     ...(inLayers(layers, initPath.slice(1))
       ? []
       : [bind(nativePath("init"), initPath, "ro", "nosuid", "nodev")]),
-    ...nameMounts(input),
+    ...nameMounts(input, redirected),
   ];
 }
 
 /** With the network of another instance goes what names things there: its files, as they are changed. */
-function nameMounts({ root, paths, record, layers }: BundleInput): OciMount[] {
+function nameMounts(
+  { root, paths, record, layers }: BundleInput,
+  redirected: readonly NamedAddress[],
+): OciMount[] {
   const { container } = record.network;
   const files = container === undefined ? paths.files : instancePaths(root, container).files;
   const hosts = join(files, "hosts");
@@ -137,6 +143,7 @@ function nameMounts({ root, paths, record, layers }: BundleInput): OciMount[] {
       ...record,
       address: record.network.address,
       domain: record.identity?.domain ?? null,
+      redirected,
     }),
     0o644,
   );

@@ -26,6 +26,7 @@ import {
   identityOn,
   type NetworkOptions,
   networkRecord,
+  networkRedirections,
   type Plugged,
   plug,
   release,
@@ -102,6 +103,12 @@ export async function beginInstance(root: StateRoot, options: CreateOptions, log
     ...(file === undefined ? {} : { descriptorFile: file }),
     services: options.services ?? [],
   });
+  const led = opened.descriptor?.redirections.network.length ?? 0;
+  if (led > 0 && (options.network === "host" || options.network === "container")) {
+    log.warn(
+      `${options.reference} redirects addresses, which needs a network of its own: not with --network ${options.network}`,
+    );
+  }
   if (opened.facts?.syscalls.profile === "off" && options.syscalls === undefined) {
     // A package may come from anywhere: it cannot loosen what holds it.
     log.warn(
@@ -238,6 +245,7 @@ function makeRecord(
   checkKept(options.identity?.keep ?? [], facts, options.reference);
   const identity = instanceIdentity(options.identity ?? {}, facts);
   const taken = identityOn(given.plugged.mode, identity.taken);
+  const redirected = networkRedirections(options, opened.descriptor?.redirections.network ?? []);
   const ports = [...(options.ports ?? []), ...(options.publishAll ? exposedPorts(config.exposedPorts) : [])];
   return {
     tranship: "instance",
@@ -256,7 +264,10 @@ function makeRecord(
     user: options.user ?? config.user,
     hostname: hostnameOf(given, options, opened),
     identity: { ...identity, taken },
-    network: networkRecord(given.plugged, ports, taken),
+    network: {
+      ...networkRecord(given.plugged, ports, taken),
+      ...(redirected.length === 0 ? {} : { redirections: redirected }),
+    },
     mounts: mountsOf(options.mounts ?? [], opened),
     secrets: options.secrets ?? [],
     limits: chosenLimits(options.limits ?? {}, facts?.limits ?? {}),

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import { readJson, writeFileAtomic } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
-import type { FileRedirection } from "../package/descriptor.ts";
+import type { FileRedirection, NetworkRedirection } from "../package/descriptor.ts";
 import type { Made } from "../redirect/mounts.ts";
 import type { InstanceIdentity } from "./identity/identity.ts";
 import type { Limits } from "./limits/limits.ts";
@@ -99,8 +99,14 @@ export interface InstanceNetwork {
   /** Of the first of them. */
   readonly address: string | null;
   readonly mac: string | null;
+  /** In its own namespace: those of its package and of --connect. Absent: none. */
+  readonly redirections?: readonly InstanceNetworkRedirection[];
   /** Port 0 on the host: chosen anew at each start. */
   readonly ports: readonly PortRequest[];
+}
+
+export interface InstanceNetworkRedirection extends NetworkRedirection {
+  readonly by: "package" | "command line";
 }
 
 export interface InstanceMount {

@@ -12,7 +12,7 @@ import { parseVolume } from "../../runtime/volumes/parse.ts";
 import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
 import { identityOptions } from "./identity-options.ts";
 import { checkSwap, fixedLimits, limits } from "./limit-options.ts";
-import { networkOptions } from "./network-options.ts";
+import { connections, networkOptions } from "./network-options.ts";
 
 export function createOptions({ args, options }: Call): CreateOptions {
   const [reference = "", ...command] = args;
@@ -36,6 +36,7 @@ export function createOptions({ args, options }: Call): CreateOptions {
     interactive: flag(options, "interactive"),
     environment: environment(options),
     ...networkOptions(options),
+    ...connections(options),
     ports: list(options, "publish").flatMap(parsePublish),
     publishAll: flag(options, "publishAll"),
     mounts: list(options, "volume").map(parseVolume),

@@ -37,6 +37,12 @@ export function instanceView(root: StateRoot, one: ListedInstance): object {
     HostConfig: hostConfig(record),
     Mounts: record.mounts.map((mount) => mountOf(root, mount)),
     Redirections: (record.redirections?.rules ?? []).map(redirectionOf),
+    NetworkRedirections: (record.network.redirections ?? []).map(({ kind, from, to, by }) => ({
+      Kind: kind,
+      From: from,
+      To: to,
+      By: by,
+    })),
     Config: configOf(record),
     NetworkSettings: networkOf(record, status.state === "running" ? status.launch : undefined),
     Breaches: breachesOf(one),

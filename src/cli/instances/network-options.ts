@@ -1,5 +1,6 @@
 // Flags that say on which networks an instance is.
 import { TranshipError } from "../../base/errors.ts";
+import { networkRule } from "../../redirect/endpoints.ts";
 import type { NetworkOptions, NetworkRequest } from "../../runtime/network/plug.ts";
 import { list, type OptionValues, text } from "../verb.ts";
 
@@ -41,6 +42,24 @@ function withFlags(one: NetworkRequest, options: OptionValues): NetworkRequest {
     ...addressing({ ip: text(options, "ip"), ip6: text(options, "ip6") }),
     aliases: [...one.aliases, ...list(options, "networkAlias").map(alias)],
   };
+}
+
+/** --connect FROM=TO: what is asked for at one address leads to the other. */
+export function connections(options: OptionValues): Pick<NetworkOptions, "connect"> {
+  const connect = list(options, "connect").map((entry) => {
+    const [, from = "", to = ""] = /^([^=]+)=([^=]+)$/.exec(entry) ?? [];
+    const rule = { kind: "connect", from, to } as const;
+    try {
+      networkRule(rule, 0);
+    } catch (error) {
+      throw usage(
+        `not a connection: ${JSON.stringify(entry)}`,
+        `write IP:PORT=IP:PORT; ${(error as TranshipError).hint ?? ""}`,
+      );
+    }
+    return rule;
+  });
+  return connect.length === 0 ? {} : { connect };
 }
 
 /** NAME, or docker's longer form name=NAME,alias=NAME,ip=ADDRESS,ip6=ADDRESS. */

@@ -61,6 +61,11 @@ export const createOptions: readonly OptionSpec[] = [
     many: true,
   },
   {
+    flags: "--connect <IP:PORT=IP:PORT>",
+    summary: "what programs ask for at the first address leads to the second",
+    many: true,
+  },
+  {
     flags: "--redirect <RULE>",
     summary:
       "FROM=TO[:MODE]: whoever asks for FROM gets TO of the package; mode full, write-copy, merged, read-only, or FROM=:hide",

@@ -1,6 +1,7 @@
 // The files that name things inside an instance: hosts, hostname, resolv.conf.
 import { readText } from "../../host/files.ts";
 import { readLayerFile } from "../layers.ts";
+import type { NamedAddress } from "./hosts-section.ts";
 
 const localNames = new Set([
   "localhost", "ip6-localhost", "ip6-loopback", "ip6-localnet", "ip6-mcastprefix", "ip6-allnodes", "ip6-allrouters",
@@ -16,7 +17,17 @@ export function ownNames({ hostname, domain }: { hostname: string; domain: strin
 /** The package's own lines are kept (an application may name its database there), those of its old host are replaced. */
 export function hostsText(
   layers: readonly string[],
-  { hostname, domain, address }: { hostname: string; domain: string | null; address: string | null },
+  {
+    hostname,
+    domain,
+    address,
+    redirected = [],
+  }: {
+    hostname: string;
+    domain: string | null;
+    address: string | null;
+    redirected?: readonly NamedAddress[];
+  },
 ): string {
   const own = ownNames({ hostname, domain });
   const lines = [
@@ -25,12 +36,15 @@ export function hostsText(
     "ff02::1\tip6-allnodes",
     "ff02::2\tip6-allrouters",
     `${address ?? "127.0.1.1"}\t${own.join(" ")}`,
+    ...redirected.map((one) => `${one.address}\t${one.names.join(" ")}`),
   ];
+  const led = new Set(redirected.flatMap(({ names }) => names));
   const brought = readLayerFile(layers, "etc/hosts")?.toString("utf8") ?? "";
   for (const line of brought.split("\n")) {
     const [, ...names] = (line.split("#")[0] ?? "").trim().split(/\s+/);
     const kept = names.filter((name) => !localNames.has(name) && !own.includes(name));
-    if (kept.length > 0 && kept.length === names.length) lines.push(line);
+    const elsewhere = names.some((name) => led.has(name.toLowerCase()));
+    if (kept.length > 0 && kept.length === names.length && !elsewhere) lines.push(line);
   }
   return `${lines.join("\n")}\n`;
 }

@@ -17,10 +17,11 @@ import { join } from "node:path";
 import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
 import { type Instance, type ListedInstance, listInstances } from "../find.ts";
-import type { Attachment } from "../record.ts";
+import type { Attachment, InstanceRecord } from "../record.ts";
 import { attachmentsOf, defaultNetwork, hasNames } from "./attachments.ts";
 import { ownNames } from "./files.ts";
 import { type NamedAddress, withSection } from "./hosts-section.ts";
+import { nameRules } from "./redirected-names.ts";
 import { keptNamespace } from "./share.ts";
 import { lockNetwork } from "./up.ts";
 
@@ -68,7 +69,16 @@ function entriesFor(one: Instance, all: readonly Instance[]): NamedAddress[] {
   return [one, ...others].flatMap((other) =>
     attachmentsOf(other.record)
       .filter(({ network }) => networks.has(network))
-      .flatMap((attachment) => entries(other, attachment, other === one)),
+      .flatMap((attachment) => entries(other, attachment, other === one))
+      .map((entry) => ({ ...entry, names: [...entry.names, ...ledTo(one.record, entry.names)] })),
+  );
+}
+
+/** Names that its package redirects to one of these. */
+function ledTo(record: InstanceRecord, names: readonly string[]): string[] {
+  const known = names.map((name) => name.toLowerCase());
+  return nameRules(record).flatMap(({ from, to }) =>
+    known.includes(to) && !known.includes(from) ? [from] : [],
   );
 }
 

@@ -1,8 +1,10 @@
 // On which networks an instance is to be: decided when it is made, and when it is connected to a further one.
 import { TranshipError } from "../../base/errors.ts";
 import type { StateRoot } from "../../host/state-root.ts";
+import type { NetworkRedirection } from "../../package/descriptor.ts";
+import { networkRule } from "../../redirect/endpoints.ts";
 import type { TakenIdentity } from "../identity/identity.ts";
-import type { Attachment, InstanceNetwork, NetworkMode } from "../record.ts";
+import type { Attachment, InstanceNetwork, InstanceNetworkRedirection, NetworkMode } from "../record.ts";
 import { freeAddress, leaseAddress, leaseAddress6, type Pool, type Pool6 } from "./addresses.ts";
 import { defaultNetwork, withAttachments } from "./attachments.ts";
 import { chooseSubnet } from "./choice.ts";
@@ -33,6 +35,27 @@ export interface NetworkOptions {
   hostname?: string;
   ports?: readonly PortRequest[];
   publishAll?: boolean;
+  /** --connect: before those of the package. */
+  connect?: readonly NetworkRedirection[];
+}
+
+/** Network redirections of an instance: those of the command line come first. E_DESCRIPTOR_INVALID. */
+export function networkRedirections(
+  { connect = [] }: NetworkOptions,
+  declared: readonly NetworkRedirection[],
+): readonly InstanceNetworkRedirection[] {
+  const told = ({ kind, from, to }: NetworkRedirection, by: InstanceNetworkRedirection["by"]) => ({
+    kind,
+    from,
+    to,
+    by,
+  });
+  const all = [
+    ...connect.map((one) => told(one, "command line")),
+    ...declared.map((one) => told(one, "package")),
+  ];
+  for (const [index, one] of all.entries()) networkRule(one, index);
+  return all;
 }
 
 /** What an instance got. */

@@ -1,13 +1,16 @@
 // The network of an instance at its start: what enter has to make, after bridges, rules and ports have been made on the host.
 import type { Log } from "../../base/log.ts";
-import type { LaunchNetwork, VethOptions } from "../../host/enter-network.ts";
+import type { InnerNetwork, LaunchNetwork, VethOptions } from "../../host/enter-network.ts";
+import { writeFilePlain } from "../../host/files.ts";
 import type { StateRoot } from "../../host/state-root.ts";
+import { step } from "../../host/steps.ts";
 import type { Instance } from "../find.ts";
 import { nothingTaken, type TakenIdentity, takenAt } from "../identity/identity.ts";
 import { ratesOfNetwork } from "../limits/limits.ts";
 import type { Attachment, InstanceRecord, LaunchRecord } from "../record.ts";
 import { attachmentsOf, networksOf } from "./attachments.ts";
 import { deviceName, macOf } from "./devices.ts";
+import { innerRules } from "./inner-rules.ts";
 import { leasePorts } from "./port-leases.ts";
 import { isSix, type PortRequest } from "./ports.ts";
 import { publish } from "./publish.ts";
@@ -32,7 +35,11 @@ export async function prepareNetwork(
   if (mode === "container") return { join: joinOwner(root, instance) };
   const attachments = attachmentsOf(record);
   const kept = keptNamespace(root, instance);
-  if (attachments.length === 0) return kept === undefined ? "own" : { join: kept };
+  if (attachments.length === 0) {
+    const inner = innerNetwork(instance, []);
+    if (kept !== undefined) return { join: kept };
+    return inner === undefined ? "own" : { veths: [], inner };
+  }
   const up = await ensureNetworks(root, networksOf(record), log);
   if (ports.length > 0) {
     const lock = await lockNetwork(root);
@@ -47,7 +54,20 @@ export async function prepareNetwork(
     }
   }
   if (kept !== undefined) return { join: kept };
-  return { veths: vethsOf(up, record, takenAt(record, launch)) };
+  const inner = innerNetwork(instance, gatewaysOf(up, attachments));
+  const veths = vethsOf(up, record, takenAt(record, launch));
+  return inner === undefined ? { veths } : { veths, inner };
+}
+
+/** The redirections of its package, as rules in a file. */
+function innerNetwork({ paths, record }: Instance, gateways: readonly string[]): InnerNetwork | undefined {
+  const declared = record.network.redirections ?? [];
+  const rules = declared.length === 0 ? undefined : innerRules(declared, gateways);
+  if (rules === undefined) return undefined;
+  const file = `${paths.bundle}/network.nft`;
+  step("network rules");
+  writeFilePlain(file, rules.text);
+  return { rules: file, addresses: rules.addresses, routeLocalnet: rules.routeLocalnet };
 }
 
 /** What is asked for without an address is published in each family that the instance has. */
