@@ -9,7 +9,7 @@ import { throwIfInterrupted } from "../../capture/interrupt.ts";
 import { ownItems } from "../../capture/pack.ts";
 import { maxTextBytes } from "../../formats/emp/encoding.ts";
 import { contentName, metadataNames, reportNames, xmlFiles } from "../../formats/emp/files.ts";
-import { findName } from "../../formats/emp/folder.ts";
+import { type EmpFiles, findName } from "../../formats/emp/folder.ts";
 import { type EmpLintFinding, lintFolder } from "../../formats/emp/lint.ts";
 import type { ByteString, Entry } from "../../formats/entry.ts";
 import { encodeText, escapeBytes } from "../../formats/escape.ts";
@@ -134,8 +134,7 @@ async function openFolder(tree: MachineFiles, directory: string): Promise<OpenFo
   }
   if (files.size === 0 || (content === undefined && files.size < 2))
     throw notEmp(`${directory} holds neither ProgData nor the files of a compatibility package`);
-  const names = await namesBelow(tree);
-  const findings = lintFolder(files, (path) => names.has(fold(path)));
+  const findings = await lint(tree, files);
   const invalid = findings.find((one) => one.id === "package-id" || one.id === "rule-escapes");
   if (invalid !== undefined) throw notEmp(`${placeOf(invalid)}: ${invalid.message}`);
   return { files: tree, directory, content, read: packageOf(files), findings };
@@ -165,13 +164,23 @@ function readWhole(directory: string, entry: Entry): Uint8Array {
   }
 }
 
-/** Names of the folder, as Windows compares them. */
-async function namesBelow(tree: MachineFiles): Promise<ReadonlySet<string>> {
-  const names = new Set<string>();
-  for await (const entry of tree.walk("/")) names.add(fold(entry.path.slice(1)));
-  return names;
+/** Lint asks of a few paths; a tree may have millions: only what was asked of is remembered. */
+async function lint(tree: MachineFiles, files: EmpFiles): Promise<EmpLintFinding[]> {
+  const asked = new Set<string>();
+  lintFolder(files, (path) => {
+    asked.add(fold(path));
+    return true;
+  });
+  const there = new Set<string>();
+  if (asked.size > 0)
+    for await (const entry of tree.walk("/")) {
+      const path = fold(entry.path.slice(1));
+      if (asked.has(path)) there.add(path);
+    }
+  return lintFolder(files, (path) => there.has(fold(path)));
 }
 
+/** Names as Windows compares them. */
 function fold(path: string): string {
   return path.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
 }
