@@ -1,8 +1,10 @@
 // A capture that starts the application: it runs under the tracer, on overlays, and what it used becomes a plan.
+
 import { TranshipError } from "../base/errors.ts";
 import { escapeBytes } from "../formats/escape.ts";
 import { makeWorkDirectory } from "../host/work.ts";
 import type { Machine } from "../machine/machine.ts";
+import { learnedCapabilities } from "../package/capabilities.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import { type ApplicationOptions, describeApplication } from "./application.ts";
 import type { CaptureTools, Choices, OwnCapture } from "./captured.ts";
@@ -181,5 +183,5 @@ export async function planFrom(
 
 function withCalls(descriptor: Descriptor, { evidence }: SessionResult): Descriptor {
   const calls = [...(evidence?.calls ?? [])].filter((name) => /^[a-z_]/.test(name)).sort();
-  return { ...descriptor, syscalls: { profile: "learned", calls } };
+  return { ...descriptor, syscalls: { profile: "learned", calls }, capabilities: learnedCapabilities(calls) };
 }

@@ -1,9 +1,11 @@
 // The union of plans: what several runs with different exercises showed becomes one plan, with the reasons of each.
+
 import { TranshipError } from "../base/errors.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
 import { unescapeBytes } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
 import { statAll } from "../machine/stat-all.ts";
+import { learnedCapabilities } from "../package/capabilities.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import type { CoverageLine } from "./coverage.ts";
 import { type EvidenceDocument, readEvidenceDocument, whyOf } from "./evidence-document.ts";
@@ -117,9 +119,9 @@ function mergeGroups(
 /** Learned from both, or from neither: what one run made a profile of is not enough for the other. */
 function callsOf({ syscalls: one }: Descriptor, { syscalls: two }: Descriptor): Partial<Descriptor> {
   if (one.profile !== "learned") return {};
-  if (two.profile !== "learned") return { syscalls: { profile: "default" } };
+  if (two.profile !== "learned") return { syscalls: { profile: "default" }, capabilities: null };
   const calls = [...new Set([...(one.calls ?? []), ...(two.calls ?? [])])].sort();
-  return { syscalls: { profile: "learned", calls } };
+  return { syscalls: { profile: "learned", calls }, capabilities: learnedCapabilities(calls) };
 }
 
 export function mergeDescriptors(base: Descriptor, other: Descriptor): Descriptor {

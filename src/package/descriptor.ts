@@ -22,6 +22,8 @@ export interface Descriptor {
   readonly redirections: Redirections;
   readonly limits: Limits;
   readonly syscalls: Syscalls;
+  /** Without CAP_. null or absent: nobody knows what it needs. */
+  readonly capabilities?: readonly string[] | null | undefined;
   readonly hooks: Hooks;
   readonly associations: readonly Association[];
   readonly shortcuts: readonly Shortcut[];

@@ -10,6 +10,8 @@ export interface RunFacts {
   readonly source: SourceIdentity | null;
   readonly syscalls: Syscalls;
   readonly limits: PackageLimits;
+  /** What it needs; null: nobody knows. */
+  readonly capabilities: readonly string[] | null;
 }
 
 /** Bytes, numbers, bytes a second; absent: no limit. */
@@ -29,7 +31,10 @@ export interface PackageLimits {
  * A name that no host can have is left out: the application goes on under the instance's own. E_DESCRIPTOR_INVALID names any other value that
  * cannot be. `reference`: what the descriptor belongs to.
  */
-export function runFacts({ identity, origin, syscalls, limits }: Descriptor, reference: string): RunFacts {
+export function runFacts(
+  { identity, origin, syscalls, limits, capabilities }: Descriptor,
+  reference: string,
+): RunFacts {
   const fitting = (value: string | null, pattern: RegExp): string | null =>
     value !== null && pattern.test(value) ? value : null;
   const wrong = (where: string, value: unknown): TranshipError =>
@@ -71,6 +76,7 @@ export function runFacts({ identity, origin, syscalls, limits }: Descriptor, ref
       ...(syscalls.calls === undefined ? {} : { calls: syscalls.calls }),
     },
     limits: limitsOf(limits, reference),
+    capabilities: capabilities ? words("capabilities", capabilities, /^[A-Z][A-Z_]{1,40}$/) : null,
     source:
       source === undefined
         ? null

@@ -287,6 +287,11 @@ export const descriptorSchema = z
         files: z.int().positive().nullable().optional(),
       })
       .prefault({}),
+    capabilities: z
+      .array(z.string().regex(/^[A-Z][A-Z_]{1,40}$/, "must be the name of a capability, such as NET_RAW"))
+      .max(64)
+      .nullable()
+      .optional(),
     syscalls: z
       .looseObject({
         profile: z.enum(["default", "learned", "off"]).default("default"),

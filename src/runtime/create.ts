@@ -32,6 +32,7 @@ import {
   release,
 } from "./network/plug.ts";
 import { exposedPorts } from "./network/ports.ts";
+import { capabilitySet, neededCapabilities } from "./oci/capabilities.ts";
 import {
   type InstanceLog,
   type InstanceMount,
@@ -115,6 +116,10 @@ export async function beginInstance(root: StateRoot, options: CreateOptions, log
       `${options.reference} asks for no filter of system calls, and gets the default one; --syscalls off allows it`,
     );
   }
+  const { withheld } = neededCapabilities(opened.facts?.capabilities ?? []);
+  const missing = withheld.filter((name) => !capabilitySet(options.capAdd ?? [], []).includes(`CAP_${name}`));
+  if (missing.length > 0)
+    log.warn(`${options.reference} needs ${missing.join(", ")}, which nobody gave: --cap-add ${missing[0]}`);
   return { package: opened, draft: takeDraft(root) };
 }
 
@@ -273,6 +278,7 @@ function makeRecord(
     limits: chosenLimits(options.limits ?? {}, facts?.limits ?? {}),
     capAdd: options.capAdd ?? [],
     capDrop: options.capDrop ?? [],
+    ...(facts?.capabilities ? { capabilities: neededCapabilities(facts.capabilities).given } : {}),
     readOnly: options.readOnly ?? false,
     ...profileOf(options, facts),
     restart: options.restart ?? { policy: "no", attempts: 0 },

@@ -17,7 +17,7 @@ import { readLayerFile } from "./layers.ts";
 import { writtenOf } from "./limits/disk.ts";
 import { givenLimits } from "./limits/given.ts";
 import { ociRlimits } from "./limits/oci.ts";
-import { capabilitySet } from "./oci/capabilities.ts";
+import { capabilitiesOf } from "./oci/capabilities.ts";
 import { isListening } from "./oci/profile.ts";
 import {
   chooseRuntime,
@@ -93,7 +93,7 @@ function processSpec(
   user: User,
   layers: readonly string[],
 ): object {
-  const capabilities = capabilitySet(record.capAdd, record.capDrop);
+  const capabilities = capabilitiesOf(record);
   const given = givenLimits(record.limits);
   return {
     terminal: options.terminal === true,

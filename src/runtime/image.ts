@@ -187,7 +187,7 @@ async function readImage(root: StateRoot, reference: string): Promise<ImageFacts
 
 /** The number counts what ImageFacts has been. */
 function factsName(digest: string): string {
-  return `${digest.replace(":", "-")}.5.json`;
+  return `${digest.replace(":", "-")}.6.json`;
 }
 
 function cacheDirectory(root: StateRoot): string {

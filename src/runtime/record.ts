@@ -40,6 +40,8 @@ export interface InstanceRecord {
   readonly limits: Limits;
   readonly capAdd: readonly string[];
   readonly capDrop: readonly string[];
+  /** What the package needs of docker's set. Absent: all of it. */
+  readonly capabilities?: readonly string[];
   readonly readOnly: boolean;
   /** Which filter of system calls. Absent: default. */
   readonly syscalls?: SyscallProfile;

@@ -12,6 +12,7 @@ import { freeLeases, freeNames, lockInstance, releaseHost, removeInstanceFiles, 
 import { type Instance, instanceIds, readInstance } from "./find.ts";
 import { freeEndedIdentities } from "./identity/lease.ts";
 import type { Launching } from "./launch.ts";
+import { mendGroups } from "./limits/mend.ts";
 import { waiterAlive } from "./linger.ts";
 import { finishRewiring } from "./network/connect.ts";
 import { leases } from "./network/lease.ts";
@@ -44,6 +45,7 @@ export async function repairInstances(root: StateRoot, log: Log, trash = true): 
     if (existsSync(instance.paths.updating)) await finishUpdate(root, id);
     if (existsSync(instance.paths.rewiring)) await finishNetwork(root, id, log);
     const seen = statusOf(instance.paths, id);
+    if (seen.pid !== undefined && mendGroups(root, instance.record, seen.pid, log)) count++;
     if (isWell(instance, seen)) continue;
     if (await repairOne(root, instance, log)) count++;
   }

@@ -2,12 +2,21 @@
 // and refused with the reason where this host cannot hold them.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { cgroupDirectories, cgroupMode } from "../../src/host/cgroup.ts";
 import { mayRaiseLimits } from "../../src/host/rlimits.ts";
+import { soaking } from "../support/counts.ts";
 import { type CliResult, type Fixture, makeFixture, makePackage, until, whyNot } from "./runtime-fixture.ts";
 
 const skip = whyNot() ?? false;
@@ -288,6 +297,77 @@ describe("limits", { skip, timeout: 300_000 }, () => {
     assert.deepEqual(Object.keys(run.breaches).sort(), ["cpu", "disk", "files", "memory", "pids"]);
     assert.equal(run.breaches.memory, 1);
   });
+
+  it("whose control groups were removed under it are in force again after the next command", {
+    skip: mode.hierarchies.some((one) => one.version === 1 && one.controllers.includes("memory"))
+      ? false
+      : "moves processes about in cgroup v1",
+  }, async () => {
+    const id = await detached(
+      "--name",
+      "bare",
+      "--network",
+      "none",
+      "--memory",
+      "40m",
+      "box:1",
+      "sleep",
+      "1000",
+    );
+    const top = mode.hierarchies.find((one) => one.controllers.includes("memory"))?.path ?? "";
+    const group = join(top, "tranship", id);
+    const members = readFileSync(join(group, "cgroup.procs"), "latin1").trim().split("\n");
+    for (const pid of members) writeFileSync(join(top, "cgroup.procs"), pid);
+    rmdirSync(group);
+    const next = await cli("update", "--restart", "no", "bare");
+    assert.match(next.stderr, /control groups of bare were gone/);
+    assert.equal(readFileSync(join(group, "memory.limit_in_bytes"), "latin1").trim(), String(40 << 20));
+    assert.deepEqual(
+      readFileSync(join(group, "cgroup.procs"), "latin1").trim().split("\n").sort(),
+      members.sort(),
+    );
+    assert.equal((await cli("update", "--restart", "no", "bare")).stderr, "");
+    await cli("rm", "-f", "bare");
+  });
+
+  if (soaking)
+    it("of processors share them as asked for, within a tenth, while they are busy", async (t) => {
+      const spin = ["box:1", "sh", "-c", "while :; do :; done"];
+      const used = (id: string): number => Number(group(id, "cpuacct.usage") || 0);
+      const ids = [];
+      for (const [name, shares] of [
+        ["much", "2048"],
+        ["little", "512"],
+      ] as const)
+        ids.push(
+          await detached(
+            "--name",
+            name,
+            "--network",
+            "none",
+            "--cpuset-cpus",
+            "0",
+            "--cpu-shares",
+            shares,
+            ...spin,
+          ),
+        );
+      const [much = "", little = ""] = ids;
+      const before = [used(much), used(little)] as const;
+      await new Promise((resolve) => setTimeout(resolve, 20_000));
+      const ratio = (used(much) - before[0]) / (used(little) - before[1]);
+      t.diagnostic(`| shares 2048 to 512 on one processor, 20 s | ${ratio.toFixed(2)} |`);
+      assert.ok(ratio > 3.6 && ratio < 4.4, `4 was asked for: ${ratio}`);
+      await cli("rm", "-f", "much", "little");
+      const half = await detached("--name", "half", "--network", "none", "--cpus", "0.3", ...spin);
+      const start = [used(half), performance.now()] as const;
+      await new Promise((resolve) => setTimeout(resolve, 20_000));
+      const share = (used(half) - start[0]) / 1e6 / (performance.now() - start[1]);
+      t.diagnostic(`| --cpus 0.3, 20 s | ${share.toFixed(3)} |`);
+      // How much it gets of that depends on who else is busy.
+      assert.ok(share < 0.33, `at most 0.3 was asked for: ${share}`);
+      await cli("rm", "-f", "half");
+    });
 
   it("of an instance that keeps to them are told nothing of", async () => {
     const id = await detached(

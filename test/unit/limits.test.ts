@@ -7,6 +7,7 @@ import { checkSwap, fixedLimits, limits } from "../../src/cli/instances/limit-op
 import { newDescriptor } from "../../src/package/descriptor.ts";
 import { runFacts } from "../../src/package/run-facts.ts";
 import { chosenLimits, parseSet, weightOfShares } from "../../src/runtime/limits/limits.ts";
+import { lostGroups } from "../../src/runtime/limits/mend.ts";
 
 const usage = (error: unknown): boolean => isTranshipError(error, "E_USAGE");
 
@@ -49,6 +50,14 @@ describe("flags of limits", () => {
     assert.throws(() => checkSwap({ memorySwap: 1 }), usage);
     assert.throws(() => checkSwap({ memory: 2, memorySwap: 1 }), usage);
   });
+});
+
+it("sees whether the groups of a process are its instance's", () => {
+  const text = "3:memory:/tranship/ab\n2:cpu,cpuacct:/\n1:pids:/tranship/ab/inner\n0::/\n";
+  assert.deepEqual(lostGroups(text, "ab", ["memory", "cpu", "pids"]), ["cpu", "pids"]);
+  assert.deepEqual(lostGroups("0::/tranship/ab\n", "ab", ["memory", "cpu"]), []);
+  assert.deepEqual(lostGroups("0::/user.slice\n", "ab", ["memory"]), ["memory"]);
+  assert.deepEqual(lostGroups("", "ab", ["memory"]), []);
 });
 
 describe("limits", () => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { isTranshipError } from "../../src/base/errors.ts";
+import { learnedCapabilities } from "../../src/package/capabilities.ts";
 import { newDescriptor, type Service } from "../../src/package/descriptor.ts";
 import { compileInitPlan } from "../../src/package/init-plan.ts";
 import { mergeEnvironment } from "../../src/runtime/environment.ts";
@@ -20,7 +21,7 @@ import {
   parseRoutes,
   parseSubnet,
 } from "../../src/runtime/network/subnet.ts";
-import { capabilitySet } from "../../src/runtime/oci/capabilities.ts";
+import { capabilitySet, neededCapabilities } from "../../src/runtime/oci/capabilities.ts";
 import { ociConfig } from "../../src/runtime/oci/config.ts";
 import { defaultRules, seccompJson } from "../../src/runtime/oci/seccomp.ts";
 import type { InstanceRecord } from "../../src/runtime/record.ts";
@@ -267,6 +268,20 @@ describe("OCI configuration", () => {
     assert.ok(!capabilitySet([], ["CAP_NET_RAW"]).includes("CAP_NET_RAW"));
     assert.ok(capabilitySet(["ALL"], ["SYS_ADMIN"]).length > 30);
     assert.throws(() => capabilitySet(["NONSENSE"], []), usage);
+    assert.deepEqual(capabilitySet(["NET_ADMIN"], ["KILL"], ["KILL", "CHOWN"]), [
+      "CAP_CHOWN",
+      "CAP_NET_ADMIN",
+    ]);
+    assert.deepEqual(neededCapabilities(["CHOWN", "SYS_ADMIN"]), {
+      given: ["CHOWN"],
+      withheld: ["SYS_ADMIN"],
+    });
+  });
+
+  it("drops what a package had no call for, and nothing that any call may need", () => {
+    const few = learnedCapabilities(["read", "openat", "setuid"]);
+    assert.deepEqual(few, ["CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID"]);
+    assert.equal(learnedCapabilities(["mknod", "socket", "bind", "setxattr", "prctl", "chroot"]).length, 14);
   });
 
   it("refuses a system call only without the capability that permits it", () => {

@@ -20,6 +20,12 @@ export function createOptions({ args, options }: Call): CreateOptions {
   const stopTimeout = text(options, "stopTimeout");
   const stopSignal = text(options, "stopSignal");
   if (stopSignal !== undefined) signalNumber(stopSignal);
+  if (flag(options, "privileged")) {
+    throw usage(
+      "--privileged is not given: such an instance could do what this host can",
+      "name what it needs with --cap-add; --cap-add ALL --syscalls off leaves the host's devices and kernel settings out",
+    );
+  }
   const asked = { ...limits(options), ...fixedLimits(options) };
   checkSwap(asked);
   return {

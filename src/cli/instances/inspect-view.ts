@@ -5,6 +5,7 @@ import type { StateRoot } from "../../host/state-root.ts";
 import type { ListedInstance } from "../../runtime/find.ts";
 import { breachesOf } from "../../runtime/limits/watch.ts";
 import { attachmentsOf, networksOf } from "../../runtime/network/attachments.ts";
+import { capabilitiesOf } from "../../runtime/oci/capabilities.ts";
 import type {
   EndRecord,
   InstanceMount,
@@ -34,6 +35,8 @@ export function instanceView(root: StateRoot, one: ListedInstance): object {
     Driver: "overlay",
     Platform: "linux",
     LogPath: `${paths.run}/log/all.log`,
+    // In force; HostConfig has what was asked for.
+    Capabilities: capabilitiesOf(record),
     HostConfig: hostConfig(record),
     Mounts: record.mounts.map((mount) => mountOf(root, mount)),
     Redirections: (record.redirections?.rules ?? []).map(redirectionOf),

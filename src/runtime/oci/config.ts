@@ -6,7 +6,7 @@ import type { CgroupRates } from "../../host/cgroup-limits.ts";
 import type { GivenLimits } from "../limits/given.ts";
 import { ociResources, ociRlimits } from "../limits/oci.ts";
 import type { InstanceRecord } from "../record.ts";
-import { capabilitySet } from "./capabilities.ts";
+import { capabilitiesOf } from "./capabilities.ts";
 import type { SeccompPart } from "./profile.ts";
 
 export interface OciMount {
@@ -101,7 +101,7 @@ const devices = [
 
 export function ociConfig(input: ConfigInput): object {
   const { record } = input;
-  const capabilities = capabilitySet(record.capAdd, record.capDrop);
+  const capabilities = capabilitiesOf(record);
   return {
     ociVersion: "1.0.2",
     ...(input.filter.annotations === undefined ? {} : { annotations: input.filter.annotations }),

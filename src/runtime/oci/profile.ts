@@ -6,7 +6,7 @@ import { capabilityMask } from "../../host/enter.ts";
 import { makeDirectory, readText, writeFileAtomic } from "../../host/files.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import type { InstanceRecord } from "../record.ts";
-import { capabilityNames, capabilitySet } from "./capabilities.ts";
+import { capabilitiesOf, capabilityNames } from "./capabilities.ts";
 import type { OciRuntime } from "./runtime.ts";
 import { type CallRules, defaultRules, learnedRules, seccompJson, seccompVersion } from "./seccomp.ts";
 
@@ -21,7 +21,7 @@ export async function seccompPart(
   runtime: OciRuntime,
 ): Promise<SeccompPart> {
   if (record.syscalls === "off") return {};
-  const capabilities = capabilitySet(record.capAdd, record.capDrop);
+  const capabilities = capabilitiesOf(record);
   const { calls } = record;
   const rules = calls === undefined ? defaultRules(capabilities) : learnedRules(calls, capabilities);
   const socket = refusalsSocket(root, record);
