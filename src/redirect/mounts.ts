@@ -11,6 +11,8 @@ export type EntryKind = "file" | "directory";
 export interface Found {
   readonly location: string;
   readonly kind: EntryKind | undefined;
+  /** Links in a circle, or names that no file system holds: no path leads there. */
+  readonly nowhere?: boolean;
 }
 
 export interface MountWorld {
@@ -131,12 +133,18 @@ class Planner implements MountPlan {
       this.refusals.push({ rule: rule.asked, about, reason, hint });
       return { as: "nothing", at: rule.from, reason };
     };
-    this.made[index] = { rule: rule.asked, made: this.#decide(rule, refuse) };
+    this.made[index] = { rule: rule.asked, made: this.#decide(index, rule, refuse) };
     this.#enter(index, rule, refuse);
   }
 
-  #decide(rule: Placed, refuse: Refuse): Made {
+  #decide(index: number, rule: Placed, refuse: Refuse): Made {
     const at = rule.from;
+    // The exact rule of the same path comes next; what it puts there has nothing below it.
+    const next = this.#table[index + 1];
+    if (rule.match === "folder" && next?.from === at)
+      return { as: "nothing", at, reason: "an exact rule is for the same path" };
+    if (this.#world.inPackage(rule.asked.from).nowhere === true)
+      return { as: "nothing", at, reason: "links of the package lead there in a circle" };
     if (reserved.some((path) => isWithin(at, path)))
       return refuse(`${at} belongs to the instance itself`, "redirect another path");
     if (rule.mode === "hide") {
@@ -163,13 +171,14 @@ class Planner implements MountPlan {
     const found = this.#world.inPackage(rule.to);
     const readOnly = rule.mode === "read-only";
     const mounted = this.#mounted(found.location);
+    const wrongKind = !mounted && found.kind !== undefined && found.kind !== kindOf(rule);
+    if (wrongKind) return this.#kindRefused(rule, found, refuse);
     if (!readOnly && found.location === at && this.#alone(rule))
       return { as: "nothing", at, reason: "it leads to itself" };
     if (at === "/")
       return refuse("the root of an instance is that of its package", "redirect folders below it");
     if (!mounted && found.kind === undefined)
       return { as: "absent", at, reason: `${rule.to} is not in the package` };
-    if (!mounted && found.kind !== kindOf(rule)) return this.#kindRefused(rule, found, refuse);
     const apart = this.#apart.has(rule.asked);
     if (apart && !readOnly)
       return rule.match === "folder"

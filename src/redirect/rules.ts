@@ -56,10 +56,11 @@ export function isWithin(path: string, folder: string): boolean {
   return folder === "/" || path === folder || path.startsWith(`${folder}/`);
 }
 
-/** The rule of a descriptor, cleaned. Throws as cleanPath() does. */
-export function fileRule(given: FileRedirection, declared: number, root = 0): FileRule {
-  const to = given.mode === "hide" ? "" : cleanPath(given.to);
-  return { from: cleanPath(given.from), to, match: given.match, mode: given.mode, root, declared };
+/** The rule of a descriptor, cleaned. What is hidden is hidden with all below it, whatever its `match`. Throws as cleanPath() does. */
+export function fileRule({ from, to, match, mode }: FileRedirection, declared: number, root = 0): FileRule {
+  const hide = mode === "hide";
+  const more = hide ? { to: "", match: "folder" as const } : { to: cleanPath(to), match };
+  return { from: cleanPath(from), ...more, mode, root, declared };
 }
 
 /** Of rules with the same `from` and `match` the first counts. E_LIMIT beyond maxRules. */

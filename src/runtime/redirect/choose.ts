@@ -98,8 +98,7 @@ function foundIn(layers: readonly string[], path: string): Found {
     return entry?.stat.isSymbolicLink() === true ? readlinkSync(entry.place) : undefined;
   };
   const found = locate(path, { cwd: "/", follow: true, readLink });
-  // Links in a circle, or names that no file system holds: there is nothing.
-  if (!("location" in found)) return { location: cleanPath(path), kind: undefined };
+  if (!("location" in found)) return { location: cleanPath(path), kind: undefined, nowhere: true };
   const stat = entryInLayers(layers, found.location)?.stat;
   const kind: EntryKind | undefined =
     stat === undefined ? undefined : stat.isDirectory() ? "directory" : "file";
