@@ -139,6 +139,8 @@ class Planner implements MountPlan {
 
   #decide(index: number, rule: Placed, refuse: Refuse): Made {
     const at = rule.from;
+    if (at === "/" && rule.match === "exact")
+      return refuse("the root of an instance is a folder", "redirect a file");
     // The exact rule of the same path comes next; what it puts there has nothing below it.
     const next = this.#table[index + 1];
     if (rule.match === "folder" && next?.from === at)

@@ -13,7 +13,8 @@ import { type Fixture, makeFixture, makePackage, whyNot } from "./runtime-fixtur
 
 const rounds = soaking ? 100 : 4;
 const pathsEach = 150;
-const start = Number(process.env.TRANSHIP_SEED ?? Date.now() % 1_000_000);
+/** The same ones in every `npm test`, others in each soak. */
+const start = Number(process.env.TRANSHIP_SEED ?? (soaking ? Date.now() % 1_000_000 : 1));
 
 /** "dir", or a file's text, or a link's target. */
 type Node = { kind: "dir" } | { kind: "file" } | { kind: "link"; target: string };
@@ -117,8 +118,9 @@ function modelOf(
   rules: FileRedirection[],
   plan: MountPlan,
 ): (path: string) => string {
+  const reached = rules.filter((rule) => world.inPackage(rule.from).nowhere !== true);
   const table = makeTable(
-    rules.map((given, i) => {
+    reached.map((given, i) => {
       const rule = fileRule(given, i);
       const to = rule.mode === "hide" ? "" : world.inPackage(rule.to).location;
       return { ...rule, from: world.inPackage(rule.from).location, to };
@@ -134,7 +136,8 @@ function modelOf(
     const path = reads.find(({ where }) => where === "package" || where === "unredirected")?.path;
     const rule = ruleFor(table, location);
     const made = plan.made.find((one) => one.made.at === rule?.from && one.rule.match === rule.match)?.made;
-    const alone = made?.as === "overlay" || (made?.as === "bind" && made.apart);
+    const alone = made !== undefined && (made.as !== "bind" || made.apart);
+    if (path === "/") return { kind: "dir", path };
     const node = path === undefined ? undefined : (tree.get(path) ?? (alone ? undefined : points.get(path)));
     if (node !== undefined && path !== undefined) return { ...node, path: tree.has(path) ? path : "" };
     // The way to a rule is there.

@@ -204,10 +204,10 @@ export function redirectedMounts(
   };
 }
 
-/** What is mounted below the folder that a rule leads to is seen through the rule as well. */
+/** What is mounted below the folder that a rule leads to is seen through the rule as well; where it leads to the package's own, that alone is. */
 function mountsBelow(record: InstanceRecord, others: readonly OciMount[]): OciMount[] {
   return (record.redirections?.rules ?? []).flatMap(({ made }) => {
-    if (made.as !== "bind") return [];
+    if (made.as !== "bind" || made.apart) return [];
     return others
       .filter(({ destination }) => destination !== made.source && isWithin(destination, made.source))
       .map((mount) => ({
