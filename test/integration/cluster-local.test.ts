@@ -153,6 +153,27 @@ describe("the local driver", { skip, timeout: 400_000 }, () => {
     assert.equal(addresses?.[0], addresses?.[1]);
   });
 
+  test("a service is found by its name", async () => {
+    const vpc = { networkMode: "awsvpc" as const };
+    const networkConfiguration = { awsvpcConfiguration: { subnets: ["any"] } };
+    const box = { image: "box:1", memory: 32, stopTimeout: 1 };
+    const serve = { ...box, name: "web", command: ["httpd", "-f", "-h", "/srv"] };
+    const asks =
+      "until wget -q -O - http://pages.default/data/seed.txt; do sleep 0.2; done; wget -q -O - http://pages/data/seed.txt";
+    const read = { ...box, name: "main", command: ["sh", "-c", asks] };
+    for (const [family, container] of Object.entries({ pages: serve, reader: read }))
+      await served.client.send(
+        new RegisterTaskDefinitionCommand({ family, ...vpc, containerDefinitions: [container] }),
+      );
+    const service = { serviceName: "pages", taskDefinition: "pages", desiredCount: 1, networkConfiguration };
+    await served.client.send(new CreateServiceCommand(service));
+    const task = await runOne("reader", { networkConfiguration });
+    await become(task, "STOPPED");
+    assert.equal(await logsOf(task, "main"), "from the image\nfrom the image\n");
+    await served.client.send(new DeleteServiceCommand({ service: "pages", force: true }));
+    await waitUntilServicesInactive({ client: served.client, ...quick }, { services: ["pages"] });
+  });
+
   test("secrets and environment files reach the program, and are shown nowhere", async () => {
     await fixture.cli(["secret", "create", "shop/password", "-"], { input: "swordfish" });
     await fixture.cli(["secret", "create", "shop/json"], { input: '{"user":"web","n":7}' });

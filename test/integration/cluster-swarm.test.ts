@@ -9,6 +9,7 @@ import {
   type ContainerDefinition,
   CreateClusterCommand,
   CreateServiceCommand,
+  DeleteServiceCommand,
   DescribeContainerInstancesCommand,
   DescribeServicesCommand,
   DescribeTasksCommand,
@@ -101,7 +102,7 @@ describe("a swarm", { skip, timeout: 400_000 }, () => {
         "-",
         `http://${address}:${port}/`,
       ],
-      { encoding: "utf8" },
+      { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] },
     );
 
   before(async () => {
@@ -170,6 +171,38 @@ describe("a swarm", { skip, timeout: 400_000 }, () => {
     });
   });
 
+  test("a service is found by its name from another machine", async () => {
+    const networkConfiguration = { awsvpcConfiguration: { subnets: ["any"] } };
+    const { portMappings: _, ...web } = httpd;
+    await define("pages", [web], { networkMode: "awsvpc" });
+    const asks = "until wget -q -O - http://pages.default/; do sleep 0.2; done";
+    await define("reader", [{ name: "main", command: ["sh", "-c", asks] }], { networkMode: "awsvpc" });
+    const placed = (node: string): object => ({
+      placementConstraints: [{ type: "memberOf", expression: `attribute:hostname == ${node}` }],
+      networkConfiguration,
+    });
+    await served.client.send(
+      new CreateServiceCommand({
+        serviceName: "pages",
+        taskDefinition: "pages",
+        desiredCount: 1,
+        ...placed("n2"),
+      }),
+    );
+    const { tasks: made } = await served.client.send(
+      new RunTaskCommand({ taskDefinition: "reader", ...placed("n3") }),
+    );
+    const arn = made?.[0]?.taskArn ?? "";
+    await until(async () => {
+      const seen = (await tasks("STOPPED")).find(({ taskArn }) => taskArn === arn);
+      if (seen?.lastStatus !== "STOPPED") return false;
+      assert.equal(seen.containers?.[0]?.exitCode, 0, seen.stoppedReason);
+      return true;
+    });
+    await served.client.send(new DeleteServiceCommand({ service: "pages", force: true }));
+    await running(0);
+  });
+
   test("a service is spread over the machines, and each answers", async () => {
     await define("web", [httpd]);
     await served.client.send(
@@ -193,7 +226,14 @@ describe("a swarm", { skip, timeout: 400_000 }, () => {
       const node = machines.nodes.find(({ name }) => name === known.get(containerInstanceArn)?.zone);
       const port = containers?.[0]?.networkBindings?.[0]?.hostPort ?? 0;
       const id = containers?.[0]?.runtimeId ?? "";
-      assert.equal(ask(node?.address ?? "", port).trim(), id.slice(0, 12));
+      // RUNNING says that the program has been started, not that it listens already.
+      await until(() => {
+        try {
+          return ask(node?.address ?? "", port).trim() === id.slice(0, 12);
+        } catch {
+          return false;
+        }
+      });
     }
   };
 

@@ -62,6 +62,12 @@ export function holderOf(spec: TaskSpec): string | undefined {
   return spec.definition.networkMode === "awsvpc" ? `ecs-${spec.id.slice(0, 12)}.network` : undefined;
 }
 
+/** By which others of its network find a task of a service: WEB, and WEB.CLUSTER. */
+export function aliasesOf({ group, cluster }: TaskSpec): string[] {
+  const [, service] = /^service:([A-Za-z0-9_-]{1,63})$/.exec(group) ?? [];
+  return service === undefined ? [] : [service, `${service}.${cluster}`];
+}
+
 /** Without a path on the host and not shared, a volume lives as long as its task. */
 export function taskVolume(task: string, name: string | undefined): string {
   return `ecs-${task.slice(0, 12)}-${name ?? ""}`;

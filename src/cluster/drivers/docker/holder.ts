@@ -4,7 +4,7 @@ import { tarEnd, tarPadding } from "../../../formats/tar.ts";
 import { putTarHeader, tarBlock } from "../../../formats/tar-header.ts";
 import { nativePath } from "../../../host/native.ts";
 import type { ContainerDefinition } from "../../api/shapes.ts";
-import { taskLabels } from "../containers.ts";
+import { aliasesOf, taskLabels } from "../containers.ts";
 import type { TaskSpec } from "../driver.ts";
 import { hosts } from "./container-spec.ts";
 import type { Engine } from "./engine.ts";
@@ -33,6 +33,10 @@ export async function startHolder(
       Hostname: first.hostname ?? spec.id.slice(0, 12),
       Labels: { ...taskLabels(spec, { name: "" }), "com.tranship.holder": "true" },
       Healthcheck: { Test: ["NONE"] },
+      // The engine's own bridge knows no names.
+      ...(network === "bridge"
+        ? {}
+        : { NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: aliasesOf(spec) } } } }),
       HostConfig: { NetworkMode: network, RestartPolicy: { Name: "no" }, ...hosts(first) },
     },
   });

@@ -4,12 +4,17 @@ import type { CreateOptions } from "../../../runtime/create.ts";
 import type { Limits } from "../../../runtime/limits/limits.ts";
 import type { InstanceMount } from "../../../runtime/record.ts";
 import type { ContainerDefinition } from "../../api/shapes.ts";
-import { containerName, holderOf, taskLabels, taskVolume } from "../containers.ts";
+import { aliasesOf, containerName, holderOf, taskLabels, taskVolume } from "../containers.ts";
 import type { TaskSpec } from "../driver.ts";
 
 const mebi = 2 ** 20;
 /** Where the program that holds a network is seen inside its instance. */
 const holderProgram = "/.tranship-pause";
+
+/** The network of all tasks of a cluster that have a network of their own. */
+export function networkName({ cluster }: TaskSpec): string {
+  return `ecs-${cluster}`;
+}
 
 /** Any image does: only our own program runs in it. */
 export function holderOptions(spec: TaskSpec, first: ContainerDefinition, name: string): CreateOptions {
@@ -20,6 +25,7 @@ export function holderOptions(spec: TaskSpec, first: ContainerDefinition, name: 
     entrypoint: [holderProgram],
     ...(first.hostname === undefined ? {} : { hostname: first.hostname }),
     network: "bridge",
+    networks: [{ network: networkName(spec), aliases: aliasesOf(spec) }],
     mounts: [
       {
         kind: "bind",

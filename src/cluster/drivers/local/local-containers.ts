@@ -9,6 +9,7 @@ import { pullImage } from "../../../image/registry/pull.ts";
 import type { RegistrySettings } from "../../../image/registry/settings.ts";
 import { openStore } from "../../../image/store.ts";
 import { inspectInstance } from "../../../runtime/find.ts";
+import { createNetwork } from "../../../runtime/network/manage.ts";
 import type { InstanceRecord } from "../../../runtime/record.ts";
 import { runInstance } from "../../../runtime/run.ts";
 import { removeInstance, stopInstance } from "../../../runtime/stop.ts";
@@ -17,7 +18,7 @@ import type { ContainerDefinition } from "../../api/shapes.ts";
 import { type Containers, holderOf, type SeenContainer, taskVolume } from "../containers.ts";
 import type { Running, TaskSpec } from "../driver.ts";
 import { startExec } from "./exec.ts";
-import { holderOptions, optionsOf } from "./instance-options.ts";
+import { holderOptions, networkName, optionsOf } from "./instance-options.ts";
 import { removeSecrets, writeSecrets } from "./task-secrets.ts";
 
 /** Whoever may register task definitions makes us connect to these hosts, and to no others. */
@@ -61,6 +62,7 @@ export class LocalContainers implements Containers {
     if (name === undefined || first === undefined || this.see(name)?.running) return;
     await this.remove(name);
     await this.fetch(first.image ?? "");
+    await this.#network(networkName(spec));
     await runInstance(this.#root, holderOptions(spec, first, name), this.#log);
   }
 
@@ -94,6 +96,22 @@ export class LocalContainers implements Containers {
         protocol: port.protocol,
       })),
     };
+  }
+
+  async #network(name: string): Promise<void> {
+    try {
+      const wanted = {
+        subnets: [],
+        gateways: [],
+        range: undefined,
+        ipv6: false,
+        internal: false,
+        labels: {},
+      };
+      await createNetwork(this.#root, { name, ...wanted });
+    } catch (error) {
+      if (!(error instanceof TranshipError && error.code === "E_NAME_TAKEN")) throw error;
+    }
   }
 
   /** Its own, or those of the instance whose network it shares. */
