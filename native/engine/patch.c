@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Sites of calls become jumps, one by one, when they are first used.
+ * Sites of calls become jumps, one by one, when they are used.
  *
  * A site that trapped is looked at (site.c). What fits gets a stub, 64 bytes
  * near enough for a jump: the instruction that gave way, the address of the
@@ -8,8 +8,9 @@
  * which needs no page that is writable and executable at once, and gives no
  * other thread a moment without its code.
  *
- * SITE_BEFORE replaces one instruction by one of the same size; `syscall`
- * stays, so a thread between the two traps once more and all is well.
+ * SITE_BEFORE replaces one instruction by one of the same size, at the second
+ * trap; `syscall` stays, so a thread between the two traps once more and all is
+ * well.
  * SITE_OVER destroys the instruction behind the call. No thread stands there:
  * whoever executes this syscall traps, and is led to the stub from here, as
  * the site was either patched at its first trap or is on the list of those
@@ -45,6 +46,7 @@ static struct arena arenas[ARENAS];
 static unsigned int arena_count;
 static unsigned long never[NEVER];
 static unsigned int never_count;
+static unsigned long seen[512];
 static bool registered;
 
 void patch_lock(void)
@@ -252,6 +254,18 @@ static bool is_never(unsigned long site)
 	return never_count == NEVER;
 }
 
+/* Much of what a program does at its start it does once: then a trap costs less
+ * than a patch. SITE_OVER cannot wait (see above). */
+static bool seen_before(unsigned long site)
+{
+	unsigned long *slot = &seen[(site * 0x9e3779b97f4a7c15UL) >> 55];
+
+	if (*slot == site)
+		return true;
+	*slot = site;
+	return false;
+}
+
 static struct stub *patch_now(unsigned long address,
 			      const unsigned char *bytes, struct site site)
 {
@@ -330,6 +344,8 @@ static struct stub *patch_locked(unsigned long address,
 	if (copy_bytes(r.stack, (void *)(c->rsp + 8), sizeof(r.stack)) < 0)
 		return NULL;
 	site = site_find(bytes, &r);
+	if (site.form == SITE_BEFORE && !seen_before(address))
+		return NULL;
 	if (site.form == SITE_OVER && jumps_lead_in(address))
 		site.form = SITE_NONE;
 	if (site.form != SITE_NONE)

@@ -12,53 +12,60 @@ static uint32_t u32(const unsigned char *p)
 	return v;
 }
 
-/*
- * `mov $imm32, %reg` of five bytes (b8+reg) or six (41 b8+reg) that ends at
- * @end. The register must hold that number now, or these bytes are the end of
- * another instruction.
- */
-static size_t mov_number(const unsigned char *end,
-			 const struct site_registers *r)
+struct front {
+	size_t size;		/* 0 = no such instruction */
+	bool agrees;		/* the register holds what it would have put there */
+};
+
+/* `mov $imm32, %reg` of five bytes (b8+reg), six (41 b8+reg) or seven
+ * (48 c7 c0, sign extended) that ends at @end. */
+static struct front mov_number(const unsigned char *end,
+			       const struct site_registers *r)
 {
 	const unsigned char *op = end - 5;
 	uint32_t number = u32(op + 1);
 
+	if (end[-7] == 0x48 && end[-6] == 0xc7 && end[-5] == 0xc0)
+		return (struct front){ 7, r->rax == (uint64_t)(int64_t)(int32_t)
+							u32(end - 4) };
 	if (op[-1] == 0x41) {
-		if ((op[0] == 0xb8 && r->r8 == number) ||
-		    (op[0] == 0xb9 && r->r9 == number) ||
-		    (op[0] == 0xba && r->r10 == number))
-			return 6;
-		return 0;
+		uint64_t held = op[0] == 0xb8 ? r->r8 :
+				op[0] == 0xb9 ? r->r9 : r->r10;
+
+		return (struct front){ op[0] >= 0xb8 && op[0] <= 0xba ? 6 : 0,
+				       held == number };
 	}
 	/* Any other prefix of this kind makes another instruction of it. */
 	if ((op[-1] & 0xf0) == 0x40)
-		return 0;
-	if ((op[0] == 0xb8 && r->rax == number) ||
-	    (op[0] == 0xba && r->rdx == number) ||
-	    (op[0] == 0xbe && r->rsi == number) ||
-	    (op[0] == 0xbf && r->rdi == number))
-		return 5;
-	/* 48 c7 c0 imm32: the same for rax, sign extended. */
-	if (end[-7] == 0x48 && end[-6] == 0xc7 && end[-5] == 0xc0 &&
-	    r->rax == (uint64_t)(int64_t)(int32_t)u32(end - 4))
-		return 7;
-	return 0;
+		return (struct front){ 0, false };
+	switch (op[0]) {
+	case 0xb8:
+		return (struct front){ 5, r->rax == number };
+	case 0xba:
+		return (struct front){ 5, r->rdx == number };
+	case 0xbe:
+		return (struct front){ 5, r->rsi == number };
+	case 0xbf:
+		return (struct front){ 5, r->rdi == number };
+	default:
+		return (struct front){ 0, false };
+	}
 }
 
 /* `mov N(%rsp), %r9` and `mov %r11, N(%rsp)` as in syscall(2) of C libraries. */
-static size_t mov_stack(const unsigned char *end,
-			const struct site_registers *r)
+static struct front mov_stack(const unsigned char *end,
+			      const struct site_registers *r)
 {
 	const unsigned char *op = end - 5;
 	unsigned slot = op[4] / 8;
 
 	if (op[0] != 0x4c || op[3] != 0x24 || op[4] % 8 || slot < 1 || slot > 4)
-		return 0;
+		return (struct front){ 0, false };
 	if (op[1] == 0x8b && op[2] == 0x4c)
-		return r->r9 == r->stack[slot - 1] ? 5 : 0;
+		return (struct front){ 5, r->r9 == r->stack[slot - 1] };
 	if (op[1] == 0x89 && op[2] == 0x5c)
-		return r->r11 == r->stack[slot - 1] ? 5 : 0;
-	return 0;
+		return (struct front){ 5, r->r11 == r->stack[slot - 1] };
+	return (struct front){ 0, false };
 }
 
 struct site site_find(const unsigned char *bytes,
@@ -66,15 +73,21 @@ struct site site_find(const unsigned char *bytes,
 {
 	const unsigned char *syscall = bytes + SITE_BACK;
 	struct site none = { SITE_NONE, 0, 0 };
-	size_t size;
+	struct front front;
 
 	if (syscall[0] != 0x0f || syscall[1] != 0x05)
 		return none;
-	size = mov_number(syscall, r);
-	if (size == 0)
-		size = mov_stack(syscall, r);
-	if (size >= JUMP)
-		return (struct site){ SITE_BEFORE, SITE_BACK - size, size };
+	front = mov_number(syscall, r);
+	if (front.size == 0)
+		front = mov_stack(syscall, r);
+	/*
+	 * The bytes alone say which form a site has, the registers only whether
+	 * it may be used: a site is never of one form now and of another later,
+	 * when calls that began before are still on their way back.
+	 */
+	if (front.size >= JUMP)
+		return front.agrees ? (struct site){ SITE_BEFORE,
+			SITE_BACK - front.size, front.size } : none;
 	/* 48 3d imm32: cmp $imm32, %rax */
 	if (syscall[2] == 0x48 && syscall[3] == 0x3d)
 		return (struct site){ SITE_OVER, SITE_BACK + 2, 6 };
