@@ -101,10 +101,15 @@ function median(values: readonly number[]): number {
   return sorted[sorted.length >> 1] ?? Number.NaN;
 }
 
+function installed({ program }: Way): boolean {
+  return program === undefined || spawnSync("sh", ["-c", 'command -v "$1"', "sh", program]).status === 0;
+}
+
 interface Row {
   workload: string;
   way: string;
   killed: boolean;
+  absent: boolean;
   time: number;
   timeRatio: number;
   timeRange: readonly [number, number];
@@ -115,9 +120,10 @@ interface Row {
 async function measure(work: Workload, rounds: number, scratch: string): Promise<Row[]> {
   const samples = new Map<string, Sample[]>(ways.map((way) => [way.name, []]));
   const killed = new Set<string>();
+  const absent = new Set(ways.filter((way) => !installed(way)).map((way) => way.name));
   for (let round = 0; round < rounds; round++) {
     for (const way of ways) {
-      if (killed.has(way.name)) continue;
+      if (killed.has(way.name) || absent.has(way.name)) continue;
       const sample = await (work.load ? runServer : runCommand)(way, work, scratch);
       if (sample) samples.get(way.name)?.push(sample);
       else killed.add(way.name);
@@ -132,6 +138,7 @@ async function measure(work: Workload, rounds: number, scratch: string): Promise
       workload: work.name,
       way: way.name,
       killed: killed.has(way.name),
+      absent: absent.has(way.name),
       time: median(own.map((s) => s.time)),
       timeRatio: median(ratios),
       timeRange: [Math.min(...ratios), Math.max(...ratios)],
@@ -142,6 +149,7 @@ async function measure(work: Workload, rounds: number, scratch: string): Promise
 }
 
 function cell(row: Row): string {
+  if (row.absent) return "not installed";
   if (row.killed) return "killed";
   if (row.way === "native") return `${(row.time * 1000).toPrecision(3)} ms`;
   const [low, high] = row.timeRange.map((value) => value.toFixed(2));

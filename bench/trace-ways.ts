@@ -4,6 +4,8 @@ import { join } from "node:path";
 
 export interface Way {
   name: string;
+  /** The peer that it needs. */
+  program?: string;
   /** Descriptor 3 of what is run is a file for the records. */
   wrap: (scratch: string, command: readonly string[]) => string[];
 }
@@ -18,7 +20,9 @@ function tracer(mode: string): Way {
 }
 
 function peer(name: string, words: (scratch: string) => string[]): Way {
-  return { name, wrap: (scratch, command) => [...words(scratch), ...command] };
+  const program = name.split(" ")[0] ?? "";
+  const ours = name === "native" || name === "witness";
+  return { name, ...(ours ? {} : { program }), wrap: (scratch, command) => [...words(scratch), ...command] };
 }
 
 /** care writes its archive in the end: that counts. Its seccomp mode kills programs on newer kernels. */

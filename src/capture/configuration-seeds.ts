@@ -10,13 +10,17 @@ import { isUnreadable, type Machine } from "../machine/machine.ts";
 /** No person writes more files than that; a directory with more is something else. */
 const maxFiles = 2000;
 
-/** Of the packages themselves and of what they depend on directly: distributions often keep a server's configuration in a package beside it. */
+/**
+ * Of the packages themselves and of what they depend on, in two steps (exim4-daemon-light needs exim4-base, and that exim4-config):
+ * distributions often keep a server's configuration in a package beside it.
+ */
 export async function configurationSeeds(
   machine: Machine,
   installed: InstalledPackages,
   names: readonly string[],
 ): Promise<Seed[]> {
-  const packages = new Set(names.flatMap((name) => [name, ...installed.depends(name)]));
+  const beside = names.flatMap((name) => [name, ...installed.depends(name)]);
+  const packages = new Set(beside.flatMap((name) => [name, ...installed.depends(name)]));
   const seeds: Seed[] = [];
   for (const name of packages) {
     const reason: Reason = { kind: "configuration", detail: `package ${name}` };

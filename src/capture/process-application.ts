@@ -42,7 +42,7 @@ export async function describeProcess(
   const start = await startOf(program, view, source, options, lines);
   const keep = new Set(keepSecrets.filter((one) => one.startsWith("env:")).map((one) => one.slice(4)));
   const environment = sortEnvironment(main.environment, keep);
-  const user = options.user ?? (await userOf(program, source, lines.notes));
+  const user = options.user ?? (await userOf(program, view, source, lines.notes));
   const directory = options.workingDirectory ?? workingDirectory(main, view, lines.notes);
   const text = (value: ByteString): string => exactText(value, `what process ${main.pid} was started with`);
   const described: Program = {
@@ -169,15 +169,23 @@ function workingDirectory(main: ProcessSnapshot, view: ProcessView, notes: strin
   return "/";
 }
 
-/** Below 1024 a port can be opened by root alone, unless a capability says otherwise: who serves one was root before. */
-async function userOf(program: RunningProgram, source: Source, notes: string[]): Promise<string | undefined> {
+/** Below 1024 a port can be opened by root alone, unless a capability of the program's file says otherwise: who serves one was root before. */
+async function userOf(
+  program: RunningProgram,
+  view: ProcessView,
+  source: Source,
+  notes: string[],
+): Promise<string | undefined> {
   const { main } = program;
   const [uid = 0] = main.uids;
   const [gid = 0] = main.gids;
   const privileged = program.listeners.find(
     (one) => one.port > 0 && one.port < 1024 && one.givenBy === undefined && one.pids.includes(main.pid),
   );
-  const mayBind = (Number.parseInt(main.capabilities.effective.slice(-8) || "0", 16) & 0x400) !== 0;
+  // A capability that the file itself gives it has in the package too; one that it kept when it gave up root's rights it has not.
+  const executable = view.inside(main.executable.path);
+  const file = executable === undefined ? undefined : await source.stat(executable);
+  const mayBind = file?.xattrs.some(([name]) => name === "security.capability") === true;
   if (uid !== 0 && privileged !== undefined && !mayBind) {
     notes.push(
       `it runs as user ${uid} and serves port ${privileged.port}: it was started as root, and so it is in the package`,

@@ -161,7 +161,11 @@ export function inMemory(path: ByteString): boolean {
 
 function addListener(evidence: Evidence, socket: HeldListener, program: ByteString): void {
   if (socket.protocol === "unix") {
-    if (socket.path.startsWith("/")) noteUse(evidence, socket.path, "socket", program).found = true;
+    if (!socket.path.startsWith("/")) return;
+    const seen = noteUse(evidence, socket.path, "socket", program);
+    seen.found = true;
+    // The socket is made anew, its directory has to be there.
+    seen.madeByRun = true;
     return;
   }
   const family = socket.protocol.endsWith("6") ? "inet6" : "inet";

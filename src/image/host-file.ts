@@ -78,13 +78,23 @@ function openQuietly(path: ByteString, entry: Entry): number {
     return openSync(name, flags | constants.O_NOATIME);
   } catch (cause) {
     if (errnoOf(cause) === "ENOENT" || errnoOf(cause) === "ELOOP") throw sourceChanged(entry);
-    if (errnoOf(cause) !== "EPERM") throw ioError(`cannot read ${escapeBytes(entry.path)}`, cause);
+    if (errnoOf(cause) !== "EPERM") throw unreadable(entry, cause);
   }
   try {
     return openSync(name, flags);
   } catch (cause) {
-    throw ioError(`cannot read ${escapeBytes(entry.path)}`, cause);
+    throw unreadable(entry, cause);
   }
+}
+
+/** What cannot be opened ends the packing: a package never lacks a planned file in silence. */
+function unreadable(entry: Entry, cause: unknown): TranshipError {
+  const error = ioError(`cannot read ${escapeBytes(entry.path)}`, cause);
+  if (error.hint !== undefined) return error;
+  return new TranshipError("E_IO", error.message, {
+    cause,
+    hint: "leave it out with --exclude, where the application does without it",
+  });
 }
 
 export function sourceChanged(entry: Entry): TranshipError {

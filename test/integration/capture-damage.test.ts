@@ -105,6 +105,53 @@ test("a corrupt package database is told and does not end a capture", { skip }, 
   }
 });
 
+test("corrupt databases of rpm are told and do not end a capture", { skip }, async (t) => {
+  const host = await captureHost(t);
+  const names = ["Packages", "Packages.db", "rpmdb.sqlite"];
+  // Each begins as its format does.
+  const magic = { Packages: [12, 0x61, 0x15, 6, 0], "Packages.db": [0, 0x52, 0x70, 0x6d, 0x50] };
+  for (const name of names) {
+    const bytes = randomBytes(1 << 16);
+    const [at = 0, ...start] = magic[name as keyof typeof magic] ?? [0, ...Buffer.from("SQLite format 3\0")];
+    bytes.set(start, at);
+    addText(host.source, { [`var/lib/rpm/${name}`]: bytes });
+  }
+  const outcome = await host.tool(["capture", "run", "-m", host.machine, "-t", "x", "--", "/usr/bin/env"]);
+  assert.equal(outcome.status, 0, outcome.stderr);
+  assert.match(outcome.stderr, /^warning: \/var\/lib\/rpm\/\S+: /m);
+  await nothingLeft(host);
+});
+
+test("a whole machine that is mounted into itself, with a path that no call takes", { skip }, async (t) => {
+  const host = await captureHost(t);
+  const name = "n".repeat(250);
+  const deep = `import os; os.chdir("${host.source}/srv")
+for _ in range(24): os.mkdir("${name}"); os.chdir("${name}")
+open("file", "w").write("deep"); os.mkfifo("pipe")`;
+  const loops = `cd ${host.source}; mkdir srv/again srv/third; mount --rbind . srv/again; mount --bind srv srv/third`;
+  const made = await host.inside(["sh", "-euc", `python3 -c '${deep}'; ${loops}`]);
+  assert.equal(made.status, 0, made.stderr);
+  host.rebase();
+  const capture = (...words: string[]) =>
+    host.tool(["capture", "machine", "-m", host.machine, "-t", "x", ...words, "--", "/bin/sh", "-c", "true"]);
+  const refused = await capture();
+  tells(refused, {
+    code: "E_IO",
+    says: /\/srv\/(again\/srv\/)?n{250}\/.*: name too long/,
+    hint: /--exclude/,
+  });
+  await nothingLeft(host);
+  const without = await capture("--exclude", `${name}/${name}/**`);
+  assert.equal(without.status, 0, without.stderr);
+  await nothingLeft(host);
+  const undone = await host.inside([
+    "sh",
+    "-euc",
+    `cd ${host.source}; umount srv/third; umount -l srv/again; rm -rf srv/${name}`,
+  ]);
+  assert.equal(undone.status, 0, undone.stderr);
+});
+
 test("a plan that would lose what its programs need is refused; what the machine lacks itself is told", {
   skip,
 }, async (t) => {

@@ -61,8 +61,8 @@ export interface WayPlace {
 export interface CapturedBy {
   captured: Captured;
   machine: Machine;
-  /** The machine is another one than that of the place: it is itself the original. */
-  own?: true;
+  /** The machine has keys of its own, and they are what the package is given. */
+  ownSecrets?: true;
   close(): Promise<void>;
 }
 
@@ -196,7 +196,7 @@ async function installedAnew(
       await captured.close();
       await machine.close();
     };
-    return { captured, machine: captured.machine, own: true, close };
+    return { captured, machine: captured.machine, ownSecrets: true, close };
   } catch (error) {
     await machine.close();
     throw error;

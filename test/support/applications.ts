@@ -13,7 +13,7 @@ import type { StateRoot } from "../../src/host/state-root.ts";
 import { makeWorkDirectory } from "../../src/host/work.ts";
 import { originAnnotation } from "../../src/image/build.ts";
 import { openStore } from "../../src/image/store.ts";
-import type { Machine } from "../../src/machine/machine.ts";
+import { hostRoot, type Machine } from "../../src/machine/machine.ts";
 import { openMachine } from "../../src/machine/open.ts";
 import type { Descriptor } from "../../src/package/descriptor.ts";
 import { type CapturedBy, captureBy, type Way, ways, wholeWays } from "./application-ways.ts";
@@ -155,15 +155,13 @@ class Trial {
     const by = await captureBy(way, this.#application, from);
     try {
       await this.#pack(way, made, by);
-      const original =
-        by.own === true ? await this.#ask(by.captured, by.machine) : await this.#askOriginal(by.captured);
+      const original = await this.#askOriginal(by.captured);
       made.total = original.results.size;
       made.failed = [...original.results.keys()];
-      const against = by.own === true ? by.machine : machine;
-      const packaged = await runPackage({
-        ...this.#request(by.captured, against),
-        reference: this.#reference(way),
-      });
+      const request = { ...this.#request(by.captured), reference: this.#reference(way) };
+      const packaged = await runPackage(
+        by.ownSecrets === true ? { ...request, secrets: secretsOf(by) } : request,
+      );
       made.failed = [...original.results].filter(([name, bytes]) => !equal(bytes, packaged.results.get(name))).map(([name]) => name); // biome-ignore format: one line
       made.passed = made.total - made.failed.length;
     } finally {
@@ -192,24 +190,25 @@ class Trial {
   }
 
   async #askOriginal(captured: Captured): Promise<Side> {
-    this.#original ??= await this.#ask(captured, this.#place.machine);
+    this.#original ??= await runOriginal({ ...this.#request(captured), machine: this.#place.machine });
     return this.#original;
   }
 
-  async #ask(captured: Captured, machine: Machine): Promise<Side> {
-    return await runOriginal({ ...this.#request(captured, machine), machine });
-  }
-
-  #request(captured: Captured, against: Machine): ParityRequest & { descriptor: Descriptor; work: string } {
-    const { root, script } = this.#place;
+  #request(captured: Captured): ParityRequest & { descriptor: Descriptor; work: string } {
+    const { root, machine, script } = this.#place;
     const work = join(this.#place.work, String(++this.#count));
     mkdirSync(work);
     const { log, signal } = quietContext(root);
     return {
-      root, reference: "", against, exercise: script, ports: [this.#application.port], masks: [], secrets: {},
+      root, reference: "", against: machine, exercise: script, ports: [this.#application.port], masks: [], secrets: {},
       timeout: parseDuration("60s"), log, signal, descriptor: captured.plan.package, work,
     }; // biome-ignore format: a table
   }
+}
+
+function secretsOf({ captured, machine }: CapturedBy): Record<string, string> {
+  const mounted = captured.plan.package.secrets.filter((one) => one.delivery === "mount");
+  return Object.fromEntries(mounted.map(({ path }) => [path, join(hostRoot(machine), path)]));
 }
 
 function equal(a: Uint8Array, b: Uint8Array | undefined): boolean {

@@ -109,6 +109,28 @@ test("takes the variants for better processors and what dlopen may be given", as
   assert.deepEqual(expansion.missing, []);
 });
 
+test("takes the plug-ins of a directory that a program was built with, and never those of all programs", async () => {
+  const files = memoryFiles({
+    ...minimal,
+    "/usr/bin/app": program({
+      imports: ["dlopen"],
+      extra: "\0/usr/lib/app/plugin\0/usr/lib\0/usr/lib/x86_64-linux-gnu/\0/srv/plugins\0",
+    }),
+    "/usr/bin/other": program({ extra: "\0/usr/lib/other/plugin\0" }),
+    "/usr/lib/app/plugin/one.so": library(),
+    "/usr/lib/app/plugin/notes.txt": "text",
+    "/usr/lib/other/plugin/two.so": library(),
+    "/usr/lib/libelse.so": library(),
+    "/srv/plugins/three.so": library(),
+  });
+  const expansion = await expand(files, [traced("/usr/bin/app", "exec"), traced("/usr/bin/other", "exec")]);
+  assert.deepEqual(expansion.paths.get("/usr/lib/app/plugin/one.so"), [
+    { kind: "loaded", from: "/usr/bin/app", detail: "plug-in of a directory that it names" },
+  ]);
+  for (const path of ["/usr/lib/app/plugin/notes.txt", "/usr/lib/other/plugin/two.so", "/usr/lib/libelse.so", "/srv/plugins/three.so"]) // biome-ignore format: one line
+    assert.ok(!expansion.paths.has(path), path);
+});
+
 test("scripts bring their interpreter, also through env", async () => {
   const files = memoryFiles({
     ...minimal,
