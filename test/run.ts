@@ -14,8 +14,9 @@ interface Suite {
   isolation: "none" | "process";
   /** Files at once. */
   concurrency: number;
-  /** Only files whose names fit. */
+  /** Only files whose paths fit, and none of the others. */
   only?: RegExp;
+  except?: RegExp;
   /** Done before; its result is in force while the suite runs. */
   prepare?: () => void;
 }
@@ -23,14 +24,21 @@ interface Suite {
 const top = join(import.meta.dirname, "..");
 const suites: readonly Suite[] = [
   { name: "unit", folders: ["test/unit", "test/golden", "test/property"], isolation: "none", concurrency: 1 },
-  { name: "integration", folders: ["test/integration"], isolation: "process", concurrency: 2 },
-  // What is installed is the built form: hot verbs have an entry of their own there, which the sources do not show.
+  {
+    name: "integration",
+    folders: ["test/integration"],
+    isolation: "process",
+    concurrency: 2,
+    except: /\/capture-/,
+  },
+  // What is installed is the built form: hot verbs have an entry of their own there, which the sources do not show; and a capture takes
+  // half of the processor time.
   {
     name: "built",
     folders: ["test/integration"],
     isolation: "process",
     concurrency: 2,
-    only: /runtime-(run|later|terminal|supervise)/,
+    only: /runtime-(run|later|terminal|supervise)|\/capture-/,
     prepare: testBuilt,
   },
   { name: "engine", folders: ["test/engine"], isolation: "process", concurrency: 2 },
@@ -120,8 +128,9 @@ function testFiles(suite: Suite): string[] {
   // An empty folder is not there in a fresh checkout.
   for (const folder of suite.folders.filter((name) => existsSync(join(top, name)))) {
     for (const entry of readdirSync(join(top, folder), { recursive: true, withFileTypes: true })) {
-      if (entry.isFile() && entry.name.endsWith(".test.ts") && (suite.only?.test(entry.name) ?? true))
-        found.push(join(entry.parentPath, entry.name));
+      const path = join(entry.parentPath, entry.name);
+      if (!entry.isFile() || !path.endsWith(".test.ts")) continue;
+      if ((suite.only?.test(path) ?? true) && !suite.except?.test(path)) found.push(path);
     }
   }
   return found.sort();

@@ -1,4 +1,6 @@
 // A snapshot of a running program as evidence: what it maps, holds open, stands in and names. The witness "snapshot".
+
+import { isSweepable } from "../closure/policy.ts";
 import type { ProcessSnapshot } from "../discover/process-snapshot.ts";
 import type { HeldListener, RunningProgram } from "../discover/running-program.ts";
 import type { ByteString } from "../formats/entry.ts";
@@ -69,13 +71,16 @@ async function addProcess(
   for (const path of await existing(view, pathsInEnvironment(process.environment))) use(path, "variable");
   addDescriptors(result, process, program, within);
   if (directory !== undefined && directory !== "/") {
-    const own = [...evidence.paths.keys()].some((path) => path.startsWith(`${directory}/`));
-    // Where somebody happened to stand when he started it is no part of the program: the directory is taken, not what is in it.
+    const used = [...evidence.paths.keys()].some((path) => path.startsWith(`${directory}/`));
+    // An interpreter has read the modules that lie there long ago. Where a person happened to stand when he started it is no part of
+    // the program: such a directory is taken, not what is in it.
+    const own = used || (isSweepable(directory) && !ofPeople.test(directory));
     if (own) use(directory, "directory");
     else noteUse(evidence, directory, "chdir", program).found = true;
   }
 }
 
+const ofPeople = /^\/(home|root|tmp|var\/tmp|mnt|media)(\/|$)/;
 const maxProgram = 256 << 20;
 const configuration = /^\/(usr\/local\/)?etc\/.*(\.(conf|cnf|cfg|cf|ini|xml|ya?ml)|config)$/;
 
