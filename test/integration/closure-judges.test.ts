@@ -1,7 +1,7 @@
 // Rules of the closure against the programs whose behaviour they foretell.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -54,6 +54,43 @@ test("a jar made by another program brings its Class-Path", async (t) => {
   const seeds = [{ path: "/main.jar", reason: { kind: "rule", detail: "test" } as const }];
   const { paths } = await expand(machine.files, seeds, { rules: [languagePaths()] });
   assert.ok(paths.has("/lib/a.jar"));
+});
+
+test("node: what it requires is in the expansion of its main file, wherever it looks for it", async (t) => {
+  const work = realpathSync(mkdtempSync(join(tmpdir(), "closure-judges-")));
+  t.after(() => rmSync(work, { recursive: true }));
+  const files: Record<string, string> = {
+    "srv/shop/main.js":
+      'require("left"); require("@own/scoped/deep"); require("up"); require("linked"); console.log(Object.keys(require.cache).join("\\n"))',
+    "srv/shop/node_modules/left/package.json": '{"main": "lib/entry"}',
+    "srv/shop/node_modules/left/lib/entry.js": 'require("inner"); require("./data.json")',
+    "srv/shop/node_modules/left/lib/data.json": "{}",
+    "srv/shop/node_modules/left/node_modules/inner/index.js": "",
+    "srv/shop/node_modules/@own/scoped/package.json":
+      '{"exports": {"./deep": {"require": "./cjs/deep.cjs"}}}',
+    "srv/shop/node_modules/@own/scoped/cjs/deep.cjs": "",
+    "srv/node_modules/up/index.js": "",
+    "opt/linked/package.json": '{"main": "main.js"}',
+    "opt/linked/main.js": 'require("./beside")',
+    "opt/linked/beside.js": "",
+  };
+  for (const [name, text] of Object.entries({ ...files, "etc/passwd": "" })) {
+    mkdirSync(join(work, name, ".."), { recursive: true });
+    writeFileSync(join(work, name), text);
+  }
+  symlinkSync("../../../opt/linked", join(work, "srv/shop/node_modules/linked"));
+  const told = (await runChecked(process.execPath, [join(work, "srv/shop/main.js")], { env }))
+    .trim()
+    .split("\n");
+  assert.equal(told.length, 8, told.join());
+  const machine = await openMachine(`rootfs:${work}`);
+  t.after(() => machine.close());
+  const seeds = [{ path: "/srv/shop/main.js", reason: { kind: "traced", detail: "read" } as const }];
+  const { paths } = await expand(machine.files, seeds);
+  assert.deepEqual(
+    told.map((path) => path.slice(work.length)).filter((path) => !paths.has(path)),
+    [],
+  );
 });
 
 test("env -S: the program that env itself starts", () => {

@@ -6,7 +6,7 @@
  */
 import type { ByteString } from "../../formats/entry.ts";
 import { isSweepable } from "../policy.ts";
-import type { Rule, Scene } from "../rule.ts";
+import type { Emit, Rule, Scene } from "../rule.ts";
 import { dirname } from "../tree.ts";
 
 export function applicationTrees(): Rule {
@@ -23,11 +23,24 @@ export function applicationTrees(): Rule {
         return;
       if (entry.kind !== "file" && entry.kind !== "symlink") return;
       const { path } = entry;
+      if (scene.installed.owner(path).length === 0) await modulesAbove(scene, path, emit);
       const home = homeOf(path) ?? (await environmentOf(scene, path));
       if (home === undefined || !isSweepable(home) || scene.installed.owner(path).length > 0) return;
       emit.tree(home, { kind: "language", from: path, detail: `application directory ${home}` });
     },
   };
+}
+
+/** Node looks for a module in a node_modules beside its script and in each directory above (modules.html, "Loading from node_modules folders"). */
+async function modulesAbove(scene: Scene, path: ByteString, emit: Emit): Promise<void> {
+  if (!/\.[cm]?js$/.test(path) || /^\/usr\/(?!local\/)|\/node_modules\//.test(path)) return;
+  for (let at = path.lastIndexOf("/"); at >= 0; at = path.lastIndexOf("/", at - 1)) {
+    const modules = `${path.slice(0, at)}/node_modules`;
+    const { entry } = await scene.tree.resolve(modules);
+    if (entry?.kind === "directory")
+      emit.tree(modules, { kind: "language", from: path, detail: `modules of ${path.slice(0, at) || "/"}` });
+    if (at === 0) return;
+  }
 }
 
 const shared = new Set([
