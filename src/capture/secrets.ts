@@ -27,12 +27,16 @@ const largestKeyFile = 256 << 10;
 /** Where a PEM block inside of a file is sample, test or program text, not a secret of the site. */
 const shipped = /^\/(usr\/(share|lib|include)|lib)\//;
 
+/** What the name of a file says of its being a secret; undefined where it says nothing. */
+export function secretByName(path: ByteString): string | undefined {
+  return byPath.find(([pattern]) => pattern.test(path))?.[1];
+}
+
 /** Looks at a regular file that is about to be packed; undefined where it is no secret. */
 export async function secretIn(files: MachineFiles, entry: Entry): Promise<FoundSecret | undefined> {
   if (entry.kind !== "file" || entry.size === 0) return undefined;
-  for (const [pattern, reason] of byPath) {
-    if (pattern.test(entry.path)) return { path: entry.path, reason };
-  }
+  const named = secretByName(entry.path);
+  if (named !== undefined) return { path: entry.path, reason: named };
   if (entry.size > largestKeyFile || shipped.test(entry.path)) return undefined;
   if (!mayHoldKey(entry)) return undefined;
   const bytes = await files.readRange(entry.path, 0, Math.min(entry.size, largestKeyFile));

@@ -29,6 +29,7 @@ export type LintRule =
   | "element-invalid"
   | "merged-folder"
   | "secret-in-layer"
+  | "secret-not-listed"
   | "volume-empty"
   | "kernel-part"
   | "service-order"
@@ -54,6 +55,8 @@ export interface PackageFiles {
   groups(): ReadonlySet<string> | undefined;
   /** Paths of files that are parts of a kernel, with what says so. */
   kernelParts(): ReadonlyArray<readonly [path: string, reason: string]>;
+  /** Paths of files with content that are secrets by their names, with what they are. */
+  secrets(): ReadonlyArray<readonly [path: string, reason: string]>;
 }
 
 /** All but redirections, which have their own (redirect/lint.ts), in the order of the descriptor's keys. `files` undefined: only what the text alone tells. */
@@ -63,6 +66,7 @@ export function lintDescriptor(descriptor: Descriptor, files: PackageFiles | und
     ...services(descriptor),
     ...references(descriptor),
     ...(files === undefined ? [] : volumesAndSecrets(descriptor, files)),
+    ...(files === undefined ? [] : unlistedSecrets(descriptor, files)),
     ...(files === undefined ? [] : kernelParts(files)),
     ...notCarriedOut(descriptor).map(
       ({ key, ...told }): LintFinding => ({
@@ -236,6 +240,21 @@ function* volumesAndSecrets(descriptor: Descriptor, files: PackageFiles): Genera
       path: ["secrets", i, "path"],
       message: `the secret ${secret.path} lies in a layer: whoever has the package has it`,
       hint: "capture the package without it; what is in a layer cannot be taken back out by a later one",
+    };
+  }
+}
+
+/** Those that are listed are looked at above. */
+function* unlistedSecrets(descriptor: Descriptor, files: PackageFiles): Generator<LintFinding> {
+  const listed = new Set(descriptor.secrets.flatMap((secret) => ("path" in secret ? secret.path : [])));
+  for (const [path, reason] of files.secrets()) {
+    if (listed.has(path)) continue;
+    yield {
+      id: "secret-not-listed",
+      severity: "warning",
+      path: [],
+      message: `${path} lies in a layer (${reason}): whoever has the package has it`,
+      hint: "fine where it was kept on purpose (--keep-secret); else capture the package without it",
     };
   }
 }

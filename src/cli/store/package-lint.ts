@@ -1,5 +1,6 @@
 // tranship package lint: exit status 3 where something blocks.
 import { exitStatus } from "../../base/errors.ts";
+import { secretByName } from "../../capture/secrets.ts";
 import { encodeText, escapeBytes } from "../../formats/escape.ts";
 import { kernelPartByPath } from "../../formats/kernel-part.ts";
 import { parseGroup, parsePasswd } from "../../formats/passwd.ts";
@@ -104,6 +105,14 @@ function filesOf(tree: MergedTree): PackageFiles {
     },
     users: () => names("/etc/passwd", parsePasswd),
     groups: () => names("/etc/group", parseGroup),
+    secrets() {
+      const found: [string, string][] = [];
+      for (const [path, { entry }] of tree.all()) {
+        const reason = entry.kind === "file" && entry.size > 0 ? secretByName(path) : undefined;
+        if (reason !== undefined) found.push([escapeBytes(path), reason]);
+      }
+      return found;
+    },
     kernelParts() {
       const found: [string, string][] = [];
       for (const [path, { entry }] of tree.all()) {

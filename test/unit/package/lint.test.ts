@@ -20,6 +20,7 @@ function files(...names: string[]): PackageFiles {
     users: () => new Set(["web"]),
     groups: () => undefined,
     kernelParts: () => (names.includes("/boot/vmlinuz") ? [["/boot/vmlinuz", "is a kernel"]] : []),
+    secrets: () => (names.includes("/etc/shadow") ? [["/etc/shadow", "password hashes"]] : []),
   };
 }
 
@@ -81,6 +82,14 @@ test("what must not be in the package is found", () => {
     "error secret-in-layer secrets.0.path",
   ]);
   assert.deepEqual(ids({ programs: [main] }, "/bin/x", "/boot/vmlinuz"), ["error kernel-part "]);
+});
+
+test("a secret in a layer is an error where it is listed, else a warning", () => {
+  const secrets = [{ delivery: "mount" as const, path: "/etc/shadow", required: true }];
+  assert.deepEqual(ids({ programs: [main] }, "/bin/x", "/etc/shadow"), ["warning secret-not-listed "]);
+  assert.deepEqual(ids({ programs: [main], secrets }, "/bin/x", "/etc/shadow"), [
+    "error secret-in-layer secrets.0.path",
+  ]);
 });
 
 test("services that will not start as written are found", () => {

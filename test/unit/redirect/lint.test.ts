@@ -22,6 +22,7 @@ function packageOf(...names: string[]): PackageFiles {
     users: () => undefined,
     groups: () => undefined,
     kernelParts: () => [],
+    secrets: () => [],
   };
 }
 
