@@ -236,8 +236,14 @@ static long walk(struct walk *w, enum path_last last)
 			continue;
 		}
 		w->slash = *at != 0;
-		if (size == 1 && name[0] == '.')
+		if (size == 1 && name[0] == '.') {
+			/* Of what is no directory, or not there, an error. */
+			result = *at ? 0 : check_directory(w);
+			if (result < 0)
+				return result;
+			w->slash = true;
 			continue;
+		}
 		if (size == 2 && name[0] == '.' && name[1] == '.') {
 			result = check_directory(w);
 			go_up(w);
