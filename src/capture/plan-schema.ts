@@ -19,15 +19,24 @@ const pathList = z
     oneOf: [{ type: "string" }, { type: "array", items: { type: "string" } }],
   });
 
+/** As a list of paths; what was looked for and not found may be the bare name of a library. */
+const nameList = z
+  .preprocess((value) => (typeof value === "string" ? linesOf(value) : value), z.array(z.string().min(1)))
+  .meta({
+    description: "paths or names of libraries, one a line; a line that begins with # is a comment",
+    oneOf: [{ type: "string" }, { type: "array", items: { type: "string" } }],
+  });
+
 /** Paths that share a sentence stand in one block below it. */
-export const exclusions = z
-  .array(
-    z.union([
-      z.looseObject({ why: z.string().default(""), paths: pathList }),
-      z.looseObject({ why: z.string().default(""), path: z.string() }),
-    ]),
-  )
-  .default([]);
+function below<List extends typeof pathList | typeof nameList>(paths: List) {
+  const why = z.string().default("");
+  return z
+    .array(z.union([z.looseObject({ why, paths }), z.looseObject({ why, path: z.string() })]))
+    .default([]);
+}
+
+export const exclusions = below(pathList);
+const lacking = below(nameList);
 
 const large = { path: z.string(), bytes: z.number(), why: z.string().default("") };
 
@@ -57,8 +66,8 @@ export const planSchema = z.looseObject({
   ),
   excluded: exclusions,
   candidates: exclusions,
-  missing: exclusions,
-  unmet: exclusions,
+  missing: lacking,
+  unmet: lacking,
   edited: exclusions,
   absent: pathList.optional(),
   coverage: z

@@ -19,12 +19,16 @@ function planOf(files: string[]): Plan {
     groups: [{ name: "used", layer: "app", why: "used", bytes: 12, files }],
     excluded: [{ path: "/etc/key\xff", why: "secret" }],
     candidates: [],
-    missing: [],
+    // Of a library only the name is known, where no search found it.
+    missing: ["/etc/absent", "libman-2.11.2.so", "libz.so.9"].map((path) => ({
+      path,
+      why: "needed by /usr/bin/man",
+    })),
     absent: ["/etc/over\xffride.conf"],
     coverage: [],
     writes: [],
     data: [],
-    unmet: [],
+    unmet: [{ path: "libold.so.1", why: "nowhere" }],
     largest: { files: [], directories: [] },
   };
 }
