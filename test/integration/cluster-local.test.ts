@@ -174,6 +174,35 @@ describe("the local driver", { skip, timeout: 400_000 }, () => {
     await waitUntilServicesInactive({ client: served.client, ...quick }, { services: ["pages"] });
   });
 
+  test("a container can ask about itself and its task", async () => {
+    const asks =
+      "for what in '' /task /stats; do wget -q -O - $ECS_CONTAINER_METADATA_URI_V4$what; echo; done; wget -q -O - ${ECS_CONTAINER_METADATA_URI_V4%-0}-7 || echo none; exec sleep 1000";
+    for (const networkMode of ["bridge", "awsvpc"] as const) {
+      const main = { name: "main", image: "box:1", memory: 32, stopTimeout: 1, command: ["sh", "-c", asks] };
+      await served.client.send(
+        new RegisterTaskDefinitionCommand({ family: "asks", networkMode, containerDefinitions: [main] }),
+      );
+      const vpc = { networkConfiguration: { awsvpcConfiguration: { subnets: ["any"] } } };
+      const arn = await runOne("asks", networkMode === "awsvpc" ? vpc : {});
+      await until(async () => (await logsOf(arn, "main")).includes("none"));
+      const [own = "", task = "", stats = ""] = (await logsOf(arn, "main")).split("\n");
+      const seen = await see(arn);
+      const [container] = seen.containers ?? [];
+      const { ContainerARN, DockerId, Name, Limits } = JSON.parse(own) as Record<string, unknown>;
+      assert.deepEqual(
+        [ContainerARN, DockerId, Name, Limits],
+        [container?.containerArn, container?.runtimeId, "main", { CPU: 0, Memory: 32 }],
+      );
+      const { TaskARN, Family, Revision, Containers } = JSON.parse(task) as Record<string, unknown>;
+      assert.equal(TaskARN, seen.taskArn);
+      assert.equal(`${Family}:${Revision}`, seen.taskDefinitionArn?.split("/").at(-1));
+      assert.equal((Containers as { ContainerARN: string }[])[0]?.ContainerARN, container?.containerArn);
+      assert.ok((JSON.parse(stats) as { memory_stats: { usage: number } }).memory_stats.usage > 0);
+      await served.client.send(new StopTaskCommand({ task: arn }));
+      await become(arn, "STOPPED");
+    }
+  });
+
   test("secrets and environment files reach the program, and are shown nowhere", async () => {
     await fixture.cli(["secret", "create", "shop/password", "-"], { input: "swordfish" });
     await fixture.cli(["secret", "create", "shop/json"], { input: '{"user":"web","n":7}' });

@@ -47,6 +47,9 @@ function specOf(control: Control, task: TaskEntity): TaskSpec | string {
     overrides: task.wire.overrides ?? {},
     group: task.wire.group ?? "",
     enableExecuteCommand: task.wire.enableExecuteCommand ?? false,
+    containerArns: Object.fromEntries(
+      (task.wire.containers ?? []).map(({ name = "", containerArn = "" }) => [name, containerArn]),
+    ),
     inputs,
     exclusive: isExclusive(control, task),
     createdAt: task.wire.createdAt ?? 0,

@@ -1,5 +1,5 @@
 // What runs the containers of tasks on one machine: our runtime, or an engine beside us. The task driver decides, this carries out.
-import type { ContainerDefinition, NetworkBinding } from "../api/shapes.ts";
+import type { ContainerDefinition, KeyValuePair, NetworkBinding } from "../api/shapes.ts";
 import type { Running, TaskSpec } from "./driver.ts";
 
 export interface SeenContainer {
@@ -23,8 +23,8 @@ export interface Containers {
   release(spec: TaskSpec): Promise<void>;
   /** Those that live as long as their task, once its containers are removed. */
   removeVolumes(spec: TaskSpec): Promise<void>;
-  /** Creates and starts; the engine's error where it cannot. */
-  start(spec: TaskSpec, definition: ContainerDefinition): Promise<void>;
+  /** Creates and starts; the engine's error where it cannot. `environment`: what the node itself tells the program, last. */
+  start(spec: TaskSpec, definition: ContainerDefinition, environment: readonly KeyValuePair[]): Promise<void>;
   /** Brings what `see` tells up to date. Rejects where the engine cannot be asked: what `see` tells is as old as it was. */
   refresh(): Promise<void>;
   /** As of the last `refresh`, `start` or `stop`. undefined: there is none. */

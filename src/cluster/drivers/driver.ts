@@ -34,6 +34,8 @@ export interface TaskSpec {
   overrides: TaskOverride;
   group: string;
   enableExecuteCommand: boolean;
+  /** By the name of the container. */
+  containerArns: Record<string, string>;
   /** By container: what does not stand in the definition. Not to be shown or logged. */
   inputs: Record<string, ContainerInputs>;
   /** Must never be there twice: a node that is cut off ends it. */

@@ -1,16 +1,27 @@
 // Runs tasks on one machine, through what runs its containers. What runs lives on when the control plane or the agent ends, and is adopted by the next one.
 import { TranshipError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
+import { randomHex } from "../../host/random.ts";
 import type { ContainerDefinition, TaskDefinition } from "../api/shapes.ts";
 import { type Containers, containerName, type SeenContainer } from "./containers.ts";
-import type { Driver, DriverListener, DriverNode, ExecRequest, Running, TaskSpec } from "./driver.ts";
+import type {
+  Driver,
+  DriverListener,
+  DriverNode,
+  ExecRequest,
+  Running,
+  SeenTask,
+  TaskSpec,
+} from "./driver.ts";
 import { HealthChecks } from "./health-checks.ts";
 import { Leftovers } from "./leftovers.ts";
 import { type Action, type ContainerState, nextActions, type TaskState } from "./supervisor.ts";
+import type { TaskEndpoint } from "./task-endpoint.ts";
 import { type HeldTask, TaskRecords } from "./task-records.ts";
 import { seenTask } from "./task-view.ts";
 
 export interface TaskDriverOptions {
+  endpoint?: TaskEndpoint;
   name: Driver["name"];
   containers: Containers;
   /** Directory of what it holds; made where it is missing. */
@@ -66,6 +77,7 @@ export class TaskDriver implements Driver {
 
   async open(): Promise<void> {
     await this.#containers.refresh();
+    await this.#options.endpoint?.open((key) => this.#byKey(key));
     for (const task of this.#records.all()) {
       if (task.forgotten !== undefined) {
         this.#leftovers.add(task);
@@ -85,6 +97,12 @@ export class TaskDriver implements Driver {
     this.#again();
   }
 
+  #byKey(key: string): { task: HeldTask; seen: SeenTask } | undefined {
+    for (const task of this.#tasks.values())
+      if (task.key === key) return { task, seen: seenTask(task, this.#containers) };
+    return undefined;
+  }
+
   #unfinished(container: ContainerState, seen: SeenContainer | undefined): void {
     container.status = seen === undefined ? "PENDING" : "RUNNING";
     if (seen !== undefined) container.startedAt = Date.now();
@@ -100,7 +118,7 @@ export class TaskDriver implements Driver {
         restarts: 0,
       })),
     };
-    const task: HeldTask = { spec, state, times: {} };
+    const task: HeldTask = { spec, state, key: randomHex(16), times: {} };
     this.#records.write(task);
     this.#tasks.set(spec.id, task);
     this.#step(task);
@@ -139,6 +157,7 @@ export class TaskDriver implements Driver {
     this.#timer = undefined;
     this.#listener = undefined;
     this.#health.close();
+    await this.#options.endpoint?.close();
     await Promise.all(this.#busy.values());
   }
 
@@ -222,7 +241,8 @@ export class TaskDriver implements Driver {
       await this.#containers.fetch(definition.image ?? "");
       task.times.pullStoppedAt = Date.now() / 1000;
       await this.#prepare(task.spec);
-      await this.#containers.start(task.spec, definition);
+      const told = this.#options.endpoint?.environment(task, definition) ?? [];
+      await this.#containers.start(task.spec, definition, told);
       container.status = "RUNNING";
       container.startedAt = Date.now();
       this.#watchHealth(task, container);

@@ -10,6 +10,8 @@ export interface HeldTask {
   forgotten?: number;
   spec: TaskSpec;
   state: TaskState;
+  /** Shows the endpoint of the node which task asks. Absent in records of before there was one. */
+  key?: string;
   /** Seconds since 1970, as they were first seen. */
   times: Pick<SeenTask, "pullStartedAt" | "pullStoppedAt" | "startedAt" | "executionStoppedAt">;
 }

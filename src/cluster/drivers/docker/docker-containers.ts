@@ -3,7 +3,7 @@ import { TranshipError } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
 import { parseReference } from "../../../formats/oci-reference.ts";
 import { CredentialStore } from "../../../image/registry/credentials.ts";
-import type { ContainerDefinition } from "../../api/shapes.ts";
+import type { ContainerDefinition, KeyValuePair } from "../../api/shapes.ts";
 import {
   type Containers,
   containerName,
@@ -13,7 +13,7 @@ import {
   taskVolume,
 } from "../containers.ts";
 import type { Running, TaskSpec } from "../driver.ts";
-import { containerSpec } from "./container-spec.ts";
+import { type ContainerSpec, containerSpec } from "./container-spec.ts";
 import type { Engine } from "./engine.ts";
 import { startExec } from "./exec.ts";
 import { startHolder } from "./holder.ts";
@@ -78,11 +78,18 @@ export class DockerContainers implements Containers {
         await this.#engine.delete(`/volumes/${taskVolume(spec.id, name)}`);
   }
 
-  async start(spec: TaskSpec, definition: ContainerDefinition): Promise<void> {
+  async start(
+    spec: TaskSpec,
+    definition: ContainerDefinition,
+    environment: readonly KeyValuePair[],
+  ): Promise<void> {
     const name = containerName(spec.id, definition.name);
     const { Id, Warnings } = await this.#engine.post<{ Id: string; Warnings: string[] | null }>(
       "/containers/create",
-      { query: { name }, body: containerSpec(spec, definition, holderOf(spec)) },
+      {
+        query: { name },
+        body: withEnvironment(containerSpec(spec, definition, holderOf(spec)), environment),
+      },
     );
     for (const warning of Warnings ?? []) this.#options.log.warn(`${name}: ${warning}`);
     await this.#engine.post(`/containers/${Id}/start`);
@@ -155,6 +162,10 @@ export class DockerContainers implements Containers {
     }
     return false;
   }
+}
+
+function withEnvironment(made: ContainerSpec, more: readonly KeyValuePair[]): ContainerSpec {
+  return { ...made, Env: [...made.Env, ...more.map(({ name, value }) => `${name}=${value}`)] };
 }
 
 async function credentialsFor(registry: string): Promise<Record<string, string>> {

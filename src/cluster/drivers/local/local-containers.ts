@@ -8,17 +8,22 @@ import type { StateRoot } from "../../../host/state-root.ts";
 import { pullImage } from "../../../image/registry/pull.ts";
 import type { RegistrySettings } from "../../../image/registry/settings.ts";
 import { openStore } from "../../../image/store.ts";
+import type { NetworkRedirection } from "../../../package/descriptor.ts";
 import { inspectInstance } from "../../../runtime/find.ts";
+import { chooseSubnet } from "../../../runtime/network/choice.ts";
+import { type NetworkDefinition, readDefinition } from "../../../runtime/network/definition.ts";
 import { createNetwork } from "../../../runtime/network/manage.ts";
+import { gatewayOf } from "../../../runtime/network/subnet.ts";
 import type { InstanceRecord } from "../../../runtime/record.ts";
 import { runInstance } from "../../../runtime/run.ts";
 import { removeInstance, stopInstance } from "../../../runtime/stop.ts";
 import { removeVolume } from "../../../runtime/volumes/volumes.ts";
-import type { ContainerDefinition } from "../../api/shapes.ts";
+import type { ContainerDefinition, KeyValuePair } from "../../api/shapes.ts";
 import { type Containers, holderOf, type SeenContainer, taskVolume } from "../containers.ts";
 import type { Running, TaskSpec } from "../driver.ts";
 import { startExec } from "./exec.ts";
 import { holderOptions, networkName, optionsOf } from "./instance-options.ts";
+import { metadataAddress, metadataPort } from "./metadata-server.ts";
 import { removeSecrets, writeSecrets } from "./task-secrets.ts";
 
 /** Whoever may register task definitions makes us connect to these hosts, and to no others. */
@@ -62,13 +67,21 @@ export class LocalContainers implements Containers {
     if (name === undefined || first === undefined || this.see(name)?.running) return;
     await this.remove(name);
     await this.fetch(first.image ?? "");
-    await this.#network(networkName(spec));
-    await runInstance(this.#root, holderOptions(spec, first, name), this.#log);
+    const { gateway } = await this.#network(networkName(spec));
+    const connect = [metadataRule(gateway)];
+    await runInstance(this.#root, { ...holderOptions(spec, first, name), connect }, this.#log);
   }
 
-  async start(spec: TaskSpec, definition: ContainerDefinition): Promise<void> {
+  async start(spec: TaskSpec, definition: ContainerDefinition, more: readonly KeyValuePair[]): Promise<void> {
     const secrets = writeSecrets(this.#secrets, spec, definition);
-    await runInstance(this.#root, { ...optionsOf(spec, definition), secrets }, this.#log);
+    const options = optionsOf(spec, definition);
+    const environment = [
+      ...(options.environment ?? []),
+      ...more.map(({ name, value }) => `${name}=${value}`),
+    ];
+    const asks = more.length > 0 && options.network === "bridge";
+    const connect = asks ? [metadataRule(gatewayOf(chooseSubnet(this.#root)))] : [];
+    await runInstance(this.#root, { ...options, environment, secrets, connect }, this.#log);
   }
 
   /** The runtime's records are read anew each time. */
@@ -98,7 +111,10 @@ export class LocalContainers implements Containers {
     };
   }
 
-  async #network(name: string): Promise<void> {
+  /** Made where it is missing. */
+  async #network(name: string): Promise<NetworkDefinition> {
+    const known = readDefinition(this.#root, name);
+    if (known !== undefined) return known;
     try {
       const wanted = {
         subnets: [],
@@ -108,9 +124,11 @@ export class LocalContainers implements Containers {
         internal: false,
         labels: {},
       };
-      await createNetwork(this.#root, { name, ...wanted });
+      return await createNetwork(this.#root, { name, ...wanted });
     } catch (error) {
-      if (!(error instanceof TranshipError && error.code === "E_NAME_TAKEN")) throw error;
+      const other = readDefinition(this.#root, name); // made in the same moment
+      if (other !== undefined) return other;
+      throw error;
     }
   }
 
@@ -156,6 +174,11 @@ export class LocalContainers implements Containers {
     });
     return status === 0;
   }
+}
+
+/** Leads what programs ask about their task to where it is answered. */
+function metadataRule(gateway: string): NetworkRedirection {
+  return { kind: "connect", from: `${metadataAddress}:80`, to: `${gateway}:${metadataPort}` };
 }
 
 function isStored(store: ReturnType<typeof openStore>, image: string): boolean {

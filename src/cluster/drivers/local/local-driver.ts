@@ -6,6 +6,7 @@ import type { StateRoot } from "../../../host/state-root.ts";
 import type { DriverNode } from "../driver.ts";
 import { TaskDriver } from "../task-driver.ts";
 import { LocalContainers, type Registries } from "./local-containers.ts";
+import { MetadataServer } from "./metadata-server.ts";
 import { refusalOf } from "./refusals.ts";
 
 export interface LocalDriverOptions {
@@ -25,6 +26,7 @@ export function localDriver(options: LocalDriverOptions): TaskDriver {
   const { root, log, self, registries = { hosts: [], settings: {} } } = options;
   return new TaskDriver({
     name: "local",
+    endpoint: new MetadataServer(root, log, "local"),
     containers: new LocalContainers(root, log, registries, self),
     records: join(root.path, "cluster", "tasks"),
     node: thisMachine(options.node ?? hostname(), "namespace", options.reserved),
