@@ -46,8 +46,10 @@ export function registerNodes(control: Control): void {
 
 function fromNode(control: Control, cluster: ClusterEntity, node: DriverNode): InstanceEntity {
   const region = cluster.wire.clusterArn.split(":")[3] ?? control.region;
+  const made = newInstance(control, region, cluster.name, node.attributes);
+  made.wire.agentConnected = node.connected;
   return {
-    ...newInstance(control, region, cluster.name, node.attributes),
+    ...made,
     node: node.name,
     own: true,
     ...(node.connected ? {} : { lostAt: control.clock.now() }),
@@ -83,7 +85,9 @@ function newInstance(
 
 function refresh(control: Control, instance: InstanceEntity, node: DriverNode | undefined): void {
   const connected = node?.connected ?? false;
+  // Of one that is there no task may be given up, whatever was written down before.
   const changed =
+    connected === (instance.lostAt !== undefined) ||
     instance.wire.agentConnected !== connected ||
     (node !== undefined && (node.cpu !== instance.cpu || node.memory !== instance.memory));
   if (!changed) return;
