@@ -5,6 +5,7 @@ import type {
   CreateServiceRequest,
   PortMapping,
   RegisterTaskDefinitionRequest,
+  TaskDefinitionPlacementConstraint,
   Volume,
 } from "./api/shapes.ts";
 
@@ -14,6 +15,8 @@ export interface DeployOptions {
   image: string;
   /** Containers need one; used where the descriptor has no limit. MiB. */
   memory: number;
+  /** Which nodes it runs on. */
+  needs: readonly TaskDefinitionPlacementConstraint[];
   /** Names of secrets by the path or variable that gets them. */
   secrets: ReadonlyMap<string, string>;
   /** Ports of the node by port of the package; others get a free one. */
@@ -39,6 +42,7 @@ export function taskDefinitionOf(
   return {
     family: options.service,
     networkMode: "bridge",
+    placementConstraints: [...options.needs],
     ...(cpus === null ? {} : { cpu: String(Math.round(cpus * 1024)) }),
     containerDefinitions: [
       {

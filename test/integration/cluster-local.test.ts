@@ -340,6 +340,26 @@ describe("the local driver", { skip, timeout: 400_000 }, () => {
     assert.match((await exec(open, "sh", "-c", "true")).stderr, /TargetNotConnectedException/);
   });
 
+  test("a package says on which nodes it runs", async () => {
+    const redirections = {
+      files: [{ from: "/opt/old", to: "/srv/data", match: "folder" as const, mode: "full" as const }],
+      network: [],
+      registry: [],
+    };
+    await makePackage(fixture.root, "plain:1", { descriptor: {} });
+    await makePackage(fixture.root, "led:1", { descriptor: { redirections } });
+    const expressions = async (reference: string): Promise<string[]> => {
+      const { stdout } = await fixture.cli(["cluster", "deploy", reference, "--service", "s", "--dry-run"]);
+      const { placementConstraints } = JSON.parse(stdout) as {
+        placementConstraints: { expression: string }[];
+      };
+      return placementConstraints.map(({ expression }) => expression);
+    };
+    const architecture = "attribute:ecs.cpu-architecture == x86_64";
+    assert.deepEqual(await expressions("plain:1"), [architecture]);
+    assert.deepEqual(await expressions("led:1"), [architecture, "attribute:tranship.engines == namespace"]);
+  });
+
   test("a package with data is deployed, updated and rolled back, and never runs twice", async () => {
     for (const version of ["1", "2"]) {
       const write = `echo start ${version} >>/srv/data/log; trap 'echo end ${version} >>/srv/data/log; exit 0' TERM; while :; do sleep 0.1; done`;

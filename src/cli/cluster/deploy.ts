@@ -7,8 +7,10 @@ import type {
 } from "../../cluster/api/shapes.ts";
 import type { ClusterClient } from "../../cluster/client.ts";
 import { deploymentOf, taskDefinitionOf } from "../../cluster/from-package.ts";
+import { nodeNeeds } from "../../cluster/node-needs.ts";
 import type { Descriptor } from "../../package/descriptor.ts";
 import { parseDescriptor } from "../../package/yaml.ts";
+import { withMachine } from "../capture/with-machine.ts";
 import type { Context } from "../context.ts";
 import { packagedOf } from "../store/packaged.ts";
 import { type Call, flag, list, text } from "../verb.ts";
@@ -28,7 +30,12 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   refuseCopies(descriptor, Number(count ?? 1));
   const secrets = secretsOf(list(call.options, "secret"));
   refuseMissing(descriptor, reference, secrets);
+  const needs = await withMachine(
+    { address: `oci:${reference}`, options: {}, context, endsAtOnce: true },
+    (machine) => nodeNeeds(descriptor, machine),
+  );
   const definition = taskDefinitionOf(descriptor, {
+    needs,
     service,
     image: reference,
     memory: memoryOf(text(call.options, "memory") ?? "512"),

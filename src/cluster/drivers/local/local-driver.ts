@@ -1,6 +1,7 @@
 // Tasks on this machine, each container as an instance of our runtime.
 import { cpus, hostname, totalmem } from "node:os";
 import { join } from "node:path";
+import { readTarget } from "../../../assess/target.ts";
 import type { Log } from "../../../base/log.ts";
 import type { StateRoot } from "../../../host/state-root.ts";
 import type { DriverNode } from "../driver.ts";
@@ -41,6 +42,7 @@ export function thisMachine(
   engine: string,
   { memory = 256, cpu = 0 }: { memory?: number; cpu?: number } = {},
 ): DriverNode {
+  const { kernel, vsyscall } = readTarget();
   return {
     name,
     cpu: cpus().length * 1024 - cpu,
@@ -51,6 +53,8 @@ export function thisMachine(
       { name: "ecs.cpu-architecture", value: process.arch === "x64" ? "x86_64" : process.arch },
       { name: "ecs.availability-zone", value: "local" },
       { name: "tranship.engines", value: engine },
+      { name: "tranship.kernel", value: kernel },
+      { name: "tranship.vsyscall", value: vsyscall },
     ],
     connected: true,
   };
