@@ -262,7 +262,10 @@ describe("limits", { skip, timeout: 300_000 }, () => {
     await until(() => told("memory"));
     await inBusy("for i in 1 2 3 4 5 6 7 8 9 10 11 12 13; do sleep 1 & done; wait");
     await until(() => told("pids"));
-    await inBusy("dd if=/dev/zero of=/big bs=1M count=9");
+    // Until the processes of before have ended no other fits beside them.
+    await until(async () =>
+      (await inBusy("dd if=/dev/zero of=/big bs=1M count=9")).stderr.includes("No space left"),
+    );
     await until(() => told("disk"));
     const held = cli(
       "exec",
