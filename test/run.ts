@@ -159,7 +159,8 @@ function runSuite(suite: Suite, files: string[]): Promise<Count> {
     files,
     isolation: suite.isolation,
     timeout: longest,
-    ...(isolated ? { concurrency: suite.concurrency } : {}),
+    // What a test that failed has left open must not keep its file from ending.
+    ...(isolated ? { concurrency: suite.concurrency, execArgv: ["--test-force-exit"] } : {}),
   });
   stream.on("test:pass", (event) => {
     if (event.details.type === "suite" || isFileOf(event.name)) return;

@@ -86,7 +86,8 @@ describe("looking at instances", { skip, timeout: 400_000 }, () => {
       ["second"],
     );
     assert.equal(bridge?.IPAM.Config.length, 1);
-    assert.equal(await ok("network", "ls", "-q"), "bridge\nhost\nnone\n");
+    assert.match(await ok("network", "ls", "-q"), /^([0-9a-f]{12}\n){3}$/);
+    assert.equal(await ok("network", "ls", "--format", "{{.Name}}"), "bridge\nhost\nnone\n");
     await ok("rm", "-f", "second");
     assert.equal((await cli("prune", "--no-input")).status, 2);
     assert.equal((await ok("prune", "--dry-run")).trim().split("\n").length, 2);
@@ -236,7 +237,10 @@ describe("looking at instances", { skip, timeout: 400_000 }, () => {
       t.skip("this host limits no memory, or shows no log of its kernel");
       return;
     }
-    assert.match(events, /instance oom [0-9a-f]{64} \(image=box:1, name=hungry, pid=\d+, task=\w+\)/);
+    assert.match(
+      events,
+      /instance oom [0-9a-f]{64} \(count=1, image=box:1, limit=memory, name=hungry, pid=\d+, task=\w+\)/,
+    );
     assert.equal(killed, "true\n");
   });
 });
