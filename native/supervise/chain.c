@@ -11,6 +11,7 @@
 
 #include "chain.h"
 #include "die.h"
+#include "surroundings.h"
 
 /*
  * own_pipe() - O_NONBLOCK belongs to the open file, not to the process: a pipe
@@ -75,12 +76,14 @@ static void become(char *const *argv, bool null_stdin)
 
 pid_t chain_start(const struct config *c)
 {
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 
 	if (pid < 0)
 		die_errno("fork");
-	if (pid == 0)
+	if (pid == 0) {
+		surroundings(c, parent);
 		become(c->argv, c->null_stdin);
+	}
 	return pid;
 }
 

@@ -115,7 +115,7 @@ bool draft_make(const struct draft *d)
 	bool done;
 	int dir;
 
-	if (!d->id[0] || mkdir(d->unfinished, 0711) < 0)
+	if (!d->id[0] || mkdir(d->unfinished, 0700) < 0)
 		return false;
 	dir = open(d->unfinished, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	done = dir >= 0;

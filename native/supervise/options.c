@@ -62,6 +62,14 @@ static void parse_one(struct config *c, const char *name, char ***args)
 		/* Without "=" it is removed. */
 		if (putenv(take(args)) != 0)
 			die_errno("putenv");
+	} else if (strcmp(name, "--directory") == 0) {
+		c->directory = take_pair(args);
+	} else if (strcmp(name, "--environment-file") == 0) {
+		c->environment = take(args);
+	} else if (strcmp(name, "--user") == 0) {
+		c->user = take(args);
+	} else if (strcmp(name, "--bound") == 0) {
+		c->bound = true;
 	} else if (strcmp(name, "--empty") == 0) {
 		c->empty = take(args);
 	} else if (strcmp(name, "--hand-over") == 0) {

@@ -31,6 +31,13 @@ struct config {
 	bool null_stdin;
 	bool ahead;		/* the command runs already: see prepare() */
 	const char *empty;	/* directory to be emptied meanwhile */
+	/* Where the command begins: the second inside of the first as its
+	 * root, whatever links lead elsewhere. */
+	struct pair directory;
+	/* Its whole environment: a file of NAME=VALUE, each with a NUL. */
+	const char *environment;
+	const char *user;	/* UID:GID[:GID...] that it becomes */
+	bool bound;		/* it dies with us */
 	struct words hand_over;
 
 	/* An end is simple if all of this holds. */

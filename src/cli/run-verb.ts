@@ -62,7 +62,7 @@ export async function runVerb(verb: Verb, { args, options }: Call): Promise<numb
     },
     yes: options.yes === true,
   };
-  if (needsNamespaces(verb)) {
+  if (needsNamespaces(verb) && !(await worksWithout(verb, { args, options }, () => context.root))) {
     const { enterRootless } = await import("../host/rootless/rootless.ts");
     await enterRootless(context.root, commandAgain(verb), log);
   }
@@ -82,6 +82,26 @@ export async function runVerb(verb: Verb, { args, options }: Call): Promise<numb
 function needsNamespaces({ name, group }: Verb): boolean {
   if (process.getuid?.() === 0) return false;
   return group === "Instances" || group === "Volumes and networks" || /^(internal .*|gc|rmi)$/.test(name);
+}
+
+const withoutNamespaces = new Set(["ps", "logs", "stop", "kill", "wait", "rename", "rm"]);
+
+/** Whether all that is concerned runs in process, so that a host that forbids namespaces does not matter. */
+async function worksWithout(
+  { name }: Verb,
+  { args, options }: Call,
+  root: () => StateRoot,
+): Promise<boolean> {
+  if (name === "run") {
+    if (options.engine === undefined) return false;
+    const { wantedEngine } = await import("./instances/in-process.ts");
+    return wantedEngine(options) === "inprocess";
+  }
+  if (!withoutNamespaces.has(name) && name !== "internal foreground-ended") return false;
+  const { hasNamespaceInstances, isInProcess } = await import("../runtime/inprocess/apart.ts");
+  return name === "internal foreground-ended"
+    ? isInProcess(root(), args[0] ?? "")
+    : !hasNamespaceInstances(root());
 }
 
 /** As bin/tranship started this process. */

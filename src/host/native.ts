@@ -23,7 +23,8 @@ export type NativeProgram =
   | "refusals"
   | "pause"
   | "breaches"
-  | "rootless";
+  | "rootless"
+  | "engine";
 
 /** Absolute path of a native program; E_NATIVE_MISSING where it was not built. */
 export function nativePath(name: NativeProgram): string {

@@ -97,7 +97,7 @@ export async function writeBundle(input: BundleInput): Promise<void> {
 }
 
 /** init takes this plan before the one in the layers. What an earlier run of the instance made of it does not count. */
-function givePlan(paths: InstancePaths): void {
+export function givePlan(paths: InstancePaths): void {
   if (!existsSync(paths.plan)) return;
   const given = `${paths.run}/init.bin`;
   rmSync(given, { recursive: true, force: true });
@@ -188,7 +188,10 @@ function requireSecret(path: string): void {
   );
 }
 
-function environmentOf({ record, forward, detached }: BundleInput, home: string): string[] {
+export function environmentOf(
+  { record, forward, detached }: Pick<BundleInput, "record" | "forward" | "detached">,
+  home: string,
+): string[] {
   const secrets = record.secrets
     .filter((secret) => !secret.target.startsWith("/"))
     .map((secret) => {
@@ -239,5 +242,6 @@ export function checkSecrets(record: InstanceRecord, opened: OpenPackage): void 
 /** Nothing of an instance that has ended but its logs, records and changed files is needed any more. */
 export function removeBundle(paths: InstancePaths): void {
   rmSync(`${paths.bundle}/config.json`, { force: true });
+  rmSync(paths.environment, { force: true });
   rmSync(paths.oci, { recursive: true, force: true });
 }

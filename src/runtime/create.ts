@@ -34,6 +34,7 @@ import {
 import { exposedPorts } from "./network/ports.ts";
 import { capabilitySet, neededCapabilities } from "./oci/capabilities.ts";
 import {
+  type EngineName,
   type InstanceLog,
   type InstanceMount,
   type InstanceRecord,
@@ -50,6 +51,8 @@ import { profileOf } from "./syscall-profile.ts";
 import { checkVolumeName } from "./volumes/volumes.ts";
 
 export interface CreateOptions extends NetworkOptions {
+  /** Default: namespace. */
+  engine?: EngineName;
   reference: string;
   /** After the reference on the command line. */
   command: readonly string[];
@@ -160,7 +163,12 @@ export async function createInstance(
 }
 
 /** Whether the package or the command line redirects files: then more is to be made ready than a root. */
-export function redirectsFiles({ redirect }: Pick<CreateOptions, "redirect">, opened: OpenPackage): boolean {
+export function redirectsFiles(
+  { redirect, engine }: Pick<CreateOptions, "redirect" | "engine">,
+  opened: OpenPackage,
+): boolean {
+  // Its policy has the rules.
+  if (engine === "inprocess") return false;
   const { rules = [], host = [] } = redirect ?? {};
   return rules.length + host.length + (opened.descriptor?.redirections.files.length ?? 0) > 0;
 }
@@ -260,7 +268,7 @@ function makeRecord(
     createdAt: new Date().toISOString(),
     image: { reference: options.reference, digest: opened.digest, diffIds: opened.diffIds },
     ...(opened.descriptorFrom === "inside" ? {} : { descriptor: describedBy(opened, options) }),
-    engine: "namespace",
+    engine: options.engine ?? "namespace",
     command: commandOf(options, opened),
     terminal: options.terminal ?? false,
     interactive: options.interactive ?? false,

@@ -32,7 +32,7 @@ export function makeDraft(root: StateRoot): Draft {
   const made = draftOf(root, randomHex(32), process.pid);
   step("instance draft");
   try {
-    mkdirSync(made.path, { mode: 0o711 });
+    mkdirSync(made.path, { mode: 0o700 });
     // The root directory of an overlay is its upper one: every user inside must be able to pass it.
     const { upper, work, bundle, files, oci, run } = pathsIn(made.path);
     mkdirSync(upper, { mode: 0o755 });

@@ -8,6 +8,7 @@ import { cgroupMode, removeCgroup } from "../host/cgroup.ts";
 import { errnoOf, ioError, readJson, readText, writeFileAtomic } from "../host/files.ts";
 import { oomKillsIn } from "../host/kernel-log.ts";
 import { acquireLock, type Lock } from "../host/lock.ts";
+import { removeTree } from "../host/remove-tree.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { removeBundle } from "./bundle.ts";
@@ -111,7 +112,8 @@ function endRecord(paths: InstancePaths, status: number | null): EndRecord {
   const exit = readExit(paths);
   return {
     status: exit.exitStatus ?? status,
-    endedAt: exit.endedAt ?? new Date().toISOString(),
+    // In process init's clock is the application's.
+    endedAt: (existsSync(paths.engine) ? undefined : exit.endedAt) ?? new Date().toISOString(),
     reason:
       exit.reason ??
       (status === null ? "killed together with everything that could tell" : `ended with status ${status}`),
@@ -174,7 +176,7 @@ function removeDirectory(root: StateRoot, { record, paths }: Instance, later: bo
   }
   if (later) return;
   step("remove files");
-  rmSync(gone, { recursive: true, force: true });
+  removeTree(gone);
 }
 
 function isUp(root: StateRoot, id: string): Instance | undefined {

@@ -24,8 +24,21 @@ export function readInstance(root: StateRoot, id: string): Instance | undefined 
   return record === undefined ? undefined : { paths, record };
 }
 
-/** E_INSTANCE_NOT_FOUND, E_ID_AMBIGUOUS. A name goes before an id. */
+/**
+ * E_INSTANCE_NOT_FOUND, E_ID_AMBIGUOUS; E_INSTANCE_STATE for one that runs in process: what reaches into namespaces would reach the host. Verbs that can do
+ * without use findAny(). A name goes before an id.
+ */
 export function findInstance(root: StateRoot, text: string): Instance {
+  const found = findAny(root, text);
+  if (found.record.engine !== "inprocess") return found;
+  throw new TranshipError(
+    "E_INSTANCE_STATE",
+    `the instance ${found.record.name} runs in process: that needs namespaces, and it has none`,
+    { hint: "ps, inspect, logs, history, stop, kill, wait, rename and rm work with it" },
+  );
+}
+
+export function findAny(root: StateRoot, text: string): Instance {
   const named = /^[\w.-]+$/.test(text) ? holder(root, "names", text) : undefined;
   const byName = named === undefined ? undefined : readInstance(root, named);
   if (byName !== undefined) return byName;
@@ -58,6 +71,6 @@ export function listInstances(root: StateRoot): ListedInstance[] {
 }
 
 export function inspectInstance(root: StateRoot, text: string): ListedInstance {
-  const instance = findInstance(root, text);
+  const instance = findAny(root, text);
   return { ...instance, status: statusOf(instance.paths, instance.record.id) };
 }

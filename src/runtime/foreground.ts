@@ -22,11 +22,12 @@ import { restartRule, startAgain } from "./run.ts";
 import { hasRun, statusOf } from "./state.ts";
 import { trashDirectory, waitingFiles } from "./trash.ts";
 
-/** Never returns: the exit status of this process is the program's, 128+n on a signal. `self`: our own command line up to the verb. */
+/** Never returns: the exit status of this process is the program's, 128+n on a signal. `self`: our own command line up to the verb; `more`: further options of native/supervise. */
 export function runForeground(
   { root, instance, launch }: Launching,
   { command, lastPart }: Chain,
   self: readonly string[],
+  more: readonly string[] = [],
 ): never {
   const { id, terminal, interactive, observe } = instance.record;
   if (terminal && !isTerminal(0)) {
@@ -42,6 +43,7 @@ export function runForeground(
     "--empty",
     trashDirectory(root),
     ...handOver,
+    ...more,
     ...(mayEndSimply(instance) ? simpleEnd(root, instance, launch) : []),
   ];
   step("foreground start");
@@ -52,6 +54,7 @@ export function runForeground(
 function mayEndSimply({ record }: Instance): boolean {
   return (
     record.autoRemove &&
+    record.engine === "namespace" &&
     record.observe === undefined &&
     !hasDisk(record.limits) &&
     lingerSeconds() > 0 &&
@@ -107,8 +110,13 @@ export async function foregroundEnded(
     // A runtime that could not start it may have left its control groups.
     const clean = failure === undefined;
     const end =
-      (clean ? await removeEnded(root, instance, status) : undefined) ??
-      (await settleLocked({ root, instance, status, launch, log }, clean));
+      (clean && instance.record.engine === "namespace"
+        ? await removeEnded(root, instance, status)
+        : undefined) ??
+      (await settleLocked(
+        { root, instance, status, launch, log },
+        clean && instance.record.engine === "namespace",
+      ));
     await releaseLater(root, log);
     if (failure !== undefined) throw failure;
     return end.status ?? status;

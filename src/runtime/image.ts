@@ -65,6 +65,8 @@ export interface OpenOptions {
   descriptorFile?: string;
   /** Manual services that are started too. */
   services?: readonly string[];
+  /** Gives the directories of its layers, topmost first; absent: those of the state root, unpacked where they are not yet. */
+  layers?: () => Promise<readonly string[]>;
 }
 
 export async function openPackage(
@@ -85,7 +87,7 @@ export async function openPackage(
   for (const { message } of chosen === null ? [] : notCarriedOut(chosen.descriptor))
     log.warn(`${file ?? reference}: ${message}`);
   const { diffIds } = image;
-  const layers = await layerDirectories(root, diffIds);
+  const layers = await (options.layers?.() ?? layerDirectories(root, diffIds));
   const isPackage = inLayers(layers, initPath.slice(1));
   const inside = readLayerFile(layers, insidePlan);
   const plan = chosen === null ? undefined : Buffer.from(chosen.plan, "base64");

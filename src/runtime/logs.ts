@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, readSync, statSync } from "node:fs";
 import type { StateRoot } from "../host/state-root.ts";
 import { openBelow } from "../host/untrusted.ts";
-import { findInstance, type Instance } from "./find.ts";
+import { findAny, type Instance } from "./find.ts";
 import { pause } from "./processes.ts";
 import { statusOf } from "./state.ts";
 
@@ -114,7 +114,7 @@ export async function logsOf(
   options: LogOptions,
   write: (line: LogLine) => void,
 ): Promise<void> {
-  const instance = findInstance(root, text);
+  const instance = findAny(root, text);
   const { run } = instance.paths;
   const wanted = (line: LogLine): boolean =>
     (options.since === undefined || line.time >= options.since) &&

@@ -1,5 +1,5 @@
 // The processes of an instance: who is PID 1, who else is left.
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { cgroupProcesses, freezeCgroup } from "../host/cgroup.ts";
 import { processAlive, processStartTime } from "../host/lock.ts";
 import type { InstancePaths } from "./record.ts";
@@ -28,6 +28,28 @@ export function mainProcess(paths: InstancePaths, id: string): LiveProcess | und
   return undefined;
 }
 
+/** Processes of an instance of the in-process engine: all that execute its own engine. */
+export function engineProcesses(engine: string): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && executes(name) === engine)
+    .map(Number);
+}
+
+function executes(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return ""; // gone, of the kernel, or somebody else's
+  }
+}
+
+/** What `starter` started of them, which is init. */
+export function engineMain(engine: string, starter: number): LiveProcess | undefined {
+  const pid = engineProcesses(engine).find((one) => parentOf(one) === starter);
+  const startTime = pid === undefined ? undefined : processStartTime(pid);
+  return pid === undefined || startTime === undefined ? undefined : { pid, startTime };
+}
+
 /** The parent of a process; undefined where it is gone. */
 export function parentOf(pid: number): number | undefined {
   try {
@@ -44,7 +66,7 @@ export function overlaySource(id: string): string {
 
 /**
  * Everything that runs inside or holds the namespaces of an instance: members of its cgroup, and every process whose mount
- * table shows its overlay (the OCI runtime and enter too).
+ * table shows its overlay (the OCI runtime and enter too), or which executes the engine in its directory.
  */
 export function processesOf(id: string): number[] {
   const found = new Set<number>(cgroupProcesses(`tranship/${id}`));
@@ -52,7 +74,10 @@ export function processesOf(id: string): number[] {
   const marks = [` ${overlaySource(id)} `, `/${id}/upper`];
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name) || found.has(Number(name))) continue;
-    if (readLines(`/proc/${name}/mountinfo`).some((line) => marks.some((mark) => line.includes(mark))))
+    if (
+      readLines(`/proc/${name}/mountinfo`).some((line) => marks.some((mark) => line.includes(mark))) ||
+      executes(name).endsWith(`/${id}/engine`)
+    )
       found.add(Number(name));
   }
   found.delete(process.pid);

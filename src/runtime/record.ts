@@ -9,6 +9,9 @@ import type { InstanceIdentity } from "./identity/identity.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { PortRequest } from "./network/ports.ts";
 
+/** What holds an instance: namespaces of the kernel, or native/engine in each of its processes. */
+export type EngineName = "namespace" | "inprocess";
+
 export interface InstanceRecord {
   readonly tranship: "instance";
   readonly version: 1;
@@ -19,7 +22,7 @@ export interface InstanceRecord {
   readonly image: InstanceImage;
   /** Which descriptor counts: a file's path (`run --descriptor`), or "package" where the package's was changed since its capture. Absent: as captured. */
   readonly descriptor?: string;
-  readonly engine: "namespace";
+  readonly engine: EngineName;
   /** What init is told to do: [] = all services, ["@program", ...], or a command. */
   readonly command: readonly string[];
   readonly terminal: boolean;
@@ -229,6 +232,11 @@ export interface InstancePaths {
   readonly updating: string;
   /** What was fetched from the source: see tether-log.ts. */
   readonly tethered: string;
+  /** Of an instance of the in-process engine: its own copy of the package, the engine that it runs on, its policy.bin and its environment. */
+  readonly tree: string;
+  readonly engine: string;
+  readonly policy: string;
+  readonly environment: string;
   /** Where the tracer asks for what is missing, while it runs. */
   readonly tetherSocket: string;
 }
@@ -266,6 +274,10 @@ export function pathsIn(directory: string): InstancePaths {
     rewiring: `${directory}/rewiring`,
     updating: `${directory}/updating`,
     tethered: `${directory}/tethered.jsonl`,
+    tree: `${directory}/root`,
+    engine: `${directory}/engine`,
+    policy: `${directory}/policy.bin`,
+    environment: `${directory}/environment`,
     tetherSocket: `${directory}/tether.sock`,
   };
 }

@@ -6,7 +6,7 @@ import { step } from "../host/steps.ts";
 import { nameTaken } from "./create.ts";
 import { lockInstance } from "./end.ts";
 import { note } from "./events/note.ts";
-import { findInstance, readInstance } from "./find.ts";
+import { findAny, readInstance } from "./find.ts";
 import { checkName } from "./names.ts";
 import { hasNames } from "./network/attachments.ts";
 import { claim, free } from "./network/lease.ts";
@@ -14,7 +14,7 @@ import { refreshNames } from "./network/names.ts";
 import { writeRecord } from "./record.ts";
 
 export async function renameInstance(root: StateRoot, text: string, wanted: string): Promise<void> {
-  const found = findInstance(root, text);
+  const found = findAny(root, text);
   const { id } = found.record;
   const lock = await lockInstance(found, "rename");
   try {

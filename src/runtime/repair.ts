@@ -1,12 +1,13 @@
 // Repair: what the death of a command or of a monitor left unfinished is finished by the next command that changes
 // anything. docs/internals/who-holds-what.md has the table of who dies and what is left.
-import { existsSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../base/log.ts";
 import { bootId } from "../host/boot-id.ts";
 import { readJson } from "../host/files.ts";
 import { Journal } from "../host/journal.ts";
 import { acquireLock, processAlive } from "../host/lock.ts";
+import { removeTree } from "../host/remove-tree.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { freeLeases, freeNames, lockInstance, releaseHost, removeInstanceFiles, settle } from "./end.ts";
 import { type Instance, instanceIds, readInstance } from "./find.ts";
@@ -92,7 +93,7 @@ function removeUnfinished(root: StateRoot, log: Log): number {
     if (draft !== null && processAlive(Number(draft[1]), draft[2] ?? "")) continue;
     if (draft === null && !name.startsWith(".gone-")) continue;
     log.debug(`repair: removing ${name}`);
-    rmSync(join(root.instances, name), { recursive: true, force: true });
+    removeTree(join(root.instances, name));
     count++;
   }
   return count;

@@ -6,7 +6,7 @@ import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { lockInstance, releaseHost, removeInstanceFiles, settle } from "./end.ts";
 import { note } from "./events/note.ts";
-import { findInstance, type Instance, readInstance } from "./find.ts";
+import { findAny, findInstance, type Instance, readInstance } from "./find.ts";
 import { thaw } from "./pause.ts";
 import { pause, signalProcess, waitGone } from "./processes.ts";
 import { repairInstances } from "./repair.ts";
@@ -29,7 +29,7 @@ export async function stopInstance(
   log: Log,
 ): Promise<void> {
   await repairInstances(root, log);
-  const instance = findInstance(root, text);
+  const instance = findAny(root, text);
   await endInstance(root, instance, options);
   note(root, instance.record, "stop");
   await releaseHost(root, log);
@@ -129,7 +129,7 @@ async function settled(root: StateRoot, instance: Instance, status: number | nul
 
 export async function killInstance(root: StateRoot, text: string, signal: string, log: Log): Promise<void> {
   await repairInstances(root, log);
-  const instance = findInstance(root, text);
+  const instance = findAny(root, text);
   const number = signalNumber(signal);
   const { pid, state } = statusOf(instance.paths, instance.record.id);
   if (pid === undefined) {
@@ -180,7 +180,7 @@ export async function removeInstance(
   log: Log,
 ): Promise<void> {
   await repairInstances(root, log);
-  const instance = findInstance(root, text);
+  const instance = findAny(root, text);
   const { state } = statusOf(instance.paths, instance.record.id);
   if (state === "running" || state === "starting") {
     if (options.force !== true) {
@@ -203,7 +203,7 @@ export async function removeInstance(
 
 /** Waits until it does not run; its exit status, 255 where nobody could tell. */
 export async function waitInstance(root: StateRoot, text: string, signal?: AbortSignal): Promise<number> {
-  const instance = findInstance(root, text);
+  const instance = findAny(root, text);
   for (;;) {
     const seen = statusOf(instance.paths, instance.record.id);
     if (seen.state === "created" || (seen.state === "exited" && seen.settled))

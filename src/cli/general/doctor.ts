@@ -12,6 +12,7 @@ import { onPath } from "../../host/on-path.ts";
 import { run as runProgram } from "../../host/process.ts";
 import { rootlessNeeds } from "../../host/rootless/needs.ts";
 import { makeWorkDirectory, repairWork } from "../../host/work.ts";
+import { chooseEngine } from "../../runtime/inprocess/choose.ts";
 import type { Context } from "../context.ts";
 import { printRows } from "../format.ts";
 import { type Call, text } from "../verb.ts";
@@ -31,6 +32,7 @@ export async function run(call: Call, context: Context): Promise<number> {
     ...tools(),
     ...kernel(),
     ...(await namespaces(context)),
+    ...(await inProcess()),
     ...rootless(),
     ...storage(context),
     repaired(context),
@@ -212,6 +214,35 @@ async function namespaces(context: Context): Promise<Check[]> {
         remedy: "root with CAP_SYS_ADMIN and a kernel with namespaces and overlayfs are needed",
       },
     ];
+  }
+}
+
+/** The real thing again: a program under the in-process engine, by each way in which calls can be caught. */
+async function inProcess(): Promise<Check[]> {
+  if (process.arch !== "x64") return [];
+  const ways = [
+    ["dispatch", "Syscall User Dispatch", "needs Linux 5.11; without it seccomp is used"],
+    ["seccomp", "seccomp filter", "needs CONFIG_SECCOMP_FILTER and a sandbox that lets filters be added"],
+  ] as const;
+  const checks: Check[] = [];
+  for (const [way, what, remedy] of ways) {
+    const name = `engine inprocess: ${way}`;
+    const wrong = await engineFails(way);
+    const found = wrong === undefined ? `a program ran, caught by ${what}` : `${what}: ${wrong}`;
+    checks.push({ name, state: wrong === undefined ? "ok" : "warn", found, remedy });
+  }
+  const { engine, reason } = chooseEngine();
+  return [...checks, { name: "run --engine auto", state: "ok", found: `${engine}: ${reason}`, remedy: "" }];
+}
+
+/** Why not; undefined where it works. */
+async function engineFails(way: string): Promise<string | undefined> {
+  try {
+    const command = [`--trap=${way}`, nativePath("init"), "--version"];
+    const { status, stderr } = await runProgram(nativePath("engine"), command);
+    return status === 0 ? undefined : stderr.trim() || `status ${status}`;
+  } catch (error) {
+    return (error as Error).message;
   }
 }
 

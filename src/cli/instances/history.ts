@@ -3,7 +3,7 @@ import { isTranshipError, TranshipError } from "../../base/errors.ts";
 import { formatAge, formatDuration } from "../../base/units.ts";
 import { historyOf, type Run } from "../../runtime/events/history.ts";
 import { mostCounted } from "../../runtime/events/written.ts";
-import { findInstance, readInstance } from "../../runtime/find.ts";
+import { findAny, readInstance } from "../../runtime/find.ts";
 import { statusOf } from "../../runtime/state.ts";
 import { bytesSize } from "../amounts.ts";
 import type { Context } from "../context.ts";
@@ -34,7 +34,7 @@ export async function run({ args: [word], options }: Call, context: Context): Pr
 /** An instance that is there goes by its present name. */
 function idOf(context: Context, word: string): string | undefined {
   try {
-    return findInstance(context.root, word).record.id;
+    return findAny(context.root, word).record.id;
   } catch (error) {
     if (isTranshipError(error, "E_INSTANCE_NOT_FOUND") || isTranshipError(error, "E_ID_AMBIGUOUS"))
       return undefined;

@@ -23,6 +23,7 @@ export interface Row {
   Mounts: string;
   Networks: string;
   LocalVolumes: string;
+  Engine: string;
   /** Of what it wrote, and with its package; "" where nobody asked. */
   Size: string;
 }
@@ -47,6 +48,7 @@ export function rowOf(root: StateRoot, one: ListedInstance, wishes: { whole: boo
     Mounts: record.mounts.map((mount) => (mount.kind === "tmpfs" ? mount.target : mount.source)).join(","),
     Networks: networksOf(record).join(","),
     LocalVolumes: String(volumes.length),
+    Engine: record.engine,
     Size: wishes.size ? sizeOf(root, one) : "",
   };
 }
@@ -70,7 +72,7 @@ function describeStatus(one: ListedInstance): string {
     case "restarting":
       return `Restarting ${since(status.launch?.startedAt)} ago`;
     case "running":
-      return `Up ${since(status.launch?.startedAt)}`;
+      return `Up ${since(status.launch?.startedAt)}${one.record.engine === "inprocess" ? " (in process)" : ""}`;
     case "paused":
       return `Up ${since(status.launch?.startedAt)} (Paused)`;
     default:

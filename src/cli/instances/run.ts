@@ -7,6 +7,11 @@ import { createOptions } from "./create-options.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
   const { root, log } = context;
+  if (text(call.options, "engine") !== undefined) {
+    // Loaded by those who ask for it alone.
+    const { runIn, wantedEngine } = await import("./in-process.ts");
+    if (wantedEngine(call.options, context.say) === "inprocess") return await runIn(call, context);
+  }
   const options: RunOptions = createOptions(call);
   if (!flag(call.options, "detach")) options.foreground = selfCommand(root, call.options);
   const source = text(call.options, "tether");

@@ -97,11 +97,18 @@ export const runVerb: Verb = {
     "tranship run -d --name shop -p 8080:80 shop",
     "tranship run --rm -it shop /bin/sh",
     "tranship run --rm shop @rotate",
+    "tranship run --rm --engine inprocess shop /bin/sh -c 'date; uname -a'",
   ],
   arguments: imageAndCommand,
   options: [
     ...createOptions,
     { flags: "-d, --detach", summary: "in the background; prints the id" },
+    {
+      flags: "--engine <ENGINE>",
+      summary:
+        "namespace (default); inprocess: without namespaces, a redirection and no boundary; auto: inprocess where the host forbids namespaces",
+      choices: ["namespace", "inprocess", "auto"],
+    },
     { flags: "--rm", summary: "remove the instance when it ends" },
     { flags: "--observe", summary: "watch for files that it looks for and the package lacks; see `misses`" },
     {

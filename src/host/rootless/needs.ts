@@ -26,8 +26,17 @@ export function rangeOf(text: string, name: string, id: number): IdRange | undef
 }
 
 export function ownRange(file: "/etc/subuid" | "/etc/subgid"): IdRange | undefined {
-  const { username, uid } = process.getBuiltinModule("node:os").userInfo();
-  return rangeOf(read(file), username, uid);
+  const uid = process.getuid?.() ?? 0;
+  return rangeOf(read(file), ownName() ?? String(uid), uid);
+}
+
+/** undefined: a number without a name, as in many containers. */
+function ownName(): string | undefined {
+  try {
+    return process.getBuiltinModule("node:os").userInfo().username;
+  } catch {
+    return undefined;
+  }
 }
 
 function read(path: string): string {

@@ -1,0 +1,58 @@
+// What of the command line of `run` the in-process engine cannot hold, and why. Pure.
+import { TranshipError } from "../../base/errors.ts";
+import { list, type OptionValues } from "../verb.ts";
+
+const foreground = "it runs in the foreground only: leave the rest to a supervisor of this host";
+const network = "the network is this host's: ports are opened where the programs open them";
+const groups = "it needs control groups";
+const namespaces = "it needs namespaces";
+const identity = "the engine has no such element";
+const filters = "nothing in process filters system calls or takes capabilities";
+const untraced = "what runs in process is not traced";
+const rules = "rules on the command line become mounts; write them into a descriptor: --descriptor FILE";
+
+/** By the name of the option in the table. Every other option of `run` is held. */
+export const notHeldInProcess: Readonly<Record<string, string>> = {
+  detach: foreground, restart: foreground,
+  publish: network, publishAll: network, network, networkAlias: network, ip: network, ip6: network, connect: network,
+  macAddress: identity, machineId: identity, hostid: identity, dmi: identity, keepIdentity: identity,
+  memory: groups, memorySwap: groups, memoryReservation: groups, cpus: groups, cpuShares: groups, cpusetCpus: groups,
+  cpusetMems: groups, pidsLimit: groups, blkioWeight: groups, deviceReadBps: groups, deviceWriteBps: groups,
+  deviceReadIops: groups, deviceWriteIops: groups,
+  ulimit: "the limits of the caller hold: see ulimit of your shell", oomScoreAdj: "the value of the caller holds",
+  ingressBandwidth: namespaces, egressBandwidth: namespaces, shmSize: namespaces, storageOpt: namespaces, readOnly: namespaces,
+  privileged: namespaces,
+  capAdd: filters, capDrop: filters, syscalls: filters,
+  redirect: rules, allowHost: rules,
+  observe: untraced, tether: untraced, sshOption: untraced, push: untraced, partition: untraced, sudo: untraced,
+}; // biome-ignore format: a table
+
+/** Words that say what holds anyway. */
+const harmless: Readonly<Record<string, unknown>> = { restart: "no", push: true };
+
+/** E_USAGE names every flag that cannot be held, with the reason. */
+export function checkInProcess(options: OptionValues): void {
+  const wrong = Object.entries(notHeldInProcess).filter(([key]) => isGiven(options, key));
+  const volume = list(options, "volume").find((one) => !/^\/[^:]*:/.test(one));
+  const said = [
+    ...wrong.map(([key, why]) => `${flagOf(key)}: ${why}`),
+    ...(volume === undefined
+      ? []
+      : [`--volume ${volume}: volumes are filled through mounts; name a directory: HOSTDIR:PATH`]),
+  ];
+  if (said.length === 0) return;
+  throw new TranshipError("E_USAGE", `--engine inprocess cannot hold ${said.join("; ")}`, {
+    hint: "leave it out, or run it with --engine namespace",
+  });
+}
+
+function isGiven(options: OptionValues, key: string): boolean {
+  const value = options[key];
+  if (value === undefined || value === false) return key === "push" && value === false;
+  if (key === "network" && list(options, key).every((word) => word === "host")) return false;
+  return value !== harmless[key] && !(Array.isArray(value) && value.length === 0);
+}
+
+function flagOf(key: string): string {
+  return `--${key === "push" ? "no-push" : key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}

@@ -1,0 +1,35 @@
+// run --engine: which engine it is to be, and a run in process.
+import { TranshipError } from "../../base/errors.ts";
+import { chooseEngine } from "../../runtime/inprocess/choose.ts";
+import { runInProcess } from "../../runtime/inprocess/run.ts";
+import type { EngineName } from "../../runtime/record.ts";
+import type { Context } from "../context.ts";
+import { selfCommand } from "../self.ts";
+import { type Call, type OptionValues, text } from "../verb.ts";
+import { createOptions } from "./create-options.ts";
+import { checkInProcess } from "./in-process-flags.ts";
+
+/** `say` is told why, where the choice was left to us. */
+export function wantedEngine(options: OptionValues, say: (words: string) => void = () => {}): EngineName {
+  const word = text(options, "engine");
+  if (word !== "auto") return word === "inprocess" ? "inprocess" : "namespace";
+  const { engine, reason } = chooseEngine();
+  say(`engine ${engine}: ${reason}`);
+  return engine;
+}
+
+/** Does not return. */
+export async function runIn(call: Call, { root, log }: Context): Promise<never> {
+  checkInProcess(call.options);
+  if (text(call.options, "user") !== undefined && process.getuid?.() !== 0) {
+    throw new TranshipError("E_USAGE", "--user needs root: only root becomes another user", {
+      hint: "leave it out: an ordinary user's programs are that user's own",
+    });
+  }
+  if (process.arch !== "x64") {
+    throw new TranshipError("E_USAGE", `the in-process engine is for x86-64, this host is ${process.arch}`, {
+      hint: "run it with --engine namespace",
+    });
+  }
+  return await runInProcess(root, createOptions(call), selfCommand(root, call.options), log);
+}

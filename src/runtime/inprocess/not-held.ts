@@ -1,0 +1,17 @@
+// What a package asks for and the in-process engine does not hold, as sentences. Pure.
+import type { OpenPackage } from "../image.ts";
+
+/** None of it stops the application from running; what would is refused elsewhere. */
+export function notHeld({ descriptor, facts }: Pick<OpenPackage, "descriptor" | "facts">): string[] {
+  const found: string[] = [];
+  const limits = Object.keys(facts?.limits ?? {});
+  if (limits.length > 0) found.push(`not held in process: limits of ${limits.join(", ")}`);
+  const { redirections, elements, identity } = descriptor ?? {};
+  if ((redirections?.network.length ?? 0) > 0) found.push("not held in process: redirections of addresses");
+  if (elements?.loopback === "fast") found.push("not held in process: fast loopback");
+  const kept = (["macAddress", "machineId", "hostId", "dmi", "timezone"] as const).filter(
+    (key) => (identity?.[key] ?? null) !== null,
+  );
+  if (kept.length > 0) found.push(`not held in process: identity ${kept.join(", ")}`);
+  return found;
+}

@@ -1,0 +1,95 @@
+// The files of an instance of the in-process engine: the package's tree, copied into the instance's own directory.
+import { lstatSync, mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { TranshipError } from "../../base/errors.ts";
+import type { Entry } from "../../formats/entry.ts";
+import { escapeBytes } from "../../formats/escape.ts";
+import { writeFilePlain } from "../../host/files.ts";
+import type { StateRoot } from "../../host/state-root.ts";
+import { flattenImage } from "../../image/flatten.ts";
+import type { LayerEvent } from "../../image/layer-reader.ts";
+import { makeTree } from "../../image/make-tree.ts";
+import { openStore } from "../../image/store.ts";
+import { hostsText, resolvText } from "../network/files.ts";
+import type { InstanceRecord } from "../record.ts";
+
+/** Makes `destination`, which must not be there, and everything that the image shows in it. */
+export async function copyPackage(root: StateRoot, reference: string, destination: string): Promise<void> {
+  const store = openStore(root);
+  const { name, target } = store.resolve(reference);
+  const { events } = await flattenImage(store, store.imageOf(target, name));
+  mkdirSync(destination, { mode: 0o755 });
+  await makeTree(destination, harmless(events(), owner()), {}, (reason, path) => {
+    const place = path === undefined ? "" : ` at ${escapeBytes(path)}`;
+    return new TranshipError("E_IO", `cannot copy ${reference} into ${destination}${place}: ${reason}`, {
+      hint: "see whether the file system of the state root has room and is no network file system",
+    });
+  });
+}
+
+interface Owner {
+  uid: number;
+  gid: number;
+}
+
+/** Whose all files are; undefined: the package's own owners, which only root can give. */
+function owner(): Owner | undefined {
+  const [uid = 0, gid = 0] = [process.getuid?.(), process.getgid?.()];
+  return uid === 0 ? undefined : { uid, gid };
+}
+
+/**
+ * Without devices, as the host's /dev is seen, and without set-id bits: the engine starts no such program, and nobody else of the host shall find
+ * a way to root there.
+ */
+async function* harmless(
+  events: AsyncIterable<LayerEvent>,
+  all: Owner | undefined,
+): AsyncGenerator<LayerEvent, void, void> {
+  const left = new Set<string>();
+  let skips = false;
+  for await (const event of events) {
+    if (event.type !== "entry") {
+      if (!skips) yield event;
+      continue;
+    }
+    const { entry, hardlinkTo } = event;
+    const device = entry.kind === "character" || entry.kind === "block";
+    skips = device || (hardlinkTo !== undefined && left.has(hardlinkTo));
+    if (device) left.add(entry.path);
+    if (!skips) yield { ...event, entry: lent(entry, all) };
+  }
+}
+
+const setId = 0o6000;
+
+function lent(entry: Entry, all: Owner | undefined): Entry {
+  const mode = entry.kind === "directory" ? entry.mode : entry.mode & ~setId;
+  const kept = { ...entry, mode, xattrs: entry.xattrs.filter(([name]) => name !== "security.capability") };
+  if (all === undefined) return kept;
+  // One who is not root has to pass and to remove all of it.
+  const own = entry.kind === "directory" ? 0o700 : 0o400;
+  return {
+    ...kept,
+    ...all,
+    mode: entry.kind === "symlink" ? mode : mode | own,
+    xattrs: kept.xattrs.filter(([name]) => name.startsWith("user.")),
+  };
+}
+
+/** Names and resolvers as this host has them, and the instance's own name. Nothing of the instance runs yet. */
+export function writeNames(record: InstanceRecord, tree: string): void {
+  // A link there leads who knows where.
+  if (lstatSync(join(tree, "etc"), { throwIfNoEntry: false })?.isDirectory() !== true) return;
+  const domain = record.identity?.domain ?? null;
+  const texts = {
+    hosts: hostsText([tree], { hostname: record.hostname, address: null, domain }),
+    hostname: `${record.hostname}\n`,
+    "resolv.conf": resolvText(false, domain),
+  };
+  for (const [name, text] of Object.entries(texts)) {
+    const path = join(tree, "etc", name);
+    rmSync(path, { recursive: true, force: true });
+    writeFilePlain(path, text, 0o644);
+  }
+}

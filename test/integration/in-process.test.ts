@@ -1,0 +1,254 @@
+// run --engine inprocess: packages in processes of this host, without namespaces, as root and as an ordinary user. What the host has is the negative control.
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { openStateRoot, type StateRoot } from "../../src/host/state-root.ts";
+import { newDescriptor } from "../../src/package/descriptor.ts";
+import { cannotRun } from "../support/engine.ts";
+import { makePackage, programWords, until, whyNot } from "./runtime-fixture.ts";
+
+const skip = whyNot() ?? (cannotRun || (existsSync("/usr/bin/date") ? false : "needs /usr/bin/date"));
+const plain = newDescriptor(
+  { id: "", name: "", version: "", publisher: "" },
+  { os: { id: "", version: "" }, kernel: "", architecture: "" },
+);
+/** Ten years back, so that a mistake of a time zone cannot hide it. */
+const elements = { ...plain.elements, clock: { offset: "-3650d" }, uname: { release: "2.6.32-old" } };
+const year = String(new Date(Date.now() - 3650 * 86_400_000).getUTCFullYear());
+/** Not even in /etc/passwd, as in many containers. */
+const stranger = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"];
+
+interface Outcome {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** A dynamic program of this host with what it is linked with, at the same places in `tree`. */
+function bring(tree: string, program: string, to: string): void {
+  const { stdout } = spawnSync("ldd", [program], { encoding: "utf8" });
+  const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map((match) => match[1] ?? "");
+  for (const [from, place] of [[program, to], ...libraries.map((path) => [path, path])]) {
+    mkdirSync(dirname(join(tree, place ?? "")), { recursive: true });
+    copyFileSync(from ?? "", join(tree, place ?? ""));
+  }
+}
+
+function prepare(tree: string): void {
+  bring(tree, "/usr/bin/date", "/usr/bin/dynamic-date");
+  writeFileSync(join(tree, "bin/set-id"), "#!/bin/sh\n", { mode: 0o755 });
+  chmodSync(join(tree, "bin/set-id"), 0o6755);
+}
+
+describe("run --engine inprocess", { skip, timeout: 240_000 }, () => {
+  let home: string;
+  let roots: Record<"root" | "user", StateRoot>;
+
+  before(async () => {
+    home = mkdtempSync(join(tmpdir(), "tranship-in-process-"));
+    chmodSync(home, 0o755);
+    roots = { root: openStateRoot(join(home, "root")), user: openStateRoot(join(home, "user")) };
+    const programs = [{ name: "main", command: ["/bin/sh", "-c", "echo main; cat /etc/hostname"] }];
+    for (const root of Object.values(roots))
+      await makePackage(root, "box:1", { prepare, descriptor: { elements, programs } });
+    spawnSync("chown", ["-R", "54321:54321", roots.user.path]);
+  });
+  after(() => {
+    assert.deepEqual(processesOf(), []);
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  /** All that run an engine of ours. */
+  function processesOf(): string[] {
+    return readdirSync("/proc").filter((pid) => {
+      try {
+        return /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/exe`).startsWith(home);
+      } catch {
+        return false; // gone
+      }
+    });
+  }
+
+  function environment(who: "root" | "user"): NodeJS.ProcessEnv {
+    const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
+    return { ...env, HOME: home, TRANSHIP_ROOT: roots[who].path, SECRET_OF_THE_HOST: "1" };
+  }
+  const words = (who: "root" | "user", args: readonly string[]): string[] => [
+    ...(who === "user" ? stranger : []),
+    ...programWords(args[0] === "run"),
+    ...args,
+  ];
+  function cli(who: "root" | "user", args: readonly string[], before: readonly string[] = []): Outcome {
+    const [program = "", ...rest] = [...before, ...words(who, args)];
+    return spawnSync(program, rest, { cwd: "/", encoding: "utf8", env: environment(who) });
+  }
+  const inside = (who: "root" | "user", script: string, ...flags: string[]): Outcome =>
+    cli(who, ["run", "--engine", "inprocess", "--rm", ...flags, "box:1", "/bin/sh", "-c", script]);
+
+  for (const who of ["root", "user"] as const) {
+    it(`gives static and dynamic programs its files, names and clock, and the caller their status (${who})`, () => {
+      writeFileSync(join(home, "of-the-host"), "");
+      const script = [
+        "cat /etc/hostname",
+        "uname -nr",
+        "/usr/bin/dynamic-date +%Y",
+        "busybox date +%Y",
+        `ls ${home}/of-the-host /etc/shadow 2>/dev/null | wc -l`,
+        "env | grep -c SECRET_OF_THE_HOST",
+        "pwd; id -u; echo w > /etc/written-inside; cat /etc/written-inside",
+        "exit 7",
+      ].join("; ");
+      const { status, stdout, stderr } = inside(who, script.replace("busybox date", "/bin/busybox date"));
+      assert.equal(status, 7, stderr);
+      const uid = who === "root" ? "0" : "54321";
+      const lines = ["old-web", "old-web 2.6.32-old", year, year, "0", "0", "/", uid, "w"];
+      assert.deepEqual(stdout.trim().split("\n"), lines);
+      assert.notEqual(readFileSync("/etc/hostname", "utf8").trim(), "old-web");
+      assert.equal(existsSync("/etc/written-inside"), false);
+      assert.equal(cli(who, ["ps", "-aq"]).stdout, "");
+      assert.deepEqual(readdirSync(roots[who].instances), []);
+    });
+
+    it(`stops, is told as one in process, and is kept without --rm (${who})`, async () => {
+      const script = "trap 'exit 5' TERM; sleep 1000 & while :; do sleep 0.05; done";
+      const args = ["run", "--engine", "inprocess", "--name", "kept", "box:1", "/bin/sh", "-c", script];
+      const [program = "", ...rest] = words(who, args);
+      const child = spawn(program, rest, { cwd: "/", stdio: "ignore", env: environment(who) });
+      const ended = new Promise((resolve) => child.once("exit", resolve));
+      const row = (): string => cli(who, ["ps", "--format", "{{.Engine}} {{.Status}}"]).stdout;
+      await until(() => row().includes("Up"));
+      assert.match(row(), /^inprocess Up .*\(in process\)$/m);
+      assert.equal(cli(who, ["stop", "kept"]).status, 0);
+      assert.equal(await ended, 5);
+      assert.match(cli(who, ["ps", "-a"]).stdout, /Exited \(5\) .*second/);
+      assert.deepEqual(processesOf(), []);
+      assert.equal(cli(who, ["rm", "kept"]).status, 0);
+      assert.deepEqual(readdirSync(roots[who].instances), []);
+    });
+  }
+
+  it("leaves nothing of one whose command was killed: the next one ends it", async () => {
+    const args = [
+      "run",
+      "--engine",
+      "inprocess",
+      "--rm",
+      "box:1",
+      "/bin/sh",
+      "-c",
+      "sleep 1000 & sleep 1000",
+    ];
+    const [program = "", ...rest] = words("root", args);
+    const child = spawn(program, rest, { cwd: "/", stdio: "ignore", env: environment("root") });
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    await until(() => processesOf().length >= 3);
+    child.kill("SIGKILL");
+    await ended;
+    assert.equal(inside("root", "true").status, 0);
+    assert.deepEqual(processesOf(), []);
+    assert.deepEqual(readdirSync(roots.root.instances), []);
+  });
+
+  it("mounts directories and secrets by rules, and begins where it is told, as whom it is told", () => {
+    const data = join(home, "data");
+    mkdirSync(data, { recursive: true });
+    chmodSync(data, 0o777);
+    writeFileSync(join(data, "given"), "given\n");
+    const script = "pwd; id -u; cat given /etc/key; echo $KEY; echo new > made; echo x > /ro/made || echo ro";
+    const flags = ["-v", `${data}:/data`, "-v", `${data}:/ro:ro`, "-w", "/data", "-u", "web"];
+    const secrets = ["--secret", `/etc/key=${data}/given`, "--secret", `KEY=${data}/given`];
+    const { stdout } = inside("root", script, ...flags, ...secrets);
+    assert.deepEqual(stdout.trim().split("\n"), ["/data", "33", "given", "given", "given", "ro"]);
+    assert.equal(readFileSync(join(data, "made"), "utf8"), "new\n");
+  });
+
+  it("removes what an ordinary user's program has closed, and gives nobody set-id programs", () => {
+    const script = "ls -l /bin/set-id | cut -c1-10; mkdir -p /srv/x/y; touch /srv/x/y/z; chmod 0 /srv/x";
+    const { stdout, stderr } = inside("user", script);
+    assert.equal(stdout, "-rwxr-xr-x\n", stderr);
+    assert.deepEqual(readdirSync(roots.user.instances), []);
+  });
+
+  it("is chosen with its reason where namespaces are forbidden, and runs what the package has to run", () => {
+    const without = ["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"];
+    const { status, stdout, stderr } = cli("root", ["run", "--engine", "auto", "--rm", "box:1"], without);
+    assert.match(stderr, /engine inprocess: .*no CAP_SYS_ADMIN/);
+    assert.equal(stdout, "main\nold-web\n");
+    assert.equal(status, 0);
+    assert.equal(cli("root", ["run", "--rm", "box:1"], without).status, 125);
+  });
+
+  it("names what it cannot hold, and does it not half", () => {
+    const flags = ["-d", "-p", "80:80", "-m", "64m", "--cap-add", "ALL", "-v", "named:/data", "--read-only"];
+    const { status, stderr } = cli("root", ["run", "--engine", "inprocess", ...flags, "box:1"]);
+    assert.equal(status, 2);
+    for (const flag of ["detach", "publish", "memory", "cap-add", "volume named:/data", "read-only"])
+      assert.match(stderr, new RegExp(`--${flag}: `));
+    assert.match(
+      cli("user", ["run", "--engine", "inprocess", "-u", "web", "box:1"]).stderr,
+      /--user needs root/,
+    );
+    assert.equal(cli("root", ["run", "--engine", "inprocess", "--name", "held", "box:1"]).status, 0);
+    for (const verb of [
+      ["exec", "held", "id"],
+      ["cp", "held:/etc/hostname", "-"],
+      ["start", "held"],
+      ["diff", "held"],
+    ])
+      assert.match(cli("root", verb).stderr, /E_INSTANCE_STATE.*in process/);
+    assert.equal(cli("root", ["logs", "held"]).stdout, "main\nold-web\n");
+    assert.equal(cli("root", ["rm", "held"]).status, 0);
+  });
+
+  it("writes nothing of its own where a package's links lead out", async () => {
+    const outside = join(home, "outside");
+    mkdirSync(outside);
+    await makePackage(roots.root, "hostile:1", {
+      prepare: (tree) => {
+        rmSync(join(tree, "etc"), { recursive: true });
+        symlinkSync(outside, join(tree, "etc"));
+      },
+    });
+    const args = [
+      "run",
+      "--engine",
+      "inprocess",
+      "--rm",
+      "-w",
+      "/etc",
+      "hostile:1",
+      "/bin/sh",
+      "-c",
+      "echo x > /etc/x",
+    ];
+    cli("root", args);
+    assert.deepEqual(readdirSync(outside), []);
+  });
+
+  it("runs Node, which makes code while it runs, with threads and a clock of its own", async () => {
+    await makePackage(roots.root, "node:1", {
+      prepare: (tree) => bring(tree, process.execPath, "/bin/node"),
+      descriptor: { elements },
+    });
+    const script =
+      "const { Worker } = require('node:worker_threads'); new Worker('require(\"node:worker_threads\").parentPort.postMessage(new Date().getFullYear())', { eval: true }).on('message', (y) => console.log(y, require('node:os').release(), require('node:fs').readFileSync('/etc/hostname', 'latin1').trim()))";
+    const args = ["run", "--engine", "inprocess", "--rm", "node:1", "/bin/node", "-e", script];
+    const { stdout, stderr } = cli("root", args);
+    assert.equal(stdout, `${year} 2.6.32-old old-web\n`, stderr);
+  });
+});
