@@ -7,31 +7,15 @@
 #include "dispatch.h"
 #include "engine.h"
 #include "exe.h"
+#include "files-call.h"
 #include "files.h"
 #include "gate.h"
+#include "layers.h"
 #include "paths.h"
 #include "sys.h"
 #include "text.h"
 
 #define AT_SYMLINK_FOLLOW 0x400
-#define AT_REMOVEDIR 0x200
-#define NONE 0xff
-
-/* What a call does at its path. */
-enum use {
-	USE_READ,
-	USE_CHANGE,	/* changes what is there */
-	USE_MAKE,	/* makes a new name */
-	USE_REMOVE,	/* removes a name */
-	USE_MOVE,	/* renames: removes and makes */
-	USE_ACCESS,	/* the mode argument says whether to write */
-};
-
-struct path_argument {
-	unsigned char fd, path;	/* which arguments; NONE = the working directory */
-	enum path_last last;
-	unsigned char flags;	/* argument with AT_* flags, or NONE */
-};
 
 struct path_call {
 	unsigned short nr;
@@ -148,6 +132,8 @@ static long parent_missing(const struct found *f)
 	long result;
 	char *slash;
 
+	if (!f->native && layers_apply(f->rule))
+		return layers_parent(f->rule, f->location, f->dots);
 	text_copy(parent, sizeof(parent), f->real);
 	for (slash = strrchr(parent, '/'); slash && !slash[1] && slash > parent;
 	     slash = strrchr(parent, '/'))
@@ -164,9 +150,13 @@ static long parent_missing(const struct found *f)
 static uint32_t side_of(const struct found *f, bool itself)
 {
 	uint32_t rule = f->native ? NO_RULE : f->rule;
+	struct rule r;
 
-	if (rule != NO_RULE && f->border && !itself)
-		rule = rule_get(&files.table, rule).outer;
+	if (rule == NO_RULE)
+		return NO_RULE;
+	r = rule_get(&files.table, rule);
+	if ((f->border && !itself) || (r.exact && r.mode == RULE_WRITE_COPY))
+		rule = r.outer;
 	if (rule != NO_RULE && rule_get(&files.table, rule).mode == RULE_HOST)
 		rule = NO_RULE;
 	return rule;
@@ -211,18 +201,7 @@ static long forbidden(const struct found *f, enum use use, bool follow)
 	return use == USE_MAKE && mode_of_name(f) ? -EEXIST : -EROFS;
 }
 
-/* The path that the kernel gets, and what it was. */
-struct changed {
-	struct found f;
-	unsigned long *path, *fd;
-	unsigned long path_was, fd_was;
-	long at;		/* the descriptor that it is relative to */
-	enum path_last last;
-	char given[PATH_SIZE];
-	bool empty;		/* no path at all: the descriptor itself */
-};
-
-static void put(struct changed *c)
+void put_path(struct changed *c)
 {
 	if (c->f.native || c->empty)
 		return;
@@ -231,11 +210,23 @@ static void put(struct changed *c)
 		*c->fd = (unsigned long)(long)AT_FDCWD;
 }
 
-static void take_back(const struct changed *c)
+void take_back(const struct changed *c)
 {
 	*c->path = c->path_was;
 	if (c->fd)
 		*c->fd = c->fd_was;
+}
+
+long call_placed(struct record *r, struct changed *c)
+{
+	long result;
+
+	if (c->through)
+		return c->through(r, c);
+	put_path(c);
+	result = call_through(r);
+	take_back(c);
+	return result;
 }
 
 static enum path_last last_of(struct record *r, const struct path_argument *a)
@@ -262,6 +253,7 @@ static long take(struct record *r, const struct path_argument *a,
 	c->at = c->fd ? (long)(int)c->fd_was : AT_FDCWD;
 	c->last = last;
 	c->empty = false;
+	c->through = NULL;
 	c->f.native = true;
 	/* No pointer: the kernel has the answer, and for some it is one. */
 	if (!c->path_was) {
@@ -283,6 +275,39 @@ static long take(struct record *r, const struct path_argument *a,
 		return 0;
 	}
 	return path_find(&c->f, c->at, c->given, c->last);
+}
+
+/*
+ * "/proc/self/fd/N" is for the kernel, but for what must not be written where
+ * it was opened to be read: that is asked for by its location.
+ */
+static void take_descriptor(struct changed *c)
+{
+	static const char *const places[] = { "/proc/self/fd/", "/dev/fd/",
+					      "/proc/thread-self/fd/" };
+	char location[PATH_SIZE];
+	enum rule_mode mode;
+	uint32_t rule;
+	int64_t fd;
+
+	for (unsigned int i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		size_t n = strlen(places[i]);
+
+		if (strncmp(c->given, places[i], n) != 0 ||
+		    !text_number(c->given + n, &fd) ||
+		    !path_of_descriptor(fd, location))
+			continue;
+		rule = rule_for(&files.table, location, strlen(location));
+		if (rule == NO_RULE)
+			return;
+		mode = rule_get(&files.table, rule).mode;
+		/* Removed since: it has no location any more. */
+		if ((mode != RULE_WRITE_COPY && mode != RULE_READ_ONLY) ||
+		    path_exact(&c->f, AT_FDCWD, location, LAST_KEEP) < 0 ||
+		    !mode_there(&c->f, false))
+			c->f.native = true;
+		return;
+	}
 }
 
 static bool is_rmdir(const struct record *r)
@@ -324,9 +349,13 @@ static long ask(struct record *r, const struct path_call *call,
 		result = border_remains(&c->f, is_rmdir(r));
 	if (result < 0)
 		return result;
-	put(c);
-	result = call_through(r);
-	take_back(c);
+	if (!c->f.native && c->f.layered && !c->empty && use != USE_READ)
+		return layered_change(r, use, c);
+	result = call_placed(r, c);
+	/* A package that lies on a medium without writing is copied from. */
+	if (call->use == USE_ACCESS && result == -EROFS &&
+	    mode_of(&c->f) == RULE_WRITE_COPY)
+		return 0;
 	/* Rights are asked first, and special files may be written anywhere. */
 	if (call->use == USE_ACCESS && result == 0 && is_write(r, call) &&
 	    mode_of(&c->f) == RULE_READ_ONLY && !c->empty &&
@@ -352,11 +381,21 @@ static long placed(struct record *r, const struct path_call *call,
 	return result < 0 ? result : ask(r, call, c);
 }
 
+long files_placed(struct record *r, enum use use, struct changed *c)
+{
+	struct path_call call = { (unsigned short)r->nr, use, NO_PATH, NO_PATH };
+
+	return placed(r, &call, c);
+}
+
 static long one_path(struct record *r, const struct path_call *call)
 {
 	struct changed c;
 	long result = take(r, &call->one, &c, last_of(r, &call->one));
 
+	if (result == 0 && files.on && c.f.native && !c.empty &&
+	    call->use == USE_CHANGE && c.last == LAST_FOLLOW)
+		take_descriptor(&c);
 	return result < 0 ? result : placed(r, call, &c);
 }
 
@@ -454,16 +493,22 @@ static long two_paths(struct record *r, const struct path_call *call)
 	}
 	if (result < 0)
 		return result;
-	if (mode_of(&a.f) == RULE_HIDE || mode_of(&b.f) == RULE_HIDE)
+	if (mode_of(&a.f) == RULE_HIDE)
 		return -ENOENT;
+	if (mode_of(&b.f) == RULE_HIDE)
+		return first_missing(call, &a) < 0 || !b.f.border ? -ENOENT
+								  : -EROFS;
 	if (!a.empty && !b.empty && (!a.f.native || !b.f.native)) {
 		result = call->use == USE_MOVE ? move_forbidden(&a, &b)
 					       : link_forbidden(&a, &b);
 	}
 	if (result != 0)
 		return result < 0 ? result : 0;
-	put(&a);
-	put(&b);
+	if ((a.f.layered && !a.empty) || (b.f.layered && !b.empty))
+		return call->use == USE_MOVE ? layered_move(r, &a, &b)
+					     : layered_link(r, &a, &b);
+	put_path(&a);
+	put_path(&b);
 	result = call_through(r);
 	take_back(&a);
 	take_back(&b);
@@ -539,14 +584,11 @@ static long open_forbidden(const struct found *f, unsigned long flags)
 	return there && writes ? -EROFS : 0;
 }
 
-static long open_found(struct record *r, struct changed *c)
+static long open_found(struct record *r, struct changed *c, unsigned long flags)
 {
-	long result;
-
-	put(c);
-	result = call_through(r);
-	take_back(c);
-	return result;
+	if (c->f.layered && !c->empty)
+		return layered_open(r, c, flags);
+	return call_placed(r, c);
 }
 
 /*
@@ -587,6 +629,9 @@ static long open_at(struct record *r, const struct path_argument *a,
 	long result = take(r, a, &c, last == LAST_FOLLOW && reads ? LAST_LATER
 								  : last);
 
+	if (result == 0 && files.on && c.f.native && !c.empty && !reads &&
+	    last == LAST_FOLLOW)
+		take_descriptor(&c);
 	if (was & O_CREAT)
 		paths_changed();
 	if (was & O_CREAT && files.on && !c.empty)
@@ -606,7 +651,7 @@ static long open_at(struct record *r, const struct path_argument *a,
 		*flags |= O_NOFOLLOW;
 		result = open_forbidden(&c.f, was);
 		if (result == 0)
-			result = open_found(r, &c);
+			result = open_found(r, &c, was);
 		*flags = was;
 		if (result != -ELOOP && result != -ENOTDIR)
 			return result;
@@ -615,7 +660,7 @@ static long open_at(struct record *r, const struct path_argument *a,
 			return result;
 	}
 	result = open_forbidden(&c.f, was);
-	return result < 0 ? result : open_found(r, &c);
+	return result < 0 ? result : open_found(r, &c, was);
 }
 
 static long call_open(struct record *r)
@@ -668,5 +713,8 @@ void files_add(void)
 	dispatch_add(__NR_creat, call_creat);
 	dispatch_add(__NR_openat, call_openat);
 	dispatch_add(437, call_openat2);
+	layered_add();
+	if (files.on)
+		sockets_add();
 	names_add();
 }

@@ -7,4 +7,7 @@ void files_add(void);
 /* names_add() - names.c: and those that give names back. */
 void names_add(void);
 
+/* sockets_add() - sockets.c: and those with paths in addresses. */
+void sockets_add(void);
+
 #endif

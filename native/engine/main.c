@@ -92,12 +92,12 @@ static void read_options(char **words, struct options *o)
 		engine_die(EXIT_ENGINE, "usage: engine [OPTIONS] FILE "
 			   "[ARGUMENTS]", NULL);
 	}
-	if (o->policy_file)
-		paths_start(o->policy_file, o->package ? o->package : "",
-			    now.tv_sec * NS_PER_S + now.tv_nsec);
-	options_over(&engine.policy, o);
 	engine.options = words;
 	engine.option_count = o->passed;
+	if (o->policy_file)
+		paths_start(o->policy_file, o->package ? o->package : "",
+			    o->copies, now.tv_sec * NS_PER_S + now.tv_nsec);
+	options_over(&engine.policy, o);
 	engine.filter_inherited = o->flags & RESUME_FILTER;
 	engine.vsyscall_filter = o->flags & RESUME_VSYSCALL;
 	engine.traps_by_seccomp = o->trap == TRAP_SECCOMP ||

@@ -7,22 +7,14 @@
 #include "exe.h"
 #include "files.h"
 #include "gate.h"
+#include "layers.h"
+#include "names.h"
 #include "paths.h"
 #include "sys.h"
 #include "text.h"
 
 #define SEEK_CUR 1
 #define NAME_BYTES 255
-
-struct entry {
-	uint64_t ino;
-	int64_t offset;
-	uint16_t size;
-	uint8_t type;
-	char name[];
-};
-
-#define ENTRY_SIZE(n) ((offsetof(struct entry, name) + (n) + 1 + 7) & ~7UL)
 
 static long call_getcwd(struct record *r)
 {
@@ -97,9 +89,7 @@ static const char *added_name(const struct rule *r, size_t directory)
 	return r->from + (directory == 1 ? 1 : directory + 1);
 }
 
-/* Whether a rule decides about @name in this directory; it then is listed by
- * the rule and not by the kernel. */
-static bool is_ruled(const char *directory, const char *name)
+bool names_ruled(const char *directory, const char *name)
 {
 	size_t n = strlen(directory);
 
@@ -114,18 +104,17 @@ static bool is_ruled(const char *directory, const char *name)
 	return false;
 }
 
-static bool fill_entry(struct entry *e, const struct rule *r, const char *name,
-		       int64_t offset)
+static bool fill_entry(struct entry *e, uint32_t rule, const char *name)
 {
+	struct rule r = rule_get(&files.table, rule);
 	char real[PATH_SIZE];
 	struct file_status st;
 	size_t n = strlen(name);
 
-	if (!text_join(real, sizeof(real), files.package, r->to) ||
+	if (!path_real_of(real, sizeof(real), r.from, rule) ||
 	    SYS(__NR_newfstatat, AT_FDCWD, real, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
 	e->ino = st.ino;
-	e->offset = offset;
 	e->type = (uint8_t)((st.mode & S_IFMT) >> 12);
 	e->size = (uint16_t)ENTRY_SIZE(n);
 	memset(e->name, 0, e->size - offsetof(struct entry, name));
@@ -133,31 +122,39 @@ static bool fill_entry(struct entry *e, const struct rule *r, const char *name,
 	return true;
 }
 
+bool names_added(struct entry *e, const char *directory, uint32_t *i)
+{
+	size_t n = strlen(directory);
+
+	for (*i = rule_below(&files.table, directory, n, *i); *i != NO_RULE;
+	     *i = rule_below(&files.table, directory, n, *i + 1)) {
+		struct rule r = rule_get(&files.table, *i);
+		const char *name = added_name(&r, n);
+
+		if (r.mode != RULE_HIDE && r.mode != RULE_HOST &&
+		    strlen(name) <= NAME_BYTES && fill_entry(e, *i, name))
+			return true;
+	}
+	return false;
+}
+
 /* Appends what rules add; all of it is behind one offset of the kernel's, so
  * it goes into the first answer or, without room, nowhere. */
 static long append(unsigned long to, long used, unsigned long size,
 		   const char *directory, int64_t offset)
 {
-	char space[ENTRY_SIZE(NAME_BYTES)];
+	char space[ENTRY_SIZE(NAME_BYTES)], before[NAME_BYTES + 1] = "";
 	struct entry *e = (struct entry *)(void *)space;
-	size_t n = strlen(directory);
-	const char *before = "";
 
-	for (uint32_t i = rule_below(&files.table, directory, n, 0);
-	     i != NO_RULE;
-	     i = rule_below(&files.table, directory, n, i + 1)) {
-		struct rule r = rule_get(&files.table, i);
-		const char *name = added_name(&r, n);
-
-		if (r.mode == RULE_HIDE || r.mode == RULE_HOST ||
-		    strcmp(name, before) == 0 || strlen(name) > NAME_BYTES ||
-		    !fill_entry(e, &r, name, offset) ||
+	for (uint32_t i = 0; names_added(e, directory, &i); i++) {
+		if (strcmp(e->name, before) == 0 ||
 		    (unsigned long)used + e->size > size)
 			continue;
+		e->offset = offset;
 		if (copy_bytes((char *)to + used, e, e->size) < 0)
 			break;
 		used += e->size;
-		before = name;
+		text_copy(before, sizeof(before), e->name);
 	}
 	return used;
 }
@@ -179,7 +176,7 @@ static long filter(char *to, long n, const char *directory, int64_t *last)
 			return n;
 		at += size;
 		*last = e->offset;
-		if (is_ruled(directory, e->name))
+		if (names_ruled(directory, e->name))
 			continue;
 		if (copy_bytes(to + kept, e, size) < 0)
 			return -EFAULT;
@@ -190,12 +187,22 @@ static long filter(char *to, long n, const char *directory, int64_t *last)
 
 static long call_getdents64(struct record *r)
 {
-	char directory[PATH_SIZE];
+	char directory[PATH_SIZE], real[3][PATH_SIZE];
 	int64_t last = 0;
 	long start, n, kept;
+	uint32_t rule;
+	bool lower;
 
-	if (!path_of_descriptor((int)r->rdi, directory) ||
-	    rule_below(&files.table, directory, strlen(directory), 0) == NO_RULE)
+	if (!path_of_descriptor((int)r->rdi, directory))
+		return call_through(r);
+	n = (long)strlen(directory);
+	rule = rule_for(&files.table, directory, (size_t)n);
+	/* Also where only one layer has it: another may before the end. */
+	if (layers_apply(rule) &&
+	    layers_directories(rule, directory, real, &lower) > 0 && lower)
+		return listing_answer((int)r->rdi, r->rsi, (unsigned int)r->rdx,
+				      rule, directory);
+	if (rule_below(&files.table, directory, (size_t)n, 0) == NO_RULE)
 		return call_through(r);
 	start = SYS(__NR_lseek, r->rdi, 0, SEEK_CUR);
 	do {

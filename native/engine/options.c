@@ -115,7 +115,12 @@ static bool with_value(struct options *o, const char *name, const char *value,
 		o->policy_file = value;
 	if (strcmp(name, "--package") == 0)
 		o->package = value;
-	if (strcmp(name, "--policy") == 0 || strcmp(name, "--package") == 0)
+	if (strcmp(name, "--copies") == 0)
+		o->copies = value;
+	if (strcmp(name, "--allow-host") == 0)
+		return *value == '/';	/* looked up in the words */
+	if (strcmp(name, "--policy") == 0 || strcmp(name, "--package") == 0 ||
+	    strcmp(name, "--copies") == 0)
 		return *value != 0;
 	if (strcmp(name, "--trap") == 0)
 		return trap_option(o, value);

@@ -10,6 +10,10 @@
  *   --vsyscall                the vsyscall page too shows the application's time
  *   --policy=FILE             policy.bin: what of the above is not given otherwise
  *   --package=DIRECTORY       where the package's files are that its rules name
+ *   --copies=DIRECTORY        where the instance keeps what the mode write-copy
+ *                             copies and changes
+ *   --allow-host=PATH         the modes write-copy and merged show the host's own
+ *                             files there and below; as often as needed
  *   --set-id                  set-id programs start, without their rights
  *
  * and for the engine itself, in what it gives to execve():
@@ -36,7 +40,7 @@ struct options {
 	struct policy policy;
 	enum trap_way trap;
 	bool argv0, resumed;
-	const char *policy_file, *package;	/* NULL = none */
+	const char *policy_file, *package, *copies;	/* NULL = none */
 	int64_t close;		/* -1 = none */
 	int64_t flags;		/* RESUME_* */
 	unsigned int count;	/* words that are options; FILE follows */

@@ -13,6 +13,7 @@
  * (VERIFIED_NS); what this process changes itself makes it forget at once.
  */
 #include "engine.h"
+#include "layers.h"
 #include "paths.h"
 #include "sys.h"
 #include "text.h"
@@ -71,21 +72,42 @@ static bool redirects(uint32_t rule)
 	return rule != NO_RULE && rule_get(&files.table, rule).mode != RULE_HOST;
 }
 
-/* Where @location is by @rule; false where that is too long. */
+static bool real_of_layered(char *real, size_t size, const char *location,
+			    uint32_t rule)
+{
+	struct layered l;
+
+	return layers_find(&l, rule, location) == 0 &&
+	       text_copy(real, size, l.real);
+}
+
 static bool real_of(char *real, size_t size, const char *location,
 		    uint32_t rule)
 {
+	struct file_status st;
 	struct rule r;
 
 	if (!redirects(rule))
 		return text_copy(real, size, location);
+	if (layers_apply(rule))
+		return real_of_layered(real, size, location, rule);
 	r = rule_get(&files.table, rule);
+	if (r.mode == RULE_MERGED)
+		return text_join(real, size, files.package, r.to) &&
+		       (SYS(__NR_newfstatat, AT_FDCWD, real, &st,
+			    AT_SYMLINK_NOFOLLOW) == 0 ||
+			text_copy(real, size, location));
 	if (!text_join(real, size, files.package, r.to_length > 1 ? r.to : ""))
 		return false;
 	location += r.from_length > 1 ? r.from_length : 0;
 	if (!text_join(real, size, real, strcmp(location, "/") ? location : ""))
 		return false;
 	return real[0] || text_copy(real, size, "/");
+}
+
+bool path_real_of(char *real, size_t size, const char *location, uint32_t rule)
+{
+	return real_of(real, size, location, rule);
 }
 
 static bool is_hidden(uint32_t rule)
@@ -279,9 +301,13 @@ static long settle(struct found *f, size_t n)
 	}
 	f->rule = rule_for(&files.table, f->location, n);
 	f->border = false;
+	f->layered = false;
 	if (f->rule != NO_RULE) {
 		r = rule_get(&files.table, f->rule);
-		f->border = r.from_length == n && n > 1;
+		f->layered = r.mode == RULE_WRITE_COPY || r.mode == RULE_MERGED;
+		/* A single file's copy is not tied to its place. */
+		f->border = r.from_length == n && n > 1 &&
+			    !(r.exact && r.mode == RULE_WRITE_COPY);
 	}
 	if (!real_of(f->real, PATH_SIZE, f->location, f->rule))
 		return -ENAMETOOLONG;
@@ -331,6 +357,7 @@ long path_exact(struct found *f, long fd, const char *path,
 	if (dots > 0)
 		return exact_dots(f, fd, path, dots);
 	f->dots = false;
+	f->layered = false;
 
 	w.done = f->location;
 	w.n = 0;
@@ -340,6 +367,7 @@ long path_exact(struct found *f, long fd, const char *path,
 	f->native = false;
 	f->directory = ends_as_directory(path);
 	f->location[0] = 0;
+	f->real[0] = 0;
 	if (!path[0])
 		return -ENOENT;
 	if (!text_copy(w.todo, PATH_SIZE, path))
@@ -414,7 +442,8 @@ static bool is_quick(struct found *f, const char *path)
 	if (!redirects(f->rule))
 		return false;
 	r = rule_get(&files.table, f->rule);
-	if (r.mode == RULE_HIDE || r.to_length == 1 || r.from_length == 1 ||
+	if (r.mode == RULE_HIDE || r.mode == RULE_WRITE_COPY ||
+	    r.mode == RULE_MERGED || r.to_length == 1 || r.from_length == 1 ||
 	    package + r.to_length + n - r.from_length >= PATH_SIZE)
 		return false;
 	memcpy(f->real, files.package, package);
@@ -423,6 +452,7 @@ static bool is_quick(struct found *f, const char *path)
 	       n - r.from_length + 1);
 	memcpy(f->location, path, n + 1);
 	f->border = n == r.from_length;
+	f->layered = false;
 	f->dots = false;
 	f->directory = false;
 	f->native = false;
@@ -437,15 +467,58 @@ long path_find(struct found *f, long fd, const char *path, enum path_last last)
 		last = LAST_FOLLOW;
 	f->native = true;
 	f->dots = false;
+	f->layered = false;
 	if (!files.on || !path[0] || seems_free(f, fd, path) ||
 	    (last != LAST_FOLLOW && is_plain(path) && is_quick(f, path)))
 		return 0;
 	return path_exact(f, fd, path, last);
 }
 
-static bool is_below(const char *path, const char *top, size_t n)
+bool path_is_below(const char *path, const char *top, size_t n)
 {
 	return strncmp(path, top, n) == 0 && (!path[n] || path[n] == '/');
+}
+
+bool path_host_allowed(const char *location)
+{
+	static const char option[] = "--allow-host=";
+
+	for (unsigned int i = 0; i < engine.option_count; i++) {
+		const char *path = engine.options[i] + sizeof(option) - 1;
+		size_t n;
+
+		if (strncmp(engine.options[i], option, sizeof(option) - 1) != 0)
+			continue;
+		for (n = strlen(path); n > 0 && path[n - 1] == '/';)
+			n--;
+		if (path_is_below(location, path, n))
+			return true;
+	}
+	return false;
+}
+
+/* "COPIES/N/upper" and what follows: N is a rule's place in the descriptor. */
+static bool location_of_copy(char *path, size_t size)
+{
+	char number[24], *at = path + strlen(files.copies) + 1;
+
+	for (uint32_t i = 0; i < files.table.rule_count; i++) {
+		struct rule r = rule_get(&files.table, i);
+		size_t n = text_decimal(number, (int64_t)r.declared);
+		const char *rest = at + n + 6;
+
+		if (r.mode != RULE_WRITE_COPY || memcmp(at, number, n) != 0 ||
+		    !path_is_below(at + n, "/upper", 6))
+			continue;
+		if (r.exact)
+			return text_copy(path, size, r.from);
+		if (strlen(rest) + r.from_length >= size)
+			return false;
+		memmove(path + r.from_length, rest, strlen(rest) + 1);
+		memcpy(path, r.from, r.from_length);
+		return true;
+	}
+	return false;
 }
 
 void path_location(char *path, size_t size)
@@ -455,7 +528,12 @@ void path_location(char *path, size_t size)
 	char rest[PATH_SIZE];
 	const char *inside;
 
-	if (!files.on || !is_below(path, files.package, skip))
+	if (!files.on)
+		return;
+	if (files.copies && path_is_below(path, files.copies, strlen(files.copies)) &&
+	    path[strlen(files.copies)] && location_of_copy(path, size))
+		return;
+	if (!path_is_below(path, files.package, skip))
 		return;
 	inside = path + skip;
 	for (uint32_t i = 0; i < files.table.rule_count; i++) {
@@ -466,7 +544,7 @@ void path_location(char *path, size_t size)
 			continue;
 		n = r.to_length > 1 ? r.to_length : 0;
 		if (r.exact ? strcmp(inside, r.to) != 0
-			    : !is_below(inside, r.to, n))
+			    : !path_is_below(inside, r.to, n))
 			continue;
 		if (chosen.declared == NO_RULE || n > best ||
 		    (n == best && r.declared < chosen.declared)) {
@@ -514,7 +592,22 @@ long path_real(char *path, size_t size)
 	return text_copy(path, size, f.real) ? 0 : -ENAMETOOLONG;
 }
 
-void paths_start(const char *file, const char *package, int64_t now)
+/* The own layers are there from the beginning: their directory is the lock. */
+static void take_copies(const char *copies)
+{
+	struct file_status st;
+
+	if (copies[0] != '/' || !copies[1] || copies[strlen(copies) - 1] == '/' ||
+	    strlen(copies) > PATH_SIZE / 4 ||
+	    SYS(__NR_newfstatat, AT_FDCWD, copies, &st, 0) < 0 ||
+	    (st.mode & S_IFMT) != S_IFDIR)
+		engine_die(EXIT_ENGINE, "not the absolute path of a directory "
+			   "for copies", copies);
+	files.copies = copies;
+}
+
+void paths_start(const char *file, const char *package, const char *copies,
+		 int64_t now)
 {
 	long fd = SYS(__NR_openat, AT_FDCWD, file, O_RDONLY | O_CLOEXEC, 0), at;
 	struct file_status st;
@@ -545,6 +638,14 @@ void paths_start(const char *file, const char *package, int64_t now)
 	for (uint32_t i = 0; i < files.table.rule_count; i++) {
 		struct rule r = rule_get(&files.table, i);
 
+		if (r.mode == RULE_MERGED && !path_host_allowed(r.from))
+			engine_die(EXIT_ENGINE, "the mode merged needs "
+				   "--allow-host", r.from);
+		if (r.mode == RULE_WRITE_COPY && !copies)
+			engine_die(EXIT_ENGINE, "the mode write-copy needs "
+				   "--copies", r.from);
+		else if (r.mode == RULE_WRITE_COPY && !files.copies)
+			take_copies(copies);
 		if (r.mode != RULE_HOST &&
 		    SYS(__NR_newfstatat, AT_FDCWD, r.from, &st,
 			AT_SYMLINK_NOFOLLOW) == 0)

@@ -15,6 +15,7 @@ struct files {
 	char package[PATH_SIZE];	/* where the package's files are; no slash
 					 * at its end, empty for the root */
 	size_t package_length;
+	const char *copies;	/* where the layers of write-copy are; NULL */
 };
 
 extern struct files files;
@@ -23,14 +24,17 @@ struct found {
 	bool native;		/* no rule has to do with it: as it was asked */
 	uint32_t rule;		/* NO_RULE = none */
 	bool border;		/* it is the `from` of its rule */
+	bool layered;		/* write-copy or merged: `real` is for reading */
 	bool dots;		/* LAST_NAME, and it is none */
 	bool directory;		/* a slash or "." stands behind it */
 	char location[PATH_SIZE];
 	char real[PATH_SIZE + 2];
 };
 
-/* paths_start() - maps the policy @file and takes the package at @package. */
-void paths_start(const char *file, const char *package, int64_t now);
+/* paths_start() - maps the policy @file and takes the package at @package; the
+ * instance's own layers are in @copies (NULL = nowhere). */
+void paths_start(const char *file, const char *package, const char *copies,
+		 int64_t now);
 
 enum path_last {
 	LAST_FOLLOW,	/* a link as the last name is followed */
@@ -51,9 +55,16 @@ long path_exact(struct found *f, long fd, const char *path,
 size_t path_before_dots(const char *path);
 /* path_location() - the location of a real path, in place. */
 void path_location(char *path, size_t size);
+/* path_is_below() - whether @path is @top of @n bytes, or below it. */
+bool path_is_below(const char *path, const char *top, size_t n);
+/* path_host_allowed() - whether rules may show what the host has there. */
+bool path_host_allowed(const char *location);
 /* path_of_descriptor() - the location that @fd (or AT_FDCWD) is open at;
  * false where it is none. */
 bool path_of_descriptor(long fd, char *location);
+/* path_real_of() - where @location is by @rule, to be read; false where that is
+ * too long. */
+bool path_real_of(char *real, size_t size, const char *location, uint32_t rule);
 /* path_real() - for the loader: @path from this directory as the kernel shall
  * open it, in place. 0 or -errno. */
 long path_real(char *path, size_t size);

@@ -1,4 +1,4 @@
-// Redirected files. The judge is the kernel: the same random calls on the same tree, once with bind mounts in a mount namespace, once under
+// Redirected files. The judge is the kernel: the same random calls on the same tree, once with bind mounts or an overlay in a mount namespace, once under
 // the engine without any mount, have to say the same, result by result and errno by errno.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
@@ -15,10 +15,18 @@ const root = process.getuid?.() === 0;
 const tree = join(place, "tree");
 const inPackage = join(place, "package");
 const policy = join(place, "policy.bin");
-const under = [engine, `--policy=${policy}`, `--package=${inPackage}`];
+const copies = join(place, "copies");
+const under = [
+  engine,
+  `--policy=${policy}`,
+  `--package=${inPackage}`,
+  `--copies=${copies}`,
+  `--allow-host=${tree}`,
+];
 
 function makeTree(): void {
-  for (const folder of [tree, inPackage]) rmSync(folder, { recursive: true, force: true });
+  for (const folder of [tree, inPackage, copies]) rmSync(folder, { recursive: true, force: true });
+  mkdirSync(copies);
   for (const folder of ["srv/app/dir", "srv/ro/dir"]) mkdirSync(join(inPackage, folder), { recursive: true });
   mkdirSync(join(tree, "dir/inner"), { recursive: true });
   const files = { plain: "plain", "dir/x": "x" };
@@ -55,18 +63,34 @@ function setRules(rules: readonly Pick<FileRule, "from" | "to" | "mode" | "match
   );
 }
 
+const usual = [
+  { from: join(tree, "app"), to: "/srv/app", mode: "full", match: "folder" },
+  { from: join(tree, "ro"), to: "/srv/ro", mode: "read-only", match: "folder" },
+  { from: join(tree, "one"), to: "/srv/one", mode: "full", match: "exact" },
+  { from: join(tree, "secret"), to: "", mode: "hide", match: "folder" },
+] as const;
+
+/** What the host has where a rule leads elsewhere. */
+const host = `mkdir app ro; mkdir app/dir; echo host > one; echo host > app/file; echo host > app/new; echo host > app/dir/new`;
+
 const mounts = `mkdir app ro && touch one && mount --bind "$1/srv/app" app && mount --bind "$1/srv/ro" ro &&
   mount -o remount,bind,ro ro && mount --bind "$1/srv/one" one && exec "$2" "$3" "$4"`;
 
+/** Package over host, below what is written. */
+const overlay = `mkdir -p app ro && touch one && mount -t tmpfs none "$5" && mkdir "$5/u" "$5/w" && mount -t overlay none -o \
+  "redirect_dir=on,lowerdir=$1/srv/app:$PWD/app,upperdir=$5/u,workdir=$5/w" app && mount --bind "$1/srv/ro" ro &&
+  mount -o remount,bind,ro ro && mount --bind "$1/srv/one" one && exec "$2" "$3" "$4"`;
+
 /** Whether `from` is also there on the host, below what the package shows. */
-async function compareOnce(program: string, seed: number, there: boolean): Promise<void> {
+async function compareOnce(program: string, seed: number, there: boolean, script = mounts): Promise<void> {
   const count = "300";
   makeTree();
-  const words = ["unshare", "-m", "sh", "-c", mounts, "sh", inPackage, program, String(seed), count];
+  if (there && script === overlay) execFileSync("sh", ["-c", host], { cwd: tree });
+  const words = ["unshare", "-m", "sh", "-c", script, "sh", inPackage, program, String(seed), count, copies];
   const kernel = await run(words, { cwd: tree });
   assert.equal(kernel.status, 0, kernel.stderr);
   makeTree();
-  if (there) execFileSync("sh", ["-c", "mkdir app ro; echo host > one; echo host > app/file"], { cwd: tree });
+  if (there) execFileSync("sh", ["-c", host], { cwd: tree });
   const ours = await run([...under, program, String(seed), count], { cwd: tree });
   const [expected, got] = [kernel.stdout.split("\n"), ours.stdout.split("\n")];
   const at = expected.findIndex((line, index) => line !== got[index]);
@@ -81,12 +105,7 @@ async function compareOnce(program: string, seed: number, there: boolean): Promi
 describe("redirected files", { skip: cannotRun }, () => {
   before(() => {
     makeTree();
-    setRules([
-      { from: join(tree, "app"), to: "/srv/app", mode: "full", match: "folder" },
-      { from: join(tree, "ro"), to: "/srv/ro", mode: "read-only", match: "folder" },
-      { from: join(tree, "one"), to: "/srv/one", mode: "full", match: "exact" },
-      { from: join(tree, "secret"), to: "", mode: "hide", match: "folder" },
-    ]);
+    setRules(usual);
   });
 
   for (const linking of ["dynamic", "static"] as const) {
@@ -98,6 +117,21 @@ describe("redirected files", { skip: cannotRun }, () => {
       for (let n = 0; n < (soaking ? 2000 : 12); n++) await compareOnce(program, first + n, n % 3 === 2);
     });
   }
+
+  test("random calls say what they say on an overlay", {
+    skip: root ? false : "needs root for mounts",
+  }, async () => {
+    setRules([
+      { from: join(tree, "app"), to: "/srv/app", mode: "write-copy", match: "folder" },
+      { from: join(tree, "ro"), to: "/srv/ro", mode: "read-only", match: "folder" },
+      { from: join(tree, "one"), to: "/srv/one", mode: "full", match: "exact" },
+    ]);
+    const program = compile("paths", "static");
+    const first = Date.now() % 100_000;
+    for (let n = 0; n < (soaking ? 2000 : 20); n++)
+      await compareOnce(program, first + n, n % 2 === 1, overlay);
+    setRules(usual);
+  });
 
   test("real programs find what is redirected, and what is hidden not", async () => {
     makeTree();

@@ -20,7 +20,7 @@ const path = fc.array(name, { maxLength: 4 }).map((names) => `/${names.join("/")
 const rule = fc.record({
   from: path,
   to: path,
-  mode: fc.constantFrom("full", "read-only", "hide", "host"),
+  mode: fc.constantFrom("full", "read-only", "hide", "host", "write-copy"),
   match: fc.constantFrom("folder", "exact"),
 });
 
@@ -73,11 +73,16 @@ describe("policy.bin", { skip: cannotRun }, () => {
   });
 
   test("what this engine does not carry out is refused by name", async () => {
-    const table = makeTable([aRule({ from: "/a", to: "/b", mode: "write-copy", match: "folder" }, 0)]);
-    writeFileSync(file, encodePolicy(enginePolicy({ files: table })));
-    const { status, stderr } = await run([engine, `--policy=${file}`, "--package=/", "/bin/true"]);
-    assert.equal(status, 125);
-    assert.match(stderr, /the modes write-copy and merged are not for this engine/);
+    const refused = async (mode: "write-copy" | "merged", match: "folder" | "exact"): Promise<string> => {
+      const table = makeTable([aRule({ from: "/a", to: "/b", mode, match }, 0)]);
+      writeFileSync(file, encodePolicy(enginePolicy({ files: table })));
+      const { status, stderr } = await run([engine, `--policy=${file}`, "--package=/", "/bin/true"]);
+      assert.equal(status, 125);
+      return stderr;
+    };
+    assert.match(await refused("merged", "folder"), /the mode merged is for single files/);
+    assert.match(await refused("merged", "exact"), /the mode merged needs --allow-host: \/a/);
+    assert.match(await refused("write-copy", "folder"), /the mode write-copy needs --copies/);
     assert.equal((await run([engine, "--policy=/no/such", "/bin/true"])).status, 125);
   });
 

@@ -6,7 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import type { FileRedirection } from "../../src/package/descriptor.ts";
-import { answersOf, namespaceEngine, type RedirectEngine, rule } from "../support/redirect-engines.ts";
+import {
+  answersOf,
+  inProcessEngine,
+  namespaceEngine,
+  type RedirectEngine,
+  rule,
+} from "../support/redirect-engines.ts";
 import {
   type Expected,
   type FileMode,
@@ -16,7 +22,7 @@ import {
   tested,
 } from "../support/redirect-table.ts";
 
-const engines: readonly RedirectEngine[] = [namespaceEngine];
+const engines: readonly RedirectEngine[] = [namespaceEngine, inProcessEngine];
 const kinds = ["libc", "raw"] as const;
 const operations = folderCells("full", "namespace").map((cell) => cell.operation);
 const fileOperations = fileCells("full", "namespace").map((cell) => cell.operation);

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Mode write-copy: the instance's own layer over the package's files over the
+ * host's, as overlayfs has it, and in its format: a character device 0/0 says
+ * that a name is gone, the attribute overlay.opaque that nothing below a
+ * directory shows through.
+ */
+#ifndef TRANSHIP_ENGINE_LAYERS_H
+#define TRANSHIP_ENGINE_LAYERS_H
+
+#include "paths.h"
+#include "sys.h"
+
+enum layer { LAYER_NONE, LAYER_OWN, LAYER_PACKAGE, LAYER_HOST };
+
+struct layered {
+	enum layer where;	/* the topmost that has it */
+	bool white;		/* LAYER_NONE, and the own layer says so */
+	long error;		/* LAYER_NONE: -ENOENT or -ENOTDIR */
+	unsigned int mode;	/* of what is there */
+	unsigned int uid;
+	char own[PATH_SIZE];	/* where the instance's own is, or would be */
+	char real[PATH_SIZE];	/* what is seen; of LAYER_NONE, a path that the
+				 * kernel does not find either */
+};
+
+/* layers_apply() - whether @rule has layers. */
+bool layers_apply(uint32_t rule);
+/* layers_find() - what is at @location. 0 or -ENAMETOOLONG. */
+long layers_find(struct layered *l, uint32_t rule, const char *location);
+/* layers_below() - whether a name of the own layer hides one below. */
+bool layers_below(uint32_t rule, const char *location);
+/* layers_parent() - 0 where the directory of @location, or it @itself, is one;
+ * or -errno. */
+long layers_parent(uint32_t rule, const char *location, bool itself);
+/* layers_directories() - the real directories that one at @location is made
+ * of, topmost first: at most 3. @lower: whether one is not the instance's. */
+unsigned int layers_directories(uint32_t rule, const char *location,
+				char (*real)[PATH_SIZE], bool *lower);
+
+/* What follows is for the holder of the lock. */
+long layers_lock(void);
+void layers_unlock(long lock);
+/* layers_raise() - copies what is at @location into the own layer, where it is
+ * not; without its @content, a file is empty. */
+long layers_raise(uint32_t rule, const char *location, bool content);
+/* layers_raise_parent() - the directories above @location. */
+long layers_raise_parent(uint32_t rule, const char *location);
+/* layers_raise_all() - a directory with all in it; below it nothing counts. */
+long layers_raise_all(uint32_t rule, const char *location);
+/* layers_whiten() - @own is gone, and what is below as well. @there: it is in
+ * the own layer, @directory: as a directory that looks empty. */
+long layers_whiten(uint32_t rule, const char *own, bool there, bool directory);
+/* layers_clear() - takes the whiteouts out of an empty directory. */
+void layers_clear(const char *own);
+/* layers_close() - nothing below @own shows through. */
+long layers_close(const char *own);
+
+#endif

@@ -1,0 +1,159 @@
+// Mode write-copy in the process: what a copy is like, that nothing else is changed, and that the layer is one of overlayfs.
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { before, beforeEach, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { encodePolicy } from "../../src/redirect/policy-codec.ts";
+import { makeTable } from "../../src/redirect/rules.ts";
+import { soaking } from "../support/counts.ts";
+import { all, cannotRun, compile, engine, place, run } from "../support/engine.ts";
+import { aRule, enginePolicy } from "../support/engine-policy.ts";
+
+const root = process.getuid?.() === 0;
+const tree = join(place, "tree");
+const inPackage = join(place, "package");
+const app = join(inPackage, "srv/app");
+const copies = join(place, "copies");
+const policy = join(place, "policy.bin");
+const under = [engine, `--policy=${policy}`, `--package=${inPackage}`, `--copies=${copies}`];
+
+const sh = (text: string): Promise<{ status: number; stdout: string; stderr: string }> =>
+  run([...under, "/bin/sh", "-c", text], { cwd: tree });
+
+/** All of the package that a change would show in. */
+function manifest(): string {
+  const list = `find . -printf '%p %y %m %U:%G %s %T@ %l\\n' | sort; find . -type f | sort | xargs md5sum`;
+  return execFileSync("sh", ["-c", list], { cwd: inPackage, encoding: "utf8" });
+}
+
+describe("write-copy in the process", { skip: cannotRun }, () => {
+  before(() => {
+    mkdirSync(place, { recursive: true });
+    const rule = aRule({ from: join(tree, "app"), to: "/srv/app", mode: "write-copy", match: "folder" }, 0);
+    writeFileSync(policy, encodePolicy(enginePolicy({ files: makeTable([rule]) })));
+  });
+
+  beforeEach(() => {
+    for (const folder of [tree, inPackage, copies]) rmSync(folder, { recursive: true, force: true });
+    for (const folder of [tree, copies, join(app, "dir/inner")]) mkdirSync(folder, { recursive: true });
+    writeFileSync(join(app, "file"), "text\n", { mode: 0o640 });
+    writeFileSync(join(app, "dir/inner/deep"), "deep\n");
+    chmodSync(join(app, "dir"), 0o710);
+    utimesSync(join(app, "file"), 1_000_000_000, 1_000_000_001);
+    utimesSync(join(app, "dir/inner"), 1_000_000_002, 1_000_000_003);
+    utimesSync(join(app, "dir"), 1_000_000_004, 1_000_000_005);
+  });
+
+  test("a copy is as what it was copied from; the package stays as it is", async () => {
+    if (root) execFileSync("chown", ["12:34", join(app, "file"), join(app, "dir")]);
+    execFileSync("setfattr", ["-n", "user.k", "-v", "value", join(app, "file")]);
+    const was = manifest();
+    const told = await sh(
+      `chmod u+x app/file && stat -c '%a %u:%g %Y' app/file && getfattr --only-values -n user.k app/file && echo &&
+       echo more >> app/dir/inner/deep && stat -c '%a %u:%g' app/dir && cat app/dir/inner/deep`,
+    );
+    const owner = root ? "12:34" : `${process.getuid?.()}:${process.getgid?.()}`;
+    assert.equal(told.stdout, `740 ${owner} 1000000001\nvalue\n710 ${owner}\ndeep\nmore\n`, told.stderr);
+    assert.equal(manifest(), was);
+    assert.deepEqual(readdirSync(join(copies, "0/work")), []);
+  });
+
+  test("what is open already changes the copy, not the package", async () => {
+    const was = manifest();
+    const script = `
+import os
+fd = os.open("app/file", os.O_RDONLY)
+os.fchmod(fd, 0o604)
+os.utime(fd, (5, 7))
+os.setxattr(fd, "user.k", b"v")
+name = "/proc/self/fd/%d" % fd
+open(name, "a").write("more\\n")
+os.chmod(name, 0o606)
+st = os.stat("app/file")
+print(oct(st.st_mode), os.getxattr("app/file", "user.k"), open("app/file").read().split())
+d = os.open("app/dir", os.O_RDONLY)
+os.fchmod(d, 0o777)
+os.unlink("inner/deep", dir_fd=d)
+os.rename("inner", "moved", src_dir_fd=d, dst_dir_fd=d)
+print(oct(os.stat("app/dir").st_mode), os.listdir(d), os.listdir("app/dir/moved"))
+`;
+    const { stdout, stderr } = await run([...under, "/usr/bin/python3", "-c", script], { cwd: tree });
+    assert.equal(stdout, "0o100606 b'v' ['text', 'more']\n0o40777 ['moved'] []\n", stderr);
+    assert.equal(manifest(), was);
+  });
+
+  test("a directory is read to its end while names go away, and by its offsets", async () => {
+    mkdirSync(join(app, "many"));
+    for (let i = 0; i < 1000; i++) writeFileSync(join(app, "many", `n${i}`), "");
+    const { stdout } = await run([...under, compile("listing", "static"), "app/many", "1000"], { cwd: tree });
+    assert.equal(stdout, "right\n");
+    assert.equal((await sh("ls app/many | wc -l; rm -r app/many; ls app")).stdout.split("\n").length, 4);
+    assert.equal(readdirSync(join(app, "many")).length, 1000);
+  });
+
+  test("of many that make a removed name anew one wins", async () => {
+    const names = Array.from({ length: soaking ? 300 : 30 }, (_, i) => `n${i}`);
+    for (const name of names) writeFileSync(join(app, name), "");
+    await sh("rm app/n*");
+    const won: string[] = [];
+    await all([1, 2, 3, 4], 4, async () => {
+      const each = `for n in ${names.join(" ")}; do (set -C; : > app/$n) 2>/dev/null && echo $n; done; :`;
+      won.push(...(await sh(each)).stdout.split("\n").slice(0, -1));
+    });
+    assert.deepEqual(won.sort(), [...names].sort());
+  });
+
+  test("a copy that is cut short is none", async () => {
+    const big = Buffer.alloc(48 << 20, "x");
+    writeFileSync(join(app, "big"), big);
+    for (let n = 0; n < (soaking ? 200 : 6); n++) {
+      rmSync(copies, { recursive: true, force: true });
+      mkdirSync(copies);
+      const [program = "", ...words] = under;
+      const args = [...words, "/bin/sh", "-c", "echo end >> app/big"];
+      const child = spawn(program, args, { cwd: tree, stdio: "ignore" });
+      const ended = new Promise((resolve) => child.on("close", resolve));
+      await sleep(Math.random() * 40);
+      child.kill("SIGKILL");
+      await ended;
+      const size = Number((await sh("cat app/big | wc -c")).stdout);
+      assert.ok(size === big.length || size === big.length + 4, `${size} bytes`);
+      assert.equal((await sh("echo end >> app/big; tail -c 4 app/big")).stdout, "end\n");
+      // What was killed left nothing that stays.
+      const work = readdirSync(join(copies, "0/work"));
+      assert.ok(work.length <= 1, work.join(" "));
+    }
+  });
+
+  test("overlayfs reads the layer, and the engine one of overlayfs", {
+    skip: root ? false : "needs root for mounts",
+  }, async () => {
+    const script = join(place, "both");
+    const list = `find . -printf '%P %y %m %l\\n' | sort; find . -type f | sort | xargs md5sum`;
+    const change = `rm file; mkdir file; echo a > file/a; rm dir/inner/deep; echo new > dir/new; ln -s new dir/link; chmod 700 dir;
+      rm -r more; mkdir more; echo b > more/b; mv away/one away/two`;
+    writeFileSync(
+      script,
+      `set -e; mount -t tmpfs none "${copies}"; mkdir -p "${copies}/0/upper" "${copies}/0/work"; mkdir app
+      over() { mount -t overlay none -o "lowerdir=${app},upperdir=${copies}/0/upper,workdir=${copies}/0/work" app; }
+      look() { ${under.join(" ")} /bin/sh -c 'cd app; ${list.replaceAll("'", "'\\''")}'; }
+      case $1 in
+      ours) ${under.join(" ")} /bin/sh -c 'cd app; ${change}'; look; echo ==; over; cd app; ${list} ;;
+      kernel) over; (cd app; ${change}; ${list}); umount app; echo ==; look ;;
+      esac`,
+    );
+    for (const which of ["ours", "kernel"]) {
+      for (const name of ["more", "away"]) mkdirSync(join(app, name), { recursive: true });
+      for (const name of ["more/old", "away/one"]) writeFileSync(join(app, name), "old\n");
+      const { stdout, stderr } = await run(["unshare", "-m", "sh", script, which], { cwd: tree });
+      rmSync(join(tree, "app"), { recursive: true, force: true });
+      const [one, other] = stdout.split("==\n");
+      assert.equal(other, one, stderr);
+      assert.match(one ?? "", /^more\/b f 644 $/m, stderr);
+      assert.doesNotMatch(one ?? "", /old|deep|one/);
+    }
+    assert.equal(readFileSync(join(app, "file"), "utf8"), "text\n");
+  });
+});
