@@ -28,6 +28,13 @@ struct layered {
 bool layers_apply(uint32_t rule);
 /* layers_find() - what is at @location. 0 or -ENAMETOOLONG. */
 long layers_find(struct layered *l, uint32_t rule, const char *location);
+/* layers_known() - what layers_find() said of @location as `real`, while no
+ * process of the instance has changed a layer since; false: it has to be asked. */
+bool layers_known(char *real, uint32_t rule, const char *location);
+/* layers_seen() - the same, and asks. False where that is too long. */
+bool layers_seen(char *real, uint32_t rule, const char *location);
+/* layers_start() - maps the count of changes. 0 or -errno. */
+long layers_start(void);
 /* layers_below() - whether a name of the own layer hides one below. */
 bool layers_below(uint32_t rule, const char *location);
 /* layers_parent() - 0 where the directory of @location, or it @itself, is one;

@@ -72,15 +72,6 @@ static bool redirects(uint32_t rule)
 	return rule != NO_RULE && rule_get(&files.table, rule).mode != RULE_HOST;
 }
 
-static bool real_of_layered(char *real, size_t size, const char *location,
-			    uint32_t rule)
-{
-	struct layered l;
-
-	return layers_find(&l, rule, location) == 0 &&
-	       text_copy(real, size, l.real);
-}
-
 static bool real_of(char *real, size_t size, const char *location,
 		    uint32_t rule)
 {
@@ -90,7 +81,7 @@ static bool real_of(char *real, size_t size, const char *location,
 	if (!redirects(rule))
 		return text_copy(real, size, location);
 	if (layers_apply(rule))
-		return real_of_layered(real, size, location, rule);
+		return layers_seen(real, rule, location);
 	r = rule_get(&files.table, rule);
 	if (r.mode == RULE_MERGED)
 		return text_join(real, size, files.package, r.to) &&
@@ -442,6 +433,11 @@ static bool is_quick(struct found *f, const char *path)
 	if (!redirects(f->rule))
 		return false;
 	r = rule_get(&files.table, f->rule);
+	if (r.mode == RULE_WRITE_COPY && !r.exact) {
+		if (!layers_known(f->real, f->rule, path))
+			return false;
+		goto found;
+	}
 	if (r.mode == RULE_HIDE || r.mode == RULE_WRITE_COPY ||
 	    r.mode == RULE_MERGED || r.to_length == 1 || r.from_length == 1 ||
 	    package + r.to_length + n - r.from_length >= PATH_SIZE)
@@ -450,9 +446,10 @@ static bool is_quick(struct found *f, const char *path)
 	memcpy(f->real + package, r.to, r.to_length);
 	memcpy(f->real + package + r.to_length, path + r.from_length,
 	       n - r.from_length + 1);
+found:
 	memcpy(f->location, path, n + 1);
 	f->border = n == r.from_length;
-	f->layered = false;
+	f->layered = r.mode == RULE_WRITE_COPY;
 	f->dots = false;
 	f->directory = false;
 	f->native = false;
@@ -604,6 +601,8 @@ static void take_copies(const char *copies)
 		engine_die(EXIT_ENGINE, "not the absolute path of a directory "
 			   "for copies", copies);
 	files.copies = copies;
+	if (layers_start() < 0)
+		engine_die(EXIT_ENGINE, "cannot write the copies", copies);
 }
 
 void paths_start(const char *file, const char *package, const char *copies,

@@ -16,6 +16,7 @@ struct files {
 					 * at its end, empty for the root */
 	size_t package_length;
 	const char *copies;	/* where the layers of write-copy are; NULL */
+	unsigned long *changes;	/* of them: see layers_known() */
 };
 
 extern struct files files;

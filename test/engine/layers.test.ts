@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { before, beforeEach, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { encodePolicy } from "../../src/redirect/policy-codec.ts";
@@ -91,6 +92,41 @@ print(oct(os.stat("app/dir").st_mode), os.listdir(d), os.listdir("app/dir/moved"
     assert.equal(stdout, "right\n");
     assert.equal((await sh("ls app/many | wc -l; rm -r app/many; ls app")).stdout.split("\n").length, 4);
     assert.equal(readdirSync(join(app, "many")).length, 1000);
+  });
+
+  test("what another process changes is seen at once, also after one was killed", async () => {
+    writeFileSync(join(app, "dir/other"), "other\n");
+    const script = `
+import os, sys
+def look(path):
+    try: return open(path).read().strip()
+    except OSError as e: return os.strerror(e.errno)
+for line in sys.stdin:
+    for _ in range(20): now = [look("app/file"), look("app/dir/other"), ",".join(sorted(os.listdir("app/dir")))]
+    print(*now, sep=";", flush=True)
+`;
+    const [program = "", ...words] = under;
+    const reader = spawn(program, [...words, "/usr/bin/python3", "-c", script], { cwd: tree });
+    const lines = createInterface({ input: reader.stdout })[Symbol.asyncIterator]();
+    const look = async (): Promise<string> => {
+      reader.stdin.write("\n");
+      return String((await lines.next()).value);
+    };
+    try {
+      assert.equal(await look(), "text;other;inner,other");
+      await sh("echo changed > app/file; rm app/dir/other");
+      assert.equal(await look(), "changed;No such file or directory;inner");
+      await sh("rm app/file; mkdir app/file; mv app/dir/inner app/dir/other");
+      assert.equal(await look(), "Is a directory;Is a directory;other");
+      // Killed with the lock, as the count of changes then has it.
+      writeFileSync(join(copies, "changes"), Buffer.from([0xff, 0xff]), { flag: "r+" });
+      await sh("rmdir app/file; echo again > app/file");
+      assert.equal(await look(), "again;Is a directory;other");
+      await sh("echo twice > app/file");
+      assert.equal(await look(), "twice;Is a directory;other");
+    } finally {
+      reader.kill("SIGKILL");
+    }
   });
 
   test("of many that make a removed name anew one wins", async () => {
