@@ -632,6 +632,9 @@ static long open_at(struct record *r, const struct path_argument *a,
 	if (result == 0 && files.on && c.f.native && !c.empty && !reads &&
 	    last == LAST_FOLLOW)
 		take_descriptor(&c);
+	if (result == 0 && files.on && c.f.native && reads && !c.empty &&
+	    maps_asked(c.given))
+		return maps_open(c.given, was);
 	if (was & O_CREAT)
 		paths_changed();
 	if (was & O_CREAT && files.on && !c.empty)

@@ -2,7 +2,7 @@
 // the engine without any mount, have to say the same, result by result and errno by errno.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { encodePolicy } from "../../src/redirect/policy-codec.ts";
@@ -164,6 +164,61 @@ describe("redirected files", { skip: cannotRun }, () => {
     writeFileSync(script, "#!/bin/sh\necho $0; cat ${0%/*}/file\n", { mode: 0o755 });
     assert.equal(await sh("app/run; exec app/run"), "app/run\napp-file\napp/run\napp-file\n");
     assert.equal(spawnSync("cat", [join(tree, "app/file")]).status, 1);
+  });
+
+  test("sockets are where rules lead, also where their real path is too long for an address", async () => {
+    makeTree();
+    const long = "l".repeat(100 - tree.length);
+    mkdirSync(join(inPackage, "srv/app", long));
+    const script = `
+import os, socket, sys
+for path in sys.argv[1:]:
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen(1)
+    if os.fork() == 0:
+        client = socket.socket(socket.AF_UNIX)
+        client.connect(path)
+        client.sendall(b"hello")
+        os._exit(0)
+    peer, address = server.accept()
+    print(server.getsockname() == path, os.path.exists(path), peer.recv(9), repr(address))
+    try: socket.socket(socket.AF_UNIX).bind(path)
+    except OSError as e: print(e.strerror)
+    datagram = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    datagram.bind(path + "d")
+    other = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    other.sendto(b"one", path + "d")
+    other.sendmsg([b"two"], [], 0, path + "d")
+    print(datagram.recv(9), datagram.recv(9), len(os.listdir("/proc/self/fd")))
+try: socket.socket(socket.AF_UNIX).bind("ro/s")
+except OSError as e: print(e.strerror)
+`;
+    const names = ["app/s", join(tree, "into/dir/s"), `app/${long}/s`];
+    const words = [...under, "/usr/bin/python3", "-c", script, ...names];
+    const { stdout, stderr } = await run(words, { cwd: tree });
+    const each = (n: number): string => `True True b'hello' ''\nAddress already in use\nb'one' b'two' ${n}\n`;
+    const [first = ""] = /\d+(?=\n)/.exec(stdout) ?? [];
+    assert.equal(stdout, `${each(Number(first)).repeat(3)}Read-only file system\n`, stderr);
+    assert.ok(statSync(join(inPackage, "srv/app", long, "s")).isSocket());
+  });
+
+  test("maps of the process name files as the application knows them", async () => {
+    makeTree();
+    const script = `
+import mmap, os
+f = open("app/file"); m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)
+f.close()
+before = os.dup(0); os.close(before)
+fd = os.open("/proc/self/maps", os.O_RDONLY)
+print(fd == before, os.get_inheritable(fd))
+text = os.fdopen(fd).read()
+names = [line.split(None, 5)[5] for line in text.splitlines() if len(line.split(None, 5)) > 5]
+print([name for name in names if name.endswith("/file")], any("[stack]" == name for name in names))
+print(text == open("/proc/%d/maps" % os.getpid()).read(), len(text.splitlines()) > 10)
+`;
+    const { stdout, stderr } = await run([...under, "/usr/bin/python3", "-c", script], { cwd: tree });
+    assert.equal(stdout, `True False\n['${tree}/app/file'] True\nTrue True\n`, stderr);
   });
 
   test("a program and its loader are found by rules as well, and know where they are", async () => {
