@@ -86,8 +86,7 @@ static unsigned long *argument(struct record *r, unsigned int i)
 
 static enum rule_mode mode_of(const struct found *f)
 {
-	return f->native || f->rule == NO_RULE
-		? RULE_HOST : rule_get(&files.table, f->rule).mode;
+	return f->native ? RULE_HOST : f->mode;
 }
 
 /* The mode of what is there, 0 = nothing. */
@@ -270,6 +269,7 @@ static long take(struct record *r, const struct path_argument *a,
 	    exe_asked(c->given)) {
 		c->f.native = false;
 		c->f.rule = NO_RULE;
+		c->f.mode = RULE_HOST;
 		c->f.border = false;
 		text_copy(c->f.real, PATH_SIZE, exe_real());
 		return 0;

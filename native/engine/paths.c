@@ -38,9 +38,15 @@ void paths_changed(void)
 
 static uint64_t hash(const char *text, size_t n)
 {
-	uint64_t h = 0x9e3779b97f4a7c15ULL ^ n;
+	uint64_t h = 0x9e3779b97f4a7c15ULL ^ n, word;
+	size_t i = 0;
 
-	for (size_t i = 0; i < n; i++)
+	for (; i + sizeof(word) <= n; i += sizeof(word)) {
+		__builtin_memcpy(&word, text + i, sizeof(word));
+		h = (h ^ word) * 0xff51afd7ed558ccdULL;
+		h ^= h >> 32;
+	}
+	for (; i < n; i++)
 		h = (h ^ (unsigned char)text[i]) * 0xff51afd7ed558ccdULL;
 	return h ^ h >> 32;
 }
@@ -293,8 +299,10 @@ static long settle(struct found *f, size_t n)
 	f->rule = rule_for(&files.table, f->location, n);
 	f->border = false;
 	f->layered = false;
+	f->mode = RULE_HOST;
 	if (f->rule != NO_RULE) {
 		r = rule_get(&files.table, f->rule);
+		f->mode = r.mode;
 		f->layered = r.mode == RULE_WRITE_COPY || r.mode == RULE_MERGED;
 		/* A single file's copy is not tied to its place. */
 		f->border = r.from_length == n && n > 1 &&
@@ -401,12 +409,9 @@ static bool is_free(const char *location)
 	return !redirects(rule_for(&files.table, location, n));
 }
 
+/* A relative path that no rule seems to be about. */
 static bool seems_free(struct found *f, long fd, const char *path)
 {
-	if (always_exact || path[0] == '.' || !is_plain(path))
-		return false;
-	if (path[0] == '/')
-		return is_free(path);
 	if (!path_of_descriptor(fd, f->location))
 		return true; /* no directory: the kernel says so */
 	return is_free(f->location) &&
@@ -417,20 +422,17 @@ static bool seems_free(struct found *f, long fd, const char *path)
 
 /* A plain path to where a rule is, below directories that were looked at a
  * moment ago, and whose last name the caller looks at: by far the most. */
-static bool is_quick(struct found *f, const char *path)
+static bool is_quick(struct found *f, const char *path, size_t n)
 {
-	size_t n = strlen(path), parent = n, package = files.package_length;
+	size_t parent = n, package = files.package_length;
 	struct rule r;
 
-	if (path[0] != '/' || n >= PATH_SIZE || path[n - 1] == '/')
+	if (n >= PATH_SIZE || path[n - 1] == '/')
 		return false;
 	while (path[parent - 1] != '/')
 		parent--;
 	if (parent < 2 || n - parent > NAME_BYTES ||
 	    !is_verified(path, parent - 1))
-		return false;
-	f->rule = rule_for(&files.table, path, n);
-	if (!redirects(f->rule))
 		return false;
 	r = rule_get(&files.table, f->rule);
 	if (r.mode == RULE_WRITE_COPY && !r.exact) {
@@ -449,11 +451,30 @@ static bool is_quick(struct found *f, const char *path)
 found:
 	memcpy(f->location, path, n + 1);
 	f->border = n == r.from_length;
+	f->mode = r.mode;
 	f->layered = r.mode == RULE_WRITE_COPY;
 	f->dots = false;
 	f->directory = false;
 	f->native = false;
 	return true;
+}
+
+/* The two ways that are short: 1 = neither is known to be right. */
+static int find_quickly(struct found *f, long fd, const char *path,
+			enum path_last last)
+{
+	size_t n;
+
+	if (path[0] == '.' || !is_plain(path))
+		return 1;
+	if (path[0] != '/')
+		return !always_exact && seems_free(f, fd, path) ? 0 : 1;
+	n = strlen(path);
+	f->rule = rule_for(&files.table, path,
+			   n > 1 && path[n - 1] == '/' ? n - 1 : n);
+	if (!redirects(f->rule))
+		return always_exact;
+	return last == LAST_FOLLOW || !is_quick(f, path, n);
 }
 
 long path_find(struct found *f, long fd, const char *path, enum path_last last)
@@ -465,8 +486,7 @@ long path_find(struct found *f, long fd, const char *path, enum path_last last)
 	f->native = true;
 	f->dots = false;
 	f->layered = false;
-	if (!files.on || !path[0] || seems_free(f, fd, path) ||
-	    (last != LAST_FOLLOW && is_plain(path) && is_quick(f, path)))
+	if (!files.on || !path[0] || find_quickly(f, fd, path, last) == 0)
 		return 0;
 	return path_exact(f, fd, path, last);
 }

@@ -24,6 +24,7 @@ extern struct files files;
 struct found {
 	bool native;		/* no rule has to do with it: as it was asked */
 	uint32_t rule;		/* NO_RULE = none */
+	enum rule_mode mode;	/* of it; RULE_HOST where there is none */
 	bool border;		/* it is the `from` of its rule */
 	bool layered;		/* write-copy or merged: `real` is for reading */
 	bool dots;		/* LAST_NAME, and it is none */

@@ -320,9 +320,9 @@ uint32_t rule_for(const struct policy_table *t, const char *location, size_t n)
 		return NO_RULE;
 	while (low < high) {
 		uint32_t middle = (low + high) / 2;
-		struct rule r = rule_get(t, middle);
+		const unsigned char *p = t->rules + (size_t)middle * RULE;
 
-		if (compare(r.from, r.from_length, location, n) <= 0)
+		if (compare(t->texts + u32(p), u16(p + 8), location, n) <= 0)
 			low = middle + 1;
 		else
 			high = middle;
