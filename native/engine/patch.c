@@ -31,6 +31,7 @@
 #define STUBS (ARENA / sizeof(struct stub))
 #define REACH ((1L << 31) - (1L << 20))
 #define NEVER 512
+#define TRAPS 3		/* so many before a site is patched */
 #define AROUND 2048	/* searched for jumps on both sides of a site */
 #define BREAKPOINT 0xcc
 #define MEMBARRIER_SYNC_CORE (1 << 5)
@@ -47,6 +48,7 @@ static unsigned int arena_count;
 static unsigned long never[NEVER];
 static unsigned int never_count;
 static unsigned long seen[512];
+static unsigned char seen_times[512];
 static bool registered;
 
 void patch_lock(void)
@@ -254,16 +256,16 @@ static bool is_never(unsigned long site)
 	return never_count == NEVER;
 }
 
-/* Much of what a program does at its start it does once: then a trap costs less
- * than a patch. SITE_OVER cannot wait (see above). */
-static bool seen_before(unsigned long site)
+/* Much of what a program does at its start it does once or twice, and a patch
+ * costs as much as some traps. SITE_OVER cannot wait (see above). */
+static bool seen_enough(unsigned long site)
 {
-	unsigned long *slot = &seen[(site * 0x9e3779b97f4a7c15UL) >> 55];
+	unsigned long i = (site * 0x9e3779b97f4a7c15UL) >> 55;
 
-	if (*slot == site)
-		return true;
-	*slot = site;
-	return false;
+	if (seen[i] != site)
+		seen_times[i] = 0;
+	seen[i] = site;
+	return ++seen_times[i] > TRAPS;
 }
 
 static struct stub *patch_now(unsigned long address,
@@ -344,7 +346,7 @@ static struct stub *patch_locked(unsigned long address,
 	if (copy_bytes(r.stack, (void *)(c->rsp + 8), sizeof(r.stack)) < 0)
 		return NULL;
 	site = site_find(bytes, &r);
-	if (site.form == SITE_BEFORE && !seen_before(address))
+	if (site.form == SITE_BEFORE && !seen_enough(address))
 		return NULL;
 	if (site.form == SITE_OVER && jumps_lead_in(address))
 		site.form = SITE_NONE;
