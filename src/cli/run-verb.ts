@@ -84,7 +84,17 @@ function needsNamespaces({ name, group }: Verb): boolean {
   return group === "Instances" || group === "Volumes and networks" || /^(internal .*|gc|rmi)$/.test(name);
 }
 
-const withoutNamespaces = new Set(["ps", "logs", "stop", "kill", "wait", "rename", "rm"]);
+const withoutNamespaces = new Set([
+  "ps",
+  "logs",
+  "stop",
+  "kill",
+  "wait",
+  "rename",
+  "rm",
+  "history",
+  "events",
+]);
 
 /** Whether all that is concerned runs in process, so that a host that forbids namespaces does not matter. */
 async function worksWithout(

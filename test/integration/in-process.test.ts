@@ -64,8 +64,12 @@ describe("run --engine inprocess", { skip, timeout: 240_000 }, () => {
     chmodSync(home, 0o755);
     roots = { root: openStateRoot(join(home, "root")), user: openStateRoot(join(home, "user")) };
     const programs = [{ name: "main", command: ["/bin/sh", "-c", "echo main; cat /etc/hostname"] }];
-    for (const root of Object.values(roots))
+    const job = { name: "job", command: ["/bin/sh", "-c", "id -u; ls -nd /run/job"], user: "web" };
+    const directories = [{ path: "/run/job", mode: "0700", uid: 33, gid: 44 }];
+    for (const root of Object.values(roots)) {
+      await makePackage(root, "job:1", { descriptor: { programs: [job], directories } });
       await makePackage(root, "box:1", { prepare, descriptor: { elements, programs } });
+    }
     spawnSync("chown", ["-R", "54321:54321", roots.user.path]);
   });
   after(() => {
@@ -142,6 +146,13 @@ describe("run --engine inprocess", { skip, timeout: 240_000 }, () => {
     });
   }
 
+  it("runs programs as whom the package names, and all as the one user where there is no other", () => {
+    const jobOf = (who: "root" | "user"): Outcome =>
+      cli(who, ["run", "--engine", "inprocess", "--rm", "job:1", "@job"]);
+    assert.match(jobOf("root").stdout, /^33\ndrwx------ +2 33 +44 /);
+    assert.match(jobOf("user").stdout, /^54321\ndrwx------ +2 54321 +54321 /);
+  });
+
   it("leaves nothing of one whose command was killed: the next one ends it", async () => {
     const args = [
       "run",
@@ -191,6 +202,12 @@ describe("run --engine inprocess", { skip, timeout: 240_000 }, () => {
     assert.equal(stdout, "main\nold-web\n");
     assert.equal(status, 0);
     assert.equal(cli("root", ["run", "--rm", "box:1"], without).status, 125);
+    const other = cli("user", ["run", "--engine", "auto", "--rm", "box:1"]);
+    assert.match(
+      other.stderr,
+      /engine inprocess: an ordinary user gets no namespaces here: .*none for 54321/,
+    );
+    assert.equal(other.stdout, "main\nold-web\n");
   });
 
   it("names what it cannot hold, and does it not half", () => {

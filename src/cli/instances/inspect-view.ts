@@ -32,11 +32,13 @@ export function instanceView(root: StateRoot, one: ListedInstance): object {
     Image: record.image.digest,
     Name: `/${record.name}`,
     RestartCount: status.launch?.restarts ?? 0,
-    Driver: "overlay",
+    // In process it is a copy of its own.
+    Driver: record.engine === "inprocess" ? "copy" : "overlay",
+    Engine: record.engine,
     Platform: "linux",
     LogPath: `${paths.run}/log/all.log`,
     // In force; HostConfig has what was asked for.
-    Capabilities: capabilitiesOf(record),
+    Capabilities: record.engine === "inprocess" ? null : capabilitiesOf(record),
     HostConfig: hostConfig(record),
     Mounts: record.mounts.map((mount) => mountOf(root, mount)),
     Redirections: (record.redirections?.rules ?? []).map(redirectionOf),

@@ -81,6 +81,8 @@ function describeStatus(one: ListedInstance): string {
 }
 
 function sizeOf(root: StateRoot, { record, paths }: ListedInstance): string {
+  // All of it is its own.
+  if (record.engine === "inprocess") return humanSize(bytesBelow(paths.tree));
   const disk = statSync(paths.diskImage, { throwIfNoEntry: false });
   const own = disk === undefined ? bytesBelow(paths.upper) : disk.blocks * 512;
   const layers = record.image.diffIds.map((id) =>

@@ -26,16 +26,15 @@ export function rangeOf(text: string, name: string, id: number): IdRange | undef
 }
 
 export function ownRange(file: "/etc/subuid" | "/etc/subgid"): IdRange | undefined {
-  const uid = process.getuid?.() ?? 0;
-  return rangeOf(read(file), ownName() ?? String(uid), uid);
+  return rangeOf(read(file), ownName(), process.getuid?.() ?? 0);
 }
 
-/** undefined: a number without a name, as in many containers. */
-function ownName(): string | undefined {
+/** The number of one that has no name, as in many containers. */
+function ownName(): string {
   try {
     return process.getBuiltinModule("node:os").userInfo().username;
   } catch {
-    return undefined;
+    return String(process.getuid?.() ?? 0);
   }
 }
 
@@ -76,7 +75,7 @@ function namespaceNeeds(): RootlessNeed[] {
 }
 
 function idNeeds(): RootlessNeed[] {
-  const { username } = process.getBuiltinModule("node:os").userInfo();
+  const username = ownName();
   const tools = ["newuidmap", "newgidmap"].filter((tool) => onPath(tool) === undefined);
   const ranges = (["/etc/subuid", "/etc/subgid"] as const).map((file) => ({ file, range: ownRange(file) }));
   const none = ranges.filter(({ range }) => range === undefined);

@@ -8,6 +8,7 @@ import { nativePath } from "../../host/native.ts";
 import { removeTree } from "../../host/remove-tree.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
+import { encodeInitPlan } from "../../package/init-codec.ts";
 import { encodePolicy } from "../../redirect/policy-codec.ts";
 import { checkSecrets, environmentOf, givePlan } from "../bundle.ts";
 import { type CreateOptions, createInstance, newLaunch } from "../create.ts";
@@ -23,8 +24,9 @@ import { repairInstances } from "../repair.ts";
 import { lookUpUser, type User } from "../user.ts";
 import { hasNamespaceInstances, isInProcess } from "./apart.ts";
 import { notHeld } from "./not-held.ts";
+import { planForOne } from "./one-user.ts";
 import { instancePolicy, placeOf } from "./policy.ts";
-import { copyPackage, writeNames } from "./tree.ts";
+import { copyPackage, ordinaryUser, writeNames } from "./tree.ts";
 
 /** Does not return: see runForeground(). `self`: our own command line up to the verb. */
 export async function runInProcess(
@@ -78,9 +80,11 @@ async function openCopied(
       },
     });
     for (const words of notHeld(opened)) log.warn(`${reference}: ${words}`);
-    const { facts, descriptor } = opened;
+    const { facts, descriptor, plan, givenPlan } = opened;
+    const one = ordinaryUser();
     return {
       ...opened,
+      givenPlan: one === undefined || plan === undefined ? givenPlan : encodeInitPlan(planForOne(plan, one)),
       // They are in its own copy, which is its alone.
       volumes: [],
       facts: facts === null ? null : { ...facts, limits: {}, syscalls: { profile: "off" } },

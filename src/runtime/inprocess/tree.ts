@@ -12,6 +12,7 @@ import { makeTree } from "../../image/make-tree.ts";
 import { openStore } from "../../image/store.ts";
 import { hostsText, resolvText } from "../network/files.ts";
 import type { InstanceRecord } from "../record.ts";
+import type { Owner } from "./one-user.ts";
 
 /** Makes `destination`, which must not be there, and everything that the image shows in it. */
 export async function copyPackage(root: StateRoot, reference: string, destination: string): Promise<void> {
@@ -19,7 +20,7 @@ export async function copyPackage(root: StateRoot, reference: string, destinatio
   const { name, target } = store.resolve(reference);
   const { events } = await flattenImage(store, store.imageOf(target, name));
   mkdirSync(destination, { mode: 0o755 });
-  await makeTree(destination, harmless(events(), owner()), {}, (reason, path) => {
+  await makeTree(destination, harmless(events(), ordinaryUser()), {}, (reason, path) => {
     const place = path === undefined ? "" : ` at ${escapeBytes(path)}`;
     return new TranshipError("E_IO", `cannot copy ${reference} into ${destination}${place}: ${reason}`, {
       hint: "see whether the file system of the state root has room and is no network file system",
@@ -27,13 +28,8 @@ export async function copyPackage(root: StateRoot, reference: string, destinatio
   });
 }
 
-interface Owner {
-  uid: number;
-  gid: number;
-}
-
-/** Whose all files are; undefined: the package's own owners, which only root can give. */
-function owner(): Owner | undefined {
+/** Whose all files and programs are; undefined: those whom the package names, which only root can do. */
+export function ordinaryUser(): Owner | undefined {
   const [uid = 0, gid = 0] = [process.getuid?.(), process.getgid?.()];
   return uid === 0 ? undefined : { uid, gid };
 }
