@@ -59,9 +59,13 @@ function rule(from: string, source: string, readOnly: boolean): FileRedirection 
 function packageRule(given: FileRedirection, tree: string): FileRedirection {
   const { from, to, mode } = given;
   if (mode === "write-copy" || mode === "merged") {
-    throw new TranshipError("E_REDIRECTION", `the in-process engine has no mode ${mode}: ${from} to ${to}`, {
-      hint: "run it with --engine namespace, or give it a descriptor with another mode: --descriptor FILE",
-    });
+    throw new TranshipError(
+      "E_REDIRECTION",
+      `run --engine inprocess does not carry out the mode ${mode}: ${from} to ${to}`,
+      {
+        hint: "run it with --engine namespace, or give it a descriptor with another mode: --descriptor FILE",
+      },
+    );
   }
   return mode === "hide" ? given : { ...given, to: cleanPath(`${tree}${to}`) };
 }
