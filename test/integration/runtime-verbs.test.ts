@@ -272,9 +272,9 @@ describe("verbs of instances", { skip, timeout: 300_000 }, () => {
     );
     assert.match(
       (await cli("history", "quick")).stdout,
-      /^[0-9a-f]{12} +quick +box:1 +.* ago +\S+ +1 +0\.\d\ds +[\d.]+MiB +0$/m,
+      /^[0-9a-f]{12} +quick +box:1 +.* ago +\S+ +1 +0\.\d\ds +[\d.]+MiB +0 +-$/m,
     );
-    assert.match((await cli("history", "shop")).stdout, / running +- +- +-$/m);
+    assert.match((await cli("history", "shop")).stdout, / running +- +- +- +-$/m);
     assert.equal((await cli("history", "nothing")).status, 1);
   });
 
