@@ -92,7 +92,7 @@ test("services are started, exercised and stopped there; sudo does for another u
   const plan = readFileSync(join(host.base, "plan.yaml"), "utf8");
   assert.match(plan, /port: 3306/);
   assert.match(plan, /path: \/var\/lib\/mysql\n/);
-  assert.match(plan, /what: listeners\n\s+total: 1\n/);
+  assert.match(plan, /what: listeners\n\s+total: 2\n/, "its port and its unix socket");
   assert.ok(existsSync(far.path("/var/lib/mysql/shop")), "in place");
   await nothingThere(far);
   await nothingLeft(host);

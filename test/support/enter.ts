@@ -74,7 +74,7 @@ export async function runEnter(call: EnterCall, options: StartOptions = {}): Pro
 
 /** Waits for a fact that another process brings about; fails when it does not come. */
 export async function eventually(what: string, fact: () => boolean): Promise<void> {
-  for (let round = 0; round < 1500; round++) {
+  for (let round = 0; round < 6000; round++) {
     if (fact()) return;
     await sleep(10);
   }
