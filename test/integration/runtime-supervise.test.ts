@@ -5,6 +5,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from "
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { installRoot, nativePath } from "../../src/host/native.ts";
+import { eventually } from "../support/enter.ts";
 import { type Fixture, makeFixture, makePackage, programWords, until, whyNot } from "./runtime-fixture.ts";
 
 const skip = whyNot() ?? false;
@@ -143,8 +144,12 @@ function superviseTests(prepared: boolean): void {
     assert.equal(result.stdout, "works\n", result.stderr);
     const waiter = Number(readFileSync(join(fixture.root.path, "network/waiter"), "latin1").split(" ")[0]);
     assert.ok(waiter > 1);
-    assert.ok(!existsSync(`/proc/${waiter}/fd/3`));
-    process.kill(waiter, "SIGKILL");
+    try {
+      // It is known by its number a moment before it becomes the shell.
+      await eventually("nothing of its caller is open", () => !existsSync(`/proc/${waiter}/fd/3`));
+    } finally {
+      process.kill(waiter, "SIGKILL");
+    }
     await repaired();
   });
 
