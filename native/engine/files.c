@@ -16,6 +16,8 @@
 #include "text.h"
 
 #define AT_SYMLINK_FOLLOW 0x400
+#define RENAME_NOREPLACE 1
+#define RENAME_EXCHANGE 2
 
 struct path_call {
 	unsigned short nr;
@@ -277,37 +279,47 @@ static long take(struct record *r, const struct path_argument *a,
 	return path_find(&c->f, c->at, c->given, c->last);
 }
 
+/* The rule for what is open where @c is "/proc/self/fd/N" or only a descriptor;
+ * NO_RULE: it is neither, or there is none. */
+static uint32_t rule_of_descriptor(const struct changed *c, char *location)
+{
+	static const char *const places[] = { "/proc/self/fd/", "/dev/fd/",
+					      "/proc/thread-self/fd/" };
+	int64_t fd = -1;
+
+	if (c->empty)
+		fd = c->at;
+	for (unsigned int i = 0; !c->empty && fd < 0 &&
+	     i < sizeof(places) / sizeof(places[0]); i++) {
+		size_t n = strlen(places[i]);
+
+		if (strncmp(c->given, places[i], n) != 0 ||
+		    !text_number(c->given + n, &fd))
+			fd = -1;
+	}
+	if (fd < 0 || !path_of_descriptor(fd, location))
+		return NO_RULE;
+	return rule_for(&files.table, location, strlen(location));
+}
+
 /*
  * "/proc/self/fd/N" is for the kernel, but for what must not be written where
  * it was opened to be read: that is asked for by its location.
  */
 static void take_descriptor(struct changed *c)
 {
-	static const char *const places[] = { "/proc/self/fd/", "/dev/fd/",
-					      "/proc/thread-self/fd/" };
 	char location[PATH_SIZE];
+	uint32_t rule = rule_of_descriptor(c, location);
 	enum rule_mode mode;
-	uint32_t rule;
-	int64_t fd;
 
-	for (unsigned int i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-		size_t n = strlen(places[i]);
-
-		if (strncmp(c->given, places[i], n) != 0 ||
-		    !text_number(c->given + n, &fd) ||
-		    !path_of_descriptor(fd, location))
-			continue;
-		rule = rule_for(&files.table, location, strlen(location));
-		if (rule == NO_RULE)
-			return;
-		mode = rule_get(&files.table, rule).mode;
-		/* Removed since: it has no location any more. */
-		if ((mode != RULE_WRITE_COPY && mode != RULE_READ_ONLY) ||
-		    path_exact(&c->f, AT_FDCWD, location, LAST_KEEP) < 0 ||
-		    !mode_there(&c->f, false))
-			c->f.native = true;
+	if (rule == NO_RULE)
 		return;
-	}
+	mode = rule_get(&files.table, rule).mode;
+	/* Removed since: it has no location any more. */
+	if ((mode != RULE_WRITE_COPY && mode != RULE_READ_ONLY) ||
+	    path_exact(&c->f, AT_FDCWD, location, LAST_KEEP) < 0 ||
+	    !mode_there(&c->f, false))
+		c->f.native = true;
 }
 
 static bool is_rmdir(const struct record *r)
@@ -400,7 +412,8 @@ static long one_path(struct record *r, const struct path_call *call)
 }
 
 /* rename() where one of the names is a border's: 1 = it is the same file. */
-static long border_moves(const struct found *from, const struct found *to)
+static long border_moves(const struct found *from, const struct found *to,
+			 unsigned long flags)
 {
 	struct file_status source = { 0 }, target = { 0 };
 	bool directory;
@@ -409,17 +422,27 @@ static long border_moves(const struct found *from, const struct found *to)
 	SYS(__NR_newfstatat, AT_FDCWD, to->real, &target, AT_SYMLINK_NOFOLLOW);
 	if (!source.mode)
 		return -ENOENT;
+	if (target.mode && flags & RENAME_NOREPLACE)
+		return -EEXIST;
+	if (!target.mode && flags & RENAME_EXCHANGE)
+		return -ENOENT;
 	directory = is_directory(source.mode);
-	if (!directory && (from->directory || to->directory))
+	if (!directory && (from->directory ||
+			   (to->directory && !(flags & RENAME_EXCHANGE))))
+		return -ENOTDIR;
+	if (flags & RENAME_EXCHANGE && to->directory &&
+	    !is_directory(target.mode))
 		return -ENOTDIR;
 	if (target.mode && source.dev == target.dev && source.ino == target.ino)
 		return 1;
-	if (target.mode && directory != is_directory(target.mode))
+	if (target.mode && !(flags & RENAME_EXCHANGE) &&
+	    directory != is_directory(target.mode))
 		return directory ? -ENOTDIR : -EISDIR;
 	return -EBUSY;
 }
 
-static long move_forbidden(const struct changed *a, const struct changed *b)
+static long move_forbidden(const struct changed *a, const struct changed *b,
+			   unsigned long flags)
 {
 	uint32_t side = side_of(&a->f, false);
 	long missing = parent_missing(&a->f);
@@ -435,15 +458,29 @@ static long move_forbidden(const struct changed *a, const struct changed *b)
 	if (is_read_only(side))
 		return -EROFS;
 	if ((!a->f.native && a->f.border) || (!b->f.native && b->f.border))
-		return border_moves(&a->f, &b->f);
+		return border_moves(&a->f, &b->f, flags);
 	return 0;
+}
+
+/* The side of what is to be linked, which may be known by a descriptor. */
+static uint32_t source_side(const struct changed *a)
+{
+	char location[PATH_SIZE];
+	uint32_t rule;
+
+	if (!a->empty && (!a->f.native || a->last != LAST_FOLLOW))
+		return side_of(&a->f, true);
+	rule = rule_of_descriptor(a, location);
+	return rule != NO_RULE &&
+	       rule_get(&files.table, rule).mode == RULE_HOST ? NO_RULE : rule;
 }
 
 static long link_forbidden(const struct changed *a, const struct changed *b)
 {
 	long result;
 
-	if (!mode_there(&a->f, a->last == LAST_FOLLOW) || b->f.dots)
+	if ((!a->empty && !mode_there(&a->f, a->last == LAST_FOLLOW)) ||
+	    b->f.dots)
 		return 0;
 	result = parent_missing(&b->f);
 	if (result < 0)
@@ -455,7 +492,7 @@ static long link_forbidden(const struct changed *a, const struct changed *b)
 	result = forbidden(&b->f, USE_MAKE, false);
 	if (result < 0)
 		return result;
-	return side_of(&a->f, true) == side_of(&b->f, false) ? 0 : -EXDEV;
+	return source_side(a) == side_of(&b->f, false) ? 0 : -EXDEV;
 }
 
 /* Of two names, both are walked: a link may lead one of them over a border. */
@@ -482,9 +519,13 @@ static long first_missing(const struct path_call *call, const struct changed *a)
 
 static long two_paths(struct record *r, const struct path_call *call)
 {
+	unsigned long flags = r->nr == __NR_renameat2 ? (unsigned int)r->r8 : 0;
 	struct changed a, b;
 	long result = take_exact(r, &call->one, &a);
+	bool is_open = r->nr == __NR_linkat && r->r8 & AT_EMPTY_PATH;
 
+	if (result == 0 && a.empty && !is_open)
+		return call_through(r);
 	if (result == 0) {
 		result = take_exact(r, &call->two, &b);
 		/* What is wrong with the first comes first. */
@@ -498,8 +539,10 @@ static long two_paths(struct record *r, const struct path_call *call)
 	if (mode_of(&b.f) == RULE_HIDE)
 		return first_missing(call, &a) < 0 || !b.f.border ? -ENOENT
 								  : -EROFS;
-	if (!a.empty && !b.empty && (!a.f.native || !b.f.native)) {
-		result = call->use == USE_MOVE ? move_forbidden(&a, &b)
+	if (files.on && !b.empty &&
+	    (a.empty || !a.f.native || !b.f.native ||
+	     (call->use == USE_MAKE && a.last == LAST_FOLLOW))) {
+		result = call->use == USE_MOVE ? move_forbidden(&a, &b, flags)
 					       : link_forbidden(&a, &b);
 	}
 	if (result != 0)
@@ -578,8 +621,10 @@ static long open_forbidden(const struct found *f, unsigned long flags)
 		return parent_missing(f) < 0 ? parent_missing(f) : -EROFS;
 	if (there && is_making(flags))
 		return -EEXIST;
-	/* A directory is nothing to write, wherever it is. */
-	if (is_directory(there) && (flags & O_TMPFILE) != O_TMPFILE)
+	/* A directory is nothing to write, wherever it is, and only in one a
+	 * file without a name can be. */
+	if (is_directory(there) != ((flags & O_TMPFILE) == O_TMPFILE) &&
+	    (is_directory(there) || (flags & O_TMPFILE) == O_TMPFILE))
 		return 0;
 	return there && writes ? -EROFS : 0;
 }

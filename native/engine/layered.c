@@ -14,6 +14,7 @@
 
 #define R_OK 4
 #define W_OK 2
+#define F_GETFL 3
 #define NR_FACCESSAT2 439
 #define NR_FCHMODAT2 452
 #define RENAME_NOREPLACE 1
@@ -533,9 +534,13 @@ static long call_by_descriptor(struct record *r, long fd, unsigned int nr,
 	uint32_t rule;
 	long lock, result;
 
-	if (!files.copies || !path_of_descriptor(fd, location))
+	if ((long)SYS(__NR_fcntl, fd, F_GETFL) & O_PATH ||
+	    !path_of_descriptor(fd, location))
 		return otherwise(r);
 	rule = rule_for(&files.table, location, strlen(location));
+	if (rule != NO_RULE &&
+	    rule_get(&files.table, rule).mode == RULE_READ_ONLY)
+		return -EROFS;
 	if (!layers_apply(rule) || layers_find(&l, rule, location) < 0 ||
 	    l.where == LAYER_NONE || SYS(__NR_fstat, fd, &open) < 0 ||
 	    SYS(__NR_newfstatat, AT_FDCWD, l.own, &seen, AT_SYMLINK_NOFOLLOW) ==
@@ -585,7 +590,7 @@ static long call_utimensat(struct record *r)
 
 void layered_add(void)
 {
-	if (!files.copies)
+	if (!files.on)
 		return;
 	utimensat_by_path = dispatch_get(__NR_utimensat);
 	dispatch_add(__NR_utimensat, call_utimensat);

@@ -12,7 +12,9 @@ import { cannotRun, compile, engine, place, run } from "../support/engine.ts";
 import { aRule, enginePolicy } from "../support/engine-policy.ts";
 
 const root = process.getuid?.() === 0;
-const tree = join(place, "tree");
+/** Some calls go to the directory above the tree: it is made anew as well. */
+const above = join(place, "t");
+const tree = join(above, "tree");
 const inPackage = join(place, "package");
 const policy = join(place, "policy.bin");
 const copies = join(place, "copies");
@@ -25,7 +27,7 @@ const under = [
 ];
 
 function makeTree(): void {
-  for (const folder of [tree, inPackage, copies]) rmSync(folder, { recursive: true, force: true });
+  for (const folder of [above, inPackage, copies]) rmSync(folder, { recursive: true, force: true });
   mkdirSync(copies);
   for (const folder of ["srv/app/dir", "srv/ro/dir"]) mkdirSync(join(inPackage, folder), { recursive: true });
   mkdirSync(join(tree, "dir/inner"), { recursive: true });

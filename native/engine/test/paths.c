@@ -187,6 +187,61 @@ static void make_file(const char *path, int flags)
 	close(fd);
 }
 
+static void attribute(const char *path)
+{
+	char text[8192];
+	struct stat st;
+	long n = lgetxattr(path, "user.t", text, sizeof(text));
+
+	if (n < 0 || lstat(path, &st) < 0)
+		told(-1);
+	else
+		printf(" %.*s %u:%u\n", (int)n, text, st.st_uid, st.st_gid);
+}
+
+/* A file without a name in @directory that gets the name @path. */
+static void unnamed(const char *directory, const char *path)
+{
+	int fd = open(directory, O_RDWR | O_TMPFILE, 0640);
+	char link[64];
+
+	printf(" %s", shown(path));
+	if (fd < 0) {
+		told(-1);
+		return;
+	}
+	if (write(fd, "unnamed\n", 8) != 8)
+		exit(3);
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	told(linkat(AT_FDCWD, link, AT_FDCWD, path, AT_SYMLINK_FOLLOW));
+	close(fd);
+}
+
+/* What changes a file that is open for reading only. */
+static void by_descriptor(const char *path)
+{
+	struct timespec times[2] = { { 1000, 5 }, { 2000, 7 } };
+	int fd = open(path, O_RDONLY), other;
+	char link[64];
+	struct stat st;
+
+	if (fd < 0) {
+		told(-1);
+		return;
+	}
+	printf(" %d", fchmod(fd, 0700 + random_below(8)));
+	printf(" %d", futimens(fd, times));
+	printf(" %d", fsetxattr(fd, "user.t", "fd", 2, 0));
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	other = open(link, O_WRONLY | O_APPEND);
+	if (other >= 0 && write(other, "by fd\n", 6) != 6)
+		exit(3);
+	printf(" %s", other < 0 ? strerrorname_np(errno) : "written");
+	close(other);
+	close(fd);
+	status(stat(path, &st), &st);
+}
+
 static void one_call(void)
 {
 	static const int ways[] = { O_RDONLY, O_WRONLY, O_RDWR | O_CREAT,
@@ -197,7 +252,7 @@ static void one_call(void)
 	char a[8192], b[8192];
 	struct statx sx;
 	struct stat st;
-	unsigned int which = random_below(30), way;
+	unsigned int which = random_below(38), way;
 
 	name(a);
 	name(b);
@@ -228,6 +283,16 @@ static void one_call(void)
 	case 26: told(utimensat(AT_FDCWD, a, NULL, AT_SYMLINK_NOFOLLOW)); break;
 	case 27: told(syscall(SYS_statx, AT_FDCWD, a, 0, STATX_MODE, &sx)); break;
 	case 28: told(mknod(a, S_IFREG | 0644, 0)); break;
+	case 29: case 30:
+		way = 1 + random_below(2);
+		printf(" %s %u", shown(b), way);
+		told(syscall(SYS_renameat2, AT_FDCWD, a, AT_FDCWD, b, way));
+		break;
+	case 31: told(lsetxattr(a, "user.t", b, strlen(b), 0)); break;
+	case 32: attribute(a); break;
+	case 33: told(lchown(a, random_below(3), random_below(3))); break;
+	case 34: unnamed(a, b); break;
+	case 35: case 36: by_descriptor(a); break;
 	default: printf(" %s", shown(b)); told(linkat(AT_FDCWD, a, AT_FDCWD, b, AT_SYMLINK_FOLLOW)); break;
 	}
 }
