@@ -360,7 +360,8 @@ long path_exact(struct found *f, long fd, const char *path,
 
 	w.done = f->location;
 	w.n = 0;
-	w.touched = false;
+	/* A rule for the root itself holds before any component is seen. */
+	w.touched = path[0] == '/' && redirects(rule_for(&files.table, "/", 1));
 	w.slash = false;
 	w.links = 0;
 	f->native = false;

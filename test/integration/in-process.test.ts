@@ -115,12 +115,13 @@ describe("run --engine inprocess", { skip, timeout: 240_000 }, () => {
         `ls ${home}/of-the-host /etc/shadow 2>/dev/null | wc -l`,
         "env | grep -c SECRET_OF_THE_HOST",
         "pwd; id -u; echo w > /etc/written-inside; cat /etc/written-inside",
+        "ls -d /srv; ls / | grep -c -x -e srv -e boot -e opt",
         "exit 7",
       ].join("; ");
       const { status, stdout, stderr } = inside(who, script.replace("busybox date", "/bin/busybox date"));
       assert.equal(status, 7, stderr);
       const uid = who === "root" ? "0" : "54321";
-      const lines = ["old-web", "old-web 2.6.32-old", year, year, "0", "0", "/", uid, "w"];
+      const lines = ["old-web", "old-web 2.6.32-old", year, year, "0", "0", "/", uid, "w", "/srv", "1"];
       assert.deepEqual(stdout.trim().split("\n"), lines);
       assert.notEqual(readFileSync("/etc/hostname", "utf8").trim(), "old-web");
       assert.equal(existsSync("/etc/written-inside"), false);
