@@ -1,6 +1,7 @@
 // What is wrong with a task definition, in the words of the real service where clients rely on them.
 import { clientError, invalidParameter } from "../api/ecs-error.ts";
 import type { ContainerDefinition, RegisterTaskDefinitionRequest } from "../api/shapes.ts";
+import { dependenciesOf } from "../drivers/dependencies.ts";
 import { parseExpression } from "../placement/expression.ts";
 
 export function checkDefinition(input: RegisterTaskDefinitionRequest): void {
@@ -126,23 +127,20 @@ function checkDependencies(containers: readonly ContainerDefinition[]): void {
         );
     }
   }
-  for (const { name, links, volumesFrom } of containers) {
-    const others = [
-      ...(links ?? []).map((link) => link.split(":")[0] ?? ""),
-      ...(volumesFrom ?? []).map(({ sourceContainer = "" }) => sourceContainer),
-    ];
-    for (const other of others)
-      if (!byName.has(other) || other === name)
+  // What links and borrowed volumes need besides.
+  for (const container of containers)
+    for (const { containerName } of dependenciesOf(container))
+      if (!byName.has(containerName))
         throw clientError(
-          `Container '${name}' needs '${other.slice(0, 60)}', which is not another container of the task definition.`,
+          `Container '${container.name}' needs '${containerName.slice(0, 60)}', which is not in the task definition.`,
         );
-  }
   const done = new Set<string>();
   const visit = (name: string, above: readonly string[]): void => {
     if (above.includes(name))
       throw clientError(`Containers depend on each other in a circle: ${[...above, name].join(" -> ")}.`);
     if (done.has(name)) return;
-    for (const { containerName } of byName.get(name)?.dependsOn ?? []) visit(containerName, [...above, name]);
+    for (const { containerName } of dependenciesOf(byName.get(name) ?? {}))
+      visit(containerName, [...above, name]);
     done.add(name);
   };
   for (const name of byName.keys()) visit(name, []);

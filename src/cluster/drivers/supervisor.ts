@@ -1,5 +1,6 @@
 // What is to be done next for the containers of one task: order, conditions, ends, restarts. Pure: a driver carries it out and says what it saw.
-import type { ContainerDefinition, ContainerDependency } from "../api/shapes.ts";
+import type { ContainerDefinition } from "../api/shapes.ts";
+import { dependenciesOf } from "./dependencies.ts";
 
 export interface ContainerState {
   name: string;
@@ -93,18 +94,6 @@ function judgeDependencies(definitions: readonly ContainerDefinition[], state: T
       return;
     }
   }
-}
-
-/** What is declared, and what links and borrowed volumes need. */
-function dependenciesOf({ dependsOn, links, volumesFrom }: ContainerDefinition): ContainerDependency[] {
-  const others = [
-    ...(links ?? []).map((link) => link.split(":")[0] ?? ""),
-    ...(volumesFrom ?? []).map(({ sourceContainer = "" }) => sourceContainer),
-  ];
-  return [
-    ...(dependsOn ?? []),
-    ...others.map((name): ContainerDependency => ({ containerName: name, condition: "START" })),
-  ];
 }
 
 function isMet(condition: string, other: ContainerState): boolean {
