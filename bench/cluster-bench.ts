@@ -1,4 +1,5 @@
 // The control plane of clusters: calls per second against a bare HTTP server that answers the same bytes, placement, memory. `node bench/cluster-bench.ts [--rounds N]`
+import { type ChildProcess, fork } from "node:child_process";
 import { Agent, createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { performance } from "node:perf_hooks";
@@ -15,7 +16,11 @@ const { values } = parseArgs({
 });
 const rounds = Number(values.rounds);
 const key = { accessKeyId: "AKIDBENCH", secretAccessKey: "bench" };
-const callsPerRound = 300;
+const callsPerRound = 500;
+/** Uncounted, of both: a server is measured as it is after its first seconds. */
+const warmUp = 3;
+/** Seconds. */
+const idle = 30;
 const agent = new Agent({ keepAlive: true, maxSockets: 16 });
 
 if (process.argv[2] === "serve") await serve();
@@ -48,15 +53,17 @@ async function serve(): Promise<void> {
     );
     process.send?.(ports);
   });
-  process.on("message", () => process.send?.(process.memoryUsage().rss));
+  process.on("message", (asked) => process.send?.(asked === "cpu" ? cpuOf() : process.memoryUsage().rss));
+}
+
+/** Microseconds of processor time so far. */
+function cpuOf(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
 }
 
 async function main(): Promise<void> {
-  const { fork } = await import("node:child_process");
-  const child = fork(import.meta.filename, ["serve"]);
-  const ask = <T>(): Promise<T> =>
-    new Promise((resolve) => child.once("message", (value) => resolve(value as T)));
-  const [ours = 0, bare = 0] = await ask<number[]>();
+  const { ask, bare, child, ours } = await startServers();
   try {
     await post(ours, "CreateCluster", {});
     const containerDefinitions = [{ name: "main", image: "box:1", memory: 4, cpu: 1 }];
@@ -72,37 +79,75 @@ async function main(): Promise<void> {
       ["run a task", "RunTask", { taskDefinition: "base" }],
     ];
     console.log(
-      "| call | calls/s | p99 ms | bare node:http, same bytes | ratio (goal: at least 0.5) |\n|---|---|---|---|---|",
+      "| call | calls/s | p99 ms | bare node:http, same bytes | ratio (goal: at least 0.5) | CPU of the server, µs a call | of the bare one | ratio |\n|---|---|---|---|---|---|---|---|",
     );
     for (const [name, operation, input] of ways) {
       const answer = await post(ours, operation, input);
       await plain(bare, "/answer", answer);
-      const rates: [number[], number[]] = [[], []];
+      const sides = [
+        { call: () => post(ours, operation, input), rates: [] as number[], cpu: [] as number[] },
+        { call: () => plain(bare, "/", JSON.stringify(input)), rates: [] as number[], cpu: [] as number[] },
+      ] as const;
       const all: number[] = [];
-      for (let round = -1; round < rounds; round++) {
-        const mine = await series(() => post(ours, operation, input));
-        const theirs = await series(() => plain(bare, "/", JSON.stringify(input)));
-        if (round < 0) continue;
-        rates[0].push(mine.rate);
-        rates[1].push(theirs.rate);
-        all.push(...mine.times);
-      }
-      const [rate, bareRate] = [median(rates[0]), median(rates[1])];
+      for (let round = -warmUp; round < rounds; round++)
+        for (const side of sides) {
+          const before = await ask("cpu");
+          const { rate, times } = await series(side.call);
+          if (round < 0) continue;
+          side.cpu.push(((await ask("cpu")) - before) / callsPerRound);
+          side.rates.push(rate);
+          if (side === sides[0]) all.push(...times);
+        }
+      const [rate = 0, bareRate = 0] = sides.map(({ rates }) => median(rates));
+      const [spent = 0, bareSpent = 0] = sides.map((side) => median(side.cpu));
       const p99 = all.sort((a, b) => a - b)[Math.floor(all.length * 0.99)] ?? 0;
       console.log(
-        `| ${name} | ${rate.toFixed(0)} | ${p99.toFixed(1)} | ${bareRate.toFixed(0)} | ${(rate / bareRate).toFixed(2)} |`,
+        `| ${name} | ${rate.toFixed(0)} | ${p99.toFixed(1)} | ${bareRate.toFixed(0)} | ${(rate / bareRate).toFixed(2)} | ${spent.toFixed(0)} | ${bareSpent.toFixed(0)} | ${(bareSpent / spent).toFixed(2)} |`,
       );
     }
-    for (let count = 0; count < 10_000 / 10; count++)
-      await post(ours, "RunTask", { taskDefinition: "base", count: 10 });
-    child.send("memory");
-    console.log(
-      `\nMemory with 10,000 tasks: ${((await ask<number>()) / 2 ** 20).toFixed(0)} MiB (goal: under 300).`,
-    );
   } finally {
     child.kill("SIGKILL");
   }
+  await holding();
   placing();
+}
+
+/** A control plane of its own, which has done nothing else. */
+async function holding(): Promise<void> {
+  const { ask, child, ours } = await startServers();
+  try {
+    await post(ours, "CreateCluster", {});
+    const containerDefinitions = [{ name: "main", image: "box:1", memory: 4, cpu: 1 }];
+    await post(ours, "RegisterTaskDefinition", { family: "base", containerDefinitions });
+    for (let count = 0; count < 10_000 / 10; count++)
+      await post(ours, "RunTask", { taskDefinition: "base", count: 10 });
+    const memory = await ask("memory");
+    console.log(`\nMemory with 10,000 tasks: ${(memory / 2 ** 20).toFixed(0)} MiB (goal: under 300).`);
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    const before = await ask("cpu");
+    await new Promise((resolve) => setTimeout(resolve, idle * 1000));
+    const spent = ((await ask("cpu")) - before) / 1000 / idle;
+    console.log(`\nIdle with them for ${idle} s: ${spent.toFixed(2)} ms of processor time a second.`);
+  } finally {
+    child.kill("SIGKILL");
+  }
+}
+
+async function startServers(): Promise<{
+  child: ChildProcess;
+  ours: number;
+  bare: number;
+  ask: (what: string) => Promise<number>;
+}> {
+  const child = fork(import.meta.filename, ["serve"]);
+  const told = <T>(): Promise<T> =>
+    new Promise((resolve) => child.once("message", (value) => resolve(value as T)));
+  const [ours = 0, bare = 0] = await told<number[]>();
+  const ask = (what: string): Promise<number> => {
+    child.send(what);
+    return told<number>();
+  };
+  return { child, ours, bare, ask };
 }
 
 /** Sixteen callers at once. */

@@ -1,6 +1,9 @@
 // The API of the control plane as the vendor's SDK sees it, on the driver that runs nothing.
 
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
   ClusterContainsServicesException,
@@ -25,6 +28,7 @@ import {
   waitUntilTasksRunning,
   waitUntilTasksStopped,
 } from "@aws-sdk/client-ecs";
+import { State } from "../../src/cluster/state/state.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 
 const container = { name: "web", image: "box:1", memory: 64 };
@@ -161,4 +165,34 @@ describe("an SDK client", () => {
     await client.send(new DeleteServiceCommand({ service: "web", force: true }));
     await waitUntilServicesInactive({ client, ...quick }, { services: ["web"] });
   });
+});
+
+test("what is answered is written down; calls that come together are written together", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "tranship-state-"));
+  try {
+    const file = join(directory, "state.db");
+    const put = (state: State, name: string): void =>
+      state.cluster.put({ name, wire: { clusterName: name, clusterArn: `arn:${name}` } });
+    const state = new State(file);
+    const order: string[] = [];
+    const answered = ["one", "two"].map((name) => {
+      put(state, name);
+      return state.written().then(() => order.push(name));
+    });
+    await Promise.resolve();
+    assert.deepEqual(order, []);
+    // Whoever commits first does it for those who wait.
+    state.commit();
+    await Promise.all(answered);
+    assert.deepEqual(order, ["one", "two"]);
+    put(state, "three");
+    await state.written();
+    put(state, "never asked for");
+    state.close();
+    const again = new State(file);
+    assert.deepEqual([...again.cluster.keys()], ["one", "two", "three"]);
+    again.close();
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 });

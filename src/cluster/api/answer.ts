@@ -23,8 +23,10 @@ export async function answer(call: Call, operation: string, body: Uint8Array): P
   if (handler === undefined)
     throw new EcsError("UnsupportedFeatureException", `${operation} is not supported by this control plane.`);
   const output = await handler(call, withoutNull(input) as never);
-  call.control.state.commit();
-  return JSON.stringify(output);
+  // As it is now: the reconciler may go on before it is written down.
+  const text = JSON.stringify(output);
+  await call.control.state.written();
+  return text;
 }
 
 function parse(body: Uint8Array): unknown {

@@ -1,5 +1,12 @@
 // AWS Signature Version 4, verified. Source of the algorithm: the AWS General Reference, "Create a signed AWS API request".
-import { createHash, createHmac, randomUUID, timingSafeEqual } from "node:crypto";
+import {
+  createHmac,
+  createSecretKey,
+  hash as digestOf,
+  type KeyObject,
+  randomUUID,
+  timingSafeEqual,
+} from "node:crypto";
 import { EcsError } from "./ecs-error.ts";
 
 export interface SignedRequest {
@@ -88,8 +95,8 @@ function one(request: SignedRequest, name: string): string | undefined {
   return Array.isArray(value) ? value.join(",") : value;
 }
 
-const sha256 = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("hex");
-const hmac = (key: string | Uint8Array, data: string): Buffer =>
+const sha256 = (data: string | Uint8Array): string => digestOf("sha256", data);
+const hmac = (key: string | Uint8Array | KeyObject, data: string): Buffer =>
   createHmac("sha256", key).update(data).digest();
 const invalid = (message: string): EcsError =>
   new EcsError("InvalidSignatureException", message, { status: 403 });
@@ -150,9 +157,21 @@ function signatureOf(
 ): Buffer {
   const where = `${scope.date}/${scope.region}/${service}/aws4_request`;
   const toSign = ["AWS4-HMAC-SHA256", scope.stamp, where, sha256(canonical(request, names, hash))].join("\n");
-  const key = [scope.region, service, "aws4_request"].reduce(
-    (under, word) => hmac(under, word),
-    hmac(`AWS4${secret}`, scope.date),
+  return hmac(keyOf(secret, scope.date, scope.region), toSign);
+}
+
+/** Keys of a day and a region, made once: callers ask thousands of times with the same, and a key from bytes costs more than the digest. */
+const signingKeys = new Map<string, KeyObject>();
+
+function keyOf(secret: string, date: string, region: string): KeyObject {
+  const name = JSON.stringify([secret, date, region]);
+  const known = signingKeys.get(name);
+  if (known !== undefined) return known;
+  const key = createSecretKey(
+    [region, service, "aws4_request"].reduce((under, word) => hmac(under, word), hmac(`AWS4${secret}`, date)),
   );
-  return hmac(key, toSign);
+  // A caller chooses date and region: what he may keep here is bounded.
+  if (signingKeys.size >= 64) signingKeys.clear();
+  signingKeys.set(name, key);
+  return key;
 }

@@ -84,7 +84,7 @@ export class Control {
 
   /** 32 hexadecimal digits, as tasks and container instances have them. */
   newId(): string {
-    if (this.random === Math.random) return randomBytes(16).toString("hex");
+    if (this.random === Math.random) return randomId();
     return Array.from({ length: 32 }, () => Math.floor(this.random() * 16).toString(16)).join("");
   }
 
@@ -113,6 +113,16 @@ export class Control {
     this.pending.add(id);
     this.onWake();
   }
+}
+
+/** Random bytes for many ids at once: to ask the system for each costs more than the rest of making a task. */
+let pool = Buffer.alloc(0);
+
+function randomId(): string {
+  if (pool.length < 16) pool = randomBytes(4096);
+  const id = pool.toString("hex", 0, 16);
+  pool = pool.subarray(16);
+  return id;
 }
 
 /** One call of the API. */

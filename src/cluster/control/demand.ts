@@ -48,16 +48,41 @@ export function candidatesOf(control: Control, cluster: string): Candidate[] {
 }
 
 export function candidateOf(control: Control, instance: InstanceEntity): Candidate {
-  const taken = control.occupancy.of(instance.id);
-  return {
-    id: instance.id,
-    subject: subjectOf(control, instance),
-    cpu: instance.cpu - taken.cpu,
-    memory: instance.memory - taken.memory,
-    ports: new Set([...instance.reservedPorts, ...taken.ports]),
+  return new InstanceCandidate(control, instance);
+}
+
+/** What not every placement asks for is made when it is asked for: there may be thousands of these for one task. */
+class InstanceCandidate implements Candidate {
+  readonly id: string;
+  cpu: number;
+  memory: number;
+  readonly available: boolean;
+  readonly #control: Control;
+  readonly #instance: InstanceEntity;
+  #subject: Subject | undefined;
+  #ports: Set<string> | undefined;
+
+  constructor(control: Control, instance: InstanceEntity) {
+    const taken = control.occupancy.of(instance.id);
+    this.id = instance.id;
+    this.cpu = instance.cpu - taken.cpu;
+    this.memory = instance.memory - taken.memory;
     // One that an agent of somebody else's registered is not reached by the driver: nothing could be started there.
-    available: instance.own && instance.wire.status === "ACTIVE" && instance.wire.agentConnected === true,
-  };
+    this.available =
+      instance.own && instance.wire.status === "ACTIVE" && instance.wire.agentConnected === true;
+    this.#control = control;
+    this.#instance = instance;
+  }
+
+  get subject(): Subject {
+    this.#subject ??= subjectOf(this.#control, this.#instance);
+    return this.#subject;
+  }
+
+  get ports(): Set<string> {
+    this.#ports ??= new Set([...this.#instance.reservedPorts, ...this.#control.occupancy.of(this.id).ports]);
+    return this.#ports;
+  }
 }
 
 export function subjectOf(control: Control, instance: InstanceEntity): Subject {

@@ -71,10 +71,13 @@ export class Loop implements DriverListener {
         this.#services();
         state.commit();
         this.#tasks();
-        state.commit();
       }
-      state.commit();
-      this.#forget();
+      if (this.#control.forgettable.size > 0) {
+        state.commit();
+        this.#forget();
+      }
+      // What a driver has told need not be written at once: it can tell it again.
+      state.written().catch(() => {}); // what could not be written stays to be written: the next step tells
       return this.#next();
     } finally {
       this.#inside = false;

@@ -16,12 +16,9 @@ export function stepDaemon(control: Control, service: ServiceEntity, view: View)
   const constraints = allConstraints(definition.wire, service.constraints);
   const needs = needsOf(definition.wire);
   const wanted = [...control.state.instance.group(service.cluster)].filter((instance) => {
-    const candidate = {
-      ...candidateOf(control, instance),
-      cpu: needs.cpu,
-      memory: needs.memory,
-      ports: new Set<string>(),
-    };
+    const { id, subject, available } = candidateOf(control, instance);
+    const { cpu, memory } = needs;
+    const candidate = { id, subject, available, cpu, memory, ports: new Set<string>() };
     return (
       place([candidate], 1, {
         ...needs,

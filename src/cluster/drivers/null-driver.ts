@@ -136,7 +136,8 @@ export class NullDriver implements Driver {
   async close(): Promise<void> {}
 
   #tell(seen: SeenTask): void {
-    if (this.#isThere(this.tasks.get(seen.id)?.spec.node)) this.#listener?.taskChanged(structuredClone(seen));
+    const copy = { ...seen, containers: seen.containers.map((container) => ({ ...container })) };
+    if (this.#isThere(this.tasks.get(seen.id)?.spec.node)) this.#listener?.taskChanged(copy);
   }
 }
 

@@ -39,53 +39,59 @@ export function place(candidates: readonly Candidate[], count: number, demand: D
   const tests = demand.constraints.flatMap(({ type, expression }) =>
     type === "memberOf" ? [parseExpression(expression ?? "")] : [],
   );
-  const members = available.filter(({ subject }) => tests.every((test) => test(subject)));
+  const members =
+    tests.length === 0 ? available : available.filter(({ subject }) => tests.every((test) => test(subject)));
   if (members.length === 0) return { placed: [], failure: "ATTRIBUTE" };
   const distinct = demand.constraints.some(({ type }) => type === "distinctInstance");
-  const counts = new Map(demand.groupCounts);
+  const counts = distinct ? new Map(demand.groupCounts) : undefined;
   const scores = demand.strategy.map((strategy) => scoreOf(strategy, members, demand));
   const placed: Candidate[] = [];
   while (placed.length < count) {
-    const best = choose(members, demand, scores, distinct ? counts : undefined);
-    if (best === undefined)
-      return { placed, failure: whyNot(members, demand, distinct ? counts : undefined) };
+    const index = choose(members, demand, scores, counts);
+    const best = index === undefined ? undefined : members[index];
+    if (index === undefined || best === undefined)
+      return { placed, failure: whyNot(members, demand, counts) };
     best.cpu -= demand.cpu;
     best.memory -= demand.memory;
     for (const port of demand.ports) best.ports.add(port);
-    counts.set(best.id, (counts.get(best.id) ?? 0) + 1);
-    for (const score of scores) score.taken(best);
+    counts?.set(best.id, (counts.get(best.id) ?? 0) + 1);
+    for (const score of scores) score.taken(index);
     placed.push(best);
   }
   return { placed };
 }
 
+/** Candidates go by their index among the members: this is asked for each of them for each task. */
 interface Score {
   /** Lower is better. */
-  of(candidate: Candidate): number;
-  taken(candidate: Candidate): void;
+  of(index: number): number;
+  taken(index: number): void;
 }
 
+/** The index of the best. */
 function choose(
   members: readonly Candidate[],
   demand: Demand,
   scores: readonly Score[],
   distinct: ReadonlyMap<string, number> | undefined,
-): Candidate | undefined {
-  let best: Candidate | undefined;
-  let bestScores: number[] = [];
-  for (const candidate of members) {
-    if (!fits(candidate, demand) || (distinct?.get(candidate.id) ?? 0) > 0) continue;
-    if (best !== undefined && !better(candidate, scores, bestScores)) continue;
-    best = candidate;
-    bestScores = scores.map((score) => score.of(candidate));
+): number | undefined {
+  let best: number | undefined;
+  const bestScores: number[] = [];
+  for (let index = 0; index < members.length; index++) {
+    const candidate = members[index];
+    if (candidate === undefined || !fits(candidate, demand)) continue;
+    if (distinct !== undefined && (distinct.get(candidate.id) ?? 0) > 0) continue;
+    if (best !== undefined && !better(index, scores, bestScores)) continue;
+    best = index;
+    for (const [which, score] of scores.entries()) bestScores[which] = score.of(index);
   }
   return best;
 }
 
-function better(candidate: Candidate, scores: readonly Score[], best: readonly number[]): boolean {
-  for (let index = 0; index < scores.length; index++) {
-    const mine = scores[index]?.of(candidate) ?? 0;
-    const others = best[index] ?? 0;
+function better(index: number, scores: readonly Score[], best: readonly number[]): boolean {
+  for (let which = 0; which < scores.length; which++) {
+    const mine = scores[which]?.of(index) ?? 0;
+    const others = best[which] ?? 0;
     if (mine !== others) return mine < others;
   }
   return false;
@@ -93,7 +99,7 @@ function better(candidate: Candidate, scores: readonly Score[], best: readonly n
 
 function fits(candidate: Candidate, demand: Demand): boolean {
   if (candidate.cpu < demand.cpu || candidate.memory < demand.memory) return false;
-  return demand.ports.every((port) => !candidate.ports.has(port));
+  return demand.ports.length === 0 || demand.ports.every((port) => !candidate.ports.has(port));
 }
 
 /** In the order in which the real service names them. */
@@ -119,34 +125,46 @@ function scoreOf(
   const field = strategy.field ?? "";
   if (strategy.type === "binpack") {
     const memory = field.toLowerCase() === "memory";
-    return { of: (candidate) => (memory ? candidate.memory : candidate.cpu), taken: () => {} };
+    const left = (index: number): number => members[index]?.[memory ? "memory" : "cpu"] ?? 0;
+    return { of: left, taken: () => {} };
   }
   if (strategy.type === "spread") {
     const instance = field === "" || field === "instanceId" || field === "host";
     const name = field.replace(/^attribute:/, "");
-    const spreadOver = new Map(
-      members.map((member) => [member, instance ? member.id : (member.subject.attribute(name) ?? "")]),
-    );
-    const counts = new Map<string, number>();
-    for (const [member, value] of spreadOver)
-      counts.set(value, (counts.get(value) ?? 0) + (groupCounts.get(member.id) ?? 0));
+    const values = members.map((member) => (instance ? member.id : (member.subject.attribute(name) ?? "")));
+    const { numbers, counts } = numbered(values, (index) => groupCounts.get(members[index]?.id ?? "") ?? 0);
     return {
-      of: (candidate) => counts.get(spreadOver.get(candidate) ?? "") ?? 0,
-      taken: (candidate) => {
-        const value = spreadOver.get(candidate) ?? "";
-        counts.set(value, (counts.get(value) ?? 0) + 1);
+      of: (index) => counts[numbers[index] ?? 0] ?? 0,
+      taken: (index) => {
+        const number = numbers[index] ?? 0;
+        counts[number] = (counts[number] ?? 0) + 1;
       },
     };
   }
-  const drawn = new Map<Candidate, number>();
+  const drawn: number[] = [];
   return {
-    of: (candidate) => {
-      const known = drawn.get(candidate);
-      if (known !== undefined) return known;
-      const fresh = random();
-      drawn.set(candidate, fresh);
-      return fresh;
+    of: (index) => {
+      drawn[index] ??= random();
+      return drawn[index];
     },
-    taken: () => drawn.clear(),
+    taken: () => {
+      drawn.length = 0;
+    },
   };
+}
+
+/** A number for each different value, and what is counted for it. */
+function numbered(
+  values: readonly string[],
+  count: (index: number) => number,
+): { numbers: number[]; counts: number[] } {
+  const known = new Map<string, number>();
+  const counts: number[] = [];
+  const numbers = values.map((value, index) => {
+    const number = known.get(value) ?? known.size;
+    known.set(value, number);
+    counts[number] = (counts[number] ?? 0) + count(index);
+    return number;
+  });
+  return { numbers, counts };
 }

@@ -47,27 +47,74 @@ export class State implements Collections {
   readonly #database: DatabaseSync;
   readonly #write;
   readonly #remove;
+  readonly #begin;
+  readonly #end;
+  readonly #all: readonly [kind: string, collection: Collection<unknown>][];
+  /** Resolved or rejected by the next commit. */
+  #next: PromiseWithResolvers<void> | undefined;
 
   /** `file` may be ":memory:". One process at a time: SQLite's lock is held as long as this lives. */
   constructor(file: string) {
     this.#database = open(file);
+    this.#all = Object.entries(this).filter(([, value]) => value instanceof Collection);
     this.#write = this.#database.prepare(
       "INSERT INTO documents (kind, key, body) VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body",
     );
+    this.#begin = this.#database.prepare("BEGIN");
+    this.#end = this.#database.prepare("COMMIT");
     this.#remove = this.#database.prepare("DELETE FROM documents WHERE kind = ? AND key = ?");
     // By row: in the order in which they were first written.
-    for (const row of this.#database.prepare("SELECT kind, body FROM documents ORDER BY number").iterate()) {
-      const collection = this.#collections().get(String(row.kind));
-      (collection as Collection<unknown> | undefined)?.put(JSON.parse(String(row.body)));
-    }
-    for (const collection of this.#collections().values()) collection.changed.clear();
+    const kinds = new Map(this.#all);
+    for (const row of this.#database.prepare("SELECT kind, body FROM documents ORDER BY number").iterate())
+      kinds.get(String(row.kind))?.put(JSON.parse(String(row.body)));
+    for (const [, collection] of this.#all) collection.changed.clear();
+  }
+
+  /**
+   * Resolves when what has changed until now is written: calls that come in together are written together. Whoever commits before does it for all;
+   * else it is done when the calls that have arrived are dealt with.
+   */
+  async written(): Promise<void> {
+    if (!this.#isDirty()) return;
+    this.#next ??= this.#commitSoon();
+    await this.#next.promise;
+  }
+
+  #commitSoon(): PromiseWithResolvers<void> {
+    const mine = Promise.withResolvers<void>();
+    mine.promise.catch(() => {}); // told to those who wait
+    setImmediate(() => {
+      if (this.#next !== mine) return;
+      try {
+        this.commit();
+      } catch {
+        // told to those who wait, and what is not written stays to be written
+      }
+    });
+    return mine;
+  }
+
+  #isDirty(): boolean {
+    return this.#all.some(([, collection]) => collection.changed.size > 0);
   }
 
   /** Writes what has changed since the last commit, all or nothing. */
   commit(): void {
-    const dirty = [...this.#collections()].filter(([, collection]) => collection.changed.size > 0);
+    const waiting = this.#next;
+    this.#next = undefined;
+    try {
+      this.#commit();
+      waiting?.resolve();
+    } catch (error) {
+      waiting?.reject(error);
+      throw error;
+    }
+  }
+
+  #commit(): void {
+    const dirty = this.#all.filter(([, collection]) => collection.changed.size > 0);
     if (dirty.length === 0) return;
-    this.#database.exec("BEGIN");
+    this.#begin.run();
     try {
       for (const [kind, collection] of dirty) {
         for (const key of collection.changed) {
@@ -76,7 +123,7 @@ export class State implements Collections {
           else this.#write.run(kind, key, JSON.stringify(value));
         }
       }
-      this.#database.exec("COMMIT");
+      this.#end.run();
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       throw error;
@@ -86,22 +133,12 @@ export class State implements Collections {
 
   /** Forgets everything. */
   reset(): void {
-    for (const collection of this.#collections().values())
-      for (const key of [...collection.keys()]) collection.delete(key);
+    for (const [, collection] of this.#all) for (const key of [...collection.keys()]) collection.delete(key);
     this.commit();
   }
 
   close(): void {
     this.#database.close();
-  }
-
-  #collections(): Map<string, Collection<never> | Collection<unknown>> {
-    return new Map(
-      Object.entries(this).filter(([, value]) => value instanceof Collection) as [
-        string,
-        Collection<unknown>,
-      ][],
-    );
   }
 }
 
