@@ -17,8 +17,10 @@ import { kernelOpened } from "../../src/closure/rules/kernel-opened.ts";
 import { installRoot } from "../../src/host/native.ts";
 import type { StateRoot } from "../../src/host/state-root.ts";
 import { hostRoot, type Machine } from "../../src/machine/machine.ts";
-import { openMachine } from "../../src/machine/open.ts";
+import { type OpenOptions, openMachine } from "../../src/machine/open.ts";
 import type { TriedApplication } from "./applications.ts";
+import { FarMachine } from "./far-machine.ts";
+import { freePort } from "./free-port.ts";
 import { quietContext } from "./lamp.ts";
 import { debian11 } from "./roots.ts";
 import { runningOne } from "./running-application.ts";
@@ -40,6 +42,10 @@ export const ways = [
   "install",
   /** The whole machine, out of an archive. */
   "tar",
+  /** The whole machine, out of an image that somebody else's tool made. */
+  "image",
+  /** Watched, on a copy of what a real sshd gives out. */
+  "ssh",
 ] as const;
 export type Way = (typeof ways)[number];
 
@@ -104,6 +110,10 @@ export async function captureBy(
     }
     case "tar":
       return await fromArchive({ application: described, choices, place, tools });
+    case "image":
+      return await fromImage({ application: described, choices, place, tools });
+    case "ssh":
+      return await fromFar(application, { described, choices, place, tools });
     case "process":
       return await runningOne(application, { choices, place, tools });
     case "install":
@@ -151,18 +161,75 @@ async function traced(
 }
 
 async function fromArchive(given: Given & { application: Described }): Promise<CapturedBy> {
-  const { application, choices, place, tools } = given;
+  return await wholeOf(`disk:${archiveOf(given.place)}`, given);
+}
+
+async function fromImage(given: Given & { application: Described }): Promise<CapturedBy> {
+  const layout = join(given.place.work, "layout");
+  const umoci = (...words: string[]) =>
+    execFileSync("umoci", words, { stdio: ["ignore", "ignore", "inherit"] });
+  umoci("init", "--layout", layout);
+  umoci("new", "--image", `${layout}:old`);
+  umoci("raw", "add-layer", "--image", `${layout}:old`, archiveOf(given.place));
+  return await wholeOf(`oci:${layout}:old`, given);
+}
+
+async function wholeOf(
+  address: string,
+  { application, choices, place, tools }: Given & { application: Described },
+): Promise<CapturedBy> {
+  const machine = await openMachine(address, () => openedBy(place, tools, []));
+  const captured = await captureMachine({ machine, application, choices }, tools);
+  return { captured, machine, close: () => machine.close() };
+}
+
+/** The whole root of the machine, by GNU tar. */
+function archiveOf(place: WayPlace): string {
   const archive = join(place.work, "machine.tar");
   const flags = ["--numeric-owner", "--xattrs", "--xattrs-include=*", "--acls", "--sparse"];
   execFileSync("tar", ["-C", hostRoot(place.machine), ...flags, "-cf", archive, "."]);
-  const machine = await openMachine(`disk:${archive}`, () => ({
-    root: place.root,
-    log: tools.log,
-    ssh: { options: [], sudo: false, push: true, interactive: false },
+  return archive;
+}
+
+function openedBy({ root }: WayPlace, { log }: CaptureTools, options: readonly string[]): OpenOptions {
+  return {
+    root,
+    log,
+    ssh: { options, sudo: false, push: true, interactive: false },
     disk: { partition: undefined },
-  }));
-  const captured = await captureMachine({ machine, application, choices }, tools);
-  return { captured, machine, close: () => machine.close() };
+  };
+}
+
+/** sshd runs in a root of its own, and its logins see the application's machine alone. */
+async function fromFar(
+  application: TriedApplication,
+  given: Given & { described: Described },
+): Promise<CapturedBy> {
+  const { place, tools } = given;
+  const ends: (() => unknown)[] = [];
+  const host = {
+    base: place.work,
+    holder: process.pid,
+    tool: () => Promise.reject(new Error("no command is run here")),
+  };
+  const end = async (): Promise<void> => {
+    for (const one of ends.splice(0).reverse()) await one();
+  };
+  try {
+    const far = await FarMachine.start({ after: (one) => void ends.push(one as () => unknown) }, host, {
+      shows: hostRoot(place.machine),
+      port: await freePort(),
+    });
+    const machine = await openMachine(far.address, () =>
+      openedBy(place, tools, far.environment.TRANSHIP_SSH_OPTIONS?.split(" ") ?? []),
+    );
+    ends.push(() => machine.close());
+    const captured = await traced(application, "ssh", { ...given, place: { ...place, machine } });
+    return { captured, machine, close: end };
+  } catch (error) {
+    await end();
+    throw error;
+  }
 }
 
 function packagesOf(name: string): string[] {

@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { joinCall, sandboxCall } from "../../src/host/enter.ts";
+import { type EnterMount, joinCall, sandboxCall } from "../../src/host/enter.ts";
 import { type EnterProcess, startEnter } from "../../src/host/enter-process.ts";
 import { installRoot } from "../../src/host/native.ts";
 import type { CaptureHost, Outcome } from "./capture.ts";
@@ -38,21 +38,26 @@ export interface FarOptions {
   config?: readonly string[];
   /** Another root than Debian's. */
   root?: string;
+  /** The root of a machine that has no sshd: it is all that a login gets to see. */
+  shows?: string;
   port?: number;
 }
+
+/** Where the machine lies, the process whose network it listens in, and the tool for it. */
+export type FarHost = Pick<CaptureHost, "base" | "holder" | "tool">;
 
 export class FarMachine {
   readonly address: string;
   /** For the tool: key and known hosts. */
   readonly environment: Record<string, string>;
   readonly directory: string;
-  readonly host: CaptureHost;
+  readonly host: FarHost;
   readonly port: number;
   #sandbox: EnterProcess | undefined;
   #pid = 0;
   readonly #options: FarOptions;
 
-  private constructor(host: CaptureHost, directory: string, options: FarOptions) {
+  private constructor(host: FarHost, directory: string, options: FarOptions) {
     this.host = host;
     this.directory = directory;
     this.#options = options;
@@ -64,7 +69,11 @@ export class FarMachine {
     };
   }
 
-  static async start(t: TestContext, host: CaptureHost, options: FarOptions = {}): Promise<FarMachine> {
+  static async start(
+    t: Pick<TestContext, "after">,
+    host: FarHost,
+    options: FarOptions = {},
+  ): Promise<FarMachine> {
     const directory = join(host.base, `far-${options.port ?? 22}`);
     const far = new FarMachine(host, directory, options);
     far.#prepare();
@@ -91,6 +100,8 @@ export class FarMachine {
       "upper/home/keeper/.ssh",
       "upper/run/sshd",
       "work",
+      "shown/upper",
+      "shown/work",
     ])
       mkdirSync(join(this.directory, name), { recursive: true });
     const upper = join(this.directory, "upper");
@@ -125,6 +136,7 @@ export class FarMachine {
         "StrictModes no",
         "UsePAM no",
         "PasswordAuthentication no",
+        ...(this.#options.shows === undefined ? [] : ["ChrootDirectory /srv"]),
         ...config,
         "",
       ].join("\n"),
@@ -136,6 +148,18 @@ export class FarMachine {
       join(this.directory, "client/known_hosts"),
       `${name} ${key.split(" ").slice(0, 2).join(" ")}\n`,
     );
+  }
+
+  #shown(): EnterMount[] {
+    const { shows } = this.#options;
+    if (shows === undefined) return [];
+    const upper = { dir: join(this.directory, "shown/upper"), work: join(this.directory, "shown/work") };
+    return [
+      { kind: "overlay", target: "/srv", lowers: [shows], upper, volatile: true },
+      { kind: "proc", target: "/srv/proc" },
+      { kind: "dev", target: "/srv/dev" },
+      { kind: "tmpfs", target: "/srv/tmp", mode: 0o1777 },
+    ];
   }
 
   /** Starts sshd; also again after stop(). */
@@ -150,6 +174,7 @@ export class FarMachine {
           { kind: "sys", target: "/sys" },
           { kind: "tmpfs", target: "/tmp", mode: 0o1777 },
           { kind: "tmpfs", target: "/dev/shm", mode: 0o1777 },
+          ...this.#shown(),
         ],
         network: { pid: this.host.holder },
         hostname: "old-sshd",

@@ -3,10 +3,11 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { type AddressInfo, connect, createServer as createSocket } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { freePort } from "./free-port.ts";
 
 export const needsDockerRegistry: { skip: string | false } = {
   skip: existsSync("/usr/bin/docker-registry") ? false : "needs docker-registry",
@@ -16,16 +17,6 @@ export interface RunningRegistry {
   /** "127.0.0.1:PORT" */
   host: string;
   directory: string;
-}
-
-async function freePort(): Promise<number> {
-  const server = createSocket();
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** True when something listens; false when the process has ended. */
