@@ -27,6 +27,8 @@ export interface LayerLimits {
   maxRatio: number;
   /** Device nodes that may be in the layer: "c 1:3". Default the harmless ones. */
   devices: ReadonlySet<string>;
+  /** Others are left out, and told here; without it they are refused. */
+  leftOut?: (path: ByteString, device: string) => void;
 }
 
 export const defaultLimits: LayerLimits = {
@@ -73,23 +75,19 @@ export async function* readLayer(
   }
 }
 
-/** The objects of any tar, held to the same rules; devices are refused or, with `skipDevices`, left out. */
+/** The objects of any tar, held to the same rules. */
 export async function* readTarObjects(
   chunks: AsyncIterable<Uint8Array>,
-  limits: LayerLimits = defaultLimits,
-  skipDevices = false,
+  options: Partial<LayerLimits> = {},
 ): AsyncGenerator<LayerEvent[], void, void> {
   const tar = new TarReader();
-  const translator = new Translator(limits);
+  const translator = new Translator({ ...defaultLimits, ...options });
   for await (const chunk of chunks) {
     for (let at = 0; at < chunk.length; at += batchSize) {
       const events: LayerEvent[] = [];
       for (const event of tar.push(chunk.subarray(at, at + batchSize))) {
-        if (event.type === "entry") {
-          const device = event.entry.kind === "character" || event.entry.kind === "block";
-          if (device && skipDevices) translator.regular = false;
-          else translator.entry(event.entry, events);
-        } else if (translator.regular) events.push(event);
+        if (event.type === "entry") translator.entry(event.entry, events);
+        else if (translator.regular) events.push(event);
       }
       if (events.length > 0) yield events;
     }
@@ -200,14 +198,15 @@ class Translator {
     const name = layerName(tar.name);
     this.regular = name.type === "object" && tar.kind === "file";
     if (name.type === "whiteout" || name.type === "opaque") events.push(name);
-    if (name.type === "object" && tar.kind !== "unknown") events.push(this.#object(tar, name.path));
+    if (name.type === "object" && tar.kind !== "unknown" && !this.#leavesOut(tar, name.path))
+      events.push(this.#object(tar, name.path));
   }
 
   #object(tar: TarEntry, path: ByteString): LayerEvent {
     const link = tar.kind === "hardlink";
     if (path === "/" && tar.kind !== "directory") throw hostile(tar.name, `makes the root a ${tar.kind}`);
     const kind: EntryKind = tar.kind === "hardlink" || tar.kind === "unknown" ? "file" : tar.kind;
-    if (kind === "character" || kind === "block") this.#checkDevice(tar, kind);
+    this.#refuseDevice(tar);
     if (tar.uid < 0 || tar.gid < 0 || tar.uid > 0xfffffffe || tar.gid > 0xfffffffe)
       throw hostile(tar.name, "has an impossible owner");
     if (
@@ -222,12 +221,25 @@ class Translator {
     return { type: "entry", entry: { ...blank, ...attributes(tar), path, kind }, hardlinkTo };
   }
 
-  #checkDevice(tar: TarEntry, kind: "character" | "block"): void {
-    const name = `${kind === "character" ? "c" : "b"} ${tar.devMajor}:${tar.devMinor}`;
-    // 0:0 is how overlayfs writes a deletion: it would hide what lower layers have.
-    if (name === "c 0:0" || !this.#limits.devices.has(name)) {
-      throw hostile(tar.name, `is the device ${name}, which the package does not declare`);
-    }
+  #leavesOut(tar: TarEntry, path: ByteString): boolean {
+    const { leftOut } = this.#limits;
+    const device = leftOut === undefined ? undefined : this.#undeclared(tar);
+    if (device === undefined) return false;
+    leftOut?.(path, device);
+    return true;
+  }
+
+  #refuseDevice(tar: TarEntry): void {
+    const device = this.#undeclared(tar);
+    if (device !== undefined)
+      throw hostile(tar.name, `is the device ${device}, which the package does not declare`);
+  }
+
+  /** "c 5:2", where it may not be there. 0:0 is how overlayfs writes a deletion: it would hide what lower layers have. */
+  #undeclared({ kind, devMajor, devMinor }: TarEntry): string | undefined {
+    if (kind !== "character" && kind !== "block") return undefined;
+    const name = `${kind === "character" ? "c" : "b"} ${devMajor}:${devMinor}`;
+    return name === "c 0:0" || !this.#limits.devices.has(name) ? name : undefined;
   }
 }
 

@@ -13,6 +13,7 @@ import { step } from "../host/steps.ts";
 import { makeWorkDirectory, type WorkDirectory } from "../host/work.ts";
 import { ImageStore, openStore } from "../image/store.ts";
 import { ensureLayer, unpackLayer } from "../image/unpack.ts";
+import { LeftOutDevices } from "./left-out-devices.ts";
 import type { Machine } from "./machine.ts";
 import { mountedMachine } from "./mounted.ts";
 
@@ -58,14 +59,15 @@ async function openLayout(address: string, { directory, name }: Layout, root: St
   const work = makeWorkDirectory(root, "oci");
   try {
     const lowers: string[] = [];
+    const devices = new LeftOutDevices();
     for (const [index, layer] of image.layers.entries()) {
       const place = join(work.path, String(index));
       mkdirSync(place, { mode: 0o755 });
       step("unpack a layer of a layout");
-      await unpackLayer(store, layer, place);
+      await unpackLayer(store, layer, place, devices);
       lowers.unshift(encodeText(place));
     }
-    return await mountLayers(address, lowers, work);
+    return { ...(await mountLayers(address, lowers, work)), notes: devices.notes() };
   } catch (error) {
     work.remove();
     throw error;

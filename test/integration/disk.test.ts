@@ -63,7 +63,7 @@ async function seen(host: CaptureHost, address: string, installed?: string): Pro
   const { status, stdout, stderr } = await host.tool(words);
   assert.equal(status, 0, stderr);
   const { machine: _, source: __, notes, ...rest } = JSON.parse(stdout);
-  const own = /device nodes of the archive|read is partition/;
+  const own = /device nodes that reach hardware|read is partition/;
   return { ...rest, notes: notes?.filter((note: { text: string }) => !own.test(note.text)) };
 }
 
@@ -390,4 +390,35 @@ test("kill -9 while a disk is mounted leaves no mount, no loop device and, after
   assert.equal((await host.tool(["images"])).status, 0);
   await nothingLeft(host);
   assert.doesNotMatch(execFileSync("losetup", ["-a"], { encoding: "utf8" }), new RegExp(host.base));
+});
+
+test("an archive and an image keep the device nodes of jails, and name those that reach hardware", {
+  skip: skip || (existsSync("/usr/bin/umoci") ? false : "needs umoci"),
+}, async (t) => {
+  const host = await start(t);
+  for (const [path, ...numbers] of [
+    ["dev/ptmx", "c", "5", "2"],
+    ["srv/jail/null", "c", "1", "3"],
+    ["opt/disk", "b", "8", "0"],
+  ] as const) {
+    mkdirSync(join(host.source, path, ".."), { recursive: true });
+    execFileSync("mknod", [join(host.source, path), ...numbers]);
+  }
+  const archive = join(host.base, "root.tar");
+  execFileSync("tar", ["-C", host.source, "-cf", archive, "."]);
+  const layout = join(host.base, "layout");
+  execFileSync("umoci", ["init", "--layout", layout]);
+  execFileSync("umoci", ["new", "--image", `${layout}:old`]);
+  execFileSync("umoci", ["raw", "add-layer", "--image", `${layout}:old`, archive]);
+  for (const address of [`disk:${archive}`, `oci:${layout}:old`]) {
+    const { notes } = JSON.parse((await host.tool(["discover", address, "--format", "json"])).stdout);
+    const [note] = notes.filter((one: { text: string }) => one.text.includes("device nodes"));
+    assert.match(note.text, /left out: \/opt\/disk \(b 8:0\)$/, address);
+    const script = "test -c /srv/jail/null && test ! -e /opt/disk && echo kept";
+    const words = ["capture", "run", "-m", address, "-t", "jail", "--", "/bin/sh", "-c", script];
+    const captured = await host.tool(words);
+    assert.equal(captured.status, 0, captured.stderr);
+    assert.match((await host.tool(["run", "--rm", "jail"])).stdout, /^kept$/m, address);
+  }
+  await nothingLeft(host);
 });

@@ -7,7 +7,7 @@ import { errnoOf, ioError, makeDirectory, syncDirectory, writeFileAtomic } from 
 import { runChecked } from "../../host/process.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
-import { defaultLimits, type LayerEvent, readTarObjects } from "../../image/layer-reader.ts";
+import { type LayerEvent, readTarObjects } from "../../image/layer-reader.ts";
 import { makeTree } from "../../image/make-tree.ts";
 import { findVolume } from "../../runtime/volumes/list.ts";
 import { volumeData } from "../../runtime/volumes/volumes.ts";
@@ -76,7 +76,7 @@ export async function restoreData(
     const data = volumeData(root, volume);
     makeDirectory(data, 0o755);
     const events = below(
-      readTarObjects(createReadStream(path, { highWaterMark: 1 << 20 }), defaultLimits, true),
+      readTarObjects(createReadStream(path, { highWaterMark: 1 << 20 }), { leftOut: () => {} }),
       `/${partOf(volume, name)}`,
     );
     await makeTree(data, events, {}, (reason) => {

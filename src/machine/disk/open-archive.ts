@@ -11,6 +11,7 @@ import type { WorkDirectory } from "../../host/work.ts";
 import { decompress } from "../../image/decompress.ts";
 import { readTarObjects } from "../../image/layer-reader.ts";
 import { makeTree } from "../../image/make-tree.ts";
+import { LeftOutDevices } from "../left-out-devices.ts";
 import type { Machine } from "../machine.ts";
 import { holdsSystem } from "../rootfs.ts";
 import { TreeFiles } from "../tree-files.ts";
@@ -25,8 +26,9 @@ export async function openArchive(
   const directory = join(work.path, "fs");
   fs.mkdirSync(directory, { mode: 0o755 });
   step("unpack the disk");
+  const devices = new LeftOutDevices();
   try {
-    await makeTree(directory, readTarObjects(tarOf(path, kind), undefined, true), {}, (reason, at) => {
+    await makeTree(directory, readTarObjects(tarOf(path, kind), devices), {}, (reason, at) => {
       return unreachable(
         `cannot unpack ${path}: ${reason}${at === undefined ? "" : ` (${escapeBytes(at)})`}`,
         "the archive holds something that does not fit here",
@@ -57,7 +59,7 @@ export async function openArchive(
     root: directory,
     files,
     live: false,
-    notes: ["device nodes of the archive are left out"],
+    notes: devices.notes(),
     close: async () => {
       await files.close();
       work.remove();
