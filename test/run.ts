@@ -22,6 +22,7 @@ interface Suite {
 }
 
 const top = join(import.meta.dirname, "..");
+const builtAlone = /\/(runtime-(run|later|terminal|supervise)|capture-)/;
 const suites: readonly Suite[] = [
   { name: "unit", folders: ["test/unit", "test/golden", "test/property"], isolation: "none", concurrency: 1 },
   {
@@ -29,16 +30,17 @@ const suites: readonly Suite[] = [
     folders: ["test/integration"],
     isolation: "process",
     concurrency: 2,
-    except: /\/capture-/,
+    except: builtAlone,
+    prepare: keepCompiled,
   },
   // What is installed is the built form: hot verbs have an entry of their own there, which the sources do not show; and a capture takes
-  // half of the processor time.
+  // half of the processor time. The others run the sources.
   {
     name: "built",
     folders: ["test/integration"],
     isolation: "process",
     concurrency: 2,
-    only: /runtime-(run|later|terminal|supervise)|\/capture-/,
+    only: builtAlone,
     prepare: testBuilt,
   },
   { name: "engine", folders: ["test/engine"], isolation: "process", concurrency: 2 },
@@ -76,6 +78,7 @@ for (const suite of suites) {
   const count = await runSuite(suite, files);
   if (suite.isolation === "process") await runAgain(suite, count);
   delete process.env.TRANSHIP_TEST_MAIN;
+  delete process.env.NODE_COMPILE_CACHE;
   const minutes = ((Date.now() - began) / 60_000).toFixed(2);
   console.log(
     `${suite.name}: ${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped in ${minutes} min`,
@@ -109,6 +112,13 @@ function testBuilt(): void {
   for (const name of ["native", "node_modules", "package.json"])
     symlinkSync(join(top, name), join(place, name));
   process.env.TRANSHIP_TEST_MAIN = join(place, "dist/start.cjs");
+}
+
+/** A start of the sources takes a quarter of the processor time where what Node made of them is kept. Only for the suite: what is traced must not find it. */
+function keepCompiled(): void {
+  const place = mkdtempSync(join(tmpdir(), "tranship-compiled-"));
+  process.on("exit", () => rmSync(place, { recursive: true, force: true }));
+  process.env.NODE_COMPILE_CACHE = place;
 }
 
 /** The old machines of integration and e2e tests; made once and kept (see test/support/roots.ts). */
