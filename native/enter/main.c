@@ -28,14 +28,15 @@
 #include "process.h"
 #include "report.h"
 #include "shape.h"
+#include "userns.h"
 
 static const int ns_flags[NS_KINDS] = {
 	CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP,
-	CLONE_NEWPID, CLONE_NEWNS,
+	CLONE_NEWPID, CLONE_NEWNS, CLONE_NEWUSER,
 };
 
 static const char *const ns_files[NS_KINDS] = {
-	"net", "ipc", "uts", "cgroup", "pid", "mnt",
+	"net", "ipc", "uts", "cgroup", "pid", "mnt", "user",
 };
 
 /* What is held of the processes to be joined, before anything changes. */
@@ -227,6 +228,14 @@ static int launch_in_stages(struct config *c)
 	process_exec(c);
 }
 
+static void new_network(const struct config *c)
+{
+	if (c->userns_dir)
+		userns_network(c);
+	else
+		unshare_or_fail(CLONE_NEWNET);
+}
+
 static int launch(struct config *c)
 {
 	struct joined j;
@@ -240,10 +249,14 @@ static int launch(struct config *c)
 	j = open_joined(c);
 
 	mounts_fetch(c);
+	if (c->userns_dir)
+		userns_make(c);
 	enter_joined(&j);
 	if (c->net == NET_OWN || c->net == NET_NONE)
-		unshare_or_fail(CLONE_NEWNET);
+		new_network(c);
 	mounts_private();
+	if (c->userns_dir)
+		userns_show(c);
 	mounts_open(c);
 	mounts_perform(c);
 	if (c->net == NET_OWN)

@@ -19,6 +19,7 @@
 #include "overlay.h"
 #include "report.h"
 #include "sys.h"
+#include "userns.h"
 
 /* Where the tree of the caller is seen: "" until mounts_stage(). */
 static const char *host_prefix = "";
@@ -283,7 +284,7 @@ static void do_bind_within(struct op *op)
 	op->fd = -1;
 }
 
-static void do_overlay(struct op *op, bool old_api, int base)
+static void attach_overlay(struct op *op, bool old_api, int base)
 {
 	int target = target_of(op, true);
 	char path[FD_PATH_SIZE];
@@ -301,6 +302,15 @@ static void do_overlay(struct op *op, bool old_api, int base)
 	}
 	fd_path(path, target);
 	overlay_mount(op, path);
+}
+
+static void do_overlay(const struct config *c, struct op *op)
+{
+	if (c->userns_dir)
+		userns_act(c, true);
+	attach_overlay(op, c->old_mount_api, c->base_fd);
+	if (c->userns_dir)
+		userns_act(c, false);
 }
 
 /* Writing there changes the kernel that the host runs on. */
@@ -448,7 +458,7 @@ static void perform(struct config *c, struct op *op)
 {
 	switch (op->type) {
 	case OP_OVERLAY:
-		do_overlay(op, c->old_mount_api, c->base_fd);
+		do_overlay(c, op);
 		break;
 	case OP_BIND:
 	case OP_BIND_FROM:
@@ -477,6 +487,7 @@ static void perform(struct config *c, struct op *op)
 		do_hide_cgroup2(op);
 		break;
 	case OP_DISK:
+	case OP_IDMAP:
 		break;		/* mounted when it was opened */
 	}
 }
@@ -564,6 +575,20 @@ void mounts_private(void)
 		fail_errno("cannot make the mount namespace private");
 }
 
+static void attach_mapped(const struct config *c, const struct op *op)
+{
+	cleanup_fd int fd = userns_mapped(c, op->source);
+	mode_t mask = umask(0);
+	int target;
+
+	reopen_root();
+	target = target_open(op->target, is_directory(fd));
+	umask(mask);
+	if (sys_move_mount(fd, target) < 0)
+		fail_errno("cannot mount %s at %s", op->source, op->target);
+	close(target);
+}
+
 void mounts_open(struct config *c)
 {
 	for (size_t i = 0; i < c->op_count; i++) {
@@ -572,11 +597,16 @@ void mounts_open(struct config *c)
 		if (op->type == OP_DISK) {
 			/* Now: an overlay after it has its directories there. */
 			disk_mount(op->source, op->target);
+		} else if (op->type == OP_IDMAP) {
+			/* As with a disk. */
+			attach_mapped(c, op);
 		} else if (op->type == OP_OVERLAY) {
 			if (op->overlay.has_roots)
 				continue;
 			overlay_open(&op->overlay, c->base_fd);
-			if (!op->overlay.scratch && !c->old_mount_api)
+			/* Else when its turn comes. */
+			if (!op->overlay.scratch && !c->old_mount_api &&
+			    !c->userns_dir)
 				op->fd = overlay_detached(op, true);
 		} else if (op->type == OP_BIND) {
 			op->fd = open(op->source, O_PATH | O_CLOEXEC);

@@ -218,6 +218,13 @@ static bool mount_option(struct reader *r)
 
 		op = add_op(r, OP_DISK, next_absolute(r));
 		op->source = source;
+	} else if (strcmp(r->option, "--idmap") == 0) {
+		const char *source = next(r);
+
+		if (!r->c->userns_dir)
+			fail("%s: no --userns before it", r->option);
+		op = add_op(r, OP_IDMAP, next_absolute(r));
+		op->source = source;
 	} else if (strcmp(r->option, "--hide-cgroup2") == 0) {
 		add_op(r, OP_HIDE_CGROUP2,
 		       "/sys/fs/cgroup/unified/cgroup.controllers");
@@ -230,7 +237,7 @@ static bool mount_option(struct reader *r)
 }
 
 static const char *const ns_words[NS_KINDS] = {
-	"net", "ipc", "uts", "cgroup", "pid", "mnt",
+	"net", "ipc", "uts", "cgroup", "pid", "mnt", "user",
 };
 
 static void join_list(struct reader *r, const char *list)
@@ -343,6 +350,22 @@ static bool rewire_option(struct reader *r)
 	return true;
 }
 
+static void userns_option(struct reader *r)
+{
+	struct config *c = r->c;
+	const char *dir = next_absolute(r);
+
+	if (r->verb != VERB_LAUNCH || c->stages_fd >= 0)
+		fail("%s: only for launch, without --stages", r->option);
+	c->userns_first = (unsigned int)next_number(r, UINT32_MAX - 1);
+	c->userns_count = (unsigned int)next_number(r, UINT32_MAX - 1);
+	if (c->userns_first == 0 || c->userns_count == 0 ||
+	    c->userns_count >= UINT32_MAX - c->userns_first)
+		fail("%s: not a range of ids of others than root: %u %u",
+		     r->option, c->userns_first, c->userns_count);
+	c->userns_dir = dir;
+}
+
 static bool namespace_option(struct reader *r)
 {
 	struct config *c = r->c;
@@ -378,6 +401,8 @@ static bool namespace_option(struct reader *r)
 		c->hostname = next(r);
 	} else if (strcmp(r->option, "--domainname") == 0) {
 		c->domainname = next(r);
+	} else if (strcmp(r->option, "--userns") == 0) {
+		userns_option(r);
 	} else {
 		return veth_option(r) || inner_option(r) || rewire_option(r);
 	}
@@ -587,7 +612,7 @@ void parse_options(struct config *c, enum verb verb, char **args)
 	if (verb == VERB_JOIN) {
 		r.option = "join";
 		c->target = next_pid(&r);
-		for (int i = 0; i < NS_KINDS; i++)
+		for (int i = 0; i < NS_USER; i++)
 			c->join[i] = c->target;
 	} else if (verb == VERB_REWIRE) {
 		r.option = "rewire";

@@ -21,6 +21,7 @@ enum op_type {
 	OP_DIR,
 	OP_HIDE_CGROUP2,
 	OP_DISK,		/* a file system in a file */
+	OP_IDMAP,		/* with owners as ids of the user namespace */
 };
 
 struct overlay {
@@ -58,7 +59,8 @@ struct op {
 };
 
 enum net { NET_HOST, NET_NONE, NET_OWN, NET_JOIN };
-enum ns_kind { NS_NET, NS_IPC, NS_UTS, NS_CGROUP, NS_PID, NS_MNT, NS_KINDS };
+enum ns_kind { NS_NET, NS_IPC, NS_UTS, NS_CGROUP, NS_PID, NS_MNT,
+	       NS_USER, NS_KINDS };
 
 #define VETHS_MAX 16
 #define ADDRESSES_MAX 32
@@ -93,6 +95,11 @@ struct config {
 	const char *root;
 	const char *hostname;
 	const char *domainname;	/* launch: of a new uts namespace */
+	/* launch: see userns.h; NULL: the caller's. */
+	const char *userns_dir;
+	unsigned int userns_first;
+	unsigned int userns_count;
+	int userns_fd;
 	struct veth veths[VETHS_MAX];	/* in their order: eth0, eth1 ... */
 	size_t veth_count;
 	/* For the own network namespace: nftables rules in a file, addresses of

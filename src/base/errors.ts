@@ -57,6 +57,7 @@ export const errorCodes = {
   E_PORT_TAKEN: "The port of the host is already taken.",
   E_NETWORK: "The network of an instance could not be set up.",
   E_LIMIT_UNSUPPORTED: "This host cannot hold a limit that was asked for.",
+  E_USERNS: "A user namespace could not be given its ids.",
   E_RUNTIME: "The OCI runtime could not start the instance.",
   E_NO_RUNTIME: "No usable OCI runtime was found on this host.",
   E_SECRET_MISSING: "A secret that the package needs was not given.",

@@ -39,6 +39,8 @@ export type EnterMount =
   | { kind: "bind-from-pid"; pid: number; source: ByteString; target: ByteString; readOnly?: boolean }
   /** The ext4 in the file source, with directories upper and work; overlays after it may have them. */
   | { kind: "disk"; source: ByteString; target: ByteString }
+  /** Of launch with a user namespace: source with its owners as ids of that. A target that is absent is made; overlays after it may lie in it. */
+  | { kind: "idmap"; source: ByteString; target: ByteString }
   | { kind: "tmpfs"; target: ByteString; mode: number }
   | { kind: "proc"; target: ByteString }
   | { kind: "dev"; target: ByteString }
@@ -77,11 +79,11 @@ export interface SandboxOptions {
   command: EnterCommand;
 }
 
-export type NamespaceKind = "net" | "ipc" | "uts" | "cgroup" | "pid" | "mnt";
+export type NamespaceKind = "net" | "ipc" | "uts" | "cgroup" | "pid" | "mnt" | "user";
 
 export interface JoinOptions {
   pid: number;
-  /** Default: all. With mnt also the root directory of the process. */
+  /** Default: all but user. With mnt also the root directory of the process. */
   namespaces?: readonly NamespaceKind[];
   /** Directory to take as root after that. */
   root?: ByteString;
@@ -93,6 +95,8 @@ export interface LaunchOptions {
   mounts?: readonly EnterMount[];
   /** Default host. */
   network?: LaunchNetwork;
+  /** A user namespace whose ids from 0 on are those from `first` on here, at PLACE/userns for the command to join; PLACE is a memory file system then. The network is its. */
+  userns?: { place: string; first: number; count: number };
   /** crun on a hybrid machine (cgroup v1 and v2) works only without the v2 controllers in sight. */
   hideCgroup2?: boolean;
   /** The command is crun: it is executed from a read-only mount, and told so, which saves it to do that and start anew. */
@@ -156,6 +160,7 @@ export function launchParts(options: Omit<LaunchOptions, "command"> & { command?
   const network = options.network ?? "host";
   return {
     mounts: [
+      ...usernsWords(options.userns),
       ...(options.mounts ?? []).flatMap(mountWords),
       ...(options.hideCgroup2 ? ["--hide-cgroup2"] : []),
     ],
@@ -170,6 +175,11 @@ export function launchParts(options: Omit<LaunchOptions, "command"> & { command?
       ...(options.command === undefined ? [] : commandWords(options.command)),
     ],
   };
+}
+
+function usernsWords(userns: LaunchOptions["userns"]): string[] {
+  if (userns === undefined) return [];
+  return ["--userns", userns.place, String(userns.first), String(userns.count)];
 }
 
 function refusalsWords(options: LaunchOptions["refusals"]): string[] {
@@ -201,7 +211,8 @@ function mountWords(mount: EnterMount): ByteString[] {
     case "bind-from-pid":
       return ["--bind-from-pid", String(mount.pid), mount.source, mount.target, ...readOnlyWord(mount)];
     case "disk":
-      return ["--disk", mount.source, mount.target];
+    case "idmap":
+      return [`--${mount.kind}`, mount.source, mount.target];
     case "tmpfs":
     case "dir":
       return [`--${mount.kind}`, mount.target, mount.mode.toString(8)];

@@ -1,5 +1,4 @@
 // Entries and their content become a tree on disk, by `tree unpack`: with owners, extended attributes, holes and times.
-import { spawn } from "node:child_process";
 import type { TranshipError } from "../base/errors.ts";
 import { harmlessDevices } from "../formats/device.ts";
 import type { ByteString } from "../formats/entry.ts";
@@ -14,24 +13,23 @@ import {
   encodePath,
   treeFrame,
 } from "../formats/tree-records.ts";
-import { nativePath } from "../host/native.ts";
 import { spawnError, statusOf } from "../host/process.ts";
+import { spawnTree, type TreeChild } from "../host/tree-spawn.ts";
 import { FrameBatch } from "./frame-batch.ts";
 import type { LayerEvent, LayerLimits } from "./layer-reader.ts";
 
 /** The error for what `tree unpack` refused: its sentence, and the path concerned where it named one. */
 export type TreeFailure = (reason: string, path: ByteString | undefined) => TranshipError;
 
-/** Makes what the events tell of, one by one or many at once, in an existing empty directory. */
+/** Makes what the events tell of, one by one or many at once, in an existing empty directory. `within`: see spawnTree(). */
 export async function makeTree(
   destination: string,
   given: AsyncIterable<LayerEvent | readonly LayerEvent[]>,
   limits: Partial<LayerLimits>,
   failed: TreeFailure,
+  within?: number,
 ): Promise<void> {
-  const child = spawn(nativePath("tree"), unpackArguments(destination, limits), {
-    stdio: ["pipe", "pipe", "pipe"],
-  });
+  const child = spawnTree(unpackArguments(destination, limits), false, within);
   const output = collectOutput(child, failed);
   let broken = false;
   child.stdin.on("error", () => {
@@ -115,7 +113,7 @@ interface Output {
   result(): Promise<void>;
 }
 
-function collectOutput(child: ReturnType<typeof spawn>, failed: TreeFailure): Output {
+function collectOutput(child: TreeChild, failed: TreeFailure): Output {
   const chunks: Uint8Array[] = [];
   let words = "";
   child.stdout?.on("data", (chunk: Uint8Array) => chunks.push(chunk));

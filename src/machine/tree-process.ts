@@ -1,13 +1,11 @@
 // One running `tree serve`: requests go out as they come, answers come back in the same order.
 // It never outlives this process: the end of its stdin ends it; here the kernel kills it, too, when its parent dies.
-import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { Socket } from "node:net";
-import type { Readable, Writable } from "node:stream";
 import { TranshipError } from "../base/errors.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { encodeFrame, encodeMagic, type Frame, FrameReader, treeMagic } from "../formats/frames.ts";
-import { nativePath } from "../host/native.ts";
 import { spawnError, statusOf } from "../host/process.ts";
+import { spawnTree, type TreeChild } from "../host/tree-spawn.ts";
 
 /** Who gets the answers to one request. */
 export interface Answer {
@@ -15,8 +13,6 @@ export interface Answer {
   frame(frame: Frame): "more" | "end" | "pause";
   fail(error: TranshipError): void;
 }
-
-export type TreeChild = ChildProcessByStdio<Writable, Readable, Readable>;
 
 /** Where a `tree serve` runs, and how one is started there. */
 export interface TreePlace {
@@ -34,6 +30,8 @@ export interface TreePlace {
 export interface TreeProcessOptions {
   /** For tests: never use openat2. */
   noOpenat2?: boolean;
+  /** A process: see spawnTree(). */
+  within?: number;
 }
 
 /** A directory of this host. */
@@ -41,8 +39,7 @@ export function hostTree(root: string, options: TreeProcessOptions = {}): TreePl
   const args = ["serve", ...(options.noOpenat2 ? ["--no-openat2"] : []), root];
   return {
     name: root,
-    start: () =>
-      spawn(nativePath("tree"), args, { stdio: ["pipe", "pipe", "pipe"], cwd: "/", env: {}, detached: true }),
+    start: () => spawnTree(args, true, options.within),
   };
 }
 

@@ -3,6 +3,7 @@ import { chownSync, existsSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import type { EnterMount } from "../host/enter.ts";
 import { makeDirectory, readText, writeFilePlain } from "../host/files.ts";
 import { nativePath } from "../host/native.ts";
 import { rootlessUser } from "../host/rootless-user.ts";
@@ -25,6 +26,7 @@ import { type InstancePaths, type InstanceRecord, instancePaths } from "./record
 import { redirectedMounts } from "./redirect/mounts.ts";
 import { consoleSize } from "./stdio.ts";
 import { lookUpUser } from "./user.ts";
+import { stageMounts, stageOf } from "./userns/stage.ts";
 import { prepareMount } from "./volumes/volumes.ts";
 
 export interface BundleInput {
@@ -49,7 +51,8 @@ export function mountPoint(root: StateRoot): string {
   return path;
 }
 
-export async function writeBundle(input: BundleInput): Promise<void> {
+/** Returns what enter is to lay out for it, where it has a user namespace. */
+export async function writeBundle(input: BundleInput): Promise<EnterMount[]> {
   const { root, paths, record, layers, runtime } = input;
   const user = lookUpUser(layers, record.user);
   givePlan(paths);
@@ -62,7 +65,8 @@ export async function writeBundle(input: BundleInput): Promise<void> {
   }
   const volumes = await volumeMounts(input);
   const identity = { ...(record.identity ?? noIdentity), taken: input.taken };
-  const rootfs = mountPoint(root);
+  const stage = stageOf(root, record, runtime);
+  const rootfs = stage?.rootfs ?? mountPoint(root);
   const given = givenLimits(record.limits);
   for (const words of given.lowered) input.log.warn(words);
   const own = [
@@ -71,19 +75,21 @@ export async function writeBundle(input: BundleInput): Promise<void> {
   ];
   const secrets = secretMounts(record);
   const redirected = redirectedMounts(paths, record, [...own, ...volumes, ...secrets]);
+  const mounts = [
+    ...redirected.first,
+    ...own.filter((mount) => !redirected.instead.has(mount.destination)),
+    ...volumes,
+    ...redirected.later,
+    ...secrets,
+  ];
+  const staged = stage === undefined ? { mounts, laid: [] } : stageMounts({ paths, record, stage }, mounts);
   const config = ociConfig({
     record,
     user,
     terminal: record.terminal && !input.detached,
     console: consoleSize(record.terminal && !input.detached),
     rootfs,
-    mounts: [
-      ...redirected.first,
-      ...own.filter((mount) => !redirected.instead.has(mount.destination)),
-      ...volumes,
-      ...redirected.later,
-      ...secrets,
-    ],
+    mounts: staged.mounts,
     args: [initPath, ...record.command],
     environment: environmentOf(input, user.home),
     given,
@@ -91,9 +97,11 @@ export async function writeBundle(input: BundleInput): Promise<void> {
     filter: await seccompPart(root, record, runtime),
     cgroups: runtime.cgroups,
     rootless: rootlessUser() !== undefined,
+    ...(stage === undefined ? {} : { userns: `${stage.place}/userns` }),
   });
   step("bundle config");
   writeFilePlain(`${paths.bundle}/config.json`, JSON.stringify(config));
+  return staged.laid;
 }
 
 /** init takes this plan before the one in the layers. What an earlier run of the instance made of it does not count. */

@@ -48,6 +48,9 @@ import {
 import type { ChosenRedirections, RedirectOptions } from "./redirect/choose.ts";
 import { stopTime } from "./stop-time.ts";
 import { profileOf } from "./syscall-profile.ts";
+import { checkUserns } from "./userns/check.ts";
+import { freeIds, type LentIds, lendIds } from "./userns/lend.ts";
+import type { UsernsRequest } from "./userns/request.ts";
 import { checkVolumeName } from "./volumes/volumes.ts";
 
 export interface CreateOptions extends NetworkOptions {
@@ -71,6 +74,8 @@ export interface CreateOptions extends NetworkOptions {
   capAdd?: readonly string[];
   capDrop?: readonly string[];
   readOnly?: boolean;
+  /** Default: host. */
+  userns?: UsernsRequest;
   syscalls?: SyscallProfile;
   restart?: RestartRule;
   stopSignal?: string;
@@ -137,11 +142,14 @@ export async function createInstance(
   const { id, path: draft } = begun.draft ?? makeDraft(root);
   let name: string | undefined;
   let plugged: Plugged | undefined;
+  let userns: LentIds | undefined;
   try {
     name = leaseName(root, options.name, id);
     plugged = plug(root, id, options, options.identity);
-    const made = makeRecord({ id, name, plugged }, options, opened);
+    userns = lendIds(root, id, options.userns, opened.layers);
+    const made = makeRecord({ id, name, plugged, userns }, options, opened);
     checkLimits(made);
+    checkUserns(made);
     const chosen = await redirectionsOf(root, options, opened, made);
     const record = chosen === undefined ? made : { ...made, redirections: chosen.redirections };
     if (chosen !== undefined) {
@@ -158,6 +166,7 @@ export async function createInstance(
     rmSync(draft, { recursive: true, force: true });
     if (name !== undefined) free(root, "names", name, id);
     if (plugged !== undefined) release(root, id, plugged.attachments);
+    if (userns !== undefined) freeIds(root, { id, userns });
     throw error;
   }
 }
@@ -249,7 +258,7 @@ export function nameTaken(root: StateRoot, wanted: string): TranshipError {
 }
 
 function makeRecord(
-  given: { id: string; name: string; plugged: Plugged },
+  given: { id: string; name: string; plugged: Plugged; userns: LentIds | undefined },
   options: CreateOptions,
   opened: OpenPackage,
 ): InstanceRecord {
@@ -284,6 +293,7 @@ function makeRecord(
     mounts: mountsOf(options.mounts ?? [], opened),
     secrets: options.secrets ?? [],
     limits: chosenLimits(options.limits ?? {}, facts?.limits ?? {}),
+    ...(given.userns === undefined ? {} : { userns: given.userns }),
     capAdd: options.capAdd ?? [],
     capDrop: options.capDrop ?? [],
     ...(facts?.capabilities ? { capabilities: neededCapabilities(facts.capabilities).given } : {}),

@@ -31,6 +31,7 @@ import { killAll } from "./processes.ts";
 import type { EndRecord, InstancePaths, LaunchRecord } from "./record.ts";
 import { hasRun, readExit, statusOf } from "./state.ts";
 import { mayWait, setAside } from "./trash.ts";
+import { freeIds } from "./userns/lend.ts";
 import { removeVolume } from "./volumes/volumes.ts";
 
 /** One at a time deals with an instance. undefined where it is gone. */
@@ -161,6 +162,7 @@ export async function removeInstanceFiles(
   rmSync(socketPath(root, record.id), { force: true });
   free(root, "names", record.name, record.id);
   for (const address of addressesOf(record)) free(root, "addresses", address, record.id);
+  freeIds(root, record);
 }
 
 function removeDirectory(root: StateRoot, { record, paths }: Instance, later: boolean): void {
@@ -215,7 +217,7 @@ function removeParentCgroup(): void {
 /** Leases of instances that are no more. */
 export function freeLeases(root: StateRoot): void {
   // Leases first: who holds one of them had a directory before it.
-  const held = (["names", "addresses"] as const).map((kind) => ({ kind, list: leases(root, kind) }));
+  const held = (["names", "addresses", "ids"] as const).map((kind) => ({ kind, list: leases(root, kind) }));
   if (held.every(({ list }) => list.length === 0)) return;
   const alive = new Set(instanceIds(root));
   for (const name of readdirSync(root.instances)) {

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { callArguments, launchCall } from "../host/enter.ts";
+import { callArguments, type EnterMount, type LaunchOptions, launchCall } from "../host/enter.ts";
 import { writeFileAtomic } from "../host/files.ts";
 import { nativePath } from "../host/native.ts";
 import { childProcess } from "../host/process.ts";
@@ -17,6 +17,7 @@ import { readLayerFile } from "./layers.ts";
 import { writtenOf } from "./limits/disk.ts";
 import { givenLimits } from "./limits/given.ts";
 import { ociRlimits } from "./limits/oci.ts";
+import { namespaceOf } from "./network/share.ts";
 import { capabilitiesOf } from "./oci/capabilities.ts";
 import { isListening } from "./oci/profile.ts";
 import {
@@ -32,6 +33,7 @@ import { instanceLayers } from "./redirect/mounts.ts";
 import { statusOf } from "./state.ts";
 import { consoleSize, ended, forwardSignals, stdioFor } from "./stdio.ts";
 import { lookUpUser, type User } from "./user.ts";
+import { type Stage, stageOf } from "./userns/stage.ts";
 
 export interface ExecOptions {
   command: readonly string[];
@@ -145,6 +147,8 @@ async function runExec(
     // The runtime gives the listener of this command's filter to whoever answers for the instance, unless that one was killed.
     ...(refusals === undefined || isListening(refusals.socket) ? {} : { refusals }),
     hideCgroup2: runtime.hideCgroup2,
+    mounts: rootMounts(stageOf(root, record, runtime)),
+    ...networkOf(runtime, instance),
     command: {
       argv: [
         runtime.path,
@@ -175,6 +179,27 @@ async function runExec(
   } finally {
     stop();
   }
+}
+
+/** The bundle names no network: crun joins that of PID 1 all the same, runc stays in the one that it is started in. */
+function networkOf(runtime: OciRuntime, instance: Instance): Pick<LaunchOptions, "network"> {
+  if (runtime.kind === "crun") return {};
+  const join = namespaceOf(instance);
+  if (join !== undefined) return { network: { join } };
+  const { name } = instance.record;
+  throw new TranshipError("E_INSTANCE_STATE", `the instance ${name} is not running any more`, {
+    hint: `start it with \`tranship start ${name}\``,
+    exitStatus: 125,
+  });
+}
+
+/** runc goes to the directory that the root was mounted at: that it is there is enough. */
+function rootMounts(stage: Stage | undefined): EnterMount[] {
+  if (stage === undefined) return [];
+  return [
+    { kind: "tmpfs", target: stage.place, mode: 0o755 },
+    { kind: "dir", target: stage.rootfs, mode: 0o755 },
+  ];
 }
 
 /** The runtime says in its log what it could not do; a program's own status passes through. */

@@ -57,6 +57,7 @@ function mayEndSimply({ record }: Instance): boolean {
     record.engine === "namespace" &&
     record.observe === undefined &&
     !hasDisk(record.limits) &&
+    record.userns === undefined &&
     lingerSeconds() > 0 &&
     record.network.ports.length === 0 &&
     !hasNames(record) &&

@@ -37,6 +37,7 @@ import { mainProcess, overlaySource, pause } from "./processes.ts";
 import type { LaunchRecord } from "./record.ts";
 import { enterMounts } from "./redirect/mounts.ts";
 import { readExit } from "./state.ts";
+import { mappedMounts, stageOf, usernsOf, writtenOnStage } from "./userns/stage.ts";
 
 export interface Launching {
   readonly root: StateRoot;
@@ -76,7 +77,7 @@ export async function prepare(launching: Launching): Promise<Chain> {
   await leaseIdentity(root, record.id, taken);
   const network = await prepareNetwork(launching, () => writeLaunch(launching));
   if (launching.mounted === true) enterAhead(launchParts({ network }).network);
-  await writeBundle({
+  const laid = await writeBundle({
     root,
     paths,
     record,
@@ -94,7 +95,7 @@ export async function prepare(launching: Launching): Promise<Chain> {
     const { startTether } = await import("./tether.ts");
     await startTether(launching);
   }
-  return chainOf(launching, { ...launchOptions(launching, runtime), network });
+  return chainOf(launching, { ...launchOptions(launching, runtime, laid), network });
 }
 
 /** An earlier start's words must not be taken for this one's. */
@@ -109,7 +110,7 @@ function emptyRuntimeLog(path: string): void {
  */
 export function mountAhead(
   root: StateRoot,
-  options: Pick<CreateOptions, "network" | "autoRemove" | "limits" | "redirect">,
+  options: Pick<CreateOptions, "network" | "autoRemove" | "limits" | "redirect" | "userns">,
   { package: opened, draft }: Begun,
   runtime: OciRuntime,
 ): boolean {
@@ -118,7 +119,8 @@ export function mountAhead(
   const shared = network === "host" || network === "container";
   // A limited disk has to be made first, and what redirections are made of.
   const more = hasDisk(chosenLimits(limits ?? {}, facts?.limits ?? {})) || redirectsFiles(options, opened);
-  if (draft === undefined || shared || more) return false;
+  const owners = (options.userns ?? { kind: "host" }).kind !== "host";
+  if (draft === undefined || shared || more || owners) return false;
   const inDraft = { upper: "upper", work: "work", volatile: autoRemove };
   const mounts = [overlayMount(root, draft.id, layers, runtime, inDraft)];
   return enterAhead(launchParts({ mounts, hideCgroup2: runtime.hideCgroup2 }).mounts);
@@ -129,11 +131,11 @@ function overlayMount(
   id: string,
   lowers: readonly string[],
   runtime: OciRuntime,
-  { upper, work, volatile }: { upper: string; work: string; volatile: boolean },
+  { upper, work, volatile, target }: { upper: string; work: string; volatile: boolean; target?: string },
 ): EnterMount {
   return {
     kind: "overlay",
-    target: mountPoint(root),
+    target: target ?? mountPoint(root),
     lowers,
     upper: { dir: upper, work },
     source: overlaySource(id),
@@ -144,10 +146,16 @@ function overlayMount(
   };
 }
 
-function launchOptions({ root, instance, layers }: Launching, runtime: OciRuntime): LaunchOptions {
+function launchOptions(
+  { root, instance, layers }: Launching,
+  runtime: OciRuntime,
+  laid: readonly EnterMount[],
+): LaunchOptions {
   const { paths, record } = instance;
-  const own = { ...writtenIn(paths, record), volatile: record.autoRemove };
-  const rootfs = mountPoint(root);
+  const stage = stageOf(root, record, runtime);
+  const written = stage === undefined ? writtenIn(paths, record) : writtenOnStage(paths, record, stage);
+  const rootfs = stage?.rootfs ?? mountPoint(root);
+  const own = { ...written, volatile: record.autoRemove, target: rootfs };
   const redirected = enterMounts({
     root,
     paths,
@@ -160,13 +168,16 @@ function launchOptions({ root, instance, layers }: Launching, runtime: OciRuntim
   return {
     mounts: [
       ...diskMounts(paths, record),
+      ...(stage === undefined ? [] : mappedMounts(root, paths, record, stage)),
       overlayMount(root, record.id, layers, runtime, own),
       ...redirected,
+      ...laid,
     ],
+    ...(stage === undefined ? {} : { userns: usernsOf(record, stage) }),
     hideCgroup2: runtime.hideCgroup2,
     ...refusalsOf(root, instance),
     ...watched(watcherOf(root, instance)),
-    ...(rootlessUser() === undefined ? {} : { domainname: domainOf(record) }),
+    ...(rootlessUser() === undefined && stage === undefined ? {} : { domainname: domainOf(record) }),
     clonedRuntime: runtime.kind === "crun" && record.observe === undefined,
     command: {
       argv: [

@@ -8,6 +8,7 @@ import type { Made } from "../redirect/mounts.ts";
 import type { InstanceIdentity } from "./identity/identity.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { PortRequest } from "./network/ports.ts";
+import type { LentIds } from "./userns/lend.ts";
 
 /** What holds an instance: namespaces of the kernel, or native/engine in each of its processes. */
 export type EngineName = "namespace" | "inprocess";
@@ -41,6 +42,8 @@ export interface InstanceRecord {
   /** Absent: none. */
   readonly redirections?: InstanceRedirections;
   readonly limits: Limits;
+  /** Ids of this host in a user namespace of its own. Absent: it has none. */
+  readonly userns?: LentIds;
   readonly capAdd: readonly string[];
   readonly capDrop: readonly string[];
   /** What the package needs of docker's set. Absent: all of it. */

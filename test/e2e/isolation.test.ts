@@ -135,12 +135,14 @@ describe("isolation of an instance", { skip, timeout: 400_000 }, () => {
   }
 
   /** One run of all tries inside. A descriptor of the host's root is open in the process that starts it. */
-  async function insideInstance(runtime: string): Promise<Map<string, string>> {
+  async function insideInstance(runtime: string, userns: string): Promise<Map<string, string>> {
     const words = [
       process.execPath,
       mainProgram,
       "run",
       "--rm",
+      "--userns",
+      userns,
       "-v",
       `${join(work, "bin")}:/opt/tries:ro`,
       "base:1",
@@ -175,11 +177,15 @@ describe("isolation of an instance", { skip, timeout: 400_000 }, () => {
     }
   }
 
-  for (const runtime of runtimes) {
-    it(`refuses every try to reach out of it, each of which works on the host (${basename(runtime)})`, async (t: TestContext) => {
+  const holders = [
+    ...runtimes.map((runtime) => [runtime, "host"] as const),
+    [runtimes[0] ?? "", "auto"] as const,
+  ];
+  for (const [runtime, userns] of holders) {
+    it(`refuses every try to reach out of it, each of which works on the host (${basename(runtime)}, --userns ${userns})`, async (t: TestContext) => {
       const { live, inside } = await withAbstractSocket(async () => ({
         live: await controls(),
-        inside: await insideInstance(runtime),
+        inside: await insideInstance(runtime, userns),
       }));
       const absent: string[] = [];
       for (const [name] of tries) {

@@ -78,6 +78,8 @@ export const advice: Record<ErrorCode, string> = {
     "The message names the step. `tranship doctor` checks bridge, nftables and addresses; --network none or host needs none of them.",
   E_LIMIT_UNSUPPORTED:
     "The message names the limit and what is missing. A limit is never left out silently: start it without, or on another host.",
+  E_USERNS:
+    "The message names the range or the file. --userns FIRST:COUNT names other ids of this host; --userns host does without.",
   E_RUNTIME:
     "The message holds what the OCI runtime said. `tranship doctor` runs a small container to find the cause.",
   E_NO_RUNTIME: "Install crun or runc; --log-level debug tells why each one found cannot be used.",

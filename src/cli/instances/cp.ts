@@ -97,7 +97,7 @@ async function copyIn(copy: Copy, from: string, path: string): Promise<void> {
 /** The part of the instance that the path lies in. A path of an instance is always one from its root. */
 function instanceSide({ tree, name }: Copy, path: string): { side: Side; inside: string } {
   const located = tree.locate(path.startsWith("/") ? path : `/${path}`);
-  const side = openSide(located.directory, (shown) => `${name}:${escapeBytes(shown)}`);
+  const side = openSide(located.directory, (shown) => `${name}:${escapeBytes(shown)}`, tree.within);
   return { side, inside: encodeText(located.path) };
 }
 

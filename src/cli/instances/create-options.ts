@@ -8,6 +8,7 @@ import { parsePublish } from "../../runtime/network/ports.ts";
 import type { InstanceSecret, RestartRule } from "../../runtime/record.ts";
 import { parseRedirect } from "../../runtime/redirect/parse.ts";
 import { signalNumber } from "../../runtime/stop.ts";
+import { parseUserns } from "../../runtime/userns/request.ts";
 import { parseVolume } from "../../runtime/volumes/parse.ts";
 import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
 import { identityOptions } from "./identity-options.ts";
@@ -51,6 +52,7 @@ export function createOptions({ args, options }: Call): CreateOptions {
     capAdd: list(options, "capAdd"),
     capDrop: list(options, "capDrop"),
     readOnly: flag(options, "readOnly"),
+    ...userns(text(options, "userns")),
     services: list(options, "service"),
     ...syscalls(text(options, "syscalls")),
     restart: restart(text(options, "restart") ?? "no"),
@@ -122,6 +124,10 @@ function secret(entry: string): InstanceSecret {
 function positive(option: string, value: string, pattern: RegExp): number {
   if (pattern.test(value) && Number(value) > 0) return Number(value);
   throw usage(`${option}: not a number above 0: ${JSON.stringify(value)}`, `write for example ${option} 2`);
+}
+
+function userns(word: string | undefined): Pick<CreateOptions, "userns"> {
+  return word === undefined ? {} : { userns: parseUserns(word) };
 }
 
 function syscalls(word: string | undefined): Pick<CreateOptions, "syscalls"> {

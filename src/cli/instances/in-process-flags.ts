@@ -21,14 +21,14 @@ export const notHeldInProcess: Readonly<Record<string, string>> = {
   deviceReadIops: groups, deviceWriteIops: groups,
   ulimit: "the limits of the caller hold: see ulimit of your shell", oomScoreAdj: "the value of the caller holds",
   ingressBandwidth: namespaces, egressBandwidth: namespaces, shmSize: namespaces, storageOpt: namespaces, readOnly: namespaces,
-  privileged: namespaces,
+  privileged: namespaces, userns: namespaces,
   capAdd: filters, capDrop: filters, syscalls: filters,
   redirect: rules, allowHost: rules,
   observe: untraced, tether: untraced, sshOption: untraced, push: untraced, partition: untraced, sudo: untraced,
 }; // biome-ignore format: a table
 
 /** Words that say what holds anyway. */
-const harmless: Readonly<Record<string, unknown>> = { restart: "no", push: true };
+const harmless: Readonly<Record<string, unknown>> = { restart: "no", push: true, userns: "host" };
 
 /** E_USAGE names every flag that cannot be held, with the reason. */
 export function checkInProcess(options: OptionValues): void {

@@ -82,6 +82,7 @@ function hostConfig({
   readOnly,
   autoRemove,
   mounts,
+  userns,
 }: InstanceRecord): object {
   return {
     Binds: mounts
@@ -93,8 +94,16 @@ function hostConfig({
     CapAdd: capAdd,
     CapDrop: capDrop,
     ReadonlyRootfs: readOnly,
+    UsernsMode: userns === undefined ? "" : "private",
+    ...(userns === undefined ? {} : { IDMappings: idMappings(userns) }),
     ...limitsView(limits),
   };
+}
+
+/** As podman has them: inside, on this host, how many. */
+function idMappings({ first, count }: { first: number; count: number }): object {
+  const all = [`0:${first}:${count}`];
+  return { UidMap: all, GidMap: all };
 }
 
 function configOf(record: InstanceRecord): object {

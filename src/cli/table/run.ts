@@ -48,6 +48,11 @@ export const createOptions: readonly OptionSpec[] = [
   { flags: "--entrypoint <CMD>", summary: "run this instead of the package's init" },
   { flags: "--cap-add <NAME>", summary: "add a capability", many: true },
   { flags: "--cap-drop <NAME>", summary: "drop a capability", many: true },
+  {
+    flags: "--userns <WORD>",
+    summary:
+      "whose ids its users are: host (default: this host's), auto (a range of its own), auto:size=COUNT or FIRST:COUNT",
+  },
   { flags: "--privileged", summary: "refused: it would make the instance the host" },
   { flags: "--log-opt <KEY=VALUE>", summary: "max-size=SIZE (before rotation), max-file=NUMBER", many: true },
   {

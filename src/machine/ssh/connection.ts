@@ -8,7 +8,7 @@ import type { TranshipError } from "../../base/errors.ts";
 import { type RunOptions, type RunResult, run, spawnError, statusOf } from "../../host/process.ts";
 import { randomHex } from "../../host/random.ts";
 import { step } from "../../host/steps.ts";
-import type { TreeChild } from "../tree-process.ts";
+import type { TreeChild } from "../../host/tree-spawn.ts";
 import type { SshAddress } from "./address.ts";
 import { connectionLost, sshFailure } from "./failure.ts";
 import { sshWords } from "./options.ts";

@@ -3,7 +3,7 @@ import { Socket } from "node:net";
 import { TranshipError } from "../../base/errors.ts";
 import type { ByteString } from "../../formats/entry.ts";
 import { randomHex } from "../../host/random.ts";
-import type { TreeChild } from "../tree-process.ts";
+import type { TreeChild } from "../../host/tree-spawn.ts";
 
 export interface ShellAnswer {
   status: number;

@@ -5,20 +5,23 @@ import { TranshipError } from "../../base/errors.ts";
 import type { ByteString, Entry } from "../../formats/entry.ts";
 import { escapeBytes } from "../../formats/escape.ts";
 import type { LayerEvent } from "../../image/layer-reader.ts";
-import { makeTree } from "../../image/make-tree.ts";
+import { makeTree, type TreeFailure } from "../../image/make-tree.ts";
 import { isUnreadable } from "../../machine/machine.ts";
 import { TreeFiles } from "../../machine/tree-files.ts";
 
 /** A directory of this host that is the root of one side. */
 export interface Side {
   directory: string;
+  /** Its owners are ids of the user namespace that this process is in. */
+  within?: number;
   files: TreeFiles;
   /** How messages call a path of it. */
   name(path: ByteString): string;
 }
 
-export function openSide(directory: string, name: (path: ByteString) => string): Side {
-  return { directory, files: new TreeFiles(directory), name };
+export function openSide(directory: string, name: (path: ByteString) => string, within?: number): Side {
+  const more = within === undefined ? {} : { within };
+  return { directory, ...more, files: new TreeFiles(directory, more), name };
 }
 
 /** What is to be copied: as docker reads its path. */
@@ -190,10 +193,11 @@ function owned(entry: Entry, path: ByteString, { owner }: ReadOptions): Entry {
 
 /** Makes what the events tell of below the root of a side. */
 export async function writeEvents(side: Side, events: AsyncIterable<LayerEvent>): Promise<void> {
-  await makeTree(side.directory, events, {}, (reason, path) => {
+  const failed: TreeFailure = (reason, path) => {
     const shown = path === undefined ? "" : ` ${escapeBytes(path)}`;
     return new TranshipError("E_IO", `cannot write${shown}: ${reason.replace(/^tree: [^:]*: /, "")}`, {
       hint: "what was copied before it is there",
     });
-  });
+  };
+  await makeTree(side.directory, events, {}, failed, side.within);
 }

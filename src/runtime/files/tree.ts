@@ -20,6 +20,8 @@ import { volumeData } from "../volumes/volumes.ts";
 export interface InstanceTree {
   /** Where an absolute path of the instance lies: a directory of this host, and the path below it. */
   locate(path: string): { directory: string; path: string };
+  /** The process in whose user namespace owners there are ids; undefined: they are those of this host. */
+  readonly within?: number;
   close(): Promise<void>;
 }
 
@@ -31,7 +33,11 @@ export async function openInstanceTree(root: StateRoot, instance: Instance): Pro
     const { pid, state } = statusOf(paths, record.id);
     if (pid !== undefined) {
       lock?.release();
-      return { locate: (path) => ({ directory: `/proc/${pid}/root`, path }), close: async () => {} };
+      return {
+        locate: (path) => ({ directory: `/proc/${pid}/root`, path }),
+        ...(record.userns === undefined ? {} : { within: pid }),
+        close: async () => {},
+      };
     }
     if (lock === undefined || state === "starting") {
       throw new TranshipError("E_INSTANCE_STATE", `the instance ${record.name} is ${state}`, {

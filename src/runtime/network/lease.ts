@@ -6,10 +6,10 @@ import { errnoOf, ioError, makeDirectory } from "../../host/files.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
 
-export type LeaseKind = "addresses" | "ports" | "names" | "identity";
+export type LeaseKind = "addresses" | "ports" | "names" | "identity" | "ids";
 
 export function leaseDirectory(root: StateRoot, kind: LeaseKind): string {
-  return kind === "names" || kind === "identity" ? join(root.path, kind) : join(root.path, "network", kind);
+  return kind === "addresses" || kind === "ports" ? join(root.path, "network", kind) : join(root.path, kind);
 }
 
 export function leasePath(root: StateRoot, kind: LeaseKind, name: string): string {

@@ -83,7 +83,8 @@ export function liveNamespace(root: StateRoot, instance: Instance): NetworkNames
   return namespaceOf(instance) ?? keptNamespace(root, instance);
 }
 
-function namespaceOf({ paths, record }: Instance): NetworkNamespace | undefined {
+/** Of one that runs itself. */
+export function namespaceOf({ paths, record }: Instance): NetworkNamespace | undefined {
   const main = mainProcess(paths, record.id);
   if (main === undefined) return undefined;
   try {

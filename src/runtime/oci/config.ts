@@ -33,6 +33,8 @@ export interface ConfigInput {
   filter: SeccompPart;
   cgroups: boolean;
   rootless: boolean;
+  /** The path of the namespace that it joins, where it has one of its own. */
+  userns?: string;
 }
 
 /** What uname tells: the kernel's word for none where there is none. */
@@ -126,11 +128,15 @@ export function ociConfig(input: ConfigInput): object {
     },
     root: { path: input.rootfs, readonly: record.readOnly },
     hostname: record.hostname,
-    mounts: [...mountsWith(record.limits.shmSize ?? null), ...input.mounts],
+    mounts: [...mountsWith(record), ...input.mounts],
     linux: {
       // The host's own would show through. Without root enter sets it.
-      ...(input.rootless ? {} : { sysctl: { "kernel.domainname": domainOf(record) } }),
+      ...(input.rootless || input.userns !== undefined
+        ? {}
+        : { sysctl: { "kernel.domainname": domainOf(record) } }),
+      ...(input.userns === undefined ? {} : mappings(record)),
       namespaces: [
+        ...(input.userns === undefined ? [] : [{ type: "user", path: input.userns }]),
         ...["pid", "ipc", "uts", "mount"].map((type) => ({ type })),
         ...(input.cgroups ? [{ type: "cgroup" }] : []),
       ],
@@ -147,10 +153,20 @@ export function ociConfig(input: ConfigInput): object {
   };
 }
 
-function mountsWith(shmSize: number | null): readonly OciMount[] {
-  if (shmSize === null) return defaultMounts;
+/** For runtimes that want to know them of a namespace that is joined, too. */
+function mappings({ userns }: InstanceRecord): object {
+  const all = [{ containerID: 0, hostID: userns?.first, size: userns?.count }];
+  return { uidMappings: all, gidMappings: all };
+}
+
+function mountsWith({ limits: { shmSize = null }, userns, network }: InstanceRecord): readonly OciMount[] {
   const size = (option: string): string => (option.startsWith("size=") ? `size=${shmSize}` : option);
-  return defaultMounts.map((mount) =>
-    mount.destination === "/dev/shm" ? { ...mount, options: mount.options.map(size) } : mount,
-  );
+  return defaultMounts.map((mount) => {
+    if (mount.destination === "/dev/shm" && shmSize !== null)
+      return { ...mount, options: mount.options.map(size) };
+    // The host's network belongs to another namespace, whose /sys nobody else may mount.
+    if (mount.destination === "/sys" && userns !== undefined && network.mode === "host")
+      return { ...mount, type: "bind", source: "/sys", options: ["rbind", "rprivate", ...mount.options] };
+    return mount;
+  });
 }
