@@ -61,8 +61,7 @@ void default_signals(void)
 			signal(n, SIG_DFL);
 }
 
-__attribute__((noreturn))
-static void become(char *const *argv, bool null_stdin)
+void become(char *const *argv, bool null_stdin)
 {
 	sigset_t none;
 

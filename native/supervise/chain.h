@@ -3,6 +3,7 @@
 #ifndef TRANSHIP_SUPERVISE_CHAIN_H
 #define TRANSHIP_SUPERVISE_CHAIN_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "options.h"
@@ -22,6 +23,9 @@ pid_t chain_start_ahead(const char *self, int parts, char *draft);
 
 /* chain_end() - kills it and waits until it is gone; 0: there is none. */
 void chain_end(pid_t pid);
+
+/* become() - in our place, with default signals. */
+__attribute__((noreturn)) void become(char *const *argv, bool null_stdin);
 
 /* default_signals() - what is ignored would be so for our children too; Node
  * ignores SIGPIPE. */

@@ -28,6 +28,7 @@
 #include "prepare.h"
 #include "remove.h"
 #include "steps.h"
+#include "surroundings.h"
 
 static const int passed_on[] = {
 	SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGINT, SIGQUIT,
@@ -119,6 +120,10 @@ int main(int argc, char **argv)
 		argv += argc > 0;
 	begin();
 	parse_options(&c, argv);
+	if (c.become) {
+		surroundings(&c, getppid());
+		become(c.argv, c.null_stdin);
+	}
 	if (!c.ahead) {
 		chain_end(by_node.chain);
 		step("chain start");

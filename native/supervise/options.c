@@ -70,6 +70,10 @@ static void parse_one(struct config *c, const char *name, char ***args)
 		c->user = take(args);
 	} else if (strcmp(name, "--bound") == 0) {
 		c->bound = true;
+	} else if (strcmp(name, "--become") == 0) {
+		c->become = true;
+	} else if (strcmp(name, "--main-file") == 0) {
+		c->main_file = take(args);
 	} else if (strcmp(name, "--empty") == 0) {
 		c->empty = take(args);
 	} else if (strcmp(name, "--hand-over") == 0) {
@@ -113,7 +117,7 @@ void parse_options(struct config *c, char **args)
 	if (!*args || !args[1])
 		die("expected: OPTIONS -- COMMAND");
 	c->argv = args + 1;
-	if (c->hand_over.count == 0)
+	if (c->hand_over.count == 0 && !c->become)
 		die("--hand-over is missing");
 	if (c->set_aside.first && (c->gone_count == 0 || !c->spoke))
 		die("--set-aside needs --gone and --spoke");

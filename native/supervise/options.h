@@ -38,6 +38,8 @@ struct config {
 	const char *environment;
 	const char *user;	/* UID:GID[:GID...] that it becomes */
 	bool bound;		/* it dies with us */
+	bool become;		/* we become it: there is no end to deal with */
+	const char *main_file;	/* gets its pid and start time */
 	struct words hand_over;
 
 	/* An end is simple if all of this holds. */

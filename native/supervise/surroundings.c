@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "die.h"
+#include "read.h"
 #include "surroundings.h"
 
 /* As the kernel has it; the C library may be older than it. */
@@ -107,8 +109,26 @@ static void become_user(const char *text)
 		die_errno("cannot become user %u", uid);
 }
 
+/* tell_main() - who we are stays the same when we become the command. */
+static void tell_main(const char *file)
+{
+	char start[32], line[64];
+	int fd, n;
+
+	if (!start_time(getpid(), start, sizeof(start)))
+		die("cannot read our own start time");
+	n = snprintf(line, sizeof(line), "%d %s\n", (int)getpid(), start);
+	fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0 || write(fd, line, (size_t)n) != n)
+		die_errno("cannot write %s", file);
+	close(fd);
+}
+
 void surroundings(const struct config *c, pid_t parent)
 {
+	/* The user that it becomes may not write there. */
+	if (c->main_file)
+		tell_main(c->main_file);
 	if (c->directory.first)
 		enter_directory(&c->directory);
 	if (c->environment)

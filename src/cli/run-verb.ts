@@ -87,7 +87,13 @@ function needsNamespaces({ name, group }: Verb): boolean {
 const withoutNamespaces = new Set([
   "ps",
   "logs",
+  "attach",
+  "start",
+  "restart",
   "stop",
+  "boot",
+  "cp",
+  "diff",
   "kill",
   "wait",
   "rename",
@@ -107,11 +113,10 @@ async function worksWithout(
     const { wantedEngine } = await import("./instances/in-process.ts");
     return wantedEngine(options) === "inprocess";
   }
-  if (!withoutNamespaces.has(name) && name !== "internal foreground-ended") return false;
+  const ended = /^internal (foreground|instance)-ended$/.test(name);
+  if (!withoutNamespaces.has(name) && !ended) return false;
   const { hasNamespaceInstances, isInProcess } = await import("../runtime/inprocess/apart.ts");
-  return name === "internal foreground-ended"
-    ? isInProcess(root(), args[0] ?? "")
-    : !hasNamespaceInstances(root());
+  return ended ? isInProcess(root(), args[0] ?? "") : !hasNamespaceInstances(root());
 }
 
 /** As bin/tranship started this process. */

@@ -7,11 +7,18 @@ import { nativePath } from "./native.ts";
 
 export type TreeChild = ChildProcessByStdio<Writable, Readable, Readable>;
 
-/** `within`: owners are ids of that namespace then, both ways, and its root is whom files that are made belong to. `detached`: in a session of its own, without our environment. */
-export function spawnTree(args: readonly string[], detached: boolean, within?: number): TreeChild {
+/** A process, for the root of its user namespace; or what executes the program that its last word names, with the words that follow. */
+export type TreeWithin = number | { readonly program: readonly string[] };
+
+/** `within`: of a process: owners are ids of that namespace then, both ways, and its root is whom files that are made belong to. `detached`: in a session of its own, without our environment. */
+export function spawnTree(args: readonly string[], detached: boolean, within?: TreeWithin): TreeChild {
   const options = detached ? { cwd: "/", env: {}, detached: true } : {};
   if (within === undefined)
     return spawn(nativePath("tree"), args, { ...options, stdio: ["pipe", "pipe", "pipe"] });
+  if (typeof within === "object") {
+    const [program = "", ...words] = within.program;
+    return spawn(program, [...words, ...args], { ...options, stdio: ["pipe", "pipe", "pipe"] });
+  }
   // It may not walk to our program: that is opened here.
   const program = openSync(nativePath("tree"), "r");
   try {

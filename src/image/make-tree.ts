@@ -14,7 +14,7 @@ import {
   treeFrame,
 } from "../formats/tree-records.ts";
 import { spawnError, statusOf } from "../host/process.ts";
-import { spawnTree, type TreeChild } from "../host/tree-spawn.ts";
+import { spawnTree, type TreeChild, type TreeWithin } from "../host/tree-spawn.ts";
 import { FrameBatch } from "./frame-batch.ts";
 import type { LayerEvent, LayerLimits } from "./layer-reader.ts";
 
@@ -27,7 +27,7 @@ export async function makeTree(
   given: AsyncIterable<LayerEvent | readonly LayerEvent[]>,
   limits: Partial<LayerLimits>,
   failed: TreeFailure,
-  within?: number,
+  within?: TreeWithin,
 ): Promise<void> {
   const child = spawnTree(unpackArguments(destination, limits), false, within);
   const output = collectOutput(child, failed);

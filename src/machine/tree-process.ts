@@ -5,7 +5,7 @@ import { TranshipError } from "../base/errors.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { encodeFrame, encodeMagic, type Frame, FrameReader, treeMagic } from "../formats/frames.ts";
 import { spawnError, statusOf } from "../host/process.ts";
-import { spawnTree, type TreeChild } from "../host/tree-spawn.ts";
+import { spawnTree, type TreeChild, type TreeWithin } from "../host/tree-spawn.ts";
 
 /** Who gets the answers to one request. */
 export interface Answer {
@@ -31,7 +31,7 @@ export interface TreeProcessOptions {
   /** For tests: never use openat2. */
   noOpenat2?: boolean;
   /** A process: see spawnTree(). */
-  within?: number;
+  within?: TreeWithin;
 }
 
 /** A directory of this host. */

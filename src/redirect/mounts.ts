@@ -73,7 +73,7 @@ export interface LayerEntry {
 }
 
 /** Where no rule may lead to or from: what the instance is made of. */
-const reserved = ["/proc", "/sys", "/dev", "/.tranship"];
+export const reserved: readonly string[] = ["/proc", "/sys", "/dev", "/.tranship"];
 
 /** `rules` in the order of their declaration, those of the command line first. */
 export function planMounts(rules: readonly FileRule[], world: MountWorld): MountPlan {

@@ -4,7 +4,7 @@ import { createConnection, type Socket } from "node:net";
 import { TranshipError } from "../base/errors.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { note } from "./events/note.ts";
-import { findInstance, type Instance } from "./find.ts";
+import { findAny, type Instance } from "./find.ts";
 import { isPaused } from "./pause.ts";
 import { statusOf } from "./state.ts";
 
@@ -34,7 +34,7 @@ export async function attachInstance(
   text: string,
   options: AttachOptions,
 ): Promise<Attached> {
-  const instance = findInstance(root, text);
+  const instance = findAny(root, text);
   checkState(instance);
   const socket = await connect(instance);
   note(root, instance.record, "attach");

@@ -184,7 +184,8 @@ function secretMounts(record: InstanceRecord): OciMount[] {
     });
 }
 
-function requireSecret(path: string): void {
+/** E_SECRET_MISSING: it holds none. */
+export function requireSecret(path: string): void {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat?.isFile() === true && stat.size > 0) return;
   throw new TranshipError(

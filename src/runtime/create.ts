@@ -37,6 +37,7 @@ import {
   type EngineName,
   type InstanceLog,
   type InstanceMount,
+  type InstancePaths,
   type InstanceRecord,
   type InstanceSecret,
   type LaunchRecord,
@@ -45,7 +46,7 @@ import {
   type SyscallProfile,
   type TetherChoice,
 } from "./record.ts";
-import type { ChosenRedirections, RedirectOptions } from "./redirect/choose.ts";
+import type { ChosenRedirections, RedirectInput, RedirectOptions } from "./redirect/choose.ts";
 import { stopTime } from "./stop-time.ts";
 import { profileOf } from "./syscall-profile.ts";
 import { checkUserns } from "./userns/check.ts";
@@ -153,8 +154,7 @@ export async function createInstance(
     const chosen = await redirectionsOf(root, options, opened, made);
     const record = chosen === undefined ? made : { ...made, redirections: chosen.redirections };
     if (chosen !== undefined) {
-      const { buildRedirections } = await import("./redirect/layer.ts");
-      await buildRedirections(pathsIn(draft), record, chosen.entries, opened.layers);
+      await makeRedirections(pathsIn(draft), record, chosen, opened);
     }
     writeDraft(draft, record, launch, opened.givenPlan);
     if (hasDisk(record.limits)) await makeDisk(pathsIn(draft), record.limits.disk ?? 0);
@@ -172,12 +172,7 @@ export async function createInstance(
 }
 
 /** Whether the package or the command line redirects files: then more is to be made ready than a root. */
-export function redirectsFiles(
-  { redirect, engine }: Pick<CreateOptions, "redirect" | "engine">,
-  opened: OpenPackage,
-): boolean {
-  // Its policy has the rules.
-  if (engine === "inprocess") return false;
+export function redirectsFiles({ redirect }: Pick<CreateOptions, "redirect">, opened: OpenPackage): boolean {
   const { rules = [], host = [] } = redirect ?? {};
   return rules.length + host.length + (opened.descriptor?.redirections.files.length ?? 0) > 0;
 }
@@ -186,20 +181,35 @@ async function redirectionsOf(
   root: StateRoot,
   options: CreateOptions,
   opened: OpenPackage,
-  { mounts }: InstanceRecord,
+  { mounts, secrets, engine }: InstanceRecord,
 ): Promise<ChosenRedirections | undefined> {
   if (!redirectsFiles(options, opened)) return undefined;
-  // Loaded by those who ask for it alone.
-  const { chooseRedirections } = await import("./redirect/choose.ts");
-  const declared = opened.descriptor?.redirections.files ?? [];
-  const given = options.redirect ?? { rules: [], host: [] };
-  return chooseRedirections({
-    options: given,
-    declared,
+  const input: RedirectInput = {
+    options: options.redirect ?? { rules: [], host: [] },
+    declared: opened.descriptor?.redirections.files ?? [],
     layers: opened.layers,
     mounts,
     stateRoot: root.path,
-  });
+  };
+  // Loaded by those who ask for it alone.
+  if (engine === "namespace") return (await import("./redirect/choose.ts")).chooseRedirections(input);
+  const { engineRedirections } = await import("./inprocess/redirections.ts");
+  return engineRedirections({ ...input, mounts: [...mounts, ...secrets] });
+}
+
+/** The files behind them, in a draft. */
+async function makeRedirections(
+  paths: InstancePaths,
+  record: InstanceRecord,
+  { entries }: ChosenRedirections,
+  { layers }: OpenPackage,
+): Promise<void> {
+  if (record.engine === "inprocess") {
+    const { buildCopies } = await import("./inprocess/copies.ts");
+    return await buildCopies(paths, record);
+  }
+  const { buildRedirections } = await import("./redirect/layer.ts");
+  await buildRedirections(paths, record, entries, layers);
 }
 
 export function newLaunch(mode: LaunchRecord["mode"], created: boolean, runtime = ""): LaunchRecord {

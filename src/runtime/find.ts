@@ -34,7 +34,9 @@ export function findInstance(root: StateRoot, text: string): Instance {
   throw new TranshipError(
     "E_INSTANCE_STATE",
     `the instance ${found.record.name} runs in process: that needs namespaces, and it has none`,
-    { hint: "ps, inspect, logs, history, stop, kill, wait, rename and rm work with it" },
+    {
+      hint: "start, stop, logs, attach, cp, diff, wait, rm and all that looks at it from outside work with it",
+    },
   );
 }
 

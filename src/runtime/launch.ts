@@ -33,10 +33,10 @@ import { observer } from "./observe.ts";
 import { domainOf } from "./oci/config.ts";
 import { refusalsSocket } from "./oci/profile.ts";
 import { chooseRuntime, globalArguments, type OciRuntime } from "./oci/runtime.ts";
-import { mainProcess, overlaySource, pause } from "./processes.ts";
+import { overlaySource, pause } from "./processes.ts";
 import type { LaunchRecord } from "./record.ts";
 import { enterMounts } from "./redirect/mounts.ts";
-import { readExit } from "./state.ts";
+import { readExit, statusOf } from "./state.ts";
 import { mappedMounts, stageOf, usernsOf, writtenOnStage } from "./userns/stage.ts";
 
 export interface Launching {
@@ -63,10 +63,11 @@ export interface Chain {
   readonly lastPart: readonly string[];
 }
 
-/** Everything up to the command that starts it: network, ports, volumes, bundle. */
+/** Everything up to the command that starts it: network, ports, volumes, bundle. In process: of a detached one. */
 export async function prepare(launching: Launching): Promise<Chain> {
   const { root, instance, launch, layers, log } = launching;
   const { paths, record } = instance;
+  if (record.engine === "inprocess") return (await import("./inprocess/start.ts")).detachedChain(launching);
   const runtime = await chooseRuntime(root, log);
   if (launch.runtime !== runtime.path) {
     launch.runtime = runtime.path;
@@ -253,7 +254,7 @@ export async function runDetached({ root, instance, launch }: Launching, { comma
   const deadline = performance.now() + startLimit;
   for (let wait = 2; ; wait = Math.min(wait + 1, 25)) {
     // init may speak before the OCI runtime has written down its pid; until then nobody could stop it.
-    const runs = existsSync(`${paths.run}/state.json`) && mainProcess(paths, record.id) !== undefined;
+    const runs = existsSync(`${paths.run}/state.json`) && statusOf(paths, record.id).pid !== undefined;
     if (
       runs ||
       existsSync(`${paths.run}/exit.json`) ||

@@ -1,6 +1,7 @@
 // The processes of an instance: who is PID 1, who else is left.
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { cgroupProcesses, freezeCgroup } from "../host/cgroup.ts";
+import { readText } from "../host/files.ts";
 import { processAlive, processStartTime } from "../host/lock.ts";
 import type { InstancePaths } from "./record.ts";
 
@@ -28,13 +29,6 @@ export function mainProcess(paths: InstancePaths, id: string): LiveProcess | und
   return undefined;
 }
 
-/** Processes of an instance of the in-process engine: all that execute its own engine. */
-export function engineProcesses(engine: string): number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name) && executes(name) === engine)
-    .map(Number);
-}
-
 function executes(pid: string): string {
   try {
     return readlinkSync(`/proc/${pid}/exe`);
@@ -43,11 +37,10 @@ function executes(pid: string): string {
   }
 }
 
-/** What `starter` started of them, which is init. */
-export function engineMain(engine: string, starter: number): LiveProcess | undefined {
-  const pid = engineProcesses(engine).find((one) => parentOf(one) === starter);
-  const startTime = pid === undefined ? undefined : processStartTime(pid);
-  return pid === undefined || startTime === undefined ? undefined : { pid, startTime };
+/** The init of such an instance, as native/supervise wrote down before it became it; undefined where it does not run. */
+export function engineMain({ main }: Pick<InstancePaths, "main">): LiveProcess | undefined {
+  const [, pid = "", startTime = ""] = /^(\d+) (\d+)\n$/.exec(readText(main) ?? "") ?? [];
+  return pid !== "" && processAlive(Number(pid), startTime) ? { pid: Number(pid), startTime } : undefined;
 }
 
 /** The parent of a process; undefined where it is gone. */

@@ -139,7 +139,17 @@ export interface InstanceRedirections {
 
 export interface InstanceRedirection extends FileRedirection {
   readonly by: "package" | "command line";
-  readonly made: Made;
+  readonly made: Made | InEngine;
+}
+
+/** Carried out by native/engine, by the rule of this place in its policy. */
+export interface InEngine {
+  readonly as: "engine";
+  readonly at: string;
+  /** The package's part: a path of the instance; null: none. */
+  readonly source: string | null;
+  /** The host's own path that it shows; null: none. */
+  readonly host: string | null;
 }
 
 export interface InstanceSecret {
@@ -240,6 +250,10 @@ export interface InstancePaths {
   readonly engine: string;
   readonly policy: string;
   readonly environment: string;
+  /** Its init: "PID STARTTIME". */
+  readonly main: string;
+  /** native/tree, for looking at its files as it sees them. */
+  readonly look: string;
   /** Where the tracer asks for what is missing, while it runs. */
   readonly tetherSocket: string;
 }
@@ -281,6 +295,8 @@ export function pathsIn(directory: string): InstancePaths {
     engine: `${directory}/engine`,
     policy: `${directory}/policy.bin`,
     environment: `${directory}/environment`,
+    main: `${directory}/main`,
+    look: `${directory}/look`,
     tetherSocket: `${directory}/tether.sock`,
   };
 }

@@ -17,7 +17,7 @@ import {
   settle,
 } from "./end.ts";
 import { launchName, noteStart } from "./events/note.ts";
-import { findInstance, type Instance, readInstance } from "./find.ts";
+import { findAny, type Instance, readInstance } from "./find.ts";
 import { runForeground } from "./foreground.ts";
 import { type Launching, mountAhead, prepare, runDetached, startFailure, writeLaunch } from "./launch.ts";
 import { chooseRuntime } from "./oci/runtime.ts";
@@ -60,7 +60,8 @@ export async function runInstance(root: StateRoot, options: RunOptions, log: Log
   return created.record;
 }
 
-function checkOptions(options: RunOptions): void {
+/** E_USAGE for what contradicts itself. */
+export function checkOptions(options: RunOptions): void {
   if (options.autoRemove === true && (options.restart?.policy ?? "no") !== "no") {
     throw new TranshipError("E_USAGE", "--rm and --restart contradict each other", {
       hint: "give one of them",
@@ -76,7 +77,7 @@ export async function startInstance(
   newIdentity = false,
 ): Promise<void> {
   await repairInstances(root, log);
-  const instance = findInstance(root, text);
+  const instance = findAny(root, text);
   const lock = await lockInstance(instance, "start");
   if (lock === undefined) throw gone(text);
   let launching: Launching;
@@ -104,16 +105,16 @@ async function relaunch(
   launch: LaunchRecord,
   log: Log,
 ): Promise<Launching> {
-  const layers = await instanceLayers(root, instance);
+  const { paths, record } = instance;
+  const layers = record.engine === "inprocess" ? [paths.tree] : await instanceLayers(root, instance);
   step("launch record");
   writeLaunch({ instance, launch });
-  rmSync(instance.paths.ended, { force: true });
-  rmSync(instance.paths.chainEnded, { force: true });
-  rmSync(instance.paths.stopAsked, { force: true });
+  for (const file of [paths.ended, paths.chainEnded, paths.stopAsked]) rmSync(file, { force: true });
   return { root, instance, launch, layers, log };
 }
 
-async function startGuarded(launching: Launching, work: () => Promise<void>): Promise<void> {
+/** A start that fails leaves nothing behind. */
+export async function startGuarded(launching: Launching, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
@@ -122,7 +123,8 @@ async function startGuarded(launching: Launching, work: () => Promise<void>): Pr
   }
 }
 
-async function startDetached(launching: Launching): Promise<void> {
+/** Returns when it works, with its launch acknowledged. */
+export async function startDetached(launching: Launching): Promise<void> {
   const { instance, launch } = launching;
   await runDetached(launching, await prepare(launching));
   emptyTrash(launching.root);

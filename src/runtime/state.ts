@@ -4,7 +4,7 @@ import { bootId } from "../host/boot-id.ts";
 import { readJson } from "../host/files.ts";
 import { processAlive } from "../host/lock.ts";
 import { readJsonBelow } from "../host/untrusted.ts";
-import { engineMain, type LiveProcess, mainProcess } from "./processes.ts";
+import { engineMain, mainProcess } from "./processes.ts";
 import type { EndRecord, InstancePaths, LaunchRecord } from "./record.ts";
 
 export type InstanceState = "created" | "starting" | "running" | "exited";
@@ -56,7 +56,7 @@ export function statusOf(paths: InstancePaths, id: string): InstanceStatus {
   const thisBoot = launch.bootId === bootId();
   const starterAlive = thisBoot && processAlive(launch.starter.pid, launch.starter.startTime);
   const bound = launch.mode === "foreground" || !launch.acknowledged;
-  const main = thisBoot ? (mainProcess(paths, id) ?? inProcess(paths, launch)) : undefined;
+  const main = thisBoot ? (mainProcess(paths, id) ?? engineMain(paths)) : undefined;
   if (main !== undefined) {
     const orphan = bound && !starterAlive;
     return { ...nothing, ...main, state: "running", launch, settled: false, orphan };
@@ -64,10 +64,6 @@ export function statusOf(paths: InstancePaths, id: string): InstanceStatus {
   if (bound && starterAlive) return { ...nothing, state: "starting", launch, settled: false, orphan: false };
   const exit = readExit(paths);
   return { ...nothing, ...exit, state: "exited", launch, settled: false, orphan: bound };
-}
-
-function inProcess(paths: InstancePaths, launch: LaunchRecord): LiveProcess | undefined {
-  return existsSync(paths.engine) ? engineMain(paths.engine, launch.starter.pid) : undefined;
 }
 
 /** What init wrote with its last breath. */

@@ -6,7 +6,7 @@ import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { lockInstance, releaseHost, removeInstanceFiles, settle } from "./end.ts";
 import { note } from "./events/note.ts";
-import { findAny, findInstance, type Instance, readInstance } from "./find.ts";
+import { findAny, type Instance, readInstance } from "./find.ts";
 import { thaw } from "./pause.ts";
 import { pause, signalProcess, waitGone } from "./processes.ts";
 import { repairInstances } from "./repair.ts";
@@ -50,7 +50,7 @@ export async function restartInstance(
   log: Log,
 ): Promise<void> {
   await repairInstances(root, log);
-  const instance = findInstance(root, text);
+  const instance = findAny(root, text);
   if (instance.record.autoRemove) {
     throw new TranshipError(
       "E_INSTANCE_STATE",

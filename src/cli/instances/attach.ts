@@ -1,7 +1,7 @@
 // tranship attach: our terminal becomes that of a detached instance, until it ends or the detach keys are typed.
 import { isTerminal } from "../../host/terminal.ts";
 import { type Attached, attachInstance } from "../../runtime/attach.ts";
-import { findInstance } from "../../runtime/find.ts";
+import { findAny } from "../../runtime/find.ts";
 import { killInstance } from "../../runtime/stop.ts";
 import type { Context } from "../context.ts";
 import { printBytes } from "../streams.ts";
@@ -24,7 +24,7 @@ export async function run({ args: [name = ""], options }: Call, context: Context
 
 /** The exit status of the instance; 0 where its keys were left. */
 export async function attach(context: Context, name: string, wishes: AttachWishes): Promise<number> {
-  const { record } = findInstance(context.root, name);
+  const { record } = findAny(context.root, name);
   const attached = await attachInstance(context.root, record.id, {
     output: (stream, bytes) => printBytes(bytes, stream),
   });

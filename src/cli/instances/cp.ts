@@ -15,7 +15,7 @@ import {
   writeEvents,
 } from "../../runtime/files/copy.ts";
 import { type InstanceTree, openInstanceTree } from "../../runtime/files/tree.ts";
-import { findInstance } from "../../runtime/find.ts";
+import { findAny } from "../../runtime/find.ts";
 import { humanSize } from "../amounts.ts";
 import type { Context } from "../context.ts";
 import { type Call, flag, type OptionValues } from "../verb.ts";
@@ -32,7 +32,7 @@ export async function run(
       "write INSTANCE:PATH for one of them, and copy between instances by way of this host",
     );
   }
-  const instance = findInstance(context.root, source.instance ?? target.instance ?? "");
+  const instance = findAny(context.root, source.instance ?? target.instance ?? "");
   const tree = await openInstanceTree(context.root, instance);
   const copy: Copy = { context, options, tree, name: instance.record.name, bytes: 0 };
   try {

@@ -2,18 +2,15 @@
 import { TranshipError } from "../../base/errors.ts";
 import { list, type OptionValues } from "../verb.ts";
 
-const foreground = "it runs in the foreground only: leave the rest to a supervisor of this host";
 const network = "the network is this host's: ports are opened where the programs open them";
 const groups = "it needs control groups";
 const namespaces = "it needs namespaces";
 const identity = "the engine has no such element";
 const filters = "nothing in process filters system calls or takes capabilities";
 const untraced = "what runs in process is not traced";
-const rules = "rules on the command line become mounts; write them into a descriptor: --descriptor FILE";
 
 /** By the name of the option in the table. Every other option of `run` is held. */
 export const notHeldInProcess: Readonly<Record<string, string>> = {
-  detach: foreground, restart: foreground,
   publish: network, publishAll: network, network, networkAlias: network, ip: network, ip6: network, connect: network,
   macAddress: identity, machineId: identity, hostid: identity, dmi: identity, keepIdentity: identity,
   memory: groups, memorySwap: groups, memoryReservation: groups, cpus: groups, cpuShares: groups, cpusetCpus: groups,
@@ -23,12 +20,11 @@ export const notHeldInProcess: Readonly<Record<string, string>> = {
   ingressBandwidth: namespaces, egressBandwidth: namespaces, shmSize: namespaces, storageOpt: namespaces, readOnly: namespaces,
   privileged: namespaces, userns: namespaces,
   capAdd: filters, capDrop: filters, syscalls: filters,
-  redirect: rules, allowHost: rules,
   observe: untraced, tether: untraced, sshOption: untraced, push: untraced, partition: untraced, sudo: untraced,
 }; // biome-ignore format: a table
 
 /** Words that say what holds anyway. */
-const harmless: Readonly<Record<string, unknown>> = { restart: "no", push: true, userns: "host" };
+const harmless: Readonly<Record<string, unknown>> = { push: true, userns: "host" };
 
 /** E_USAGE names every flag that cannot be held, with the reason. */
 export function checkInProcess(options: OptionValues): void {

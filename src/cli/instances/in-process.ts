@@ -3,9 +3,10 @@ import { TranshipError } from "../../base/errors.ts";
 import { chooseEngine } from "../../runtime/inprocess/choose.ts";
 import { runInProcess } from "../../runtime/inprocess/run.ts";
 import type { EngineName } from "../../runtime/record.ts";
+import type { RunOptions } from "../../runtime/run.ts";
 import type { Context } from "../context.ts";
 import { selfCommand } from "../self.ts";
-import { type Call, type OptionValues, text } from "../verb.ts";
+import { type Call, flag, type OptionValues, text } from "../verb.ts";
 import { createOptions } from "./create-options.ts";
 import { checkInProcess } from "./in-process-flags.ts";
 
@@ -18,8 +19,8 @@ export function wantedEngine(options: OptionValues, say: (words: string) => void
   return engine;
 }
 
-/** Does not return. */
-export async function runIn(call: Call, { root, log }: Context): Promise<never> {
+/** In the foreground it does not return. */
+export async function runIn(call: Call, { root, log, print }: Context): Promise<undefined> {
   checkInProcess(call.options);
   if (text(call.options, "user") !== undefined && process.getuid?.() !== 0) {
     throw new TranshipError("E_USAGE", "--user needs root: only root becomes another user", {
@@ -31,5 +32,7 @@ export async function runIn(call: Call, { root, log }: Context): Promise<never> 
       hint: "run it with --engine namespace",
     });
   }
-  return await runInProcess(root, createOptions(call), selfCommand(root, call.options), log);
+  const options: RunOptions = createOptions(call);
+  if (!flag(call.options, "detach")) options.foreground = selfCommand(root, call.options);
+  print((await runInProcess(root, options, log)).id);
 }

@@ -136,7 +136,8 @@ function mountOf(root: StateRoot, { kind, source, target, readOnly }: InstanceMo
 /** As: what the rule was made into; Source: what is shown there, Host: what of the host is. */
 function redirectionOf({ from, to, match, mode, by, made }: InstanceRedirection): object {
   const source = made.as === "overlay" ? made.package : "source" in made ? made.source : null;
-  const host = made.as === "overlay" ? made.host : made.as === "host" ? made.source : null;
+  const shows = made.as === "overlay" || made.as === "engine" ? made.host : null;
+  const host = made.as === "host" ? made.source : shows;
   return {
     ...{ From: from, To: to, Match: match, Mode: mode, By: by, As: made.as, At: made.at },
     ...{ Source: source, Host: host, Reason: "reason" in made ? made.reason : "" },

@@ -1,5 +1,5 @@
 import { TranshipError } from "../../base/errors.ts";
-import { findInstance } from "../../runtime/find.ts";
+import { findAny } from "../../runtime/find.ts";
 import { startInstance } from "../../runtime/run.ts";
 import type { Context } from "../context.ts";
 import { type Call, flag, text } from "../verb.ts";
@@ -23,7 +23,7 @@ async function startAttached({ args, options }: Call, context: Context, own: boo
       hint: "start the others without -a and -i",
     });
   }
-  const { record } = findInstance(context.root, name);
+  const { record } = findAny(context.root, name);
   // Loaded by those who ask for it alone.
   const [{ attach }, { defaultDetachKeys, parseDetachKeys }, { followToEnd }] = await Promise.all([
     import("./attach.ts"),

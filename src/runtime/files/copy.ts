@@ -4,6 +4,7 @@
 import { TranshipError } from "../../base/errors.ts";
 import type { ByteString, Entry } from "../../formats/entry.ts";
 import { escapeBytes } from "../../formats/escape.ts";
+import type { TreeWithin } from "../../host/tree-spawn.ts";
 import type { LayerEvent } from "../../image/layer-reader.ts";
 import { makeTree, type TreeFailure } from "../../image/make-tree.ts";
 import { isUnreadable } from "../../machine/machine.ts";
@@ -13,13 +14,13 @@ import { TreeFiles } from "../../machine/tree-files.ts";
 export interface Side {
   directory: string;
   /** Its owners are ids of the user namespace that this process is in. */
-  within?: number;
+  within?: TreeWithin;
   files: TreeFiles;
   /** How messages call a path of it. */
   name(path: ByteString): string;
 }
 
-export function openSide(directory: string, name: (path: ByteString) => string, within?: number): Side {
+export function openSide(directory: string, name: (path: ByteString) => string, within?: TreeWithin): Side {
   const more = within === undefined ? {} : { within };
   return { directory, ...more, files: new TreeFiles(directory, more), name };
 }
@@ -156,7 +157,8 @@ async function* below(
   const exclude = kernelTrees.filter(
     (path) => path !== top.path && (top.path === "/" || path.startsWith(`${top.path}/`)),
   );
-  yield* side.files.walk(top.path, { exclude: side.directory === "/" ? [] : exclude });
+  const ours = side.directory === "/" && typeof side.within !== "object";
+  yield* side.files.walk(top.path, { exclude: ours ? [] : exclude });
 }
 
 async function* readFile(
@@ -199,5 +201,16 @@ export async function writeEvents(side: Side, events: AsyncIterable<LayerEvent>)
       hint: "what was copied before it is there",
     });
   };
-  await makeTree(side.directory, events, {}, failed, side.within);
+  const [uid = 0, gid = 0] = [process.getuid?.(), process.getgid?.()];
+  const given = typeof side.within === "object" && uid !== 0 ? ofOne(events, { uid, gid }) : events;
+  await makeTree(side.directory, given, {}, failed, side.within);
+}
+
+/** Without a user namespace an ordinary user has no other to give anything to. */
+async function* ofOne(
+  events: AsyncIterable<LayerEvent>,
+  owner: { uid: number; gid: number },
+): AsyncGenerator<LayerEvent, void, void> {
+  for await (const event of events)
+    yield event.type === "entry" ? { ...event, entry: { ...event.entry, ...owner } } : event;
 }

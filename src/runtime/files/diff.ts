@@ -5,7 +5,7 @@ import { launchCall } from "../../host/enter.ts";
 import { startEnter } from "../../host/enter-process.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { mountPoint } from "../bundle.ts";
-import { findInstance, type Instance } from "../find.ts";
+import { findAny, type Instance } from "../find.ts";
 import { diskMounts, hasDisk, writtenIn } from "../limits/disk.ts";
 import { instanceLayers, isMount, overlaysToLookAt } from "../redirect/mounts.ts";
 import { emptyLower } from "../volumes/volumes.ts";
@@ -17,8 +17,12 @@ export interface FileChange {
 
 /** Sorted by path. Mounts, and what the OCI runtime makes for them, are none of its changes. */
 export async function changesOf(root: StateRoot, text: string): Promise<FileChange[]> {
-  const instance = findInstance(root, text);
+  const instance = findAny(root, text);
   const { paths, record } = instance;
+  if (record.engine === "inprocess") {
+    const { changesInProcess } = await import("../inprocess/diff.ts");
+    return (await changesInProcess(root, instance, hiddenPaths(instance))).sort(byPath);
+  }
   const layers = await instanceLayers(root, instance);
   const top = mountPoint(root);
   const written = writtenIn(paths, record).upper;
@@ -60,7 +64,7 @@ export async function changesOf(root: StateRoot, text: string): Promise<FileChan
       const views = { upper: own(one.upper), before: view(one.before.target), after: view(one.after.target) };
       return changesIn(one.at, views, hidden);
     });
-    return [...walk.changes, ...redirected].sort((a, b) => (a.path < b.path ? -1 : 1));
+    return [...walk.changes, ...redirected].sort(byPath);
   } finally {
     held.release();
     await held.exit;
@@ -74,6 +78,10 @@ function changesIn(at: string, views: Views, hidden: ReadonlySet<string>): FileC
   const changed = walk.directory("");
   const changes = walk.changes.map(({ kind, path }) => ({ kind, path: `${at}${path}` }));
   return changed ? [{ kind: "C", path: at }, ...changes] : [];
+}
+
+function byPath(a: FileChange, b: FileChange): number {
+  return a.path < b.path ? -1 : 1;
 }
 
 function hiddenPaths({ record }: Instance): Set<string> {

@@ -7,10 +7,12 @@ import { TranshipError } from "../../base/errors.ts";
 import { launchCall } from "../../host/enter.ts";
 import { startEnter } from "../../host/enter-process.ts";
 import type { StateRoot } from "../../host/state-root.ts";
+import type { TreeWithin } from "../../host/tree-spawn.ts";
 import { isWithin } from "../../redirect/rules.ts";
 import { mountPoint } from "../bundle.ts";
 import { lockInstance } from "../end.ts";
 import type { Instance } from "../find.ts";
+import { lookThrough } from "../inprocess/look.ts";
 import { diskMounts, writtenIn } from "../limits/disk.ts";
 import type { InstanceMount } from "../record.ts";
 import { enterMounts, instanceLayers, isMount, viewOf } from "../redirect/mounts.ts";
@@ -20,8 +22,8 @@ import { volumeData } from "../volumes/volumes.ts";
 export interface InstanceTree {
   /** Where an absolute path of the instance lies: a directory of this host, and the path below it. */
   locate(path: string): { directory: string; path: string };
-  /** The process in whose user namespace owners there are ids; undefined: they are those of this host. */
-  readonly within?: number;
+  /** The process in whose user namespace owners there are ids, or what sees the files as the instance does; undefined: they are those of this host. */
+  readonly within?: TreeWithin;
   close(): Promise<void>;
 }
 
@@ -31,6 +33,16 @@ export async function openInstanceTree(root: StateRoot, instance: Instance): Pro
   const lock = await lockInstance(instance, "copy");
   try {
     const { pid, state } = statusOf(paths, record.id);
+    if (record.engine === "inprocess" && lock !== undefined && state !== "starting") {
+      const program = lookThrough(instance);
+      // What runs may end meanwhile.
+      if (pid !== undefined) lock.release();
+      return {
+        locate: (path) => ({ directory: "/", path }),
+        within: { program },
+        close: async () => (pid === undefined ? lock.release() : undefined),
+      };
+    }
     if (pid !== undefined) {
       lock?.release();
       return {

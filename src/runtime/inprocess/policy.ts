@@ -2,14 +2,14 @@
 //
 // The engine is given the root of the host as the package's directory, so that each rule names a path of the host.
 import { statSync } from "node:fs";
-import { TranshipError } from "../../base/errors.ts";
+import { join } from "node:path";
 import { nativePath } from "../../host/native.ts";
 import { type Descriptor, type FileRedirection, newDescriptor } from "../../package/descriptor.ts";
 import { compilePolicy, type Policy } from "../../redirect/policy.ts";
 import { cleanPath } from "../../redirect/rules.ts";
 import { initPath } from "../image.ts";
 import { inLayers } from "../layers.ts";
-import type { InstancePaths, InstanceRecord } from "../record.ts";
+import type { InstancePaths, InstanceRecord, InstanceRedirection } from "../record.ts";
 
 /** What stays the host's. */
 const hostPaths: readonly string[] = ["/proc", "/sys", "/dev"];
@@ -26,16 +26,19 @@ export interface PolicyInput {
   descriptor: Descriptor | undefined;
 }
 
-/** E_REDIRECTION names what this engine cannot do of the package's redirections. Of one path the first rule counts. */
-export function instancePolicy({ record, paths, descriptor = plain }: PolicyInput): Policy {
+/** Of one path the first rule counts. */
+export function instancePolicy(input: PolicyInput): Policy {
+  const { record, paths, descriptor = plain } = input;
   const files = [
+    // First: their place among all is the name of the directory of their copies.
+    ...(record.redirections?.rules ?? []).map((given) => redirectionRule(input, given)),
     ...record.mounts.map((mount) => rule(mount.target, mount.source, mount.readOnly)),
     ...record.secrets
       .filter((secret) => secret.target.startsWith("/"))
       .map((secret) => rule(secret.target, secret.source, true)),
     rule("/.tranship/run", paths.run, false),
+    { from: "/.tranship/look", to: paths.look, match: "exact", mode: "read-only" } as const,
     ...(inLayers([paths.tree], initPath.slice(1)) ? [] : [rule(initPath, nativePath("init"), true)]),
-    ...descriptor.redirections.files.map((one) => packageRule(one, paths.tree)),
     rule("/", paths.tree, false),
   ];
   return compilePolicy({
@@ -56,18 +59,15 @@ function rule(from: string, source: string, readOnly: boolean): FileRedirection 
   return { from, to: source, match: file ? "exact" : "folder", mode: readOnly ? "read-only" : "full" };
 }
 
-function packageRule(given: FileRedirection, tree: string): FileRedirection {
-  const { from, to, mode } = given;
-  if (mode === "write-copy" || mode === "merged") {
-    throw new TranshipError(
-      "E_REDIRECTION",
-      `run --engine inprocess does not carry out the mode ${mode}: ${from} to ${to}`,
-      {
-        hint: "run it with --engine namespace, or give it a descriptor with another mode: --descriptor FILE",
-      },
-    );
-  }
-  return mode === "hide" ? given : { ...given, to: cleanPath(`${tree}${to}`) };
+/** As decided when it was made. A package's part that leads nowhere is a name that nothing has. */
+function redirectionRule({ record, paths }: PolicyInput, given: InstanceRedirection): FileRedirection {
+  const { match, made } = given;
+  const from = made.at;
+  const mode = given.mode === "merged" && "host" in made && made.host === null ? "read-only" : given.mode;
+  if (mode === "hide") return { from, to: "/", match, mode };
+  const source = made.as === "engine" ? made.source : null;
+  const to = source === null ? `${paths.run}/none` : join(...placeOf(record, paths.tree, source));
+  return { from, to: cleanPath(to), match, mode };
 }
 
 /** Where a program of the instance is that begins in `path`: a directory of the host, and the way below it. */

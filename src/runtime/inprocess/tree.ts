@@ -2,7 +2,7 @@
 import { lstatSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
-import type { Entry } from "../../formats/entry.ts";
+import type { ByteString, Entry } from "../../formats/entry.ts";
 import { escapeBytes } from "../../formats/escape.ts";
 import { writeFilePlain } from "../../host/files.ts";
 import type { StateRoot } from "../../host/state-root.ts";
@@ -28,6 +28,24 @@ export async function copyPackage(root: StateRoot, reference: string, destinatio
   });
 }
 
+/** What copyPackage() makes of each path, the root too. */
+export async function packageEntries(
+  root: StateRoot,
+  reference: string,
+): Promise<ReadonlyMap<ByteString, Entry>> {
+  const store = openStore(root);
+  const { name, target } = store.resolve(reference);
+  const { tree } = await flattenImage(store, store.imageOf(target, name));
+  const all = ordinaryUser();
+  const entries = new Map<ByteString, Entry>();
+  for (const [path, { entry }] of tree.all()) if (!isDevice(entry)) entries.set(path, lent(entry, all));
+  return entries;
+}
+
+function isDevice({ kind }: Entry): boolean {
+  return kind === "character" || kind === "block";
+}
+
 /** Whose all files and programs are; undefined: those whom the package names, which only root can do. */
 export function ordinaryUser(): Owner | undefined {
   const [uid = 0, gid = 0] = [process.getuid?.(), process.getgid?.()];
@@ -50,7 +68,7 @@ async function* harmless(
       continue;
     }
     const { entry, hardlinkTo } = event;
-    const device = entry.kind === "character" || entry.kind === "block";
+    const device = isDevice(entry);
     skips = device || (hardlinkTo !== undefined && left.has(hardlinkTo));
     if (device) left.add(entry.path);
     if (!skips) yield { ...event, entry: lent(entry, all) };

@@ -37,7 +37,7 @@ export interface RedirectInput {
   readonly declared: readonly FileRedirection[];
   /** Of the package, topmost first. */
   readonly layers: readonly string[];
-  readonly mounts: readonly InstanceMount[];
+  readonly mounts: ReadonlyArray<Pick<InstanceMount, "target">>;
   readonly stateRoot: string;
 }
 
@@ -66,7 +66,8 @@ function toldOf(plan: MountPlan, given: readonly FileRule[]): InstanceRedirectio
   });
 }
 
-function allowedPath(text: string, stateRoot: string): string {
+/** --allow-host; E_USAGE for what is never shown. */
+export function allowedPath(text: string, stateRoot: string): string {
   const path = cleanPath(text);
   const reason = hostPathRefused(path, stateRoot);
   if (reason === undefined) return path;
@@ -75,7 +76,8 @@ function allowedPath(text: string, stateRoot: string): string {
   });
 }
 
-function matchOf(rule: GivenRule, layers: readonly string[]): FileRedirection["match"] {
+/** What a rule of the command line matches. */
+export function matchOf(rule: GivenRule, layers: readonly string[]): FileRedirection["match"] {
   if (rule.mode === "hide") return "folder";
   if (rule.mode === "merged") return "exact";
   return foundIn(layers, rule.to).kind === "file" ? "exact" : "folder";
@@ -92,7 +94,7 @@ function worldOf(input: RedirectInput, allowed: readonly string[]): MountWorld {
 }
 
 /** Follows every link as the instance would. */
-function foundIn(layers: readonly string[], path: string): Found {
+export function foundIn(layers: readonly string[], path: string): Found {
   const readLink = (location: string): string | undefined => {
     const entry = entryInLayers(layers, location);
     return entry?.stat.isSymbolicLink() === true ? readlinkSync(entry.place) : undefined;

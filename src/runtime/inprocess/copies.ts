@@ -1,0 +1,99 @@
+// The directories of what an instance writes by the mode write-copy in process: as overlayfs has them, so that mounts and the engine read the same.
+//
+//   redirect/N/upper  what the N-th rule's place shows before all others; of a single file the directory of it
+//   redirect/N/work   copies in the making
+import { chmodSync, lchownSync, lstatSync, lutimesSync, mkdirSync, type Stats, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { errnoOf } from "../../host/files.ts";
+import { runChecked } from "../../host/process.ts";
+import { step } from "../../host/steps.ts";
+import { secretsBelow } from "../../redirect/host-paths.ts";
+import type { InstancePaths, InstanceRecord, InstanceRedirection } from "../record.ts";
+import { placeOf } from "./policy.ts";
+
+/** In a draft. Whoever runs in the instance has to come to them, as the engine copies with the rights of the program. */
+export async function buildCopies(paths: InstancePaths, record: InstanceRecord): Promise<void> {
+  const { rules = [], host = [] } = record.redirections ?? {};
+  for (const { made, mode } of rules) if (mode !== "hide") makeWay(paths.tree, made.at);
+  if (!rules.some(({ mode }) => mode === "write-copy")) return;
+  step("directories for copies");
+  mkdirSync(paths.redirect);
+  chmodSync(paths.redirect, 0o755);
+  for (const [index, rule] of rules.entries())
+    if (rule.mode === "write-copy") await copiesOf(paths, record, rule, index, host);
+}
+
+/** The directories above a rule's place, which no rule shows. Where a file is in the way no path leads there. */
+function makeWay(tree: string, at: string): void {
+  let way = tree;
+  for (const name of dirname(at).split("/").filter(Boolean)) {
+    way = join(way, name);
+    const stat = lstatSync(way, { throwIfNoEntry: false });
+    if (stat === undefined) mkdirSync(way, { mode: 0o755 });
+    else if (!stat.isDirectory()) return;
+  }
+}
+
+async function copiesOf(
+  paths: InstancePaths,
+  record: InstanceRecord,
+  rule: InstanceRedirection,
+  index: number,
+  allowed: readonly string[],
+): Promise<void> {
+  const own = join(paths.redirect, String(index));
+  const [upper, work] = [join(own, "upper"), join(own, "work")];
+  for (const directory of [own, upper, work]) mkdirSync(directory);
+  chmodSync(own, 0o755);
+  chmodSync(work, 0o1777);
+  const { packaged, host } = lowersOf(paths.tree, record, rule);
+  if (rule.match === "exact") {
+    makeLike(upper, dirname(packaged ?? host ?? "/"));
+    return;
+  }
+  makeLike(upper, packaged ?? host ?? "/", host ?? "/");
+  if (host === undefined) return;
+  for (const secret of secretsBelow(host, allowed))
+    await hide(upper, secret.slice(host.length), packaged, host);
+}
+
+/** What lies below what is written by such a rule, as paths of this host. */
+export function lowersOf(
+  tree: string,
+  record: Pick<InstanceRecord, "mounts">,
+  { made }: InstanceRedirection,
+): { packaged: string | undefined; host: string | undefined } {
+  if (made.as !== "engine") return { packaged: undefined, host: undefined };
+  const packaged = made.source === null ? undefined : join(...placeOf(record, tree, made.source));
+  return { packaged, host: made.host ?? undefined };
+}
+
+/** A secret of the host stays out of sight; where the package has something there, that is seen. */
+async function hide(upper: string, below: string, packaged: string | undefined, host: string): Promise<void> {
+  if (packaged !== undefined && statSync(`${packaged}${below}`, { throwIfNoEntry: false })) return;
+  const names = below.slice(1).split("/");
+  for (let depth = 1; depth < names.length; depth++) {
+    const above = `/${names.slice(0, depth).join("/")}`;
+    const made = mkdirSync(`${upper}${above}`, { recursive: true });
+    if (made !== undefined) makeLike(`${upper}${above}`, `${packaged ?? ""}${above}`, `${host}${above}`);
+  }
+  await runChecked("mknod", ["--mode=0", "--", `${upper}${below}`, "c", "0", "0"]);
+}
+
+/** Owner, mode and times of the first of `models` that is there. */
+function makeLike(directory: string, ...models: string[]): void {
+  const like = models.map((path) => statSync(path, { throwIfNoEntry: false })).find((stat) => stat);
+  if (like?.isDirectory() !== true) return;
+  giveOwner(directory, like);
+  chmodSync(directory, like.mode & 0o7777);
+  lutimesSync(directory, like.atime, like.mtime);
+}
+
+/** A copy of somebody else's directory is an ordinary user's own. */
+function giveOwner(directory: string, { uid, gid }: Stats): void {
+  try {
+    lchownSync(directory, uid, gid);
+  } catch (error) {
+    if (errnoOf(error) !== "EPERM") throw error;
+  }
+}

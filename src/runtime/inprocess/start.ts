@@ -1,0 +1,99 @@
+// Each start of an instance of the in-process engine: what native/supervise and native/engine are told.
+import { chmodSync, chownSync, copyFileSync, existsSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { errnoOf, writeFilePlain } from "../../host/files.ts";
+import { nativePath } from "../../host/native.ts";
+import type { StateRoot } from "../../host/state-root.ts";
+import { step } from "../../host/steps.ts";
+import { environmentOf, givePlan, requireSecret } from "../bundle.ts";
+import { instanceIds } from "../find.ts";
+import { initPath } from "../image.ts";
+import type { Chain, Launching } from "../launch.ts";
+import type { InstancePaths, InstanceRecord } from "../record.ts";
+import { lookUpUser, type User } from "../user.ts";
+import { isInProcess } from "./apart.ts";
+import { placeOf } from "./policy.ts";
+import { writeNames } from "./tree.ts";
+
+export interface Prepared {
+  readonly command: readonly string[];
+  /** For native/supervise: where and as whom the command begins. */
+  readonly words: readonly string[];
+}
+
+/** Its policy is there already. */
+export function prepareEngine({ root, instance: { paths, record }, launch }: Launching): Prepared {
+  for (const { target, source } of record.secrets) if (target.startsWith("/")) requireSecret(source);
+  const user = userOf(paths.tree, record.user);
+  writeNames(record, paths.tree);
+  givePlan(paths);
+  for (const name of ["exit.json", "state.json"]) rmSync(`${paths.run}/${name}`, { force: true });
+  rmSync(paths.main, { force: true });
+  const detached = launch.mode === "detached";
+  const input = { record, forward: !detached && !record.terminal, detached };
+  const variables = environmentOf(input, user.home);
+  writeFilePlain(paths.environment, variables.map((one) => `${one}\0`).join(""), 0o600);
+  giveEngine(paths);
+  if (process.getuid?.() === 0) letOthersPass(root, paths, user);
+  const start = placeOf(record, paths.tree, record.workingDirectory);
+  return {
+    command: [...engineWords(paths, record), initPath, ...record.command],
+    words: [
+      ...(detached ? [] : ["--bound"]),
+      ...["--main-file", paths.main, "--directory", ...start, "--environment-file", paths.environment],
+      ...(user.uid === 0 ? [] : ["--user", [user.uid, user.gid, ...user.groups].join(":")]),
+    ],
+  };
+}
+
+/** Its own engine and what it has to know; a program and its arguments follow. */
+export function engineWords(paths: InstancePaths, { redirections }: InstanceRecord): string[] {
+  const copies = (redirections?.rules ?? []).some(({ mode }) => mode === "write-copy");
+  return [
+    ...[paths.engine, `--policy=${paths.policy}`, "--package=/"],
+    ...(copies ? [`--copies=${paths.redirect}`] : []),
+    ...(redirections?.host ?? []).map((path) => `--allow-host=${path}`),
+  ];
+}
+
+/** The command that a monitor waits for. */
+export function detachedChain(launching: Launching): Chain {
+  const { command, words } = prepareEngine(launching);
+  return { command: [nativePath("supervise"), "--become", ...words, "--", ...command], lastPart: [] };
+}
+
+/** A copy of its own: an upgrade concerns later starts only, and it tells the instance's processes from all others. */
+function giveEngine({ engine }: InstancePaths): void {
+  const fresh = `${engine}.new`;
+  copyFileSync(nativePath("engine"), fresh);
+  chmodSync(fresh, 0o755);
+  step("engine");
+  renameSync(fresh, engine);
+}
+
+/** An ordinary user's programs are that user's, whoever the package has them run as. */
+function userOf(tree: string, wanted: string): User {
+  if (process.getuid?.() === 0) return lookUpUser([tree], wanted);
+  return { ...lookUpUser([tree], ""), uid: 0 };
+}
+
+/** Those of earlier versions were 0711. */
+function closeToOthers(directory: string): void {
+  try {
+    chmodSync(directory, 0o700);
+  } catch (error) {
+    if (errnoOf(error) !== "ENOENT") throw error; // removed a moment ago
+  }
+}
+
+/** Programs of the package that run as others than root have to come to its files. No other instance is opened by that. */
+function letOthersPass(root: StateRoot, { directory, run }: InstancePaths, user: User): void {
+  for (const id of instanceIds(root)) if (!isInProcess(root, id)) closeToOthers(join(root.instances, id));
+  chmodSync(join(run, "log"), 0o700);
+  chmodSync(directory, 0o711);
+  chmodSync(root.instances, 0o711);
+  if (user.uid === 0) return;
+  // init is this user then, and writes its log and its records.
+  for (const path of [run, join(run, "log"), join(run, "log/all.log")])
+    if (existsSync(path)) chownSync(path, user.uid, user.gid);
+}

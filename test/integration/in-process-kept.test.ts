@@ -1,0 +1,251 @@
+// Instances in process that are kept: in the background, over stop and start, by restart rules, after kill -9 of whoever holds them; and what they write by
+// write-copy, with cp and diff. As root and as an ordinary user.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { openStateRoot, type StateRoot } from "../../src/host/state-root.ts";
+import { newDescriptor } from "../../src/package/descriptor.ts";
+import { cannotRun } from "../support/engine.ts";
+import { makePackage, programWords, until, whyNot } from "./runtime-fixture.ts";
+
+const plain = newDescriptor(
+  { id: "", name: "", version: "", publisher: "" },
+  { os: { id: "", version: "" }, kernel: "", architecture: "" },
+);
+const stranger = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"];
+type Who = "root" | "user";
+
+interface Outcome {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+describe("instances in process that are kept", { skip: whyNot() ?? cannotRun, timeout: 300_000 }, () => {
+  let home: string;
+  let roots: Record<Who, StateRoot>;
+  /** A folder of the host that rules show. */
+  let shared: string;
+
+  before(async () => {
+    home = mkdtempSync(join(tmpdir(), "tranship-in-process-kept-"));
+    chmodSync(home, 0o755);
+    shared = join(home, "shared");
+    roots = { root: openStateRoot(join(home, "root")), user: openStateRoot(join(home, "user")) };
+    const files = [
+      { from: shared, to: "/srv/legacy", match: "folder", mode: "write-copy" },
+      { from: `${home}/one.conf`, to: "/srv/one.conf", match: "exact", mode: "write-copy" },
+    ] as const;
+    const services = [
+      { name: "second", program: "second", after: ["first"] },
+      { name: "first", program: "first", readiness: { file: "/tmp/first" } },
+    ];
+    const loop = (name: string): string[] => [
+      "/bin/sh",
+      "-c",
+      `echo ${name} $(date +%Y); touch /tmp/${name}; trap 'echo ${name} ends; exit 0' TERM; while :; do sleep 0.05; done`,
+    ];
+    const programs = [
+      { name: "first", command: loop("first") },
+      { name: "second", command: loop("second") },
+    ];
+    for (const root of Object.values(roots)) {
+      await makePackage(root, "box:1", {
+        files: { "srv/legacy/a": "a of the package\n", "srv/legacy/dir/b": "b\n", "srv/one.conf": "one\n" },
+        descriptor: { redirections: { ...plain.redirections, files: [...files] } },
+      });
+      await makePackage(root, "pair:1", {
+        descriptor: {
+          programs,
+          services,
+          elements: { ...plain.elements, clock: { offset: "-3650d" } },
+        } as never,
+      });
+    }
+    spawnSync("chown", ["-R", "54321:54321", roots.user.path]);
+  });
+  after(() => {
+    assert.deepEqual(processesOf(), []);
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  function processesOf(): number[] {
+    return readdirSync("/proc")
+      .filter((pid) => {
+        try {
+          return /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/exe`).startsWith(home);
+        } catch {
+          return false; // gone
+        }
+      })
+      .map(Number);
+  }
+  function cli(who: Who, ...args: string[]): Outcome {
+    const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
+    const [program = "", ...rest] = [
+      ...(who === "user" ? stranger : []),
+      ...programWords(args[0] === "run"),
+      ...args,
+    ];
+    return spawnSync(program, rest, {
+      cwd: "/",
+      encoding: "utf8",
+      env: { ...env, HOME: home, TRANSHIP_ROOT: roots[who].path },
+    });
+  }
+  function done(who: Who, ...args: string[]): string {
+    const { status, stdout, stderr } = cli(who, ...args);
+    assert.equal(status, 0, `${args.join(" ")}: ${stdout}${stderr}`);
+    return stdout;
+  }
+  const inProcess = ["run", "--engine", "inprocess"];
+
+  for (const who of ["root", "user"] as const) {
+    it(`keeps what is written by write-copy over stop and start, and shows it by diff and cp (${who})`, () => {
+      rmSync(shared, { recursive: true, force: true });
+      mkdirSync(join(shared, "of-the-host"), { recursive: true });
+      writeFileSync(join(shared, "h"), "h of the host\n");
+      if (who === "user") spawnSync("chown", ["-R", "54321:54321", shared]);
+      const script = [
+        `cd ${shared}; ls | tr '\\n' ' '`,
+        "cat a h; echo more >> a; echo new > n; rm h; rm -r dir",
+        `echo changed > ${home}/one.conf; rm /etc/hosts; echo x > /srv/data/x; ls | tr '\\n' ' '`,
+        "trap 'exit 3' TERM; while :; do sleep 0.05; done",
+      ].join("; ");
+      const flags = ["-d", "--name", "kept", "--allow-host", shared];
+      done(who, ...inProcess, ...flags, "box:1", "/bin/sh", "-c", script);
+      const logs = (): string => done(who, "logs", "kept");
+      assert.match(logs(), /^a dir h of-the-host a of the package\nh of the host\n/);
+      done(who, "stop", "kept");
+      assert.match(done(who, "ps", "-a"), /Exited \(3\)/);
+      const told = done(who, "diff", "kept").split("\n");
+      for (const line of ["C /srv/data", "A /srv/data/x", `C ${shared}`, `C ${shared}/a`, `A ${shared}/n`])
+        assert.ok(told.includes(line), `${line} is not in ${told.join("; ")}`);
+      for (const line of [`D ${shared}/h`, `D ${shared}/dir`, `C ${home}/one.conf`])
+        assert.ok(told.includes(line), `${line} is not in ${told.join("; ")}`);
+      assert.equal(told.length, 10, told.join("; "));
+      assert.equal(readFileSync(join(shared, "h"), "utf8"), "h of the host\n");
+      assert.equal(existsSync(join(home, "one.conf")), false);
+
+      const copy = join(home, `copy-${who}`);
+      mkdirSync(copy);
+      if (who === "user") spawnSync("chown", ["54321:54321", copy]);
+      done(who, "cp", `kept:${shared}`, copy);
+      assert.deepEqual(readdirSync(join(copy, "shared")).sort(), ["a", "n", "of-the-host"]);
+      assert.equal(readFileSync(join(copy, "shared/a"), "utf8"), "a of the package\nmore\n");
+      writeFileSync(join(copy, "h"), "h of mine\n");
+      done(who, "cp", join(copy, "h"), `kept:${shared}/h`);
+      done(who, "cp", join(copy, "h"), "kept:/srv/data/h");
+      assert.equal(readFileSync(join(shared, "h"), "utf8"), "h of the host\n");
+      done(who, "start", "kept");
+      assert.match(logs(), /a h n of-the-host a of the package\nmore\nh of mine\n/);
+      assert.match(done(who, "ps"), /Up .*\(in process\)/);
+      done(who, "cp", "kept:/srv/data/h", join(copy, "back"));
+      assert.equal(readFileSync(join(copy, "back"), "utf8"), "h of mine\n");
+      done(who, "rm", "--force", "kept");
+      assert.deepEqual(readdirSync(roots[who].instances), []);
+    });
+
+    it(`runs services in order in the background, and repairs what kill -9 leaves (${who})`, async () => {
+      const id = done(who, ...inProcess, "-d", "--name", "pair", "pair:1").trim();
+      const view = (): { State: { Pid: number; Status: string } } =>
+        JSON.parse(done(who, "inspect", "pair"))[0] as never;
+      assert.match(id, /^[0-9a-f]{64}$/);
+      await until(() => /^second/m.test(done(who, "logs", "pair")));
+      assert.match(done(who, "logs", "pair"), /first \d+\n(.*\n)*second \d+/);
+      const monitor = Number(
+        /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${view().State.Pid}/status`, "latin1"))?.[1],
+      );
+      // Its end will be seen by the next command.
+      process.kill(monitor, "SIGKILL");
+      assert.equal(view().State.Status, "running");
+      assert.equal(done(who, "stop", "pair"), "pair\n");
+      assert.deepEqual(processesOf(), []);
+      assert.match(done(who, "logs", "pair"), /second ends\n(.*\n)*first ends/);
+      done(who, "start", "pair");
+      process.kill(view().State.Pid, "SIGKILL");
+      assert.equal(done(who, "wait", "pair").trim(), "137");
+      await until(() => processesOf().length === 0);
+      const runs = done(who, "history", "pair", "--format", "{{.Status}}").trim().split("\n");
+      assert.deepEqual(runs.sort(), ["0", "137"]);
+      // Both: nobody is left to see it.
+      done(who, "restart", "pair");
+      const main = view().State.Pid;
+      const above = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${main}/status`, "latin1"))?.[1]);
+      process.kill(above, "SIGKILL");
+      process.kill(main, "SIGKILL");
+      done(who, "rm", "pair");
+      assert.deepEqual(processesOf(), []);
+      assert.deepEqual(readdirSync(roots[who].instances), []);
+    });
+  }
+
+  it("is started again by its rule, with the status of each end in its history", async () => {
+    const words = [
+      "--restart",
+      "on-failure:2",
+      "--name",
+      "again",
+      "box:1",
+      "/bin/sh",
+      "-c",
+      "sleep 0.2; exit 9",
+    ];
+    done("root", ...inProcess, "-d", ...words);
+    await until(() => done("root", "history", "again", "--format", "{{.Status}}") === "9\n9\n9\n");
+    assert.match(done("root", "ps", "-a"), /Exited \(9\)/);
+    done("root", "rm", "again");
+  });
+
+  it("leaves nothing of one whose start was killed, or that failed", async () => {
+    const failed = cli("root", ...inProcess, "-d", "--name", "bad", "box:1", "/bin/nothing");
+    assert.equal(failed.status, 127, failed.stderr);
+    assert.equal(done("root", "ps", "-aq"), "");
+    const runWith = (variables: NodeJS.ProcessEnv): number | null => {
+      const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
+      const [program = "", ...rest] = [
+        ...[...programWords(true), ...inProcess, "-d"],
+        ...["--allow-host", shared, "box:1", "/bin/sleep", "1000"],
+      ];
+      const own = { HOME: home, TRANSHIP_ROOT: roots.root.path, ...variables };
+      return spawnSync(program, rest, { cwd: "/", env: { ...env, ...own } }).status;
+    };
+    const list = join(home, "steps");
+    assert.equal(runWith({ TRANSHIP_STEPS_FILE: list }), 0);
+    done("root", "rm", "-f", done("root", "ps", "-aq").trim());
+    const steps = readFileSync(list, "utf8").trim().split("\n");
+    for (const step of ["copy the package", "policy", "engine", "detached start", "acknowledge"]) {
+      const [number = ""] = steps.find((line) => line.endsWith(` ${step}`))?.split(" ") ?? [];
+      assert.notEqual(number, "", `${step}: ${steps}`);
+      assert.notEqual(runWith({ TRANSHIP_CRASH_AT: number }), 0, step);
+      assert.equal(done("root", "ps", "-aq"), "", step);
+      done("root", ...inProcess, "--rm", "box:1", "/bin/true");
+      assert.deepEqual(processesOf(), [], step);
+      assert.deepEqual(readdirSync(roots.root.instances), [], step);
+    }
+  });
+
+  it("refuses what the engine cannot do, with the reason", () => {
+    const run = (...flags: string[]): Outcome =>
+      cli("root", ...inProcess, "--rm", ...flags, "box:1", "/bin/true");
+    assert.match(run("--redirect", "/opt/x=/srv/no:merged").stderr, /E_REDIRECTION.*host's may not be seen/);
+    const secret = run("--redirect", "/etc/shadow=/srv/one.conf:write-copy", "--allow-host", "/etc");
+    assert.match(secret.stderr, /E_REDIRECTION.*known to be secret/);
+    assert.match(run("--redirect", "/proc/x=/srv/one.conf").stderr, /belongs to the instance itself/);
+    const shown = ["--redirect", "/opt/conf=/etc:write-copy", "--allow-host", "/opt/conf"];
+    assert.equal(run(...shown).status, 0);
+  });
+});
