@@ -16,6 +16,7 @@ import { type BuiltImage, originAnnotation, putArtifactOf, putDescriptor, putJso
 import type { LayerItem } from "./layer-item.ts";
 import { type BuiltLayer, writeLayer } from "./layer-writer.ts";
 import { ownDirectory, ownFile } from "./own-item.ts";
+import { placesKept } from "./places.ts";
 import { type ImageStore, newName, type StoredImage } from "./store.ts";
 import { type StoreSession, withSession } from "./store-session.ts";
 
@@ -61,7 +62,8 @@ export async function bakeImage(store: ImageStore, request: BakeRequest): Promis
     } satisfies ImageIndex);
     const referrers = await copyReferrers(session, request.image, image);
     await store.updateIndex(`name ${name}`, () => {
-      const named = store.named(name, { target: index, manifestDescriptor: { ...image, platform } });
+      const target = { ...index, annotations: placesKept(request.image.target) };
+      const named = store.named(name, { target, manifestDescriptor: { ...image, platform } });
       const known = new Set(referrers.map((entry) => entry.digest));
       return [...named.filter((entry) => !known.has(entry.digest)), ...referrers];
     });

@@ -4,6 +4,7 @@ import { type Descriptor, type ImageIndex, mediaType } from "../formats/oci.ts";
 import type { Digest } from "../formats/oci-reference.ts";
 import { step } from "../host/steps.ts";
 import { putDescriptor, putJson } from "./build.ts";
+import { placesKept } from "./places.ts";
 import { type ImageStore, newName, type StoredImage } from "./store.ts";
 import { withSession } from "./store-session.ts";
 
@@ -59,7 +60,8 @@ async function nameIndex(
         { hint: "look at it again with `tranship package show`, and repeat the change" },
       );
     }
-    return store.named(target, { target: index, manifestDescriptor: plain(image) });
+    const annotations = placesKept(image.target);
+    return store.named(target, { target: { ...index, annotations }, manifestDescriptor: plain(image) });
   });
 }
 

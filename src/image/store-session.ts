@@ -53,6 +53,12 @@ export class StoreSession {
     return existsSync(file);
   }
 
+  /** As retain(); false also where what is there has another size, or has to be replaced. */
+  async has({ digest, size }: Expected): Promise<boolean> {
+    const known = await this.retain(digest);
+    return known && !this.replaces && this.store.blobSize(digest) === size;
+  }
+
   /** A new blob, filled by append() and put in place by commit(). */
   async create(): Promise<BlobFile> {
     const path = join(this.#work.path, `blob-${this.#files++}`);
@@ -66,9 +72,7 @@ export class StoreSession {
   async put(mediaType: string, bytes: Uint8Array | string): Promise<Descriptor> {
     const content = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
     const descriptor = { mediaType, digest: digestOf(content), size: content.length };
-    if ((await this.retain(descriptor.digest)) && this.store.blobSize(descriptor.digest) === content.length) {
-      return descriptor;
-    }
+    if (await this.has(descriptor)) return descriptor;
     const file = await this.create();
     try {
       await file.append(content);
@@ -103,9 +107,7 @@ export class StoreSession {
 
   /** Puts a finished file of the state root in place as a blob; the caller has checked that it is what the descriptor says. */
   async adopt(path: string, { digest, size }: Expected): Promise<void> {
-    const known = await this.retain(digest);
-    if (known && this.store.blobSize(digest) === size) return;
-    await putInPlace(this.store, path, digest);
+    if (!(await this.has({ digest, size }))) await putInPlace(this.store, path, digest);
   }
 
   /** Removes temporary files and gives up what was retained. Call when the blobs are named, or given up. */
@@ -137,11 +139,9 @@ export class BlobFile {
     const descriptor = { mediaType, digest: await this.#digestLike(expected?.digest), size: this.size };
     try {
       if (expected !== undefined) checkExpected(descriptor, expected);
-      const known = await this.#session.retain(descriptor.digest);
-      const { store, replaces } = this.#session;
-      if (known && !replaces && store.blobSize(descriptor.digest) === this.size) return descriptor;
+      if (await this.#session.has(descriptor)) return descriptor;
       await this.#made.file.sync();
-      await putInPlace(store, this.#made.path, descriptor.digest);
+      await putInPlace(this.#session.store, this.#made.path, descriptor.digest);
       return descriptor;
     } catch (cause) {
       throw ioError(`cannot store blob ${descriptor.digest}`, cause);

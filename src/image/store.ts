@@ -27,6 +27,7 @@ import { makeDirectory, writeFileAtomic } from "../host/files.ts";
 import { acquireLock } from "../host/lock.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
+import { pulledAnnotation, withoutPlaces } from "./places.ts";
 import { BlobStore, corrupt, unsupported } from "./store-blobs.ts";
 
 export interface StoredLayer {
@@ -52,9 +53,6 @@ export interface Named {
   name: string;
   target: Descriptor;
 }
-
-/** On an entry of index.json: the digest that its name had at the registry that it was pulled from. */
-export const pulledAnnotation = "vnd.tranship.pulled";
 
 export class ImageStore extends BlobStore {
   readonly root: StateRoot;
@@ -209,7 +207,7 @@ export class ImageStore extends BlobStore {
     );
     const added = [withName(image.target, name)];
     if (image.target.digest !== image.manifestDescriptor.digest) {
-      for (const one of imageNames(name)) added.push(withName(image.manifestDescriptor, one));
+      for (const one of imageNames(name)) added.push(withName(withoutPlaces(image.manifestDescriptor), one));
     }
     return [...others, ...added];
   }

@@ -4,19 +4,23 @@ import { join, resolve } from "node:path";
 import { exitStatus, TranshipError } from "../../base/errors.ts";
 import { formatSize } from "../../base/units.ts";
 import type { Entry } from "../../formats/entry.ts";
+import { parseReference, type Reference } from "../../formats/oci-reference.ts";
 import type { LayerItem } from "../../image/layer-item.ts";
-import { type RepairedBlob, repairStore } from "../../image/repair.ts";
+import { registryEndpoint } from "../../image/registry/endpoint.ts";
+import type { RegistryChoice } from "../../image/repair/registry-copies.ts";
+import { type RepairedBlob, repairStore } from "../../image/repair/repair.ts";
 import { openStore } from "../../image/store.ts";
 import { isUnreadable } from "../../machine/machine.ts";
 import { TreeFiles } from "../../machine/tree-files.ts";
 import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
-import { type Call, flag, list, text } from "../verb.ts";
+import { registrySettings } from "../registry/settings.ts";
+import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
 
 export async function run(call: Call, context: Context): Promise<number> {
   const dryRun = flag(call.options, "dryRun");
   const repaired = await repairStore(openStore(context.root), {
-    from: list(call.options, "from").map(layoutOf),
+    ...placesOf(call.options, context),
     itemsOf,
     dryRun,
     log: context.log,
@@ -32,7 +36,9 @@ export async function run(call: Call, context: Context): Promise<number> {
       [...repaired.map((one) => told(one, dryRun)), summary(repaired.length, left, dryRun)].join("\n"),
     );
   if (left > 0)
-    context.say("what is left can be fetched again from where it came: repair --from DIR, or capture anew");
+    context.say(
+      "what is left may be in a backup or at a registry: repair --from PLACE; else capture or pull it anew",
+    );
   return left > 0 ? exitStatus.no : exitStatus.done;
 }
 
@@ -49,12 +55,38 @@ function summary(damaged: number, left: number, dryRun: boolean): string {
   return `${damaged} damaged, ${damaged - left} ${dryRun ? "can be repaired" : "repaired"}, ${left} left`;
 }
 
+/** What lies on the disk comes first: a directory may be called as a host is. */
+function placesOf(options: OptionValues, context: Context): { from: string[]; registries: RegistryChoice } {
+  const from: string[] = [];
+  const images: Reference[] = [];
+  const registries: string[] = [];
+  for (const given of list(options, "from")) {
+    const layout = layoutOf(given);
+    if (layout !== undefined) from.push(layout);
+    else if (/^[./]/.test(given) || existsSync(given) || !/[.:/]/.test(given)) throw noPlace(given);
+    else if (!given.includes("/")) registries.push(registryEndpoint(given).registry);
+    else images.push(imageAt(given));
+  }
+  const known = !flag(options, "offline");
+  return { from, registries: { images, registries, known, settings: registrySettings(options, context) } };
+}
+
+function imageAt(given: string): Reference {
+  const reference = parseReference(given);
+  if (reference.registry === undefined) throw noPlace(given);
+  const { tag, digest } = reference;
+  return tag === undefined && digest === undefined ? { ...reference, tag: "latest" } : reference;
+}
+
 /** A state root, or an image layout of any tool. */
-function layoutOf(given: string): string {
+function layoutOf(given: string): string | undefined {
   const path = resolve(given);
-  for (const layout of [join(path, "store"), path]) if (existsSync(join(layout, "oci-layout"))) return layout;
-  throw new TranshipError("E_USAGE", `${given} is neither a state root nor an image layout`, {
-    hint: "name a directory that holds oci-layout",
+  return [join(path, "store"), path].find((layout) => existsSync(join(layout, "oci-layout")));
+}
+
+function noPlace(given: string): TranshipError {
+  return new TranshipError("E_USAGE", `${given} is no state root, image layout, registry or image at one`, {
+    hint: "name a directory that holds oci-layout, HOST[:PORT], or HOST[:PORT]/NAME:TAG",
   });
 }
 

@@ -17,7 +17,8 @@ export const connectionOptions: readonly OptionSpec[] = [
   },
 ];
 
-const transferOptions: readonly OptionSpec[] = [
+/** How content is moved from and to registries. */
+export const transferOptions: readonly OptionSpec[] = [
   ...connectionOptions,
   {
     flags: "--trust-host <HOST>",
@@ -27,6 +28,12 @@ const transferOptions: readonly OptionSpec[] = [
   { flags: "--retry <N>", summary: "how often a request is repeated", default: "5" },
   { flags: "--retry-delay <DURATION>", summary: "wait before the first repetition", default: "500ms" },
 ];
+
+export const mirrorOption: OptionSpec = {
+  flags: "--mirror <HOST=MIRROR>",
+  summary: "ask this mirror of a registry first (also TRANSHIP_REGISTRY_MIRRORS)",
+  many: true,
+};
 
 export const registryVerbs: readonly Verb[] = [
   {
@@ -66,11 +73,7 @@ export const registryVerbs: readonly Verb[] = [
         summary: "OS/ARCHITECTURE of an image for several (default this host's)",
       },
       { flags: "--no-unpack", summary: "leave the layers packed; the first run unpacks them" },
-      {
-        flags: "--mirror <HOST=MIRROR>",
-        summary: "ask this mirror of a registry first (also TRANSHIP_REGISTRY_MIRRORS)",
-        many: true,
-      },
+      mirrorOption,
       ...transferOptions,
       formatOption,
     ],

@@ -1,6 +1,7 @@
 // Verbs for packages and the store that holds them.
 import type { Verb } from "../verb.ts";
 import { dryRunOption, formatOption, inspectFormatOption, listingOptions, reachOptions } from "./options.ts";
+import { mirrorOption, transferOptions } from "./registry.ts";
 
 const group = "Packages";
 const givenDescriptor = {
@@ -64,10 +65,21 @@ export const storeVerbs: readonly Verb[] = [
     group,
     summary: "Make damaged blobs of the store whole again from copies of their content",
     description:
-      "Reads every blob. Content is taken from other layouts (--from), from the same layer packed in another way, or from the layer as it is unpacked. Exit status 4 where something stays damaged.",
-    examples: ["tranship repair", "tranship repair --from /mnt/backup/tranship"],
+      "Reads every blob. Content is taken from other layouts and registries (--from), from the same layer packed in another way, from the layer as it is unpacked, and from where the image was pulled from or pushed to. What says how a registry is reached holds for those of --from. Exit status 4 where something stays damaged.",
+    examples: [
+      "tranship repair",
+      "tranship repair --from /mnt/backup/tranship",
+      "tranship repair --from registry.example.com/team/shop:1",
+    ],
     options: [
-      { flags: "--from <DIR>", summary: "another state root or image layout", many: true },
+      {
+        flags: "--from <PLACE>",
+        summary: "another state root or image layout, an image at a registry, or a registry (host[:port])",
+        many: true,
+      },
+      { flags: "--offline", summary: "ask no registry but those of --from" },
+      mirrorOption,
+      ...transferOptions,
       dryRunOption,
       formatOption,
     ],

@@ -29,12 +29,11 @@ export async function downloadBlob(
   descriptor: Descriptor,
   task: ProgressTask,
 ): Promise<boolean> {
-  const { store } = session;
-  if ((await session.retain(descriptor.digest)) && store.blobSize(descriptor.digest) === descriptor.size) {
+  if (await session.has(descriptor)) {
     task.advance(descriptor.size);
     return false;
   }
-  const part = await openPart(store.root, descriptor);
+  const part = await openPart(session.store.root, descriptor);
   try {
     await new Download(client, part, descriptor, task).run();
     await session.adopt(part.path, descriptor);

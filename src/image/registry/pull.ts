@@ -20,7 +20,8 @@ import {
   type Reference,
   tagName,
 } from "../../formats/oci-reference.ts";
-import { type ImageStore, pulledAnnotation, type StoredLayer } from "../store.ts";
+import { notePlace, pulledAnnotation } from "../places.ts";
+import type { ImageStore, StoredLayer } from "../store.ts";
 import { type StoreSession, withSession } from "../store-session.ts";
 import { ensureStoredLayer } from "../unpack.ts";
 import { downloadBlob, removeOldParts } from "./blob-download.ts";
@@ -119,7 +120,7 @@ class Pull {
     const name = storeName(this.#reference);
     await this.#name(
       name,
-      { ...target, annotations: { [pulledAnnotation]: top.descriptor.digest } },
+      { ...target, annotations: this.#origin(name, top.descriptor.digest) },
       image,
       referrers,
     );
@@ -132,6 +133,14 @@ class Pull {
       reused: this.#reused,
       bytes: this.#bytes,
     };
+  }
+
+  /** Where it came from, before the places that the same image was known to be at. */
+  #origin(name: string, remote: Digest): Record<string, string> {
+    const { registry, repository, tag } = this.#reference;
+    const place = formatReference({ registry: registry ?? "docker.io", repository, tag, digest: remote });
+    const before = this.#store.names().find((one) => one.name === name)?.target;
+    return { [pulledAnnotation]: remote, ...notePlace(before ?? {}, place) };
   }
 
   /** The image's manifest, and what the name will mean: the index where it is a package, for its descriptor belongs to it. */

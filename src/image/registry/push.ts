@@ -6,6 +6,7 @@ import { type Digest, parseReference } from "../../formats/oci-reference.ts";
 import { step } from "../../host/steps.ts";
 import { type Compression, compressorName } from "../compress.ts";
 import { type Outward, type OutwardArtifact, type OutwardDocument, outwardDocuments } from "../outward.ts";
+import { addPlace } from "../places.ts";
 import { copyChecked, packInto } from "../recompress.ts";
 import type { ImageStore, StoredImage, StoredLayer } from "../store.ts";
 import { openUpload, type Produce, uploadBlob } from "./blob-upload.ts";
@@ -87,9 +88,11 @@ class Push {
 
   async run(tag: string, repository: string): Promise<Pushed> {
     const outward = (await this.#unchanged(tag)) ?? (await this.#send(tag));
+    const { digest } = (outward.index ?? outward.image).descriptor;
+    await addPlace(this.#store, this.#image.target.digest, `${repository}:${tag}@${digest}`);
     return {
       name: `${repository}:${tag}`,
-      digest: (outward.index ?? outward.image).descriptor.digest,
+      digest,
       imageDigest: outward.image.descriptor.digest,
       layers: this.#image.layers.length,
       reused: this.#reused,

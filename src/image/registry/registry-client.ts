@@ -106,11 +106,11 @@ export class RegistryClient {
     return answer.headers["oci-subject"] !== undefined;
   }
 
-  async hasBlob(digest: Digest): Promise<boolean> {
+  async hasBlob(digest: Digest, actions: "pull" | "pull,push" = "pull,push"): Promise<boolean> {
     const answer = await this.http.ask({
       method: "HEAD",
       url: this.path(`blobs/${digest}`),
-      scopes: this.scopes("pull,push"),
+      scopes: this.scopes(actions),
       expect: [200, 404],
       what: `blob ${digest}`,
     });
@@ -161,12 +161,13 @@ export class RegistryClient {
   /** The index that stands in for the referrers API where a registry has none. */
   async fallbackIndex(subject: Digest): Promise<ImageIndex | undefined> {
     const tag = fallbackTag(subject);
-    if ((await this.#status(tag)) !== 200) return undefined;
+    if (!(await this.hasManifest(tag))) return undefined;
     const { bytes } = await this.manifest(tag);
     return decodeIndexBytes(bytes, `referrers of ${subject}`);
   }
 
-  async #status(reference: string): Promise<number> {
+  /** `reference`: a tag or a digest. */
+  async hasManifest(reference: string): Promise<boolean> {
     const answer = await this.http.ask({
       method: "HEAD",
       url: this.path(`manifests/${reference}`),
@@ -176,7 +177,7 @@ export class RegistryClient {
       what: `manifest ${reference}`,
     });
     await answer.body.dump();
-    return answer.status;
+    return answer.status === 200;
   }
 }
 
