@@ -44,7 +44,7 @@ const suites: readonly Suite[] = [
     prepare: testBuilt,
   },
   { name: "engine", folders: ["test/engine"], isolation: "process", concurrency: 2 },
-  { name: "e2e", folders: ["test/e2e"], isolation: "process", concurrency: 1 },
+  { name: "e2e", folders: ["test/e2e"], isolation: "process", concurrency: 2 },
 ];
 
 /** Of one test, in milliseconds: what hangs must not cost the whole run. */

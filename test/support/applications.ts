@@ -160,7 +160,7 @@ class Trial {
       made.failed = [...original.results.keys()];
       const request = { ...this.#request(by.captured), reference: this.#reference(way) };
       const packaged = await runPackage(
-        by.ownSecrets === true ? { ...request, secrets: secretsOf(by) } : request,
+        by.ownSecrets === true ? { ...request, secrets: secretsOf(by, work) } : request,
       );
       made.failed = [...original.results].filter(([name, bytes]) => !equal(bytes, packaged.results.get(name))).map(([name]) => name); // biome-ignore format: one line
       made.passed = made.total - made.failed.length;
@@ -206,9 +206,16 @@ class Trial {
   }
 }
 
-function secretsOf({ captured, machine }: CapturedBy): Record<string, string> {
+/** Copies: the machine lies in mounts of another namespace, out of which nothing can be mounted. */
+function secretsOf({ captured, machine }: CapturedBy, work: string): Record<string, string> {
   const mounted = captured.plan.package.secrets.filter((one) => one.delivery === "mount");
-  return Object.fromEntries(mounted.map(({ path }) => [path, join(hostRoot(machine), path)]));
+  return Object.fromEntries(
+    mounted.map(({ path }, index) => {
+      const copy = join(work, `secret-${index}`);
+      execFileSync("cp", ["-aL", join(hostRoot(machine), path), copy]);
+      return [path, copy];
+    }),
+  );
 }
 
 function equal(a: Uint8Array, b: Uint8Array | undefined): boolean {
