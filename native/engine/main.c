@@ -112,8 +112,52 @@ static void find_own_path(const char *given)
 	engine.path = n > 0 ? own_path : given;
 }
 
+/* As a shell looks for a command: what may be executed counts. */
+static const char *search(const char *file, char *const *environment)
+{
+	static char found[PATH_SIZE];
+	const char *path = NULL;
+
+	for (; *environment; environment++)
+		if (strncmp(*environment, "PATH=", 5) == 0)
+			path = *environment + 5;
+	if (!path || !*file || strchr(file, '/'))
+		return file;
+	for (;;) {
+		const char *colon = strchr(path, ':');
+		size_t n = colon ? (size_t)(colon - path) : strlen(path);
+
+		if (n > 0 && n + strlen(file) + 2 < sizeof(found)) {
+			memcpy(found, path, n);
+			found[n] = '/';
+			text_copy(found + n + 1, sizeof(found) - n - 1, file);
+			if (SYS(__NR_faccessat, AT_FDCWD, found, X_OK) == 0)
+				return found;
+		}
+		if (!colon)
+			engine_die(EXIT_NOT_FOUND, "not found in PATH", file);
+		path = colon + 1;
+	}
+}
+
+/* Behind the arguments. */
+static char **environment_of(char **arguments)
+{
+	while (*arguments)
+		arguments++;
+	return arguments + 1;
+}
+
+/* What load_all() cannot load may be the kernel's. */
+static void try_leaving(long result, const char *file, char **arguments)
+{
+	if (exec_leaves(result))
+		SYS(__NR_execve, file, arguments, environment_of(arguments));
+}
+
 /* Maps program and loader and returns where to begin. */
-static unsigned long load_all(const char *file, const unsigned long *stack)
+static unsigned long load_all(const char *file, char **arguments,
+			      const unsigned long *stack)
 {
 	const unsigned char *bytes = (void *)auxv_value(stack, AT_RANDOM);
 	bool fixed = SYS(__NR_personality, 0xffffffff) & ADDR_NO_RANDOMIZE;
@@ -128,6 +172,7 @@ static unsigned long load_all(const char *file, const unsigned long *stack)
 	result = program_open(&program, file);
 	if (result == 0 && program.image.interp_size > 0)
 		result = program_interpreter(&program, &interpreter);
+	try_leaving(result, file, arguments);
 	if (result < 0 && result != -ENOENT)
 		die_of(result, file);
 	if (result < 0)
@@ -173,7 +218,9 @@ void engine_main(unsigned long *stack)
 	if (o.argv0 && words[1])
 		words++;
 	first.arguments = words;
-	entry = load_all(first.file, stack);
+	if (o.search)
+		first.file = search(first.file, environment_of(words));
+	entry = load_all(first.file, words, stack);
 	if (o.close >= 0)
 		SYS(__NR_close, o.close);
 	SYS(__NR_prctl, PR_SET_NAME, text_base(first.file), 0, 0, 0);

@@ -143,6 +143,10 @@ static bool one_option(struct options *o, const char *word, int64_t now)
 		o->policy.vsyscall = true;
 	else if (strcmp(word, "--set-id") == 0)
 		o->policy.allow_set_id = true;
+	else if (strcmp(word, "--leave") == 0)
+		o->policy.leave = true;
+	else if (strcmp(word, "--search") == 0)
+		o->search = true;
 	else if (equals && (n = (size_t)(equals - word)) < sizeof(name)) {
 		memcpy(name, word, n);
 		name[n] = 0;
@@ -156,6 +160,7 @@ static bool one_option(struct options *o, const char *word, int64_t now)
 static bool is_added(const char *word)
 {
 	return strcmp(word, "--argv0") == 0 ||
+	       strcmp(word, "--search") == 0 ||
 	       strncmp(word, "--resume=", 9) == 0 ||
 	       strncmp(word, "--close=", 8) == 0;
 }
@@ -205,6 +210,7 @@ void options_over(struct policy *policy, const struct options *o)
 	put(policy->machine, own->machine);
 	policy->vsyscall = policy->vsyscall || own->vsyscall;
 	policy->allow_set_id = own->allow_set_id;
+	policy->leave = own->leave;
 }
 
 void options_resume(char *to, const struct app_clock *clock, int64_t flags)

@@ -15,6 +15,9 @@
  *   --allow-host=PATH         the modes write-copy and merged show the host's own
  *                             files there and below; as often as needed
  *   --set-id                  set-id programs start, without their rights
+ *   --leave                   set-id and 32-bit programs, which it cannot run, are
+ *                             the kernel's, and outside of the engine
+ *   --search                  a FILE without a slash is looked for in PATH
  *
  * and for the engine itself, in what it gives to execve():
  *
@@ -39,7 +42,7 @@ enum trap_way { TRAP_ANY, TRAP_DISPATCH, TRAP_SECCOMP };
 struct options {
 	struct policy policy;
 	enum trap_way trap;
-	bool argv0, resumed;
+	bool argv0, resumed, search;
 	const char *policy_file, *package, *copies;	/* NULL = none */
 	int64_t close;		/* -1 = none */
 	int64_t flags;		/* RESUME_* */

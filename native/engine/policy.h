@@ -18,6 +18,7 @@ struct policy {
 		version[UTS_SIZE], machine[UTS_SIZE];
 	bool vsyscall;		/* answered also where the page executes */
 	bool allow_set_id;	/* such programs start, without the change */
+	bool leave;		/* what it cannot run is the kernel's */
 };
 
 #endif

@@ -25,6 +25,8 @@ struct program {
 /* program_open() - 0, -errno as of execve(), or PROGRAM_*. On failure nothing
  * stays open. */
 long program_open(struct program *p, const char *path);
+/* exec_leaves() - whether what was refused so is the kernel's to execute. */
+bool exec_leaves(long result);
 /* program_interpreter() - the image's loader into @loader (only fd, path and
  * image); -ENOENT where it names none. */
 long program_interpreter(const struct program *p, struct program *loader);

@@ -9,6 +9,7 @@ import { nativePath } from "../host/native.ts";
 import { rootlessUser } from "../host/rootless-user.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
+import { elementWords, enginePath } from "./elements.ts";
 import { mergeEnvironment } from "./environment.ts";
 import { identityMounts, noIdentity } from "./identity/files.ts";
 import type { TakenIdentity } from "./identity/identity.ts";
@@ -41,6 +42,8 @@ export interface BundleInput {
   forward: boolean;
   /** Nobody waits for it: init keeps its terminal or standard input, and a console to attach to. */
   detached: boolean;
+  /** Of this launch. */
+  startedAt: string;
   log: Log;
 }
 
@@ -90,7 +93,7 @@ export async function writeBundle(input: BundleInput): Promise<EnterMount[]> {
     console: consoleSize(record.terminal && !input.detached),
     rootfs,
     mounts: staged.mounts,
-    args: [initPath, ...record.command],
+    args: [...elementsAt(record, input.startedAt), initPath, ...record.command],
     environment: environmentOf(input, user.home),
     given,
     rates: ratesOf(record.limits.rates ?? []),
@@ -102,6 +105,11 @@ export async function writeBundle(input: BundleInput): Promise<EnterMount[]> {
   step("bundle config");
   writeFilePlain(`${paths.bundle}/config.json`, JSON.stringify(config));
   return staged.laid;
+}
+
+/** What loads its programs where the kernel's own clock or names will not do. */
+export function elementsAt({ elements }: InstanceRecord, startedAt: string): string[] {
+  return elements === undefined ? [] : elementWords(elements, startedAt);
 }
 
 /** init takes this plan before the one in the layers. What an earlier run of the instance made of it does not count. */
@@ -124,6 +132,9 @@ async function ownMounts(input: BundleInput): Promise<OciMount[]> {
     ...(inLayers(layers, initPath.slice(1))
       ? []
       : [bind(nativePath("init"), initPath, "ro", "nosuid", "nodev")]),
+    ...(record.elements === undefined
+      ? []
+      : [bind(nativePath("engine"), enginePath, "ro", "nosuid", "nodev")]),
     ...nameMounts(input, redirected),
   ];
 }

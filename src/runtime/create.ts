@@ -11,6 +11,7 @@ import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { supervisorPid } from "../host/supervisor.ts";
 import { type Draft, makeDraft, takeDraft } from "./draft.ts";
+import { chosenElements, type ElementOptions } from "./elements.ts";
 import { mergeEnvironment } from "./environment.ts";
 import { note } from "./events/note.ts";
 import { readInstance } from "./find.ts";
@@ -68,6 +69,7 @@ export interface CreateOptions extends NetworkOptions {
   workingDirectory?: string;
   user?: string;
   identity?: IdentityOptions;
+  elements?: ElementOptions;
   redirect?: RedirectOptions;
   mounts?: readonly InstanceMount[];
   secrets?: readonly InstanceSecret[];
@@ -125,6 +127,8 @@ export async function beginInstance(root: StateRoot, options: CreateOptions, log
       `${options.reference} asks for no filter of system calls, and gets the default one; --syscalls off allows it`,
     );
   }
+  if (process.arch !== "x64" && chosenElements(options.elements ?? {}, opened.descriptor?.elements))
+    log.warn(`${options.reference}: clock, uname and vsyscall stay the kernel's: their engine is for x86-64`);
   const { withheld } = neededCapabilities(opened.facts?.capabilities ?? []);
   const missing = withheld.filter((name) => !capabilitySet(options.capAdd ?? [], []).includes(`CAP_${name}`));
   if (missing.length > 0)
@@ -301,6 +305,7 @@ function makeRecord(
       ...(redirected.length === 0 ? {} : { redirections: redirected }),
     },
     mounts: mountsOf(options.mounts ?? [], opened),
+    ...elementsOf(options, opened),
     secrets: options.secrets ?? [],
     limits: chosenLimits(options.limits ?? {}, facts?.limits ?? {}),
     ...(given.userns === undefined ? {} : { userns: given.userns }),
@@ -320,6 +325,14 @@ function makeRecord(
     ...(options.observe === undefined ? {} : { observe: options.observe }),
     ...(options.tether === undefined ? {} : { tether: options.tether }),
   };
+}
+
+function elementsOf(
+  { elements = {} }: CreateOptions,
+  { descriptor }: OpenPackage,
+): Pick<InstanceRecord, "elements"> {
+  const chosen = chosenElements(elements, descriptor?.elements);
+  return chosen === undefined || process.arch !== "x64" ? {} : { elements: chosen };
 }
 
 function hostnameOf(

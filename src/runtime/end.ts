@@ -61,7 +61,7 @@ export async function settle(
   removeBundle(paths);
   freeIdentity(root, record.id);
   const oomKilled = tellOom(root, instance);
-  const end = { ...endRecord(paths, status), ...(oomKilled ? { oomKilled } : {}) };
+  const end = { ...endRecord(instance, status), ...(oomKilled ? { oomKilled } : {}) };
   step("note the end");
   tell(root, instance, end);
   step("ended.json");
@@ -71,9 +71,10 @@ export async function settle(
 }
 
 /** A start that will not be made after all: it is exited as it was before. */
-export function giveBack({ paths }: Instance): void {
+export function giveBack(instance: Instance): void {
+  const { paths } = instance;
   step("give back");
-  writeFileAtomic(paths.ended, `${JSON.stringify(endRecord(paths, null))}\n`);
+  writeFileAtomic(paths.ended, `${JSON.stringify(endRecord(instance, null))}\n`);
 }
 
 /** Before the files go that it tells of. */
@@ -109,12 +110,13 @@ function exitText({ run }: InstancePaths): string | undefined {
   return stat?.isFile() === true && stat.size <= mostExit ? readText(path) : undefined;
 }
 
-function endRecord(paths: InstancePaths, status: number | null): EndRecord {
+function endRecord({ paths, record }: Instance, status: number | null): EndRecord {
   const exit = readExit(paths);
+  // init's clock is the application's.
+  const told = record.elements?.clock == null ? exit.endedAt : undefined;
   return {
     status: exit.exitStatus ?? status,
-    // In process init's clock is the application's.
-    endedAt: (existsSync(paths.engine) ? undefined : exit.endedAt) ?? new Date().toISOString(),
+    endedAt: told ?? new Date().toISOString(),
     reason:
       exit.reason ??
       (status === null ? "killed together with everything that could tell" : `ended with status ${status}`),
@@ -132,7 +134,7 @@ export async function removeEnded(
 ): Promise<EndRecord | undefined> {
   const { paths, record } = instance;
   if (!record.autoRemove || existsSync(`${paths.oci}/${record.id}`)) return undefined;
-  const end = endRecord(paths, status);
+  const end = endRecord(instance, status);
   tell(root, instance, end);
   if (record.network.ports.length > 0) await unpublish(root, record.id, leasedPorts(root, record.id));
   freeIdentity(root, record.id);

@@ -10,6 +10,7 @@ import { randomHex } from "../host/random.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { isTerminal } from "../host/terminal.ts";
 import { decodeInitPlan } from "../package/init-codec.ts";
+import { elementsAt } from "./bundle.ts";
 import { mergeEnvironment } from "./environment.ts";
 import { findInstance, type Instance } from "./find.ts";
 import { refusalsOf } from "./launch.ts";
@@ -80,7 +81,10 @@ export async function execInInstance(
   const user = lookUpUser(layers, options.user ?? record.user);
   const file = `${paths.bundle}/exec-${randomHex(6)}.json`;
   const logFile = `${file}.log`;
-  writeFileAtomic(file, JSON.stringify(processSpec(instance, options, user, layers)), { volatile: true });
+  const engine = elementsAt(record, launch?.startedAt ?? record.createdAt);
+  const command = engine.length === 0 ? options.command : [...engine, "--search", "--", ...options.command];
+  const spec = processSpec(instance, { ...options, command }, user, layers);
+  writeFileAtomic(file, JSON.stringify(spec), { volatile: true });
   try {
     const status = await runExec(root, runtime, instance, options, { file, logFile });
     return translate(status, logFile, options);

@@ -56,6 +56,8 @@ function mayEndSimply({ record }: Instance): boolean {
     record.autoRemove &&
     record.engine === "namespace" &&
     record.observe === undefined &&
+    // Its init tells other times than the host's.
+    (record.elements?.clock ?? null) === null &&
     !hasDisk(record.limits) &&
     record.userns === undefined &&
     lingerSeconds() > 0 &&

@@ -87,6 +87,7 @@ export async function prepare(launching: Launching): Promise<Chain> {
     taken,
     forward: launch.mode === "foreground" && !record.terminal,
     detached: launch.mode === "detached",
+    startedAt: launch.startedAt,
     log,
   });
   // Its own hosts file is there now.

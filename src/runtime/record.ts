@@ -5,6 +5,7 @@ import { readJson, writeFileAtomic } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import type { FileRedirection, NetworkRedirection } from "../package/descriptor.ts";
 import type { Made } from "../redirect/mounts.ts";
+import type { InstanceElements } from "./elements.ts";
 import type { InstanceIdentity } from "./identity/identity.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { PortRequest } from "./network/ports.ts";
@@ -41,6 +42,8 @@ export interface InstanceRecord {
   readonly secrets: readonly InstanceSecret[];
   /** Absent: none. */
   readonly redirections?: InstanceRedirections;
+  /** What the kernel does not virtualise. Absent: its own. */
+  readonly elements?: InstanceElements;
   readonly limits: Limits;
   /** Ids of this host in a user namespace of its own. Absent: it has none. */
   readonly userns?: LentIds;

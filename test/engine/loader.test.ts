@@ -107,6 +107,14 @@ describe("the loader", { skip: cannotRun }, () => {
     });
     assert.equal(i386.status, 0);
     await refused(at("i386"), 122, /a 32-bit program/);
+    const leave = [engine, "--leave", "--release=left"];
+    assert.equal((await run([...leave, at("i386")])).status, 0);
+    const both = await run([...leave, "/bin/sh", "-c", `${at("i386")} && uname -r`]);
+    assert.equal(both.stdout, "left\n", both.stderr);
+    // A filter cannot be left.
+    assert.equal((await run([...leave, "--trap=seccomp", at("i386")])).status, 122);
+    assert.equal((await run([...leave, "--search", "--", "uname", "-r"])).stdout, "left\n");
+    assert.equal((await run([...leave, "--search", "--", "no-such-program"])).status, 127);
     assert.equal((await run([engine, "--nonsense", told()])).status, 125);
     assert.equal((await run([engine])).status, 125);
   });
@@ -124,6 +132,7 @@ describe("the loader", { skip: cannotRun }, () => {
     assert.equal((await run([engine, at("id"), "-u"], { uid: 65534 })).stdout, "65534\n");
     assert.equal((await run([engine, "--set-id", at("id"), "-u"])).stdout, "0\n");
     assert.equal((await run([engine, "/bin/sh", "-c", `${at("id")} -u`])).status, 126);
+    assert.equal((await run([engine, "--leave", "/bin/sh", "-c", `${at("id")} -u`])).stdout, "65534\n");
     // Under no_new_privs the kernel ignores the bit as well.
     const bare = await run(["setpriv", "--no-new-privs", engine, at("id"), "-u"]);
     assert.equal(bare.stdout, "0\n");

@@ -11,6 +11,7 @@ import { signalNumber } from "../../runtime/stop.ts";
 import { parseUserns } from "../../runtime/userns/request.ts";
 import { parseVolume } from "../../runtime/volumes/parse.ts";
 import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
+import { elementOptions } from "./element-options.ts";
 import { identityOptions } from "./identity-options.ts";
 import { checkSwap, fixedLimits, limits } from "./limit-options.ts";
 import { connections, networkOptions } from "./network-options.ts";
@@ -34,6 +35,7 @@ export function createOptions({ args, options }: Call): CreateOptions {
     command,
     ...named(options),
     identity: identityOptions(options),
+    elements: elementOptions(options),
     redirect: {
       rules: list(options, "redirect").map(parseRedirect),
       host: list(options, "allowHost"),

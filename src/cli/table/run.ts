@@ -36,6 +36,12 @@ export const createOptions: readonly OptionSpec[] = [
     many: true,
   },
   { flags: "--new-identity", summary: "ids and addresses of its own, whatever the package takes on" },
+  {
+    flags: "--clock <CHANGE>",
+    summary: "the application's wall clock: +DURATION, -DURATION, or @TIME from which it goes on",
+  },
+  { flags: "--clock-rate <NUMBER>", summary: "how fast that clock runs; 0: it stands at --clock @TIME" },
+  { flags: "--uname-release <RELEASE>", summary: "the release of the kernel that uname tells" },
   ...limitOptions,
   ...fixedLimitOptions,
   { flags: "--read-only", summary: "the root file system cannot be written" },

@@ -4,7 +4,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { nativePath } from "../../host/native.ts";
-import { type Descriptor, type FileRedirection, newDescriptor } from "../../package/descriptor.ts";
+import { type FileRedirection, newDescriptor } from "../../package/descriptor.ts";
 import { compilePolicy, type Policy } from "../../redirect/policy.ts";
 import { cleanPath } from "../../redirect/rules.ts";
 import { initPath } from "../image.ts";
@@ -22,13 +22,11 @@ const plain = newDescriptor(
 export interface PolicyInput {
   record: InstanceRecord;
   paths: InstancePaths;
-  /** undefined: an image without one. */
-  descriptor: Descriptor | undefined;
 }
 
 /** Of one path the first rule counts. */
 export function instancePolicy(input: PolicyInput): Policy {
-  const { record, paths, descriptor = plain } = input;
+  const { record, paths } = input;
   const files = [
     // First: their place among all is the name of the directory of their copies.
     ...(record.redirections?.rules ?? []).map((given) => redirectionRule(input, given)),
@@ -45,7 +43,7 @@ export function instancePolicy(input: PolicyInput): Policy {
     descriptor: {
       redirections: { ...plain.redirections, files },
       // Fast loopback is the one element that it does not have: the kernel's is right too.
-      elements: { ...descriptor.elements, loopback: "kernel" },
+      elements: { clock: null, uname: null, vsyscall: "auto", ...record.elements, loopback: "kernel" },
       links: [],
       excludes: [],
     },

@@ -44,7 +44,7 @@ export async function runInProcess(root: StateRoot, options: RunOptions, log: Lo
   const launching = { root, instance, launch, layers: [instance.paths.tree], log };
   await startGuarded(launching, async () => {
     checkSecrets(record, opened);
-    writePolicy(instance, opened);
+    writePolicy(instance);
     if (options.foreground === undefined) return await startDetached(launching);
     const { command, words } = prepareEngine(launching);
     noteStart(root, record, launch);
@@ -54,9 +54,9 @@ export async function runInProcess(root: StateRoot, options: RunOptions, log: Lo
 }
 
 /** Made once: what a package's file says later does not change an instance. */
-function writePolicy({ paths, record }: Instance, { descriptor }: OpenPackage): void {
+function writePolicy({ paths, record }: Instance): void {
   step("policy");
-  writeFilePlain(paths.policy, encodePolicy(instancePolicy({ record, paths, descriptor })), 0o644);
+  writeFilePlain(paths.policy, encodePolicy(instancePolicy({ record, paths })), 0o644);
 }
 
 /** The package, read from the copy of its tree that is made in the draft. What of its wishes is not held is told, and left out. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { capabilityMask } from "../../host/enter.ts";
 import { makeDirectory, readText, writeFileAtomic } from "../../host/files.ts";
 import type { StateRoot } from "../../host/state-root.ts";
+import { engineCalls } from "../elements.ts";
 import type { InstanceRecord } from "../record.ts";
 import { capabilitiesOf, capabilityNames } from "./capabilities.ts";
 import type { OciRuntime } from "./runtime.ts";
@@ -22,7 +23,11 @@ export async function seccompPart(
 ): Promise<SeccompPart> {
   if (record.syscalls === "off") return {};
   const capabilities = capabilitiesOf(record);
-  const { calls } = record;
+  // What its programs learned to make, and what their loader makes beside them.
+  const calls =
+    record.calls === undefined || record.elements === undefined
+      ? record.calls
+      : [...record.calls, ...engineCalls];
   const rules = calls === undefined ? defaultRules(capabilities) : learnedRules(calls, capabilities);
   const socket = refusalsSocket(root, record);
   if (runtime.kind === "crun" && process.arch === "x64") {

@@ -1,0 +1,143 @@
+// Clock, release and vsyscall of an instance with namespaces: the engine is the loader of its programs. The same package without elements is the control.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { release } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { newDescriptor } from "../../src/package/descriptor.ts";
+import { printDescriptor } from "../../src/package/yaml.ts";
+import { cannotRun } from "../support/engine.ts";
+import { type CliResult, type Fixture, makeFixture, makePackage, until, whyNot } from "./runtime-fixture.ts";
+
+const plain = newDescriptor(
+  { id: "box", name: "box", version: "1", publisher: "" },
+  { os: { id: "", version: "" }, kernel: "", architecture: "amd64" },
+);
+const elements = { ...plain.elements, clock: { offset: "-3650d" }, uname: { release: "2.6.32-old" } };
+const year = new Date(Date.now() - 3650 * 86_400_000).getUTCFullYear();
+const now = new Date().getUTCFullYear();
+
+/** A dynamic program of this host with what it is linked with, at the same places in `tree`. */
+function bring(tree: string, program: string, to: string): void {
+  const { stdout } = spawnSync("ldd", [program], { encoding: "utf8" });
+  const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map((match) => match[1] ?? "");
+  for (const [from, place] of [[program, to], ...libraries.map((path) => [path, path])]) {
+    mkdirSync(dirname(join(tree, place ?? "")), { recursive: true });
+    copyFileSync(from ?? "", join(tree, place ?? ""));
+  }
+}
+
+function prepare(tree: string): void {
+  bring(tree, "/usr/bin/date", "/usr/bin/dynamic-date");
+  const source = '#include <stdio.h>\n#include <unistd.h>\nint main(void) { printf("%d\\n", geteuid()); }\n';
+  spawnSync("musl-gcc", ["-static", "-x", "c", "-", "-o", join(tree, "bin/set-id")], { input: source });
+  chmodSync(join(tree, "bin/set-id"), 0o4755);
+}
+
+describe("elements under namespaces", { skip: whyNot() ?? cannotRun, timeout: 240_000 }, () => {
+  let fixture: Fixture;
+  before(async () => {
+    fixture = await makeFixture();
+    await makePackage(fixture.root, "old:1", { prepare, descriptor: { elements } });
+    await makePackage(fixture.root, "new:1", { prepare, descriptor: {} });
+  });
+  after(async () => {
+    await fixture.clean();
+    await fixture.remove();
+  });
+  const cli = (...args: string[]): Promise<CliResult> => fixture.cli(args);
+  const inside = (reference: string, script: string, ...flags: string[]): Promise<CliResult> =>
+    cli("run", "--rm", "--network", "none", ...flags, reference, "/bin/sh", "-c", script);
+  const asked = "busybox date +%Y; dynamic-date +%Y; busybox uname -r; /bin/set-id";
+
+  it("are the package's, in static and dynamic programs and their children, and not those of another", async () => {
+    const old = await inside("old:1", asked);
+    assert.equal(old.stdout, `${year}\n${year}\n2.6.32-old\n0\n`, old.stderr);
+    const other = await inside("new:1", asked);
+    assert.equal(other.stdout, `${now}\n${now}\n${release()}\n0\n`, other.stderr);
+  });
+
+  it("leave set-id programs to the kernel, with their rights and its clock", async () => {
+    assert.equal(
+      (await inside("old:1", "/bin/set-id; busybox date +%Y", "-u", "web")).stdout,
+      `0\n${year}\n`,
+    );
+  });
+
+  it("are those of flags, which go before the package's", async () => {
+    const at = ["--clock", "@2009-02-03T04:05:06Z", "--clock-rate", "0", "--uname-release", "3.2.0-given"];
+    const shown = await inside(
+      "old:1",
+      "busybox date -u +%F_%T; dynamic-date -u +%F_%T; busybox uname -r",
+      ...at,
+    );
+    assert.equal(shown.stdout, "2009-02-03_04:05:06\n2009-02-03_04:05:06\n3.2.0-given\n", shown.stderr);
+    assert.equal((await inside("new:1", "busybox date +%Y", "--clock", "-3650d")).stdout, `${year}\n`);
+    for (const flags of [
+      ["--clock", "soon"],
+      ["--clock-rate", "0"],
+      ["--clock-rate", "fast"],
+      ["--clock", "@then"],
+    ]) {
+      const { status, stderr } = await inside("new:1", "true", ...flags);
+      assert.equal(status, 2, stderr);
+      assert.match(stderr, /E_USAGE.*not a clock: --clock/);
+    }
+    const long = await inside("new:1", "true", "--uname-release", "x".repeat(65));
+    assert.match(long.stderr, /E_DESCRIPTOR_INVALID.*uname release/);
+  });
+
+  it("go on over stop, start and exec, while ends are told in the host's time", async () => {
+    const words = [
+      "run",
+      "-d",
+      "--name",
+      "kept",
+      "--network",
+      "none",
+      "--clock",
+      "@2009-02-03",
+      "--clock-rate",
+      "1000",
+    ];
+    const loop = "trap 'exit 3' TERM; busybox date +%Y; while :; do sleep 0.05; done";
+    assert.equal((await cli(...words, "old:1", "/bin/sh", "-c", loop)).status, 0);
+    const date = async (): Promise<number> =>
+      Date.parse((await cli("exec", "kept", "dynamic-date", "-u", "+%FT%TZ")).stdout.trim());
+    const [first, second] = [await date(), await date()];
+    const start = Date.parse("2009-02-03");
+    // Some sixteen minutes in each second.
+    assert.ok(
+      first > start && second > first + 20_000 && second < start + 7 * 86_400_000,
+      `${first} ${second}`,
+    );
+    assert.equal((await cli("exec", "-u", "web", "kept", "set-id")).stdout, "0\n");
+    assert.equal((await cli("exec", "kept", "no-such-program")).status, 127);
+    assert.equal((await cli("stop", "kept")).status, 0);
+    const [{ State, elements: kept }] = JSON.parse((await cli("inspect", "kept")).stdout);
+    assert.equal(State.ExitCode, 3);
+    assert.ok(Math.abs(Date.parse(State.FinishedAt) - Date.now()) < 60_000, State.FinishedAt);
+    assert.ok(kept === undefined || kept.clock.rate === 1000);
+    assert.equal((await cli("start", "kept")).status, 0);
+    await until(async () => (await cli("logs", "kept")).stdout.match(/^2009$/gm)?.length === 2);
+    assert.equal((await cli("rm", "--force", "kept")).status, 0);
+  });
+
+  it("run under a filter of learned calls too", async () => {
+    const file = join(fixture.root.path, "learned.yaml");
+    const calls =
+      "arch_prctl brk clock_gettime close dup2 execve exit_group fcntl fstat getcwd getdents64 getegid geteuid getgid getpid getppid gettid getuid ioctl lseek mmap mprotect munmap newfstatat openat pipe2 poll prctl prlimit64 read readlink rt_sigaction rt_sigprocmask rt_sigreturn rt_sigtimedwait set_robust_list set_tid_address setpgid setsid signalfd4 stat uname vfork wait4 waitid write writev".split(
+        " ",
+      );
+    const descriptor = { ...plain, elements, syscalls: { profile: "learned", calls } } as never;
+    writeFileSync(file, printDescriptor(descriptor));
+    const { stdout, stderr } = await inside(
+      "old:1",
+      "busybox date +%Y; dynamic-date +%Y",
+      "--descriptor",
+      file,
+    );
+    assert.equal(stdout, `${year}\n${year}\n`, stderr);
+  });
+});
