@@ -78,18 +78,17 @@ export function volumesOf(request: PlanRequest, entries: ReadonlyMap<ByteString,
   const isDirectory = (path: ByteString) => entries.get(path)?.kind === "directory";
   const written = request.evidence === undefined ? [] : dataDirectories(request.evidence, isDirectory);
   const asked = request.volumes.map((path) => unescapeBytes(path));
-  const make = (path: ByteString, reason: string): Volume => {
-    const size = sizeBelow(path, entries);
-    return {
-      path: pathText(path),
-      // An empty directory is copied too: its owner and mode decide who may write there.
-      initial: isDirectory(path) ? "copy" : "none",
-      reason,
-      size: formatSize(size).replace(" ", ""),
-    };
-  };
+  // What is promised is what is planned: a data base that never wrote has an empty directory, and filters leave content out.
+  const sizeOf = (path: ByteString): string => formatSize(sizeBelow(path, entries)).replace(" ", "");
+  const make = (path: ByteString, reason: string): Volume => ({
+    path: pathText(path),
+    // An empty directory is copied too: its owner and mode decide who may write there.
+    initial: isDirectory(path) ? "copy" : "none",
+    reason,
+    size: sizeOf(path),
+  });
   const volumes = [
-    ...request.descriptor.volumes,
+    ...request.descriptor.volumes.map((one) => ({ ...one, size: sizeOf(encodeText(one.path)) })),
     ...asked.map((path) => make(path, "asked for")),
     ...written.filter((path) => entries.has(path)).map((path) => make(path, "written while traced")),
   ];

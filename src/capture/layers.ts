@@ -58,6 +58,11 @@ export function groupOf(
   if (layer === "config")
     return { name: "configuration", why: "configuration that the application read or names" };
   const listed = of("listed");
+  if (listed?.detail?.startsWith("application ") === true)
+    return {
+      name: listed.detail,
+      why: "the application's own directory is taken whole: what it opens is decided at run time",
+    };
   if (listed?.from !== undefined)
     return { name: `tree ${listed.from}`, why: "below a directory that the application lists or serves" };
   if (of("configuration"))

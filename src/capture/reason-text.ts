@@ -44,6 +44,8 @@ export function describeReason(reason: Reason): string {
       if (reason.detail?.startsWith("package ")) return `configuration of the installed${detail}`;
       return from === "" ? `named by the start of${detail}` : `named in${from}`;
     case "listed":
+      if (reason.detail?.startsWith("application ") === true)
+        return `in the application's directory ${escapeBytes(reason.detail.slice("application ".length))}, of which${from} was used`;
       if (reason.detail === "document root") return `below a document root that${from} names`;
       if (reason.detail?.startsWith("unowned") === true)
         return `in${from}, a directory of the installed package ${escapeBytes(reason.detail.replace(/^.* /, ""))}; of no package itself`;

@@ -24,9 +24,13 @@ export function applicationTrees(): Rule {
       if (entry.kind !== "file" && entry.kind !== "symlink") return;
       const { path } = entry;
       if (scene.installed.owner(path).length === 0) await modulesAbove(scene, path, emit);
-      const home = homeOf(path) ?? (await environmentOf(scene, path));
-      if (home === undefined || !isSweepable(home) || scene.installed.owner(path).length > 0) return;
-      emit.tree(home, { kind: "language", from: path, detail: `application directory ${home}` });
+      if (scene.installed.owner(path).length > 0) return;
+      const modules = modulesOf(path) ?? (await environmentOf(scene, path));
+      if (modules !== undefined && isSweepable(modules))
+        emit.tree(modules, { kind: "language", from: path, detail: `modules ${modules}` });
+      const home = modulesOf(path) === undefined ? homeOf(path) : undefined;
+      if (home !== undefined && isSweepable(home))
+        emit.tree(home, { kind: "listed", from: path, detail: `application ${home}` });
     },
   };
 }
@@ -58,10 +62,12 @@ const shared = new Set([
   "var",
 ]);
 
+function modulesOf(path: ByteString): ByteString | undefined {
+  return (/^(.*?\/node_modules)\//.exec(path) ??
+    /^(.*?\/vendor)\/(?:autoload\.php|composer\/)/.exec(path))?.[1];
+}
+
 function homeOf(path: ByteString): ByteString | undefined {
-  const modules =
-    /^(.*?\/node_modules)\//.exec(path) ?? /^(.*?\/vendor)\/(?:autoload\.php|composer\/)/.exec(path);
-  if (modules !== null) return modules[1];
   const match = /^(\/opt\/[^/]+|\/srv\/[^/]+|\/usr\/local\/([^/]+))\/./.exec(path);
   return match === null || (match[2] !== undefined && shared.has(match[2])) ? undefined : match[1];
 }

@@ -77,6 +77,7 @@ export function isConfiguration(scene: Scene, entry: Entry, reason: Reason): boo
   if (!/^\/(usr\/local\/)?etc\//.test(path) && !/^\/opt\/.*\/(conf|etc|config)\//.test(path)) return false;
   if (notScanned.test(path)) return false;
   if (direct.has(reason.kind)) return true;
+  if (reason.kind === "listed") return reason.detail?.startsWith("application ") === true;
   return reason.kind === "language" || (reason.kind === "installed" && isUsedDirectly(scene, reason));
 }
 

@@ -18,6 +18,7 @@ import { listedDirectories } from "./listed-directories.ts";
 import { loadedCandidates } from "./loaded-candidates.ts";
 import { pamModules } from "./pam-modules.ts";
 import { pluginDirectories } from "./plugin-directories.ts";
+import { programHomes } from "./program-homes.ts";
 import { scripts } from "./scripts.ts";
 import { searchVariables } from "./search-variables.ts";
 import { siteScripts } from "./site-scripts.ts";
@@ -46,6 +47,7 @@ export function makeRules(state: RuleState): Rule[] {
     languagePaths(),
     libraryModules(),
     applicationTrees(),
+    programHomes(),
     listedDirectories(),
     documentRoots(),
     configurationPaths(),

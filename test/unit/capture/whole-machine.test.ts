@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { silentProgress } from "../../../src/base/log.ts";
+import { parseSize } from "../../../src/base/units.ts";
 import { captureMachine, describeTrim } from "../../../src/capture/capture-machine.ts";
 import type { EvidenceDocument } from "../../../src/capture/evidence-document.ts";
+import { parsePattern } from "../../../src/capture/filters.ts";
 import type { Plan } from "../../../src/capture/plan.ts";
 import type { StateRoot } from "../../../src/host/state-root.ts";
 import { type MadeUpTree, memoryMachine } from "../../support/memory-machine.ts";
@@ -127,4 +129,21 @@ test("a program that is not there ends the capture before anything is read", asy
   await assert.rejects(captureMachine({ machine: memoryMachine(tree), application: asked, choices }, tools), {
     code: "E_COMMAND_NOT_FOUND",
   });
+});
+
+test("a volume promises what is packed of it: nothing where the data base never wrote, or where a rule leaves it out", async () => {
+  const exclude = { keep: false, pattern: parsePattern("/var/lib/mysql/shop", "test"), told: "test" };
+  const { plan } = await captureMachine(
+    {
+      machine: memoryMachine({ ...tree, "/var/lib/redis": { kind: "directory" } }),
+      application,
+      choices: { ...choices, filters: [exclude] },
+    },
+    tools,
+  );
+  const sizes = plan.package.volumes.map((one) => [one.path, parseSize(one.size ?? "1")]);
+  assert.deepEqual(sizes.sort(), [
+    ["/var/lib/mysql", 0],
+    ["/var/lib/redis", 0],
+  ]);
 });

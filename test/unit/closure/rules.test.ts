@@ -109,3 +109,55 @@ test("env -S: options, variables and quotes before the program", () => {
   assert.equal(program(`-S A='b c' "py thon"`), "py thon");
   assert.equal(program("-i python3"), undefined);
 });
+
+test("a program of nobody's package brings its directory, as far as that is one application's", async () => {
+  const files = memoryFiles({
+    "/home/deploy/shop/package.json": "{}",
+    "/home/deploy/shop/src/main.js": "x",
+    "/home/deploy/shop/src/pages/rare.js": "x",
+    "/home/deploy/shop/views/rare.html": "x",
+    "/home/deploy/shop/log/shop.log": "x",
+    "/home/deploy/shop/.git/HEAD": "x",
+    "/home/deploy/other/main.py": "x",
+    "/home/deploy/notes.txt": "x",
+    "/var/www/board/app.py": "x",
+    "/var/www/board/models/rare.py": "x",
+    "/var/www/next/app.py": "x",
+    "/data/engine/bin/engine": { content: "x", mode: 0o755 },
+    "/data/engine/share/rare.dat": "x",
+    "/usr/local/bin/tool": { content: "#!/bin/sh\n", mode: 0o755 },
+    "/usr/local/lib/tool/Rare.pm": "x",
+    "/usr/local/share/tool/rare.txt": "x",
+    "/usr/local/share/man/man1/tool.1": "x",
+    "/usr/local/lib/another/A.pm": "x",
+    "/home/deploy/start.sh": "x",
+    "/home/deploy/read.txt": "x",
+  });
+  const { paths, candidates } = await expand(files, [
+    traced("/home/deploy/shop/src/main.js"),
+    traced("/var/www/board/app.py", "argument"),
+    traced("/data/engine/bin/engine", "exec"),
+    traced("/usr/local/bin/tool", "exec"),
+    traced("/home/deploy/start.sh"),
+    traced("/home/deploy/other/main.py", "stat"),
+  ]);
+  for (const path of [
+    "/home/deploy/shop/src/pages/rare.js",
+    "/home/deploy/shop/views/rare.html",
+    "/home/deploy/shop/log",
+    "/var/www/board/models/rare.py",
+    "/data/engine/share/rare.dat",
+    "/usr/local/lib/tool/Rare.pm",
+    "/usr/local/share/tool/rare.txt",
+  ])
+    assert.ok(paths.has(path), path);
+  for (const path of [
+    "/home/deploy/shop/log/shop.log",
+    "/home/deploy/notes.txt",
+    "/var/www/next/app.py",
+    "/usr/local/share/man/man1/tool.1",
+    "/usr/local/lib/another/A.pm",
+  ])
+    assert.ok(!paths.has(path), path);
+  assert.ok(candidates.some((one) => one.path === "/home/deploy/shop/.git"));
+});
