@@ -461,7 +461,10 @@ int serve_tree(const char *root, bool no_openat2)
 	(void)fcntl(STDOUT_FILENO, F_SETPIPE_SZ, size);
 	if (write_all(STDOUT_FILENO, TREE_MAGIC, TREE_MAGIC_LEN) < 0)
 		die_errno("stdout");
-	if (source_magic(&s.in) < 0)
+	got = source_magic(&s.in);
+	if (got == 0)
+		return 0; /* who started it had no question after all */
+	if (got < 0)
 		die("stdin does not open with the magic of this protocol");
 	while ((got = source_next(&s.in, &f, &s.out)) > 0)
 		if (!answer(&s, &f))

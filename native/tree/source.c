@@ -20,10 +20,13 @@ int source_init(struct frame_source *s, int fd)
 int source_magic(struct frame_source *s)
 {
 	unsigned char got[TREE_MAGIC_LEN];
+	long n = read_all(s->fd, got, sizeof(got));
 
-	if (read_all(s->fd, got, sizeof(got)) != (long)sizeof(got))
+	if (n == 0)
+		return 0;
+	if (n != (long)sizeof(got) || memcmp(got, TREE_MAGIC, sizeof(got)))
 		return -1;
-	return memcmp(got, TREE_MAGIC, sizeof(got)) ? -1 : 0;
+	return 1;
 }
 
 static uint32_t load_u32(const unsigned char *p)

@@ -51,7 +51,8 @@ struct frame {
 /* source_init() - 0, or -1 where memory is short. */
 int source_init(struct frame_source *s, int fd);
 
-/* source_magic() - read and compare the opening; 0 or -1. */
+/* source_magic() - read and compare the opening; 1, 0 where nothing came, or
+ * -1. */
 int source_magic(struct frame_source *s);
 
 /*

@@ -334,7 +334,7 @@ void unpack_open(struct unpack *u, const char *dest)
 		die("out of memory");
 	if (write_all(STDOUT_FILENO, TREE_MAGIC, TREE_MAGIC_LEN) < 0)
 		die_errno("stdout");
-	if (source_magic(&u->in) < 0)
+	if (source_magic(&u->in) <= 0)
 		die("stdin does not open with the magic of this protocol");
 }
 

@@ -135,6 +135,7 @@ async function planDifference(
     {
       evidence: undefined,
       schedules: descriptor.services.length > 0,
+      brought: new Set(seeds.map((seed) => seed.path)),
       choices: request.choices,
       exercised: [`installed by ${request.installer.join(" ")}`],
       seeds,

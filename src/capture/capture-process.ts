@@ -123,6 +123,8 @@ async function captureSeen(
   work: WorkDirectory | undefined,
   tools: CaptureTools,
 ): Promise<CapturedProcess> {
+  // What can only be asked of the operator is asked before he waits for the watch.
+  if (!first.main.executable.deleted) await describeStart(request, first, view);
   const { program, snapshot } = await watched(request, first, view, tools);
   const found = await findRecoverable(program, view);
   refuseFarRecovery(request.machine, found);

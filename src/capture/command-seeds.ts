@@ -28,9 +28,9 @@ export interface StartedWith {
 export async function commandSeeds(machine: Machine, descriptor: Descriptor): Promise<StartedWith> {
   const seeds: Seed[] = [];
   const scripts = new Scripts(machine);
-  for (const { name, command, workingDirectory } of descriptor.programs) {
+  for (const { name, command, workingDirectory, environment } of descriptor.programs) {
     for (const word of wordsOf(command)) {
-      const entry = await executable(machine, encodeText(word));
+      const entry = await executable(machine, encodeText(word), environment?.PATH);
       if (entry === undefined) continue;
       seeds.push({
         path: entry.named,
@@ -56,13 +56,15 @@ interface Found {
   entry: Entry;
 }
 
-async function executable(machine: Machine, word: ByteString): Promise<Found | undefined> {
+async function executable(machine: Machine, word: ByteString, path?: string): Promise<Found | undefined> {
   if (!/^[\w./@+-]+$/.test(word)) return undefined;
   const candidates = word.startsWith("/")
     ? [word]
     : word.includes("/")
       ? []
-      : insidePath.split(":").map((one) => `${one}/${word}`);
+      : [...(path === undefined ? [] : encodeText(path).split(":")), ...insidePath.split(":")].map(
+          (one) => `${one}/${word}`,
+        );
   for (const named of candidates) {
     const { entry } = await machine.files.resolve(named);
     if (entry?.kind === "file" && (word.startsWith("/") || (entry.mode & 0o111) !== 0))

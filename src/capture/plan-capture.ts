@@ -7,7 +7,7 @@ import type { ByteString } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
 import { step } from "../host/steps.ts";
 import type { Machine } from "../machine/machine.ts";
-import type { Descriptor } from "../package/descriptor.ts";
+import type { Descriptor, Program } from "../package/descriptor.ts";
 import type { Captured, CaptureTools, Choices } from "./captured.ts";
 import { commandSeeds } from "./command-seeds.ts";
 import { configurationSeeds } from "./configuration-seeds.ts";
@@ -26,6 +26,8 @@ export interface PlanParts {
   evidence: Evidence | undefined;
   /** Whether the machine's own schedules come along. */
   schedules: boolean;
+  /** What an installer made: schedules among it are the application's own. */
+  brought?: ReadonlySet<ByteString>;
   choices: Choices;
   exercised: readonly string[];
   session?: SessionResult;
@@ -54,7 +56,15 @@ async function planWhole(
 ): Promise<Captured> {
   const installed = await loadInstalled(machine.files);
   // A service lives beside its schedules; a single command does not.
-  const jobs = parts.schedules ? await applicationSchedules(machine, installed, application) : undefined;
+  const jobs = parts.schedules
+    ? await applicationSchedules({
+        machine,
+        installed,
+        descriptor: application,
+        ...(parts.brought === undefined ? {} : { brought: parts.brought }),
+      })
+    : undefined;
+  for (const note of jobs?.notes ?? []) tools.log.warn(note);
   const descriptor =
     jobs === undefined
       ? application
@@ -74,7 +84,7 @@ async function planWhole(
           installed,
           names: parts.choices.alsoInstalled,
         })
-      : [];
+      : await jobSeeds(machine, application, jobs?.programs ?? []);
   const seeds = [
     ...(parts.seeds ?? []),
     ...(await missedSeeds(machine, tools.missed ?? [])),
@@ -107,6 +117,16 @@ async function planWhole(
     ),
     session: parts.session,
   };
+}
+
+/** What schedules start was not watched; the homes that they stand in are data of others. */
+async function jobSeeds(
+  machine: Machine,
+  application: Descriptor,
+  programs: readonly Program[],
+): Promise<Seed[]> {
+  const started = programs.map(({ name, command, environment }) => ({ name, command, environment }));
+  return (await commandSeeds(machine, { ...application, programs: started })).seeds;
 }
 
 interface Unseen {

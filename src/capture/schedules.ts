@@ -1,4 +1,4 @@
-// Schedules that belong to the application: cron entries that no installed package brought, with what they run.
+// Schedules that belong to the application: cron entries that no installed package brought, or that the installer did, with what they run.
 import type { Seed } from "../closure/expand.ts";
 import type { InstalledPackages } from "../closure/installed.ts";
 import type { ScheduleFact } from "../discover/inventory.ts";
@@ -6,8 +6,10 @@ import { maskText } from "../discover/mask.ts";
 import { readSchedules } from "../discover/schedules.ts";
 import { Source } from "../discover/source.ts";
 import { UnitTree } from "../discover/unit-tree.ts";
-import { parseCrontab } from "../formats/cron.ts";
+import { type CronJob, cronCommand, parseCrontab } from "../formats/cron.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
+import { escapeBytes } from "../formats/escape.ts";
+import { type PasswdEntry, parsePasswd } from "../formats/passwd.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Descriptor, Program, Schedule } from "../package/descriptor.ts";
 import { exactText } from "./descriptor-text.ts";
@@ -17,46 +19,109 @@ export interface ApplicationSchedules {
   schedules: Schedule[];
   /** What the jobs run: they were not exercised, so their files must be asked for. */
   seeds: Seed[];
+  /** What runs by the clock on the machine and will not in the package. */
+  notes: string[];
 }
 
-export async function applicationSchedules(
-  machine: Machine,
-  installed: InstalledPackages,
-  descriptor: Descriptor,
-): Promise<ApplicationSchedules> {
+export interface SchedulesRequest {
+  machine: Machine;
+  installed: InstalledPackages;
+  descriptor: Descriptor;
+  /** Files that the installer of this capture made: what they say is the application's, whoever owns them. */
+  brought?: ReadonlySet<ByteString>;
+}
+
+export async function applicationSchedules(request: SchedulesRequest): Promise<ApplicationSchedules> {
+  const { machine, installed, descriptor, brought } = request;
   const source = new Source(machine.files);
   const facts = await readSchedules(source, await UnitTree.open(source));
-  const result: ApplicationSchedules = { programs: [], schedules: [], seeds: [] };
+  const users = parsePasswd((await source.text("/etc/passwd")) ?? "").entries;
+  const result: ApplicationSchedules = { programs: [], schedules: [], seeds: [], notes: [] };
   const taken = new Set(descriptor.programs.map((program) => program.name));
   for (const fact of facts) {
-    if (fact.kind !== "cron" || fact.from.some((file) => installed.owner(file).length > 0)) continue;
-    const name = freeName(`cron-${baseName(fact.from[0] ?? "job")}`, taken);
-    result.programs.push({
-      name,
-      command: [
-        "/bin/sh",
-        "-c",
-        exactText(await fullCommand(source, fact), `the job of ${fact.from[0] ?? name}`),
-      ],
-      ...(fact.user === "" || fact.user === "root" ? {} : { user: fact.user }),
-    });
-    result.schedules.push({ name, cron: fact.when, program: name });
-    for (const path of await pathsRun(machine, fact)) {
-      result.seeds.push({ path, reason: { kind: "configuration", from: fact.from[0] ?? "cron" } });
+    const [from = "job"] = fact.from;
+    const own = fact.from.every((file) => brought?.has(file) === true || installed.owner(file).length === 0);
+    if (!own) continue;
+    const job = jobOf(fact, fact.kind === "cron" ? await source.text(from) : undefined);
+    if (job === undefined) {
+      result.notes.push(...leftBehind(fact));
+      continue;
     }
+    const name = freeName(`cron-${baseName(from)}`, taken);
+    const home = await homeOf(machine, fact, job, users);
+    result.programs.push(programOf(name, fact, job, home));
+    result.schedules.push({ name, cron: job.schedule, program: name });
+    if (home !== "/") result.seeds.push({ path: home, reason: { kind: "configuration", from } });
+    for (const path of await pathsRun(machine, fact))
+      result.seeds.push({ path, reason: { kind: "configuration", from } });
   }
   return result;
 }
 
+/** Files of /etc/cron.daily and its like are run by run-parts, which takes only such names. */
+const runParts = /^[\w-]+$/;
+
 /** The inventory masks what looks secret and cuts what is long; a job that runs needs its command as it is. */
-async function fullCommand(source: Source, fact: ScheduleFact): Promise<ByteString> {
-  const path = fact.from[0] ?? "";
-  const perUser = path.startsWith("/var/spool/");
-  const jobs = parseCrontab((await source.text(path)) ?? "", !perUser).jobs;
-  const own = jobs.find(
+function jobOf(
+  fact: ScheduleFact,
+  table: string | undefined,
+): Pick<CronJob, "schedule" | "command" | "environment"> | undefined {
+  if (fact.kind === "directory" && runParts.test(baseName(fact.command)))
+    return { schedule: `@${fact.when}`, command: fact.command, environment: {} };
+  if (fact.kind !== "cron") return undefined;
+  const perUser = fact.from[0]?.startsWith("/var/spool/") === true;
+  const own = parseCrontab(table ?? "", !perUser).jobs.find(
     (job) => job.schedule === fact.when && maskText(job.command.slice(0, 4096)) === fact.command,
   );
-  return own?.command ?? fact.command;
+  return own ?? { schedule: fact.when, command: fact.command, environment: {} };
+}
+
+function leftBehind({ kind, when, service, from }: ScheduleFact): string[] {
+  if (kind !== "timer") return [];
+  const runs = service === "" ? "" : `, which starts ${escapeBytes(service)},`;
+  return [
+    `the timer ${escapeBytes(baseName(from[0] ?? ""))}${runs} does not come along (${escapeBytes(when)}): add a program and a schedule to the package where the application needs it`,
+  ];
+}
+
+/** cron's own variables, and what it says of its mail. */
+const ofCron = /^(SHELL|MAILTO|MAILFROM|CRON_TZ|CONTENT_\w+|RANDOM_DELAY|LOGNAME|USER)$/;
+
+/** Where cron starts it: the home of its user, or / where that is none. */
+async function homeOf(
+  machine: Machine,
+  fact: ScheduleFact,
+  job: Pick<CronJob, "environment">,
+  users: readonly PasswdEntry[],
+): Promise<ByteString> {
+  const home = job.environment.HOME ?? users.find((user) => user.name === (fact.user || "root"))?.home ?? "";
+  const { entry } = await machine.files.resolve(home.startsWith("/") ? home : "/");
+  return entry?.kind === "directory" ? home.replace(/(.)\/+$/, "$1") || "/" : "/";
+}
+
+/** As cron starts it: by the table's shell and variables, in the home of its user. */
+function programOf(
+  name: string,
+  fact: ScheduleFact,
+  job: Pick<CronJob, "command" | "environment">,
+  home: ByteString,
+): Program {
+  const text = (value: ByteString): string => exactText(value, `the job of ${fact.from[0] ?? name}`);
+  const { command, input } = fact.kind === "cron" ? cronCommand(job.command) : { ...job, input: undefined };
+  const shell = job.environment.SHELL?.startsWith("/") ? job.environment.SHELL : "/bin/sh";
+  const variables = Object.entries(job.environment).filter(([key]) => !ofCron.test(key));
+  return {
+    name,
+    command:
+      input === undefined
+        ? [text(shell), "-c", text(command)]
+        : [text(shell), "-c", text(`printf %s "$1" | {\n${command}\n}`), name, text(input)],
+    ...(fact.user === "" || fact.user === "root" ? {} : { user: fact.user }),
+    ...(home === "/" ? {} : { workingDirectory: text(home) }),
+    ...(variables.length === 0
+      ? {}
+      : { environment: Object.fromEntries(variables.map(([key, value]) => [key, text(value)])) }),
+  };
 }
 
 /** Absolute paths in the command and, where one is a script, in the script itself; with the directories that they write into. */

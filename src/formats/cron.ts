@@ -3,19 +3,24 @@ import type { ByteString } from "./entry.ts";
 
 /** What is read of one table; a longer one is cut and says so. */
 export const maxCronJobs = 10_000;
+const maxVariables = 1000;
 
 export interface CronJob {
   /** Five fields or a nickname such as @daily. */
   schedule: string;
   /** System tables only. */
   user: ByteString | undefined;
+  /** As written: `%` is cron's, see cronCommand(). */
   command: ByteString;
+  /** What the lines above it set. */
+  environment: Readonly<Record<string, ByteString>>;
   line: number;
 }
 
 export interface CronTable {
   jobs: CronJob[];
-  environment: Record<string, ByteString>;
+  /** What holds at the end of the table. */
+  environment: Readonly<Record<string, ByteString>>;
   problems: string[];
 }
 
@@ -43,7 +48,9 @@ export function parseCrontab(text: ByteString, system: boolean): CronTable {
 function addLine(table: CronTable, line: string, system: boolean, number: number): void {
   const assignment = /^([A-Za-z_]\w*)\s*=\s*(.*)$/s.exec(line);
   if (assignment?.[1] !== undefined) {
-    table.environment[assignment[1]] = (assignment[2] ?? "").replace(/^(["'])(.*)\1$/s, "$2");
+    if (Object.keys(table.environment).length >= maxVariables) return;
+    const value = (assignment[2] ?? "").replace(/^(["'])(.*)\1$/s, "$2");
+    table.environment = { ...table.environment, [assignment[1]]: value };
     return;
   }
   const words = line.split(/\s+/, 8);
@@ -57,7 +64,17 @@ function addLine(table: CronTable, line: string, system: boolean, number: number
     if (table.problems.length < 20) table.problems.push(`line ${number}: no job`);
     return;
   }
-  table.jobs.push({ schedule: schedule.join(" "), user, command, line: number });
+  const { environment } = table;
+  table.jobs.push({ schedule: schedule.join(" "), user, command, environment, line: number });
+}
+
+/** What cron gives the shell, and what it writes to the standard input: the first `%` without a backslash ends the command, others are line ends. */
+export function cronCommand(text: ByteString): { command: ByteString; input: ByteString | undefined } {
+  const at = /(?<!\\)%/.exec(text)?.index;
+  const plain = (part: ByteString): ByteString => part.replace(/\\%/g, "%");
+  if (at === undefined) return { command: plain(text), input: undefined };
+  const lines = text.slice(at + 1).split(/(?<!\\)%/);
+  return { command: plain(text.slice(0, at)), input: `${lines.map(plain).join("\n")}\n` };
 }
 
 export interface AnacronJob {

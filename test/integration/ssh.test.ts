@@ -334,6 +334,36 @@ test("--dry-run prints what would run and be read, and connects to nothing", { s
   await nothingLeft(host);
 });
 
+test("whatever runs there is in the list of --dry-run, word for word", { skip }, async (t) => {
+  const config = ["HostKey /etc/ssh/ssh_host_ed25519_key", "ForceCommand /root/told"];
+  const { host, far } = await start(t, { config });
+  await far.run(
+    `printf '#!/bin/sh\nprintf "%%s\\\\000" "$SSH_ORIGINAL_COMMAND" >>/root/commands\nexec sh -c "$SSH_ORIGINAL_COMMAND"\n' >/root/told; chmod 755 /root/told`,
+  );
+  const ways: [words: string[], noexec: boolean, atLeast: number][] = [
+    [small(far), false, 3],
+    [["discover", far.address, "--no-push"], false, 2],
+    // A collector that does not run in /tmp is removed again.
+    [["discover", far.address], true, 5],
+  ];
+  for (const [words, noexec, atLeast] of ways) {
+    if (noexec) await far.run("mount -o remount,noexec /tmp");
+    rmSync(far.path("/root/commands"), { force: true });
+    const done = await far.tool(words);
+    assert.equal(done.status, 0, done.stderr);
+    const dry = await far.tool([...words, "--dry-run", "--format", "json"]);
+    const listed = new Set(JSON.parse(dry.stdout).commands.map((one: { command: string }) => one.command));
+    const run = readFileSync(far.path("/root/commands"), "latin1").split("\0").slice(0, -1);
+    const named = run.map((command) => command.replace(/tranship-[0-9a-f]{32}/g, "tranship-RANDOM"));
+    assert.ok(new Set(named).size >= atLeast, named.join("\n"));
+    assert.deepEqual(
+      named.filter((command) => !listed.has(command)),
+      [],
+    );
+  }
+  await nothingLeft(host);
+});
+
 test("capture run and test --against run on a staged copy; the plan means the machine itself", {
   skip,
 }, async (t) => {

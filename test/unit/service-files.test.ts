@@ -85,9 +85,10 @@ test("crontab: system and user tables, nicknames, environment, broken lines", ()
     'MAILTO="root"\n*/5 1-5 * jan mon-fri www /bin/a b  c\n@daily root /bin/x\n* * * root\n99x * * * * root y\n',
     true,
   );
+  const environment = { MAILTO: "root" };
   assert.deepEqual(system.jobs, [
-    { schedule: "*/5 1-5 * jan mon-fri", user: "www", command: "/bin/a b  c", line: 2 },
-    { schedule: "@daily", user: "root", command: "/bin/x", line: 3 },
+    { schedule: "*/5 1-5 * jan mon-fri", user: "www", command: "/bin/a b  c", environment, line: 2 },
+    { schedule: "@daily", user: "root", command: "/bin/x", environment, line: 3 },
   ]);
   assert.equal(system.environment.MAILTO, "root");
   assert.equal(system.problems.length, 2);

@@ -3,7 +3,14 @@ import { nativePath } from "../../host/native.ts";
 import { parseSshAddress } from "./address.ts";
 import type { SshChoices } from "./open-ssh.ts";
 import { checkSshOptions, environmentOptions, sshWords } from "./options.ts";
-import { keeperCommand, pushCommand, pushDirectories, serveCommand, shellCommand } from "./scripts.ts";
+import {
+  dropCommand,
+  keeperCommand,
+  pushCommand,
+  pushDirectories,
+  serveCommand,
+  shellCommand,
+} from "./scripts.ts";
 import { listScript, readScript, type ShellWays, statScript, walkScript } from "./shell-scripts.ts";
 
 export interface RemoteStep {
@@ -51,11 +58,16 @@ export function remoteSteps(address: string, choices: SshChoices): { ssh: string
         what: `writes the collector (${program}, on its stdin) to ${directory}${directory === pushDirectories[0] ? "" : ", where the ones before did not work"}`,
         command: pushCommand(dryRunName, directory),
       });
+      steps.push({
+        what: "removes it at once where it does not run there",
+        command: dropCommand(dryRunName, directory),
+      });
     }
-    steps.push({
-      what: "runs the collector, which reads what it is asked for and writes nothing; once for each file that is read meanwhile",
-      command: serveCommand(dryRunName, pushDirectories[0] ?? "/tmp", choices.sudo),
-    });
+    for (const directory of pushDirectories)
+      steps.push({
+        what: `runs the collector from ${directory}, if it is there: it reads what it is asked for and writes nothing; once for each file that is read meanwhile`,
+        command: serveCommand(dryRunName, directory, choices.sudo),
+      });
   }
   steps.push(...withoutCollector(choices));
   return { ssh: ["ssh", ...sshWords(parseSshAddress(address), words)], steps };
