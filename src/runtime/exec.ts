@@ -20,6 +20,7 @@ import { givenLimits } from "./limits/given.ts";
 import { ociRlimits } from "./limits/oci.ts";
 import { namespaceOf } from "./network/share.ts";
 import { capabilitiesOf } from "./oci/capabilities.ts";
+import { splitLog } from "./oci/left-output.ts";
 import { isListening } from "./oci/profile.ts";
 import {
   chooseRuntime,
@@ -87,7 +88,8 @@ export async function execInInstance(
   writeFileAtomic(file, JSON.stringify(spec), { volatile: true });
   try {
     const status = await runExec(root, runtime, instance, options, { file, logFile });
-    return translate(status, logFile, options);
+    const words = saidBy(runtime, logFile, options);
+    return translate(status, words, options);
   } finally {
     for (const path of [file, logFile]) rmSync(path, { force: true });
   }
@@ -206,9 +208,21 @@ function rootMounts(stage: Stage | undefined): EnterMount[] {
   ];
 }
 
+/** The runtime's words; what it left of the command's output there is written where it belongs. */
+function saidBy(
+  { kind }: OciRuntime,
+  logFile: string,
+  { terminal, detached }: ExecOptions,
+): string | undefined {
+  if (kind !== "crun" || terminal !== true || detached === true || !existsSync(logFile))
+    return runtimeWords(logFile);
+  const { words, output } = splitLog(readFileSync(logFile));
+  if (output !== "") process.stdout.write(output, "latin1");
+  return words;
+}
+
 /** The runtime says in its log what it could not do; a program's own status passes through. */
-function translate(status: number, logFile: string, options: ExecOptions): number {
-  const words = runtimeWords(logFile);
+function translate(status: number, words: string | undefined, options: ExecOptions): number {
   if (status === 0 || words === undefined) return status;
   // Its words are on stderr already, where it writes them too.
   const missing = /no such file|not found/i.test(words);
