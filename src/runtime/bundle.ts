@@ -19,6 +19,7 @@ import { ratesOf } from "./limits/check.ts";
 import { givenLimits } from "./limits/given.ts";
 import { hostsText, resolvText } from "./network/files.ts";
 import type { NamedAddress } from "./network/hosts-section.ts";
+import { holder } from "./network/lease.ts";
 import { redirectedNames } from "./network/redirected-names.ts";
 import { type OciMount, ociConfig } from "./oci/config.ts";
 import { seccompPart } from "./oci/profile.ts";
@@ -125,8 +126,10 @@ function bind(source: string, destination: string, ...options: string[]): OciMou
 }
 
 async function ownMounts(input: BundleInput): Promise<OciMount[]> {
-  const { paths, layers, record } = input;
-  const redirected = record.network.mode === "container" ? [] : await redirectedNames(record, layers);
+  const { root, paths, layers, record } = input;
+  const isInstance = (name: string): boolean => holder(root, "names", name) !== undefined;
+  const redirected =
+    record.network.mode === "container" ? [] : await redirectedNames(record, layers, isInstance);
   return [
     bind(paths.run, "/.tranship/run", "rw", "nosuid", "nodev", "noexec"),
     ...(inLayers(layers, initPath.slice(1))

@@ -79,6 +79,7 @@ function checkContainer(container: ContainerDefinition, input: RegisterTaskDefin
         `When networkMode=${input.networkMode}, the host ports and container ports in port mappings must match.`,
       );
   }
+  if ((container.links ?? []).length > 0) checkLinks(container, input);
   if (input.networkMode === "none" && (container.portMappings ?? []).length > 0)
     throw clientError("When networkMode=none, port mappings are not allowed.");
   if (container.healthCheck !== undefined && container.healthCheck.command.length === 0)
@@ -91,6 +92,22 @@ function checkContainer(container: ContainerDefinition, input: RegisterTaskDefin
   }
   if ((container.stopTimeout ?? 0) < 0 || (container.startTimeout ?? 2) < 2)
     throw clientError(`Invalid timeout of container '${name}'.`);
+}
+
+function checkLinks(
+  { name, links = [] }: ContainerDefinition,
+  { networkMode = "bridge" }: RegisterTaskDefinitionRequest,
+): void {
+  if (networkMode !== "bridge") throw clientError(`Links are not supported when networkMode=${networkMode}.`);
+  const aliases = new Set<string>();
+  for (const link of links) {
+    const [, target = "", alias = target] =
+      /^([A-Za-z0-9_-]{1,255})(?::([A-Za-z0-9_-]{1,255}))?$/.exec(link) ?? [];
+    if (target === "") throw clientError(`Invalid link '${link.slice(0, 60)}' of container '${name}'.`);
+    if (aliases.has(alias))
+      throw clientError(`Container '${name}' has two links called '${alias.slice(0, 60)}'.`);
+    aliases.add(alias);
+  }
 }
 
 function checkVolumes(input: RegisterTaskDefinitionRequest): void {

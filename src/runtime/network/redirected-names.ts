@@ -7,13 +7,15 @@ import type { InstanceRecord } from "../record.ts";
 import { hasNames } from "./attachments.ts";
 import type { NamedAddress } from "./hosts-section.ts";
 
-/** E_NETWORK where a name leads to one that nobody knows: the application would reach its old host, or none. */
+/** `isInstance`: whether an instance is called so; on its networks that one is followed, and nobody else is asked. E_NETWORK where a name leads to one that nobody knows: the application would reach its old host, or none. */
 export async function redirectedNames(
   record: InstanceRecord,
   layers: readonly string[],
+  isInstance: (name: string) => boolean,
 ): Promise<NamedAddress[]> {
   const found: NamedAddress[] = [];
   for (const { from, to } of nameRules(record)) {
+    if (hasNames(record) && isInstance(to)) continue;
     const addresses = isAddress(to) ? [to] : await lookUp(to, layers);
     if (addresses.length === 0 && !hasNames(record)) {
       throw new TranshipError("E_NETWORK", `${from} is redirected to ${to}, which has no address here`, {

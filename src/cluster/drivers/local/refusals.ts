@@ -5,7 +5,6 @@ import { filled, type Refusals, refusalBy } from "../refusals.ts";
 const refusals: Refusals = {
   driver: "local",
   containers: [
-    ["links", ({ links }) => filled(links)],
     ["volumesFrom", ({ volumesFrom }) => filled(volumesFrom)],
     ["privileged", ({ privileged }) => privileged === true],
     ["dnsServers", ({ dnsServers }) => filled(dnsServers)],
