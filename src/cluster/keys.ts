@@ -78,6 +78,17 @@ export function readEndpoint(root: string): Endpoint {
   return known as Endpoint;
 }
 
+/** What the credentials of task roles are made from; one is made where there is none. */
+export function sessionKey(root: string): Uint8Array {
+  const file = join(clusterDirectory(root), "session-key.json");
+  const known = readJson(file) as { key?: unknown } | undefined;
+  if (typeof known?.key === "string" && known.key.length >= 43) return Buffer.from(known.key, "base64url");
+  const key = randomBytes(32);
+  makeDirectory(clusterDirectory(root));
+  writeFileAtomic(file, `${JSON.stringify({ key: key.toString("base64url") })}\n`, { mode: 0o600 });
+  return key;
+}
+
 /** What a node must know to join; one is made where there is none, or where a new one is asked for. */
 export function joinToken(root: string, rotate = false): string {
   const file = join(clusterDirectory(root), "join-token.json");

@@ -5,6 +5,7 @@ import { makeServer } from "./api/server.ts";
 import { type Clock, type ClusterEvent, Control } from "./control/control.ts";
 import { Loop } from "./control/loop.ts";
 import type { Driver } from "./drivers/driver.ts";
+import type { TaskRoles } from "./roles/task-roles.ts";
 import { State } from "./state/state.ts";
 import type { ResolveInputs } from "./task-inputs.ts";
 
@@ -20,6 +21,8 @@ export interface ServeOptions {
   /** How long a node may be unreachable before its tasks count as lost, in milliseconds. */
   nodeGrace?: number;
   random?: () => number;
+  /** Makes the credentials of tasks. Default: they get none. */
+  roles?: TaskRoles;
   secretOf?: (accessKeyId: string) => string | undefined;
   unsigned?: boolean;
   allowReset?: boolean;
@@ -52,6 +55,9 @@ export async function makeControlPlane(options: ServeOptions): Promise<ControlPl
     state.reset();
     control.occupancy.clear();
   };
+  const { roles } = options;
+  if (roles !== undefined)
+    options.driver.credentialsFrom?.(async (task, node) => roles.credentialsOf(control, task, node));
   await loop.open();
   const server = makeServer({
     control,

@@ -174,6 +174,38 @@ describe("the local driver", { skip, timeout: 400_000 }, () => {
     await waitUntilServicesInactive({ client: served.client, ...quick }, { services: ["pages"] });
   });
 
+  test("a linked container is known by its name and alias, and by nobody else's", async () => {
+    const serve = { command: ["httpd", "-f", "-h", "/srv"], stopTimeout: 1 };
+    const asks =
+      "for name in db web-1; do until wget -q -O - http://$name/data/seed.txt; do sleep 0.1; done; done; grep -c '[[:space:]]other' /etc/hosts";
+    await define(
+      "linked",
+      { name: "main", command: ["sh", "-c", asks], links: ["web-1:db"] },
+      { name: "web-1", ...serve },
+      { name: "other", ...serve },
+    );
+    const task = await runOne("linked");
+    await become(task, "STOPPED");
+    const said = await logsOf(task, "main");
+    assert.match(said, /^from the image\nfrom the image\n/);
+    assert.match(said, /(^|\n)0\n$/);
+    const refused = async (networkMode: "awsvpc" | "host", links: string[]): Promise<string> => {
+      const main = { name: "main", image: "box:1", memory: 32, links };
+      const containerDefinitions = [main, { name: "web", image: "box:1", memory: 32 }];
+      const command = new RegisterTaskDefinitionCommand({
+        family: "unlinked",
+        networkMode,
+        containerDefinitions,
+      });
+      return served.client.send(command).then(
+        () => "taken",
+        (error: Error) => error.message,
+      );
+    };
+    assert.match(await refused("awsvpc", ["web"]), /Links are not supported when networkMode=awsvpc/);
+    assert.match(await refused("host", ["web:db"]), /Links are not supported/);
+  });
+
   test("a container can ask about itself and its task", async () => {
     const asks =
       "for what in '' /task /stats; do wget -q -O - $ECS_CONTAINER_METADATA_URI_V4$what; echo; done; wget -q -O - ${ECS_CONTAINER_METADATA_URI_V4%-0}-7 || echo none; exec sleep 1000";

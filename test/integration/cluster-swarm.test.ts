@@ -22,6 +22,7 @@ import {
   type Task,
   UpdateServiceCommand,
 } from "@aws-sdk/client-ecs";
+import { RoleStore } from "../../src/cluster/roles/role-store.ts";
 import { type Served, serveCluster } from "../support/cluster-serve.ts";
 import { type DockerNode, makeNodes, type Nodes, whyNoNodes } from "../support/docker-nodes.ts";
 import { makeSwarm, pushAgentImage } from "../support/swarm.ts";
@@ -201,6 +202,59 @@ describe("a swarm", { skip, timeout: 400_000 }, () => {
     });
     await served.client.send(new DeleteServiceCommand({ service: "pages", force: true }));
     await running(0);
+  });
+
+  test("a task on any machine can ask about itself, and for the credentials of its role", async () => {
+    new RoleStore(join(machines.directory, "control")).put("watcher", "read-only");
+    const taskRoleArn = "arn:aws:iam::000000000000:role/watcher";
+    const sleeps = { name: "main", command: ["sleep", "1000"], stopTimeout: 1 };
+    await define("other", [sleeps]);
+    const networkConfiguration = { awsvpcConfiguration: { subnets: ["any"] } };
+    const start = async (taskDefinition: string, more: object): Promise<string> => {
+      const placementConstraints = [{ type: "memberOf" as const, expression: "attribute:hostname == n2" }];
+      const enableExecuteCommand = true;
+      const { tasks: made, failures } = await served.client.send(
+        new RunTaskCommand({ taskDefinition, placementConstraints, enableExecuteCommand, ...more }),
+      );
+      assert.deepEqual(failures, []);
+      return made?.[0]?.taskArn ?? "";
+    };
+    const asks = async (task: string, url: string): Promise<string> => {
+      const command = `sh -c 'wget -q -O - ${url} 2>&1'`;
+      const { session } = await served.client.send(
+        new ExecuteCommandCommand({ task, command, interactive: false }),
+      );
+      return (await execStream(machines, session?.streamUrl ?? "", session?.tokenValue ?? "")).stdout;
+    };
+    for (const networkMode of ["bridge", "awsvpc"] as const) {
+      await define("asks", [sleeps], { networkMode, taskRoleArn });
+      const arn = await start("asks", networkMode === "awsvpc" ? { networkConfiguration } : {});
+      const other = await start("other", {});
+      await running(2);
+      const seen = (await tasks()).find(({ taskArn }) => taskArn === arn);
+      const [container] = seen?.containers ?? [];
+      const about = async (what: string): Promise<Record<string, unknown>> =>
+        JSON.parse(await asks(arn, `$ECS_CONTAINER_METADATA_URI_V4${what}`)) as Record<string, unknown>;
+      const { ContainerARN, DockerId, Name, Limits } = await about("");
+      assert.deepEqual(
+        [ContainerARN, DockerId, Name, Limits],
+        [container?.containerArn, container?.runtimeId, "main", { CPU: 0, Memory: 32 }],
+      );
+      const { TaskARN, Family, Cluster, KnownStatus } = await about("/task");
+      assert.deepEqual([TaskARN, Family, Cluster, KnownStatus], [arn, "asks", "default", "RUNNING"]);
+      assert.ok(((await about("/stats")).memory_stats as { usage: number }).usage > 0);
+      assert.deepEqual(Object.keys(await about("/task/stats")), [container?.runtimeId]);
+      const path = (await asks(arn, "-T 1 http://127.0.0.1:9; echo $AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"))
+        .trim()
+        .split("\n")
+        .at(-1);
+      const given = await asks(arn, `http://169.254.170.2${path}`);
+      assert.match(given, /^{/, `${path}: ${given}`);
+      assert.equal((JSON.parse(given) as { RoleArn: string }).RoleArn, taskRoleArn);
+      assert.match(await asks(other, `http://169.254.170.2${path}`), /404/);
+      for (const task of [arn, other]) await served.client.send(new StopTaskCommand({ task }));
+      await running(0);
+    }
   });
 
   test("a service is spread over the machines, and each answers", async () => {

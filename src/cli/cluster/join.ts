@@ -4,9 +4,11 @@ import { join } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import { type AgentOptions, runAgent } from "../../cluster/drivers/agents/agent.ts";
 import { DockerContainers } from "../../cluster/drivers/docker/docker-containers.ts";
+import { dockerPlace } from "../../cluster/drivers/docker/endpoint-place.ts";
 import { Engine } from "../../cluster/drivers/docker/engine.ts";
 import { refusalOfEngine } from "../../cluster/drivers/docker/refusals.ts";
 import type { Driver, DriverNode } from "../../cluster/drivers/driver.ts";
+import { TaskServer } from "../../cluster/drivers/endpoint/task-server.ts";
 import { localDriver, thisMachine } from "../../cluster/drivers/local/local-driver.ts";
 import { TaskDriver } from "../../cluster/drivers/task-driver.ts";
 import { readInput } from "../../host/files.ts";
@@ -44,15 +46,18 @@ function ownDriver(call: Call, context: Context, node: string): Driver {
 function engineDriver(call: Call, context: Context, name: string): Driver {
   const { log, root } = context;
   const network = text(call.options, "taskNetwork");
+  const beside = new Engine(text(call.options, "engineHost") ?? "");
+  const endpoint = new TaskServer(dockerPlace(beside), log);
   const containers = new DockerContainers({
-    engine: new Engine(text(call.options, "engineHost") ?? ""),
+    engine: beside,
     log,
     registries: list(call.options, "registry"),
     ...(network === undefined ? {} : { network }),
   });
   const node: DriverNode = thisMachine(name, "docker");
   const records = join(root.path, "cluster", "agent-tasks");
-  return new TaskDriver({ name: "agents", containers, records, node, refuses: refusalOfEngine, log });
+  const refuses = refusalOfEngine;
+  return new TaskDriver({ name: "agents", endpoint, containers, records, node, refuses, log });
 }
 
 function attributesOf(call: Call): { name: string; value: string }[] {

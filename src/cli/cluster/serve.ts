@@ -13,9 +13,12 @@ import {
   accessKeys,
   clusterDirectory,
   joinToken,
+  sessionKey,
   writeCredentials,
   writeEndpoint,
 } from "../../cluster/keys.ts";
+import { RoleStore } from "../../cluster/roles/role-store.ts";
+import { TaskRoles } from "../../cluster/roles/task-roles.ts";
 import { makeControlPlane } from "../../cluster/serve.ts";
 import { inputResolver } from "../../cluster/task-inputs.ts";
 import type { Context } from "../context.ts";
@@ -39,12 +42,18 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   const tls = tlsOptions(options);
   const agents = agentsDriver(call, context);
   const keys = accessKeys(context.root.path);
+  const roles = new RoleStore(context.root.path);
   const plane = await makeControlPlane({
     stateFile: join(clusterDirectory(context.root.path), "state.db"),
     driver: agents ?? new NullDriver(),
     resolve: inputResolver({
       root: context.root.path,
       ...(environmentFiles === undefined ? {} : { environmentFiles }),
+    }),
+    roles: new TaskRoles({
+      key: sessionKey(context.root.path),
+      policyOf: (role) => roles.policyOf(role),
+      lifetime: parseDuration(text(options, "credentialsLifetime") ?? "1h"),
     }),
     nodeGrace: parseDuration(text(options, "nodeGrace") ?? "20s"),
     ...(tls === undefined ? {} : { tls }),

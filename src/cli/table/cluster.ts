@@ -68,6 +68,11 @@ export const clusterVerbs: readonly Verb[] = [
         summary: "how long a node may be unreachable before its tasks are started elsewhere",
         default: "20s",
       },
+      {
+        flags: "--credentials-lifetime <DURATION>",
+        summary: "of the credentials that tasks with a role are given",
+        default: "1h",
+      },
       { flags: "--unsigned", summary: "take calls without a signature; on loopback only" },
       { flags: "--allow-reset", summary: "POST /reset empties the state; on loopback only" },
     ],

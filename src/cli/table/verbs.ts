@@ -10,6 +10,7 @@ import { instanceVerbs } from "./instances.ts";
 import { missVerbs } from "./misses.ts";
 import { registryVerbs } from "./registry.ts";
 import { resourceVerbs } from "./resources.ts";
+import { roleVerbs } from "./roles.ts";
 import { storeVerbs } from "./store.ts";
 
 export const verbs: readonly Verb[] = [
@@ -23,5 +24,6 @@ export const verbs: readonly Verb[] = [
   ...resourceVerbs,
   ...missVerbs,
   ...clusterVerbs,
+  ...roleVerbs,
   ...generalVerbs,
 ];

@@ -22,7 +22,9 @@ export async function answer(call: Call, operation: string, body: Uint8Array): P
   const handler = handlers.get(operation);
   if (handler === undefined)
     throw new EcsError("UnsupportedFeatureException", `${operation} is not supported by this control plane.`);
-  const output = await handler(call, withoutNull(input) as never);
+  const given = withoutNull(input);
+  call.control.roles?.authorize(call, operation, given);
+  const output = await handler(call, given as never);
   // As it is now: the reconciler may go on before it is written down.
   const text = JSON.stringify(output);
   await call.control.state.written();

@@ -4,6 +4,8 @@ import type { Socket } from "node:net";
 import websocket from "@fastify/websocket";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Call, Control } from "../control/control.ts";
+import type { Session } from "../roles/sessions.ts";
+import { sessionPrincipal } from "../roles/task-roles.ts";
 import { type AgentEntry, serveAgents } from "./agent-stream.ts";
 import { answer, operationOf } from "./answer.ts";
 import { EcsError } from "./ecs-error.ts";
@@ -117,15 +119,24 @@ function callOf(options: ServerOptions, replays: ReplayGuard, request: FastifyRe
     };
   }
   const now = control.clock.now();
+  let session: Session | undefined;
   const caller = verifySignature(
     { method: request.method, url: request.url, headers: request.headers, body },
-    options.secretOf,
+    (key, token) => {
+      session = control.roles?.session(control, key, token);
+      // A key of a person has no token.
+      return session?.secretAccessKey ?? (token === undefined ? options.secretOf(key) : undefined);
+    },
     now,
   );
   replays.take(caller.signature, now);
   return {
     control,
-    principal: `arn:aws:iam::${control.account}:user/${caller.accessKeyId}`,
+    principal:
+      session === undefined
+        ? `arn:aws:iam::${control.account}:user/${caller.accessKeyId}`
+        : sessionPrincipal(control.account, session),
+    ...(session === undefined ? {} : { role: session.role }),
     region: caller.region,
     endpoint,
   };

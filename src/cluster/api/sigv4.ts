@@ -26,13 +26,16 @@ export interface Caller {
 const tolerance = 5 * 60_000;
 const service = "ecs";
 
+/** The secret of an access key, with the session token that came with it; undefined: no such key. May throw what is to be answered. */
+export type SecretOf = (accessKeyId: string, token: string | undefined) => string | undefined;
+
 /**
- * Throws the error that the real service gives, each with status 400 or 403, or tells who calls. `secretOf` gives the secret of an access key.
+ * Throws the error that the real service gives, each with status 400 or 403, or tells who calls.
  * Not kept here: which signatures were seen (see ReplayGuard).
  */
 export function verifySignature(
   request: SignedRequest,
-  secretOf: (accessKeyId: string) => string | undefined,
+  secretOf: SecretOf,
   now: number,
 ): Caller & { signature: string } {
   const header = one(request, "authorization");
@@ -51,7 +54,8 @@ export function verifySignature(
       "IncompleteSignatureException",
       "The request's Authorization header is not of the form that Signature Version 4 has.",
     );
-  const secret = secretOf(accessKeyId);
+  const token = one(request, "x-amz-security-token");
+  const secret = secretOf(accessKeyId, token);
   if (secret === undefined)
     throw new EcsError(
       "UnrecognizedClientException",
@@ -61,7 +65,13 @@ export function verifySignature(
   const stamp = one(request, "x-amz-date") ?? "";
   checkTime(stamp, date, now);
   const names = signedHeaders.split(";");
-  for (const needed of ["host", "x-amz-date", "x-amz-target"])
+  const signed = [
+    "host",
+    "x-amz-date",
+    "x-amz-target",
+    ...(token === undefined ? [] : ["x-amz-security-token"]),
+  ];
+  for (const needed of signed)
     if (!names.includes(needed)) throw invalid(`the header ${needed} is not signed`);
   const hash = sha256(request.body);
   const claimed = one(request, "x-amz-content-sha256");
@@ -119,7 +129,7 @@ export class ReplayGuard {
 /** The headers that make a request to this API a signed one; for our own verbs. `now` in milliseconds. */
 export function signedHeaders(
   request: { url: URL; target: string; body: string },
-  key: { accessKeyId: string; secretAccessKey: string },
+  key: { accessKeyId: string; secretAccessKey: string; sessionToken?: string },
   region: string,
   now: number,
 ): Record<string, string> {
@@ -131,6 +141,7 @@ export function signedHeaders(
     host: request.url.host,
     "x-amz-content-sha256": sha256(request.body),
     "x-amz-date": stamp,
+    ...(key.sessionToken === undefined ? {} : { "x-amz-security-token": key.sessionToken }),
     "x-amz-target": request.target,
   };
   const names = Object.keys(headers).sort();

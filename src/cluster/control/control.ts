@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { TaskDefinition } from "../api/shapes.ts";
 import type { Driver } from "../drivers/driver.ts";
+import type { TaskRoles } from "../roles/task-roles.ts";
 import type { State } from "../state/state.ts";
 import type { ResolveInputs } from "../task-inputs.ts";
 import { ExecSessions } from "./execute-command.ts";
@@ -31,6 +32,8 @@ export interface ControlOptions {
   resolve?: ResolveInputs;
   /** How long a node may be unreachable before its tasks count as lost, in milliseconds. */
   nodeGrace?: number;
+  /** Makes the credentials of tasks and knows what their roles may do. Default: tasks get none. */
+  roles?: TaskRoles;
   /** 0 <= x < 1 */
   random?: () => number;
 }
@@ -46,6 +49,7 @@ export class Control {
   readonly random: () => number;
   readonly nodeGrace: number;
   readonly resolve: ResolveInputs;
+  readonly roles: TaskRoles | undefined;
   /** Services that the reconciler has to look at. */
   readonly restless = new Set<string>();
   /** Tasks whose driver has to be told something. */
@@ -70,6 +74,7 @@ export class Control {
     this.region = options.region ?? "us-east-1";
     this.random = options.random ?? Math.random;
     this.resolve = options.resolve ?? unresolved;
+    this.roles = options.roles;
     this.nodeGrace = options.nodeGrace ?? 20_000;
   }
 
@@ -130,6 +135,8 @@ export interface Call {
   control: Control;
   /** ARN of who calls. */
   principal: string;
+  /** Of a task that calls with the credentials of its role: its ARN. What it may do, the role says. */
+  role?: string;
   region: string;
   /** The URL by which the caller reached us. */
   endpoint: string;

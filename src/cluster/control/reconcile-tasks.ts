@@ -51,9 +51,15 @@ function specOf(control: Control, task: TaskEntity): TaskSpec | string {
       (task.wire.containers ?? []).map(({ name = "", containerArn = "" }) => [name, containerArn]),
     ),
     inputs,
+    ...(roleOf(control, task) === undefined ? {} : { roleArn: roleOf(control, task) as string }),
     exclusive: isExclusive(control, task),
     createdAt: task.wire.createdAt ?? 0,
   };
+}
+
+/** ARN of the role that a task has. */
+export function roleOf(control: Control, task: TaskEntity): string | undefined {
+  return task.wire.overrides?.taskRoleArn ?? control.state.definition.get(task.definition)?.wire.taskRoleArn;
 }
 
 /** Of a service that may never have more tasks than it wants. */

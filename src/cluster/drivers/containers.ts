@@ -12,6 +12,8 @@ export interface SeenContainer {
   bindings: NetworkBinding[];
   address: string | undefined;
   mac: string | undefined;
+  /** From which it asks the endpoint of the node. Default: its address. */
+  asksFrom?: string | undefined;
 }
 
 export interface Containers {

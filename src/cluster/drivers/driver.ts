@@ -38,6 +38,8 @@ export interface TaskSpec {
   containerArns: Record<string, string>;
   /** By container: what does not stand in the definition. Not to be shown or logged. */
   inputs: Record<string, ContainerInputs>;
+  /** Of the role that the task has, where it has one: it may ask for credentials. */
+  roleArn?: string;
   /** Must never be there twice: a node that is cut off ends it. */
   exclusive: boolean;
   /** Where the task has an own network: subnets and security groups are accepted and ignored. */
@@ -50,6 +52,19 @@ export interface ContainerInputs {
   /** From files; what the definition itself says goes before it. */
   environment: KeyValuePair[];
 }
+
+/** As the real agent answers; not to be logged or kept. */
+export interface TaskCredentials {
+  AccessKeyId: string;
+  SecretAccessKey: string;
+  Token: string;
+  /** ISO 8601. */
+  Expiration: string;
+  RoleArn: string;
+}
+
+/** By the id of a task, and the node that asks where that is another one; undefined where it has no role, has ended, or was not placed there. */
+export type CredentialSource = (task: string, node?: string) => Promise<TaskCredentials | undefined>;
 
 export interface SeenTask {
   id: string;
@@ -87,6 +102,8 @@ export interface Driver {
   forget(id: string): void;
   /** A command in a container of a running task; absent where the driver cannot. */
   exec?(request: ExecRequest): Running | undefined;
+  /** Where it asks for the credentials of tasks; without it they get none. */
+  credentialsFrom?(source: CredentialSource): void;
   close(): Promise<void>;
 }
 

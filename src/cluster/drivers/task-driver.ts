@@ -1,22 +1,23 @@
 // Runs tasks on one machine, through what runs its containers. What runs lives on when the control plane or the agent ends, and is adopted by the next one.
+import { randomUUID } from "node:crypto";
 import { TranshipError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { randomHex } from "../../host/random.ts";
 import type { ContainerDefinition, TaskDefinition } from "../api/shapes.ts";
 import { type Containers, containerName, type SeenContainer } from "./containers.ts";
 import type {
+  CredentialSource,
   Driver,
   DriverListener,
   DriverNode,
   ExecRequest,
   Running,
-  SeenTask,
   TaskSpec,
 } from "./driver.ts";
+import type { AskingTask, TaskEndpoint } from "./endpoint/task-endpoint.ts";
 import { HealthChecks } from "./health-checks.ts";
 import { Leftovers } from "./leftovers.ts";
 import { type Action, type ContainerState, nextActions, type TaskState } from "./supervisor.ts";
-import type { TaskEndpoint } from "./task-endpoint.ts";
 import { type HeldTask, TaskRecords } from "./task-records.ts";
 import { seenTask } from "./task-view.ts";
 
@@ -77,7 +78,7 @@ export class TaskDriver implements Driver {
 
   async open(): Promise<void> {
     await this.#containers.refresh();
-    await this.#options.endpoint?.open((key) => this.#byKey(key));
+    await this.#options.endpoint?.open((by, value) => this.#find(by, value));
     for (const task of this.#records.all()) {
       if (task.forgotten !== undefined) {
         this.#leftovers.add(task);
@@ -97,10 +98,22 @@ export class TaskDriver implements Driver {
     this.#again();
   }
 
-  #byKey(key: string): { task: HeldTask; seen: SeenTask } | undefined {
+  credentialsFrom(source: CredentialSource): void {
+    this.#options.endpoint?.credentialsFrom(source);
+  }
+
+  #find(by: "key" | "credentialsKey", value: string): AskingTask | undefined {
     for (const task of this.#tasks.values())
-      if (task.key === key) return { task, seen: seenTask(task, this.#containers) };
+      if (task[by] === value)
+        return { task, seen: seenTask(task, this.#containers), addresses: () => this.#addresses(task) };
     return undefined;
+  }
+
+  #addresses({ spec, state }: HeldTask): string[] {
+    return state.containers.flatMap(({ name }) => {
+      const seen = this.#containers.see(containerName(spec.id, name));
+      return seen?.asksFrom ?? seen?.address ?? [];
+    });
   }
 
   #unfinished(container: ContainerState, seen: SeenContainer | undefined): void {
@@ -119,6 +132,7 @@ export class TaskDriver implements Driver {
       })),
     };
     const task: HeldTask = { spec, state, key: randomHex(16), times: {} };
+    if (spec.roleArn !== undefined) task.credentialsKey = randomUUID();
     this.#records.write(task);
     this.#tasks.set(spec.id, task);
     this.#step(task);
@@ -138,6 +152,7 @@ export class TaskDriver implements Driver {
 
   forget(id: string): void {
     const task = this.#tasks.get(id);
+    this.#options.endpoint?.forget(id);
     this.#tasks.delete(id);
     this.#told.delete(id);
     if (task === undefined) return;

@@ -12,6 +12,8 @@ export interface HeldTask {
   state: TaskState;
   /** Shows the endpoint of the node which task asks. Absent in records of before there was one. */
   key?: string;
+  /** Shows the endpoint whose credentials it asks for. Only of tasks with a role. */
+  credentialsKey?: string;
   /** Seconds since 1970, as they were first seen. */
   times: Pick<SeenTask, "pullStartedAt" | "pullStoppedAt" | "startedAt" | "executionStoppedAt">;
 }

@@ -94,12 +94,18 @@ export class AgentLink {
       this.#refuse("no hello");
       return;
     }
-    if ("task" in word) this.#entry.driver.told(this.#node, word.task);
+    if ("credentials" in word) void this.#credentials(this.#node, word.credentials.task);
+    else if ("task" in word) this.#entry.driver.told(this.#node, word.task);
     else if ("opened" in word) this.#entry.driver.opened(this.#node);
     else if ("exited" in word) {
       this.#sessions.get(word.exited.session)?.exited(word.exited.status);
       this.#sessions.delete(word.exited.session);
     }
+  }
+
+  async #credentials(node: string, task: string): Promise<void> {
+    const given = await this.#entry.driver.credentialsFor(node, task);
+    this.send({ credentials: { task, given: given ?? null } });
   }
 
   #hello({ protocol, token, node, engine }: Extract<FromAgent, { hello: unknown }>["hello"]): void {

@@ -5,6 +5,7 @@
 import type { Log } from "../../../base/log.ts";
 import type { Attribute } from "../../api/shapes.ts";
 import type { Driver, DriverNode, Running, SeenTask, TaskSpec } from "../driver.ts";
+import { CredentialQuestions } from "./credential-questions.ts";
 import {
   agentPath,
   beatEvery,
@@ -48,6 +49,7 @@ class Agent {
   /** The last that was seen of each task. */
   readonly #tasks = new Map<string, SeenTask>();
   readonly #sessions = new Map<number, Running>();
+  readonly #credentials = new CredentialQuestions((task) => this.#say({ credentials: { task } }));
   #socket: WebSocket | undefined;
   #fence: NodeJS.Timeout | undefined;
   /** As the control plane said last; before that, half of its default grace. */
@@ -66,6 +68,7 @@ class Agent {
       nodesChanged: () => {},
       nodeOpened: () => {},
     });
+    this.#options.driver.credentialsFrom?.((task) => this.#credentials.ask(task));
     await this.#options.driver.open();
   }
 
@@ -160,6 +163,7 @@ class Agent {
       this.#tasks.delete(word.forget);
       driver.forget(word.forget);
     } else if ("exec" in word) this.#exec(word.exec);
+    else if ("credentials" in word) this.#credentials.answered(word.credentials.task, word.credentials.given);
     else if ("eof" in word) this.#sessions.get(word.eof)?.end();
     else if ("kill" in word) this.#sessions.get(word.kill)?.kill();
     else if ("hold" in word) this.#sessions.get(word.hold)?.pause();

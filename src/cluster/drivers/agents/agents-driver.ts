@@ -5,12 +5,14 @@
 import type { TaskDefinition } from "../../api/shapes.ts";
 import { refusalOfEngine } from "../docker/refusals.ts";
 import type {
+  CredentialSource,
   Driver,
   DriverListener,
   DriverNode,
   ExecRequest,
   Running,
   SeenTask,
+  TaskCredentials,
   TaskSpec,
 } from "../driver.ts";
 import { refusalOf } from "../local/refusals.ts";
@@ -37,6 +39,7 @@ export class AgentsDriver implements Driver {
   /** By task: the node that it was given to, or that told of it. */
   readonly #places = new Map<string, string>();
   #listener: DriverListener | undefined;
+  #credentials: CredentialSource = async () => undefined;
 
   constructor(name: Driver["name"], own?: Driver) {
     this.name = name;
@@ -92,6 +95,16 @@ export class AgentsDriver implements Driver {
     const place = this.#places.get(request.task);
     if (place === undefined) return this.#own?.exec?.(request);
     return this.#members.get(place)?.link?.exec(request);
+  }
+
+  credentialsFrom(source: CredentialSource): void {
+    this.#credentials = source;
+    this.#own?.credentialsFrom?.(source);
+  }
+
+  /** What a node says that it holds does not count: where the task was placed does. */
+  credentialsFor(node: string, task: string): Promise<TaskCredentials | undefined> {
+    return this.#credentials(task, node);
   }
 
   async close(): Promise<void> {

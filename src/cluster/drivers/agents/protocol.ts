@@ -1,6 +1,6 @@
 // What travels between the control plane and the agent of a node; docs/internals/cluster.md has the page. Text messages are one word each, binary ones the streams of commands.
 import { z } from "zod";
-import type { DriverNode, SeenTask, TaskSpec } from "../driver.ts";
+import type { DriverNode, SeenTask, TaskCredentials, TaskSpec } from "../driver.ts";
 
 export const protocolVersion = 1;
 /** Where the control plane takes agents in. */
@@ -10,13 +10,14 @@ export const agentPath = "/v1/agent";
 export const beatEvery = 2_000;
 export const silenceEnds = 8_000;
 
-/** From the agent. `hello` comes first, then every task that it holds, then `opened`. */
+/** From the agent. `credentials` asks for those of a task that the node has. `hello` comes first, then every task that it holds, then `opened`. */
 export type FromAgent =
   | { hello: { protocol: number; token: string; node: DriverNode; engine: EngineKind } }
   | { task: SeenTask }
   | { opened: true }
   | { beat: true }
-  | { exited: { session: number; status: number } };
+  | { exited: { session: number; status: number } }
+  | { credentials: { task: string } };
 
 export type EngineKind = "namespace" | "docker";
 
@@ -39,6 +40,7 @@ export type ToAgent =
   | { kill: number }
   | { hold: number }
   | { go: number }
+  | { credentials: { task: string; given: TaskCredentials | null } }
   | { beat: true };
 
 /** Before the bytes of a binary message: stream (0 to the command, 1 and 2 from it) and session, most significant byte first. */
@@ -68,8 +70,9 @@ const node = z.object({
   connected: z.boolean(),
 });
 const time = z.number().min(0).optional();
+const taskId = z.string().regex(/^[0-9a-f]{32}$/);
 const seenTask = z.object({
-  id: z.string().regex(/^[0-9a-f]{32}$/),
+  id: taskId,
   lastStatus: z.enum(["PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING", "STOPPED"]),
   containers: z.array(z.looseObject({ name: z.string().max(255) })).max(120),
   attachments: z.array(z.looseObject({})).max(120).optional(),
@@ -85,6 +88,7 @@ const fromAgent = z.union([
   z.object({ task: seenTask }),
   z.object({ opened: z.literal(true) }),
   z.object({ exited: z.object({ session: amount, status: z.number().int().min(0).max(255) }) }),
+  z.object({ credentials: z.object({ task: taskId }) }),
   z.object({
     hello: z.object({
       protocol: z.number(),

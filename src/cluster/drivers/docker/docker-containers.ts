@@ -14,6 +14,7 @@ import {
 } from "../containers.ts";
 import type { Running, TaskSpec } from "../driver.ts";
 import { type ContainerSpec, containerSpec } from "./container-spec.ts";
+import { endpointNetwork, joinEndpoint } from "./endpoint-place.ts";
 import type { Engine } from "./engine.ts";
 import { startExec } from "./exec.ts";
 import { startHolder } from "./holder.ts";
@@ -64,7 +65,12 @@ export class DockerContainers implements Containers {
     const [first] = spec.definition.containerDefinitions ?? [];
     if (name === undefined || first === undefined) return;
     await this.fetch(first.image ?? "");
-    await startHolder(this.#engine, spec, { name, first, network: this.#options.network ?? "bridge" });
+    await startHolder(this.#engine, spec, {
+      name,
+      first,
+      network: this.#options.network ?? "bridge",
+      endpoint: (await this.#engine.get(`/networks/${endpointNetwork}`)) !== undefined,
+    });
   }
 
   async release(spec: TaskSpec): Promise<void> {
@@ -92,6 +98,8 @@ export class DockerContainers implements Containers {
       },
     );
     for (const warning of Warnings ?? []) this.#options.log.warn(`${name}: ${warning}`);
+    // It has no network of its own otherwise, or the host's.
+    if (environment.length > 0 && isBridged(spec)) await joinEndpoint(this.#engine, Id);
     await this.#engine.post(`/containers/${Id}/start`);
     await this.#look(name);
   }
@@ -162,6 +170,10 @@ export class DockerContainers implements Containers {
     }
     return false;
   }
+}
+
+function isBridged({ definition: { networkMode = "bridge" } }: TaskSpec): boolean {
+  return networkMode === "bridge";
 }
 
 function withEnvironment(made: ContainerSpec, more: readonly KeyValuePair[]): ContainerSpec {

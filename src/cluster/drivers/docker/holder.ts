@@ -7,17 +7,27 @@ import type { ContainerDefinition } from "../../api/shapes.ts";
 import { aliasesOf, taskLabels } from "../containers.ts";
 import type { TaskSpec } from "../driver.ts";
 import { hosts } from "./container-spec.ts";
+import { joinEndpoint } from "./endpoint-place.ts";
 import type { Engine } from "./engine.ts";
 import type { Inspected } from "./inspected.ts";
 
 /** Where the program is put; no image has a file of that name. */
 const program = ".tranship-pause";
 
-/** Starts it where it does not run. `first`: the container that has names and name servers for all of them, and the image to borrow. */
+export interface Holder {
+  name: string;
+  /** Has names and name servers for all containers of the task, and the image to borrow. */
+  first: ContainerDefinition;
+  network: string;
+  /** Whether there is an endpoint that the task can ask. */
+  endpoint: boolean;
+}
+
+/** Starts it where it does not run. */
 export async function startHolder(
   engine: Engine,
   spec: TaskSpec,
-  { name, first, network }: { name: string; first: ContainerDefinition; network: string },
+  { name, first, network, endpoint }: Holder,
 ): Promise<void> {
   const known = await engine.get<Inspected>(`/containers/${name}/json`);
   if (known?.State.Running) return;
@@ -45,6 +55,7 @@ export async function startHolder(
     raw: archiveOf(readFileSync(nativePath("pause"))),
     headers: { "Content-Type": "application/x-tar" },
   });
+  if (endpoint) await joinEndpoint(engine, Id);
   await engine.post(`/containers/${Id}/start`);
 }
 

@@ -1,6 +1,7 @@
 // What the engine tells of a container, as far as we look at it.
 import type { NetworkBinding } from "../../api/shapes.ts";
 import type { SeenContainer } from "../containers.ts";
+import { endpointNetwork } from "./endpoint-place.ts";
 
 export interface Inspected {
   Id: string;
@@ -17,7 +18,8 @@ export interface Inspected {
 export function seenOf(container: Inspected, holder: Inspected | undefined): SeenContainer {
   const { State: state } = container;
   const running = state.Running || state.Status === "created";
-  const network = Object.values((holder ?? container).NetworkSettings.Networks ?? {})[0];
+  const { [endpointNetwork]: endpoint, ...networks } = (holder ?? container).NetworkSettings.Networks ?? {};
+  const [network] = Object.values(networks);
   return {
     running,
     ...(running ? {} : { exitCode: state.ExitCode, reason: reasonOf(container) }),
@@ -26,6 +28,7 @@ export function seenOf(container: Inspected, holder: Inspected | undefined): See
     bindings: bindingsOf(container),
     address: network?.IPAddress || undefined,
     mac: network?.MacAddress || undefined,
+    asksFrom: endpoint?.IPAddress || undefined,
   };
 }
 

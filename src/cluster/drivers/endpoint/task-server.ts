@@ -1,65 +1,87 @@
-// The metadata endpoint of tasks on this machine.
+// What tasks ask on their node: about themselves (metadata, version 4), and for the credentials of their role.
 //
-// Theory. Programs ask http://169.254.170.2, as they do with the real service. A rule in the network of each task leads there to us, on the
-// gateway of its network; with the host's network they ask loopback. Whoever asks shows by the key in the path which container it is: a random
-// one of each task, told to it alone by its environment. Connections that come by any other interface are closed at once.
+// Theory. Programs ask http://169.254.170.2, as they do with the real service; how they get from there to us is the place's (ours, or an
+// engine's). Whoever asks shows by a key in the path which task it is: random ones, told to it alone by its environment. And it must ask from
+// an address of that task: a key that has got out is of no use to others.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { networkInterfaces } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { TranshipError } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
-import type { StateRoot } from "../../../host/state-root.ts";
-import { findInstance } from "../../../runtime/find.ts";
-import { isBridge } from "../../../runtime/network/devices.ts";
-import { sample } from "../../../runtime/usage/stats.ts";
 import type { ContainerDefinition, KeyValuePair } from "../../api/shapes.ts";
 import { containerName } from "../containers.ts";
-import type { SeenTask } from "../driver.ts";
-import type { TaskEndpoint } from "../task-endpoint.ts";
+import type { CredentialSource } from "../driver.ts";
 import type { HeldTask } from "../task-records.ts";
+import { CredentialCache } from "./credential-cache.ts";
 import { containerMetadata, taskMetadata } from "./metadata.ts";
+import type { AskingTask, FindTask, TaskEndpoint } from "./task-endpoint.ts";
 
 /** Where programs ask. */
-export const metadataAddress = "169.254.170.2";
-/** Where we listen, as the real agent does. Fixed: rules of running tasks lead there. */
-export const metadataPort = 51_679;
+export const taskAddress = "169.254.170.2";
 
-const paths = /^\/v4\/([0-9a-f]{32})-(\d{1,3})(\/task|\/taskWithTags|\/stats|\/task\/stats)?\/?$/;
-
-interface Found {
-  task: HeldTask;
-  seen: SeenTask;
+/** How tasks of a node reach us. */
+export interface EndpointPlace {
+  listen: { host: string; port: number };
+  /** Makes ready where we listen. */
+  prepare?(): Promise<void>;
+  /** What stands in the URL for tasks with the network of the host. */
+  fromHost: string;
+  /** A connection that comes from elsewhere is closed at once. */
+  isOurs(socket: Socket): boolean;
+  /** Of a container by its name on the node, in the engine's own form; undefined where it has gone. */
+  stats(name: string): Promise<unknown>;
 }
 
-export class MetadataServer implements TaskEndpoint {
-  readonly #root: StateRoot;
-  readonly #log: Log;
-  readonly #zone: string;
-  #server: Server | undefined;
-  #find: (key: string) => Found | undefined = () => undefined;
+const metadataPath = /^\/v4\/([0-9a-f]{32})-(\d{1,3})(\/task|\/taskWithTags|\/stats|\/task\/stats)?\/?$/;
+const credentialsPath = /^\/v2\/credentials\/([0-9a-f-]{36})$/;
+/** Milliseconds that an address may take to be seen after its container has started. */
+const seenWithin = 3_000;
 
-  constructor(root: StateRoot, log: Log, zone: string) {
-    this.#root = root;
+export class TaskServer implements TaskEndpoint {
+  readonly #place: EndpointPlace;
+  readonly #log: Log;
+  readonly #credentials = new CredentialCache();
+  #server: Server | undefined;
+  #find: FindTask = () => undefined;
+
+  constructor(place: EndpointPlace, log: Log) {
+    this.#place = place;
     this.#log = log;
-    this.#zone = zone;
   }
 
-  async open(find: (key: string) => Found | undefined): Promise<void> {
+  credentialsFrom(source: CredentialSource): void {
+    this.#credentials.from(source);
+  }
+
+  forget(task: string): void {
+    this.#credentials.forget(task);
+  }
+
+  async open(find: FindTask): Promise<void> {
     this.#find = find;
-    const server = createServer((request, response) => this.#answer(request, response));
+    const { host, port } = this.#place.listen;
+    try {
+      await this.#place.prepare?.();
+      this.#server = await this.#listen(host, port);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#log.warn(`tasks have no metadata and no credentials: ${host}:${port}: ${reason}`);
+    }
+    // What runs goes on without us.
+    this.#server?.unref();
+  }
+
+  #listen(host: string, port: number): Promise<Server> {
+    const server = createServer((request, response) => void this.#answer(request, response));
     server.on("connection", (socket) => {
-      if (!isOurs(socket)) socket.destroy();
+      if (!this.#place.isOurs(socket)) socket.destroy();
     });
     server.maxConnections = 256;
     server.requestTimeout = 5_000;
-    this.#server = await new Promise((resolve) => {
-      server.once("error", (error) => {
-        this.#log.warn(`tasks have no metadata endpoint: port ${metadataPort}: ${error.message}`);
-        resolve(undefined);
-      });
-      server.listen(metadataPort, "0.0.0.0", () => resolve(server));
+    return new Promise((resolve, reject) => {
+      server.once("error", reject);
+      server.listen(port, host, () => resolve(server));
     });
-    // What runs goes on without us.
-    this.#server?.unref();
   }
 
   async close(): Promise<void> {
@@ -69,57 +91,88 @@ export class MetadataServer implements TaskEndpoint {
     await new Promise((resolve) => (server === undefined ? resolve(undefined) : server.close(resolve)));
   }
 
-  environment({ key, spec }: HeldTask, definition: ContainerDefinition): KeyValuePair[] {
+  environment(task: HeldTask, definition: ContainerDefinition): KeyValuePair[] {
+    const { key, credentialsKey, spec } = task;
     const { networkMode = "bridge", containerDefinitions = [] } = spec.definition;
-    if (this.#server === undefined || key === undefined) return [];
-    if (networkMode === "none" || definition.disableNetworking) return [];
-    const host = networkMode === "host" ? `127.0.0.1:${metadataPort}` : metadataAddress;
+    if (key === undefined || networkMode === "none" || definition.disableNetworking) return [];
+    if (this.#server === undefined) {
+      if (credentialsKey === undefined) return [];
+      throw new TranshipError(
+        "E_RUNTIME",
+        `the node cannot give the task the credentials of its role ${spec.roleArn}`,
+        {
+          hint: "its agent says why it could not listen; or register the task definition without taskRoleArn",
+        },
+      );
+    }
+    const host = networkMode === "host" ? this.#place.fromHost : taskAddress;
     const index = containerDefinitions.findIndex(({ name }) => name === definition.name);
-    return [{ name: "ECS_CONTAINER_METADATA_URI_V4", value: `http://${host}/v4/${key}-${index}` }];
+    return [
+      { name: "ECS_CONTAINER_METADATA_URI_V4", value: `http://${host}/v4/${key}-${index}` },
+      ...(credentialsKey === undefined
+        ? []
+        : [credentialsVariable(host, `/v2/credentials/${credentialsKey}`)]),
+    ];
   }
 
-  #answer(request: IncomingMessage, response: ServerResponse): void {
-    const [, key = "", index = "", what = ""] = paths.exec(request.url ?? "") ?? [];
-    const found = request.method === "GET" && key !== "" ? this.#find(key) : undefined;
-    const name = found?.task.spec.definition.containerDefinitions?.[Number(index)]?.name;
-    const answer = found === undefined || name === undefined ? undefined : this.#about(found, name, what);
-    response.writeHead(answer === undefined ? 404 : 200, { "content-type": "application/json" });
-    response.end(JSON.stringify(answer ?? { message: "no such container" }));
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const say = (status: number, value: unknown): void => {
+      response.writeHead(status, { "content-type": "application/json" });
+      response.end(JSON.stringify(value));
+    };
+    try {
+      const [, key = "", index = "", what = ""] = metadataPath.exec(request.url ?? "") ?? [];
+      const [, credentialsKey = ""] = credentialsPath.exec(request.url ?? "") ?? [];
+      const found =
+        credentialsKey === "" ? this.#find("key", key) : this.#find("credentialsKey", credentialsKey);
+      const mine =
+        request.method === "GET" && found !== undefined && (await this.#mayAsk(found, request.socket));
+      const answer = !mine
+        ? undefined
+        : credentialsKey === ""
+          ? await this.#about(found, Number(index), what)
+          : await this.#credentials.of(found.task.spec.id);
+      if (answer === undefined) say(404, { code: "NotFound", message: "no such task or container" });
+      else say(200, answer);
+    } catch {
+      // Not why: what could not be had is the node's business.
+      say(503, { code: "InternalServerError", message: "not available now: try again" });
+    }
   }
 
-  #about({ task, seen }: Found, name: string, what: string): unknown {
+  async #mayAsk(found: AskingTask, socket: Socket): Promise<boolean> {
+    const from = plainAddress(socket.remoteAddress);
+    if (found.task.spec.definition.networkMode === "host")
+      return from.startsWith("127.") || from === plainAddress(socket.localAddress);
+    for (const until = Date.now() + seenWithin; Date.now() < until; await sleep(50))
+      if (found.addresses().length > 0) return found.addresses().includes(from);
+    return false;
+  }
+
+  async #about({ task, seen }: AskingTask, index: number, what: string): Promise<unknown> {
+    const name = task.spec.definition.containerDefinitions?.[index]?.name;
+    if (name === undefined) return undefined;
+    const stats = async (of: string): Promise<unknown> =>
+      (await this.#place.stats(containerName(task.spec.id, of))) ?? null;
     if (what === "") return containerMetadata(task, seen, name);
-    if (what === "/stats") return this.#stats(task, name);
+    if (what === "/stats") return stats(name);
     if (what === "/task/stats")
       return Object.fromEntries(
-        seen.containers.map((each) => [each.runtimeId ?? "", this.#stats(task, each.name ?? "")]),
+        await Promise.all(
+          seen.containers.map(async (each) => [each.runtimeId ?? "", await stats(each.name ?? "")]),
+        ),
       );
-    return taskMetadata(task, seen, this.#zone);
-  }
-
-  /** In the names of the engine's own statistics; only what the kernel counts here. */
-  #stats({ spec }: HeldTask, name: string): unknown {
-    try {
-      const now = sample(findInstance(this.#root, containerName(spec.id, name)));
-      return {
-        read: new Date().toISOString(),
-        name: `/${containerName(spec.id, name)}`,
-        pids_stats: { current: now.pids },
-        cpu_stats: { cpu_usage: { total_usage: now.cpu } },
-        memory_stats: { usage: now.memory, limit: now.memoryLimit },
-        networks: { eth0: { rx_bytes: now.received, tx_bytes: now.sent } },
-      };
-    } catch {
-      return null; // it has gone meanwhile
-    }
+    return taskMetadata(task, seen);
   }
 }
 
-/** By loopback, or by a bridge of ours. */
-function isOurs({ localAddress }: Socket): boolean {
-  const address = localAddress?.replace(/^::ffff:/, "") ?? "";
-  if (address.startsWith("127.")) return true;
-  return Object.entries(networkInterfaces()).some(
-    ([device, all]) => isBridge(device) && all?.some((one) => one.address === address),
-  );
+/** Without a host where SDKs know it; they take another one only if it is of loopback. */
+function credentialsVariable(host: string, path: string): KeyValuePair {
+  return host === taskAddress
+    ? { name: "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", value: path }
+    : { name: "AWS_CONTAINER_CREDENTIALS_FULL_URI", value: `http://${host}${path}` };
+}
+
+export function plainAddress(address: string | undefined): string {
+  return address?.replace(/^::ffff:/, "") ?? "";
 }

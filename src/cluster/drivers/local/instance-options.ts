@@ -1,5 +1,6 @@
 // A container definition as what our runtime is asked for. Pure.
 import { nativePath } from "../../../host/native.ts";
+import type { NetworkRedirection } from "../../../package/descriptor.ts";
 import type { CreateOptions } from "../../../runtime/create.ts";
 import type { Limits } from "../../../runtime/limits/limits.ts";
 import type { InstanceMount } from "../../../runtime/record.ts";
@@ -14,6 +15,27 @@ const holderProgram = "/.tranship-pause";
 /** The network of all tasks of a cluster that have a network of their own. */
 export function networkName({ cluster }: TaskSpec): string {
   return `ecs-${cluster}`;
+}
+
+/** The network of tasks of a cluster whose containers are linked: the default one has no names. No cluster is called so. */
+function linkNetwork({ cluster }: TaskSpec): string {
+  return `ecs-${cluster}.links`;
+}
+
+/** The network that a container is put into besides or instead of the default one; it is to be made where it is missing. */
+export function ownNetworkOf(spec: TaskSpec): string | undefined {
+  if (holderOf(spec) !== undefined) return networkName(spec);
+  const linked = spec.definition.containerDefinitions?.some(({ links }) => (links?.length ?? 0) > 0);
+  return linked && (spec.definition.networkMode ?? "bridge") === "bridge" ? linkNetwork(spec) : undefined;
+}
+
+/** Names of others in its hosts file; they follow those to other addresses. */
+export function linksOf(spec: TaskSpec, { links = [] }: ContainerDefinition): NetworkRedirection[] {
+  return links.flatMap((link) => {
+    const [name, alias = name] = link.split(":");
+    const to = containerName(spec.id, name);
+    return [...new Set([alias, name])].map((from = "") => ({ kind: "name" as const, from, to }));
+  });
 }
 
 /** Any image does: only our own program runs in it. */
@@ -64,7 +86,7 @@ export function optionsOf(spec: TaskSpec, definition: ContainerDefinition): Crea
   };
 }
 
-type NetworkChoice = Pick<CreateOptions, "network" | "networkOf" | "hostname" | "ports">;
+type NetworkChoice = Pick<CreateOptions, "network" | "networks" | "networkOf" | "hostname" | "ports">;
 
 function networkOf(spec: TaskSpec, definition: ContainerDefinition): NetworkChoice {
   const { networkMode = "bridge" } = spec.definition;
@@ -79,7 +101,9 @@ function networkOf(spec: TaskSpec, definition: ContainerDefinition): NetworkChoi
     containerPort: mapping.containerPort ?? 0,
     protocol: mapping.protocol ?? "tcp",
   }));
-  return { network: "bridge", ports, ...hostname };
+  const own = ownNetworkOf(spec);
+  const networks = own === undefined ? {} : { networks: [{ network: own, aliases: [] }] };
+  return { network: "bridge", ...networks, ports, ...hostname };
 }
 
 function limitsOf(spec: TaskSpec, definition: ContainerDefinition): Limits {

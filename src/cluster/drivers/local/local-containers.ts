@@ -21,9 +21,10 @@ import { removeVolume } from "../../../runtime/volumes/volumes.ts";
 import type { ContainerDefinition, KeyValuePair } from "../../api/shapes.ts";
 import { type Containers, holderOf, type SeenContainer, taskVolume } from "../containers.ts";
 import type { Running, TaskSpec } from "../driver.ts";
+import { taskAddress } from "../endpoint/task-server.ts";
+import { endpointPort } from "./endpoint-place.ts";
 import { startExec } from "./exec.ts";
-import { holderOptions, networkName, optionsOf } from "./instance-options.ts";
-import { metadataAddress, metadataPort } from "./metadata-server.ts";
+import { holderOptions, linksOf, networkName, optionsOf, ownNetworkOf } from "./instance-options.ts";
 import { removeSecrets, writeSecrets } from "./task-secrets.ts";
 
 /** Whoever may register task definitions makes us connect to these hosts, and to no others. */
@@ -68,7 +69,7 @@ export class LocalContainers implements Containers {
     await this.remove(name);
     await this.fetch(first.image ?? "");
     const { gateway } = await this.#network(networkName(spec));
-    const connect = [metadataRule(gateway)];
+    const connect = [endpointRule(gateway)];
     await runInstance(this.#root, { ...holderOptions(spec, first, name), connect }, this.#log);
   }
 
@@ -79,8 +80,13 @@ export class LocalContainers implements Containers {
       ...(options.environment ?? []),
       ...more.map(({ name, value }) => `${name}=${value}`),
     ];
-    const asks = more.length > 0 && options.network === "bridge";
-    const connect = asks ? [metadataRule(gatewayOf(chooseSubnet(this.#root)))] : [];
+    const connect = linksOf(spec, definition);
+    if (options.network === "bridge") {
+      const own = ownNetworkOf(spec);
+      const gateway =
+        own === undefined ? gatewayOf(chooseSubnet(this.#root)) : (await this.#network(own)).gateway;
+      if (more.length > 0) connect.push(endpointRule(gateway));
+    }
     await runInstance(this.#root, { ...options, environment, secrets, connect }, this.#log);
   }
 
@@ -177,8 +183,8 @@ export class LocalContainers implements Containers {
 }
 
 /** Leads what programs ask about their task to where it is answered. */
-function metadataRule(gateway: string): NetworkRedirection {
-  return { kind: "connect", from: `${metadataAddress}:80`, to: `${gateway}:${metadataPort}` };
+function endpointRule(gateway: string): NetworkRedirection {
+  return { kind: "connect", from: `${taskAddress}:80`, to: `${gateway}:${endpointPort}` };
 }
 
 function isStored(store: ReturnType<typeof openStore>, image: string): boolean {

@@ -5,9 +5,10 @@ import { readTarget } from "../../../assess/target.ts";
 import type { Log } from "../../../base/log.ts";
 import type { StateRoot } from "../../../host/state-root.ts";
 import type { DriverNode } from "../driver.ts";
+import { TaskServer } from "../endpoint/task-server.ts";
 import { TaskDriver } from "../task-driver.ts";
+import { localPlace } from "./endpoint-place.ts";
 import { LocalContainers, type Registries } from "./local-containers.ts";
-import { MetadataServer } from "./metadata-server.ts";
 import { refusalOf } from "./refusals.ts";
 
 export interface LocalDriverOptions {
@@ -27,7 +28,7 @@ export function localDriver(options: LocalDriverOptions): TaskDriver {
   const { root, log, self, registries = { hosts: [], settings: {} } } = options;
   return new TaskDriver({
     name: "local",
-    endpoint: new MetadataServer(root, log, "local"),
+    endpoint: new TaskServer(localPlace(root), log),
     containers: new LocalContainers(root, log, registries, self),
     records: join(root.path, "cluster", "tasks"),
     node: thisMachine(options.node ?? hostname(), "namespace", options.reserved),
