@@ -116,29 +116,70 @@ function ownFields(one: PackedObject): string[] {
 /** E_PROTOCOL with the number of the line where the text is no packing list. */
 export function parsePackingList(text: string): PackingList {
   const list: PackingList = { objects: [], names: [], absent: [] };
-  const lines = text.split("\n");
-  if (lines[0] !== title) throw broken(1, `does not begin with "${title}"`);
-  if (lines.at(-1) !== "") throw broken(lines.length, "is cut off");
-  let xattrs: (readonly [string, string])[] | undefined;
-  for (let at = 1; at < lines.length - 1; at++) {
-    const fields = (lines[at] ?? "").split("\t");
-    const problem = (why: string) => broken(at + 1, why);
-    if (fields[0] === "x") {
-      if (xattrs === undefined || fields.length !== 3) throw problem("is an attribute of nothing");
-      xattrs.push([unescapeBytes(fields[1] ?? ""), hex(fields[2], problem)]);
-      continue;
-    }
-    xattrs = undefined;
-    const path = absolute(fields.at(-1), problem);
-    if (fields[0] === "-" && fields.length === 2) list.absent.push(path);
-    else if (fields[0] === "h" && fields.length === 3)
-      list.names.push({ path, hardlinkTo: absolute(fields[1], problem) });
-    else {
-      xattrs = [];
-      list.objects.push({ ...objectOf(fields, problem), path, xattrs });
-    }
+  const reader = new PackingListReader();
+  for (const line of [...reader.push(text), ...reader.finish()]) {
+    if ("object" in line) list.objects.push(line.object);
+    else if ("name" in line) list.names.push(line.name);
+    else list.absent.push(line.absent);
   }
   return list;
+}
+
+export type PackingListLine = { object: PackedObject } | { name: PackedName } | { absent: ByteString };
+
+/** Longer than any path, its target and what stands between them. */
+const longestLine = 1 << 20;
+
+/** Reads a list in pieces. E_PROTOCOL with the number of the line where the text is no packing list. */
+export class PackingListReader {
+  #rest = "";
+  #line = 0;
+  /** The last object, whose attributes may follow. */
+  #open: { object: PackedObject; xattrs: (readonly [string, string])[] } | undefined;
+
+  /** What is whole by now: an object when the next line has come. */
+  *push(text: string): Generator<PackingListLine, void, void> {
+    const lines = (this.#rest + text).split("\n");
+    this.#rest = lines.pop() ?? "";
+    for (const line of lines) yield* this.#next(line);
+    if (this.#rest.length > longestLine)
+      throw broken(this.#line + 1, `is longer than ${longestLine} characters`);
+  }
+
+  *finish(): Generator<PackingListLine, void, void> {
+    if (this.#line === 0) throw broken(1, `does not begin with "${title}"`);
+    if (this.#rest !== "") throw broken(this.#line + 1, "is cut off");
+    yield* this.#close();
+  }
+
+  *#next(line: string): Generator<PackingListLine, void, void> {
+    const at = ++this.#line;
+    if (at === 1) {
+      if (line !== title) throw broken(1, `does not begin with "${title}"`);
+      return;
+    }
+    const fields = line.split("\t");
+    const problem = (why: string) => broken(at, why);
+    if (fields[0] === "x") {
+      if (this.#open === undefined || fields.length !== 3) throw problem("is an attribute of nothing");
+      this.#open.xattrs.push([unescapeBytes(fields[1] ?? ""), hex(fields[2], problem)]);
+      return;
+    }
+    yield* this.#close();
+    const path = absolute(fields.at(-1), problem);
+    if (fields[0] === "-" && fields.length === 2) yield { absent: path };
+    else if (fields[0] === "h" && fields.length === 3)
+      yield { name: { path, hardlinkTo: absolute(fields[1], problem) } };
+    else {
+      const xattrs: [string, string][] = [];
+      this.#open = { object: { ...objectOf(fields, problem), path, xattrs }, xattrs };
+    }
+  }
+
+  *#close(): Generator<PackingListLine, void, void> {
+    if (this.#open !== undefined) yield { object: this.#open.object };
+    this.#open = undefined;
+  }
 }
 
 type Problem = (why: string) => TranshipError;

@@ -1,24 +1,16 @@
-// Texts by key, outside of the collector's memory: hundreds of thousands of short strings cost it several times their length, and it looks
+// Texts outside of the collector's memory: hundreds of thousands of short strings cost it several times their length, and it looks
 // at each of them again and again.
 import type { ByteString } from "../formats/entry.ts";
 
 const chunkSize = 1 << 20;
 const lengthSize = 4;
 
-/** A map whose values are texts; a text is made anew each time that it is asked for. */
-export class TextTable {
-  /** Where the length of a text stands: its chunk times chunkSize, and the place in it. */
-  readonly #places = new Map<ByteString, number>();
+/** Texts by the number that each gets; a text is made anew each time that it is asked for. */
+export class Texts {
   readonly #chunks: Buffer[] = [];
   #used = chunkSize;
 
-  /** In the order in which they came first. */
-  keys(): IterableIterator<ByteString> {
-    return this.#places.keys();
-  }
-
-  /** The place of an older text of the same key is not used again. */
-  set(key: ByteString, text: string): void {
+  append(text: string): number {
     const length = Buffer.byteLength(text);
     const size = lengthSize + length;
     if (this.#used + size > chunkSize) {
@@ -29,15 +21,35 @@ export class TextTable {
     const chunk = this.#chunks[last];
     chunk?.writeUInt32LE(length, this.#used);
     chunk?.write(text, this.#used + lengthSize);
-    this.#places.set(key, last * chunkSize + this.#used);
+    const place = last * chunkSize + this.#used;
     this.#used += size;
+    return place;
+  }
+
+  get(place: number): string {
+    const chunk = this.#chunks[Math.floor(place / chunkSize)];
+    const at = (place % chunkSize) + lengthSize;
+    return chunk?.toString("utf8", at, at + chunk.readUInt32LE(at - lengthSize)) ?? "";
+  }
+}
+
+/** A map whose values are texts. */
+export class TextTable {
+  readonly #places = new Map<ByteString, number>();
+  readonly #texts = new Texts();
+
+  /** In the order in which they came first. */
+  keys(): IterableIterator<ByteString> {
+    return this.#places.keys();
+  }
+
+  /** The place of an older text of the same key is not used again. */
+  set(key: ByteString, text: string): void {
+    this.#places.set(key, this.#texts.append(text));
   }
 
   get(key: ByteString): string | undefined {
     const place = this.#places.get(key);
-    if (place === undefined) return undefined;
-    const chunk = this.#chunks[Math.floor(place / chunkSize)];
-    const at = (place % chunkSize) + lengthSize;
-    return chunk?.toString("utf8", at, at + chunk.readUInt32LE(at - lengthSize));
+    return place === undefined ? undefined : this.#texts.get(place);
   }
 }

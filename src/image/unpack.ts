@@ -47,15 +47,25 @@ async function makeLayer(
   const work = makeWorkDirectory(root, "layer");
   try {
     const made = join(work.path, "layer");
-    mkdirSync(join(made, "fs"), { recursive: true, mode: 0o755 });
-    await unpackLayer(store, layer, join(made, "fs"), limits);
-    const verified = { tranship: "layer", version: 1, diffId: layer.diffId, blob: layer.descriptor.digest };
-    writeFileAtomic(join(made, "verified.json"), `${JSON.stringify(verified)}\n`);
+    await makeLayerAt(store, layer, made, limits);
     moveInPlace(made, layerDirectory(root, layer.diffId));
   } finally {
     work.remove();
   }
   return join(layerDirectory(root, layer.diffId), "fs");
+}
+
+/** The directory of a layer as it lies in root.layers, at another place of the same file system. */
+export async function makeLayerAt(
+  store: ImageStore,
+  layer: StoredLayer,
+  made: string,
+  limits: Partial<LayerLimits> = {},
+): Promise<void> {
+  mkdirSync(join(made, "fs"), { recursive: true, mode: 0o755 });
+  await unpackLayer(store, layer, join(made, "fs"), limits);
+  const verified = { tranship: "layer", version: 1, diffId: layer.diffId, blob: layer.descriptor.digest };
+  writeFileAtomic(join(made, "verified.json"), `${JSON.stringify(verified)}\n`);
 }
 
 function moveInPlace(made: string, place: string): void {

@@ -1,6 +1,6 @@
 // Holds an image against what every package has to be: all blobs there and right, no kernel part in any layer, no device
 // that was not declared, an init where the Entrypoint names one, the files of the packing list. Findings are values; only what cannot be looked at throws.
-import { isTranshipError } from "../base/errors.ts";
+import { isTranshipError, TranshipError } from "../base/errors.ts";
 import { deviceName, harmlessDevices } from "../formats/device.ts";
 import type { Entry } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
@@ -9,14 +9,16 @@ import { type Descriptor, layerCompression, mediaType } from "../formats/oci.ts"
 import { type Digest, splitDigest } from "../formats/oci-reference.ts";
 import { Digester } from "./digest.ts";
 import { FileEndsCollector } from "./file-ends.ts";
+import { ObjectMaker } from "./layer-objects.ts";
 import { defaultLimits, type LayerEvent, readBlobFile, readLayer } from "./layer-reader.ts";
 import { anyDevice } from "./merged-tree.ts";
 import type { ImageStore, StoredImage, StoredLayer } from "./store.ts";
-import { PackageContents } from "./verify-contents.ts";
+import { unpackedCheck, type WalkTree } from "./unpacked-check.ts";
+import { PackageContents, type Reread } from "./verify-contents.ts";
 
 export interface VerifyFinding {
   /** Stable word for programs. */
-  id: "blob" | "document" | "layer" | "kernel-part" | "device" | "init" | "contents";
+  id: "blob" | "document" | "layer" | "kernel-part" | "device" | "init" | "contents" | "unpacked";
   severity: "error" | "warning";
   /** One sentence with the value concerned. */
   message: string;
@@ -31,6 +33,9 @@ export interface VerifyOptions {
   readData?: boolean;
   /** Device nodes that the package may have: "c 1:3". Default the harmless ones. */
   devices?: ReadonlySet<string>;
+  /** Also hold layers that are unpacked against their archives, walked by this. */
+  walkUnpacked?: WalkTree;
+  signal?: AbortSignal;
 }
 
 export const initPath = "/.tranship/init";
@@ -50,8 +55,11 @@ export async function verifyImage(
     return [asFinding("document", error, target.digest)];
   }
   const seen: Seen = { init: { present: false, executable: false }, contents: new PackageContents() };
-  for (const layer of image.layers) findings.push(...(await verifyLayer(store, layer, options, seen)));
-  findings.push(...initFindings(image, seen.init), ...contentsFindings(image, seen.contents));
+  for (const layer of image.layers) {
+    seen.contents.beginLayer();
+    findings.push(...(await verifyLayer(store, layer, options, seen)));
+  }
+  findings.push(...initFindings(image, seen.init), ...(await contentsFindings(store, image, seen.contents)));
   findings.push(...(await verifyArtifacts(store, image, options.readData === true)));
   return findings;
 }
@@ -67,9 +75,18 @@ interface Seen {
   contents: PackageContents;
 }
 
-function contentsFindings(image: StoredImage, contents: PackageContents): VerifyFinding[] {
+async function contentsFindings(
+  store: ImageStore,
+  image: StoredImage,
+  contents: PackageContents,
+): Promise<VerifyFinding[]> {
   const { digest } = image.manifest.config;
-  return (contents.findings() ?? []).map(({ severity, message, path }) => ({
+  const reread: Reread = (at) => {
+    const layer = image.layers[at];
+    if (layer === undefined) throw new TranshipError("E_INTERNAL", `there is no layer ${at}`);
+    return readLayer({ store, layer }, { devices: anyDevice });
+  };
+  return ((await contents.findings(reread)) ?? []).map(({ severity, message, path }) => ({
     id: "contents",
     severity,
     message,
@@ -107,10 +124,12 @@ async function verifyLayer(
     findings.push({ id, severity: "error", message: `${path} ${reason}`, digest, path });
   };
   const declared = options.devices ?? harmlessDevices;
+  const unpacked = unpackedCheck({ store, layer }, options);
   try {
     // Undeclared devices are reported one by one, so the reader lets them pass.
     const limits = { ...defaultLimits, devices: anyDevice };
     let current: { entry: Entry; ends: FileEndsCollector } | undefined;
+    const maker = new ObjectMaker();
     const entry = (event: LayerEvent & { type: "entry" }): void => {
       noteInit(event.entry, event.hardlinkTo !== undefined, init);
       const named = kernelPartByPath(event.entry.path, event.entry.kind);
@@ -122,7 +141,14 @@ async function verifyLayer(
     };
     for await (const events of readLayer({ store, layer }, limits)) {
       for (const event of events) {
-        contents.add(event);
+        const object = maker.add(event);
+        if (object !== undefined) {
+          contents.add(object);
+          unpacked?.add(object);
+        } else {
+          contents.remove(event);
+          unpacked?.mark(event);
+        }
         if (event.type === "entry") entry(event);
         else if (event.type === "data") current?.ends.push(event.offset, event.bytes);
         else if (event.type === "end" && current !== undefined) {
@@ -130,6 +156,10 @@ async function verifyLayer(
           if (reason !== undefined) found("kernel-part", current.entry, `${reason}, under another name`);
         } else if (event.type === "whiteout" && event.path === initPath) init.present = false;
       }
+    }
+    for (const change of (await unpacked?.changes()) ?? []) {
+      const message = `of the unpacked layer ${layer.diffId}: ${change}`;
+      findings.push({ id: "unpacked", severity: "error", message, digest, path: undefined });
     }
   } catch (error) {
     findings.push(asFinding("layer", error, digest));

@@ -46,7 +46,8 @@ async function repaired(
   registries: RegistryChoice,
   dryRun = false,
 ): Promise<RepairedBlob[]> {
-  return await repairStore(store, { registries, dryRun, log: silentLog, progress: silentProgress });
+  const options = { registries, dryRun, log: silentLog, progress: silentProgress };
+  return (await repairStore(store, options)).blobs;
 }
 
 /** Every blob of the store. */

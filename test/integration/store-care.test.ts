@@ -15,10 +15,13 @@ import {
 import { join } from "node:path";
 import { describe, it, type TestContext, test } from "node:test";
 import { isTranshipError } from "../../src/base/errors.ts";
+import { silentProgress } from "../../src/base/log.ts";
+import { walkUnpacked } from "../../src/cli/store/walk-unpacked.ts";
 import type { Descriptor } from "../../src/formats/oci.ts";
 import { repairWork } from "../../src/host/work.ts";
 import { imageDifference } from "../../src/image/difference.ts";
 import { layerForest } from "../../src/image/layer-forest.ts";
+import { repairStore } from "../../src/image/repair/repair.ts";
 import type { ImageStore } from "../../src/image/store.ts";
 import { removeUnreferenced } from "../../src/image/store-gc.ts";
 import { ensureLayer } from "../../src/image/unpack.ts";
@@ -191,6 +194,101 @@ describe("repair", { ...needsRoot, concurrency: false }, () => {
   });
 });
 
+test(
+  "a change below an unpacked layer is found, and unpacked anew where nothing uses it",
+  needsRoot,
+  async (t) => {
+    const unpacked = async (store: ImageStore, directory: string): Promise<string> => {
+      await imageOf(t, store, "app:1", [directory]);
+      return await ensureLayer(store.root, store, store.image("app:1").layers[0]?.diffId ?? "");
+    };
+    const changesOf = async (store: ImageStore): Promise<string[]> =>
+      (await verifyImage(store, "app:1", { readData: true, walkUnpacked })).map((one) => one.message);
+    const odd = newStore(t);
+    await unpacked(odd, oddTree(t));
+    assert.deepEqual(await changesOf(odd), []);
+    const store = newStore(t);
+    const directory = await unpacked(store, tree(t, "one"));
+    const changed = () => changesOf(store);
+    assert.deepEqual(await changed(), []);
+    const file = join(directory, "added");
+    const changes: [name: string, change: () => void, words: RegExp][] = [
+      ["added", () => writeFileSync(file, "x"), /\/added was added/],
+      ["removed", () => rmSync(join(directory, "content")), /\/content is gone/],
+      [
+        "content",
+        () =>
+          execFileSync("sh", [
+            "-c",
+            'touch -r "$0" "$0.t"; printf X | dd of="$0" conv=notrunc status=none; touch -r "$0.t" "$0"; rm "$0.t"',
+            join(directory, "content"),
+          ]),
+        /\/content has other content/,
+      ],
+      [
+        "mode",
+        () => execFileSync("chmod", ["0602", join(directory, "content")]),
+        /\/content has other attributes/,
+      ],
+      [
+        "attribute",
+        () => execFileSync("setfattr", ["-n", "user.more", "-v", "1", join(directory, "content")]),
+        /\/content has other attributes/,
+      ],
+      [
+        "kind",
+        () => {
+          rmSync(join(directory, "content"));
+          mkdirSync(join(directory, "content"));
+        },
+        /\/content is a directory instead of a file/,
+      ],
+      [
+        "hidden",
+        () => execFileSync("mknod", [file, "c", "0", "0"]),
+        /\/added hides what lower layers have there/,
+      ],
+      [
+        "time",
+        () => execFileSync("touch", ["-d", "@1", join(directory, "content")]),
+        /\/content has another time/,
+      ],
+    ];
+    for (const [name, change, words] of changes) {
+      change();
+      const found = await changed();
+      assert.equal(found.length, 1, `${name}: ${found}`);
+      assert.match(found[0] ?? "", words);
+      const { trees } = await repairStore(store, { walkUnpacked, log: silentLog, progress: silentProgress });
+      assert.deepEqual(
+        trees.map((one) => [one.changes.length, one.left]),
+        [[1, undefined]],
+      );
+      assert.deepEqual(await changed(), [], name);
+    }
+    writeFileSync(file, "x");
+    assert.equal(cli(store, ["verify", "--read-data", "app:1"]).status, 4);
+    assert.match(
+      cli(store, ["repair"]).stdout,
+      /unpacked layer sha256:\w+ was changed \(\/added was added\): unpacked anew/,
+    );
+    // Several at once, and one whose layer somebody has mounted.
+    writeFileSync(file, "x");
+    rmSync(join(directory, "content"));
+    const { trees } = await repairStore(store, {
+      walkUnpacked,
+      usersOf: () => "web uses it",
+      log: silentLog,
+      progress: silentProgress,
+    });
+    assert.deepEqual(
+      trees.map((one) => [one.changes.length, one.left]),
+      [[2, "web uses it"]],
+    );
+    assert.ok(existsSync(file), "what is used stays");
+  },
+);
+
 describe("killed at any step", { ...needsRoot, concurrency: false }, () => {
   /** Runs a command to count its steps, then kills it at each. */
   async function eachStep(
@@ -245,6 +343,8 @@ describe("killed at any step", { ...needsRoot, concurrency: false }, () => {
     const prepare = async (): Promise<ImageStore> => {
       const store = newStore(t);
       await imageOf(t, store, "app:1", [tree(t, "one")], { evidence: "{}" });
+      const [layer] = store.image("app:1").layers;
+      writeFileSync(join(await ensureLayer(store.root, store, layer?.diffId ?? ""), "added"), "x");
       whole = join(scratch(t), "whole");
       cpSync(store.path, whole, { recursive: true });
       for (const blob of blobsOf(store, "app:1")) writeFileSync(store.blobPath(blob.digest), "damaged");

@@ -4,42 +4,69 @@ import { join, resolve } from "node:path";
 import { exitStatus, TranshipError } from "../../base/errors.ts";
 import { formatSize } from "../../base/units.ts";
 import type { Entry } from "../../formats/entry.ts";
-import { parseReference, type Reference } from "../../formats/oci-reference.ts";
+import { type Digest, parseReference, type Reference } from "../../formats/oci-reference.ts";
+import type { StateRoot } from "../../host/state-root.ts";
 import type { LayerItem } from "../../image/layer-item.ts";
 import { registryEndpoint } from "../../image/registry/endpoint.ts";
 import type { RegistryChoice } from "../../image/repair/registry-copies.ts";
-import { type RepairedBlob, repairStore } from "../../image/repair/repair.ts";
+import { type RepairedBlob, type RepairedTree, repairStore } from "../../image/repair/repair.ts";
 import { openStore } from "../../image/store.ts";
 import { isUnreadable } from "../../machine/machine.ts";
 import { TreeFiles } from "../../machine/tree-files.ts";
+import { listInstances } from "../../runtime/find.ts";
+import type { InstanceState } from "../../runtime/state.ts";
 import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
 import { registrySettings } from "../registry/settings.ts";
 import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
+import { walkUnpacked } from "./walk-unpacked.ts";
 
 export async function run(call: Call, context: Context): Promise<number> {
   const dryRun = flag(call.options, "dryRun");
-  const repaired = await repairStore(openStore(context.root), {
+  const { blobs, trees } = await repairStore(openStore(context.root), {
     ...placesOf(call.options, context),
     itemsOf,
+    walkUnpacked,
+    usersOf: (diffId) => usersOf(context.root, diffId),
     dryRun,
     log: context.log,
     progress: context.progress,
     signal: context.signal,
   });
-  const left = repaired.filter((one) => one.from === undefined).length;
+  const damaged = blobs.length + trees.length;
+  const left =
+    blobs.filter((one) => one.from === undefined).length +
+    trees.filter((one) => one.left !== undefined).length;
   const format = text(call.options, "format");
   if (format !== undefined && format !== "table")
-    context.print(printValue({ dryRun, damaged: repaired.length, left, blobs: repaired }, format));
-  else
-    context.print(
-      [...repaired.map((one) => told(one, dryRun)), summary(repaired.length, left, dryRun)].join("\n"),
-    );
-  if (left > 0)
+    context.print(printValue({ dryRun, damaged, left, blobs, trees }, format));
+  else {
+    const lines = [...blobs.map((one) => told(one, dryRun)), ...trees.map((one) => treeTold(one, dryRun))];
+    context.print([...lines, summary(damaged, left, dryRun)].join("\n"));
+  }
+  if (blobs.some((one) => one.from === undefined))
     context.say(
       "what is left may be in a backup or at a registry: repair --from PLACE; else capture or pull it anew",
     );
   return left > 0 ? exitStatus.no : exitStatus.done;
+}
+
+/** Instances that run: those that are stopped find the layer as it is then. */
+function usersOf(root: StateRoot, diffId: Digest): string | undefined {
+  const users = listInstances(root)
+    .filter(({ record, status }) => record.image.diffIds.includes(diffId) && isMounted(status.state))
+    .map(({ record }) => record.name);
+  if (users.length === 0) return undefined;
+  return `${users.slice(0, 5).join(", ")} ${users.length === 1 ? "uses" : "use"} it: stop and repair again`;
+}
+
+const isMounted = (state: InstanceState): boolean => state === "starting" || state === "running";
+
+function treeTold({ diffId, changes, left }: RepairedTree, dryRun: boolean): string {
+  const [first = "", ...more] = changes;
+  const others = more.length === 0 ? "" : `, and ${more.length} more`;
+  const outcome = left ?? (dryRun ? "can be unpacked anew" : "unpacked anew");
+  return `unpacked layer ${diffId} was changed (${first}${others}): ${outcome}`;
 }
 
 function told({ digest, size, what, damage, from }: RepairedBlob, dryRun: boolean): string {

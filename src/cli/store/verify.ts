@@ -6,6 +6,7 @@ import { verifyImage } from "../../image/verify.ts";
 import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
 import { type Call, flag, text } from "../verb.ts";
+import { walkUnpacked } from "./walk-unpacked.ts";
 
 export interface Verification {
   reference: string;
@@ -30,7 +31,11 @@ export async function verifyPackage(
   context: Context,
 ): Promise<Verification> {
   const store = openStore(context.root);
-  const findings: Verification["findings"] = await verifyImage(store, reference, { readData });
+  const findings: Verification["findings"] = await verifyImage(store, reference, {
+    readData,
+    ...(readData ? { walkUnpacked } : {}),
+    signal: context.signal,
+  });
   if (findings.every((finding) => finding.severity !== "error")) {
     for (const one of await packageClosure(context.root, store, reference)) {
       const message = `${escapeBytes(one.path)}: ${one.kind} ${escapeBytes(one.wants)} is not in the package`;

@@ -63,9 +63,9 @@ export const storeVerbs: readonly Verb[] = [
   {
     name: "repair",
     group,
-    summary: "Make damaged blobs of the store whole again from copies of their content",
+    summary: "Make damaged blobs and unpacked layers whole again from copies of their content",
     description:
-      "Reads every blob. Content is taken from other layouts and registries (--from), from the same layer packed in another way, from the layer as it is unpacked, and from where the image was pulled from or pushed to. What says how a registry is reached holds for those of --from. Exit status 4 where something stays damaged.",
+      "Reads every blob. Content is taken from other layouts and registries (--from), from the same layer packed in another way, from the layer as it is unpacked, and from where the image was pulled from or pushed to. What says how a registry is reached holds for those of --from. Layers that were changed below where they are unpacked are unpacked anew, unless a running instance uses them. Exit status 4 where something stays damaged.",
     examples: [
       "tranship repair",
       "tranship repair --from /mnt/backup/tranship",
@@ -117,7 +117,10 @@ export const storeVerbs: readonly Verb[] = [
     examples: ["tranship verify shop", "tranship verify --read-data shop"],
     arguments: [ref],
     options: [
-      { flags: "--read-data", summary: "read every blob and every layer, not only names and sizes" },
+      {
+        flags: "--read-data",
+        summary: "also read descriptor and evidence, and hold unpacked layers against their archives",
+      },
       formatOption,
     ],
     load: () => import("../store/verify.ts"),

@@ -23,9 +23,11 @@ import { placesOf } from "../places.ts";
 import type { ImageStore, StoredLayer } from "../store.ts";
 import { BlobStore } from "../store-blobs.ts";
 import { StoreSession } from "../store-session.ts";
+import type { WalkTree } from "../unpacked-check.ts";
 import { damageOf } from "./damage.ts";
 import { packAgain, packAgainFromRegistry } from "./pack-again.ts";
 import { type Origin, type RegistryChoice, RegistryCopies } from "./registry-copies.ts";
+import { repairTree } from "./repair-tree.ts";
 
 export interface RepairOptions {
   /** Directories of other image layouts. */
@@ -34,6 +36,10 @@ export interface RepairOptions {
   registries?: RegistryChoice;
   /** The objects of an unpacked layer, in the order in which they were packed; several ways are tried. */
   itemsOf?: (directory: string) => Iterable<AsyncIterable<LayerItem>>;
+  /** Layers that are unpacked are held against their archives too, walked by this, and unpacked anew. */
+  walkUnpacked?: WalkTree;
+  /** Instances that have the layer mounted now, as a sentence names them: it stays as it is. Asked again directly before it is replaced. */
+  usersOf?: (diffId: Digest) => string | undefined;
   dryRun?: boolean;
   log: Log;
   progress: Progress;
@@ -51,8 +57,22 @@ export interface RepairedBlob {
   from: string | undefined;
 }
 
-/** Reads every blob that names lead to. Returns those that were damaged. */
-export async function repairStore(store: ImageStore, options: RepairOptions): Promise<RepairedBlob[]> {
+/** A layer that was changed below where it is unpacked. */
+export interface RepairedTree {
+  diffId: Digest;
+  /** A sentence for each object. */
+  changes: string[];
+  /** Why it stays as it is; undefined: it was unpacked anew. */
+  left: string | undefined;
+}
+
+export interface Repaired {
+  blobs: RepairedBlob[];
+  trees: RepairedTree[];
+}
+
+/** Reads every blob that names lead to, and every layer that is unpacked. Returns what was damaged. */
+export async function repairStore(store: ImageStore, options: RepairOptions): Promise<Repaired> {
   const session = new StoreSession(store, { replace: true });
   const { log, progress, dryRun = false } = options;
   const choice = options.registries ?? { images: [], registries: [], known: false, settings: {} };
@@ -67,6 +87,7 @@ export async function repairStore(store: ImageStore, options: RepairOptions): Pr
     seen: new Set(),
     whole: new Set(),
   };
+  const trees: RepairedTree[] = [];
   try {
     // Documents first, and each before what it names: a manifest that is repaired leads on to its layers.
     const { manifests } = store.index();
@@ -76,10 +97,14 @@ export async function repairStore(store: ImageStore, options: RepairOptions): Pr
     for (const entry of manifests)
       await repairDocument(work, entry, isNamed(entry) ? originOf(entry) : anywhere);
     for (const one of work.layers.values()) await repairLayer(work, one.layer, joined(one.origins));
+    for (const { layer } of work.layers.values()) {
+      const tree = await repairTree(store, layer, options);
+      if (tree !== undefined) trees.push(tree);
+    }
   } finally {
     session.close();
   }
-  return [...work.repaired.values()];
+  return { blobs: [...work.repaired.values()], trees };
 }
 
 export interface RepairWork {

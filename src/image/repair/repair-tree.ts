@@ -1,0 +1,56 @@
+// A layer that was changed below where it is unpacked is unpacked anew from its archive. What an instance has mounted is left: what it shows
+// would go from under its programs.
+import { renameSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { isTranshipError } from "../../base/errors.ts";
+import { step } from "../../host/steps.ts";
+import { makeWorkDirectory } from "../../host/work.ts";
+import type { ImageStore, StoredLayer } from "../store.ts";
+import { makeLayerAt, unpackedLayer } from "../unpack.ts";
+import { changesOfUnpacked } from "../unpacked-check.ts";
+import type { RepairedTree, RepairOptions } from "./repair.ts";
+
+/** undefined where the layer is not unpacked, or as it should be. */
+export async function repairTree(
+  store: ImageStore,
+  layer: StoredLayer,
+  options: RepairOptions,
+): Promise<RepairedTree | undefined> {
+  const { diffId } = layer;
+  let changes: string[];
+  try {
+    changes = await changesOfUnpacked({ store, layer }, options);
+  } catch (error) {
+    if (!isTranshipError(error, "E_IMAGE_CORRUPT")) throw error;
+    return undefined; // the archive is damaged and stays so, which is told already
+  }
+  if (changes.length === 0) return undefined;
+  const left = options.dryRun === true ? options.usersOf?.(diffId) : await replaced(store, layer, options);
+  return { diffId, changes, left };
+}
+
+/** The new tree is whole before the old one goes: killed in between, the layer is not unpacked, and the next start unpacks it. */
+async function replaced(
+  store: ImageStore,
+  layer: StoredLayer,
+  { usersOf }: RepairOptions,
+): Promise<string | undefined> {
+  const early = usersOf?.(layer.diffId);
+  const directory = unpackedLayer(store.root, layer.diffId);
+  if (early !== undefined || directory === undefined) return early;
+  const work = makeWorkDirectory(store.root, "layer");
+  try {
+    const made = join(work.path, "layer");
+    await makeLayerAt(store, layer, made);
+    const users = usersOf?.(layer.diffId);
+    if (users !== undefined) return users;
+    const place = dirname(directory);
+    step(`replace the unpacked layer ${layer.diffId.slice(0, 19)}`);
+    renameSync(place, join(work.path, "old"));
+    step(`put the unpacked layer ${layer.diffId.slice(0, 19)} in place`);
+    renameSync(made, place);
+  } finally {
+    work.remove();
+  }
+  return undefined;
+}
