@@ -15,6 +15,7 @@
 #include "files.h"
 #include "gate.h"
 #include "signals.h"
+#include "sockets.h"
 #include "sys.h"
 #include "vsyscall.h"
 
@@ -103,6 +104,7 @@ void dispatch_prepare(void)
 		clock_add();
 	identity_add();
 	files_add();
+	network_add();
 }
 
 static long install(const struct sock_filter *code, unsigned short n)

@@ -297,8 +297,9 @@ const char *policy_table_read(struct policy_table *t, struct policy *policy,
 	if (t->texts && (t->texts_size < 1 || t->texts[0] ||
 			 t->texts[t->texts_size - 1]))
 		return "a policy with damaged texts";
-	if (parts[S_NETW].size)
-		return "redirections of the network are not for this engine";
+	wrong = net_rules_read(&t->network, parts[S_NETW].at, parts[S_NETW].size);
+	if (wrong)
+		return wrong;
 	if (parts[S_DMI].size)
 		return "DMI fields are not for this engine";
 	if (parts[S_LINK].size)

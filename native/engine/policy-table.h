@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "network-rules.h"
 #include "policy.h"
 
 #define POLICY_SIZE_MAX (4U << 20)
@@ -34,6 +35,7 @@ struct policy_table {
 	const unsigned char *filter;	/* NULL = no rules */
 	const unsigned char *rules;
 	uint32_t rule_count;
+	struct net_rules network;
 	const char *texts;
 	uint32_t texts_size;
 };

@@ -10,6 +10,7 @@
 #include "files-call.h"
 #include "files.h"
 #include "gate.h"
+#include "sockets.h"
 #include "sys.h"
 #include "text.h"
 
@@ -40,7 +41,7 @@ static unsigned int read_address(struct address *a, unsigned long at,
 	return (unsigned int)size;
 }
 
-static uint64_t socket_of(long fd)
+uint64_t socket_of(long fd)
 {
 	struct file_status st = { 0 };
 
@@ -86,8 +87,7 @@ static long write_address(struct address *a, const char *real, long *directory)
 	return (long)(HEAD + strlen(a->path) + 1);
 }
 
-/* The call with @at and @size as its address. */
-static long with_address(struct record *r, const void *at, long size)
+long call_with_address(struct record *r, const void *at, long size)
 {
 	unsigned long *where = r->nr == __NR_sendto ? &r->r8 : &r->rsi;
 	unsigned long *length = r->nr == __NR_sendto ? &r->r9 : &r->rdx;
@@ -122,7 +122,7 @@ static long through(struct record *r, struct changed *c)
 	size = write_address(&a, c->f.real, &directory);
 	if (size < 0)
 		return size;
-	result = with_address(r, &a, size);
+	result = call_with_address(r, &a, size);
 	if (directory >= 0)
 		SYS(__NR_close, directory);
 	return result;
@@ -211,9 +211,8 @@ static unsigned int known_address(struct address *a, unsigned int size,
 	return (unsigned int)(HEAD + strlen(path) + 1);
 }
 
-/* As the kernel does: as much as fits, and how long it is. */
-static long tell(const struct address *a, unsigned int size, unsigned long to,
-		 unsigned long length)
+long tell_address(const void *a, unsigned int size, unsigned long to,
+		  unsigned long length)
 {
 	unsigned int room;
 
@@ -237,7 +236,7 @@ static long call_name(struct record *r)
 		return call_through(r);
 	size = known_address(&a, size, r->nr == __NR_getsockname
 					       ? socket_of((int)r->rdi) : 0);
-	return tell(&a, size, r->rsi, r->rdx);
+	return tell_address(&a, size, r->rsi, r->rdx);
 }
 
 static long call_accept(struct record *r)
@@ -260,7 +259,7 @@ static long call_accept(struct record *r)
 	/* The kernel has checked the pointers and written its own. */
 	result = copy_bytes((void *)r->rdx, &room, sizeof(room));
 	if (result == 0)
-		tell(&a, size, r->rsi, r->rdx);
+		tell_address(&a, size, r->rsi, r->rdx);
 	return fd;
 }
 

@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import fc from "fast-check";
+import { networkRule } from "../../src/redirect/endpoints.ts";
 import { encodePolicy } from "../../src/redirect/policy-codec.ts";
 import { makeTable, ruleFor } from "../../src/redirect/rules.ts";
 import { soaking } from "../support/counts.ts";
@@ -35,7 +36,9 @@ describe("policy.bin", { skip: cannotRun }, () => {
       "-fsanitize=address,undefined",
       "-fno-sanitize-recover",
     ];
-    const files = ["test/policy-query.c", "policy-table.c", "text.c"].map((source) => join(sources, source));
+    const files = ["test/policy-query.c", "policy-table.c", "network-rules.c", "text.c"].map((source) =>
+      join(sources, source),
+    );
     const made = spawnSync("gcc", [...flags, "-o", program, ...files], { encoding: "utf8" });
     assert.equal(made.status, 0, made.stderr);
   });
@@ -92,7 +95,11 @@ describe("policy.bin", { skip: cannotRun }, () => {
         aRule({ from, to: "/srv", mode: "full", match: "folder" }, index),
       ),
     );
-    writeFileSync(file, encodePolicy(enginePolicy({ files, node: "box" })));
+    const network = [
+      networkRule({ kind: "connect", from: "192.0.2.1:80", to: "127.0.0.1:8080" }, 0),
+      networkRule({ kind: "bind", from: "*:80", to: "[::]:8080" }, 1),
+    ];
+    writeFileSync(file, encodePolicy(enginePolicy({ files, network, node: "box" })));
     const seed = String(Date.now() % 1_000_000);
     const result = spawnSync(program, [file, soaking ? "3000000" : "60000", seed], { encoding: "utf8" });
     assert.equal(result.status, 0, `seed ${seed}: ${result.stderr}`);

@@ -1,7 +1,7 @@
 // Instances in process that are kept: in the background, over stop and start, by restart rules, after kill -9 of whoever holds them; and what they write by
 // write-copy, with cp and diff. As root and as an ordinary user.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -13,6 +13,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -237,6 +238,35 @@ describe("instances in process that are kept", { skip: whyNot() ?? cannotRun, ti
       assert.deepEqual(processesOf(), [], step);
       assert.deepEqual(readdirSync(roots.root.instances), [], step);
     }
+  });
+
+  it("leads addresses and names elsewhere, as the package and the command line say", async () => {
+    const server = createServer((socket) => socket.end("hello\n")).listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const { port } = server.address() as AddressInfo;
+    const network = [
+      { kind: "connect", from: "192.0.2.7:13000", to: `127.0.0.1:${port}` },
+      { kind: "name", from: "database.old", to: "192.0.2.7" },
+    ] as const;
+    await makePackage(roots.root, "led:1", {
+      descriptor: { redirections: { ...plain.redirections, network: [...network] } },
+    });
+    const asked =
+      "nc database.old 13000 </dev/null; nc -w 2 198.51.100.1 80 </dev/null; netstat -tn >/dev/null";
+    const words = ["--rm", "--connect", `198.51.100.1:80=127.0.0.1:${port}`, "led:1", "/bin/sh", "-c", asked];
+    const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
+    const [program = "", ...rest] = [...programWords(true), ...inProcess, ...words];
+    const own = { HOME: home, TRANSHIP_ROOT: roots.root.path };
+    const child = spawn(program, rest, {
+      cwd: "/",
+      env: { ...env, ...own },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let said = "";
+    child.stdout.on("data", (bytes) => (said += bytes));
+    await new Promise((resolve) => child.once("close", resolve));
+    server.close();
+    assert.equal(said, "hello\nhello\n");
   });
 
   it("refuses what the engine cannot do, with the reason", () => {

@@ -8,12 +8,13 @@ export interface Wanted {
   clock?: ClockRule;
   node?: string;
   uname?: Policy["uname"];
+  network?: Policy["network"];
 }
 
 /** A policy of nothing but what is wanted. */
-export function enginePolicy({ files = [], clock, node = "", uname = {} }: Wanted): Policy {
+export function enginePolicy({ files = [], clock, node = "", uname = {}, network = [] }: Wanted): Policy {
   return {
-    ...{ files, clock, uname, network: [], links: [], excludes: [], vsyscall: "auto", loopback: "kernel" },
+    ...{ files, clock, uname, network, links: [], excludes: [], vsyscall: "auto", loopback: "kernel" },
     identity: {
       hostname: node === "" ? null : node,
       ...{ domain: null, macAddress: null, machineId: null, hostId: null, dmi: [] },

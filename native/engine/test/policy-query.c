@@ -34,6 +34,21 @@ static void query(const struct policy_table *t)
 	}
 }
 
+static void lead(const struct policy_table *t)
+{
+	struct endpoint asked = { .size = 4, .port = 80 }, other;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		enum net_kind kind = i & 1 ? NET_BIND : NET_CONNECT;
+
+		asked.size = i & 2 ? 16 : 4;
+		if (net_rules_have(&t->network, kind)) {
+			net_lead(&t->network, kind, &asked, &other);
+			net_known(&t->network, kind, &asked, &other);
+		}
+	}
+}
+
 static void damage(const unsigned char *bytes, size_t n, long rounds)
 {
 	static const char *const asked[] = { "/", "/a", "/a/b", "/srv/x/y",
@@ -51,6 +66,7 @@ static void damage(const unsigned char *bytes, size_t n, long rounds)
 			copy[(size_t)rand() % n] ^= (unsigned char)(1 << rand() % 8);
 		if (!read_policy(&t, &p, copy, n)) {
 			whole++;
+			lead(&t);
 			for (size_t k = 0; k < sizeof(asked) / sizeof(asked[0]); k++) {
 				rule_for(&t, asked[k], strlen(asked[k]));
 				if (asked[k][0])

@@ -11,7 +11,7 @@ const untraced = "what runs in process is not traced";
 
 /** By the name of the option in the table. Every other option of `run` is held. */
 export const notHeldInProcess: Readonly<Record<string, string>> = {
-  publish: network, publishAll: network, network, networkAlias: network, ip: network, ip6: network, connect: network,
+  publish: network, publishAll: network, network, networkAlias: network, ip: network, ip6: network,
   macAddress: identity, machineId: identity, hostid: identity, dmi: identity, keepIdentity: identity,
   memory: groups, memorySwap: groups, memoryReservation: groups, cpus: groups, cpuShares: groups, cpusetCpus: groups,
   cpusetMems: groups, pidsLimit: groups, blkioWeight: groups, deviceReadBps: groups, deviceWriteBps: groups,

@@ -6,8 +6,7 @@ export function notHeld({ descriptor, facts }: Pick<OpenPackage, "descriptor" | 
   const found: string[] = [];
   const limits = Object.keys(facts?.limits ?? {});
   if (limits.length > 0) found.push(`not held in process: limits of ${limits.join(", ")}`);
-  const { redirections, elements, identity } = descriptor ?? {};
-  if ((redirections?.network.length ?? 0) > 0) found.push("not held in process: redirections of addresses");
+  const { elements, identity } = descriptor ?? {};
   if (elements?.loopback === "fast") found.push("not held in process: fast loopback");
   const kept = (["macAddress", "machineId", "hostId", "dmi", "timezone"] as const).filter(
     (key) => (identity?.[key] ?? null) !== null,

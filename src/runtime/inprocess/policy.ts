@@ -39,9 +39,11 @@ export function instancePolicy(input: PolicyInput): Policy {
     ...(inLayers([paths.tree], initPath.slice(1)) ? [] : [rule(initPath, nativePath("init"), true)]),
     rule("/", paths.tree, false),
   ];
+  // Names are lines of its hosts file.
+  const network = (record.network.redirections ?? []).filter(({ kind }) => kind !== "name");
   return compilePolicy({
     descriptor: {
-      redirections: { ...plain.redirections, files },
+      redirections: { ...plain.redirections, files, network },
       // Fast loopback is the one element that it does not have: the kernel's is right too.
       elements: { clock: null, uname: null, vsyscall: "auto", ...record.elements, loopback: "kernel" },
       links: [],

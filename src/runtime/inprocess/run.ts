@@ -46,7 +46,7 @@ export async function runInProcess(root: StateRoot, options: RunOptions, log: Lo
     checkSecrets(record, opened);
     writePolicy(instance);
     if (options.foreground === undefined) return await startDetached(launching);
-    const { command, words } = prepareEngine(launching);
+    const { command, words } = await prepareEngine(launching);
     noteStart(root, record, launch);
     runForeground(launching, { command, lastPart: [] }, options.foreground, words);
   });
@@ -79,7 +79,7 @@ async function openCopied(
       },
     });
     for (const words of notHeld(opened)) log.warn(`${reference}: ${words}`);
-    const { facts, descriptor, plan, givenPlan } = opened;
+    const { facts, plan, givenPlan } = opened;
     const one = ordinaryUser();
     return {
       ...opened,
@@ -87,10 +87,6 @@ async function openCopied(
       // They are in its own copy, which is its alone.
       volumes: [],
       facts: facts === null ? null : { ...facts, limits: {}, syscalls: { profile: "off" } },
-      descriptor:
-        descriptor === undefined
-          ? undefined
-          : { ...descriptor, redirections: { ...descriptor.redirections, network: [] } },
     };
   } catch (error) {
     removeTree(draft.path);

@@ -22,10 +22,14 @@ export interface Prepared {
 }
 
 /** Its policy is there already. */
-export function prepareEngine({ root, instance: { paths, record }, launch }: Launching): Prepared {
+export async function prepareEngine({
+  root,
+  instance: { paths, record },
+  launch,
+}: Launching): Promise<Prepared> {
   for (const { target, source } of record.secrets) if (target.startsWith("/")) requireSecret(source);
   const user = userOf(paths.tree, record.user);
-  writeNames(record, paths.tree);
+  await writeNames(record, paths.tree);
   givePlan(paths);
   for (const name of ["exit.json", "state.json"]) rmSync(`${paths.run}/${name}`, { force: true });
   rmSync(paths.main, { force: true });
@@ -57,8 +61,8 @@ export function engineWords(paths: InstancePaths, { redirections }: InstanceReco
 }
 
 /** The command that a monitor waits for. */
-export function detachedChain(launching: Launching): Chain {
-  const { command, words } = prepareEngine(launching);
+export async function detachedChain(launching: Launching): Promise<Chain> {
+  const { command, words } = await prepareEngine(launching);
   return { command: [nativePath("supervise"), "--become", ...words, "--", ...command], lastPart: [] };
 }
 

@@ -11,6 +11,7 @@ import type { LayerEvent } from "../../image/layer-reader.ts";
 import { makeTree } from "../../image/make-tree.ts";
 import { openStore } from "../../image/store.ts";
 import { hostsText, resolvText } from "../network/files.ts";
+import { redirectedNames } from "../network/redirected-names.ts";
 import type { InstanceRecord } from "../record.ts";
 import type { Owner } from "./one-user.ts";
 
@@ -92,12 +93,13 @@ function lent(entry: Entry, all: Owner | undefined): Entry {
 }
 
 /** Names and resolvers as this host has them, and the instance's own name. Nothing of the instance runs yet. */
-export function writeNames(record: InstanceRecord, tree: string): void {
+export async function writeNames(record: InstanceRecord, tree: string): Promise<void> {
   // A link there leads who knows where.
   if (lstatSync(join(tree, "etc"), { throwIfNoEntry: false })?.isDirectory() !== true) return;
   const domain = record.identity?.domain ?? null;
+  const redirected = await redirectedNames(record, [tree], () => false);
   const texts = {
-    hosts: hostsText([tree], { hostname: record.hostname, address: null, domain }),
+    hosts: hostsText([tree], { hostname: record.hostname, address: null, domain, redirected }),
     hostname: `${record.hostname}\n`,
     "resolv.conf": resolvText(false, domain),
   };

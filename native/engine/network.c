@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Redirection of addresses: what inet_bind(), the connect() of TCP and UDP and
+ * sending to an address would do behind rules of destination NAT. The program
+ * asks for the address of its old machine, the kernel gets another one, and
+ * whoever asks is told the first again, as conntrack tells it.
+ *
+ * The peer that a socket asked for is remembered, in this process and its
+ * children; after execve() it is told by the rules, where one names all of it.
+ * What a socket is bound to is always told by the rules. IPv4 in IPv6 sockets
+ * (::ffff:a.b.c.d) is IPv4.
+ */
+#include "files.h"
+#include "gate.h"
+#include "paths.h"
+#include "sockets.h"
+#include "sys.h"
+#include "text.h"
+
+#define AF_INET 2
+#define AF_INET6 10
+#define INET_SIZE 16
+#define INET6_LEAST 24	/* before there were scopes */
+#define INET6_SIZE 28
+#define PEERS 512
+
+struct inet {
+	unsigned int size;
+	unsigned char bytes[INET6_SIZE + 4];
+};
+
+/* A slot is its writer's alone while its socket is BUSY. */
+#define BUSY 1UL
+struct peer {
+	uint64_t socket;
+	struct endpoint asked, real;
+};
+
+static struct peer peers[PEERS];
+static call_fn *before[512];
+
+#define rules (&files.table.network)
+
+static long pass(struct record *r)
+{
+	return before[r->nr] ? before[r->nr](r) : call_through(r);
+}
+
+static unsigned int family_of(const struct inet *a)
+{
+	return a->bytes[0] | (unsigned int)a->bytes[1] << 8;
+}
+
+static bool is_whole(const struct inet *a)
+{
+	return (family_of(a) == AF_INET && a->size >= INET_SIZE) ||
+	       (family_of(a) == AF_INET6 && a->size >= INET6_LEAST);
+}
+
+/* False for other addresses than those of IP. */
+static bool read_inet(struct inet *a, unsigned long at, unsigned int size)
+{
+	memset(a, 0, sizeof(*a));
+	a->size = size < INET6_SIZE ? size : INET6_SIZE;
+	return at && size >= INET_SIZE &&
+	       copy_bytes(a->bytes, (const void *)at, a->size) == 0 &&
+	       is_whole(a);
+}
+
+static bool is_mapped(const struct inet *a)
+{
+	static const unsigned char prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+	return family_of(a) == AF_INET6 && memcmp(a->bytes + 8, prefix, 12) == 0;
+}
+
+static struct endpoint endpoint_of(const struct inet *a)
+{
+	struct endpoint e = { .port = (uint16_t)(a->bytes[2] << 8 | a->bytes[3]) };
+
+	if (family_of(a) == AF_INET) {
+		e.size = 4;
+		memcpy(e.address, a->bytes + 4, 4);
+	} else if (is_mapped(a)) {
+		e.size = 4;
+		memcpy(e.address, a->bytes + 20, 4);
+	} else {
+		e.size = 16;
+		memcpy(e.address, a->bytes + 8, 16);
+	}
+	return e;
+}
+
+/* Of the same family, which rules keep. */
+static void put_endpoint(struct inet *a, const struct endpoint *e)
+{
+	a->bytes[2] = (unsigned char)(e->port >> 8);
+	a->bytes[3] = (unsigned char)e->port;
+	if (e->size == 4)
+		memcpy(a->bytes + (family_of(a) == AF_INET ? 4 : 20), e->address, 4);
+	else
+		memcpy(a->bytes + 8, e->address, 16);
+}
+
+/* What a socket's peer was asked as; with @asked NULL it is as it is told. */
+static void remember(long fd, const struct endpoint *asked,
+		     const struct endpoint *real)
+{
+	uint64_t socket = socket_of(fd), was;
+	struct peer *p = &peers[socket % PEERS];
+
+	was = __atomic_load_n(&p->socket, __ATOMIC_RELAXED);
+	if (socket <= BUSY || was == BUSY || (!asked && was != socket) ||
+	    !__atomic_compare_exchange_n(&p->socket, &was, BUSY, false,
+					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return;
+	if (asked) {
+		p->asked = *asked;
+		p->real = *real;
+	}
+	__atomic_store_n(&p->socket, asked ? socket : 0, __ATOMIC_RELEASE);
+}
+
+static bool recall(long fd, struct peer *found)
+{
+	uint64_t socket = socket_of(fd);
+	const struct peer *p = &peers[socket % PEERS];
+
+	if (socket <= BUSY ||
+	    __atomic_load_n(&p->socket, __ATOMIC_ACQUIRE) != socket)
+		return false;
+	*found = *p;
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return __atomic_load_n(&p->socket, __ATOMIC_RELAXED) == socket;
+}
+
+/* A call that sends to, or connects, an address at @at. */
+static long towards(struct record *r, unsigned long at, unsigned int size)
+{
+	struct endpoint asked, real;
+	struct inet a;
+
+	if (!read_inet(&a, at, size))
+		return pass(r);
+	asked = endpoint_of(&a);
+	if (!net_lead(rules, NET_CONNECT, &asked, &real)) {
+		if (r->nr == __NR_connect)
+			remember((int)r->rdi, NULL, NULL);
+		return pass(r);
+	}
+	remember((int)r->rdi, &asked, &real);
+	put_endpoint(&a, &real);
+	return call_with_address(r, a.bytes, (long)a.size);
+}
+
+static long call_connect(struct record *r)
+{
+	return towards(r, r->rsi, (unsigned int)r->rdx);
+}
+
+static long call_sendto(struct record *r)
+{
+	return r->r8 ? towards(r, r->r8, (unsigned int)r->r9) : pass(r);
+}
+
+static long call_sendmsg(struct record *r)
+{
+	unsigned long name[2];
+
+	if (copy_bytes(name, (const void *)r->rsi, sizeof(name)) < 0 || !name[0])
+		return pass(r);
+	return towards(r, name[0], (unsigned int)name[1]);
+}
+
+static long call_bind(struct record *r)
+{
+	struct endpoint asked, real;
+	struct inet a;
+
+	if (!read_inet(&a, r->rsi, (unsigned int)r->rdx))
+		return pass(r);
+	asked = endpoint_of(&a);
+	if (!net_lead(rules, NET_BIND, &asked, &real))
+		return pass(r);
+	put_endpoint(&a, &real);
+	return call_with_address(r, a.bytes, (long)a.size);
+}
+
+/* What the kernel calls the peer of @fd, as the program asked for it. */
+static bool asked_peer(long fd, const struct endpoint *real,
+		       struct endpoint *asked)
+{
+	struct peer p;
+
+	if (recall(fd, &p)) {
+		*asked = p.asked;
+		return endpoint_same(&p.real, real);
+	}
+	return net_known(rules, NET_CONNECT, real, asked);
+}
+
+static long call_name(struct record *r)
+{
+	bool peer = r->nr == __NR_getpeername, other;
+	struct endpoint real, asked;
+	struct inet a;
+
+	memset(&a, 0, sizeof(a));
+	a.size = sizeof(a.bytes);
+	if (SYS(r->nr, r->rdi, a.bytes, &a.size) < 0 ||
+	    a.size > sizeof(a.bytes) || !is_whole(&a))
+		return pass(r);
+	real = endpoint_of(&a);
+	other = peer ? asked_peer((int)r->rdi, &real, &asked)
+		     : net_known(rules, NET_BIND, &real, &asked);
+	if (!other)
+		return pass(r);
+	put_endpoint(&a, &asked);
+	return tell_address(a.bytes, a.size, r->rsi, r->rdx);
+}
+
+/* The sender at @at, which the kernel has just written, is named as it was
+ * asked for. */
+static void name_sender(long fd, unsigned long at, unsigned int size)
+{
+	struct endpoint real;
+	struct peer p;
+	struct inet a;
+
+	if (!read_inet(&a, at, size))
+		return;
+	real = endpoint_of(&a);
+	if (!recall(fd, &p) || !endpoint_same(&p.real, &real))
+		return;
+	put_endpoint(&a, &p.asked);
+	copy_bytes((void *)at, a.bytes, a.size);
+}
+
+static long call_recvfrom(struct record *r)
+{
+	long n = pass(r);
+	unsigned int size;
+
+	if (n >= 0 && r->r8 && r->r9 &&
+	    copy_bytes(&size, (const void *)r->r9, sizeof(size)) == 0)
+		name_sender((int)r->rdi, r->r8, size);
+	return n;
+}
+
+static long call_recvmsg(struct record *r)
+{
+	unsigned long name[2];
+	long n;
+
+	/* The room for the name is the program's; the kernel says what it used. */
+	n = pass(r);
+	if (n >= 0 && copy_bytes(name, (const void *)r->rsi, sizeof(name)) == 0 &&
+	    name[0])
+		name_sender((int)r->rdi, name[0], (unsigned int)name[1]);
+	return n;
+}
+
+static void answer(unsigned int nr, call_fn *fn)
+{
+	before[nr] = dispatch_get(nr);
+	dispatch_add(nr, fn);
+}
+
+void network_add(void)
+{
+	if (net_rules_have(rules, NET_CONNECT)) {
+		answer(__NR_connect, call_connect);
+		answer(__NR_sendto, call_sendto);
+		answer(__NR_sendmsg, call_sendmsg);
+		answer(__NR_recvfrom, call_recvfrom);
+		answer(__NR_recvmsg, call_recvmsg);
+		answer(__NR_getpeername, call_name);
+	}
+	if (net_rules_have(rules, NET_BIND)) {
+		answer(__NR_bind, call_bind);
+		answer(__NR_getsockname, call_name);
+	}
+}
