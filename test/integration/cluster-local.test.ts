@@ -419,4 +419,22 @@ describe("the local driver", { skip, timeout: 400_000 }, () => {
     const { stdout } = await fixture.inside(["cat", `${fixture.root.volumes}/keeps-data-1/data/log`]);
     assert.deepEqual(stdout.trim().split("\n"), ["start 1", "end 1", "start 2", "end 2", "start 1", "end 1"]);
   });
+
+  test("a node that leaves ends its tasks, and keeps nothing of them", async () => {
+    await define("left", { name: "main", command: ["sleep", "1000"], stopTimeout: 1 });
+    const task = await runOne("left");
+    await become(task, "RUNNING");
+    const id = task.split("/").at(-1)?.slice(0, 12) ?? "";
+    const held = async (): Promise<string> =>
+      (await fixture.cli(["ps", "-a", "--format", "{{.Names}}"])).stdout;
+    await served.end("SIGKILL");
+    assert.ok((await held()).includes(id));
+    const left = await fixture.cli(["cluster", "leave"]);
+    assert.equal(left.status, 0, left.stderr);
+    assert.match(left.stdout, /^[1-9]\d* tasks have been ended$/m);
+    assert.ok(!(await held()).includes("ecs-"));
+    assert.equal((await fixture.cli(["cluster", "leave"])).stdout, "0 tasks have been ended\n");
+    served = await serveCluster(fixture);
+    assert.equal((await become(task, "STOPPED")).stopCode, "InfrastructureHealth");
+  });
 });

@@ -1,11 +1,9 @@
 // A swarm of Docker nodes, and the agent's image in their registry.
 
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { buildTo } from "../../scripts/build.ts";
-import { installRoot } from "../../src/host/native.ts";
 import type { Nodes } from "./docker-nodes.ts";
+import { installTo } from "./installed.ts";
 
 /** The first node manages it; a missing heartbeat is noticed within seconds. */
 export async function makeSwarm({ nodes: [manager, ...workers] }: Nodes): Promise<void> {
@@ -29,10 +27,7 @@ export async function makeSwarm({ nodes: [manager, ...workers] }: Nodes): Promis
 /** As a user makes it: an installation that has been built, `cluster agent-image`, `push`. Returns the image's name. */
 export async function pushAgentImage({ directory, registry, enter }: Nodes): Promise<string> {
   const home = join(directory, "installed");
-  mkdirSync(home);
-  await buildTo(join(home, "dist"));
-  for (const part of ["bin", "native/bin", "schemas", "package.json"])
-    cpSync(join(installRoot, part), join(home, part), { recursive: true });
+  await installTo(home);
   const image = `${registry}/tranship-agent:1`;
   const [program = "", ...words] = [...enter, process.execPath, join(home, "dist/start.cjs")];
   const run = (...verb: string[]): unknown =>

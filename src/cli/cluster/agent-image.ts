@@ -1,7 +1,7 @@
 // tranship cluster agent-image: this installation as an image, for engines that bring it to their nodes.
 import { copyFileSync, cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { TranshipError } from "../../base/errors.ts";
+import { checkBuilt, installedParts } from "../../cluster/far/bundle.ts";
 import { installRoot } from "../../host/native.ts";
 import { runChecked } from "../../host/process.ts";
 import { makeWorkDirectory } from "../../host/work.ts";
@@ -12,18 +12,10 @@ import type { Call } from "../verb.ts";
 
 /** Where it lies in the image. */
 const inside = "usr/lib/tranship";
-const parts = ["bin", "dist", "native/bin", "schemas", "package.json"];
 
 export async function run(call: Call, context: Context): Promise<undefined> {
   const [reference = ""] = call.args;
-  if (!existsSync(join(installRoot, "dist/start.cjs")))
-    throw new TranshipError(
-      "E_TOOL_MISSING",
-      `${installRoot}/dist does not exist: Tranship has not been built`,
-      {
-        hint: "run `npm run build` in the checkout",
-      },
-    );
+  checkBuilt();
   const store = openStore(context.root);
   const work = makeWorkDirectory(context.root, "agent-image");
   try {
@@ -39,7 +31,7 @@ export async function run(call: Call, context: Context): Promise<undefined> {
 /** The installation, the Node that runs it with its libraries, and what a program expects of any system. */
 async function fill(tree: string): Promise<void> {
   const home = join(tree, inside);
-  for (const part of parts)
+  for (const part of installedParts)
     if (existsSync(join(installRoot, part)))
       cpSync(join(installRoot, part), join(home, part), { recursive: true });
   for (const directory of ["tmp", "etc", "var/lib/tranship", "run/secrets"])

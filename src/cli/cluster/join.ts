@@ -1,24 +1,26 @@
-// tranship cluster join: the agent of this machine, in the foreground until a signal.
+// tranship cluster join: the agent of this machine, in the foreground until a signal; or of far ones, which are left to themselves.
 import { hostname } from "node:os";
-import { join } from "node:path";
-import { TranshipError } from "../../base/errors.ts";
 import { type AgentOptions, runAgent } from "../../cluster/drivers/agents/agent.ts";
-import { DockerContainers } from "../../cluster/drivers/docker/docker-containers.ts";
 import { dockerPlace } from "../../cluster/drivers/docker/endpoint-place.ts";
-import { Engine } from "../../cluster/drivers/docker/engine.ts";
 import { refusalOfEngine } from "../../cluster/drivers/docker/refusals.ts";
 import type { Driver, DriverNode } from "../../cluster/drivers/driver.ts";
 import { TaskServer } from "../../cluster/drivers/endpoint/task-server.ts";
 import { localDriver, thisMachine } from "../../cluster/drivers/local/local-driver.ts";
 import { TaskDriver } from "../../cluster/drivers/task-driver.ts";
-import { readInput } from "../../host/files.ts";
 import type { Context } from "../context.ts";
-import { registrySettings } from "../registry/settings.ts";
 import { selfCommand } from "../self.ts";
-import { type Call, list, text } from "../verb.ts";
+import { type Call, flag, list, text } from "../verb.ts";
+import { joinNodes, usage } from "./far.ts";
+import { givenToken } from "./given-token.ts";
+import { dockerNode, nodeRegistries } from "./node-containers.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
   const [url = ""] = call.args;
+  if (call.args.some((word) => word.startsWith("ssh://"))) return await joinFarNodes(call, context);
+  if (call.args.length > 1)
+    throw usage(`${call.args[1]} is one URL too many`, "this machine joins one control plane");
+  if (flag(call.options, "dryRun"))
+    throw usage("--dry-run is for machines over ssh", "nothing is changed there by the agent");
   if (!/^https?:\/\/[^/]+\/?$/.test(url))
     throw usage(`${url} is not the URL of a control plane`, "give http://HOST:PORT or https://HOST:PORT");
   const engine: AgentOptions["engine"] = text(call.options, "engine") === "docker" ? "docker" : "namespace";
@@ -38,24 +40,15 @@ export async function run(call: Call, context: Context): Promise<undefined> {
 
 function ownDriver(call: Call, context: Context, node: string): Driver {
   const { root, log } = context;
-  const settings = registrySettings(call.options, context);
-  const registries = { hosts: list(call.options, "registry"), settings };
+  const registries = nodeRegistries(call, context);
   return localDriver({ root, log, self: selfCommand(root, call.options), registries, node });
 }
 
 function engineDriver(call: Call, context: Context, name: string): Driver {
-  const { log, root } = context;
-  const network = text(call.options, "taskNetwork");
-  const beside = new Engine(text(call.options, "engineHost") ?? "");
-  const endpoint = new TaskServer(dockerPlace(beside), log);
-  const containers = new DockerContainers({
-    engine: beside,
-    log,
-    registries: list(call.options, "registry"),
-    ...(network === undefined ? {} : { network }),
-  });
+  const { log } = context;
+  const { containers, engine, records } = dockerNode(call, context);
+  const endpoint = new TaskServer(dockerPlace(engine), log);
   const node: DriverNode = thisMachine(name, "docker");
-  const records = join(root.path, "cluster", "agent-tasks");
   const refuses = refusalOfEngine;
   return new TaskDriver({ name: "agents", endpoint, containers, records, node, refuses, log });
 }
@@ -71,20 +64,22 @@ function attributesOf(call: Call): { name: string; value: string }[] {
   });
 }
 
-/** Not by a flag: command lines can be read by everybody. */
 function tokenOf(call: Call): string {
-  const file = text(call.options, "tokenFile");
-  const token =
-    file === undefined
-      ? process.env.TRANSHIP_JOIN_TOKEN
-      : readInput(file, "the token", 4096)?.toString("utf8").trim();
-  if (token !== undefined && token !== "") return token;
+  const token = givenToken(call);
+  if (token !== undefined) return token;
   throw usage(
     "no token is given",
     "print it with `tranship cluster token` where the control plane is, and give --token-file",
   );
 }
 
-function usage(message: string, hint: string): TranshipError {
-  return new TranshipError("E_USAGE", message, { hint });
+async function joinFarNodes(call: Call, context: Context): Promise<undefined> {
+  const other = call.args.find((word) => !word.startsWith("ssh://"));
+  if (other !== undefined)
+    throw usage(
+      `${other} stands beside machines over ssh`,
+      "the control plane is given by --endpoint-url there",
+    );
+  attributesOf(call);
+  return await joinNodes(call, context);
 }

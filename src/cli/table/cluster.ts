@@ -16,6 +16,34 @@ const common: readonly OptionSpec[] = [
   endpointOption,
 ];
 
+const nodeOptions: readonly OptionSpec[] = [
+  {
+    flags: "--engine <NAME>",
+    summary: "what runs the containers: local, our own runtime; docker, an engine beside us",
+    choices: ["local", "docker"],
+    default: "local",
+  },
+  {
+    flags: "--engine-host <ADDRESS>",
+    summary: "of the engine: unix:///PATH or tcp://HOST:PORT",
+    default: "unix:///var/run/docker.sock",
+  },
+  {
+    flags: "--task-network <NAME>",
+    summary: "network of the engine for tasks with a network of their own; default bridge",
+  },
+];
+
+const farOptions: readonly OptionSpec[] = [
+  {
+    flags: "--ssh-option <KEY=VALUE>",
+    summary: "over ssh: an option of ssh_config(5) (also TRANSHIP_SSH_OPTIONS)",
+    many: true,
+  },
+  { flags: "--sudo", summary: "over ssh: be root there by sudo without a password" },
+  { flags: "--dry-run", summary: "over ssh: print every command that may run there, and connect to nothing" },
+];
+
 export const clusterVerbs: readonly Verb[] = [
   {
     name: "cluster serve",
@@ -82,32 +110,23 @@ export const clusterVerbs: readonly Verb[] = [
   {
     name: "cluster join",
     group,
-    summary: "Let this machine run tasks of a control plane on another one",
+    summary: "Let this machine, or others over ssh, run tasks of a control plane",
     description:
-      "Runs until a signal, as the agent of the node; what it runs goes on without it and is adopted by the next one. The token is what `tranship cluster token` prints where the control plane is, given by --token-file or in TRANSHIP_JOIN_TOKEN.",
+      "With a URL: runs until a signal, as the agent of this node; what it runs goes on without it and is adopted by the next one. The token is what `tranship cluster token` prints where the control plane is, given by --token-file or in TRANSHIP_JOIN_TOKEN. With machines over ssh, where the control plane is: brings this installation there where it is missing, starts the agent by systemd (or as a process that is started again when it ends), and waits until it has joined. Done again it changes nothing.",
     examples: [
       "tranship cluster join https://control.example:8443 --token-file token",
       "tranship cluster join http://10.0.0.1:8080 --token-file token --engine docker --attribute zone=b",
+      "tranship cluster join ssh://root@node-b ssh://root@node-c",
+      "tranship cluster join ssh://root@node-b --dry-run",
     ],
-    arguments: [{ name: "URL", summary: "of the control plane" }],
+    arguments: [
+      { name: "URL|MACHINE", summary: "the control plane, or a machine as ssh://[user@]host[:port]" },
+      { name: "[MACHINE...]", summary: "further machines over ssh" },
+    ],
     options: [
       { flags: "--token-file <FILE>", summary: "a file with the token; `-` is standard input" },
       { flags: "--name <NAME>", summary: "of the node; by default the host's" },
-      {
-        flags: "--engine <NAME>",
-        summary: "what runs the containers: local, our own runtime; docker, an engine beside us",
-        choices: ["local", "docker"],
-        default: "local",
-      },
-      {
-        flags: "--engine-host <ADDRESS>",
-        summary: "of the engine: unix:///PATH or tcp://HOST:PORT",
-        default: "unix:///var/run/docker.sock",
-      },
-      {
-        flags: "--task-network <NAME>",
-        summary: "network of the engine for tasks with a network of their own; default bridge",
-      },
+      ...nodeOptions,
       { flags: "--attribute <NAME=VALUE>", summary: "for placement", many: true },
       {
         flags: "--registry <HOST>",
@@ -115,9 +134,31 @@ export const clusterVerbs: readonly Verb[] = [
         many: true,
       },
       ...connectionOptions,
+      { ...endpointOption, summary: `over ssh: ${endpointOption.summary}` },
+      ...farOptions,
     ],
     serves: true,
     load: () => import("../cluster/join.ts"),
+  },
+  {
+    name: "cluster leave",
+    group,
+    summary: "End the tasks of this machine as a node, or take the agent away from others over ssh",
+    description:
+      "Here: ends the tasks that an agent has left running; end the agent first. Over ssh: ends the agent that `cluster join` started, ends its tasks, and removes all that was put there. Drain the node before (`aws ecs update-container-instances-state --status DRAINING`), so that services have their tasks elsewhere.",
+    examples: ["tranship cluster leave ssh://root@node-b", "tranship cluster leave --engine docker"],
+    arguments: [{ name: "[MACHINE...]", summary: "ssh://[user@]host[:port]; by default this machine" }],
+    options: [
+      ...nodeOptions,
+      {
+        flags: "--registry <HOST>",
+        summary: "as `cluster join` has it",
+        many: true,
+      },
+      ...connectionOptions,
+      ...farOptions,
+    ],
+    load: () => import("../cluster/leave.ts"),
   },
   {
     name: "cluster agent-image",
