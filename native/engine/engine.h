@@ -20,6 +20,7 @@ struct engine {
 	bool filter_inherited;	/* it is already in force */
 	bool vsyscall_filter;	/* in force: the vsyscall page traps */
 	struct policy policy;
+	const char *log;	/* directory for what led where; NULL = none */
 	const char *path;	/* of the engine's own file */
 	char **options;		/* as given, to be passed on by execve() */
 	unsigned int option_count;

@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "exe.h"
 #include "gate.h"
+#include "leave.h"
 #include "options.h"
 #include "paths.h"
 #include "program.h"
@@ -137,6 +138,8 @@ static long start(struct start *s)
 		return given;
 	if (exe_asked(s->file))
 		text_copy(s->file, sizeof(s->file), exe_path());
+	if (leave_wanted(s->file))
+		return leave_execute(s->file, s->argv, s->envp, given);
 	s->engine = is_engine(s->file);
 	result = s->engine ? 0 : check(s->file);
 	/* Dispatch ends with execve(); the kernel's own checks count. */

@@ -94,6 +94,7 @@ static void read_options(char **words, struct options *o)
 	}
 	engine.options = words;
 	engine.option_count = o->passed;
+	engine.log = o->log;
 	if (o->policy_file)
 		paths_start(o->policy_file, o->package ? o->package : "",
 			    o->copies, now.tv_sec * NS_PER_S + now.tv_nsec);

@@ -10,8 +10,10 @@
  * What a socket is bound to is always told by the rules. IPv4 in IPv6 sockets
  * (::ffff:a.b.c.d) is IPv4.
  */
+#include "engine.h"
 #include "files.h"
 #include "gate.h"
+#include "log.h"
 #include "paths.h"
 #include "sockets.h"
 #include "sys.h"
@@ -134,6 +136,51 @@ static bool recall(long fd, struct peer *found)
 	return __atomic_load_n(&p->socket, __ATOMIC_RELAXED) == socket;
 }
 
+static void put_hex(char *to, unsigned int value)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (unsigned int i = 0; i < 4; i++)
+		to[i] = digits[value >> (12 - 4 * i) & 15];
+	to[4] = 0;
+}
+
+/* IP:PORT, [IPv6]:PORT; at least 64 bytes. */
+static void print_endpoint(char *to, const struct endpoint *e)
+{
+	char *at = to;
+
+	if (e->size == 16)
+		*at++ = '[';
+	for (unsigned int i = 0; i < e->size; i += e->size == 16 ? 2 : 1) {
+		if (i > 0)
+			*at++ = e->size == 16 ? ':' : '.';
+		if (e->size == 16)
+			put_hex(at, (unsigned int)e->address[i] << 8 |
+				    e->address[i + 1]);
+		else
+			text_decimal(at, e->address[i]);
+		at += strlen(at);
+	}
+	if (e->size == 16)
+		*at++ = ']';
+	*at++ = ':';
+	text_decimal(at, e->port);
+}
+
+static void tell_led(const char *kind, const struct endpoint *asked,
+		     const struct endpoint *real)
+{
+	char from[64], to[64];
+
+	if (!engine.log)
+		return;
+	print_endpoint(from, asked);
+	if (real)
+		print_endpoint(to, real);
+	log_led(kind, from, real ? to : NULL, 0);
+}
+
 /* A call that sends to, or connects, an address at @at. */
 static long towards(struct record *r, unsigned long at, unsigned int size)
 {
@@ -146,8 +193,10 @@ static long towards(struct record *r, unsigned long at, unsigned int size)
 	if (!net_lead(rules, NET_CONNECT, &asked, &real)) {
 		if (r->nr == __NR_connect)
 			remember((int)r->rdi, NULL, NULL);
+		tell_led("connect", &asked, NULL);
 		return pass(r);
 	}
+	tell_led("connect", &asked, &real);
 	remember((int)r->rdi, &asked, &real);
 	put_endpoint(&a, &real);
 	return call_with_address(r, a.bytes, (long)a.size);
@@ -180,8 +229,11 @@ static long call_bind(struct record *r)
 	if (!read_inet(&a, r->rsi, (unsigned int)r->rdx))
 		return pass(r);
 	asked = endpoint_of(&a);
-	if (!net_lead(rules, NET_BIND, &asked, &real))
+	if (!net_lead(rules, NET_BIND, &asked, &real)) {
+		tell_led("bind", &asked, NULL);
 		return pass(r);
+	}
+	tell_led("bind", &asked, &real);
 	put_endpoint(&a, &real);
 	return call_with_address(r, a.bytes, (long)a.size);
 }

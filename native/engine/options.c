@@ -117,6 +117,10 @@ static bool with_value(struct options *o, const char *name, const char *value,
 		o->package = value;
 	if (strcmp(name, "--copies") == 0)
 		o->copies = value;
+	if (strcmp(name, "--log") == 0) {
+		o->log = value;
+		return *value == '/';
+	}
 	if (strcmp(name, "--allow-host") == 0)
 		return *value == '/';	/* looked up in the words */
 	if (strcmp(name, "--policy") == 0 || strcmp(name, "--package") == 0 ||

@@ -14,6 +14,7 @@
  *                             copies and changes
  *   --allow-host=PATH         the modes write-copy and merged show the host's own
  *                             files there and below; as often as needed
+ *   --log=DIRECTORY           each process writes there what led where: PID.jsonl
  *   --set-id                  set-id programs start, without their rights
  *   --leave                   set-id and 32-bit programs, which it cannot run, are
  *                             the kernel's, and outside of the engine
@@ -43,7 +44,7 @@ struct options {
 	struct policy policy;
 	enum trap_way trap;
 	bool argv0, resumed, search;
-	const char *policy_file, *package, *copies;	/* NULL = none */
+	const char *policy_file, *package, *copies, *log;	/* NULL = none */
 	int64_t close;		/* -1 = none */
 	int64_t flags;		/* RESUME_* */
 	unsigned int count;	/* words that are options; FILE follows */

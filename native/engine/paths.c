@@ -14,6 +14,7 @@
  */
 #include "engine.h"
 #include "layers.h"
+#include "log.h"
 #include "paths.h"
 #include "sys.h"
 #include "text.h"
@@ -478,7 +479,7 @@ static int find_quickly(struct found *f, long fd, const char *path,
 	return last == LAST_FOLLOW || !is_quick(f, path, n);
 }
 
-long path_find(struct found *f, long fd, const char *path, enum path_last last)
+static long find(struct found *f, long fd, const char *path, enum path_last last)
 {
 	/* Nobody will look later where a link that leads to what the host has
 	 * as well is followed by the kernel. */
@@ -490,6 +491,16 @@ long path_find(struct found *f, long fd, const char *path, enum path_last last)
 	if (!files.on || !path[0] || find_quickly(f, fd, path, last) == 0)
 		return 0;
 	return path_exact(f, fd, path, last);
+}
+
+long path_find(struct found *f, long fd, const char *path, enum path_last last)
+{
+	long result = find(f, fd, path, last);
+
+	if (engine.log)
+		log_led("file", path, result == 0 && !f->native ? f->real : NULL,
+			result);
+	return result;
 }
 
 bool path_is_below(const char *path, const char *top, size_t n)

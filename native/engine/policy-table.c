@@ -8,6 +8,7 @@
 #define FILTER 32
 #define RULE 24
 #define RULES_MAX 4096
+#define EXCLUDES_MAX 1024
 #define TEXT_MAX 4095
 
 enum section { S_RULE, S_NETW, S_CLCK, S_UNAM, S_ELEM, S_IDEN, S_DMI, S_LINK,
@@ -280,6 +281,30 @@ static const char *read_names(const struct policy_table *t,
 	return NULL;
 }
 
+static const char *read_excludes(struct policy_table *t, const struct part *p)
+{
+	t->excludes = p->at;
+	t->exclude_count = p->size / 8;
+	if (p->size % 8 || t->exclude_count > EXCLUDES_MAX)
+		return "a policy with damaged names of programs";
+	for (uint32_t i = 0; i < t->exclude_count; i++) {
+		const char *name = text(t, u32(p->at + i * 8),
+					u32(p->at + i * 8 + 4));
+
+		if (!name || !*name || strchr(name, '/'))
+			return "a policy with damaged names of programs";
+	}
+	return NULL;
+}
+
+bool policy_excludes(const struct policy_table *t, const char *name)
+{
+	for (uint32_t i = 0; i < t->exclude_count; i++)
+		if (strcmp(t->texts + u32(t->excludes + i * 8), name) == 0)
+			return true;
+	return false;
+}
+
 const char *policy_table_read(struct policy_table *t, struct policy *policy,
 			      const void *file, size_t size, int64_t now)
 {
@@ -304,8 +329,9 @@ const char *policy_table_read(struct policy_table *t, struct policy *policy,
 		return "DMI fields are not for this engine";
 	if (parts[S_LINK].size)
 		return "links to packages are not for this engine";
-	if (parts[S_EXCL].size)
-		return "programs that leave the engine are not for this engine";
+	wrong = read_excludes(t, &parts[S_EXCL]);
+	if (wrong)
+		return wrong;
 	wrong = read_rules(t, &parts[S_RULE]);
 	if (!wrong)
 		wrong = read_clock(policy, &parts[S_CLCK], now);

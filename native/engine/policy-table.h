@@ -36,6 +36,8 @@ struct policy_table {
 	const unsigned char *rules;
 	uint32_t rule_count;
 	struct net_rules network;
+	const unsigned char *excludes;	/* texts of names */
+	uint32_t exclude_count;
 	const char *texts;
 	uint32_t texts_size;
 };
@@ -46,6 +48,8 @@ struct policy_table {
 const char *policy_table_read(struct policy_table *table, struct policy *policy,
 			      const void *file, size_t size, int64_t now);
 
+/* policy_excludes() - whether programs of this name leave the engine. */
+bool policy_excludes(const struct policy_table *table, const char *name);
 /* rule_get() - the @i-th rule. */
 struct rule rule_get(const struct policy_table *table, uint32_t i);
 /* rule_for() - the index of the rule that decides for @location of @n bytes. */

@@ -20,8 +20,8 @@ export function notCarriedOut({ links, excludes }: Descriptor): NotCarriedOut[] 
   if (excludes.length > 0) {
     found.push({
       key: "excludes",
-      message: `no program starts outside of the package's view: excludes ${shown(excludes)}`,
-      hint: "such a program runs inside like the others; start it on the host by yourself if it has to be there",
+      message: `no program starts outside of the package's view under namespaces: excludes ${shown(excludes)}`,
+      hint: "such a program runs inside like the others; with --engine inprocess it is the host's own",
     });
   }
   return found;

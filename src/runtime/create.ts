@@ -70,6 +70,8 @@ export interface CreateOptions extends NetworkOptions {
   user?: string;
   identity?: IdentityOptions;
   elements?: ElementOptions;
+  /** In process alone: see inprocess/led.ts. */
+  logRedirections?: boolean;
   redirect?: RedirectOptions;
   mounts?: readonly InstanceMount[];
   secrets?: readonly InstanceSecret[];
@@ -306,6 +308,7 @@ function makeRecord(
     },
     mounts: mountsOf(options.mounts ?? [], opened),
     ...elementsOf(options, opened),
+    ...inProcessOf(options, opened),
     secrets: options.secrets ?? [],
     limits: chosenLimits(options.limits ?? {}, facts?.limits ?? {}),
     ...(given.userns === undefined ? {} : { userns: given.userns }),
@@ -324,6 +327,19 @@ function makeRecord(
     autoRemove: options.autoRemove ?? false,
     ...(options.observe === undefined ? {} : { observe: options.observe }),
     ...(options.tether === undefined ? {} : { tether: options.tether }),
+  };
+}
+
+/** What only the in-process engine carries out. */
+function inProcessOf(
+  { engine, logRedirections }: CreateOptions,
+  { descriptor }: OpenPackage,
+): Pick<InstanceRecord, "excludes" | "logsRedirections"> {
+  if (engine !== "inprocess") return {};
+  const excludes = descriptor?.excludes ?? [];
+  return {
+    ...(excludes.length === 0 ? {} : { excludes }),
+    ...(logRedirections === true ? { logsRedirections: true } : {}),
   };
 }
 

@@ -65,6 +65,8 @@ export interface OpenOptions {
   descriptorFile?: string;
   /** Manual services that are started too. */
   services?: readonly string[];
+  /** For an engine that can leave programs to the host. */
+  inProcess?: boolean;
   /** Gives the directories of its layers, topmost first; absent: those of the state root, unpacked where they are not yet. */
   layers?: () => Promise<readonly string[]>;
 }
@@ -84,8 +86,8 @@ export async function openPackage(
   const found = file === undefined ? image.packaged : await packagedOf(readDescriptorFile(file), file);
   const asked = options.services ?? [];
   const chosen = asked.length === 0 ? found : await startedToo(found, asked, reference);
-  for (const { message } of chosen === null ? [] : notCarriedOut(chosen.descriptor))
-    log.warn(`${file ?? reference}: ${message}`);
+  for (const { message, key } of chosen === null ? [] : notCarriedOut(chosen.descriptor))
+    if (key !== "excludes" || options.inProcess !== true) log.warn(`${file ?? reference}: ${message}`);
   const { diffIds } = image;
   const layers = await (options.layers?.() ?? layerDirectories(root, diffIds));
   const isPackage = inLayers(layers, initPath.slice(1));

@@ -44,6 +44,10 @@ export interface InstanceRecord {
   readonly redirections?: InstanceRedirections;
   /** What the kernel does not virtualise. Absent: its own. */
   readonly elements?: InstanceElements;
+  /** In process: names of programs that are the host's own. Absent: none. */
+  readonly excludes?: readonly string[];
+  /** In process: what leads where is written down. */
+  readonly logsRedirections?: boolean;
   readonly limits: Limits;
   /** Ids of this host in a user namespace of its own. Absent: it has none. */
   readonly userns?: LentIds;
@@ -255,6 +259,8 @@ export interface InstancePaths {
   readonly environment: string;
   /** Its init: "PID STARTTIME". */
   readonly main: string;
+  /** What led where, a file a process. */
+  readonly led: string;
   /** native/tree, for looking at its files as it sees them. */
   readonly look: string;
   /** Where the tracer asks for what is missing, while it runs. */
@@ -299,6 +305,7 @@ export function pathsIn(directory: string): InstancePaths {
     policy: `${directory}/policy.bin`,
     environment: `${directory}/environment`,
     main: `${directory}/main`,
+    led: `${directory}/led`,
     look: `${directory}/look`,
     tetherSocket: `${directory}/tether.sock`,
   };

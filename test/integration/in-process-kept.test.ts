@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
-import { tmpdir } from "node:os";
+import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { openStateRoot, type StateRoot } from "../../src/host/state-root.ts";
@@ -267,6 +267,27 @@ describe("instances in process that are kept", { skip: whyNot() ?? cannotRun, ti
     await new Promise((resolve) => child.once("close", resolve));
     server.close();
     assert.equal(said, "hello\nhello\n");
+  });
+
+  it("leaves excluded programs to the host, and tells what led where", async () => {
+    await makePackage(roots.root, "out:1", { descriptor: { excludes: ["uname"] } });
+    const script = "/bin/busybox uname -r; /usr/bin/uname -r; cat /etc/hostname";
+    const words = ["--name", "out", "--uname-release", "inside", "--log-redirections"];
+    const told = (reference: string): Outcome =>
+      cli("root", ...inProcess, ...words, reference, "/bin/sh", "-c", script);
+    const first = told("out:1");
+    assert.equal(first.stdout, `inside\n${release()}\nold-web\n`, first.stderr);
+    assert.match(first.stderr, /programs are the host's own.*: uname/);
+    const led = done("root", "logs", "--redirections", "/etc/hostname", "out");
+    assert.match(led, /^\d+ file \/etc\/hostname -> \/.*\/root\/etc\/hostname \{redirected\}$/m);
+    assert.doesNotMatch(led, /busybox/);
+    assert.match(done("root", "logs", "--redirections", "/", "out"), /\/bin\/busybox/);
+    done("root", "rm", "out");
+    assert.match(told("box:1").stdout, /^inside\nold-web\n$/);
+    assert.equal(done("root", "logs", "--redirections", "/nothing", "out"), "");
+    done("root", "rm", "out");
+    const under = cli("root", "run", "--rm", "--log-redirections", "box:1", "true");
+    assert.match(under.stderr, /E_USAGE.*--log-redirections is for --engine inprocess/);
   });
 
   it("refuses what the engine cannot do, with the reason", () => {

@@ -32,7 +32,10 @@ export async function runIn(call: Call, { root, log, print }: Context): Promise<
       hint: "run it with --engine namespace",
     });
   }
-  const options: RunOptions = createOptions(call);
+  const options: RunOptions = {
+    ...createOptions(call),
+    logRedirections: flag(call.options, "logRedirections"),
+  };
   if (!flag(call.options, "detach")) options.foreground = selfCommand(root, call.options);
   print((await runInProcess(root, options, log)).id);
 }

@@ -1,4 +1,6 @@
 import { TranshipError } from "../../base/errors.ts";
+import { findAny } from "../../runtime/find.ts";
+import { ledOf } from "../../runtime/inprocess/led.ts";
 import { type LogLine, logsOf } from "../../runtime/logs.ts";
 import type { Context } from "../context.ts";
 import { printText } from "../streams.ts";
@@ -7,6 +9,8 @@ import { timeOf } from "./time-of.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
   const { options } = call;
+  const path = text(options, "redirections");
+  if (path !== undefined) return printLed(context, call.args[0] ?? "", path, flag(options, "timestamps"));
   const since = text(options, "since");
   const until = text(options, "until");
   const service = text(options, "service");
@@ -37,4 +41,13 @@ function tailOf(word: string | undefined): number | undefined {
   throw new TranshipError("E_USAGE", `--tail: not a number of lines: ${JSON.stringify(word)}`, {
     hint: "write --tail 20 or all",
   });
+}
+
+/** FROM -> TO {redirected}, or the errno of what led nowhere. */
+function printLed(context: Context, name: string, path: string, stamps: boolean): undefined {
+  for (const one of ledOf(findAny(context.root, name), path === "/" ? "" : path)) {
+    const end = one.errno > 0 ? `errno ${one.errno}` : one.redirected ? "redirected" : "not redirected";
+    const line = `${one.pid} ${one.kind} ${one.from} -> ${one.to} {${end}}`;
+    context.print(stamps ? `${one.time} ${line}` : line);
+  }
 }

@@ -1,4 +1,5 @@
 // tranship run: the exit status is the program's own.
+import { TranshipError } from "../../base/errors.ts";
 import { type RunOptions, runInstance } from "../../runtime/run.ts";
 import type { Context } from "../context.ts";
 import { selfCommand } from "../self.ts";
@@ -11,6 +12,11 @@ export async function run(call: Call, context: Context): Promise<undefined> {
     // Loaded by those who ask for it alone.
     const { runIn, wantedEngine } = await import("./in-process.ts");
     if (wantedEngine(call.options, context.say) === "inprocess") return await runIn(call, context);
+  }
+  if (flag(call.options, "logRedirections")) {
+    throw new TranshipError("E_USAGE", "--log-redirections is for --engine inprocess: mounts see no calls", {
+      hint: "`tranship inspect` shows how each redirection is carried out, --observe what is missed",
+    });
   }
   const options: RunOptions = createOptions(call);
   if (!flag(call.options, "detach")) options.foreground = selfCommand(root, call.options);

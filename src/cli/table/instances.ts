@@ -110,6 +110,7 @@ export const instanceVerbs: readonly Verb[] = [
       { flags: "--until <TIME>", summary: "the same, for where it ends" },
       { flags: "-t, --timestamps", summary: "each line with its time" },
       { flags: "--service <NAME>", summary: "only this service" },
+      { flags: "--redirections <PATH>", summary: "instead, what led where at PATH and below; / for all" },
     ],
     load: () => import("../instances/logs.ts"),
   },

@@ -120,6 +120,10 @@ export const runVerb: Verb = {
         "namespace (default); inprocess: without namespaces, a redirection and no boundary; auto: inprocess where the host forbids namespaces",
       choices: ["namespace", "inprocess", "auto"],
     },
+    {
+      flags: "--log-redirections",
+      summary: "in process: write down what leads where; see `logs --redirections`",
+    },
     { flags: "--rm", summary: "remove the instance when it ends" },
     { flags: "--observe", summary: "watch for files that it looks for and the package lacks; see `misses`" },
     {

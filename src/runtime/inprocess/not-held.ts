@@ -6,8 +6,10 @@ export function notHeld({ descriptor, facts }: Pick<OpenPackage, "descriptor" | 
   const found: string[] = [];
   const limits = Object.keys(facts?.limits ?? {});
   if (limits.length > 0) found.push(`not held in process: limits of ${limits.join(", ")}`);
-  const { elements, identity } = descriptor ?? {};
+  const { elements, identity, excludes = [] } = descriptor ?? {};
   if (elements?.loopback === "fast") found.push("not held in process: fast loopback");
+  if (excludes.length > 0)
+    found.push(`these programs are the host's own, outside of the package's view: ${excludes.join(", ")}`);
   const kept = (["macAddress", "machineId", "hostId", "dmi", "timezone"] as const).filter(
     (key) => (identity?.[key] ?? null) !== null,
   );

@@ -47,7 +47,7 @@ export function instancePolicy(input: PolicyInput): Policy {
       // Fast loopback is the one element that it does not have: the kernel's is right too.
       elements: { clock: null, uname: null, vsyscall: "auto", ...record.elements, loopback: "kernel" },
       links: [],
-      excludes: [],
+      excludes: record.excludes ?? [],
     },
     identity: { ...plain.identity, hostname: record.hostname, domain: record.identity?.domain ?? null },
     host: hostPaths,

@@ -72,6 +72,7 @@ async function openCopied(
     const opened = await openPackage(root, reference, log, {
       ...(descriptorFile === undefined ? {} : { descriptorFile }),
       services,
+      inProcess: true,
       layers: async () => {
         step("copy the package");
         await copyPackage(root, reference, tree);

@@ -1,5 +1,5 @@
 // Each start of an instance of the in-process engine: what native/supervise and native/engine are told.
-import { chmodSync, chownSync, copyFileSync, existsSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { errnoOf, writeFilePlain } from "../../host/files.ts";
 import { nativePath } from "../../host/native.ts";
@@ -41,7 +41,7 @@ export async function prepareEngine({
   if (process.getuid?.() === 0) letOthersPass(root, paths, user);
   const start = placeOf(record, paths.tree, record.workingDirectory);
   return {
-    command: [...engineWords(paths, record), initPath, ...record.command],
+    command: [...engineWords(paths, record), ...logWords(paths, record), initPath, ...record.command],
     words: [
       ...(detached ? [] : ["--bound"]),
       ...["--main-file", paths.main, "--directory", ...start, "--environment-file", paths.environment],
@@ -58,6 +58,14 @@ export function engineWords(paths: InstancePaths, { redirections }: InstanceReco
     ...(copies ? [`--copies=${paths.redirect}`] : []),
     ...(redirections?.host ?? []).map((path) => `--allow-host=${path}`),
   ];
+}
+
+/** Every user of the instance writes there, and nobody into another one's file. */
+function logWords({ led }: InstancePaths, { logsRedirections }: InstanceRecord): string[] {
+  if (logsRedirections !== true) return [];
+  if (!existsSync(led)) mkdirSync(led);
+  chmodSync(led, 0o1777);
+  return [`--log=${led}`];
 }
 
 /** The command that a monitor waits for. */
