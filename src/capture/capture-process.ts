@@ -25,7 +25,7 @@ import { mergeEvidence } from "./merge-evidence.ts";
 import type { Exclusion, RecoveredFile } from "./plan.ts";
 import { plan } from "./plan-capture.ts";
 import { type DescribedProcess, describeProcess } from "./process-application.ts";
-import { dataOfProcess, type ProcessData } from "./process-data.ts";
+import { checkDataWord, dataOfProcess, type ProcessData } from "./process-data.ts";
 import { changedSince, differences } from "./process-report.ts";
 import { type ProcessView, viewOf } from "./process-view.ts";
 import { recoverFiles } from "./recover.ts";
@@ -33,7 +33,7 @@ import { withRecovered } from "./recovered-files.ts";
 import { makeRecoveryBeside } from "./recovery-directory.ts";
 import { addNamedByCommands, evidenceOfSnapshot, type SnapshotEvidence } from "./snapshot-evidence.ts";
 import { withSnapshots } from "./snapshot-files.ts";
-import { traceRestart } from "./trace-restart.ts";
+import { refuseRestart, traceRestart } from "./trace-restart.ts";
 import { watchProgram } from "./watch-process.ts";
 
 export interface ProcessRequest {
@@ -123,8 +123,7 @@ async function captureSeen(
   work: WorkDirectory | undefined,
   tools: CaptureTools,
 ): Promise<CapturedProcess> {
-  // What can only be asked of the operator is asked before he waits for the watch.
-  if (!first.main.executable.deleted) await describeStart(request, first, view);
+  await refuseEarly(request, first, view);
   const { program, snapshot } = await watched(request, first, view, tools);
   const found = await findRecoverable(program, view);
   refuseFarRecovery(request.machine, found);
@@ -162,7 +161,22 @@ async function captureSeen(
   }
 }
 
-function refuseFarRecovery(machine: Machine, { files }: ToRecover): void {
+/** What only the operator can mend is told before he waits for the watch. The watch may show more. */
+async function refuseEarly(
+  request: ProcessRequest,
+  program: RunningProgram,
+  view: ProcessView,
+): Promise<void> {
+  checkDataWord(request.data);
+  const { files } = await findRecoverable(program, view);
+  refuseFarRecovery(request.machine, { files });
+  // A program that has no name any more is described when it is recovered.
+  if (program.main.executable.deleted) return;
+  const { descriptor } = await describe(request, program, view);
+  if (request.restart !== undefined) refuseRestart({ request, program, view, recovered: files, descriptor });
+}
+
+function refuseFarRecovery(machine: Machine, { files }: Pick<ToRecover, "files">): void {
   const [first] = files;
   if (machine.kind === "local" || first === undefined) return;
   throw new TranshipError(

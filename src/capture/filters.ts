@@ -14,10 +14,10 @@ export interface FilterRule {
 
 const maxRules = 10_000;
 
-/** text: a pattern as a person types it; a byte that does not print is \xNN. */
+/** text: a pattern as a person types it; a byte that does not print is \xNN. In files of rules a broken one fits nothing, as with rsync; of a flag it is an error. */
 export function parsePattern(text: string, where: string): PathPattern {
   const pattern = pathPattern(unescapeBytes(text));
-  if (pattern !== undefined) return pattern;
+  if (pattern !== undefined && !(pattern.broken && where.startsWith("--"))) return pattern;
   const shown = text.length > 80 ? `${text.slice(0, 80)}...` : text;
   throw new TranshipError("E_USAGE", `${where}: the pattern ${JSON.stringify(shown)} can fit nothing`, {
     hint: `a pattern is a path or a name of up to ${maxPatternLength} bytes, with *, **, ? and [a-z]; / in front begins at the root`,

@@ -28,7 +28,8 @@ export async function mergePlans(
   base: PlanWithEvidence,
   other: PlanWithEvidence & { name: string },
 ): Promise<PlanWithEvidence> {
-  refuseOthers(base.plan, other);
+  refuseOtherMachine(base.plan.source.machine, other);
+  refuseOfProcess(base.plan, other);
   const out = new Set(base.plan.excluded.map((one) => one.path));
   const here = new Set(base.plan.groups.flatMap((group) => group.files));
   const wanted = (path: ByteString): boolean => !here.has(path) && !out.has(path);
@@ -74,16 +75,15 @@ function later(a: bigint, b: bigint): bigint {
 }
 
 /** One machine, and files that can be read by their names. */
-function refuseOthers(base: Plan, { plan, name }: { plan: Plan; name: string }): void {
-  if (plan.source.machine !== base.source.machine) {
-    throw new TranshipError(
-      "E_USAGE",
-      `the plan ${name} is of ${plan.source.machine}, not of ${base.source.machine}`,
-      {
-        hint: "only plans of one machine can be joined",
-      },
-    );
-  }
+/** E_USAGE; can be asked before there is a plan to join with. */
+export function refuseOtherMachine(address: string, { plan, name }: { plan: Plan; name: string }): void {
+  if (plan.source.machine === address) return;
+  throw new TranshipError("E_USAGE", `the plan ${name} is of ${plan.source.machine}, not of ${address}`, {
+    hint: "only plans of one machine can be joined",
+  });
+}
+
+function refuseOfProcess(base: Plan, { plan, name }: { plan: Plan; name: string }): void {
   const ofProcess = [base, plan].find(
     (one) => one.source.process !== undefined || (one.recovered ?? []).length > 0,
   );

@@ -165,6 +165,11 @@ export function evidenceText(
   });
 }
 
+/** E_USAGE where --also installed:NAME names none: asked before anything runs for long. */
+export async function checkInstalled(machine: Machine, names: readonly string[]): Promise<void> {
+  if (names.length > 0) installedSeeds(await loadInstalled(machine.files), names, machine);
+}
+
 function installedSeeds(installed: InstalledPackages, names: readonly string[], machine: Machine): Seed[] {
   return names.flatMap((name) => {
     if (installed.get(name) === undefined) {

@@ -80,12 +80,17 @@ export function emptied(path: ByteString): FilterRule {
   return { keep: false, pattern: parsePattern(pattern, "--data empty"), told: "--data empty" };
 }
 
+/** E_USAGE where it is no word of --data. */
+export function checkDataWord(data: string): void {
+  if (data === "copy" || data === "empty" || /^snapshot:./.test(data)) return;
+  throw new TranshipError("E_USAGE", `--data ${data} is neither copy, empty nor snapshot:DIR`, {
+    hint: "DIR is a directory of this host",
+  });
+}
+
 function snapshotFor(data: string, directories: readonly ByteString[]): DataSnapshot {
-  const from = /^snapshot:(.+)$/.exec(data)?.[1];
-  if (from === undefined)
-    throw new TranshipError("E_USAGE", `--data ${data} is neither copy, empty nor snapshot:DIR`, {
-      hint: "DIR is a directory of this host",
-    });
+  checkDataWord(data);
+  const from = data.slice("snapshot:".length);
   const [path] = directories;
   if (path !== undefined && directories.length === 1) return { path, directory: resolve(from) };
   const found = directories.map(escapeBytes).join(", ") || "none";

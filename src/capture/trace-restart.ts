@@ -34,9 +34,8 @@ const timeout = 120_000;
 /** E_USAGE where the program cannot be started again as it runs. */
 export async function traceRestart(restart: Restart, tools: CaptureTools): Promise<Evidence> {
   const { request, program } = restart;
-  refuse(restart);
+  refuseRestart(restart);
   const exercise = request.restart?.exercise;
-  if (exercise !== undefined) checkExercise(exercise);
   const tracer = chooseTracer("auto", tools.log);
   const descriptor = withSecrets(restart.descriptor, program.main.environment);
   const work = makeWorkDirectory(tools.root, "capture");
@@ -77,7 +76,15 @@ export async function traceRestart(restart: Restart, tools: CaptureTools): Promi
   }
 }
 
-function refuse({ program, view, recovered, descriptor }: Restart): void {
+/** E_USAGE, also before the program is watched: what is recovered may be only known by its path then. */
+export function refuseRestart({
+  request,
+  program,
+  view,
+  recovered,
+  descriptor,
+}: Omit<Restart, "recovered"> & { recovered: readonly { path: ByteString }[] }): void {
+  if (request.restart?.exercise !== undefined) checkExercise(request.restart.exercise);
   const { main } = program;
   const why = view.own
     ? "has a root or mounts of its own"

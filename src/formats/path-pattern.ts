@@ -11,6 +11,8 @@ export interface PathPattern {
   fits(path: ByteString, isDirectory: boolean): boolean;
   /** A directory that holds all that can fit. */
   base: ByteString;
+  /** A class is not closed, or a backslash stands at the end: as with rsync nothing fits. */
+  broken: boolean;
 }
 
 export const maxPatternLength = 4096;
@@ -31,6 +33,7 @@ export function pathPattern(pattern: ByteString): PathPattern | undefined {
       if (expression === undefined || (onlyDirectories && !isDirectory)) return false;
       return expression.test(withSlash && isDirectory ? `${path}/` : path);
     },
+    broken: expression === undefined,
     base: anchored ? baseOf(body, wild) : "/",
   };
 }

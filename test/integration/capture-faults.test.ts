@@ -116,6 +116,27 @@ test("what cannot be captured is told before anything starts", { skip }, async (
         args: (h) => run(h, "--service", "web", "--exercise", join(h.base, "plain.sh")),
         expected: { code: "E_USAGE", status: 2, says: /plain\.sh: it is not executable/ },
       },
+      // What a watch of hours would have been for nothing: the command would run on for longer than a test may take.
+      {
+        name: "no installed package of that name",
+        args: (h) => run(h, "--also", "installed:none", "--", "/bin/sleep", "1000"),
+        expected: { code: "E_USAGE", status: 2, says: /"none"/, hint: /discover/ },
+      },
+      {
+        name: "a plan that cannot be written",
+        args: (h) => [...run(h, "--plan-only", "-o", "/no/such/plan"), "--", "/bin/sleep", "1000"],
+        expected: { code: "E_IO", says: /\/no\/such\/plan/ },
+      },
+      {
+        name: "no part of an identity",
+        args: (h) => run(h, "--keep-identity", "face", "--", "/bin/sleep", "1000"),
+        expected: { code: "E_USAGE", status: 2, says: /"face"/, hint: /mac/ },
+      },
+      {
+        name: "a pattern that is not closed",
+        args: (h) => run(h, "--exclude", "[a", "--", "/bin/sleep", "1000"),
+        expected: { code: "E_USAGE", status: 2, says: /--exclude.*"\[a"/ },
+      },
     ]);
   });
 });

@@ -199,6 +199,7 @@ test("installers that fail, are missing or do nothing give no package", { skip }
     install(host, "--", "sh", "-c", "echo half >/etc/half; echo no room >&2; exit 7"),
   );
   assert.match(failing.stderr, /^no room$/m, "its output is shown");
+  assert.doesNotMatch(failing.stderr, /^tree:/m, "and no other program's");
   await failsCleanly(host, failing, {
     code: "E_CAPTURE_FAILED",
     says: /ended with status 7/,

@@ -301,7 +301,8 @@ os.execv("/usr/sbin/chroot", ${JSON.stringify(server("0", "/opt/app/words.txt"))
       "x".repeat(500),
     ]);
     const words = ["--listening", "9005", "--for", "1s"];
-    const title = await capture("-t", "redis", ...words);
+    // Told before the watch, which would take longer than this test may.
+    const title = await capture("-t", "redis", "--listening", "9005", "--for", "1h");
     assert.match(
       title.stderr,
       /^error\[E_USAGE\]: process \d+ \(redis-server\) wrote the title "[^"]*:9005" over its command line/m,

@@ -5,6 +5,7 @@ import type { Machine } from "../../machine/machine.ts";
 import type { Context } from "../context.ts";
 import { givenLookups } from "../instances/observed.ts";
 import { type Call, flag, list, text } from "../verb.ts";
+import { checkEarly } from "./check-early.ts";
 import { besidePlan, carryOutPlan, finishCapture, joinPlans } from "./finish.ts";
 import { remoteDryRun } from "./remote-dry-run.ts";
 import { captureTools, requiredTag } from "./requests.ts";
@@ -40,6 +41,7 @@ export async function runCapture(
   const address = text(options, "machine") ?? "local:";
   if (remoteDryRun(address, "capture", options, context, call.args)) return;
   await withMachine({ address, options, context }, async (machine) => {
+    await checkEarly(machine, options, tools);
     const alone = await way(machine, reference, tools);
     const captured = { ...alone, ...(await joinPlans(alone.machine ?? machine, alone, options, tools)) };
     try {

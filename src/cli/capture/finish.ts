@@ -242,7 +242,7 @@ export async function carryOutPlan(
 }
 
 /** What an installer wrote is let go when its capture ends, unless its plan goes to a file: then it is kept beside it. */
-function refuseInstallation(file: string, plan: Plan): void {
+export function refuseInstallation(file: string, plan: Plan): void {
   const { installer, machine } = plan.source;
   if (installer === undefined) return;
   throw new TranshipError(

@@ -19,6 +19,7 @@ import { printValue } from "../format.ts";
 import { shellWords } from "../shell-words.ts";
 import { type Verification, verificationText, verifyPackage } from "../store/verify.ts";
 import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
+import { checkEarly } from "./check-early.ts";
 import { formatOf, imageValue, joinPlans, packAndTell, showPlan, withAllowed } from "./finish.ts";
 import { remoteDryRun } from "./remote-dry-run.ts";
 import { applicationOf, captureTools, choicesOf, requiredTag, runRequestOf } from "./requests.ts";
@@ -61,6 +62,7 @@ async function lift(machine: Machine, reference: string, call: Call, context: Co
   context.say(renderAssessment(assessment));
   if (assessment.verdict === "Blocked") return exitStatus.blocked;
   const source = ["-m", machine.address, "-t", reference];
+  await checkEarly(machine, options, tools);
   const installed = list(options, "installed");
   const verb = ["capture", installed.length > 0 ? "installed" : "run", ...source];
   const command = call.args.length > 0 ? ["--", ...call.args] : installed;

@@ -69,3 +69,10 @@ test("a file of rules is told by its line", () => {
       (error) => isTranshipError(error, "E_USAGE") && error.message.startsWith("rules.txt:2: "),
     );
 });
+
+test("a class that is not closed is an error where a person typed it, and fits nothing in a file of rules", () => {
+  for (const broken of ["[", "a[b", "*.log\\"]) {
+    assert.throws(() => parsePattern(broken, "--exclude"), /--exclude: the pattern .* can fit nothing/);
+    assert.equal(parseFilterFile(`- ${broken}\n`, "rules").length, 1);
+  }
+});
