@@ -58,9 +58,9 @@ void service_init(struct service *s, const struct plan *plan,
 }
 
 static bool open_streams(struct service *s, struct launch *l,
-			 const struct user *user)
+			 const struct user *user, bool main)
 {
-	bool listens = s->is->ready == READY_LOG;
+	bool listens = main && s->is->ready == READY_LOG;
 	struct log_source *out, *err;
 
 	if (!logs_to_file() && !listens)
@@ -110,7 +110,9 @@ pid_t service_launch(struct service *s, const struct strings *command,
 	}
 	l.envp = env.list;
 	l.in = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (main && !open_streams(s, &l, l.user)) {
+	/* What a stop command says is the service's, too. */
+	if ((main || s->state == STATE_STOPPING) &&
+	    !open_streams(s, &l, l.user, main)) {
 		snprintf(problem, sizeof(problem), "cannot make pipes: %s",
 			 strerror(errno));
 		goto refuse;

@@ -11,6 +11,7 @@ import {
   type Descriptor,
   newDescriptor,
   type Program,
+  type RestartPolicy,
   type Service,
   type ServiceSocket,
 } from "../package/descriptor.ts";
@@ -65,6 +66,7 @@ async function addServices(
   const services: Service[] = [];
   const directories: Descriptor["directories"][number][] = [];
   const ids = await readIds(machine);
+  let files = 0;
   for (const name of names) {
     const fact = findService(known, name);
     if (fact === undefined) {
@@ -84,6 +86,7 @@ async function addServices(
     const added = fromRecipe(recipe, plainName(recipe.name), services.at(-1)?.name);
     programs.push(...added.programs);
     services.push(...added.services.map((one) => withSockets(one, added.services, recipe.sockets, ids)));
+    files = Math.max(files, recipe.openFiles ?? 0);
     for (const directory of recipe.runtimeDirectories) {
       directories.push({
         path: pathText(directory.path),
@@ -92,7 +95,8 @@ async function addServices(
       });
     }
   }
-  return { ...base, programs, services, directories: unique(directories) };
+  const limits = files === 0 ? base.limits : { ...base.limits, files };
+  return { ...base, programs, services, limits, directories: unique(directories) };
 }
 
 /** Each service starts when the one before it is ready: the order in which the services were named is kept. */
@@ -143,6 +147,7 @@ function fromRecipe(
       : { workingDirectory: pathText(recipe.workingDirectory) }),
     ...user,
   });
+  const ready = duration(recipe.startTimeout ?? 60_000);
   // What init opens is there before the program is.
   const opened = recipe.sockets.map((socket) => socket.listen);
   const port = recipe.readiness.ports.find((one) => !opened.some((listen) => listen.endsWith(`:${one}`)));
@@ -156,17 +161,31 @@ function fromRecipe(
     ...(recipe.pidFile === undefined ? {} : { pidFile: pathText(recipe.pidFile) }),
     ...(previous === undefined ? {} : { after: [previous] }),
     ...(port !== undefined
-      ? { readiness: { port, timeout: "60s" } }
+      ? { readiness: { port, timeout: ready } }
       : path !== undefined
-        ? { readiness: { file: pathText(path), timeout: "60s" } }
+        ? { readiness: { file: pathText(path), timeout: ready } }
         : {}),
+    ...(recipe.restart === undefined ? {} : { restart: restartOf(recipe.restart) }),
     stop: {
       signal: recipe.stopSignal,
-      timeout: "30s",
+      timeout: duration(recipe.stopTimeout ?? 30_000),
       ...(recipe.stop === undefined ? {} : { command: recipe.stop.map(text) }),
     },
   });
   return { programs, services };
+}
+
+function restartOf({ policy, attempts, backoff }: NonNullable<ServiceRecipe["restart"]>): RestartPolicy {
+  return {
+    policy,
+    ...(attempts === undefined ? {} : { attempts }),
+    ...(backoff === undefined ? {} : { backoff: duration(backoff) }),
+  };
+}
+
+/** As a descriptor has it. */
+function duration(milliseconds: number): string {
+  return milliseconds % 1000 === 0 ? `${milliseconds / 1000}s` : `${milliseconds}ms`;
 }
 
 /** The last of a recipe's services is the program itself. */

@@ -15,7 +15,13 @@ import { insidePath } from "../package/container-config.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import { compileInitPlan, encodeInitPlan } from "../package/init-plan.ts";
 import { aliveEvery, inPlaceScript } from "./in-place-script.ts";
-import { type OnOutput, type Sandbox, type SandboxRequest, servicesOf } from "./sandbox.ts";
+import {
+  type OnOutput,
+  type Sandbox,
+  type SandboxRequest,
+  servicesOf,
+  watchedDescriptor,
+} from "./sandbox.ts";
 import { connectedPortsOf, connectedSocketsOf, listeningPortsOf } from "./sandbox-sockets.ts";
 import type { TracerMode } from "./tracer.ts";
 
@@ -65,7 +71,7 @@ export async function tryFarTracer(place: FarPlace, mode: TracerMode): Promise<s
 /** Puts plan and exercise there, and starts. After putPrograms(). */
 export async function startFarSandbox(request: FarRequest): Promise<Sandbox> {
   const { place, descriptor, start } = request;
-  const plan = encodeInitPlan(compileInitPlan({ ...descriptor, secrets: [], volumes: [] }));
+  const plan = encodeInitPlan(compileInitPlan(watchedDescriptor(descriptor)));
   await place.put("init.bin", plan);
   if (request.exercise !== undefined) await place.put("exercise", readFileSync(request.exercise));
   const direct = start.kind === "program";

@@ -70,11 +70,9 @@ export async function startSandbox(request: SandboxRequest): Promise<Sandbox> {
   const { machine, work, descriptor, start } = request;
   const run = join(work, "run");
   makeDirectory(join(run, "log"), 0o755);
-  writeFileAtomic(
-    join(run, "init.bin"),
-    encodeInitPlan(compileInitPlan({ ...descriptor, secrets: [], volumes: [] })),
-    { mode: 0o644 },
-  );
+  writeFileAtomic(join(run, "init.bin"), encodeInitPlan(compileInitPlan(watchedDescriptor(descriptor))), {
+    mode: 0o644,
+  });
   const init = start.kind === "services" ? ["/.tranship/init"] : ["/.tranship/init", `@${start.name}`];
   const watchers = watchersOf(request);
   step("start the sandbox");
@@ -199,6 +197,12 @@ function initReady(run: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** What runs while it is watched: on the machine's own data, and a program that fails is told of at once, not tried again. */
+export function watchedDescriptor(descriptor: Descriptor): Descriptor {
+  const services = descriptor.services.map(({ restart: _, ...service }) => service);
+  return { ...descriptor, services, secrets: [], volumes: [] };
 }
 
 /** Of what init wrote: the process of each service that runs. */

@@ -78,7 +78,15 @@ export interface IdentityFacts {
   from: From;
 }
 
-export type ServiceManager = "systemd" | "sysv" | "upstart" | "inittab" | "xinetd" | "runit" | "supervisor";
+export type ServiceManager =
+  | "systemd"
+  | "sysv"
+  | "upstart"
+  | "inittab"
+  | "inetd"
+  | "xinetd"
+  | "runit"
+  | "supervisor";
 
 export interface ServiceFact {
   /** Without ".service": apache2, postgresql@13-main. */

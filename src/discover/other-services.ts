@@ -1,10 +1,11 @@
-// Services that something other than systemd keeps: init scripts, upstart, inittab, xinetd, runit, supervisor.
+// Services that something other than systemd keeps: init scripts, upstart, inittab, inetd, xinetd, runit, supervisor.
 import type { ByteString } from "../formats/entry.ts";
 import { parseInitScript, parseInittab, parseRcLink, parseXinetd, type RcLink } from "../formats/sysv.ts";
 import { parseUnit, UnitSettings } from "../formats/units.ts";
+import { parseUpstart } from "../formats/upstart.ts";
 import { splitWords } from "../formats/words.ts";
 import type { ServiceFact, ServiceManager } from "./inventory.ts";
-import { maskArguments } from "./mask.ts";
+import { maskArguments, maskEnvironment } from "./mask.ts";
 import { baseName, type Source } from "./source.ts";
 
 const scriptDirectories = ["/etc/init.d", "/etc/rc.d/init.d"];
@@ -21,6 +22,7 @@ export async function readOtherServices(
     ...(await readScripts(source, native)),
     ...(await readUpstart(source)),
     ...(await readInittab(source)),
+    ...(await readInetd(source)),
     ...(await readXinetd(source)),
     ...(await readRunit(source)),
     ...(await readSupervisor(source)),
@@ -110,13 +112,22 @@ async function readUpstart(source: Source): Promise<ServiceFact[]> {
   const services: ServiceFact[] = [];
   for (const path of (await source.filesIn("/etc/init", /\.conf$/)).slice(0, maxScripts)) {
     const text = (await source.text(path)) ?? "";
+    const job = parseUpstart(text);
     const service = plainService(baseName(path).replace(/\.conf$/, ""), "upstart", [path]);
-    service.state = /^[ \t]*start on\b/m.test(text) ? "enabled" : "disabled";
-    service.description = /^[ \t]*description[ \t]+"?([^"\n]*)/m.exec(text)?.[1] ?? "";
-    const exec = /^[ \t]*exec[ \t]+(\S.*)$/m.exec(text)?.[1];
+    service.state = job.startOn === "" ? "disabled" : "enabled";
+    service.enabledBy = job.startOn === "" ? [] : [`start on ${job.startOn}`];
+    service.description = job.description;
+    service.template = job.instance;
+    service.type = job.task ? "oneshot" : job.expect === "" ? "simple" : "forking";
+    service.user = job.user;
+    service.group = job.group;
+    service.workingDirectory = job.directory;
+    service.environment = maskEnvironment(job.environment);
+    const exec = job.main?.kind === "exec" ? job.main.text : undefined;
     if (exec !== undefined) service.exec.start = [maskArguments(wordsOf(exec)).join(" ")];
+    else if (job.main !== undefined) service.exec.start = ["(script)"];
     service.program = wordsOf(exec ?? "")[0] ?? "";
-    service.problems.push("upstart jobs are seen, but not understood");
+    if (job.others.length > 0) service.problems.push(`not carried over: ${job.others.join(", ")}`);
     services.push(service);
   }
   return services;
@@ -140,6 +151,29 @@ async function readInittab(source: Source): Promise<ServiceFact[]> {
       service.program = argv[0] ?? "";
       return service;
     });
+}
+
+/** NAME TYPE PROTOCOL wait|nowait[.MAX] USER[.GROUP] SERVER ARGUMENTS; what Debian's update-inetd switched off begins with #<off>#. */
+async function readInetd(source: Source): Promise<ServiceFact[]> {
+  const path = "/etc/inetd.conf";
+  const services: ServiceFact[] = [];
+  for (const line of ((await source.text(path)) ?? "").split("\n").slice(0, 10_000)) {
+    const off = line.startsWith("#<off>#");
+    const [name = "", type, , , user = "", program = "", ...args] = line
+      .replace(/^#<off>#\s*/, "")
+      .trim()
+      .split(/\s+/);
+    if (name === "" || name.startsWith("#") || (!program.startsWith("/") && program !== "internal")) continue;
+    if (type !== "stream" && type !== "dgram") continue;
+    const service = plainService(name, "inetd", [path]);
+    service.state = off ? "disabled" : "enabled";
+    service.program = program;
+    service.user = user.split(/[.:]/)[0] ?? "";
+    // The first argument is its name.
+    service.exec.start = [maskArguments([program, ...args.slice(1)]).join(" ")];
+    services.push(service);
+  }
+  return services;
 }
 
 async function readXinetd(source: Source): Promise<ServiceFact[]> {

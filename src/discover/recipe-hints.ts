@@ -37,6 +37,7 @@ const switches: Record<string, { add: ByteString[]; drop?: ByteString[]; stopSig
   lighttpd: { add: ["-D"] },
   dnsmasq: { add: ["-k"] },
   xinetd: { add: ["-dontfork"] },
+  inetd: { add: ["-i"] },
   rsyslogd: { add: ["-n"] },
   ntpd: { add: ["-n"] },
   snmpd: { add: ["-f"] },

@@ -5,6 +5,14 @@ import type { ByteString } from "../formats/entry.ts";
 import type { MachineFiles } from "../machine/machine.ts";
 import type { From, ServiceFact } from "./inventory.ts";
 import { listenersOfProgram } from "./listeners.ts";
+import {
+  inittabRecipe,
+  runitRecipe,
+  superServerPort,
+  superServerRecipe,
+  supervisorRecipe,
+  upstartRecipe,
+} from "./manager-recipe.ts";
 import { scriptRecipe } from "./script-recipe.ts";
 import { Source } from "./source.ts";
 import { unitRecipe } from "./unit-recipe.ts";
@@ -61,6 +69,13 @@ export interface ServiceRecipe {
   pidFile?: ByteString;
   runtimeDirectories: RuntimeDirectory[];
   sockets: RecipeSocket[];
+  /** When its manager starts it again; undefined: never. backoff in milliseconds. */
+  restart?: { policy: "on-failure" | "always"; attempts?: number; backoff?: number };
+  /** Milliseconds from the signal to SIGKILL, and until it has to be ready, where its manager says so. */
+  stopTimeout?: number;
+  startTimeout?: number;
+  /** Files that it may open. */
+  openFiles?: number;
   /** A guess from configuration: ports and Unix sockets that open when it is ready. */
   readiness: { ports: number[]; paths: ByteString[] };
   from: From;
@@ -76,8 +91,11 @@ export async function recipeOf(service: ServiceFact, files: MachineFiles): Promi
   const recipe = await derive(source, service);
   const listeners = await listenersOfProgram(source, programOf(recipe), service.name);
   const name = service.name.replace(/@.*$/, "");
+  const served = await superServerPort(source, service);
   recipe.readiness = {
-    ports: [...new Set(listeners.map((listener) => listener.port).filter((port) => port > 0))],
+    ports: [
+      ...new Set([served ?? 0, ...listeners.map((listener) => listener.port)].filter((port) => port > 0)),
+    ],
     paths: [...new Set(listeners.map((listener) => listener.path).filter((path) => path !== ""))],
   };
   if (name === "postgresql" && service.name.includes("@")) {
@@ -97,13 +115,17 @@ async function derive(source: Source, service: ServiceFact): Promise<ServiceReci
     throw noRecipe(service, "is masked", "unmask it on the machine, or give the command itself");
   if (service.manager === "systemd") return unitRecipe(source, service);
   if (service.manager === "sysv") return scriptRecipe(source, service);
-  if (service.manager === "runit") return { ...emptyRecipe(service), start: [service.program] };
-  throw noRecipe(
-    service,
-    `is kept by ${service.manager}, whose files give no run recipe yet`,
-    "give the command itself after --",
-  );
+  return managed[service.manager](source, service);
 }
+
+const managed = {
+  upstart: upstartRecipe,
+  inittab: inittabRecipe,
+  supervisor: supervisorRecipe,
+  runit: runitRecipe,
+  inetd: superServerRecipe,
+  xinetd: superServerRecipe,
+};
 
 export function noRecipe(service: ServiceFact, why: string, hint: string): TranshipError {
   return new TranshipError("E_SERVICE_NOT_FOUND", `the service ${service.name} ${why}`, { hint });

@@ -2,11 +2,14 @@
 import type { ByteString } from "../formats/entry.ts";
 import { parseAssignments } from "../formats/os-release.ts";
 import { parseUnitName } from "../formats/unit-names.ts";
+import { parseTimeSpan } from "../formats/unit-time.ts";
 import { type ExecCommand, expandCommand, parseEnvironment, parseExec } from "../formats/units.ts";
+import { withProgram } from "./find-program.ts";
 import type { ServiceFact } from "./inventory.ts";
 import { emptyRecipe, noRecipe, type ServiceRecipe } from "./recipe.ts";
 import { foregroundOf } from "./recipe-hints.ts";
 import { addDirectory, addTmpfilesDirectories, directoryOfCommand } from "./runtime-directories.ts";
+import { signalName } from "./signal-name.ts";
 import { baseName, parentOf, type Source } from "./source.ts";
 import { specifierFacts, UnitReader, underRun } from "./systemd-services.ts";
 import { unitSockets } from "./unit-sockets.ts";
@@ -34,6 +37,7 @@ export async function unitRecipe(source: Source, service: ServiceFact): Promise<
   recipe.type = type === "forking" || type === "oneshot" ? type : "simple";
   const pidFile = underRun(reader.service("PIDFile"));
   if (pidFile !== "") recipe.pidFile = pidFile;
+  again(reader, recipe);
   await declaredDirectories(source, reader, recipe, account.group);
   await commands(source, service, reader, recipe);
   await addTmpfilesDirectories(source, service, recipe);
@@ -42,6 +46,24 @@ export async function unitRecipe(source: Source, service: ServiceFact): Promise<
   recipe.notes.push(...given.notes);
   leftOut(reader, recipe);
   return recipe;
+}
+
+/** When it is started again, how long it may take, and how many files it may open. */
+function again(reader: UnitReader, recipe: ServiceRecipe): void {
+  const rule = reader.service("Restart");
+  const pause = parseTimeSpan(reader.service("RestartSec"));
+  const backoff = pause === undefined ? {} : { backoff: Math.max(pause, 100) };
+  if (rule === "always") recipe.restart = { policy: "always", ...backoff };
+  else if (rule === "on-success") recipe.notes.push("Restart=on-success is not carried over");
+  else if (/^on-(failure|abnormal|abort|watchdog)$/.test(rule))
+    recipe.restart = { policy: "on-failure", ...backoff };
+  const both = reader.service("TimeoutSec");
+  const stop = parseTimeSpan(reader.service("TimeoutStopSec") || both);
+  const start = parseTimeSpan(reader.service("TimeoutStartSec") || both);
+  if (stop !== undefined) recipe.stopTimeout = stop;
+  if (start !== undefined) recipe.startTimeout = start;
+  const files = /^\d{1,9}/.exec(reader.service("LimitNOFILE"))?.[0];
+  if (files !== undefined && Number(files) > 0) recipe.openFiles = Number(files);
 }
 
 interface Account {
@@ -197,37 +219,8 @@ async function toForeground(source: Source, service: ServiceFact, recipe: Servic
   for (const directory of foreground.directories ?? []) await addDirectory(source, recipe, directory, true);
 }
 
-/** systemd looks a program without a slash up in its own path. */
-async function withProgram(source: Source, argv: ByteString[]): Promise<ByteString[]> {
-  const [program = "", ...rest] = argv;
-  if (program.startsWith("/") || program === "") return argv;
-  for (const directory of ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]) {
-    if (await source.exists(`${directory}/${program}`)) return [`${directory}/${program}`, ...rest];
-  }
-  return argv;
-}
-
 function speaksToManager(argv: readonly ByteString[]): boolean {
   return /(^|[\s/;&"'])(systemctl|systemd-notify|systemd-run|initctl|busctl)\b/.test(argv.join(" "));
-}
-
-/** "QUIT", "-QUIT", "3", "SIGQUIT" or a kill command line. */
-function signalName(text: ByteString): string | undefined {
-  const numbers: Record<string, string> = {
-    "1": "HUP",
-    "2": "INT",
-    "3": "QUIT",
-    "9": "KILL",
-    "10": "USR1",
-    "12": "USR2",
-    "15": "TERM",
-    "28": "WINCH",
-  };
-  const match =
-    /(?:^|\s)(?:-s\s+|-)?(?:SIG)?(HUP|INT|QUIT|KILL|USR1|USR2|TERM|WINCH|1|2|3|9|10|12|15|28)(?=\s|$)/.exec(
-      text,
-    );
-  return match?.[1] === undefined ? undefined : `SIG${numbers[match[1]] ?? match[1]}`;
 }
 
 /** Settings that change how the program runs and that a recipe does not carry. */

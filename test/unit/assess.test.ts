@@ -270,11 +270,11 @@ test("host-identity: a licence with the machine's address", async () => {
   );
 });
 
-test("service-manager: upstart is seen, systemd understood", async () => {
+test("service-manager: what inetd keeps is told, systemd is understood", async () => {
   await both(
     "service-manager",
-    { tree: { "/etc/init/job.conf": "start on runlevel 2\nexec /opt/j\n" } },
-    /upstart/,
+    { tree: { "/etc/inetd.conf": "finger stream tcp nowait nobody /usr/sbin/tcpd in.fingerd\n" } },
+    /inetd/,
     {
       tree: { "/lib/systemd/system/a.service": "[Service]\nExecStart=/a\n" },
     },

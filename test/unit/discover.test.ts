@@ -165,7 +165,7 @@ test("an init script is the fallback; a known daemon is started in the foregroun
   assert.deepEqual([known.start, known.type], [["/usr/sbin/sshd", "-D"], "simple"]);
 });
 
-test("services: masked, alias, loops, unit before script, upstart seen but not understood", async () => {
+test("services: masked, alias, loops, unit before script, upstart with its secrets masked", async () => {
   const machine = memoryMachine({
     [`${units}/real.service`]: "[Service]\nExecStart=/bin/real\n[Install]\nWantedBy=x\n",
     [`${units}/gone.service`]: "-> /dev/null",
@@ -185,9 +185,10 @@ test("services: masked, alias, loops, unit before script, upstart seen but not u
   await assert.rejects(requireService(machine, "nothing"), (error) =>
     isTranshipError(error, "E_SERVICE_NOT_FOUND"),
   );
-  await assert.rejects(recipeOf(job ?? assert.fail(), machine.files), (error) =>
-    isTranshipError(error, "E_SERVICE_NOT_FOUND"),
-  );
+  assert.deepEqual((await recipeOf(job ?? assert.fail(), machine.files)).start, [
+    "/opt/job",
+    "--password=topsecret",
+  ]);
 });
 
 test("secrets are masked in environments and arguments", () => {
@@ -255,4 +256,157 @@ test("a machine that does not run: system, identity, schedules, users, notes", a
   const text = renderInventory(inventory);
   assert.match(text, /CentOS release 5.11/);
   assert.doesNotMatch(text, /\x1b|x1y2/);
+});
+
+test("upstart: a script with -e, environment, user, directory, respawn, signal, limits; what forks needs a hint", async () => {
+  const job = (text: string): MadeUpTree => ({
+    "/etc/init/shop.conf": text,
+    "/usr/sbin/named": { bytes: elfHeader(62) },
+  });
+  const found = await recipe(
+    job(`description "the shop"
+# a comment
+start on (local-filesystems
+          and net-device-up IFACE!=lo)
+stop on shutdown
+respawn
+respawn limit 7 60
+setuid www-data
+setgid mysql
+chdir /opt/shop
+umask 0027
+env HOME=/opt/shop
+env GREETING="hello world"
+kill signal INT
+kill timeout 20
+limit nofile 4096 8192
+pre-start script
+  mkdir -p /run/shop
+end script
+script
+  . /etc/default/shop
+  exec /opt/shop/server --port=$PORT
+end script
+post-stop exec rm -f /run/shop/pid
+`),
+    "shop",
+  );
+  assert.deepEqual(found.start.slice(0, 3), ["/bin/sh", "-e", "-c"]);
+  assert.match(
+    found.start[3] ?? "",
+    /^ {2}\. \/etc\/default\/shop\n {2}exec \/opt\/shop\/server --port=\$PORT$/,
+  );
+  assert.deepEqual(
+    found.before.map(({ command, user }) => [command.at(-1), user]),
+    [["  mkdir -p /run/shop", "www-data"]],
+  );
+  const { user, group, workingDirectory, umask, restart, stopSignal, stopTimeout, openFiles, type } = found;
+  assert.deepEqual(
+    { user, group, workingDirectory, umask, restart, stopSignal, stopTimeout, openFiles, type },
+    { user: "www-data", group: "mysql", workingDirectory: "/opt/shop", umask: 0o027, restart: { policy: "always", attempts: 7 },
+      stopSignal: "SIGINT", stopTimeout: 20_000, openFiles: 4096, type: "simple" },
+  ); // biome-ignore format: short
+  assert.deepEqual([found.environment.HOME, found.environment.GREETING], ["/opt/shop", "hello world"]);
+  assert.deepEqual(found.notes, ["post-stop of /etc/init/shop.conf is not carried over"]);
+  assert.deepEqual((await recipe(job("exec /opt/job a 'b c'\ntask\n"), "shop")).start, [
+    "/bin/sh",
+    "-e",
+    "-c",
+    "exec /opt/job a 'b c'",
+  ]);
+  assert.equal((await recipe(job("exec /opt/job\ntask\n"), "shop")).type, "oneshot");
+  const forks = await recipe(job("exec /usr/sbin/named -u bind\nexpect fork\n"), "shop");
+  assert.deepEqual([forks.start, forks.hints.length], [["/usr/sbin/named", "-u", "bind", "-f"], 1]);
+  for (const text of [
+    "exec /opt/unknown\nexpect daemon\n",
+    "exec /opt/x $TTY\ninstance $TTY\n",
+    "start on startup\n",
+  ])
+    await assert.rejects(
+      recipe(job(text), "shop"),
+      (error) => isTranshipError(error, "E_SERVICE_NOT_FOUND"),
+      text,
+    );
+});
+
+test("inittab, supervisor, runit, inetd and xinetd have recipes with their manager's rules", async () => {
+  const inittab = {
+    "/etc/inittab":
+      "id:3:initdefault:\nap:2345:respawn:/opt/app/server -c /etc/app.conf >>/var/log/app 2>&1\nwt:3:wait:/opt/once\n1:23:respawn:/sbin/getty tty1\n",
+  };
+  const respawn = await recipe(inittab, "ap");
+  assert.deepEqual(respawn.start, [
+    "/bin/sh",
+    "-c",
+    "exec /opt/app/server -c /etc/app.conf >>/var/log/app 2>&1",
+  ]);
+  assert.deepEqual([respawn.restart, respawn.environment.RUNLEVEL], [{ policy: "always" }, "2"]);
+  const once = await recipe(inittab, "wt");
+  assert.deepEqual([once.start, once.type, once.restart], [["/opt/once"], "oneshot", undefined]);
+  const supervised = await recipe(
+    {
+      "/etc/supervisor/conf.d/web.conf": `[program:web]
+command=gunicorn shop:app -b 0.0.0.0:8000 --name %(program_name)s ; the web part
+directory=/srv/shop
+user=www-data
+environment=LANG="C.UTF-8",SECRET='a,b',N=1
+autorestart=unexpected
+startretries=4
+stopsignal=QUIT
+stopwaitsecs=15
+umask=022
+`,
+      "/usr/bin/gunicorn": "#!/usr/bin/python3\n",
+    },
+    "web",
+  );
+  assert.deepEqual(supervised.start, [
+    "/usr/bin/gunicorn",
+    "shop:app",
+    "-b",
+    "0.0.0.0:8000",
+    "--name",
+    "web",
+  ]);
+  assert.deepEqual(
+    [supervised.user, supervised.workingDirectory, supervised.restart, supervised.stopSignal, supervised.stopTimeout, supervised.umask],
+    ["www-data", "/srv/shop", { policy: "on-failure", attempts: 4 }, "SIGQUIT", 15_000, 0o022],
+  ); // biome-ignore format: short
+  const { LANG, SECRET, N } = supervised.environment;
+  assert.deepEqual([LANG, SECRET, N], ["C.UTF-8", "a,b", "1"]);
+  const run = await recipe(
+    { "/etc/sv/app/run": "#!/bin/sh\nexec ./app\n", "/etc/service/app": "-> /etc/sv/app" },
+    "app",
+  );
+  assert.match(run.start[0] ?? "", /\/app\/run$/);
+  assert.deepEqual(
+    [run.workingDirectory, run.restart],
+    [(run.start[0] ?? "").replace("/run", ""), { policy: "always" }],
+  );
+  const services = { "/etc/services": "finger 79/tcp\n" };
+  const inetd = await recipe(
+    { ...services, "/etc/inetd.conf": "# comment\nfinger stream tcp nowait nobody /usr/sbin/tcpd /usr/sbin/in.fingerd\n#<off># time stream tcp nowait root internal\n", "/usr/sbin/inetd": { bytes: elfHeader(62) } },
+    "finger",
+  ); // biome-ignore format: short
+  assert.deepEqual([inetd.start, inetd.readiness.ports], [["/usr/sbin/inetd", "-i"], [79]]);
+  const xinetd = await recipe(
+    { "/etc/xinetd.d/quote": "service quote\n{\n  type = UNLISTED\n  port = 1717\n  socket_type = stream\n  protocol = tcp\n  wait = no\n  user = nobody\n  server = /opt/quote\n}\n", "/usr/sbin/xinetd": { bytes: elfHeader(62) } },
+    "quote",
+  ); // biome-ignore format: short
+  assert.deepEqual([xinetd.start, xinetd.readiness.ports], [["/usr/sbin/xinetd", "-dontfork"], [1717]]);
+  await assert.rejects(
+    recipe({ "/etc/inetd.conf": "finger stream tcp nowait nobody /usr/sbin/tcpd x\n" }, "finger"),
+    (error) => isTranshipError(error, "E_SERVICE_NOT_FOUND"),
+  );
+});
+
+test("a unit's rules of restart, its times and its limit of open files are carried over", async () => {
+  const found = await recipe(
+    { [`${units}/shop.service`]: "[Service]\nExecStart=/opt/shop\nRestart=on-failure\nRestartSec=1min 30s\nTimeoutStopSec=90\nTimeoutStartSec=infinity\nLimitNOFILE=65536:524288\n" },
+    "shop",
+  ); // biome-ignore format: short
+  assert.deepEqual(
+    [found.restart, found.stopTimeout, found.startTimeout, found.openFiles],
+    [{ policy: "on-failure", backoff: 90_000 }, 90_000, undefined, 65_536],
+  );
 });

@@ -1,7 +1,7 @@
-// Who starts the services? Run recipes come from systemd units and init scripts; other managers are only seen.
+// Who starts the services? Run recipes come from the files of each manager; inetd and xinetd are services by themselves.
 import { finding, type Rule } from "../rule.ts";
 
-const understood = new Set(["systemd", "sysv", "runit"]);
+const superServers = new Set(["inetd", "xinetd"]);
 
 export const serviceManager: Rule = {
   id: "service-manager",
@@ -10,7 +10,7 @@ export const serviceManager: Rule = {
   async check({ inventory, source }) {
     const findings = [];
     const byManager = Map.groupBy(
-      inventory.services.filter((each) => !understood.has(each.manager) && each.state === "enabled"),
+      inventory.services.filter((each) => superServers.has(each.manager) && each.state === "enabled"),
       (each) => each.manager,
     );
     for (const [manager, services] of byManager) {
@@ -20,8 +20,9 @@ export const serviceManager: Rule = {
           manager,
           services.map((service) => `${service.name} (${service.from[0] ?? ""})`),
           {
-            effect: `${services.length} services are kept by ${manager}, from whose files no run recipe can be made yet`,
-            remedy: "capture these by their command (after --) or while they run (--pid)",
+            effect: `${services.length} programs are started by ${manager}, one for each connection`,
+            remedy: `capture them as one service: \`--service\` with the name of any of them starts ${manager} with all that it keeps`,
+            severity: "note",
           },
         ),
       );
