@@ -44,6 +44,9 @@ struct options {
 	const char *device;	/* on the host */
 	bool sends;		/* what eth0 sends is limited too */
 	bool files;
+	const char *health;	/* the word of init, or NULL */
+	const char *healthy;	/* events up to their time */
+	const char *unhealthy;
 	int pid;
 };
 
@@ -59,6 +62,11 @@ size_t watch_wakers(const struct options *o, struct pollfd *fds);
 bool watch_woken(struct pollfd *fds, size_t count);
 /* watch_look() - reads all counters and tells what has grown. */
 void watch_look(const struct options *o);
+
+/* health_look() - tells when the word in o->health has become another one. */
+void health_look(const struct options *o);
+/* tell_event() - @head: an event up to its time */
+void tell_event(const struct options *o, const char *head);
 
 /* files_look() - processes of @group whose descriptors are used up. */
 void files_look(const char *group);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * breaches --events FILE --log FILE --breach HEAD --oom HEAD [--group DIR]...
- *          [--disk DIR] [--device NAME] [--sends] [--files] --pid PID
+ *          [--disk DIR] [--device NAME] [--sends] [--files]
+ *          [--health FILE --healthy EVENT --unhealthy EVENT] --pid PID
  *
  * Watches the limits of one instance and tells when it comes up against one.
  *
@@ -115,6 +116,20 @@ static void write_down(struct kind *k)
 	k->told = now_ms();
 }
 
+void tell_event(const struct options *from, const char *head)
+{
+	size_t size = strlen(head) + 64;
+	char *line = malloc(size);
+	char now[40];
+
+	if (!line)
+		return;
+	put_time(now, sizeof(now));
+	snprintf(line, size, "%s,\"time\":\"%s\"}\n", head, now);
+	append(from->events, line);
+	free(line);
+}
+
 /* settle() - tells what may be told again; @last: all of it. */
 static void settle(bool last)
 {
@@ -202,11 +217,19 @@ static void read_options(char **args)
 			o.disk = *args;
 		else if (strcmp(name, "--device") == 0)
 			o.device = *args;
+		else if (strcmp(name, "--health") == 0)
+			o.health = *args;
+		else if (strcmp(name, "--healthy") == 0)
+			o.healthy = *args;
+		else if (strcmp(name, "--unhealthy") == 0)
+			o.unhealthy = *args;
 		else if (strcmp(name, "--pid") == 0)
 			o.pid = atoi(*args);
 		else
 			die("unknown option: %s", name);
 	}
+	if (o.health && (!o.healthy || !o.unhealthy))
+		die("--health needs --healthy and --unhealthy");
 	if (!o.events || !o.log || !o.breach || !o.oom || o.pid <= 0)
 		die("expected: --events, --log, --breach, --oom and --pid");
 }
@@ -245,6 +268,7 @@ int main(int argc, char **argv)
 	count = 1 + watch_wakers(&o, fds + 1);
 	for (;;) {
 		watch_look(&o);
+		health_look(&o);
 		settle(false);
 		/* A group of v1 and the runtime go at about the same time. */
 		if (fds[0].fd < 0 && !anybody_there())

@@ -62,6 +62,8 @@ void record_start(void)
 	/* Those of an earlier run would be taken for this one's. */
 	unlink(run_path(path, "state.json"));
 	unlink(run_path(path, "exit.json"));
+	unlink(run_path(path, "health.json"));
+	unlink(run_path(path, "health"));
 }
 
 static void replace(const char *name, const struct text *t, bool sync)
@@ -89,6 +91,15 @@ static void replace(const char *name, const struct text *t, bool sync)
 		complain("cannot write %s: %s", path, strerror(errno));
 		unlink(draft);
 	}
+}
+
+void record_file(const char *name, const char *content, size_t size)
+{
+	struct text t = { 0 };
+
+	text_add(&t, content, size);
+	replace(name, &t, false);
+	free(t.at);
 }
 
 static void put_signal(struct text *t, int signal)

@@ -24,6 +24,9 @@ void record_time(char *out, size_t size);
 /* record_start() - notes the time, removes the records of an earlier run */
 void record_start(void);
 
+/* record_file() - replaces a file of the run directory */
+void record_file(const char *name, const char *content, size_t size);
+
 struct service;
 
 /* record_state() - @services may be NULL where @count is 0 */

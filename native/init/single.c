@@ -10,10 +10,12 @@
 #include <unistd.h>
 
 #include "console.h"
+#include "health.h"
 #include "logs.h"
 #include "modes.h"
 #include "process.h"
 #include "record.h"
+#include "service.h"
 #include "spawn.h"
 #include "talk.h"
 
@@ -37,8 +39,10 @@ static void reap(struct single *s)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid != s->pid)
+		if (pid != s->pid) {
+			health_reaped(pid, status);
 			continue;
+		}
 		s->ended = true;
 		s->status = status;
 	}
@@ -59,6 +63,16 @@ static void take_signals(struct single *s)
 	}
 }
 
+static int pause_for_health(void)
+{
+	long long next = health_next(), now = now_ms();
+
+	if (next < 0)
+		return -1;
+	return next <= now ? 0 : next - now > 60000 ? 60000 :
+		(int)(next - now);
+}
+
 static void wait_for(struct single *s)
 {
 	struct pollfd fds[32];
@@ -67,7 +81,8 @@ static void wait_for(struct single *s)
 	fds[0] = (struct pollfd){ .fd = s->signals, .events = POLLIN };
 	n = 1 + logs_poll(fds + 1, 7);
 	m = console_poll(fds + n, 32 - n);
-	if (poll(fds, n + m, -1) < 0 && errno != EINTR)
+	if (poll(fds, n + m, s->ended ? -1 : pause_for_health()) < 0 &&
+	    errno != EINTR)
 		return;
 	logs_handle(fds + 1, n - 1);
 	console_handle(fds + n, m);
@@ -176,7 +191,20 @@ int run_single(const struct plan *plan, const struct program *program,
 		return status;
 	}
 	record_state(NULL, 0, true);
-	while (!s.ended)
+	health_begin(plan);
+	while (!s.ended) {
+		switch (health_step(now_ms())) {
+		case HEALTH_NOTHING:
+			break;
+		case HEALTH_KILL:
+			kill(s.pid, SIGKILL);
+			break;
+		case HEALTH_STOP:
+			kill(s.pid, SIGTERM);
+			break;
+		}
 		wait_for(&s);
+	}
+	health_end();
 	return finish(&s);
 }

@@ -21,6 +21,7 @@
 
 #include "console.h"
 #include "die.h"
+#include "health.h"
 #include "logs.h"
 #include "modes.h"
 #include "process.h"
@@ -266,6 +267,8 @@ static void reap(struct supervisor *v)
 
 	/* Output first: the last words may be what readiness waits for. */
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (health_reaped(pid, status))
+			continue;
 		for (i = 0; i < v->count; i++) {
 			struct service *s = &v->services[i];
 
@@ -328,6 +331,8 @@ static int pause_until_next(const struct supervisor *v, long long now)
 		if (s->next >= 0 && (next < 0 || s->next < next))
 			next = s->next;
 	}
+	if (health_next() >= 0 && (next < 0 || health_next() < next))
+		next = health_next();
 	if (v->next_minute > 0 && !v->stopping &&
 	    (next < 0 || v->next_minute < next))
 		next = v->next_minute;
@@ -371,6 +376,30 @@ static void end_orphans(struct supervisor *v)
 	}
 }
 
+/* Its services have begun: what a start takes is the start period's. */
+static void look_at_health(struct supervisor *v, long long now)
+{
+	if (v->stopping) {
+		health_end();
+		return;
+	}
+	health_begin(v->plan);
+	switch (health_step(now)) {
+	case HEALTH_NOTHING:
+		break;
+	case HEALTH_KILL:
+		v->decided = true;
+		v->status = 128 + SIGKILL;
+		v->signal = SIGKILL;
+		v->killing = true;
+		begin_stop(v, "unhealthy: killed");
+		break;
+	case HEALTH_STOP:
+		begin_stop(v, "unhealthy: stopped");
+		break;
+	}
+}
+
 /* One turn; false at the end. */
 static bool turn(struct supervisor *v)
 {
@@ -392,6 +421,7 @@ static bool turn(struct supervisor *v)
 	if (v->stopping)
 		any = stop_some(v);
 	look_at_clock(v, now);
+	look_at_health(v, now);
 	if (services_changed) {
 		services_changed = false;
 		record_state(v->services, v->count,

@@ -11,6 +11,7 @@ import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { elementWords, enginePath } from "./elements.ts";
 import { mergeEnvironment } from "./environment.ts";
+import { healthFile } from "./health/rule.ts";
 import { identityMounts, noIdentity } from "./identity/files.ts";
 import type { TakenIdentity } from "./identity/identity.ts";
 import { initPath, type OpenPackage } from "./image.ts";
@@ -60,6 +61,7 @@ export async function writeBundle(input: BundleInput): Promise<EnterMount[]> {
   const { root, paths, record, layers, runtime } = input;
   const user = lookUpUser(layers, record.user);
   givePlan(paths);
+  giveHealth(paths, record);
   for (const name of ["exit.json", "state.json"])
     if (existsSync(`${paths.run}/${name}`)) rmSync(`${paths.run}/${name}`, { force: true });
   if (user.uid !== 0) {
@@ -119,6 +121,13 @@ export function givePlan(paths: InstancePaths): void {
   const given = `${paths.run}/init.bin`;
   rmSync(given, { recursive: true, force: true });
   writeFilePlain(given, readFileSync(paths.plan), 0o644);
+}
+
+/** As with the plan: what an earlier run made of it does not count. */
+function giveHealth({ run }: InstancePaths, { health }: InstanceRecord): void {
+  const given = `${run}/health.conf`;
+  rmSync(given, { recursive: true, force: true });
+  if (health !== undefined) writeFilePlain(given, healthFile(health), 0o644);
 }
 
 function bind(source: string, destination: string, ...options: string[]): OciMount {

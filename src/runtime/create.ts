@@ -15,6 +15,7 @@ import { chosenElements, type ElementOptions } from "./elements.ts";
 import { mergeEnvironment } from "./environment.ts";
 import { note } from "./events/note.ts";
 import { readInstance } from "./find.ts";
+import { type HealthRequest, healthRule } from "./health/rule.ts";
 import { checkKept, type IdentityOptions, instanceIdentity } from "./identity/identity.ts";
 import { type OpenPackage, openPackage } from "./image.ts";
 import { checkLimits } from "./limits/check.ts";
@@ -87,6 +88,7 @@ export interface CreateOptions extends NetworkOptions {
   /** Milliseconds. */
   stopTimeout?: number;
   log?: InstanceLog;
+  health?: HealthRequest;
   labels?: Readonly<Record<string, string>>;
   /** A mode of native/trace that works here. */
   observe?: string;
@@ -311,7 +313,7 @@ function makeRecord(
     ...inProcessOf(options, opened),
     secrets: options.secrets ?? [],
     limits: chosenLimits(options.limits ?? {}, facts?.limits ?? {}),
-    ...(given.userns === undefined ? {} : { userns: given.userns }),
+    ...optional("userns", given.userns),
     capAdd: options.capAdd ?? [],
     capDrop: options.capDrop ?? [],
     ...(facts?.capabilities ? { capabilities: neededCapabilities(facts.capabilities).given } : {}),
@@ -322,11 +324,15 @@ function makeRecord(
       signal: options.stopSignal ?? (config.stopSignal || "SIGTERM"),
       timeout: options.stopTimeout ?? stopTime(opened.plan, commandOf(options, opened)),
     },
-    ...(options.log === undefined ? {} : { log: options.log }),
+    ...optional("log", options.log),
+    ...optional(
+      "health",
+      options.engine === "inprocess" ? undefined : healthRule(options.health ?? {}, config.healthcheck),
+    ),
     labels: { ...config.labels, ...options.labels },
     autoRemove: options.autoRemove ?? false,
-    ...(options.observe === undefined ? {} : { observe: options.observe }),
-    ...(options.tether === undefined ? {} : { tether: options.tether }),
+    ...optional("observe", options.observe),
+    ...optional("tether", options.tether),
   };
 }
 
@@ -349,6 +355,11 @@ function elementsOf(
 ): Pick<InstanceRecord, "elements"> {
   const chosen = chosenElements(elements, descriptor?.elements);
   return chosen === undefined || process.arch !== "x64" ? {} : { elements: chosen };
+}
+
+/** Absent where there is none. */
+function optional<K extends string, T>(key: K, value: T | undefined): { [key in K]?: T } {
+  return value === undefined ? {} : ({ [key]: value } as { [key in K]?: T });
 }
 
 function hostnameOf(

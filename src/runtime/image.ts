@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import type { ContainerConfig } from "../formats/oci.ts";
+import type { ContainerConfig, Healthcheck } from "../formats/oci.ts";
 import { makeDirectory, readJson, writeFileAtomic } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { ImageStore, openStore } from "../image/store.ts";
@@ -56,6 +56,7 @@ export interface RunConfig {
   readonly volumes: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly stopSignal: string;
+  readonly healthcheck?: Healthcheck;
 }
 
 export const initPath = "/.tranship/init";
@@ -247,6 +248,7 @@ function runConfig(config: ContainerConfig): RunConfig {
     volumes: Object.keys(config.Volumes ?? {}),
     labels: config.Labels ?? {},
     stopSignal: config.StopSignal ?? "",
+    ...(config.Healthcheck === undefined ? {} : { healthcheck: config.Healthcheck }),
   };
 }
 

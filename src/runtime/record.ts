@@ -6,6 +6,7 @@ import type { StateRoot } from "../host/state-root.ts";
 import type { FileRedirection, NetworkRedirection } from "../package/descriptor.ts";
 import type { Made } from "../redirect/mounts.ts";
 import type { InstanceElements } from "./elements.ts";
+import type { HealthRule } from "./health/rule.ts";
 import type { InstanceIdentity } from "./identity/identity.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { PortRequest } from "./network/ports.ts";
@@ -62,6 +63,8 @@ export interface InstanceRecord {
   readonly calls?: readonly string[];
   readonly restart: RestartRule;
   readonly stop: { readonly signal: string; readonly timeout: number };
+  /** How it is found out whether it is well. Absent: nobody looks. */
+  readonly health?: HealthRule;
   readonly labels: Readonly<Record<string, string>>;
   /** Where it differs from the package's. */
   readonly log?: InstanceLog;

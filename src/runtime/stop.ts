@@ -7,6 +7,7 @@ import { step } from "../host/steps.ts";
 import { lockInstance, releaseHost, removeInstanceFiles, settle } from "./end.ts";
 import { note } from "./events/note.ts";
 import { findAny, type Instance, readInstance } from "./find.ts";
+import { healthOf } from "./health/seen.ts";
 import { thaw } from "./pause.ts";
 import { pause, signalProcess, waitGone } from "./processes.ts";
 import { repairInstances } from "./repair.ts";
@@ -212,6 +213,50 @@ export async function waitInstance(root: StateRoot, text: string, signal?: Abort
     if (signal?.aborted === true) throw new TranshipError("E_INTERRUPTED", "no longer waiting");
     await pause(20);
     if (seen.state === "exited") await repairIfLeft(root, instance);
+  }
+}
+
+const lookPause = 50;
+const looksForRestart = 40;
+
+/**
+ * Until one of these holds: running, healthy, unhealthy, stopped, exited. -1 for one that runs then, as with podman; the status of one that has ended
+ * counts as an answer where that was not waited for, too: it will not become healthy by waiting.
+ */
+export async function waitFor(
+  root: StateRoot,
+  text: string,
+  conditions: ReadonlySet<string>,
+  signal?: AbortSignal,
+): Promise<number> {
+  const instance = findAny(root, text);
+  const again = instance.record.restart.policy !== "no";
+  for (let down = 0; ; ) {
+    const status = statusOf(instance.paths, instance.record.id);
+    // Its restart rule is carried out within a moment of its end, or not at all.
+    down = status.state === "exited" ? down + 1 : 0;
+    if (down > (again ? looksForRestart : 0)) return await waitInstance(root, text, signal);
+    const health = healthOf({ ...instance, status })?.status;
+    if (
+      status.state === "running" &&
+      (conditions.has("running") || (health !== undefined && conditions.has(health)))
+    )
+      return -1;
+    if (
+      status.state === "running" &&
+      instance.record.health === undefined &&
+      !conditions.has("exited") &&
+      !conditions.has("stopped")
+    )
+      throw new TranshipError(
+        "E_INSTANCE_STATE",
+        `the instance ${instance.record.name} has no health check`,
+        {
+          hint: "start one with --health-cmd",
+        },
+      );
+    if (signal?.aborted === true) throw new TranshipError("E_INTERRUPTED", "no longer waiting");
+    await pause(lookPause);
   }
 }
 

@@ -12,6 +12,7 @@ import { parseUserns } from "../../runtime/userns/request.ts";
 import { parseVolume } from "../../runtime/volumes/parse.ts";
 import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
 import { elementOptions } from "./element-options.ts";
+import { healthOptions } from "./health-options.ts";
 import { identityOptions } from "./identity-options.ts";
 import { checkSwap, fixedLimits, limits } from "./limit-options.ts";
 import { connections, networkOptions } from "./network-options.ts";
@@ -55,6 +56,7 @@ export function createOptions({ args, options }: Call): CreateOptions {
     capDrop: list(options, "capDrop"),
     readOnly: flag(options, "readOnly"),
     ...userns(text(options, "userns")),
+    ...healthOptions(options),
     services: list(options, "service"),
     ...syscalls(text(options, "syscalls")),
     restart: restart(text(options, "restart") ?? "no"),

@@ -7,6 +7,7 @@ const groups = "it needs control groups";
 const namespaces = "it needs namespaces";
 const identity = "the engine has no such element";
 const filters = "nothing in process filters system calls or takes capabilities";
+const checks = "nobody looks after it from outside: leave that to a supervisor of this host";
 const untraced = "what runs in process is not traced";
 
 /** By the name of the option in the table. Every other option of `run` is held. */
@@ -20,6 +21,8 @@ export const notHeldInProcess: Readonly<Record<string, string>> = {
   ingressBandwidth: namespaces, egressBandwidth: namespaces, shmSize: namespaces, storageOpt: namespaces, readOnly: namespaces,
   privileged: namespaces, userns: namespaces,
   capAdd: filters, capDrop: filters, syscalls: filters,
+  healthCmd: checks, healthInterval: checks, healthTimeout: checks, healthRetries: checks, healthStartPeriod: checks,
+  healthStartInterval: checks, healthOnFailure: checks,
   observe: untraced, tether: untraced, sshOption: untraced, push: untraced, partition: untraced, sudo: untraced,
 }; // biome-ignore format: a table
 

@@ -3,6 +3,8 @@
 import { readJson } from "../../host/files.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import type { ListedInstance } from "../../runtime/find.ts";
+import type { HealthRule } from "../../runtime/health/rule.ts";
+import { type Health, healthOf } from "../../runtime/health/seen.ts";
 import { breachesOf } from "../../runtime/limits/watch.ts";
 import { attachmentsOf, networksOf } from "../../runtime/network/attachments.ts";
 import { capabilitiesOf } from "../../runtime/oci/capabilities.ts";
@@ -70,6 +72,7 @@ function stateOf(one: ListedInstance): object {
     Error: status.reason ?? "",
     StartedAt: status.launch?.startedAt ?? never,
     FinishedAt: status.endedAt ?? never,
+    ...healthView(healthOf(one)),
   };
 }
 
@@ -100,6 +103,35 @@ function hostConfig({
   };
 }
 
+/** Docker's names. */
+function healthView(health: Health | undefined): object {
+  if (health === undefined) return {};
+  const { status, failingStreak, log } = health;
+  return {
+    Health: {
+      Status: status,
+      FailingStreak: failingStreak,
+      Log: log.map(({ start, end, exitCode, output }) => ({
+        Start: start,
+        End: end,
+        ExitCode: exitCode,
+        Output: output,
+      })),
+    },
+  };
+}
+
+function healthcheckOf(rule: HealthRule): object {
+  return {
+    Test: ["CMD", ...rule.command],
+    Interval: rule.interval * 1e6,
+    Timeout: rule.timeout * 1e6,
+    StartPeriod: rule.startPeriod * 1e6,
+    StartInterval: rule.startInterval * 1e6,
+    Retries: rule.retries,
+  };
+}
+
 /** As podman has them: inside, on this host, how many. */
 function idMappings({ first, count }: { first: number; count: number }): object {
   const all = [`0:${first}:${count}`];
@@ -119,6 +151,9 @@ function configOf(record: InstanceRecord): object {
     Labels: record.labels,
     StopSignal: record.stop.signal,
     StopTimeout: record.stop.timeout / 1000,
+    ...(record.health === undefined
+      ? {}
+      : { Healthcheck: healthcheckOf(record.health), HealthcheckOnFailureAction: record.health.onFailure }),
   };
 }
 

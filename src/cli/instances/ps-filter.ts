@@ -1,13 +1,14 @@
 // --filter of `ps`: docker's keys.
 import { TranshipError } from "../../base/errors.ts";
 import type { ListedInstance } from "../../runtime/find.ts";
+import { healthOf } from "../../runtime/health/seen.ts";
 import { networksOf } from "../../runtime/network/attachments.ts";
 import { shownState } from "./ps-row.ts";
 
 export type Fits = (one: ListedInstance) => boolean;
 
 const keys = [
-  "id", "name", "label", "status", "exited", "ancestor", "before", "since", "volume", "network", "publish", "expose",
+  "id", "name", "label", "status", "exited", "ancestor", "before", "since", "volume", "network", "publish", "expose", "health",
 ] as const; // biome-ignore format: a list
 type Key = (typeof keys)[number];
 
@@ -60,6 +61,8 @@ function simple(key: Exclude<Key, "before" | "since">, value: string): Fits {
     case "publish":
     case "expose":
       return byPort(value);
+    case "health":
+      return byHealth(value);
     default:
       return byLabel(value);
   }
@@ -73,6 +76,14 @@ function byName(value: string): Fits {
   } catch {
     return ({ record }) => record.name.includes(value);
   }
+}
+
+function byHealth(value: string): Fits {
+  if (["starting", "healthy", "unhealthy", "none"].includes(value))
+    return (one) => (healthOf(one)?.status ?? "none") === value;
+  throw new TranshipError("E_USAGE", `not a state of health: ${JSON.stringify(value)}`, {
+    hint: "give starting, healthy, unhealthy or none",
+  });
 }
 
 const states = ["created", "starting", "restarting", "running", "paused", "exited", "removing", "dead"];

@@ -3,6 +3,7 @@ import { statSync } from "node:fs";
 import { formatAge } from "../../base/units.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import type { ListedInstance } from "../../runtime/find.ts";
+import { healthOf } from "../../runtime/health/seen.ts";
 import { networksOf } from "../../runtime/network/attachments.ts";
 import { describePort } from "../../runtime/network/ports.ts";
 import { isPaused } from "../../runtime/pause.ts";
@@ -72,12 +73,18 @@ function describeStatus(one: ListedInstance): string {
     case "restarting":
       return `Restarting ${since(status.launch?.startedAt)} ago`;
     case "running":
-      return `Up ${since(status.launch?.startedAt)}${one.record.engine === "inprocess" ? " (in process)" : ""}`;
+      return `Up ${since(status.launch?.startedAt)}${one.record.engine === "inprocess" ? " (in process)" : ""}${healthWord(one)}`;
     case "paused":
       return `Up ${since(status.launch?.startedAt)} (Paused)`;
     default:
       return `Exited (${status.exitStatus ?? "unknown"})${ended()}`;
   }
+}
+
+function healthWord(one: ListedInstance): string {
+  const health = healthOf(one);
+  if (health === undefined) return "";
+  return health.status === "starting" ? " (health: starting)" : ` (${health.status})`;
 }
 
 function sizeOf(root: StateRoot, { record, paths }: ListedInstance): string {

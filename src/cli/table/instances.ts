@@ -58,8 +58,16 @@ export const instanceVerbs: readonly Verb[] = [
     name: "wait",
     group,
     summary: "Wait until instances end and print their exit statuses",
-    examples: ["tranship wait shop"],
+    examples: ["tranship wait shop", "tranship wait --condition=healthy shop"],
     arguments: [instances],
+    options: [
+      {
+        flags: "--condition <STATE>",
+        summary:
+          "what is waited for: running, healthy, unhealthy, stopped or exited (default); -1 is printed for one that runs",
+        many: true,
+      },
+    ],
     load: () => import("../instances/wait.ts"),
   },
   {

@@ -65,6 +65,17 @@ export const createOptions: readonly OptionSpec[] = [
     flags: "--syscalls <PROFILE>",
     summary: "which system calls are allowed: default, learned (those that the capture saw) or off (all)",
   },
+  {
+    flags: "--health-cmd <CMD>",
+    summary: "a command that ends with 0 where the instance is well; none: no check",
+  },
+  { flags: "--health-interval <TIME>", summary: "from one check to the next (default 30s)" },
+  { flags: "--health-timeout <TIME>", summary: "how long a check may take (default 30s)" },
+  { flags: "--health-retries <N>", summary: "so many failures in a row make it unhealthy (default 3)" },
+  { flags: "--health-start-period <TIME>", summary: "how long failures do not count (default 0s)" },
+  { flags: "--health-start-interval <TIME>", summary: "from check to check in that time (default 5s)" },
+  { flags: "--health-on-failure <ACTION>", summary: "when it is unhealthy: none (default), kill or stop" },
+  { flags: "--no-healthcheck", summary: "no check, whatever the package says" },
   { flags: "--label <KEY=VALUE>", summary: "a label", many: true },
   { flags: "--descriptor <FILE>", summary: "a descriptor (YAML) in place of the package's own" },
   {

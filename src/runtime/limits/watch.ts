@@ -1,4 +1,4 @@
-// native/breaches, which tells when an instance comes up against its limits: what it is started with, and what it wrote down.
+// native/breaches, which tells when an instance comes up against its limits or is unhealthy: what it is started with, and what it wrote down.
 
 import { cgroupMode } from "../../host/cgroup.ts";
 import { readText } from "../../host/files.ts";
@@ -21,6 +21,7 @@ export function watcherOf(root: StateRoot, { paths, record }: Instance): string[
     ...(bridged && limits.ingress ? ["--device", deviceName(record.id, 0)] : []),
     ...(bridged && limits.egress ? ["--sends"] : []),
     ...(files ? ["--files"] : []),
+    ...(record.health === undefined ? [] : healthWords(paths.run, record)),
   ];
   if (groups.length === 0 && others.length === 0) return undefined;
   return [
@@ -30,6 +31,13 @@ export function watcherOf(root: StateRoot, { paths, record }: Instance): string[
     ...groups.flatMap((group) => ["--group", group]),
     ...others,
   ];
+}
+
+/** Its events, up to their time, and the file that tells which. */
+function healthWords(run: string, record: InstanceRecord): string[] {
+  const event = (status: string): string =>
+    JSON.stringify(instanceEvent(record, `health_status: ${status}`)).slice(0, -1);
+  return ["--health", `${run}/health`, "--healthy", event("healthy"), "--unhealthy", event("unhealthy")];
 }
 
 /** An event up to its last attribute: "...}}" without its two last characters. */

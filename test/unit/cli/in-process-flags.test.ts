@@ -5,7 +5,7 @@ import { checkInProcess, notHeldInProcess } from "../../../src/cli/instances/in-
 import { runVerb } from "../../../src/cli/table/run.ts";
 
 const held = [
-  "name", "interactive", "tty", "volume", "env", "envFile", "workdir", "user", "hostname", "domainname", "newIdentity",
+  "healthcheck", "name", "interactive", "tty", "volume", "env", "envFile", "workdir", "user", "hostname", "domainname", "newIdentity",
   "entrypoint", "logOpt", "label", "descriptor", "service", "secret", "stopSignal", "stopTimeout", "engine", "rm", "detach", "restart", "redirect", "allowHost",
   "connect", "logRedirections", "clock", "clockRate", "unameRelease",
 ]; // biome-ignore format: a table
