@@ -182,8 +182,14 @@ int overlay_detached(const struct op *op, bool named)
 	set_options(fs, op);
 	sys_fsconfig(fs, TR_FSCONFIG_SET_STRING, "source",
 		     o->source ? o->source : "tranship");
-	if (sys_fsconfig(fs, TR_FSCONFIG_CMD_CREATE, NULL, NULL) < 0)
-		fail_overlay(fs, op, "refused");
+	if (sys_fsconfig(fs, TR_FSCONFIG_CMD_CREATE, NULL, NULL) < 0) {
+		/* Before 6.5 every key is taken, and looked at only now. What
+		 * is wrong indeed is told by mount(2), too. */
+		if (errno != EINVAL)
+			fail_overlay(fs, op, "refused");
+		close(fs);
+		return -1;
+	}
 	attr |= o->nodev ? TR_MOUNT_ATTR_NODEV : 0;
 	attr |= o->nosuid ? TR_MOUNT_ATTR_NOSUID : 0;
 	attr |= o->read_only ? TR_MOUNT_ATTR_RDONLY : 0;

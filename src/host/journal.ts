@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { isTranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { makeDirectory, readJson, writeFileAtomic } from "./files.ts";
+import { stampAfter } from "./stamp.ts";
 
 /** Each kind has one executor of its undo, below; a missing one does not compile. */
 export type HostChange =
@@ -35,7 +36,7 @@ export class Journal {
 
   /** Writes the change down; call before making it. Returns the entry's name, for forget(). */
   record(owner: string, change: HostChange): string {
-    const name = `${Date.now().toString().padStart(15, "0")}-${process.pid}-${this.#next++}.json`;
+    const name = `${stampAfter(readdirSync(this.#directory))}-${process.pid}-${this.#next++}.json`;
     const entry: JournalEntry = { owner, time: new Date().toISOString(), change };
     writeFileAtomic(join(this.#directory, name), `${JSON.stringify(entry)}\n`);
     return name;

@@ -8,14 +8,16 @@ export interface OomKill {
   /** The name of the program. */
   task: string;
   time: Date;
+  /** Milliseconds since the kernel began. */
+  uptime: number;
 }
 
-/** Of the group that ran out of memory, "/tranship/ID". Empty too where the log cannot be read. `since`: milliseconds since the epoch. */
+/** Of the group that ran out of memory, "/tranship/ID". Empty too where the log cannot be read. `since`: milliseconds since the kernel began, which no setting of the clock changes. */
 export function oomKillsIn(group: string, since: number): OomKill[] {
   const found: OomKill[] = [];
   for (const record of records()) {
     const kill = parseOomKill(record, group, began());
-    if (kill !== undefined && kill.time.getTime() >= since) found.push(kill);
+    if (kill !== undefined && kill.uptime >= since) found.push(kill);
   }
   return found;
 }
@@ -30,7 +32,8 @@ export function parseOomKill(record: string, group: string, boot: number): OomKi
   const [, microseconds, message = ""] = /^\d+,\d+,(\d+),[^;]*;(oom-kill:.*)/.exec(record) ?? [];
   const words = /,oom_memcg=([^,]*),task_memcg=[^,]*,task=(.*),pid=(\d+),uid=\d+$/m.exec(message);
   if (words === null || words[1] !== group) return undefined;
-  return { pid: Number(words[3]), task: words[2] ?? "", time: new Date(boot + Number(microseconds) / 1000) };
+  const uptime = Number(microseconds) / 1000;
+  return { pid: Number(words[3]), task: words[2] ?? "", time: new Date(boot + uptime), uptime };
 }
 
 const longest = 8192;

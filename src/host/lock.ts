@@ -45,13 +45,14 @@ export function processAlive(pid: number, startTime: string): boolean {
 export async function acquireLock(path: string, what: string, wait = 10_000): Promise<Lock> {
   const mine: Holder = { pid: process.pid, startTime: processStartTime(process.pid) ?? "", what };
   const text = JSON.stringify(mine);
-  const deadline = Date.now() + wait;
+  // The clock may be set meanwhile.
+  const deadline = performance.now() + wait;
   for (let pause = 5; ; pause = Math.min(pause * 2, 200)) {
     // No lock outlives its process, so none has to reach the disk.
     if (createExclusive(path, text, 0o600, true)) return { release: () => release(path, text) };
     const seen = readText(path);
     if (seen !== undefined && !holderAlive(seen) && takeOver(path, seen)) continue;
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       throw new TranshipError("E_STATE_BUSY", `${path} is held by ${describe(seen)}`, {
         hint: "wait for that command to end, or stop it",
       });

@@ -10,6 +10,7 @@ import { randomHex } from "../host/random.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { supervisorPid } from "../host/supervisor.ts";
+import { monotonicNow } from "../host/uptime.ts";
 import { type Draft, makeDraft, takeDraft } from "./draft.ts";
 import { chosenElements, type ElementOptions } from "./elements.ts";
 import { mergeEnvironment } from "./environment.ts";
@@ -225,6 +226,7 @@ export function newLaunch(mode: LaunchRecord["mode"], created: boolean, runtime 
   return {
     bootId: bootId(),
     startedAt: new Date().toISOString(),
+    startedClock: monotonicNow(),
     starter: { pid: starter, startTime: processStartTime(starter) ?? "" },
     mode,
     acknowledged: false,

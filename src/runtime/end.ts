@@ -88,12 +88,11 @@ function tell(root: StateRoot, instance: Instance, end: EndRecord): void {
 function tellOom(root: StateRoot, { paths, record }: Instance): boolean {
   const launch = readJson(paths.launch) as LaunchRecord | undefined;
   if (record.limits.memory === null || launch === undefined) return false;
-  const since = Date.parse(launch.startedAt);
-  const told = breachesOf({ paths, record }).filter(
-    (one) => one.limit === "memory" && Date.parse(one.time) >= since,
-  );
+  // Not by the time of day, which may have been set meanwhile.
+  const told = breachesOf({ paths, record }, launch.breachesAt).filter((one) => one.limit === "memory");
   const count = told.reduce((sum, one) => sum + one.count, 0);
-  const kills = oomKillsIn(`/tranship/${record.id}`, since);
+  const kills =
+    launch.startedClock === undefined ? [] : oomKillsIn(`/tranship/${record.id}`, launch.startedClock);
   // The watcher was killed, or the group had gone before it could look.
   const untold = kills.filter(({ pid }) => !told.some((one) => one.pid === String(pid)));
   for (const { pid, task, time } of untold.slice(0, Math.max(0, kills.length - count)))

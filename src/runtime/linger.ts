@@ -48,11 +48,14 @@ export async function releaseLater(root: StateRoot, log: Log): Promise<void> {
 export async function networkIdle(root: StateRoot, log: Log): Promise<void> {
   const seconds = lingerSeconds();
   const { used, waiter } = lingerFiles(root);
-  for (;;) {
+  // Nobody has used it for so long when its time has not changed for so long: the clock may be set meanwhile.
+  for (let seen: number | undefined; ; ) {
     const last = statSync(used, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    if (last === seen) break;
     const left = last + seconds * 1000 - Date.now();
     if (left <= 0) break;
-    await pause(left);
+    await pause(Math.min(left, seconds * 1000));
+    seen = last;
   }
   rmSync(waiter, { force: true });
   rmSync(used, { force: true });

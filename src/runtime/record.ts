@@ -202,6 +202,10 @@ export interface LaunchRecord {
   restarts: number;
   /** By the restart rule or after a reboot: one that dies before it was acknowledged is tried again. */
   byRule?: boolean;
+  /** When it began by a clock that nobody sets: see monotonicNow(). Absent in records of before 2026-12. */
+  startedClock?: number;
+  /** How much of its breaches had been written down by then: bytes, all of them ASCII. */
+  breachesAt?: number;
   /** Milliseconds that the restart rule waited before it. */
   delay?: number;
 }

@@ -1,10 +1,11 @@
 // run, create, start, restart: the ways in which an instance comes to run, and what is done when a detached one has ended.
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, rmSync, statSync } from "node:fs";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { processAlive } from "../host/lock.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
+import { monotonicNow } from "../host/uptime.ts";
 import { checkSecrets } from "./bundle.ts";
 import { beginInstance, type CreateOptions, createInstance, newLaunch } from "./create.ts";
 import {
@@ -25,6 +26,7 @@ import { pause } from "./processes.ts";
 import { type EndRecord, type InstanceRecord, instancePaths, type LaunchRecord } from "./record.ts";
 import { instanceLayers, ownLayers } from "./redirect/mounts.ts";
 import { repairInstances } from "./repair.ts";
+import { delayAfter } from "./restart-delay.ts";
 import { readExit, statusOf } from "./state.ts";
 import { emptyTrash } from "./trash.ts";
 
@@ -107,6 +109,7 @@ async function relaunch(
 ): Promise<Launching> {
   const { paths, record } = instance;
   const layers = record.engine === "inprocess" ? [paths.tree] : await instanceLayers(root, instance);
+  launch.breachesAt = statSync(paths.breaches, { throwIfNoEntry: false })?.size ?? 0;
   step("launch record");
   writeLaunch({ instance, launch });
   for (const file of [paths.ended, paths.chainEnded, paths.stopAsked]) rmSync(file, { force: true });
@@ -202,18 +205,6 @@ async function starterDone(instance: Instance): Promise<void> {
   }
 }
 
-const shortestDelay = 100;
-const longestDelay = 60_000;
-/** Who ran so long is no longer one that fails again and again. */
-const longRun = 10_000;
-
-/** As docker: from a tenth of a second on, doubled up to a minute, and from the beginning after ten seconds of running. */
-function delayAfter(last: LaunchRecord, end: EndRecord): number {
-  const ran = Date.parse(end.endedAt) - Date.parse(last.startedAt);
-  if (last.delay === undefined || ran >= longRun) return shortestDelay;
-  return Math.min(last.delay * 2, longestDelay);
-}
-
 /** The next start that the restart rule asks for, its record already written; undefined for none. */
 export async function restartRule(
   root: StateRoot,
@@ -233,7 +224,7 @@ export async function restartRule(
     ...newLaunch("detached", false),
     restarts: last.restarts + 1,
     byRule: true,
-    delay: delayAfter(last, end),
+    delay: delayAfter(last, monotonicNow()),
     newIdentity: last.newIdentity ?? false,
   };
   return await relaunch(root, instance, launch, log);
@@ -252,6 +243,10 @@ export async function startAgain(launching: Launching, wait = true): Promise<voi
     return;
   }
   step("start again");
+  // It runs from now on, not from when it was decided that it would.
+  launch.startedAt = new Date().toISOString();
+  launch.startedClock = monotonicNow();
+  writeLaunch(launching);
   try {
     await startGuarded(launching, () => startDetached(launching));
   } catch (error) {

@@ -104,3 +104,23 @@ test("release leaves a lock alone that is no longer its own", async (t) => {
   lock.release();
   assert.equal(readFileSync(path, "utf8"), dead);
 });
+
+test("a clock that is set while somebody waits neither ends the waiting nor makes it longer", async (t) => {
+  const path = join(scratch(t), "lock");
+  const real = Date.now;
+  for (const hours of [3, -3]) {
+    const clock = t.mock.method(Date, "now", () => real.call(Date));
+    const set = () => clock.mock.mockImplementation(() => real.call(Date) + hours * 3_600_000);
+    const held = await acquireLock(path, "hold");
+    const waiting = acquireLock(path, "wait", 5000);
+    set();
+    setTimeout(() => held.release(), 300);
+    const mine = await waiting;
+    clock.mock.mockImplementation(() => real.call(Date));
+    const refused = assert.rejects(acquireLock(path, "wait", 200), /is held by/);
+    set();
+    await refused;
+    mine.release();
+    clock.mock.restore();
+  }
+});

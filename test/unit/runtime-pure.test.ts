@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { isTranshipError } from "../../src/base/errors.ts";
+import { stampAfter } from "../../src/host/stamp.ts";
 import { learnedCapabilities } from "../../src/package/capabilities.ts";
 import { newDescriptor, type Service } from "../../src/package/descriptor.ts";
 import { compileInitPlan } from "../../src/package/init-plan.ts";
@@ -25,6 +26,7 @@ import { capabilitySet, neededCapabilities } from "../../src/runtime/oci/capabil
 import { ociConfig } from "../../src/runtime/oci/config.ts";
 import { defaultRules, seccompJson } from "../../src/runtime/oci/seccomp.ts";
 import type { InstanceRecord } from "../../src/runtime/record.ts";
+import { delayAfter } from "../../src/runtime/restart-delay.ts";
 import { stopTime } from "../../src/runtime/stop-time.ts";
 import { parseVolume } from "../../src/runtime/volumes/parse.ts";
 
@@ -339,4 +341,24 @@ it("an instance is given the time to stop that its services have together", () =
   assert.equal(stopTime(withServices({ stop: { timeout: "1s" } }), []), 10_000);
   assert.equal(stopTime(withServices(slow), ["@p"]), 10_000);
   assert.equal(stopTime(undefined, []), 10_000);
+});
+
+it("names sort in the order in which they were made, also where the clock was set back", () => {
+  const ahead = String(Date.now() + 3_600_000).padStart(15, "0");
+  const next = stampAfter([`${ahead}-1-0.json`, "events.jsonl", `events-${"0".repeat(15)}-2-3.jsonl`]);
+  assert.equal(next, String(Number(ahead) + 1).padStart(15, "0"));
+  assert.ok(Math.abs(Number(stampAfter([])) - Date.now()) < 60_000);
+});
+
+it("a restart rule waits twice as long after each end, and from the beginning after ten seconds, by a clock that nobody sets", () => {
+  let last: { delay?: number; startedClock: number } = { startedClock: 1000 };
+  const waits = Array.from({ length: 12 }, () => {
+    const delay = delayAfter(last, last.startedClock + 50);
+    last = { delay, startedClock: last.startedClock + 50 + delay };
+    return delay;
+  });
+  assert.deepEqual(waits, [100, 200, 400, 800, 1600, 3200, 6400, 12_800, 25_600, 51_200, 60_000, 60_000]);
+  assert.equal(delayAfter(last, last.startedClock + 10_000), 100);
+  // A record of an older Tranship has no such clock.
+  assert.equal(delayAfter({ delay: 400 }, 1e9), 800);
 });

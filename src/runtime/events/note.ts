@@ -5,6 +5,7 @@ import { appendFileSync, readdirSync, renameSync, rmSync, statSync } from "node:
 import { join } from "node:path";
 import { errnoOf, makeDirectory } from "../../host/files.ts";
 import { processStartTime } from "../../host/lock.ts";
+import { stampAfter } from "../../host/stamp.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import type { EndRecord, InstanceRecord, LaunchRecord } from "../record.ts";
 
@@ -119,7 +120,7 @@ function append(file: string, line: string): void {
 /** Two that rotate at once make two files, which hurts nobody. Who still has the old one open writes into it under its new name. */
 function rotate(root: StateRoot, file: string): void {
   const directory = eventDirectory(root);
-  const stamp = `${Date.now().toString().padStart(15, "0")}-${process.pid}-${processStartTime(process.pid) ?? ""}`;
+  const stamp = `${stampAfter(readdirSync(directory))}-${process.pid}-${processStartTime(process.pid) ?? ""}`;
   renameSync(file, join(directory, `events-${stamp}.jsonl`));
   const old = readdirSync(directory)
     .filter((name) => /^events-.*\.jsonl$/.test(name))
