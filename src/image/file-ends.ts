@@ -1,4 +1,5 @@
-// Keeps the start and the end of a file that flows by, and looks into what is packed.
+// Keeps the start and the end of a file that flows by, and looks into what is packed. The places for them are used again for the next file.
+import { once } from "node:events";
 import { constants, createGunzip, createZstdDecompress } from "node:zlib";
 import {
   type FileEnds,
@@ -9,81 +10,136 @@ import {
   wantsTail,
 } from "../formats/kernel-part.ts";
 
-/** Packed files up to this size are unpacked whole where their start is an ELF file. */
-const wholePacked = 64 << 20;
+/** Of what tells how a file is packed. */
+const markLength = 4;
+/** What is packed is unpacked up to here: longer ones are no modules any more. */
+const mostUnpacked = 2 ** 30;
 
 export class FileEndsCollector {
-  #size = 0;
-  #head = Buffer.alloc(0);
-  /** The last pieces, together at least tailSize where there was as much. */
-  #tail: Uint8Array[] = [];
-  #tailBytes = 0;
-  #packed: "gzip" | "zstd" | undefined;
+  readonly #plain = new Ends();
+  readonly #inside = new Ends();
+  #packed: PackedEnds | undefined;
 
-  /** Holes are passed over: no kernel part has one where it would matter. */
-  push(offset: number, bytes: Uint8Array): void {
-    if (this.#head.length < headSize && offset === this.#head.length) {
-      this.#head = Buffer.concat([this.#head, bytes.subarray(0, headSize - this.#head.length)]);
-      this.#packed = packedBy(this.#head);
+  /** For the next file; what was kept of the one before is gone. */
+  begin(): void {
+    this.#plain.clear();
+    this.#packed?.end();
+    this.#packed = undefined;
+  }
+
+  /** Await the promise where there is one. Holes are passed over: no kernel part has one where it would matter. */
+  push(offset: number, bytes: Uint8Array): Promise<void> | undefined {
+    const before = this.#plain.headLength;
+    this.#plain.push(offset, bytes);
+    if (before < markLength && this.#plain.headLength >= markLength) {
+      const packed = packedBy(this.#plain.head);
+      if (packed === undefined) return undefined;
+      this.#packed = new PackedEnds(packed, this.#inside);
+      if (before > 0) void this.#packed.push(this.#plain.head.subarray(0, before));
     }
-    this.#size = offset + bytes.length;
-    if (!wantsTail(this.#head) && this.#packed === undefined) return;
-    const most = this.#packed === undefined ? tailSize : wholePacked + 1;
-    this.#tail.push(Uint8Array.from(bytes));
-    this.#tailBytes += bytes.length;
-    while (this.#tail[0] !== undefined && this.#tailBytes - this.#tail[0].length >= most) {
-      this.#tailBytes -= this.#tail[0].length;
-      this.#tail.shift();
-    }
+    return this.#packed?.push(bytes);
   }
 
   /** Why the file is a part of a kernel; undefined where it is none. */
   async verdict(): Promise<string | undefined> {
-    const tail = Buffer.concat(this.#tail);
-    const plain = kernelPartByContent({ size: this.#size, head: this.#head, tail });
+    const plain = kernelPartByContent(this.#plain.ends());
     if (plain !== undefined || this.#packed === undefined) return plain;
-    const inside = await unpackEnds(this.#packed, tail.length === this.#size ? tail : this.#head);
-    return inside === undefined ? undefined : kernelPartByContent(inside);
+    await this.#packed.finish();
+    return kernelPartByContent(this.#inside.ends());
   }
 }
 
-/** Start and end of what the bytes unpack to; the end only where it is an ELF file. What cannot be unpacked is no kernel part. */
-async function unpackEnds(packed: "gzip" | "zstd", bytes: Uint8Array): Promise<FileEnds | undefined> {
-  const collector = new PlainEnds();
-  const stream =
-    packed === "gzip" ? createGunzip({ finishFlush: constants.Z_SYNC_FLUSH }) : createZstdDecompress({});
-  stream.on("error", () => stream.destroy());
-  stream.end(bytes);
-  try {
-    for await (const chunk of stream) {
-      collector.push(chunk as Uint8Array);
-      if (collector.enough) break;
-    }
-  } catch {
+/** What comes out of packed content; the end only where it is an ELF file. What cannot be unpacked is no kernel part. */
+class PackedEnds {
+  readonly #stream: ReturnType<typeof createGunzip> | ReturnType<typeof createZstdDecompress>;
+  #done = false;
+
+  constructor(packed: "gzip" | "zstd", ends: Ends) {
+    ends.clear();
+    this.#stream =
+      packed === "gzip" ? createGunzip({ finishFlush: constants.Z_SYNC_FLUSH }) : createZstdDecompress({});
     // Cut off or damaged: what came out so far is looked at.
+    this.#stream.on("error", () => this.end());
+    let size = 0;
+    this.#stream.on("data", (chunk: Uint8Array) => {
+      ends.push(size, chunk);
+      size += chunk.length;
+      // Nothing that comes later can change the verdict.
+      if (size > mostUnpacked || (ends.headLength >= headSize && !wantsTail(ends.head))) this.end();
+    });
   }
-  stream.destroy();
-  return collector.ends();
+
+  push(bytes: Uint8Array): Promise<void> | undefined {
+    if (this.#done) return undefined;
+    // A copy: the decoder may still be at it when it was told to end.
+    return new Promise((resolve) => this.#stream.write(Uint8Array.from(bytes), () => resolve()));
+  }
+
+  async finish(): Promise<void> {
+    if (this.#done) return;
+    const closed = once(this.#stream, "close").catch(() => {});
+    this.#stream.end();
+    await closed;
+  }
+
+  end(): void {
+    this.#done = true;
+    this.#stream.destroy();
+  }
 }
 
-class PlainEnds {
+/** The first headSize and, where the start asks for them, the last tailSize bytes. */
+class Ends {
+  readonly #head = Buffer.allocUnsafeSlow(headSize);
+  /** A ring: what is appended begins at #next. Made when it is first needed. */
+  #ring = Buffer.alloc(0);
+  #line = Buffer.alloc(0);
+  #next = 0;
+  #kept = 0;
   #size = 0;
-  #head = Buffer.alloc(0);
-  #tail = Buffer.alloc(0);
+  headLength = 0;
 
-  push(bytes: Uint8Array): void {
-    if (this.#head.length < headSize)
-      this.#head = Buffer.concat([this.#head, bytes.subarray(0, headSize - this.#head.length)]);
-    this.#size += bytes.length;
-    if (wantsTail(this.#head)) this.#tail = Buffer.concat([this.#tail, bytes]).subarray(-tailSize);
+  get head(): Uint8Array {
+    return this.#head.subarray(0, this.headLength);
   }
 
-  /** Nothing that comes later can change the verdict. 1 GiB unpacked is no module any more. */
-  get enough(): boolean {
-    return this.#size > 2 ** 30 || (this.#head.length >= headSize && !wantsTail(this.#head));
+  clear(): void {
+    this.#next = 0;
+    this.#kept = 0;
+    this.#size = 0;
+    this.headLength = 0;
   }
 
+  push(offset: number, bytes: Uint8Array): void {
+    if (this.headLength < headSize && offset === this.headLength) {
+      const more = bytes.subarray(0, headSize - this.headLength);
+      this.#head.set(more, this.headLength);
+      this.headLength += more.length;
+    }
+    this.#size = offset + bytes.length;
+    if (wantsTail(this.head)) this.#append(bytes.subarray(Math.max(0, bytes.length - tailSize)));
+  }
+
+  #append(bytes: Uint8Array): void {
+    if (this.#ring.length === 0) this.#ring = Buffer.allocUnsafeSlow(tailSize);
+    const first = Math.min(bytes.length, tailSize - this.#next);
+    this.#ring.set(bytes.subarray(0, first), this.#next);
+    this.#ring.set(bytes.subarray(first), 0);
+    this.#next = (this.#next + bytes.length) % tailSize;
+    this.#kept = Math.min(tailSize, this.#kept + bytes.length);
+  }
+
+  /** Valid until the next file. */
   ends(): FileEnds {
-    return { size: this.#size, head: this.#head, tail: this.#tail };
+    return { size: this.#size, head: this.head, tail: this.#tail() };
+  }
+
+  #tail(): Uint8Array {
+    const start = this.#next - this.#kept;
+    if (start >= 0) return this.#ring.subarray(start, this.#next);
+    if (this.#line.length === 0) this.#line = Buffer.allocUnsafeSlow(tailSize);
+    this.#line.set(this.#ring.subarray(start + tailSize), 0);
+    this.#line.set(this.#ring.subarray(0, this.#next), -start);
+    return this.#line.subarray(0, this.#kept);
   }
 }

@@ -1,8 +1,8 @@
-// What has to be known of each object of a package to notice a change, in 40 bytes: digests of its attributes and its content, its time, its
+// What has to be known of each object of a package to notice a change, in 40 bytes: a hash of its attributes, the digest of its content, its time, its
 // kind; and the targets of symbolic links, which lead to other objects.
-import { hash } from "node:crypto";
 import type { ByteString, EntryKind } from "../formats/entry.ts";
-import { objectLines, type PackedObject } from "../formats/packing-list.ts";
+import type { PackedObject } from "../formats/packing-list.ts";
+import { hashText } from "./text-hash.ts";
 import { Texts } from "./text-table.ts";
 
 const recordSize = 40;
@@ -12,13 +12,16 @@ const kinds: readonly EntryKind[] = ["file", "directory", "symlink", "fifo", "so
 /** Numbers are the caller's: each a little larger than the one before. */
 export class ObjectRecords {
   readonly #chunks: Buffer[] = [];
+  readonly #key = new Uint32Array(2);
   readonly #targets = new Texts();
 
   set(number: number, object: PackedObject): void {
     const chunk = Math.floor(number / chunkRecords);
     while (this.#chunks.length <= chunk) this.#chunks.push(Buffer.alloc(chunkRecords * recordSize));
     const record = this.#at(number);
-    attributesOf(object).copy(record, 0);
+    this.#hash(object);
+    record.writeUInt32LE(this.#key[0] ?? 0, 0);
+    record.writeUInt32LE(this.#key[1] ?? 0, 4);
     record.write(object.digest, 8, "hex");
     record.writeBigInt64LE(BigInt.asIntN(64, object.mtime), 24);
     record[32] = kinds.indexOf(object.kind);
@@ -39,11 +42,20 @@ export class ObjectRecords {
     object: PackedObject,
   ): { attributes: boolean; content: boolean; time: boolean } {
     const record = this.#at(number);
+    this.#hash(object);
     return {
-      attributes: !record.subarray(0, 8).equals(attributesOf(object)),
+      attributes: record.readUInt32LE(0) !== this.#key[0] || record.readUInt32LE(4) !== this.#key[1],
       content: record.toString("hex", 8, 24) !== (object.digest === "" ? none : object.digest),
       time: record.readBigInt64LE(24) !== BigInt.asIntN(64, object.mtime),
     };
+  }
+
+  /** All but name, time and content. */
+  #hash(one: PackedObject): void {
+    const { kind, mode, uid, gid, size, data, target, rdevMajor, rdevMinor, xattrs } = one;
+    const attributes = xattrs.length === 0 ? "" : JSON.stringify(xattrs);
+    const text = `${kind} ${mode} ${uid} ${gid} ${size} ${data} ${rdevMajor} ${rdevMinor} ${target}\0${attributes}`;
+    hashText(text, 0, this.#key);
   }
 
   #at(number: number): Buffer {
@@ -54,9 +66,3 @@ export class ObjectRecords {
 }
 
 const none = "0".repeat(32);
-
-/** All but name, time and content. */
-function attributesOf(object: PackedObject): Buffer {
-  const text = objectLines({ ...object, path: "/", mtime: 0n, digest: "" });
-  return hash("sha256", Buffer.from(text, "latin1"), "buffer").subarray(0, 8);
-}

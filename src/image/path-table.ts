@@ -1,7 +1,7 @@
-// Paths of a file system and a number for each, in few bytes a path: names are kept as 64 bits of their digest. Directories that are
+// Paths of a file system and a number for each, in few bytes a path: names are kept as a hash of 64 bits. Directories that are
 // emptied or removed take what is below them along at once, however much that is.
-import { hash } from "node:crypto";
 import type { ByteString } from "../formats/entry.ts";
+import { hashText } from "./text-hash.ts";
 
 const first = 1 << 10;
 /** Of its places, how many may be taken before the table grows. */
@@ -21,7 +21,10 @@ export class PathTable {
   readonly #isDirectory: (number: number) => boolean;
   #capacity = first;
   #used = 0;
-  #keys = new BigUint64Array(first);
+  /** Two numbers for each place. */
+  #keys = new Uint32Array(first * 2);
+  /** Of the name that is looked for. */
+  readonly #key = new Uint32Array(2);
   /** 0: the place is free. */
   #scopes = new Uint32Array(first);
   #numbers = new Uint32Array(first);
@@ -152,47 +155,50 @@ export class PathTable {
   }
 
   #find(scope: number, name: ByteString): number | undefined {
-    const place = this.#slot(keyOf(scope, name));
+    hashText(name, scope, this.#key);
+    const place = this.#slot(this.#key[0] ?? 0, this.#key[1] ?? 0);
     return this.#scopes[place] === 0 ? undefined : place;
   }
 
   #make(scope: number, name: ByteString): number {
     if (this.#used + 1 > this.#capacity * fullness) this.#grow();
-    const key = keyOf(scope, name);
-    const place = this.#slot(key);
+    hashText(name, scope, this.#key);
+    const [one = 0, two = 0] = this.#key;
+    const place = this.#slot(one, two);
     if (this.#scopes[place] !== 0) return place;
     this.#used++;
-    this.#keys[place] = key;
+    this.#keys[place * 2] = one;
+    this.#keys[place * 2 + 1] = two;
     this.#scopes[place] = this.#nextScope();
     this.#numbers[place] = implied;
     return place;
   }
 
-  #slot(key: bigint): number {
+  /** Where the key is, or the free place for it. */
+  #slot(one: number, two: number): number {
     const mask = this.#capacity - 1;
-    let place = Number(BigInt.asUintN(32, key)) & mask;
-    while (this.#scopes[place] !== 0 && this.#keys[place] !== key) place = (place + 1) & mask;
+    let place = one & mask;
+    while (this.#scopes[place] !== 0 && (this.#keys[place * 2] !== one || this.#keys[place * 2 + 1] !== two))
+      place = (place + 1) & mask;
     return place;
   }
 
   #grow(): void {
     const [keys, scopes, numbers] = [this.#keys, this.#scopes, this.#numbers];
     this.#capacity *= 2;
-    this.#keys = new BigUint64Array(this.#capacity);
+    this.#keys = new Uint32Array(this.#capacity * 2);
     this.#scopes = new Uint32Array(this.#capacity);
     this.#numbers = new Uint32Array(this.#capacity);
     for (let old = 0; old < scopes.length; old++) {
       if (scopes[old] === 0) continue;
-      const place = this.#slot(keys[old] ?? 0n);
-      this.#keys[place] = keys[old] ?? 0n;
+      const [one = 0, two = 0] = keys.subarray(old * 2, old * 2 + 2);
+      const place = this.#slot(one, two);
+      this.#keys[place * 2] = one;
+      this.#keys[place * 2 + 1] = two;
       this.#scopes[place] = scopes[old] ?? 0;
       this.#numbers[place] = numbers[old] ?? 0;
     }
   }
-}
-
-function keyOf(scope: number, name: ByteString): bigint {
-  return hash("sha256", Buffer.from(`${scope}/${name}`, "latin1"), "buffer").readBigUInt64LE(0);
 }
 
 function directoryOf(path: ByteString): ByteString {

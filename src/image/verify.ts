@@ -128,7 +128,8 @@ async function verifyLayer(
   try {
     // Undeclared devices are reported one by one, so the reader lets them pass.
     const limits = { ...defaultLimits, devices: anyDevice };
-    let current: { entry: Entry; ends: FileEndsCollector } | undefined;
+    let current: Entry | undefined;
+    const ends = new FileEndsCollector();
     const maker = new ObjectMaker();
     const entry = (event: LayerEvent & { type: "entry" }): void => {
       noteInit(event.entry, event.hardlinkTo !== undefined, init);
@@ -137,7 +138,8 @@ async function verifyLayer(
       const device = undeclaredDevice(event.entry, declared);
       if (device !== undefined)
         found("device", event.entry, `is the device ${device}, which is not declared`);
-      current = named === undefined ? { entry: event.entry, ends: new FileEndsCollector() } : undefined;
+      current = named === undefined && event.entry.kind === "file" ? event.entry : undefined;
+      if (current !== undefined) ends.begin();
     };
     for await (const events of readLayer({ store, layer }, limits)) {
       for (const event of events) {
@@ -150,10 +152,12 @@ async function verifyLayer(
           unpacked?.mark(event);
         }
         if (event.type === "entry") entry(event);
-        else if (event.type === "data") current?.ends.push(event.offset, event.bytes);
-        else if (event.type === "end" && current !== undefined) {
-          const reason = await current.ends.verdict();
-          if (reason !== undefined) found("kernel-part", current.entry, `${reason}, under another name`);
+        else if (event.type === "data" && current !== undefined) {
+          const taken = ends.push(event.offset, event.bytes);
+          if (taken !== undefined) await taken;
+        } else if (event.type === "end" && current !== undefined) {
+          const reason = await ends.verdict();
+          if (reason !== undefined) found("kernel-part", current, `${reason}, under another name`);
         } else if (event.type === "whiteout" && event.path === initPath) init.present = false;
       }
     }

@@ -13,6 +13,7 @@ import { acquireLock, type Lock } from "../../host/lock.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
 import { Digester } from "../digest.ts";
+import { giveBack } from "../give-back.ts";
 import type { StoreSession } from "../store-session.ts";
 import type { RegistryClient } from "./registry-client.ts";
 import { connectionError, interrupted, isTransient } from "./registry-errors.ts";
@@ -212,6 +213,7 @@ class Download {
       throw ioError(`cannot write ${this.#part.path}`, cause);
     }
     this.#digester.update(bytes);
+    if (pending.length > 1) giveBack(bytes);
     this.#size += count;
     this.#task.advance(count);
   }
