@@ -25,10 +25,10 @@ export function applicationTrees(): Rule {
       const { path } = entry;
       if (scene.installed.owner(path).length === 0) await modulesAbove(scene, path, emit);
       if (scene.installed.owner(path).length > 0) return;
-      const modules = modulesOf(path) ?? (await environmentOf(scene, path));
+      const modules = (await environmentOf(scene, path)) ?? modulesOf(path);
       if (modules !== undefined && isSweepable(modules))
         emit.tree(modules, { kind: "language", from: path, detail: `modules ${modules}` });
-      const home = modulesOf(path) === undefined ? homeOf(path) : undefined;
+      const home = modules === undefined ? homeOf(path) : undefined;
       if (home !== undefined && isSweepable(home))
         emit.tree(home, { kind: "listed", from: path, detail: `application ${home}` });
     },
@@ -62,9 +62,21 @@ const shared = new Set([
   "var",
 ]);
 
+/** Directories in which interpreters look for modules, outside of the system's own: also of one user (pip --user, gem --user-install, local::lib). */
+const moduleDirectories = [
+  /^(.*?\/node_modules)\//,
+  /^(.*?\/vendor)\/(?:autoload\.php|composer\/)/,
+  /^(.*?\/lib(?:64)?\/python[\d.]+\/(?:site|dist)-packages)\//,
+  /^(.*?\/(?:\.gem\/ruby|\.local\/share\/gem\/ruby|lib\/ruby\/gems)\/[\d.]+)\//,
+  /^(.*?\/perl5\/lib\/perl5)\//,
+];
+
 function modulesOf(path: ByteString): ByteString | undefined {
-  return (/^(.*?\/node_modules)\//.exec(path) ??
-    /^(.*?\/vendor)\/(?:autoload\.php|composer\/)/.exec(path))?.[1];
+  for (const pattern of moduleDirectories) {
+    const directory = pattern.exec(path)?.[1];
+    if (directory !== undefined) return directory;
+  }
+  return undefined;
 }
 
 function homeOf(path: ByteString): ByteString | undefined {

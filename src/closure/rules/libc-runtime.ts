@@ -98,9 +98,11 @@ async function charsets(
     }
     for (const one of (await scene.tree.list(entry.path)) ?? []) {
       const name = basename(one.path);
-      if (fewCharsets.test(name) || name.startsWith("gconv-modules")) {
-        emit.add(one.path, { kind: "loaded", from: libc, detail: "character sets" });
-      }
+      if (!fewCharsets.test(name) && !name.startsWith("gconv-modules")) continue;
+      const why = { kind: "loaded", from: libc, detail: "character sets" } as const;
+      // Newer ones keep their tables in gconv-modules.d.
+      if (one.kind === "directory") emit.tree(one.path, why);
+      else emit.add(one.path, why);
     }
   }
 }

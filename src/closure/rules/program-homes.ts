@@ -18,7 +18,7 @@ export function programHomes(): Rule {
   return {
     name: "program homes",
     async reason(scene, entry, reason, emit) {
-      if (entry.kind !== "file" || (reason.kind !== "traced" && reason.kind !== "rule")) return;
+      if (entry.kind !== "file" || !isStarted(reason)) return;
       if (scene.installed.owner(entry.path).length > 0) return;
       for (const path of localDirectories(entry.path)) {
         if (taken.has(path)) continue;
@@ -34,6 +34,12 @@ export function programHomes(): Rule {
       await takeHome(scene, home, entry.path, emit);
     },
   };
+}
+
+/** Who asks for one file by --include gets that one; a look at a name or its attributes uses nothing. */
+function isStarted({ kind, detail = "" }: Reason): boolean {
+  if (kind === "rule") return !detail.startsWith("--include");
+  return kind === "traced" && !/^(stat|access|readlink|xattr|metadata)$/.test(detail);
 }
 
 const program = /\.(py|pyc|rb|ru|p[lm]|psgi|f?cgi|wsgi|php\d?|phtml|[cm]?[jt]s|jar|war|sh|tcl|lua)$/;

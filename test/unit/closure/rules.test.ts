@@ -119,6 +119,9 @@ test("a program of nobody's package brings its directory, as far as that is one 
     "/home/deploy/shop/log/shop.log": "x",
     "/home/deploy/shop/.git/HEAD": "x",
     "/home/deploy/other/main.py": "x",
+    "/home/deploy/other/rare.py": "x",
+    "/home/deploy/asked/main.py": "x",
+    "/home/deploy/asked/rare.py": "x",
     "/home/deploy/notes.txt": "x",
     "/var/www/board/app.py": "x",
     "/var/www/board/models/rare.py": "x",
@@ -140,6 +143,10 @@ test("a program of nobody's package brings its directory, as far as that is one 
     traced("/usr/local/bin/tool", "exec"),
     traced("/home/deploy/start.sh"),
     traced("/home/deploy/other/main.py", "stat"),
+    {
+      path: "/home/deploy/asked/main.py",
+      reason: { kind: "rule", detail: "--include /home/deploy/asked/main.py" },
+    },
   ]);
   for (const path of [
     "/home/deploy/shop/src/pages/rare.js",
@@ -154,10 +161,53 @@ test("a program of nobody's package brings its directory, as far as that is one 
   for (const path of [
     "/home/deploy/shop/log/shop.log",
     "/home/deploy/notes.txt",
+    "/home/deploy/other/rare.py",
+    "/home/deploy/asked/rare.py",
     "/var/www/next/app.py",
     "/usr/local/share/man/man1/tool.1",
     "/usr/local/lib/another/A.pm",
   ])
     assert.ok(!paths.has(path), path);
   assert.ok(candidates.some((one) => one.path === "/home/deploy/shop/.git"));
+});
+
+test("modules that a user installed for himself come whole", async () => {
+  const site = "/home/deploy/.local/lib/python3.9/site-packages";
+  const gems = "/home/deploy/.gem/ruby/2.7.0";
+  const files = memoryFiles({
+    [`${site}/used/__init__.py`]: "x",
+    [`${site}/used/rare/__init__.py`]: "x",
+    [`${site}/other/__init__.py`]: "x",
+    [`${gems}/gems/used-1.0/lib/used.rb`]: "x",
+    [`${gems}/gems/used-1.0/lib/used/rare.rb`]: "x",
+    [`${gems}/specifications/used-1.0.gemspec`]: "x",
+    "/home/deploy/.local/bin/tool": "x",
+  });
+  const { paths } = await expand(files, [
+    traced(`${site}/used/__init__.py`),
+    traced(`${gems}/gems/used-1.0/lib/used.rb`),
+  ]);
+  for (const path of [
+    `${site}/used/rare/__init__.py`,
+    `${site}/other/__init__.py`,
+    `${gems}/gems/used-1.0/lib/used/rare.rb`,
+    `${gems}/specifications/used-1.0.gemspec`,
+  ])
+    assert.equal(paths.get(path)?.[0]?.kind, "language", path);
+  assert.ok(!paths.has("/home/deploy/.local/bin/tool"));
+});
+
+test("the tables of character sets come with the few sets that every package has", async () => {
+  const gconv = "/usr/lib/x86_64-linux-gnu/gconv";
+  const files = memoryFiles({
+    "/lib/x86_64-linux-gnu/libc.so.6": elf({ soname: "libc.so.6" }),
+    [`${gconv}/gconv-modules`]: "x",
+    [`${gconv}/gconv-modules.d/gconv-modules-extra.conf`]: "x",
+    [`${gconv}/UTF-16.so`]: elf(),
+    [`${gconv}/EUC-JP.so`]: elf(),
+  });
+  const { paths } = await expand(files, [traced("/lib/x86_64-linux-gnu/libc.so.6")]);
+  assert.ok(paths.has(`${gconv}/gconv-modules.d/gconv-modules-extra.conf`));
+  assert.ok(paths.has(`${gconv}/UTF-16.so`));
+  assert.ok(!paths.has(`${gconv}/EUC-JP.so`));
 });
