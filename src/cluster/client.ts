@@ -1,16 +1,35 @@
 // Our own verbs as clients of a control plane.
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { request as secureRequest } from "node:https";
 import { TranshipError } from "../base/errors.ts";
 import { signedHeaders } from "./api/sigv4.ts";
 import type { AccessKey, Endpoint } from "./keys.ts";
+import { textLines } from "./logs/text-lines.ts";
 
 export interface ClusterClient {
   call<T>(operation: string, input: object): Promise<T>;
+  /** Lines of JSON as they come; ends with the signal. */
+  lines(path: string, target: string, input: object, signal: AbortSignal): AsyncGenerator<string>;
 }
 
 export function clusterClient(endpoint: Pick<Endpoint, "url" | "region">, key: AccessKey): ClusterClient {
   return {
+    lines: async function* (path, target, input, signal) {
+      const url = new URL(path, endpoint.url);
+      const body = JSON.stringify(input);
+      const headers = signedHeaders({ url, target, body }, key, endpoint.region, Date.now());
+      const response = await send(url, headers, body, signal);
+      if (response.statusCode !== 200) throw refused(target, parse(await collect(response), url));
+      try {
+        yield* textLines(response as AsyncIterable<Buffer>);
+      } catch (cause) {
+        if (!signal.aborted)
+          throw new TranshipError("E_CLUSTER_UNREACHABLE", `${url.href}: the connection broke`, {
+            hint: "try again",
+            cause,
+          });
+      }
+    },
     call: async <T>(operation: string, input: object): Promise<T> => {
       const url = new URL(endpoint.url);
       const body = JSON.stringify(input);
@@ -19,29 +38,43 @@ export function clusterClient(endpoint: Pick<Endpoint, "url" | "region">, key: A
       const { status, text } = await post(url, headers, body);
       const value = parse(text, url);
       if (status === 200) return value as T;
-      const { __type: type = "error", message = "" } = value as { __type?: string; message?: string };
-      throw new TranshipError("E_CLUSTER_REFUSED", `${operation}: ${type}: ${message}`, {
-        hint: "see the message; `tranship cluster status` shows what there is",
-      });
+      throw refused(operation, value);
     },
   };
 }
 
-function post(
+function refused(what: string, value: unknown): TranshipError {
+  const { __type: type = "error", message = "" } = value as { __type?: string; message?: string };
+  return new TranshipError("E_CLUSTER_REFUSED", `${what}: ${type}: ${message}`, {
+    hint: "see the message; `tranship cluster status` shows what there is",
+  });
+}
+
+async function post(
   url: URL,
   headers: Record<string, string>,
   body: string,
 ): Promise<{ status: number; text: string }> {
+  const response = await send(url, headers, body);
+  return { status: response.statusCode ?? 0, text: await collect(response) };
+}
+
+async function collect(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+  return Buffer.concat(chunks).toString();
+}
+
+function send(
+  url: URL,
+  headers: Record<string, string>,
+  body: string,
+  signal?: AbortSignal,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const send = url.protocol === "https:" ? secureRequest : request;
-    const sent = send(url, { method: "POST", headers, timeout: 30_000 }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on("data", (chunk: Buffer) => chunks.push(chunk));
-      response.on("end", () =>
-        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
-      );
-      response.on("error", reject);
-    });
+    const open = url.protocol === "https:" ? secureRequest : request;
+    const options = { method: "POST", headers, timeout: 30_000, ...(signal === undefined ? {} : { signal }) };
+    const sent = open(url, options, resolve);
     sent.on("timeout", () => sent.destroy(new Error("no answer within 30 s")));
     sent.on("error", (cause) => {
       reject(

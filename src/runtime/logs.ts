@@ -107,6 +107,38 @@ function* stored(run: string): Generator<LogLine> {
   }
 }
 
+/** What there is, then with `follow` what comes until the instance has ended or `signal` is raised; for a reader that takes its time. */
+export async function* logLines(
+  root: StateRoot,
+  text: string,
+  { since, follow: goOn, signal }: Pick<LogOptions, "since" | "follow" | "signal">,
+): AsyncGenerator<LogLine> {
+  const instance = findAny(root, text);
+  const { run } = instance.paths;
+  const late = ({ time }: LogLine): boolean => since === undefined || time >= since;
+  for (const line of stored(run)) if (late(line)) yield line;
+  let file = openLog(run, "all.log");
+  try {
+    for (;;) {
+      // Looked at before reading: what it wrote before its end is then read below.
+      const { state } = statusOf(instance.paths, instance.record.id);
+      file ??= openLog(run, "all.log");
+      for (const line of file?.lines() ?? []) if (late(line)) yield line;
+      const now = statSync(`${run}/log/all.log`, { throwIfNoEntry: false });
+      if (file !== undefined && now !== undefined && now.ino !== file.inode) {
+        for (const line of file.lines()) if (late(line)) yield line;
+        file.close();
+        file = openLog(run, "all.log");
+        continue;
+      }
+      if (goOn !== true || signal?.aborted === true || (state !== "running" && state !== "starting")) return;
+      await pause(pollInterval);
+    }
+  } finally {
+    file?.close();
+  }
+}
+
 /** Gives each line to `write`; with `follow`, returns when the instance has ended or `signal` is raised. */
 export async function logsOf(
   root: StateRoot,

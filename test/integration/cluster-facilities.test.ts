@@ -1,6 +1,9 @@
 // What tasks are given on their node, from within: credentials of their role with the vendor's SDK in the network of a task.
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
   type ContainerDefinition,
@@ -13,6 +16,8 @@ import {
 import { type Served, serveCluster } from "../support/cluster-serve.ts";
 import { type Fixture, makeFixture, makePackage, until, whyNot } from "./runtime-fixture.ts";
 
+/** So that containers go soon after their tasks. */
+const short = ["--task-cleanup-wait", "1s"];
 const skip = whyNot() ?? false;
 
 /** As a program of a task has it: no settings but those that the task is given. */
@@ -24,6 +29,12 @@ const program = `import { ECSClient, ListClustersCommand, RunTaskCommand } from 
   const { accessKeyId, secretAccessKey, sessionToken } = await client.config.credentials();
   console.log(JSON.stringify({ list, run, accessKeyId, secretAccessKey, sessionToken }));`;
 
+/** Writes what it hears by TCP and UDP into a file, a message a line. */
+const listener = `const { appendFileSync } = require("node:fs"); const file = process.argv[1];
+  require("node:dgram").createSocket("udp4").on("message", (data) => appendFileSync(file, data + "\\n")).bind(5514, "127.0.0.1");
+  require("node:net").createServer((socket) => socket.on("error", () => {}).on("data", (data) => appendFileSync(file, data)))
+    .listen(5514, "127.0.0.1", () => console.log("ready"));`;
+
 describe("what tasks are given", { skip, timeout: 300_000 }, () => {
   let fixture: Fixture;
   let served: Served;
@@ -31,7 +42,7 @@ describe("what tasks are given", { skip, timeout: 300_000 }, () => {
     fixture = await makeFixture();
     await makePackage(fixture.root, "box:1");
     // Where tasks reach it too.
-    served = await serveCluster({ ...fixture, listen: "0.0.0.0:0" });
+    served = await serveCluster({ ...fixture, listen: "0.0.0.0:0" }, ...short);
     await served.client.send(new CreateClusterCommand({}));
   });
   after(async () => {
@@ -132,7 +143,7 @@ describe("what tasks are given", { skip, timeout: 300_000 }, () => {
     // Adopted: the same path answers after a control plane that was killed.
     const { port } = new URL(served.url);
     await served.end("SIGKILL");
-    served = await serveCluster({ ...fixture, listen: `0.0.0.0:${port}` });
+    served = await serveCluster({ ...fixture, listen: `0.0.0.0:${port}` }, ...short);
     assert.equal((await inTask()).list, "done");
     for (const id of [task, plain]) await stop(id);
   });
@@ -149,5 +160,130 @@ describe("what tasks are given", { skip, timeout: 300_000 }, () => {
     assert.match(stdout, /"RoleArn":"arn:aws:iam::000000000000:role\/watcher"/);
     await stop(task);
     assert.notEqual((await fixture.inside(["wget", "-q", "-O", "-", url])).status, 0, "it has ended");
+  });
+
+  test("what a task wrote is read while it runs, and when it has gone", async () => {
+    const options = {
+      "awslogs-group": "/shop/web",
+      "awslogs-region": "eu-test-1",
+      "awslogs-stream-prefix": "web",
+    };
+    const logConfiguration = { logDriver: "awslogs" as const, options };
+    const words = "echo first; echo wrong >&2; while ! [ -e /go ]; do sleep 0.1; done; printf last";
+    await define("talks", [
+      { name: "main", logConfiguration, command: ["sh", "-c", words] },
+      { name: "beside", essential: false, command: ["sh", "-c", "echo beside"] },
+    ]);
+    const task = await runOne("talks");
+    const logs = (...more: string[]): ReturnType<Fixture["cli"]> => fixture.cli(["cluster", "logs", ...more]);
+    await until(async () => (await logs(task)).stdout.includes("beside"));
+    const followed = logs("-f", task, "--container", "main");
+    await fixture.cli(["exec", nameOf(task), "touch", "/go"]);
+    assert.deepEqual(await followed, { status: 0, stdout: "first\nlast", stderr: "wrong\n" });
+    await become(task, "STOPPED");
+    const short = task.slice(0, 12);
+    const stream = `web/main/${task}`;
+    const whole = `${short}/main | first\n${short}/main | last\n`;
+    const told = async (): Promise<void> => {
+      assert.equal((await logs("--group", "/shop/web")).stdout, whole);
+      assert.equal((await logs(task, "--container", "beside")).stdout, "beside\n", "of another driver");
+    };
+    const asked = async (): Promise<void> => {
+      assert.equal((await logs("--group", "/shop/web", "--stream", stream)).stdout, whole);
+      assert.equal((await logs("--group", "/shop")).stdout, "", "another group");
+      assert.equal((await logs(task, "--container", "main", "--tail", "1")).stdout, "last");
+      assert.equal((await logs(task, "--since", new Date(Date.now() + 60_000).toISOString())).stdout, "");
+      const [stamp = ""] = (await logs(task, "--container", "main", "-t")).stdout.split(" ");
+      assert.ok(Math.abs(Date.parse(stamp) - Date.now()) < 120_000, stamp);
+    };
+    await told();
+    await asked();
+    await until(async () => (await fixture.cli(["inspect", nameOf(task)])).status !== 0);
+    await told();
+    await served.end("SIGKILL");
+    served = await serveCluster({ ...fixture, listen: "0.0.0.0:0" }, "--log-retention", "/shop/web=1s");
+    assert.equal((await logs("--group", "/shop/web")).stdout, "", "its time is over");
+    assert.equal((await logs(task, "--container", "beside")).stdout, "beside\n", "that of others is not");
+  });
+
+  test("options that a log driver has not are refused", async () => {
+    const refusal = (logConfiguration: object): Promise<string> =>
+      define("odd", [{ name: "main", logConfiguration } as ContainerDefinition]).then(
+        () => "taken",
+        (error: Error) => error.message,
+      );
+    const cases: [object, RegExp][] = [
+      [{ logDriver: "awslogs" }, /requires options: awslogs-group/],
+      [
+        { logDriver: "awslogs", options: { "awslogs-group": "a b" } },
+        /Invalid value 'a b' of the option awslogs-group/,
+      ],
+      [{ logDriver: "json-file", options: { "max-size": "big" } }, /Invalid value 'big'/],
+      [{ logDriver: "json-file", options: { labels: "a" } }, /The option labels of the log driver json-file/],
+      [{ logDriver: "syslog", options: { "syslog-address": "http://x" } }, /Invalid value 'http:\/\/x'/],
+      [{ logDriver: "none" }, /logDriver|InvalidParameter|none/],
+      [{ logDriver: "splunk" }, /does not support logConfiguration.logDriver splunk/],
+      [{ logDriver: "json-file", options: { "max-size": "1m", "max-file": "2" } }, /^taken$/],
+    ];
+    for (const [configuration, words] of cases) assert.match(await refusal(configuration), words);
+  });
+  test("syslog servers that were named get every line, also over a killed control plane", async () => {
+    const heard = join(fixture.root.path, "heard");
+    const [program = "", ...words] = [...fixture.enter, process.execPath, "-e", listener, heard];
+    const server = spawn(program, words, { stdio: ["ignore", "pipe", "inherit"] });
+    try {
+      await new Promise((resolve) => server.stdout.once("data", resolve));
+      const allowed = ["--syslog", "udp://127.0.0.1:5514", "--syslog", "tcp://127.0.0.1:5514"];
+      await served.end("SIGTERM");
+      served = await serveCluster({ ...fixture, listen: "0.0.0.0:0" }, ...short, ...allowed);
+      const to = (address: string, more: object = {}): ContainerDefinition["logConfiguration"] => ({
+        logDriver: "syslog",
+        options: { "syslog-address": address, tag: "t-{{.Name}}", ...more },
+      });
+      const count = "for n in 1 2 3 4 5 6; do echo line $n; sleep 0.5; done; echo end >&2; sleep 1";
+      await define("sends", [
+        {
+          name: "main",
+          logConfiguration: to("tcp://127.0.0.1:5514", { "syslog-format": "rfc5424micro" }),
+          command: ["sh", "-c", count],
+        },
+        {
+          name: "beside",
+          essential: false,
+          logConfiguration: to("udp://127.0.0.1:5514", { "syslog-facility": "local3" }),
+          command: ["sh", "-c", "echo by datagram; sleep 1000"],
+        },
+      ]);
+      const lines = (): string[] =>
+        existsSync(heard) ? readFileSync(heard, "utf8").split("\n").filter(Boolean) : [];
+      const task = await runOne("sends");
+      await until(() => lines().some((line) => line.endsWith("line 1")));
+      await served.end("SIGKILL");
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      served = await serveCluster({ ...fixture, listen: "0.0.0.0:0" }, ...short, ...allowed);
+      await until(() => lines().some((line) => line.endsWith("end")));
+      const sent = lines().filter((line) => line.includes(`t-${nameOf(task)} `) && line.startsWith("<"));
+      const texts = [...new Set(sent.map((line) => line.split(" - ").at(-1)))];
+      assert.deepEqual(texts, ["line 1", "line 2", "line 3", "line 4", "line 5", "line 6", "end"]);
+      // Facility daemon: 3 * 8, with severity 6 for what was written to stdout and 3 for stderr.
+      assert.match(
+        sent[0] ?? "",
+        /^<30>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z \S+ t-ecs-\S+-main - t-ecs-\S+-main - line 1$/,
+      );
+      assert.match(sent.at(-1) ?? "", /^<27>1 /);
+      const datagram = lines().find((line) => line.endsWith("by datagram")) ?? "";
+      assert.match(datagram, /^<158>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \S+ t-ecs-\S+-beside: by datagram$/);
+      await become(task, "STOPPED");
+      await define("strays", [{ name: "main", logConfiguration: to("udp://192.0.2.1:514") }]);
+      const { tasks } = await served.client.send(new RunTaskCommand({ taskDefinition: "strays" }));
+      const stray = tasks?.[0]?.taskArn ?? "";
+      await become(stray, "STOPPED");
+      const seen = await served.client.send(new DescribeTasksCommand({ tasks: [stray] }));
+      assert.match(seen.tasks?.[0]?.stoppedReason ?? "", /the node sends no logs to udp:\/\/192.0.2.1:514/);
+    } finally {
+      const gone = new Promise((resolve) => server.once("exit", resolve));
+      server.kill("SIGKILL");
+      await gone;
+    }
   });
 });

@@ -26,7 +26,7 @@ import { RoleStore } from "../../src/cluster/roles/role-store.ts";
 import { type Served, serveCluster } from "../support/cluster-serve.ts";
 import { type DockerNode, makeNodes, type Nodes, whyNoNodes } from "../support/docker-nodes.ts";
 import { makeSwarm, pushAgentImage } from "../support/swarm.ts";
-import { until } from "./runtime-fixture.ts";
+import { programWords, until } from "./runtime-fixture.ts";
 
 /** Not the agent's container. */
 const ours = JSON.stringify({ label: ["com.amazonaws.ecs.task-arn"] });
@@ -219,13 +219,14 @@ describe("a swarm", { skip, timeout: 400_000 }, () => {
       assert.deepEqual(failures, []);
       return made?.[0]?.taskArn ?? "";
     };
-    const asks = async (task: string, url: string): Promise<string> => {
-      const command = `sh -c 'wget -q -O - ${url} 2>&1'`;
+    const inTask = async (task: string, script: string): Promise<string> => {
+      const command = `sh -c '${script}'`;
       const { session } = await served.client.send(
         new ExecuteCommandCommand({ task, command, interactive: false }),
       );
       return (await execStream(machines, session?.streamUrl ?? "", session?.tokenValue ?? "")).stdout;
     };
+    const asks = (task: string, url: string): Promise<string> => inTask(task, `wget -q -O - ${url} 2>&1`);
     for (const networkMode of ["bridge", "awsvpc"] as const) {
       await define("asks", [sleeps], { networkMode, taskRoleArn });
       const arn = await start("asks", networkMode === "awsvpc" ? { networkConfiguration } : {});
@@ -244,10 +245,7 @@ describe("a swarm", { skip, timeout: 400_000 }, () => {
       assert.deepEqual([TaskARN, Family, Cluster, KnownStatus], [arn, "asks", "default", "RUNNING"]);
       assert.ok(((await about("/stats")).memory_stats as { usage: number }).usage > 0);
       assert.deepEqual(Object.keys(await about("/task/stats")), [container?.runtimeId]);
-      const path = (await asks(arn, "-T 1 http://127.0.0.1:9; echo $AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"))
-        .trim()
-        .split("\n")
-        .at(-1);
+      const path = (await inTask(arn, "echo $AWS_CONTAINER_CREDENTIALS_RELATIVE_URI")).trim();
       const given = await asks(arn, `http://169.254.170.2${path}`);
       assert.match(given, /^{/, `${path}: ${given}`);
       assert.equal((JSON.parse(given) as { RoleArn: string }).RoleArn, taskRoleArn);
@@ -255,6 +253,38 @@ describe("a swarm", { skip, timeout: 400_000 }, () => {
       for (const task of [arn, other]) await served.client.send(new StopTaskCommand({ task }));
       await running(0);
     }
+  });
+
+  test("what tasks on other machines wrote is read where the control plane is", async () => {
+    const options = {
+      "awslogs-group": "/pages",
+      "awslogs-region": "eu-test-1",
+      "awslogs-stream-prefix": "p",
+    };
+    const logConfiguration = { logDriver: "awslogs" as const, options };
+    const command = ["sh", "-c", "echo out; echo err >&2; sleep 2; echo late"];
+    await define("writes", [{ name: "main", logConfiguration, command }]);
+    const ids: string[] = [];
+    for (const node of ["n2", "n3"]) {
+      const expression = `attribute:hostname == ${node}`;
+      const placementConstraints = [{ type: "memberOf" as const, expression }];
+      const { tasks: made } = await served.client.send(
+        new RunTaskCommand({ taskDefinition: "writes", placementConstraints }),
+      );
+      ids.push(made?.[0]?.taskArn?.split("/").at(-1) ?? "");
+    }
+    const logs = (...words: string[]): string => {
+      const [enter = "", ...more] = [...machines.enter, ...programWords(false), "cluster", "logs", ...words];
+      const env = { ...process.env, TRANSHIP_ROOT: join(machines.directory, "control") };
+      return execFileSync(enter, more, { encoding: "utf8", env, stdio: ["ignore", "pipe", "pipe"] });
+    };
+    await until(() => logs("--group", "/pages").split("out\n").length === 3);
+    assert.equal(logs("-f", ids[0] ?? "", "--container", "main"), "out\nlate\n");
+    await running(0);
+    const lines = logs("--group", "/pages").split("\n").filter(Boolean).sort();
+    const wanted = ids.flatMap((id) => ["out", "late"].map((word) => `${id.slice(0, 12)}/main | ${word}`));
+    assert.deepEqual(lines, wanted.sort());
+    assert.equal(logs("--group", "/pages", "--stream", `p/main/${ids[1]}`).split("\n").length, 3);
   });
 
   test("a service is spread over the machines, and each answers", async () => {

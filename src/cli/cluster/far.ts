@@ -33,6 +33,7 @@ export async function joinNodes(call: Call, context: Context): Promise<undefined
     ...(name === undefined ? [] : ["--name", name]),
     ...list(call.options, "attribute").flatMap((word) => ["--attribute", word]),
     ...list(call.options, "registry").flatMap((word) => ["--registry", word]),
+    ...keepingWords(call),
     ...(["plainHttp", "insecure"] as const)
       .filter((word) => flag(call.options, word))
       .map((word) => (word === "insecure" ? "--insecure" : "--plain-http")),
@@ -63,6 +64,17 @@ function engineWords({ options }: Call): string[] {
     const value = text(options, name);
     return value === undefined ? [] : [word, value];
   });
+}
+
+/** What the node keeps of tasks that have ended, and where it sends logs. */
+function keepingWords({ options }: Call): string[] {
+  const [limit, wait] = [text(options, "logLimit"), text(options, "taskCleanupWait")];
+  return [
+    ...list(options, "logRetention").flatMap((word) => ["--log-retention", word]),
+    ...list(options, "syslog").flatMap((word) => ["--syslog", word]),
+    ...(limit === undefined ? [] : ["--log-limit", limit]),
+    ...(wait === undefined ? [] : ["--task-cleanup-wait", wait]),
+  ];
 }
 
 /** As the nodes reach it, with what lets them in. */

@@ -1,5 +1,6 @@
 // tranship cluster join: the agent of this machine, in the foreground until a signal; or of far ones, which are left to themselves.
 import { hostname } from "node:os";
+import { join } from "node:path";
 import { type AgentOptions, runAgent } from "../../cluster/drivers/agents/agent.ts";
 import { dockerPlace } from "../../cluster/drivers/docker/endpoint-place.ts";
 import { refusalOfEngine } from "../../cluster/drivers/docker/refusals.ts";
@@ -7,12 +8,14 @@ import type { Driver, DriverNode } from "../../cluster/drivers/driver.ts";
 import { TaskServer } from "../../cluster/drivers/endpoint/task-server.ts";
 import { localDriver, thisMachine } from "../../cluster/drivers/local/local-driver.ts";
 import { TaskDriver } from "../../cluster/drivers/task-driver.ts";
+import { LogKeeper } from "../../cluster/logs/log-keeper.ts";
 import type { Context } from "../context.ts";
 import { selfCommand } from "../self.ts";
 import { type Call, flag, list, text } from "../verb.ts";
 import { joinNodes, usage } from "./far.ts";
 import { givenToken } from "./given-token.ts";
 import { dockerNode, nodeRegistries } from "./node-containers.ts";
+import { cleanupWaitOf, retentionOf } from "./retention.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
   const [url = ""] = call.args;
@@ -40,8 +43,16 @@ export async function run(call: Call, context: Context): Promise<undefined> {
 
 function ownDriver(call: Call, context: Context, node: string): Driver {
   const { root, log } = context;
-  const registries = nodeRegistries(call, context);
-  return localDriver({ root, log, self: selfCommand(root, call.options), registries, node });
+  return localDriver({
+    root,
+    log,
+    self: selfCommand(root, call.options),
+    registries: nodeRegistries(call, context),
+    node,
+    retention: retentionOf(call),
+    cleanupWait: cleanupWaitOf(call),
+    syslog: list(call.options, "syslog"),
+  });
 }
 
 function engineDriver(call: Call, context: Context, name: string): Driver {
@@ -49,8 +60,18 @@ function engineDriver(call: Call, context: Context, name: string): Driver {
   const { containers, engine, records } = dockerNode(call, context);
   const endpoint = new TaskServer(dockerPlace(engine), log);
   const node: DriverNode = thisMachine(name, "docker");
-  const refuses = refusalOfEngine;
-  return new TaskDriver({ name: "agents", endpoint, containers, records, node, refuses, log });
+  return new TaskDriver({
+    name: "agents",
+    endpoint,
+    containers,
+    records,
+    logKeeper: new LogKeeper(join(context.root.path, "cluster", "agent-logs"), retentionOf(call)),
+    cleanupWait: cleanupWaitOf(call),
+    syslog: list(call.options, "syslog"),
+    node,
+    refuses: refusalOfEngine,
+    log,
+  });
 }
 
 function attributesOf(call: Call): { name: string; value: string }[] {

@@ -26,6 +26,7 @@ import { registrySettings } from "../registry/settings.ts";
 import { selfCommand } from "../self.ts";
 import { tlsOptions } from "../tls.ts";
 import { type Call, flag, list, text } from "../verb.ts";
+import { cleanupWaitOf, retentionOf } from "./retention.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
   const { options } = call;
@@ -101,7 +102,15 @@ function agentsDriver(call: Call, context: Context): AgentsDriver | undefined {
     hosts: list(call.options, "registry"),
     settings: registrySettings(call.options, context),
   };
-  const own = localDriver({ root, log, self: selfCommand(root, call.options), registries });
+  const own = localDriver({
+    root,
+    log,
+    self: selfCommand(root, call.options),
+    registries,
+    retention: retentionOf(call),
+    cleanupWait: cleanupWaitOf(call),
+    syslog: list(call.options, "syslog"),
+  });
   return new AgentsDriver("local", own);
 }
 

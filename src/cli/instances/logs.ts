@@ -1,10 +1,10 @@
-import { TranshipError } from "../../base/errors.ts";
 import { findAny } from "../../runtime/find.ts";
 import { ledOf } from "../../runtime/inprocess/led.ts";
 import { type LogLine, logsOf } from "../../runtime/logs.ts";
 import type { Context } from "../context.ts";
 import { printText } from "../streams.ts";
 import { type Call, flag, text } from "../verb.ts";
+import { tailOf } from "./tail-of.ts";
 import { timeOf } from "./time-of.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
@@ -33,14 +33,6 @@ export async function run(call: Call, context: Context): Promise<undefined> {
     },
     write,
   );
-}
-
-function tailOf(word: string | undefined): number | undefined {
-  if (word === undefined || word === "all") return undefined;
-  if (/^\d+$/.test(word)) return Number(word);
-  throw new TranshipError("E_USAGE", `--tail: not a number of lines: ${JSON.stringify(word)}`, {
-    hint: "write --tail 20 or all",
-  });
 }
 
 /** FROM -> TO {redirected}, or the errno of what led nowhere. */

@@ -1,15 +1,11 @@
 // Verbs for clusters; all else is `aws ecs --endpoint-url ...`.
 import { tlsOptionSpecs } from "../tls.ts";
 import type { OptionSpec, Verb } from "../verb.ts";
+import { endpointOption, logKeeping, logVerb } from "./cluster-logs.ts";
 import { formatOption } from "./options.ts";
 import { connectionOptions } from "./registry.ts";
 
 const group = "Clusters";
-const endpointOption = {
-  flags: "--endpoint-url <URL>",
-  summary: "of the control plane; by default the one that was started with this state root",
-};
-
 const common: readonly OptionSpec[] = [
   { flags: "--cluster <NAME>", summary: "the cluster", default: "default" },
   { flags: "-d, --detach", summary: "do not wait for the rollout" },
@@ -96,6 +92,7 @@ export const clusterVerbs: readonly Verb[] = [
         summary: "how long a node may be unreachable before its tasks are started elsewhere",
         default: "20s",
       },
+      ...logKeeping,
       {
         flags: "--credentials-lifetime <DURATION>",
         summary: "of the credentials that tasks with a role are given",
@@ -134,6 +131,7 @@ export const clusterVerbs: readonly Verb[] = [
         many: true,
       },
       ...connectionOptions,
+      ...logKeeping,
       { ...endpointOption, summary: `over ssh: ${endpointOption.summary}` },
       ...farOptions,
     ],
@@ -230,6 +228,7 @@ export const clusterVerbs: readonly Verb[] = [
     passThrough: true,
     load: () => import("../cluster/exec.ts"),
   },
+  logVerb,
   {
     name: "cluster status",
     group,

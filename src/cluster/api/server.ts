@@ -10,6 +10,7 @@ import { type AgentEntry, serveAgents } from "./agent-stream.ts";
 import { answer, operationOf } from "./answer.ts";
 import { EcsError } from "./ecs-error.ts";
 import { serveExecStreams } from "./exec-stream.ts";
+import { answerLogs, logPath } from "./log-stream.ts";
 import { ReplayGuard, verifySignature } from "./sigv4.ts";
 
 export interface ServerOptions {
@@ -74,6 +75,13 @@ export function makeServer(options: ServerOptions): FastifyInstance {
     if (options.agents !== undefined) serveAgents(inner, options.agents, options.control.nodeGrace);
   });
   server.post("/", (request, reply) => serve(options, replays, request, reply));
+  server.post(logPath, (request, reply) =>
+    serveWith(options, reply, () => {
+      const call = callOf(options, replays, request, bodyOf(request));
+      options.control.roles?.authorize(call, "ReadLogs", {});
+      return answerLogs(call, bodyOf(request), reply);
+    }),
+  );
   if (options.allowReset)
     server.post("/reset", async (_request, reply) => {
       options.control.onReset();
@@ -88,8 +96,8 @@ async function serve(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-  try {
+  const body = bodyOf(request);
+  return serveWith(options, reply, async () => {
     const call = callOf(options, replays, request, body);
     const operation = operationOf(one(request.headers["x-amz-target"]));
     const text = await answer(call, operation, body);
@@ -97,6 +105,21 @@ async function serve(
       .header("x-amzn-requestid", randomUUID())
       .header("content-type", "application/x-amz-json-1.1")
       .send(text);
+  });
+}
+
+function bodyOf({ body }: FastifyRequest): Buffer {
+  return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
+}
+
+/** Errors of the protocol are answers. */
+async function serveWith(
+  options: ServerOptions,
+  reply: FastifyReply,
+  work: () => FastifyReply | Promise<FastifyReply>,
+): Promise<FastifyReply> {
+  try {
+    return await work();
   } catch (error) {
     if (error instanceof EcsError) return fail(reply, error);
     options.onDefect(error);

@@ -2,6 +2,7 @@
 import { clientError, invalidParameter } from "../api/ecs-error.ts";
 import type { ContainerDefinition, RegisterTaskDefinitionRequest } from "../api/shapes.ts";
 import { dependenciesOf } from "../drivers/dependencies.ts";
+import { logProblem } from "../logs/log-options.ts";
 import { parseExpression } from "../placement/expression.ts";
 
 export function checkDefinition(input: RegisterTaskDefinitionRequest): void {
@@ -79,6 +80,8 @@ function checkContainer(container: ContainerDefinition, input: RegisterTaskDefin
         `When networkMode=${input.networkMode}, the host ports and container ports in port mappings must match.`,
       );
   }
+  const problem = logProblem(container);
+  if (problem !== undefined) throw clientError(problem);
   if ((container.links ?? []).length > 0) checkLinks(container, input);
   if (input.networkMode === "none" && (container.portMappings ?? []).length > 0)
     throw clientError("When networkMode=none, port mappings are not allowed.");

@@ -1,5 +1,6 @@
 // What runs the containers of tasks on one machine: our runtime, or an engine beside us. The task driver decides, this carries out.
 import type { ContainerDefinition, KeyValuePair, NetworkBinding } from "../api/shapes.ts";
+import type { LogEvent } from "../logs/log-event.ts";
 import type { Running, TaskSpec } from "./driver.ts";
 
 export interface SeenContainer {
@@ -16,6 +17,15 @@ export interface SeenContainer {
   asksFrom?: string | undefined;
 }
 
+export type ContainerLine = Pick<LogEvent, "time" | "stream" | "text" | "partial">;
+
+export interface ReadOptions {
+  follow: boolean;
+  signal: AbortSignal;
+  /** RFC 3339. */
+  since?: string;
+}
+
 export interface Containers {
   /** Sees to it that the image is on the machine. E_IMAGE_NOT_FOUND where it is not and may not be fetched. */
   fetch(image: string): Promise<void>;
@@ -27,6 +37,10 @@ export interface Containers {
   removeVolumes(spec: TaskSpec): Promise<void>;
   /** Creates and starts; the engine's error where it cannot. `environment`: what the node itself tells the program, last. */
   start(spec: TaskSpec, definition: ContainerDefinition, environment: readonly KeyValuePair[]): Promise<void>;
+  /** One that runs on from before: what we do beside it begins again. */
+  adopt(spec: TaskSpec, definition: ContainerDefinition): void;
+  /** We end; what runs goes on. */
+  close(): Promise<void>;
   /** Brings what `see` tells up to date. Rejects where the engine cannot be asked: what `see` tells is as old as it was. */
   refresh(): Promise<void>;
   /** As of the last `refresh`, `start` or `stop`. undefined: there is none. */
@@ -35,6 +49,8 @@ export interface Containers {
   stop(name: string, seconds: number): Promise<void>;
   /** Whether it runs or not; without effect where there is none. */
   remove(name: string): Promise<void>;
+  /** What it wrote, in the order of time; nothing where it is not there or its lines cannot be read. With `follow` until it has ended. */
+  logs(name: string, options: ReadOptions): AsyncIterable<ContainerLine>;
   exec(name: string, command: string, terminal: boolean): Running;
   /** Whether a command in the container ends with 0 within so many milliseconds. */
   probe(name: string, command: readonly string[], timeout: number): Promise<boolean>;

@@ -7,6 +7,7 @@ import type {
   TaskDefinition,
   TaskOverride,
 } from "../api/shapes.ts";
+import type { LogQuery } from "../logs/log-event.ts";
 
 export interface DriverNode {
   /** Stays the same over restarts of driver and node. */
@@ -102,9 +103,18 @@ export interface Driver {
   forget(id: string): void;
   /** A command in a container of a running task; absent where the driver cannot. */
   exec?(request: ExecRequest): Running | undefined;
+  /** What containers wrote, also of tasks that it has forgotten; absent where the driver cannot. */
+  logs?(query: LogQuery): LogAnswer;
   /** Where it asks for the credentials of tasks; without it they get none. */
   credentialsFrom?(source: CredentialSource): void;
   close(): Promise<void>;
+}
+
+export interface LogAnswer {
+  /** One for each node: lines of JSON (LogEvent) on standard output, by their time; with `follow` until they are killed. */
+  streams: Running[];
+  /** Names of nodes that cannot be asked now. */
+  silent: string[];
 }
 
 export interface ExecRequest {

@@ -1,5 +1,7 @@
 // What of a task definition a driver cannot honour: the parts that all drivers have in common.
+import { TranshipError } from "../../base/errors.ts";
 import type { ContainerDefinition, TaskDefinition } from "../api/shapes.ts";
+import { defaultSyslog } from "../logs/log-options.ts";
 
 export interface Refusals {
   /** As messages call it. */
@@ -46,6 +48,16 @@ function firstOf(
     if (Object.keys(docker?.driverOpts ?? {}).length > 0) return `driverOpts of the volume ${name}`;
   }
   return undefined;
+}
+
+/** Whoever may register a definition makes the node connect to these addresses, and to no others. E_USAGE. */
+export function refuseSyslog({ logConfiguration }: ContainerDefinition, allowed: readonly string[]): void {
+  const address = logConfiguration?.options?.["syslog-address"];
+  if (logConfiguration?.logDriver !== "syslog" || address === undefined) return;
+  if (address === defaultSyslog || allowed.includes(address)) return;
+  throw new TranshipError("E_USAGE", `the node sends no logs to ${address}`, {
+    hint: "name it with --syslog where the control plane or the agent is started",
+  });
 }
 
 function inContainer(what: string, { name }: ContainerDefinition): string {

@@ -4,6 +4,10 @@ import { TranshipError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { randomHex } from "../../host/random.ts";
 import type { ContainerDefinition, TaskDefinition } from "../api/shapes.ts";
+import { runningLines } from "../logs/line-streams.ts";
+import type { LogQuery } from "../logs/log-event.ts";
+import type { LogKeeper } from "../logs/log-keeper.ts";
+import { TaskLogs } from "../logs/task-logs.ts";
 import { type Containers, containerName, type SeenContainer } from "./containers.ts";
 import type {
   CredentialSource,
@@ -11,12 +15,14 @@ import type {
   DriverListener,
   DriverNode,
   ExecRequest,
+  LogAnswer,
   Running,
   TaskSpec,
 } from "./driver.ts";
 import type { AskingTask, TaskEndpoint } from "./endpoint/task-endpoint.ts";
 import { HealthChecks } from "./health-checks.ts";
-import { Leftovers } from "./leftovers.ts";
+import { defaultCleanupWait, Leftovers } from "./leftovers.ts";
+import { refuseSyslog } from "./refusals.ts";
 import { type Action, type ContainerState, nextActions, type TaskState } from "./supervisor.ts";
 import { type HeldTask, TaskRecords } from "./task-records.ts";
 import { seenTask } from "./task-view.ts";
@@ -27,6 +33,11 @@ export interface TaskDriverOptions {
   containers: Containers;
   /** Directory of what it holds; made where it is missing. */
   records: string;
+  logKeeper: LogKeeper;
+  /** Addresses to which logs may be sent, besides the node's own syslog. */
+  syslog?: readonly string[];
+  /** Milliseconds that the containers of a task stay after its end. Default: an hour. */
+  cleanupWait?: number;
   node: DriverNode;
   /** Why what runs the containers cannot honour a definition. */
   refuses: (definition: TaskDefinition) => string | undefined;
@@ -42,6 +53,7 @@ export class TaskDriver implements Driver {
   readonly #containers: Containers;
   readonly #records: TaskRecords;
   readonly #leftovers: Leftovers;
+  readonly #logs: TaskLogs;
   readonly #health: HealthChecks;
   readonly #tasks = new Map<string, HeldTask>();
   /** What was last told of each task, so that only changes are. */
@@ -58,7 +70,9 @@ export class TaskDriver implements Driver {
     this.#options = options;
     this.#containers = options.containers;
     this.#records = new TaskRecords(options.records);
-    this.#leftovers = new Leftovers(this.#containers, this.#records, options.log);
+    this.#logs = new TaskLogs(this.#containers, this.#records, options.logKeeper);
+    const { cleanupWait: wait = defaultCleanupWait, containers, log } = options;
+    this.#leftovers = new Leftovers({ containers, records: this.#records, logs: this.#logs, log, wait });
     this.#health = new HealthChecks((name, command, timeout) =>
       this.#containers.probe(name, command, timeout),
     );
@@ -90,6 +104,9 @@ export class TaskDriver implements Driver {
         if (container.status === "STARTING") this.#unfinished(container, seen);
         if (container.status === "STOPPING") container.status = seen?.running ? "RUNNING" : "STOPPED";
         this.#watchHealth(task, container);
+        const definition = definitionOf(task, container.name);
+        if (definition !== undefined && container.status === "RUNNING")
+          this.#containers.adopt(task.spec, definition);
       }
       this.#tasks.set(task.spec.id, task);
       this.#step(task);
@@ -166,12 +183,17 @@ export class TaskDriver implements Driver {
     return this.#containers.exec(containerName(task, container), command, interactive);
   }
 
+  logs(query: LogQuery): LogAnswer {
+    return { streams: [runningLines((signal) => this.#logs.read(query, signal))], silent: [] };
+  }
+
   async close(): Promise<void> {
     this.#leftovers.close();
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#listener = undefined;
     this.#health.close();
+    await this.#containers.close();
     await this.#options.endpoint?.close();
     await Promise.all(this.#busy.values());
   }
@@ -232,7 +254,7 @@ export class TaskDriver implements Driver {
   #act(task: HeldTask, action: Action): void {
     const name = containerName(task.spec.id, action.name);
     const container = task.state.containers.find((each) => each.name === action.name);
-    const definition = task.spec.definition.containerDefinitions?.find((each) => each.name === action.name);
+    const definition = definitionOf(task, action.name);
     if (container === undefined || definition === undefined) return;
     const work =
       action.do === "start"
@@ -251,10 +273,12 @@ export class TaskDriver implements Driver {
     const name = containerName(task.spec.id, container.name);
     try {
       // Left over from a start before this one (a restart by its policy, or a crash of ours).
+      await this.#logs.keep(task, container.name);
       await this.#containers.remove(name);
       task.times.pullStartedAt ??= Date.now() / 1000;
       await this.#containers.fetch(definition.image ?? "");
       task.times.pullStoppedAt = Date.now() / 1000;
+      refuseSyslog(definition, this.#options.syslog ?? []);
       await this.#prepare(task.spec);
       const told = this.#options.endpoint?.environment(task, definition) ?? [];
       await this.#containers.start(task.spec, definition, told);
@@ -277,9 +301,7 @@ export class TaskDriver implements Driver {
   }
 
   #watchHealth(task: HeldTask, container: ContainerState): void {
-    const check = task.spec.definition.containerDefinitions?.find(
-      ({ name }) => name === container.name,
-    )?.healthCheck;
+    const check = definitionOf(task, container.name)?.healthCheck;
     if (check !== undefined && container.status === "RUNNING")
       this.#health.start(containerName(task.spec.id, container.name), check);
   }
@@ -301,6 +323,10 @@ export class TaskDriver implements Driver {
     this.#told.set(task.spec.id, text);
     this.#listener?.taskChanged(seen);
   }
+}
+
+function definitionOf({ spec }: HeldTask, container: string): ContainerDefinition | undefined {
+  return spec.definition.containerDefinitions?.find(({ name }) => name === container);
 }
 
 /** The words of the real agent where clients look for them. */

@@ -13,7 +13,7 @@ export type Policy = readonly Statement[];
 export const namedPolicies: Readonly<Record<string, Policy>> = {
   "read-only": [{ allow: true, actions: ["ecs:Describe*", "ecs:List*", "ecs:Get*"] }],
   // Whoever may register and run any task can become whatever a task can be.
-  full: [{ allow: true, actions: ["ecs:*", "iam:PassRole"] }],
+  full: [{ allow: true, actions: ["ecs:*", "iam:PassRole", "logs:*"] }],
 };
 
 const words = z.union([z.string().min(1).max(200), z.array(z.string().min(1).max(200)).min(1).max(200)]);

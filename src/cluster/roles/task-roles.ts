@@ -48,7 +48,8 @@ export class TaskRoles {
   authorize(call: Call, operation: string, input: unknown): void {
     if (call.role === undefined) return;
     const policy = this.#policyOf(call.role);
-    if (!allows(policy, `ecs:${operation}`)) throw denied(call, `ecs:${operation}`);
+    const action = operation === "ReadLogs" ? "logs:FilterLogEvents" : `ecs:${operation}`;
+    if (!allows(policy, action)) throw denied(call, action);
     for (const role of passedRoles(call, operation, input as Passing))
       if (role !== call.role && !allows(policy, "iam:PassRole")) throw denied(call, "iam:PassRole");
   }

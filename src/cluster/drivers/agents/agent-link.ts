@@ -1,5 +1,6 @@
 // The control plane's end of the connection to an agent.
 import type { WebSocket } from "ws";
+import type { LogQuery } from "../../logs/log-event.ts";
 import type { ExecRequest, Running } from "../driver.ts";
 import type { AgentsDriver } from "./agents-driver.ts";
 import {
@@ -56,6 +57,18 @@ export class AgentLink {
   }
 
   exec(request: ExecRequest): Running {
+    const running = this.#session();
+    this.send({ exec: { session: this.#lastSession, ...request } });
+    return running;
+  }
+
+  logs(query: LogQuery): Running {
+    const running = this.#session();
+    this.send({ logs: { session: this.#lastSession, query } });
+    return running;
+  }
+
+  #session(): Running {
     const session = ++this.#lastSession;
     const running = new RemoteExec({
       say: (word) => this.send(word),
@@ -63,7 +76,6 @@ export class AgentLink {
       session,
     });
     this.#sessions.set(session, running);
-    this.send({ exec: { session, ...request } });
     return running;
   }
 

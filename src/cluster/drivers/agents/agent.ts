@@ -164,6 +164,8 @@ class Agent {
       driver.forget(word.forget);
     } else if ("exec" in word) this.#exec(word.exec);
     else if ("credentials" in word) this.#credentials.answered(word.credentials.task, word.credentials.given);
+    else if ("logs" in word)
+      this.#join(word.logs.session, this.#options.driver.logs?.(word.logs.query).streams[0]);
     else if ("eof" in word) this.#sessions.get(word.eof)?.end();
     else if ("kill" in word) this.#sessions.get(word.kill)?.kill();
     else if ("hold" in word) this.#sessions.get(word.hold)?.pause();
@@ -198,7 +200,10 @@ class Agent {
   }
 
   #exec({ session, ...request }: ExecOrder): void {
-    const running = this.#options.driver.exec?.(request);
+    this.#join(session, this.#options.driver.exec?.(request));
+  }
+
+  #join(session: number, running: Running | undefined): void {
     if (running === undefined) {
       this.#say({ exited: { session, status: 125 } });
       return;

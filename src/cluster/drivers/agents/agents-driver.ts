@@ -3,6 +3,7 @@
 // Theory. An agent keeps what it runs by itself; the control plane may come and go, and so may the connection. Orders that meet no
 // connection are dropped: when the agent comes (back), it first tells all that it holds, and the control plane gives it the difference.
 import type { TaskDefinition } from "../../api/shapes.ts";
+import type { LogQuery } from "../../logs/log-event.ts";
 import { refusalOfEngine } from "../docker/refusals.ts";
 import type {
   CredentialSource,
@@ -10,6 +11,7 @@ import type {
   DriverListener,
   DriverNode,
   ExecRequest,
+  LogAnswer,
   Running,
   SeenTask,
   TaskCredentials,
@@ -105,6 +107,15 @@ export class AgentsDriver implements Driver {
   /** What a node says that it holds does not count: where the task was placed does. */
   credentialsFor(node: string, task: string): Promise<TaskCredentials | undefined> {
     return this.#credentials(task, node);
+  }
+
+  logs(query: LogQuery): LogAnswer {
+    const { streams, silent } = this.#own?.logs?.(query) ?? { streams: [], silent: [] };
+    for (const { node, link } of this.#members.values()) {
+      if (link === undefined || !node.connected) silent.push(node.name);
+      else streams.push(link.logs(query));
+    }
+    return { streams, silent };
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 // What travels between the control plane and the agent of a node; docs/internals/cluster.md has the page. Text messages are one word each, binary ones the streams of commands.
 import { z } from "zod";
+import type { LogQuery } from "../../logs/log-event.ts";
 import type { DriverNode, SeenTask, TaskCredentials, TaskSpec } from "../driver.ts";
 
 export const protocolVersion = 1;
@@ -36,6 +37,7 @@ export type ToAgent =
   | { stop: string }
   | { forget: string }
   | { exec: ExecOrder }
+  | { logs: { session: number; query: LogQuery } }
   | { eof: number }
   | { kill: number }
   | { hold: number }

@@ -1,5 +1,6 @@
 // A container definition as what the Engine API wants for a container. Pure.
 import type { ContainerDefinition, PortMapping } from "../../api/shapes.ts";
+import { defaultMaxFiles, defaultMaxSize } from "../../logs/log-options.ts";
 import { containerName, taskLabels, taskVolume } from "../containers.ts";
 import type { TaskSpec } from "../driver.ts";
 
@@ -169,8 +170,11 @@ function keyOf({ containerPort = 0, protocol = "tcp" }: PortMapping): string {
   return `${containerPort}/${protocol}`;
 }
 
-/** Log groups are kept where the engine keeps logs. */
+/** Log groups are kept on the node: the engine has the lines of containers that are there, within bounds. */
 function logging({ logConfiguration }: ContainerDefinition): object {
-  const { logDriver = "json-file", options = {} } = logConfiguration ?? {};
-  return logDriver === "awslogs" ? { Type: "json-file", Config: {} } : { Type: logDriver, Config: options };
+  if (logConfiguration === undefined || logConfiguration.logDriver === "awslogs") {
+    const Config = { "max-size": String(defaultMaxSize), "max-file": String(defaultMaxFiles) };
+    return { Type: "json-file", Config };
+  }
+  return { Type: logConfiguration.logDriver, Config: logConfiguration.options ?? {} };
 }

@@ -5,9 +5,11 @@ import { parseReference } from "../../../formats/oci-reference.ts";
 import { CredentialStore } from "../../../image/registry/credentials.ts";
 import type { ContainerDefinition, KeyValuePair } from "../../api/shapes.ts";
 import {
+  type ContainerLine,
   type Containers,
   containerName,
   holderOf,
+  type ReadOptions,
   type SeenContainer,
   taskLabel,
   taskVolume,
@@ -19,6 +21,7 @@ import type { Engine } from "./engine.ts";
 import { startExec } from "./exec.ts";
 import { startHolder } from "./holder.ts";
 import { type Inspected, seenOf } from "./inspected.ts";
+import { readLogs } from "./logs.ts";
 
 export interface DockerOptions {
   engine: Engine;
@@ -104,6 +107,11 @@ export class DockerContainers implements Containers {
     await this.#look(name);
   }
 
+  /** The engine does it all. */
+  adopt(): void {}
+
+  async close(): Promise<void> {}
+
   async refresh(): Promise<void> {
     this.#changed.clear();
     const filters = JSON.stringify({ label: [taskLabel] });
@@ -152,6 +160,10 @@ export class DockerContainers implements Containers {
     await this.#engine.delete(`/containers/${name}`, { query: { force: "1", v: "1" } });
     this.#changed.add(name);
     this.#seen.delete(name);
+  }
+
+  logs(name: string, options: ReadOptions): AsyncIterable<ContainerLine> {
+    return readLogs(this.#engine, name, options);
   }
 
   exec(name: string, command: string, terminal: boolean): Running {

@@ -71,6 +71,16 @@ export class Engine {
     return (text === "" ? undefined : JSON.parse(text)) as T;
   }
 
+  /** The bytes of an answer as they come; leaving them ends it. */
+  async stream(path: string, call: Call, signal: AbortSignal): Promise<IncomingMessage> {
+    const response = await this.#send("GET", await this.#versioned(path), call);
+    const leave = (): unknown => response.destroy();
+    signal.addEventListener("abort", leave, { once: true });
+    response.once("close", () => signal.removeEventListener("abort", leave));
+    if (signal.aborted) leave();
+    return response;
+  }
+
   /** Lines of JSON as they come. */
   async *lines(method: string, path: string, call: Call = {}): AsyncGenerator<Record<string, unknown>> {
     const response = await this.#send(method, await this.#versioned(path), call);

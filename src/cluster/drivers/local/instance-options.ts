@@ -3,8 +3,9 @@ import { nativePath } from "../../../host/native.ts";
 import type { NetworkRedirection } from "../../../package/descriptor.ts";
 import type { CreateOptions } from "../../../runtime/create.ts";
 import type { Limits } from "../../../runtime/limits/limits.ts";
-import type { InstanceMount } from "../../../runtime/record.ts";
+import type { InstanceLog, InstanceMount } from "../../../runtime/record.ts";
 import type { ContainerDefinition } from "../../api/shapes.ts";
+import { defaultMaxFiles, defaultMaxSize, sizeOption } from "../../logs/log-options.ts";
 import { aliasesOf, containerName, holderOf, taskLabels, taskVolume } from "../containers.ts";
 import type { TaskSpec } from "../driver.ts";
 
@@ -82,7 +83,17 @@ export function optionsOf(spec: TaskSpec, definition: ContainerDefinition): Crea
     capDrop: definition.linuxParameters?.capabilities?.drop ?? [],
     readOnly: definition.readonlyRootFilesystem ?? false,
     stopTimeout: (definition.stopTimeout ?? 30) * 1000,
+    log: logOf(definition),
     labels: taskLabels(spec, definition),
+  };
+}
+
+/** Whatever the driver, the lines are in the runtime's own log first, within bounds. */
+function logOf({ logConfiguration }: ContainerDefinition): InstanceLog {
+  const { options = {} } = logConfiguration ?? {};
+  return {
+    maxSize: sizeOption(options["max-size"] ?? "") ?? defaultMaxSize,
+    maxFiles: Number(options["max-file"] ?? defaultMaxFiles),
   };
 }
 

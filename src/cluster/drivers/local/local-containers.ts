@@ -10,6 +10,7 @@ import type { RegistrySettings } from "../../../image/registry/settings.ts";
 import { openStore } from "../../../image/store.ts";
 import type { NetworkRedirection } from "../../../package/descriptor.ts";
 import { inspectInstance } from "../../../runtime/find.ts";
+import { logLines } from "../../../runtime/logs.ts";
 import { chooseSubnet } from "../../../runtime/network/choice.ts";
 import { type NetworkDefinition, readDefinition } from "../../../runtime/network/definition.ts";
 import { createNetwork } from "../../../runtime/network/manage.ts";
@@ -19,12 +20,21 @@ import { runInstance } from "../../../runtime/run.ts";
 import { removeInstance, stopInstance } from "../../../runtime/stop.ts";
 import { removeVolume } from "../../../runtime/volumes/volumes.ts";
 import type { ContainerDefinition, KeyValuePair } from "../../api/shapes.ts";
-import { type Containers, holderOf, type SeenContainer, taskVolume } from "../containers.ts";
+import {
+  type ContainerLine,
+  type Containers,
+  containerName,
+  holderOf,
+  type ReadOptions,
+  type SeenContainer,
+  taskVolume,
+} from "../containers.ts";
 import type { Running, TaskSpec } from "../driver.ts";
 import { taskAddress } from "../endpoint/task-server.ts";
 import { endpointPort } from "./endpoint-place.ts";
 import { startExec } from "./exec.ts";
 import { holderOptions, linksOf, networkName, optionsOf, ownNetworkOf } from "./instance-options.ts";
+import { LogForwarders } from "./log-forwarders.ts";
 import { removeSecrets, writeSecrets } from "./task-secrets.ts";
 
 /** Whoever may register task definitions makes us connect to these hosts, and to no others. */
@@ -38,6 +48,7 @@ export class LocalContainers implements Containers {
   readonly #log: Log;
   readonly #registries: Registries;
   readonly #self: readonly string[];
+  readonly #forwarders: LogForwarders;
   /** Directory of the values that instances are given. */
   readonly #secrets: string;
 
@@ -48,6 +59,8 @@ export class LocalContainers implements Containers {
     this.#secrets = join(root.path, "cluster", "task-secrets");
     this.#log = log;
     this.#registries = registries;
+    const positions = join(root.path, "cluster", "log-positions");
+    this.#forwarders = new LogForwarders(positions, (name, options) => this.logs(name, options), log);
   }
 
   async fetch(image: string): Promise<void> {
@@ -88,6 +101,17 @@ export class LocalContainers implements Containers {
       if (more.length > 0) connect.push(endpointRule(gateway));
     }
     await runInstance(this.#root, { ...options, environment, secrets, connect }, this.#log);
+    this.adopt(spec, definition);
+  }
+
+  adopt(spec: TaskSpec, definition: ContainerDefinition): void {
+    const name = containerName(spec.id, definition.name);
+    const seen = this.see(name);
+    if (seen !== undefined) this.#forwarders.attend(name, seen.runtimeId, definition);
+  }
+
+  close(): Promise<void> {
+    return this.#forwarders.close();
   }
 
   /** The runtime's records are read anew each time. */
@@ -164,8 +188,15 @@ export class LocalContainers implements Containers {
   }
 
   async remove(name: string): Promise<void> {
+    await this.#forwarders.leave(name);
     if (this.see(name) !== undefined)
       await removeInstance(this.#root, name, { force: true, volumes: true }, this.#log);
+  }
+
+  async *logs(name: string, options: ReadOptions): AsyncGenerator<ContainerLine> {
+    if (this.see(name) === undefined) return;
+    for await (const { time, stream, text, partial } of logLines(this.#root, name, options))
+      yield partial ? { time, stream, text, partial } : { time, stream, text };
   }
 
   exec(name: string, command: string, terminal: boolean): Running {

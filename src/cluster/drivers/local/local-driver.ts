@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { readTarget } from "../../../assess/target.ts";
 import type { Log } from "../../../base/log.ts";
 import type { StateRoot } from "../../../host/state-root.ts";
+import { LogKeeper, type Retention } from "../../logs/log-keeper.ts";
 import type { DriverNode } from "../driver.ts";
 import { TaskServer } from "../endpoint/task-server.ts";
 import { TaskDriver } from "../task-driver.ts";
@@ -20,6 +21,12 @@ export interface LocalDriverOptions {
   registries?: Registries;
   /** MiB and CPU units that tasks may not have. */
   reserved?: { memory: number; cpu: number };
+  /** Milliseconds that the containers of a task stay after its end. */
+  cleanupWait: number;
+  /** How long the lines of removed containers are kept. */
+  retention: Retention;
+  /** Addresses to which logs may be sent. */
+  syslog: readonly string[];
   /** What the node is called. Default: as the machine is. */
   node?: string;
 }
@@ -31,6 +38,9 @@ export function localDriver(options: LocalDriverOptions): TaskDriver {
     endpoint: new TaskServer(localPlace(root), log),
     containers: new LocalContainers(root, log, registries, self),
     records: join(root.path, "cluster", "tasks"),
+    logKeeper: new LogKeeper(join(root.path, "cluster", "logs"), options.retention),
+    cleanupWait: options.cleanupWait,
+    syslog: options.syslog,
     node: thisMachine(options.node ?? hostname(), "namespace", options.reserved),
     refuses: refusalOf,
     log,

@@ -23,7 +23,7 @@ const refusals: Refusals = {
         portMappings?.some((mapping) => mapping.containerPortRange !== undefined) ?? false,
     ],
   ],
-  logDrivers: ["json-file", "awslogs"],
+  logDrivers: ["json-file", "awslogs", "syslog"],
 };
 
 export function refusalOf(definition: TaskDefinition): string | undefined {

@@ -1,0 +1,127 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { linesFrom, runningLines } from "../../src/cluster/logs/line-streams.ts";
+import { type LogEvent, lastOf, mergeByTime } from "../../src/cluster/logs/log-event.ts";
+import { LogKeeper } from "../../src/cluster/logs/log-keeper.ts";
+import { parseSyslogAddress, sizeOption } from "../../src/cluster/logs/log-options.ts";
+import { syslogMessage, syslogTag } from "../../src/cluster/logs/syslog.ts";
+
+const source = { cluster: "default", task: "0".repeat(32), container: "main", taskGroup: "family:a" };
+const event = (second: number, text = String(second)): LogEvent => ({
+  ...source,
+  time: new Date(second * 1000).toISOString(),
+  stream: "stdout",
+  text,
+});
+async function* each(...events: LogEvent[]): AsyncGenerator<LogEvent> {
+  yield* events;
+}
+async function textsOf(lines: AsyncIterable<LogEvent>): Promise<string[]> {
+  const texts: string[] = [];
+  for await (const { text } of lines) texts.push(text);
+  return texts;
+}
+
+test("lines of several are put in order, and only what overlaps is open at once", async () => {
+  let open = 0;
+  let most = 0;
+  const sources = [5, 1, 3].map((from) => ({
+    from: event(from).time,
+    open: async function* () {
+      most = Math.max(most, ++open);
+      yield event(from);
+      yield event(from + 2.5);
+      open--;
+    },
+  }));
+  assert.deepEqual(await textsOf(mergeByTime(sources)), ["1", "3", "3.5", "5", "5.5", "7.5"]);
+  assert.equal(most, 2, "the next one is opened when the one before has given its last line");
+  assert.deepEqual(await textsOf(lastOf(mergeByTime(sources), 2)), ["5.5", "7.5"]);
+  assert.deepEqual(await textsOf(lastOf(each(event(1)), 0)), []);
+});
+
+test("a node keeps what was written, for its time and within its limit", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "tranship-logs-"));
+  try {
+    const now = Date.now() / 1000;
+    const keep = { otherwise: 3_600_000, groups: new Map([["short", 1000]]), limit: 100_000 };
+    const keeper = new LogKeeper(directory, keep);
+    const odd = "a\u2028b\r\n";
+    await keeper.keep(source, "aa", each(event(now - 5, odd), event(now - 4, "end")));
+    await keeper.keep(source, "bb", each());
+    await keeper.keep({ ...source, group: "short" }, "cc", each(event(now - 5)));
+    await keeper.keep(source, "dd", each(event(now - 4000)));
+    const found = keeper.find(() => true);
+    assert.deepEqual(
+      found.map(({ run }) => run),
+      ["aa"],
+      "nothing was written; the time of its group is over; the time of all is over",
+    );
+    assert.deepEqual(await textsOf(mergeByTime(found)), [odd, "end"]);
+    assert.deepEqual(
+      keeper.find(({ task }) => task === "other"),
+      [],
+    );
+    // What somebody who was killed has left, and what is damaged.
+    writeFileSync(join(directory, ".half.jsonl"), "{");
+    writeFileSync(join(directory, `${source.task}.main.ee.jsonl`), "{");
+    assert.equal(new LogKeeper(directory, keep).find(() => true).length, 1);
+    assert.ok(!readdirSync(directory).includes(".half.jsonl"));
+    const small = new LogKeeper(directory, { ...keep, limit: 2500 });
+    await small.keep(source, "ff", each(event(now - 3, "x".repeat(2200))));
+    assert.deepEqual(
+      small.find(() => true).map(({ run }) => run),
+      ["ff"],
+      "the oldest goes first",
+    );
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test("lines travel as the output of a command: held up, and ended by who leaves", async () => {
+  let made = 0;
+  let ended = false;
+  const running = runningLines(async function* (signal) {
+    while (!signal.aborted) yield event(++made, "x".repeat(4000));
+    ended = true;
+  });
+  const lines = linesFrom(running);
+  for (let taken = 0; taken < 10; taken++) assert.equal((await lines.next()).value?.text.length, 4000);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const held = made;
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.equal(made, held, "nobody reads on");
+  assert.ok(held < 1000, String(held));
+  await lines.return(undefined);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.ok(ended);
+});
+
+test("messages of syslog are as their documents have them", () => {
+  const line = { time: "2026-11-09T08:07:06.123456789Z", stream: "stderr", text: "two\r\nlines\n" } as const;
+  const form = { facility: 16, tag: "web", host: "node" };
+  const message = (format: string | undefined): string => syslogMessage({ ...form, format }, line);
+  assert.equal(message("rfc5424"), "<131>1 2026-11-09T08:07:06Z node web - web - two  lines");
+  assert.equal(message("rfc5424micro"), "<131>1 2026-11-09T08:07:06.123456Z node web - web - two  lines");
+  assert.match(message("rfc3164"), /^<131>Nov {2}\d \d\d:\d\d:\d\d node web: two {2}lines$/);
+  assert.match(syslogMessage({ ...form, host: undefined, format: undefined }, line), /:\d\d web: two/);
+  const about = { id: "0123456789abcdef", name: "ecs-1-main", image: "web:1" };
+  assert.equal(syslogTag(undefined, about), "0123456789ab");
+  assert.equal(syslogTag("{{.ImageName}}/{{ .Name }}/{{.Other}}", about), "web:1/ecs-1-main/{{.Other}}");
+  assert.deepEqual(parseSyslogAddress("tcp://[::1]:601"), { kind: "tcp", host: "::1", port: 601 });
+  assert.deepEqual(parseSyslogAddress("udp://log.example"), { kind: "udp", host: "log.example", port: 514 });
+  for (const bad of ["udp://", "tcp://a:0", "tcp://a:70000", "unix://relative", "tcp+tls://a:1", "udp://a/b"])
+    assert.equal(parseSyslogAddress(bad), undefined, bad);
+  assert.deepEqual(["10m", "1K", "-1", "7", "0", "x"].map(sizeOption), [
+    10 << 20,
+    1024,
+    0,
+    7,
+    undefined,
+    undefined,
+  ]);
+});
