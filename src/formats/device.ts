@@ -1,5 +1,5 @@
 // Device nodes by number, as the kernel's list of devices has them.
-import type { Entry } from "./entry.ts";
+import type { ByteString, Entry } from "./entry.ts";
 
 /** "c 1:3", "b 7:0": kind and numbers; undefined where the entry is no device. */
 export function deviceName(entry: Pick<Entry, "kind" | "rdevMajor" | "rdevMinor">): string | undefined {
@@ -19,3 +19,11 @@ export const harmlessDevices: ReadonlySet<string> = new Set([
   "c 1:9",
   "c 5:0",
 ]);
+
+/**
+ * Whether a node of an image is left out wherever it is unpacked: what lies below /dev is the host's, of which a package sees none, and a /dev of its
+ * own is made for it. A 0:0 node is no device: overlayfs would take it for a deletion.
+ */
+export function isLeftOut(path: ByteString, device: string): boolean {
+  return path.startsWith("/dev/") && device !== "c 0:0" && !harmlessDevices.has(device);
+}

@@ -3,7 +3,7 @@
 // so nothing that was read counts before the iteration has ended.
 import { open } from "node:fs/promises";
 import { isTranshipError, TranshipError } from "../base/errors.ts";
-import { harmlessDevices } from "../formats/device.ts";
+import { harmlessDevices, isLeftOut } from "../formats/device.ts";
 import type { ByteString, Entry, EntryKind } from "../formats/entry.ts";
 import { type Descriptor, layerCompression } from "../formats/oci.ts";
 import type { Digest } from "../formats/oci-reference.ts";
@@ -27,8 +27,10 @@ export interface LayerLimits {
   maxRatio: number;
   /** Device nodes that may be in the layer: "c 1:3". Default the harmless ones. */
   devices: ReadonlySet<string>;
-  /** Others are left out, and told here; without it they are refused. */
+  /** Others are left out, and told here; without it they are refused, but for those below /dev, which are left out. */
   leftOut?: (path: ByteString, device: string) => void;
+  /** Told of those below /dev instead. */
+  leftOutOfDev?: (path: ByteString, device: string) => void;
 }
 
 export const defaultLimits: LayerLimits = {
@@ -184,6 +186,8 @@ function tooMuch(descriptor: Descriptor, what: string): TranshipError {
 class Translator {
   readonly #limits: LayerLimits;
   #entries = 0;
+  /** Other names of them go too. */
+  readonly #leftOut = new Set<ByteString>();
   /** The current entry is a regular file: its content counts. */
   regular = false;
 
@@ -222,10 +226,15 @@ class Translator {
   }
 
   #leavesOut(tar: TarEntry, path: ByteString): boolean {
-    const { leftOut } = this.#limits;
-    const device = leftOut === undefined ? undefined : this.#undeclared(tar);
+    const { leftOut, leftOutOfDev } = this.#limits;
+    if (tar.kind === "hardlink") return this.#leftOut.has(layerPath(tar.linkName));
+    const device = this.#undeclared(tar);
     if (device === undefined) return false;
-    leftOut?.(path, device);
+    const below = isLeftOut(path, device);
+    if (!below && leftOut === undefined) return false;
+    const tell = below ? (leftOutOfDev ?? leftOut) : leftOut;
+    tell?.(path, device);
+    this.#leftOut.add(path);
     return true;
   }
 

@@ -34,8 +34,12 @@ export async function ensureLayer(
 }
 
 /** As ensureLayer(), for a layer of an image that has no name yet. */
-export async function ensureStoredLayer(store: ImageStore, layer: StoredLayer): Promise<string> {
-  return unpackedLayer(store.root, layer.diffId) ?? (await makeLayer(store, layer, {}));
+export async function ensureStoredLayer(
+  store: ImageStore,
+  layer: StoredLayer,
+  limits: Partial<LayerLimits> = {},
+): Promise<string> {
+  return unpackedLayer(store.root, layer.diffId) ?? (await makeLayer(store, layer, limits));
 }
 
 async function makeLayer(

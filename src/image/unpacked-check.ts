@@ -5,6 +5,7 @@
 // the archive has and the walk has not come by is named by reading the archive once more.
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import { isTranshipError } from "../base/errors.ts";
+import { deviceName, isLeftOut } from "../formats/device.ts";
 import type { ByteString, Entry, Extent } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
 import type { Digest } from "../formats/oci-reference.ts";
@@ -42,6 +43,8 @@ export class UnpackedCheck {
   /** Where the archive has the data of files with holes. */
   readonly #sparse = new Map<number, readonly Extent[]>();
   readonly #opaque = new Set<ByteString>();
+  /** Device nodes that are not unpacked, and other names of them. */
+  readonly #leftOut = new Set<ByteString>();
   readonly #whiteouts = new Set<ByteString>();
   readonly #place: UnpackedPlace;
   readonly #piece = Buffer.allocUnsafeSlow(pieceSize);
@@ -52,6 +55,12 @@ export class UnpackedCheck {
   }
 
   add({ entry, hardlinkTo, content }: LayerObject): void {
+    const device = deviceName(entry);
+    const isOut = device !== undefined && isLeftOut(entry.path, device);
+    if (isOut || (hardlinkTo !== undefined && this.#leftOut.has(hardlinkTo))) {
+      this.#leftOut.add(entry.path);
+      return;
+    }
     const own = ++this.#count;
     const linked = hardlinkTo === undefined ? undefined : this.#paths.get(hardlinkTo);
     if (linked === undefined || linked === 0) {

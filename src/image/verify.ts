@@ -1,7 +1,7 @@
 // Holds an image against what every package has to be: all blobs there and right, no kernel part in any layer, no device
 // that was not declared, an init where the Entrypoint names one, the files of the packing list. Findings are values; only what cannot be looked at throws.
 import { isTranshipError, TranshipError } from "../base/errors.ts";
-import { deviceName, harmlessDevices } from "../formats/device.ts";
+import { deviceName, harmlessDevices, isLeftOut } from "../formats/device.ts";
 import type { Entry } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
 import { kernelPartByPath } from "../formats/kernel-part.ts";
@@ -119,9 +119,14 @@ async function verifyLayer(
       },
     ];
   }
-  const found = (id: VerifyFinding["id"], entry: Entry, reason: string): void => {
+  const found = (
+    id: VerifyFinding["id"],
+    entry: Entry,
+    reason: string,
+    severity: VerifyFinding["severity"] = "error",
+  ): void => {
     const path = escapeBytes(entry.path);
-    findings.push({ id, severity: "error", message: `${path} ${reason}`, digest, path });
+    findings.push({ id, severity, message: `${path} ${reason}`, digest, path });
   };
   const declared = options.devices ?? harmlessDevices;
   const unpacked = unpackedCheck({ store, layer }, options);
@@ -136,7 +141,14 @@ async function verifyLayer(
       const named = kernelPartByPath(event.entry.path, event.entry.kind);
       if (named !== undefined) found("kernel-part", event.entry, `is a part of a kernel: it ${named}`);
       const device = undeclaredDevice(event.entry, declared);
-      if (device !== undefined)
+      if (device !== undefined && isLeftOut(event.entry.path, device))
+        found(
+          "device",
+          event.entry,
+          `is the device ${device}: it is left out where the package runs`,
+          "warning",
+        );
+      else if (device !== undefined)
         found("device", event.entry, `is the device ${device}, which is not declared`);
       current = named === undefined && event.entry.kind === "file" ? event.entry : undefined;
       if (current !== undefined) ends.begin();

@@ -1,14 +1,19 @@
 // `verify` finds a kernel part in any layer under any name, undeclared devices and a missing init, and nothing else.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";
+import { isTranshipError } from "../../src/base/errors.ts";
+import { walkUnpacked } from "../../src/cli/store/walk-unpacked.ts";
 import { buildImage } from "../../src/image/build.ts";
 import type { ImageStore } from "../../src/image/store.ts";
 import { withSession } from "../../src/image/store-session.ts";
+import { ensureLayer } from "../../src/image/unpack.ts";
 import { verifyImage } from "../../src/image/verify.ts";
 import { buildElf } from "../support/elf-builder.ts";
-import { newStore, rawImage, rawLayer } from "../support/images.ts";
+import { needsRoot, newStore, rawImage, rawLayer } from "../support/images.ts";
 import { tarMember, tarOf } from "../support/tar.ts";
 
 async function found(store: ImageStore, tars: Buffer[], devices?: ReadonlySet<string>): Promise<string[]> {
@@ -99,6 +104,44 @@ test("devices are findings until they are declared", async (t) => {
   assert.deepEqual(await found(newStore(t), [tar], new Set()), ["device /dev/null", "device /d"]);
   assert.deepEqual(await found(newStore(t), [tar]), ["device /d"], "that of every container is harmless");
 });
+
+test(
+  "device nodes below /dev are a warning, and left out where the image is unpacked",
+  needsRoot,
+  async (t) => {
+    const store = newStore(t);
+    const device = (name: string, devMinor: number): Buffer =>
+      tarMember({ name, type: "3", devMajor: 1, devMinor });
+    const tar = tarOf(
+      device("dev/mem", 1),
+      tarMember({ name: "dev/other", type: "1", linkName: "dev/mem" }),
+      device("dev/null", 3),
+      tarMember({ name: "etc/hosts" }, "x"),
+    );
+    assert.deepEqual(await found(store, [tar]), ["device /dev/mem"]);
+    const [layer] = store.image("app:1").layers;
+    const directory = await ensureLayer(store.root, store, layer?.diffId ?? "");
+    assert.deepEqual(readdirSync(join(directory, "dev")), ["null"]);
+    const changed = await verifyImage(store, "app:1", { readData: true, walkUnpacked });
+    assert.deepEqual(
+      changed.map(({ severity, path }) => [severity, path]),
+      [["warning", "/dev/mem"]],
+    );
+    // Elsewhere they are refused as before, and so is what hides files.
+    for (const [name, bad] of [
+      ["jail", device("srv/dev/mem", 1)],
+      ["whiteout", tarMember({ name: "dev/x", type: "3", devMajor: 0, devMinor: 0 })],
+    ] as const) {
+      const other = newStore(t);
+      await found(other, [tarOf(bad)]);
+      await assert.rejects(
+        ensureLayer(other.root, other, other.image("app:1").layers[0]?.diffId ?? ""),
+        (error: unknown) => isTranshipError(error, "E_LAYER_HOSTILE"),
+        name,
+      );
+    }
+  },
+);
 
 test("an Entrypoint of init needs an executable init", async (t) => {
   const init = (mode: number): Buffer => tarOf(tarMember({ name: ".tranship/init", mode }, "x"));

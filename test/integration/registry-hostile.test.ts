@@ -8,10 +8,13 @@ import { type ErrorCode, isTranshipError } from "../../src/base/errors.ts";
 import { type PullOptions, pullImage } from "../../src/image/registry/pull.ts";
 import type { ImageStore } from "../../src/image/store.ts";
 import { newStore, scratch } from "../support/images.ts";
+import { refusals } from "../support/refusals.ts";
 import { type Handler, scriptedServer } from "../support/registries.ts";
 import { type ScriptedImage, scriptedImage, serveImage } from "../support/scripted-image.ts";
 
 const quick: PullOptions = { plainHttp: true, unpack: false, retries: 2, retryDelay: 1 };
+
+const refusal = refusals("registries");
 
 /** No image has a name, and no blob has another content than its name says. */
 function assertNothing(store: ImageStore, image: ScriptedImage): void {
@@ -34,11 +37,13 @@ async function refused(
   const { host } = await scriptedServer(t, handler);
   const store = newStore(t);
   const began = process.memoryUsage().rss;
-  await assert.rejects(pullImage(store, `${host}/app:1`, { ...quick, ...options }), (error: unknown) => {
-    assert.ok(isTranshipError(error, code), String(error));
-    assert.match(error.message, words);
-    return true;
-  });
+  await refusal(t.name, () =>
+    assert.rejects(pullImage(store, `${host}/app:1`, { ...quick, ...options }), (error: unknown) => {
+      assert.ok(isTranshipError(error, code), String(error));
+      assert.match(error.message, words);
+      return true;
+    }),
+  );
   assert.ok(process.memoryUsage().rss - began < 128 << 20);
   assertNothing(store, image);
 }

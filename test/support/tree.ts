@@ -60,6 +60,7 @@ export async function unpack(
   const ended = new Promise<number | null>((resolve) => child.on("close", resolve));
   child.stdin.write(encodeMagic(treeMagic));
   for await (const frame of frames) {
+    if (child.exitCode !== null) break;
     if (!child.stdin.write(frame) && child.exitCode === null) {
       await Promise.race([new Promise((resolve) => child.stdin.once("drain", resolve)), ended]);
     }

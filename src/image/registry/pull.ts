@@ -1,6 +1,7 @@
 // An image or a package from a registry into the store, under the name that it was asked for by. It is named when all of it is there.
 import { TranshipError } from "../../base/errors.ts";
 import { type Progress, type ProgressTask, silentProgress } from "../../base/log.ts";
+import { escapeBytes } from "../../formats/escape.ts";
 import {
   type Descriptor,
   decodeImageConfig,
@@ -83,6 +84,7 @@ class Pull {
   readonly #options: PullOptions;
   #reused = 0;
   #bytes = 0;
+  readonly #devices: string[] = [];
   #unpacking: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -106,6 +108,7 @@ class Pull {
     const manifest = decodeDocument(image, decodeManifest);
     const config = await this.#config(manifest);
     await this.#layers(manifest, config);
+    this.#tellDevices();
     await this.#keep(image);
     if (descriptor !== undefined) {
       await this.#artifact(descriptor);
@@ -238,10 +241,25 @@ class Pull {
     if (this.#options.unpack === false || process.getuid?.() !== 0) return;
     // One after the other, beside the downloads: unpacking uses both a program and this process.
     this.#unpacking = this.#unpacking.then(() => {
-      if (this.#options.signal?.aborted !== true) return ensureStoredLayer(this.#store, layer);
+      if (this.#options.signal?.aborted !== true)
+        return ensureStoredLayer(this.#store, layer, { leftOutOfDev: this.#leftOut });
       return undefined;
     });
     this.#unpacking.catch(() => {}); // it is awaited at the end
+  }
+
+  readonly #leftOut = (path: string, device: string): void => {
+    this.#devices.push(`${escapeBytes(path)} (${device})`);
+  };
+
+  /** One line, however many there are: an image of a whole machine has a hundred. */
+  #tellDevices(): void {
+    const [first, ...more] = this.#devices;
+    if (first === undefined) return;
+    const others = more.length === 0 ? "" : ` and ${more.length} more`;
+    this.#options.log?.warn(
+      `left out ${first}${others}: a package has a /dev of its own, which is made anew`,
+    );
   }
 
   /** The package descriptor: a manifest and its small blobs. */
