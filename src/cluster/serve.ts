@@ -20,6 +20,8 @@ export interface ServeOptions {
   resolve?: ResolveInputs;
   /** How long a node may be unreachable before its tasks count as lost, in milliseconds. */
   nodeGrace?: number;
+  /** How long tasks with ports answer on when their service lets them go, in milliseconds. */
+  deregistrationDelay?: number;
   random?: () => number;
   /** Makes the credentials of tasks. Default: they get none. */
   roles?: TaskRoles;

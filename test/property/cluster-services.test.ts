@@ -74,7 +74,9 @@ class World {
       for (let revision = 0; revision < 2; revision++)
         cluster.call("RegisterTaskDefinition", {
           family,
-          containerDefinitions: [{ name: "main", image: "box:1", memory: 100, cpu: 10 }],
+          containerDefinitions: [
+            { name: "main", image: "box:1", memory: 100, cpu: 10, portMappings: [{ containerPort: 80 }] },
+          ],
         });
     cluster.call("CreateService", {
       serviceName: "s",

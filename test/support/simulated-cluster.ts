@@ -31,6 +31,7 @@ export class SimulatedCluster {
       driver: this.driver,
       clock: { now: () => this.now },
       random: () => this.#random(),
+      deregistrationDelay: 5000,
     });
     this.loop = new Loop(this.control);
     await this.loop.open();

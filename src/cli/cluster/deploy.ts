@@ -28,6 +28,8 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   if (count !== undefined && !/^\d{1,4}$/.test(count))
     throw usage(`--count ${count} is not a number of tasks`);
   refuseCopies(descriptor, Number(count ?? 1));
+  const published = hostPorts(list(call.options, "publish"));
+  refuseUnknownPorts(descriptor, reference, published);
   const secrets = secretsOf(list(call.options, "secret"));
   refuseMissing(descriptor, reference, secrets);
   const needs = await withMachine(
@@ -40,7 +42,7 @@ export async function run(call: Call, context: Context): Promise<undefined> {
     image: reference,
     memory: memoryOf(text(call.options, "memory") ?? "512"),
     secrets,
-    hostPorts: hostPorts(list(call.options, "publish")),
+    hostPorts: published,
   });
   if (flag(call.options, "dryRun")) {
     context.print(JSON.stringify(definition, null, 2));
@@ -70,6 +72,22 @@ function refuseCopies(descriptor: Descriptor, count: number): void {
   throw new TranshipError("E_USAGE", `${count} copies would share the data in ${volume.path}`, {
     hint: "deploy one, or take the data out of the package (a database of its own) first",
   });
+}
+
+/** Else nobody would hear that it is not published. */
+function refuseUnknownPorts(
+  { ports }: Descriptor,
+  reference: string,
+  published: ReadonlyMap<number, number>,
+): void {
+  const unknown = [...published.keys()].find((port) => !ports.some((each) => each.port === port));
+  if (unknown !== undefined)
+    throw new TranshipError("E_USAGE", `${reference} names no port ${unknown} to publish`, {
+      hint:
+        ports.length === 0
+          ? `add it with \`tranship package edit --set 'ports[+]={port: ${unknown}}'\``
+          : `it has ${ports.map(({ port }) => port).join(", ")}; \`tranship package edit\` adds others`,
+    });
 }
 
 /** Said before a rollout fails for it. */

@@ -40,8 +40,9 @@ async function eventsOf(client: ClusterClient, cluster: string): Promise<Event[]
       cluster,
       services: serviceArns.slice(at, at + 10),
     });
+    // They come newest first; those of one moment stay in their order.
     for (const { events: some } of services)
-      for (const { id = "", createdAt = 0, message = "" } of some ?? [])
+      for (const { id = "", createdAt = 0, message = "" } of (some ?? []).toReversed())
         events.push({ id, createdAt, message });
   }
   return events.sort((a, b) => a.createdAt - b.createdAt);

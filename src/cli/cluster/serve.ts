@@ -56,6 +56,7 @@ export async function run(call: Call, context: Context): Promise<undefined> {
       policyOf: (role) => roles.policyOf(role),
       lifetime: parseDuration(text(options, "credentialsLifetime") ?? "1h"),
     }),
+    deregistrationDelay: parseDuration(text(options, "deregistrationDelay") ?? "5s"),
     nodeGrace: parseDuration(text(options, "nodeGrace") ?? "20s"),
     ...(tls === undefined ? {} : { tls }),
     ...(agents === undefined

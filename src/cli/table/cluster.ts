@@ -98,6 +98,11 @@ export const clusterVerbs: readonly Verb[] = [
         summary: "of the credentials that tasks with a role are given",
         default: "1h",
       },
+      {
+        flags: "--deregistration-delay <DURATION>",
+        summary: "how long tasks with ports answer on, as DEACTIVATING, when their service lets them go",
+        default: "5s",
+      },
       { flags: "--unsigned", summary: "take calls without a signature; on loopback only" },
       { flags: "--allow-reset", summary: "POST /reset empties the state; on loopback only" },
     ],

@@ -34,6 +34,8 @@ export interface ControlOptions {
   nodeGrace?: number;
   /** Makes the credentials of tasks and knows what their roles may do. Default: tasks get none. */
   roles?: TaskRoles;
+  /** How long tasks with ports answer on when their service lets them go, in milliseconds. Default: not at all. */
+  deregistrationDelay?: number;
   /** 0 <= x < 1 */
   random?: () => number;
 }
@@ -48,6 +50,7 @@ export class Control {
   readonly region: string;
   readonly random: () => number;
   readonly nodeGrace: number;
+  readonly deregistrationDelay: number;
   readonly resolve: ResolveInputs;
   readonly roles: TaskRoles | undefined;
   /** Services that the reconciler has to look at. */
@@ -58,6 +61,8 @@ export class Control {
   readonly handed = new Set<string>();
   /** Tasks that the driver may forget once their end is written down. */
   readonly forgettable = new Set<string>();
+  /** Tasks that are let go, and when they are to end, in milliseconds since 1970. */
+  readonly deactivating = new Map<string, number>();
   /** Told each event of a service, as `cluster events` shows them. */
   onEvent: (event: ClusterEvent) => void = () => {};
   /** Empties everything. */
@@ -76,6 +81,7 @@ export class Control {
     this.resolve = options.resolve ?? unresolved;
     this.roles = options.roles;
     this.nodeGrace = options.nodeGrace ?? 20_000;
+    this.deregistrationDelay = options.deregistrationDelay ?? 0;
   }
 
   /** Now, as it stands on the wire: seconds with milliseconds. */

@@ -125,6 +125,11 @@ export class Loop implements DriverListener {
       if (service?.wire.status === "INACTIVE") forgetService(this.#control, service);
       this.#control.restless.add(key);
     }
+    for (const [id, due] of this.#control.deactivating) {
+      if (due > now) continue;
+      this.#control.deactivating.delete(id);
+      this.#control.pending.add(id);
+    }
     this.#lossDue = loseTasks(this.#control);
     if (now < this.#nextSweep) return;
     this.#nextSweep = now + 60_000;
@@ -140,7 +145,12 @@ export class Loop implements DriverListener {
   #lossDue: number | undefined;
 
   #next(): number | undefined {
-    const times = [...this.#due.values(), ...(this.#lossDue === undefined ? [] : [this.#lossDue])];
+    const { deactivating } = this.#control;
+    const times = [
+      ...this.#due.values(),
+      ...deactivating.values(),
+      ...(this.#lossDue === undefined ? [] : [this.#lossDue]),
+    ];
     return times.length === 0 ? undefined : times.reduce((least, time) => Math.min(least, time));
   }
 }

@@ -11,7 +11,9 @@ export function stepTask(control: Control, task: TaskEntity): void {
   if (wire.lastStatus === "STOPPED") return;
   const handed = task.seen || control.handed.has(task.id);
   if (wire.desiredStatus === "STOPPED") {
-    if (handed) control.driver.stop(task.id);
+    if (handed && task.deactivatingUntil !== undefined && control.clock.now() < task.deactivatingUntil)
+      control.deactivating.set(task.id, task.deactivatingUntil);
+    else if (handed) control.driver.stop(task.id);
     else hasStopped(control, task, undefined, undefined);
     return;
   }
@@ -97,7 +99,8 @@ export function taskSeen(control: Control, seen: SeenTask): void {
 }
 
 function merge(control: Control, { wire, ...rest }: TaskEntity, seen: SeenTask): void {
-  if (seen.lastStatus !== "STOPPED") wire.lastStatus = seen.lastStatus;
+  const letGo = rest.deactivatingUntil !== undefined && seen.lastStatus === "RUNNING";
+  if (seen.lastStatus !== "STOPPED") wire.lastStatus = letGo ? "DEACTIVATING" : seen.lastStatus;
   if (seen.lastStatus === "RUNNING") wire.startedAt ??= seen.startedAt ?? control.seconds;
   for (const field of ["pullStartedAt", "pullStoppedAt", "executionStoppedAt"] as const)
     if (seen[field] !== undefined) wire[field] = seen[field];

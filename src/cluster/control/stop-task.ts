@@ -14,10 +14,30 @@ export function endTask(control: Control, task: TaskEntity, stopCode: TaskStopCo
   wire.stopCode = stopCode;
   wire.stoppedReason = reason;
   wire.stoppingAt = control.seconds;
+  if (isLetGo(control, task, stopCode)) {
+    wire.lastStatus = "DEACTIVATING";
+    task.deactivatingUntil = control.clock.now() + control.deregistrationDelay;
+  }
   wire.version = (wire.version ?? 0) + 1;
   control.state.task.put(task);
   control.wakeTask(task.id);
   control.wakeService(task.service);
+}
+
+/**
+ * Whether it still answers for a while when it is to end: whoever sends requests to the tasks of a service (a load balancer that takes its targets from
+ * DescribeTasks) sees DEACTIVATING and goes to the others. Not what nobody calls, what does not work, and what must never be there twice.
+ */
+function isLetGo(control: Control, task: TaskEntity, stopCode: TaskStopCode): boolean {
+  if (control.deregistrationDelay === 0 || stopCode !== "ServiceSchedulerInitiated") return false;
+  if (task.wire.lastStatus !== "RUNNING" || task.unhealthy === true) return false;
+  const service = control.state.service.get(task.service ?? "");
+  if (service?.wire.status !== "ACTIVE") return false;
+  if ((service.wire.deploymentConfiguration?.maximumPercent ?? 200) <= 100) return false;
+  const definition = control.state.definition.get(task.definition);
+  return (
+    definition?.wire.containerDefinitions?.some(({ portMappings = [] }) => portMappings.length > 0) ?? false
+  );
 }
 
 /** It has ended: gives its resources back. */

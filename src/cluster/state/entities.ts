@@ -37,6 +37,8 @@ export interface TaskEntity {
   cluster: string;
   /** family:revision */
   definition: string;
+  /** It is let go: it answers until then, in milliseconds since 1970, and ends. */
+  deactivatingUntil?: number;
   service?: string;
   /** Id of the deployment that wants it. */
   deployment?: string;
