@@ -148,8 +148,8 @@ function testFiles(suite: Suite): string[] {
 
 /** Gives each file that failed a second try, alone; `count` then tells what holds after it. */
 async function runAgain(suite: Suite, count: Count): Promise<void> {
-  // What broke everything would only take twice as long.
-  if (count.files.size > 5) return;
+  // What broke everything would only take twice as long; in a soak nothing runs beside another, and what failed once has failed.
+  if (count.files.size > 5 || process.env.TRANSHIP_SOAK === "1") return;
   for (const file of [...count.files]) {
     console.log(`again, alone: ${relative(top, file)}`);
     const second = await runSuite({ ...suite, concurrency: 1 }, [file]);

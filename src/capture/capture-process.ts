@@ -23,7 +23,7 @@ import { givenSockets, withGivenSockets } from "./given-sockets.ts";
 import { orInterrupted } from "./interrupt.ts";
 import { mergeEvidence } from "./merge-evidence.ts";
 import type { Exclusion, RecoveredFile } from "./plan.ts";
-import { plan } from "./plan-capture.ts";
+import { type PlanParts, plan } from "./plan-capture.ts";
 import { type DescribedProcess, describeProcess } from "./process-application.ts";
 import { checkDataWord, dataOfProcess, type ProcessData } from "./process-data.ts";
 import { changedSince, differences } from "./process-report.ts";
@@ -217,6 +217,7 @@ async function planSeen(request: ProcessRequest, seen: Seen, tools: CaptureTools
       exercised: exercisedBy(program, request),
       left: [...logs, ...seen.left],
       logs: snapshot.logs,
+      ...(request.restart === undefined ? { running: runningOf(program, view) } : {}),
     },
     tools,
   );
@@ -226,6 +227,12 @@ async function planSeen(request: ProcessRequest, seen: Seen, tools: CaptureTools
   if (view.own) source.process = { pid: main.pid, startTime: main.startTime };
   if (!(await stillRuns(new Source(request.machine.files), main))) throw ended(request.machine, main.pid);
   return captured;
+}
+
+/** Who runs it: its directories and logs may be closed at the moment of the snapshot. */
+function runningOf({ processes }: RunningProgram, view: ProcessView): NonNullable<PlanParts["running"]> {
+  const executables = processes.flatMap((one) => view.inside(one.executable.path) ?? []);
+  return { executables, uids: processes.flatMap((one) => one.uids) };
 }
 
 function exercisedBy({ main, processes }: RunningProgram, { time, restart }: ProcessRequest): string[] {

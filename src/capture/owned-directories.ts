@@ -21,13 +21,17 @@ const hugeBytes = 512 << 20;
 
 /**
  * The directories themselves and, below /var/lib, what is in them: that is the application's state. `names`: installed packages that
- * were asked for; `users`: words of start scripts that may be users.
+ * were asked for; `users`: words of start scripts that may be users; `running`: numbers of users that run the application.
  */
 export async function ownedDirectories(
   machine: Machine,
   descriptor: Descriptor,
   installed: InstalledPackages,
-  { names, users }: { names: readonly string[]; users: ReadonlySet<string> },
+  {
+    names,
+    users,
+    running,
+  }: { names: readonly string[]; users: ReadonlySet<string>; running: ReadonlySet<number> },
 ): Promise<Seed[]> {
   const why = new Map<string, string>();
   // Distributions often make a server's users in a package beside it.
@@ -39,10 +43,12 @@ export async function ownedDirectories(
   for (const { user } of descriptor.programs)
     why.set(user?.split(":")[0] ?? "root", "runs a service of the package");
   why.delete("root");
+  const runs = "runs the application";
   const passwd = (await machine.files.read("/etc/passwd")) ?? new Uint8Array();
+  const isOwn = (uid: number, name: string): boolean => running.has(uid) && !everywhere.has(name);
   const ids = new Map(
     parsePasswd(new TextDecoder("latin1").decode(passwd))
-      .entries.filter((entry) => why.has(entry.name) && entry.uid !== 0)
+      .entries.filter((entry) => entry.uid !== 0 && (why.has(entry.name) || isOwn(entry.uid, entry.name)))
       .map((entry) => [entry.uid, entry.name]),
   );
   const seeds: Seed[] = [];
@@ -52,7 +58,7 @@ export async function ownedDirectories(
       if (entry.kind !== "directory" || user === undefined) continue;
       seeds.push({
         path: entry.path,
-        reason: { kind: "rule", detail: `belongs to ${user}, who ${why.get(user)}` },
+        reason: { kind: "rule", detail: `belongs to ${user}, who ${why.get(user) ?? runs}` },
       });
       if (place === "/var/lib" && !everywhere.has(user))
         seeds.push(...(await contentOf(machine, entry.path)));

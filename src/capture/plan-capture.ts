@@ -36,6 +36,8 @@ export interface PlanParts {
   /** Known before and not to be packed, with the reasons. */
   left?: readonly Exclusion[];
   logs?: ReadonlySet<ByteString>;
+  /** It ran already: what its start needs has not been seen. */
+  running?: { executables: readonly ByteString[]; uids: readonly number[] };
 }
 
 export async function plan(
@@ -84,7 +86,10 @@ async function planWhole(
           installed,
           names: parts.choices.alsoInstalled,
         })
-      : await jobSeeds(machine, application, jobs?.programs ?? []);
+      : [
+          ...(await jobSeeds(machine, application, jobs?.programs ?? [])),
+          ...(await runningSeeds(machine, application, installed, parts.running)),
+        ];
   const seeds = [
     ...(parts.seeds ?? []),
     ...(await missedSeeds(machine, tools.missed ?? [])),
@@ -129,6 +134,21 @@ async function jobSeeds(
   return (await commandSeeds(machine, { ...application, programs: started })).seeds;
 }
 
+async function runningSeeds(
+  machine: Machine,
+  application: Descriptor,
+  installed: InstalledPackages,
+  running: PlanParts["running"],
+): Promise<Seed[]> {
+  if (running === undefined) return [];
+  const names = [...new Set(running.executables.flatMap((path) => [...installed.owner(path)]))];
+  const who = { names, users: new Set<string>(), running: new Set(running.uids) };
+  return [
+    ...(await configurationSeeds(machine, installed, names)),
+    ...(await ownedDirectories(machine, application, installed, who)),
+  ];
+}
+
 interface Unseen {
   /** With the programs of its schedules. */
   started: Descriptor;
@@ -145,7 +165,7 @@ async function unseenSeeds(
   return [
     ...seeds,
     ...(await configurationSeeds(machine, installed, names)),
-    ...(await ownedDirectories(machine, application, installed, { names, users })),
+    ...(await ownedDirectories(machine, application, installed, { names, users, running: new Set() })),
   ];
 }
 

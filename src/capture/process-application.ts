@@ -109,8 +109,8 @@ async function startOf(
 }
 
 /** Its session is led by a process that has gone: it forked a second time after it became a session's leader. */
-export function isDaemonized(main: Pick<ProcessSnapshot, "pid" | "ppid" | "session">): boolean {
-  return main.ppid === 1 && main.session !== main.pid;
+export function isDaemonized(main: Pick<ProcessSnapshot, "pid" | "orphan" | "session">): boolean {
+  return main.orphan && main.session !== main.pid;
 }
 
 async function daemonStart(
@@ -120,7 +120,7 @@ async function daemonStart(
   lines: Lines,
 ): Promise<Start> {
   const pidFile = await findPidFile(source, main);
-  if (pidFile !== undefined && main.ppid === 1) {
+  if (pidFile !== undefined && main.orphan) {
     lines.told.push(
       `${escapeBytes(pidFile)} names the process: the package starts it as a daemon that forks`,
     );

@@ -49,6 +49,8 @@ export interface OpenDescriptor extends HeldFile {
 export interface ProcessSnapshot extends ProcessRights {
   pid: number;
   ppid: number;
+  /** Its parent is init, of the host or of the container that it runs in: whoever started it has ended. */
+  orphan: boolean;
   /** Process group's session: a daemon that forked twice has another one than its own number. */
   session: number;
   name: ByteString;
@@ -96,6 +98,7 @@ export async function readProcessSnapshot(from: Source, pid: number): Promise<Pr
   const snapshot: ProcessSnapshot = {
     pid,
     ppid: stat.ppid,
+    orphan: await isInit(source, stat.ppid),
     session: stat.session,
     name: stat.name,
     state: stat.state,
@@ -124,6 +127,12 @@ export async function readProcessSnapshot(from: Source, pid: number): Promise<Pr
   snapshot.retitled = isRetitled(snapshot);
   snapshot.unread = [...new Set(source.notes.map((note) => note.subject.slice(base.length + 1)))];
   return snapshot;
+}
+
+async function isInit(source: Source, pid: number): Promise<boolean> {
+  if (pid <= 1) return pid === 1;
+  const status = parseProcStatus((await new Source(source.files).text(`/proc/${pid}/status`)) ?? "");
+  return status.namespacePids.at(-1) === 1;
 }
 
 /** Whether it still is the process of the snapshot: numbers are used again. */

@@ -68,9 +68,21 @@ export async function foregroundOf(source: Source, input: HintInput): Promise<Fo
   if (program === "pg_ctlcluster" && input.argv.includes("start")) return postgres(source, input);
   if (program === "nginx") return nginx(input);
   if (/^php-fpm[\d.]*$/.test(program)) return phpFpm(input);
+  if (input.exact && mailDaemons[program] !== undefined) return mail(input, mailDaemons[program]);
   if (switches[program] === undefined) return undefined;
   const argv = input.exact ? input.argv : [...input.argv.slice(0, 1), ...(scriptArguments[program] ?? [])];
   return rewrite(argv, program);
+}
+
+/** Where the words are the daemon's own: a mail server's script makes its configuration before it starts one. */
+const mailDaemons: Record<string, ByteString> = { exim: "-bdf", exim4: "-bdf", sendmail: "-bD" };
+
+function mail({ argv }: HintInput, foreground: ByteString): Foreground | undefined {
+  if (!argv.includes("-bd")) return undefined;
+  return {
+    argv: argv.map((word) => (word === "-bd" ? foreground : word)),
+    why: `${baseName(argv[0] ?? "")} stays in the foreground (${foreground})`,
+  };
 }
 
 function rewrite(argv: readonly ByteString[], program: string): Foreground | undefined {
