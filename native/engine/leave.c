@@ -47,11 +47,13 @@ static long find_program(char *to, const char *file)
 /* A word that is the path of a redirected file that is there. */
 static char *lead(struct room *m, char *word)
 {
-	char *path = m->paths[m->path_count];
 	struct file_status st;
+	char *path;
 
-	if (m->path_count == PATHS_MAX ||
-	    copy_text(path, word, PATH_SIZE) < 0 || path[0] != '/' ||
+	if (m->path_count >= PATHS_MAX)
+		return word;
+	path = m->paths[m->path_count];
+	if (copy_text(path, word, PATH_SIZE) < 0 || path[0] != '/' ||
 	    path_real(path, PATH_SIZE) < 0 ||
 	    SYS(__NR_newfstatat, AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return word;

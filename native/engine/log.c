@@ -33,7 +33,7 @@ static void put_quoted(struct line *l, const char *s)
 	static const char digits[] = "0123456789abcdef";
 
 	put(l, "\"");
-	for (size_t i = 0; s[i] && i < SHOWN; i++) {
+	for (size_t i = 0; i < SHOWN && s[i]; i++) {
 		unsigned char c = (unsigned char)s[i];
 		char code[] = { '\\', 'u', '0', '0', digits[c >> 4],
 				digits[c & 15], 0 };

@@ -135,9 +135,9 @@ static const char *search(const char *file, char *const *environment)
 			if (SYS(__NR_faccessat, AT_FDCWD, found, X_OK) == 0)
 				return found;
 		}
-		if (!colon)
+		if (!path[n])
 			engine_die(EXIT_NOT_FOUND, "not found in PATH", file);
-		path = colon + 1;
+		path += n + 1;
 	}
 }
 
