@@ -15,14 +15,18 @@ const wholeFrame = 16 << 20;
 /** Below this a thread costs more than the work. */
 const tinyFrame = 64 << 10;
 
-/** What it gives is valid until the next is asked for; so may be what it is given. */
+/**
+ * What it gives is valid until the next is asked for; so may be what it is given. `announced` is told how many bytes the frames say they
+ * unpack to, all together, as soon as their headers have come; it throws where that is too much.
+ */
 export async function* decompress(
   compression: "none" | "gzip" | "zstd",
   source: AsyncIterable<Uint8Array>,
+  announced: (bytes: number) => void = () => {},
 ): AsyncGenerator<Uint8Array, void, void> {
   try {
     if (compression === "none") yield* source;
-    else yield* compression === "gzip" ? gunzip(source) : unzstd(source);
+    else yield* compression === "gzip" ? gunzip(source) : unzstd(source, announced);
   } catch (cause) {
     throw decompressError(compression, cause);
   }
@@ -48,11 +52,19 @@ async function* gunzip(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
   }
 }
 
-async function* unzstd(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+async function* unzstd(
+  source: AsyncIterable<Uint8Array>,
+  announced: (bytes: number) => void,
+): AsyncGenerator<Uint8Array, void, void> {
   const walker = new ZstdFrameWalker();
+  const ahead = new ZstdFrameWalker();
   const frame = new FrameDecoder();
+  let announcedSize = 0;
   try {
     for await (const chunk of source) {
+      for (const { kind, last } of ahead.pieces(chunk))
+        if (kind === "frame" && last) announcedSize += ahead.header?.contentSize ?? 0;
+      announced(announcedSize);
       for (const piece of walker.pieces(chunk)) {
         if (piece.kind === "skippable") continue;
         yield* frame.push(chunk.subarray(piece.start, piece.end), walker.header, piece.last);

@@ -12,6 +12,7 @@ import { TarReader } from "../formats/tar-reader.ts";
 import { decompress } from "./decompress.ts";
 import { Digester } from "./digest.ts";
 import { giveBack } from "./give-back.ts";
+import { LayerBound } from "./layer-bound.ts";
 import type { LayerData } from "./layer-item.ts";
 import { hostile, layerName, layerPath } from "./layer-path.ts";
 import { machineXattr } from "./layer-writer.ts";
@@ -23,7 +24,7 @@ export interface LayerLimits {
   maxBytes: number;
   /** Default 10 million. */
   maxEntries: number;
-  /** Unpacked to packed, beyond the first GiB. Default 1000. */
+  /** Of the tar to the whole blob, beyond the first GiB. Default 1000. */
   maxRatio: number;
   /** Device nodes that may be in the layer: "c 1:3". Default the harmless ones. */
   devices: ReadonlySet<string>;
@@ -43,9 +44,6 @@ export const defaultLimits: LayerLimits = {
 const readSize = 1 << 20;
 /** Of the tar, whose objects are given together: small enough that what is made of them does not pile up. */
 const batchSize = 256 << 10;
-
-/** Below this many bytes the ratio does not matter: a few files of zeros are no bomb. */
-const ratioFree = 2 ** 30;
 
 export type LayerEvent =
   | { type: "entry"; entry: Entry; hardlinkTo: ByteString | undefined }
@@ -70,20 +68,22 @@ export async function* readLayer(
   options: Partial<LayerLimits> = {},
 ): AsyncGenerator<LayerEvent[], void, void> {
   const limits = { ...defaultLimits, ...options };
+  const bound = new LayerBound(layer.descriptor, limits);
   try {
-    yield* readTarObjects(readLayerTar({ store, layer }, limits), limits);
+    yield* readTarObjects(readLayerTar({ store, layer }, limits), limits, bound);
   } catch (error) {
     throw withLayer(error, layer.descriptor);
   }
 }
 
-/** The objects of any tar, held to the same rules. */
+/** The objects of any tar, held to the same rules. `bound`: what its entries may announce together. */
 export async function* readTarObjects(
   chunks: AsyncIterable<Uint8Array>,
   options: Partial<LayerLimits> = {},
+  bound?: LayerBound,
 ): AsyncGenerator<LayerEvent[], void, void> {
   const tar = new TarReader();
-  const translator = new Translator({ ...defaultLimits, ...options });
+  const translator = new Translator({ ...defaultLimits, ...options }, bound);
   for await (const chunk of chunks) {
     for (let at = 0; at < chunk.length; at += batchSize) {
       const events: LayerEvent[] = [];
@@ -123,21 +123,17 @@ export async function* readLayerTar(
   }
   const packed = new Digester(descriptor.digest);
   const unpacked = new Digester(diffId);
-  let read = 0;
+  const bound = new LayerBound(descriptor, limits);
   let size = 0;
   const blob = async function* (): AsyncGenerator<Uint8Array, void, void> {
     for await (const chunk of readBlobFile(store, descriptor)) {
       packed.update(chunk);
-      read += chunk.length;
       yield chunk;
     }
   };
-  for await (const chunk of decompress(compression, blob())) {
+  for await (const chunk of decompress(compression, blob(), (bytes) => bound.check(bytes))) {
     size += chunk.length;
-    if (size > limits.maxBytes) throw tooMuch(descriptor, `has more than ${limits.maxBytes} bytes`);
-    if (size > ratioFree && size > read * limits.maxRatio) {
-      throw tooMuch(descriptor, `unpacks to more than ${limits.maxRatio} times its size`);
-    }
+    bound.check(size);
     unpacked.update(chunk);
     yield chunk;
   }
@@ -176,29 +172,29 @@ function check(what: string, found: Digest, expected: Digest): void {
     throw new TranshipError("E_IMAGE_CORRUPT", `${what} is ${found}, expected ${expected}`);
 }
 
-function tooMuch(descriptor: Descriptor, what: string): TranshipError {
-  return new TranshipError("E_LIMIT", `layer ${descriptor.digest} ${what}`, {
-    hint: "the layer may be a bomb; raise the limit only where you know who made it",
-  });
-}
-
 /** Tar entries into objects of a layer. */
 class Translator {
   readonly #limits: LayerLimits;
+  readonly #bound: LayerBound | undefined;
   #entries = 0;
+  /** Bytes of content that the entries so far say they have. */
+  #announced = 0;
   /** Other names of them go too. */
   readonly #leftOut = new Set<ByteString>();
   /** The current entry is a regular file: its content counts. */
   regular = false;
 
-  constructor(limits: LayerLimits) {
+  constructor(limits: LayerLimits, bound: LayerBound | undefined) {
     this.#limits = limits;
+    this.#bound = bound;
   }
 
   entry(tar: TarEntry, events: LayerEvent[]): void {
     if (++this.#entries > this.#limits.maxEntries) {
       throw new TranshipError("E_LIMIT", `a layer has more than ${this.#limits.maxEntries} entries`);
     }
+    this.#announced += contentOf(tar);
+    this.#bound?.check(this.#announced);
     const name = layerName(tar.name);
     this.regular = name.type === "object" && tar.kind === "file";
     if (name.type === "whiteout" || name.type === "opaque") events.push(name);
@@ -250,6 +246,14 @@ class Translator {
     const name = `${kind === "character" ? "c" : "b"} ${devMajor}:${devMinor}`;
     return name === "c 0:0" || !this.#limits.devices.has(name) ? name : undefined;
   }
+}
+
+/** What stands in the archive: holes do not. */
+function contentOf({ size, extents }: TarEntry): number {
+  if (extents === undefined) return size;
+  let sum = 0;
+  for (const { length } of extents) sum += length;
+  return sum;
 }
 
 const blank = { nlink: 1, dev: 0n, ino: 0n, blocks: 0, ctime: 0n };

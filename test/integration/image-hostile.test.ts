@@ -1,12 +1,14 @@
 // Layers that no honest tool makes: nothing outside is touched, the error says what it was, and bombs end at their limit.
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { test } from "node:test";
-import { gzipSync, zstdCompressSync } from "node:zlib";
+import { createZstdCompress, gzipSync, zstdCompressSync } from "node:zlib";
 import { type ErrorCode, isTranshipError } from "../../src/base/errors.ts";
 import { mediaType } from "../../src/formats/oci.ts";
-import { digestOf } from "../../src/image/digest.ts";
+import { Digester, digestOf } from "../../src/image/digest.ts";
 import { type LayerLimits, readLayer } from "../../src/image/layer-reader.ts";
 import type { ImageStore, StoredLayer } from "../../src/image/store.ts";
 import { withSession } from "../../src/image/store-session.ts";
@@ -176,28 +178,53 @@ async function readAll(
 
 const limit = (error: unknown): boolean => isTranshipError(error, "E_LIMIT");
 
+/** Frames that do not say what they unpack to. */
+function unsizedFrame(content: Buffer): Promise<Buffer> {
+  const stream = createZstdCompress();
+  stream.end(content);
+  return buffer(stream);
+}
+
 test("bombs end at the limit of bytes, of entries, of the ratio", async (t) => {
   const store = newStore(t);
-  const frame = zstdCompressSync(Buffer.alloc(8 << 20));
-  const head = tarMember({ size: 7 * 2 ** 30 });
-  const zstd = Buffer.concat([zstdCompressSync(head), ...Array.from({ length: 300 }, () => frame)]);
-  const member = gzipSync(Buffer.alloc(8 << 20));
-  const gzip = Buffer.concat([gzipSync(head), ...Array.from({ length: 300 }, () => member)]);
-  const many = zstdCompressSync(
-    Buffer.concat(Array.from({ length: 3000 }, (_, i) => tarMember({ name: `f${i}` }))),
-  );
-  const cases: [Uint8Array, string, Partial<LayerLimits>][] = [
-    [zstd, mediaType.layerZstd, { maxRatio: 100 }],
-    [zstd, mediaType.layerZstd, { maxBytes: 1 << 20 }],
-    [gzip, mediaType.layerGzip, { maxRatio: 100 }],
-    [many, mediaType.layerZstd, { maxEntries: 2999 }],
-  ];
-  for (const [bytes, type, limits] of cases) {
-    const layer = await withSession(store, (session) => rawLayer(session, { bytes, type }));
-    await refusal(`a bomb: ${JSON.stringify(limits)}`, () =>
-      assert.rejects(readAll(store, layer, limits), limit),
+  const [head, zeros] = [tarMember({ size: 7 * 2 ** 30 }), Buffer.alloc(8 << 20)];
+  const small = Buffer.concat([tarMember({ size: zeros.length - 512 }), zeros.subarray(512)]);
+  const times = (one: Buffer): Buffer[] => Array.from({ length: 300 }, () => one);
+  const many = Array.from({ length: 3000 }, (_, i) => tarMember({ name: `f${i}` }));
+  const cases: [string, Buffer[], string, Partial<LayerLimits>][] = [
+    ["zstd, the tar says it", [zstdCompressSync(head), ...times(zstdCompressSync(zeros))], mediaType.layerZstd, { maxRatio: 100 }],
+    ["gzip, the tar says it", [gzipSync(head), ...times(gzipSync(zeros))], mediaType.layerGzip, { maxRatio: 100 }],
+    ["zstd, the frames say it", times(zstdCompressSync(small)), mediaType.layerZstd, {}],
+    ["zstd, nothing says it", times(await unsizedFrame(small)), mediaType.layerZstd, {}],
+    ["gzip, nothing says it", times(gzipSync(small)), mediaType.layerGzip, { maxRatio: 100 }],
+    ["bytes", [zstdCompressSync(head), ...times(zstdCompressSync(zeros))], mediaType.layerZstd, { maxBytes: 1 << 20 }],
+    ["entries", [zstdCompressSync(Buffer.concat(many))], mediaType.layerZstd, { maxEntries: 2999 }],
+  ]; // biome-ignore format: a table
+  for (const [name, parts, type, limits] of cases) {
+    const layer = await withSession(store, (session) =>
+      rawLayer(session, { bytes: Buffer.concat(parts), type }),
     );
+    await refusal(`a bomb: ${name}`, () => assert.rejects(readAll(store, layer, limits), limit));
   }
+});
+
+test("a layer may be zeros first and the rest behind: what counts is its whole size", async (t) => {
+  const store = newStore(t);
+  const zeros = Buffer.alloc(8 << 20);
+  const size = 130 * zeros.length - 512;
+  const parts = [Buffer.concat([tarMember({ size }), zeros.subarray(512)]), ...Array(129).fill(zeros)];
+  const rest = randomBytes(4 << 20);
+  const tar = [...parts, tarMember({ name: "rest", size: rest.length }), rest, Buffer.alloc(1024)];
+  const packed = new Map<Buffer, Buffer>();
+  const bytes = Buffer.concat(
+    tar.map((part) => packed.get(part) ?? (packed.set(part, zstdCompressSync(part)).get(part) as Buffer)),
+  );
+  const digester = new Digester();
+  for (const part of tar) digester.update(part);
+  const layer = await withSession(store, (session) =>
+    rawLayer(session, { bytes, type: mediaType.layerZstd, diffId: digester.digest() }),
+  );
+  assert.equal(await readAll(store, layer), size + rest.length);
 });
 
 test("a layer that is not what its digest or diffID says is refused at its end", async (t) => {
