@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
-  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -15,10 +14,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { openStateRoot, type StateRoot } from "../../src/host/state-root.ts";
 import { newDescriptor } from "../../src/package/descriptor.ts";
+import { bring } from "../support/bring.ts";
 import { cannotRun } from "../support/engine.ts";
 import { makePackage, programWords, until, whyNot } from "./runtime-fixture.ts";
 
@@ -37,16 +37,6 @@ interface Outcome {
   status: number | null;
   stdout: string;
   stderr: string;
-}
-
-/** A dynamic program of this host with what it is linked with, at the same places in `tree`. */
-function bring(tree: string, program: string, to: string): void {
-  const { stdout } = spawnSync("ldd", [program], { encoding: "utf8" });
-  const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map((match) => match[1] ?? "");
-  for (const [from, place] of [[program, to], ...libraries.map((path) => [path, path])]) {
-    mkdirSync(dirname(join(tree, place ?? "")), { recursive: true });
-    copyFileSync(from ?? "", join(tree, place ?? ""));
-  }
 }
 
 function prepare(tree: string): void {

@@ -1,12 +1,13 @@
 // Clock, release and vsyscall of an instance with namespaces: the engine is the loader of its programs. The same package without elements is the control.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { newDescriptor } from "../../src/package/descriptor.ts";
 import { printDescriptor } from "../../src/package/yaml.ts";
+import { bring } from "../support/bring.ts";
 import { cannotRun } from "../support/engine.ts";
 import { type CliResult, type Fixture, makeFixture, makePackage, until, whyNot } from "./runtime-fixture.ts";
 
@@ -17,16 +18,6 @@ const plain = newDescriptor(
 const elements = { ...plain.elements, clock: { offset: "-3650d" }, uname: { release: "2.6.32-old" } };
 const year = new Date(Date.now() - 3650 * 86_400_000).getUTCFullYear();
 const now = new Date().getUTCFullYear();
-
-/** A dynamic program of this host with what it is linked with, at the same places in `tree`. */
-function bring(tree: string, program: string, to: string): void {
-  const { stdout } = spawnSync("ldd", [program], { encoding: "utf8" });
-  const libraries = [...stdout.matchAll(/(\/\S+) \(0x/g)].map((match) => match[1] ?? "");
-  for (const [from, place] of [[program, to], ...libraries.map((path) => [path, path])]) {
-    mkdirSync(dirname(join(tree, place ?? "")), { recursive: true });
-    copyFileSync(from ?? "", join(tree, place ?? ""));
-  }
-}
 
 function prepare(tree: string): void {
   bring(tree, "/usr/bin/date", "/usr/bin/dynamic-date");
