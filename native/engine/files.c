@@ -11,6 +11,7 @@
 #include "files.h"
 #include "gate.h"
 #include "layers.h"
+#include "merged.h"
 #include "paths.h"
 #include "sys.h"
 #include "text.h"
@@ -133,7 +134,7 @@ static long parent_missing(const struct found *f)
 	long result;
 	char *slash;
 
-	if (!f->native && layers_apply(f->rule))
+	if (!f->native && (layers_apply(f->rule) || layers_merged(f->rule)))
 		return layers_parent(f->rule, f->location, f->dots);
 	text_copy(parent, sizeof(parent), f->real);
 	for (slash = strrchr(parent, '/'); slash && !slash[1] && slash > parent;
@@ -316,7 +317,8 @@ static void take_descriptor(struct changed *c)
 		return;
 	mode = rule_get(&files.table, rule).mode;
 	/* Removed since: it has no location any more. */
-	if ((mode != RULE_WRITE_COPY && mode != RULE_READ_ONLY) ||
+	if ((mode != RULE_WRITE_COPY && mode != RULE_READ_ONLY &&
+	     mode != RULE_MERGED) ||
 	    path_exact(&c->f, AT_FDCWD, location, LAST_KEEP) < 0 ||
 	    !mode_there(&c->f, false))
 		c->f.native = true;
@@ -368,6 +370,10 @@ static long ask(struct record *r, const struct path_call *call,
 	if (call->use == USE_ACCESS && result == -EROFS &&
 	    mode_of(&c->f) == RULE_WRITE_COPY)
 		return 0;
+	if (call->use == USE_ACCESS && result == 0 && is_write(r, call) &&
+	    !c->empty && !c->f.native && layers_merged(c->f.rule) &&
+	    !merged_writable(&c->f))
+		return -EROFS;
 	/* Rights are asked first, and special files may be written anywhere. */
 	if (call->use == USE_ACCESS && result == 0 && is_write(r, call) &&
 	    mode_of(&c->f) == RULE_READ_ONLY && !c->empty &&

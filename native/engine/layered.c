@@ -4,12 +4,14 @@
  * read is asked for where it is; what is changed is copied into the own layer
  * first, and what is removed leaves a whiteout where a layer below has it.
  *
- * A file that is merged with the host's is written there, without a copy.
+ * A file that is merged with the host's is written there, without a copy; of
+ * such a folder merged.c is.
  */
 #include "files-call.h"
 #include "gate.h"
 #include "layers.h"
 #include "listing.h"
+#include "merged.h"
 #include "text.h"
 
 #define R_OK 4
@@ -137,16 +139,6 @@ static long make(struct record *r, struct changed *c)
 	return result;
 }
 
-static bool is_empty(uint32_t rule, const char *location)
-{
-	struct listing names;
-	bool empty = listing_read(&names, rule, location) == 0 &&
-		     names.count == 0;
-
-	listing_free(&names);
-	return empty;
-}
-
 /* Who may not remove it here is told by the directory's own mode, which the
  * own layer has as well. */
 static long remove_found(struct record *r, struct changed *c, struct layered *l)
@@ -159,7 +151,7 @@ static long remove_found(struct record *r, struct changed *c, struct layered *l)
 
 	if (directory != as_directory || is_name(c, l))
 		return directory ? -EISDIR : -ENOTDIR;
-	if (directory && !is_empty(c->f.rule, c->f.location))
+	if (directory && !listing_is_empty(c->f.rule, c->f.location))
 		return -ENOTEMPTY;
 	if (own && !below) {
 		if (directory)
@@ -191,6 +183,8 @@ long layered_change(struct record *r, enum use use, struct changed *c)
 {
 	if (c->f.dots)
 		return call_placed(r, c);
+	if (layers_merged(c->f.rule))
+		return merged_change(r, use, c);
 	if (!layers_apply(c->f.rule))
 		return ask_host(r, c);
 	if (use == USE_CHANGE)
@@ -205,12 +199,17 @@ struct side {
 	struct layered l;	/* of a side without layers: where and mode */
 };
 
+static bool has_layers(const struct changed *c)
+{
+	return !c->f.native && c->f.layered && layers_apply(c->f.rule);
+}
+
 static long look_at(struct side *s, struct changed *c)
 {
 	struct file_status st;
 
 	s->c = c;
-	s->layered = !c->f.native && c->f.layered && layers_apply(c->f.rule);
+	s->layered = !c->empty && has_layers(c);
 	if (s->layered)
 		return layers_find(&s->l, c->f.rule, c->f.location);
 	s->l.white = false;
@@ -305,7 +304,7 @@ static long cannot_move(const struct side *a, const struct side *b,
 	if (directory != is_directory(b->l.mode))
 		return directory ? -ENOTDIR : -EISDIR;
 	if (directory && b->layered &&
-	    !is_empty(b->c->f.rule, b->c->f.location))
+	    !listing_is_empty(b->c->f.rule, b->c->f.location))
 		return -ENOTEMPTY;
 	return 0;
 }
@@ -369,6 +368,16 @@ static long ask_to_fail(struct record *r, struct changed *a, struct changed *b)
 	return result;
 }
 
+/* What the kernel does by itself where the paths are real. */
+static long ask_both_plainly(struct record *r, struct changed *a,
+			     struct changed *b)
+{
+	long result = ask_to_fail(r, a, b);
+
+	paths_changed();
+	return result;
+}
+
 long layered_move(struct record *r, struct changed *a, struct changed *b)
 {
 	unsigned long flags = r->nr == __NR_renameat2 ? (unsigned int)r->r8 : 0;
@@ -377,6 +386,11 @@ long layered_move(struct record *r, struct changed *a, struct changed *b)
 
 	if (a->empty || b->empty || a->f.dots || b->f.dots)
 		return ask_to_fail(r, a, b);
+	result = merged_pair(a, b, true, flags);
+	if (result < 0)
+		return result;
+	if (!has_layers(a) && !has_layers(b))
+		return ask_both_plainly(r, a, b);
 	lock = layers_lock();
 	if (lock < 0)
 		return lock;
@@ -422,6 +436,11 @@ long layered_link(struct record *r, struct changed *a, struct changed *b)
 	if (b->empty || b->f.dots ||
 	    (a->empty && !(r->nr == __NR_linkat && r->r8 & AT_EMPTY_PATH)))
 		return ask_to_fail(r, a, b);
+	result = merged_pair(a, b, false, 0);
+	if (result < 0)
+		return result;
+	if (!has_layers(a) && !has_layers(b))
+		return ask_both_plainly(r, a, b);
 	lock = layers_lock();
 	if (lock < 0)
 		return lock;
@@ -502,6 +521,8 @@ long layered_open(struct record *r, struct changed *c, unsigned long flags)
 
 	if (flags & O_PATH || !(writes || flags & O_CREAT) || c->f.dots)
 		return call_placed(r, c);
+	if (layers_merged(c->f.rule))
+		return merged_open(r, c, flags);
 	if (!layers_apply(c->f.rule))
 		return ask_host(r, c);
 	result = layers_find(&l, c->f.rule, c->f.location);
@@ -541,12 +562,16 @@ static long call_by_descriptor(struct record *r, long fd, unsigned int nr,
 	if (rule != NO_RULE &&
 	    rule_get(&files.table, rule).mode == RULE_READ_ONLY)
 		return -EROFS;
-	if (!layers_apply(rule) || layers_find(&l, rule, location) < 0 ||
+	if (!(layers_apply(rule) || layers_merged(rule)) ||
+	    layers_find(&l, rule, location) < 0 ||
 	    l.where == LAYER_NONE || SYS(__NR_fstat, fd, &open) < 0 ||
 	    SYS(__NR_newfstatat, AT_FDCWD, l.own, &seen, AT_SYMLINK_NOFOLLOW) ==
 		    0 ? open.dev == seen.dev && open.ino == seen.ino : false)
 		return otherwise(r);
-	if (l.where != LAYER_OWN) {
+	if (layers_merged(rule)) {
+		if (!layers_on_host(rule, location, &seen))
+			return -EROFS;
+	} else if (l.where != LAYER_OWN) {
 		result = may_change(r, &l);
 		lock = result < 0 ? result : layers_lock();
 		if (lock < 0)

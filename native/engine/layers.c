@@ -28,6 +28,16 @@ bool layers_apply(uint32_t rule)
 	       rule_get(&files.table, rule).mode == RULE_WRITE_COPY;
 }
 
+bool layers_merged(uint32_t rule)
+{
+	struct rule r;
+
+	if (rule == NO_RULE)
+		return false;
+	r = rule_get(&files.table, rule);
+	return r.mode == RULE_MERGED && !r.exact;
+}
+
 static long look(const char *path, struct file_status *st)
 {
 	return SYS(__NR_newfstatat, AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW);
@@ -132,6 +142,34 @@ static bool find_host(struct layered *l, const struct rule *r,
 	return top == 0 && text_copy(l->real, PATH_SIZE, location);
 }
 
+/* How much of @rest is there below the directory that @path, of PATH_SIZE, is
+ * with it. */
+static size_t reach(char *path, const char *rest)
+{
+	size_t n = strlen(path), top = n - strlen(rest);
+	struct file_status st;
+
+	while (n > top && look(path, &st) < 0) {
+		while (n > top && path[--n] != '/')
+			;
+		path[n] = 0;
+	}
+	return n - top;
+}
+
+/* Whether the package hides what the host has on the way to @rest. */
+static bool is_covered(const struct layered *l, const struct rule *r,
+		       const char *rest)
+{
+	char path[PATH_SIZE];
+	size_t package;
+
+	text_copy(path, PATH_SIZE, l->real);
+	package = reach(path, rest);
+	return !text_join(path, PATH_SIZE, r->from_length > 1 ? r->from : "",
+			  rest) || reach(path, rest) <= package;
+}
+
 /* In the layers below the own one. */
 static long find_below(struct layered *l, const struct rule *r,
 		       const char *location, struct file_status *st)
@@ -156,7 +194,21 @@ static long find_below(struct layered *l, const struct rule *r,
 	}
 	l->where = LAYER_NONE;
 	l->error = result;
+	/* A file of the host where a directory would have to be. */
+	if (result == -ENOENT && path_host_allowed(location) &&
+	    look(location, st) == -ENOTDIR && !is_covered(l, r, rest) &&
+	    text_copy(l->real, PATH_SIZE, location))
+		l->error = -ENOTDIR;
 	return 0;
+}
+
+bool layers_on_host(uint32_t rule, const char *location,
+		    struct file_status *st)
+{
+	struct rule r = rule_get(&files.table, rule);
+	struct layered l;
+
+	return find_host(&l, &r, location, st);
 }
 
 /* A path that the kernel does not find. */
@@ -173,24 +225,22 @@ static size_t top_of(const struct rule *r, const char *own,
 	return strlen(own) - strlen(rest_of(r, location));
 }
 
-long layers_find(struct layered *l, uint32_t rule, const char *location)
+/* The own layer first, and what it says of those below. */
+static long find_own(struct layered *l, const struct rule *r,
+		     const char *location, struct file_status *st)
 {
-	struct rule r = rule_get(&files.table, rule);
-	struct file_status st = { 0 };
 	long result;
 
-	l->white = false;
-	l->error = 0;
-	if (!own_path(l->own, &r, "/upper", rest_of(&r, location)))
+	if (!own_path(l->own, r, "/upper", rest_of(r, location)))
 		return -ENAMETOOLONG;
-	result = look(l->own, &st);
-	if (result == 0 && is_white(&st)) {
+	result = look(l->own, st);
+	if (result == 0 && is_white(st)) {
 		nowhere(l);
 		l->white = true;
 	} else if (result == -ENOENT || result == -ENOTDIR) {
-		switch (way_to(l->own, top_of(&r, l->own, location))) {
+		switch (way_to(l->own, top_of(r, l->own, location))) {
 		case WAY_OPEN:
-			result = find_below(l, &r, location, &st);
+			result = find_below(l, r, location, st);
 			if (result < 0)
 				return result;
 			if (l->where == LAYER_NONE && l->error == -ENOENT)
@@ -208,8 +258,28 @@ long layers_find(struct layered *l, uint32_t rule, const char *location)
 		l->where = LAYER_OWN;
 		text_copy(l->real, PATH_SIZE, l->own);
 	}
+	return 0;
+}
+
+long layers_find(struct layered *l, uint32_t rule, const char *location)
+{
+	struct rule r = rule_get(&files.table, rule);
+	struct file_status st = { 0 };
+	long result;
+
+	l->white = false;
+	l->error = 0;
+	if (r.mode != RULE_MERGED)
+		result = find_own(l, &r, location, &st);
+	else if (text_copy(l->own, PATH_SIZE, location))
+		result = find_below(l, &r, location, &st);
+	else
+		result = -ENAMETOOLONG;
+	if (result < 0)
+		return result;
 	l->mode = l->where == LAYER_NONE ? 0 : st.mode;
 	l->uid = st.uid;
+	l->gid = st.gid;
 	return 0;
 }
 
@@ -276,9 +346,14 @@ static void learn(uint32_t rule, const char *location, const char *real,
 
 bool layers_seen(char *real, uint32_t rule, const char *location)
 {
-	unsigned long changes = count_changes();
+	unsigned long changes;
 	struct layered l;
 
+	/* The host is changed by others, and there is no count. */
+	if (layers_merged(rule))
+		return layers_find(&l, rule, location) == 0 &&
+		       text_copy(real, PATH_SIZE, l.real);
+	changes = count_changes();
 	if (layers_known(real, rule, location))
 		return true;
 	if (layers_find(&l, rule, location) < 0)

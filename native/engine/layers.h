@@ -18,14 +18,21 @@ struct layered {
 	bool white;		/* LAYER_NONE, and the own layer says so */
 	long error;		/* LAYER_NONE: -ENOENT or -ENOTDIR */
 	unsigned int mode;	/* of what is there */
-	unsigned int uid;
+	unsigned int uid, gid;
 	char own[PATH_SIZE];	/* where the instance's own is, or would be */
 	char real[PATH_SIZE];	/* what is seen; of LAYER_NONE, a path that the
 				 * kernel does not find either */
 };
 
-/* layers_apply() - whether @rule has layers. */
+/* layers_apply() - whether @rule has a layer of the instance's own. */
 bool layers_apply(uint32_t rule);
+/* layers_merged() - whether it is a folder that is merged with the host's: it
+ * has the other two, and `own` is the host's path. */
+bool layers_merged(uint32_t rule);
+/* layers_on_host() - whether the host has something at @location that may be
+ * seen, without a link on the way, and what. */
+bool layers_on_host(uint32_t rule, const char *location,
+		    struct file_status *st);
 /* layers_find() - what is at @location. 0 or -ENAMETOOLONG. */
 long layers_find(struct layered *l, uint32_t rule, const char *location);
 /* layers_known() - what layers_find() said of @location as `real`, while no

@@ -239,6 +239,16 @@ long listing_read(struct listing *l, uint32_t rule, const char *location)
 	return result;
 }
 
+bool listing_is_empty(uint32_t rule, const char *location)
+{
+	struct listing names;
+	bool empty = listing_read(&names, rule, location) == 0 &&
+		     names.count == 0;
+
+	listing_free(&names);
+	return empty;
+}
+
 long listing_own(struct listing *l, const char *own)
 {
 	memset(l, 0, sizeof(*l));

@@ -3,6 +3,7 @@
 #ifndef TRANSHIP_ENGINE_LISTING_H
 #define TRANSHIP_ENGINE_LISTING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,8 @@ struct entry {
 long listing_read(struct listing *l, uint32_t rule, const char *location);
 /* listing_own() - all that is in the directory @own, in no order. */
 long listing_own(struct listing *l, const char *own);
+/* listing_is_empty() - whether nothing is listed at @location. */
+bool listing_is_empty(uint32_t rule, const char *location);
 const char *listing_name(const struct listing *l, size_t i);
 void listing_free(struct listing *l);
 /* listing_answer() - getdents64() of @fd, which is open there: what fits into

@@ -198,7 +198,7 @@ static long call_getdents64(struct record *r)
 	n = (long)strlen(directory);
 	rule = rule_for(&files.table, directory, (size_t)n);
 	/* Also where only one layer has it: another may before the end. */
-	if (layers_apply(rule) &&
+	if ((layers_apply(rule) || layers_merged(rule)) &&
 	    layers_directories(rule, directory, real, &lower) > 0 && lower)
 		return listing_answer((int)r->rdi, r->rsi, (unsigned int)r->rdx,
 				      rule, directory);

@@ -87,7 +87,7 @@ static bool real_of(char *real, size_t size, const char *location,
 
 	if (!redirects(rule))
 		return text_copy(real, size, location);
-	if (layers_apply(rule))
+	if (layers_apply(rule) || layers_merged(rule))
 		return layers_seen(real, rule, location);
 	r = rule_get(&files.table, rule);
 	if (r.mode == RULE_MERGED)

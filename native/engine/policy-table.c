@@ -184,8 +184,6 @@ static const char *check_rule(const struct policy_table *t, uint32_t i,
 		return "a policy with a damaged rule";
 	if (u16(p + 14) != 0)
 		return "redirections of linked packages are not for this engine";
-	if (p[13] == RULE_MERGED && p[12] != 1)
-		return "the mode merged is for single files";
 	r = rule_get(t, i);
 	if (i > 0) {
 		int order;

@@ -46,8 +46,8 @@ function* merged(rule: FileRedirection, i: number): Generator<LintFinding> {
     id: "merged-folder",
     severity: "error",
     path: ["redirections", "files", i, "mode"],
-    message: `${rule.from} is a folder that is merged with the host's: writes would go to either`,
-    hint: "use match: exact for single files, or the mode write-copy",
+    message: `${rule.from} is a folder that is merged with the host's: mounts cannot do that, only the engine in process`,
+    hint: "use match: exact for single files, or the mode write-copy; or run it with --engine inprocess",
   };
 }
 

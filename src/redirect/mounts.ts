@@ -225,7 +225,7 @@ class Planner implements MountPlan {
     if (rule.match === "folder")
       return refuse(
         "a folder cannot be merged with the host's by mounts: its files would be written to either",
-        "use match: exact for single files, or the mode write-copy",
+        "use --engine inprocess, match: exact for single files, or the mode write-copy",
         "merged",
       );
     const found = this.#world.inPackage(rule.to);

@@ -83,7 +83,7 @@ describe("policy.bin", { skip: cannotRun }, () => {
       assert.equal(status, 125);
       return stderr;
     };
-    assert.match(await refused("merged", "folder"), /the mode merged is for single files/);
+    assert.match(await refused("merged", "folder"), /the mode merged needs --allow-host: \/a/);
     assert.match(await refused("merged", "exact"), /the mode merged needs --allow-host: \/a/);
     assert.match(await refused("write-copy", "folder"), /the mode write-copy needs --copies/);
     assert.equal((await run([engine, "--policy=/no/such", "/bin/true"])).status, 125);

@@ -290,6 +290,33 @@ describe("instances in process that are kept", { skip: whyNot() ?? cannotRun, ti
     assert.match(under.stderr, /E_USAGE.*--log-redirections is for --engine inprocess/);
   });
 
+  it("merges a folder with the host's, and shows no secrets of it", () => {
+    const folder = join(home, "exchange");
+    mkdirSync(folder);
+    writeFileSync(join(folder, "theirs"), "host\n");
+    const run = (...words: string[]): Outcome => cli("root", ...inProcess, "--rm", ...words);
+    const flags = ["--redirect", `${folder}=/srv:merged`, "--allow-host", folder];
+    const script = `cd ${folder} && cat theirs && echo new > ours && ls one.conf ours && (echo x > one.conf) 2>/dev/null || echo kept`;
+    const told = run(...flags, "box:1", "/bin/sh", "-c", script);
+    assert.equal(told.stdout, "host\none.conf\nours\nkept\n", told.stderr);
+    assert.equal(readFileSync(join(folder, "ours"), "utf8"), "new\n");
+    assert.match(
+      run("--redirect", `${folder}=/srv:merged`, "box:1", "true").stderr,
+      /host's may not be seen/,
+    );
+    const under = cli("root", "run", "--rm", ...flags, "box:1", "true");
+    assert.match(under.stderr, /E_REDIRECTION.*--engine inprocess/s);
+    const etc = ["--redirect", "/etc=/none:merged", "--allow-host", "/etc", "box:1"];
+    const seen = run(
+      ...etc,
+      "/bin/sh",
+      "-c",
+      "ls /etc | grep -x -e shadow -e fstab; cat /etc/fstab >/dev/null && cat /etc/shadow",
+    );
+    assert.match(seen.stderr, /shadow'?: No such file/);
+    assert.equal(seen.stdout, "fstab\n", seen.stderr);
+  });
+
   it("refuses what the engine cannot do, with the reason", () => {
     const run = (...flags: string[]): Outcome =>
       cli("root", ...inProcess, "--rm", ...flags, "box:1", "/bin/true");

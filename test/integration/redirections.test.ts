@@ -1,7 +1,15 @@
 // The table of redirections: every mode, every call that takes a path, by libc and by the system call itself.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -19,7 +27,7 @@ import {
   type FolderMode,
   fileCells,
   folderCells,
-  tested,
+  testedBy,
 } from "../support/redirect-table.ts";
 
 const engines: readonly RedirectEngine[] = [namespaceEngine, inProcessEngine];
@@ -71,13 +79,17 @@ for (const engine of engines) {
     let work: string;
     let host: string;
     let program: string;
+    const tested = testedBy(engine.name);
     const answers = new Map<string, Map<string, string>>();
     before(async () => {
       work = mkdtempSync(join(tmpdir(), "tranship-redirections-"));
       host = join(work, "host");
       program = compile(work);
-      makeFolder(join(host, "folder"), "host");
-      for (const name of ["host", "host-libc", "host-raw"]) writeFileSync(join(host, "folder", name), "host");
+      for (const mode of tested.folders.filter(isOfHost)) {
+        makeFolder(folderAt(mode), "host");
+        for (const name of ["host", "host-libc", "host-raw"])
+          writeFileSync(join(folderAt(mode), name), "host");
+      }
       for (const mode of ["merged", "merged-own"])
         for (const name of names(mode)) writeFileSync(join(host, name), "host");
       const { status, stdout, stderr } = await engine.run({
@@ -101,7 +113,9 @@ for (const engine of engines) {
     function prepare(tree: string): void {
       execFileSync("cp", [program, join(tree, "bin/calls")]);
       for (const name of ["out", "r", "x", "p/x"]) mkdirSync(join(tree, name), { recursive: true });
-      for (const mode of tested.folders) makeFolder(join(tree, "p", mode), "package");
+      for (const mode of tested.folders)
+        if (mode === "merged-host") mkdirSync(join(tree, "p", mode));
+        else makeFolder(join(tree, "p", mode), "package");
       for (const mode of ["read-only", "hide"]) {
         mkdirSync(join(tree, "r", mode));
         writeFileSync(join(tree, "r", mode, "open-read-libc"), "covered");
@@ -114,14 +128,17 @@ for (const engine of engines) {
       symlinkSync("r", join(tree, "linked"));
     }
 
-    const folderAt = (mode: FolderMode): string => (mode === "host" ? join(host, "folder") : `/r/${mode}`);
+    const isOfHost = (mode: FolderMode): boolean => mode === "host" || mode.startsWith("merged");
+    const folderAt = (mode: FolderMode): string =>
+      isOfHost(mode) ? join(host, `folder-${mode}`) : `/r/${mode}`;
     const fileAt = (mode: FileMode): string => (mode.startsWith("merged") ? join(host, mode) : `/x/${mode}`);
 
     function rules(): FileRedirection[] {
       const folders = tested.folders.map((mode) => {
         // A rule is for a place, also where it is written by a link.
         const from = mode === "full" ? "/linked/full" : folderAt(mode);
-        return rule(from, `/p/${mode}`, "folder", mode === "host" ? "write-copy" : mode);
+        const given = mode === "host" ? "write-copy" : mode === "merged-host" ? "merged" : mode;
+        return rule(from, `/p/${mode}`, "folder", given);
       });
       const files = tested.files.flatMap((mode) =>
         names(mode).map((name) => {
@@ -167,10 +184,15 @@ for (const engine of engines) {
 
     it("of the host only merged files are changed", () => {
       for (const kind of kinds) {
-        assert.equal(readFileSync(join(host, `folder/host-${kind}`), "utf8"), "host");
-        assert.equal(readFileSync(join(host, `folder/open-write-${kind}`), "utf8"), "host");
+        assert.equal(readFileSync(join(host, `folder-host/host-${kind}`), "utf8"), "host");
+        assert.equal(readFileSync(join(host, `folder-host/open-write-${kind}`), "utf8"), "host");
         assert.equal(readFileSync(join(host, `merged-own-open-read-${kind}`), "utf8"), "host");
         assert.equal(readFileSync(join(host, `merged-append-${kind}`), "utf8"), "hostnew");
+        if (engine.name === "namespace") continue;
+        const folder = folderAt("merged");
+        assert.equal(readFileSync(join(folder, `open-write-${kind}`), "utf8"), "new");
+        assert.equal(readFileSync(join(folder, `unlink-${kind}`), "utf8"), "host");
+        assert.ok(existsSync(join(folder, `mkdir-${kind}.made`)));
       }
     });
   });

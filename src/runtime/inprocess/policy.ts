@@ -1,10 +1,11 @@
 // policy.bin of an instance of the in-process engine: its own copy of the package is the application's root, as far as nothing else was asked for.
 //
 // The engine is given the root of the host as the package's directory, so that each rule names a path of the host.
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { nativePath } from "../../host/native.ts";
 import { type FileRedirection, newDescriptor } from "../../package/descriptor.ts";
+import { secretsBelow } from "../../redirect/host-paths.ts";
 import { compilePolicy, type Policy } from "../../redirect/policy.ts";
 import { cleanPath } from "../../redirect/rules.ts";
 import { initPath } from "../image.ts";
@@ -27,13 +28,14 @@ export interface PolicyInput {
 /** Of one path the first rule counts. */
 export function instancePolicy(input: PolicyInput): Policy {
   const { record, paths } = input;
-  const files = [
+  const files: FileRedirection[] = [
     // First: their place among all is the name of the directory of their copies.
     ...(record.redirections?.rules ?? []).map((given) => redirectionRule(input, given)),
     ...record.mounts.map((mount) => rule(mount.target, mount.source, mount.readOnly)),
     ...record.secrets
       .filter((secret) => secret.target.startsWith("/"))
       .map((secret) => rule(secret.target, secret.source, true)),
+    ...secretRules(input),
     rule("/.tranship/run", paths.run, false),
     { from: "/.tranship/look", to: paths.look, match: "exact", mode: "read-only" } as const,
     ...(inLayers([paths.tree], initPath.slice(1)) ? [] : [rule(initPath, nativePath("init"), true)]),
@@ -68,6 +70,22 @@ function redirectionRule({ record, paths }: PolicyInput, given: InstanceRedirect
   const source = made.as === "engine" ? made.source : null;
   const to = source === null ? `${paths.run}/none` : join(...placeOf(record, paths.tree, source));
   return { from, to: cleanPath(to), match, mode };
+}
+
+/** Secrets of the host below a folder that is merged with it, which has no layer that could hide them. What the package has in such a place is seen, and the instance's own. */
+function secretRules({ record, paths }: PolicyInput): FileRedirection[] {
+  const { rules = [], host = [] } = record.redirections ?? {};
+  return rules.flatMap(({ made, mode, match }): FileRedirection[] => {
+    if (mode !== "merged" || match === "exact" || made.as !== "engine" || made.host === null) return [];
+    const { at, source } = made;
+    const packaged = source === null ? undefined : join(...placeOf(record, paths.tree, source));
+    return secretsBelow(at, host).map((secret) => {
+      const own = packaged === undefined ? undefined : `${packaged}${secret.slice(at.length)}`;
+      return own !== undefined && existsSync(own)
+        ? rule(secret, own, false)
+        : { from: secret, to: "/", match: "folder", mode: "hide" };
+    });
+  });
 }
 
 /** Where a program of the instance is that begins in `path`: a directory of the host, and the way below it. */

@@ -51,9 +51,9 @@ function decide(
   const { location, kind, nowhere } = foundIn(layers, to);
   const source = nowhere === true ? null : location;
   const shown = hostAllows(at, host);
-  if (mode === "merged" && match === "folder")
-    throw refused(rule, "merged is for single files", "use write-copy, or name the files one by one");
   if (mode === "merged" && !shown) {
+    if (match === "folder")
+      throw refused(rule, "it is written on the host, and the host's may not be seen", hintOf(at));
     if (kind !== "file")
       throw refused(rule, "the package has no such file, and the host's may not be seen", hintOf(at));
     // As a bind mount of it would be.

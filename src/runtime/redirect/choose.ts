@@ -79,8 +79,11 @@ export function allowedPath(text: string, stateRoot: string): string {
 /** What a rule of the command line matches. */
 export function matchOf(rule: GivenRule, layers: readonly string[]): FileRedirection["match"] {
   if (rule.mode === "hide") return "folder";
-  if (rule.mode === "merged") return "exact";
-  return foundIn(layers, rule.to).kind === "file" ? "exact" : "folder";
+  const { kind } = foundIn(layers, rule.to);
+  // The host's own counts where the package has nothing.
+  if (rule.mode === "merged" && kind === undefined)
+    return statSync(rule.from, { throwIfNoEntry: false })?.isDirectory() === true ? "folder" : "exact";
+  return kind === "file" ? "exact" : "folder";
 }
 
 function worldOf(input: RedirectInput, allowed: readonly string[]): MountWorld {
