@@ -39,6 +39,7 @@ class LayerTree {
   readonly #candidates = new Set<ByteString>();
 
   begin(directory: string): void {
+    this.#paths.beginLayer(this.#layers.length * 2 + 1);
     this.#layers.push(encodeText(directory));
   }
 

@@ -64,6 +64,7 @@ function sharedLayers(a: StoredImage, b: StoredImage): number {
 }
 
 async function fill(store: ImageStore, layer: StoredLayer, trees: readonly MergedTree[]): Promise<void> {
+  for (const tree of trees) tree.beginLayer();
   for await (const events of readLayer({ store, layer }, { devices: anyDevice }))
     for (const event of events) for (const tree of trees) tree.add(event);
 }

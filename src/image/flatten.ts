@@ -27,7 +27,8 @@ export async function flattenImage(
   const tree = new MergedTree(keep);
   const objects: (Placed | undefined)[] = [];
   const layerOf = new Map<Placed, StoredLayer>();
-  for (const layer of image.layers)
+  for (const layer of image.layers) {
+    tree.beginLayer();
     for await (const events of readLayer({ store, layer }, { devices: anyDevice }))
       for (const event of events) {
         tree.add(event);
@@ -36,6 +37,7 @@ export async function flattenImage(
         objects.push(placed);
         if (placed !== undefined) layerOf.set(placed, layer);
       }
+  }
   const namesOf = new Map<Placed, ByteString[]>();
   const names: ByteString[] = [];
   for (const [path, placed] of tree.all()) {

@@ -18,12 +18,16 @@ interface Node {
   /** undefined: a directory that only the names below it tell of. */
   placed: Placed | undefined;
   children: Map<ByteString, Node>;
+  /** The layer that has the name, or something below it, last; and the one that `placed` is from. */
+  layer: number;
+  placedIn: number;
 }
 
 const maxLinks = 40;
 
 export class MergedTree {
-  readonly #root: Node = { placed: undefined, children: new Map() };
+  readonly #root: Node = newNode(0);
+  #layer = 0;
   #current: { placed: Placed; digester: Digester } | undefined;
   /** The content of these files is kept, up to so many bytes. */
   readonly #kept: ReadonlyMap<ByteString, number>;
@@ -33,13 +37,38 @@ export class MergedTree {
     this.#kept = new Map(Object.entries(keep));
   }
 
-  /** Events of all layers, the lowest first. */
+  /** Before the events of each layer, the lowest first. */
+  beginLayer(): void {
+    this.#layer++;
+  }
+
+  /** What a layer removes is lower layers', never its own, wherever in the layer the mark stands. */
   add(event: LayerEvent): void {
     if (event.type === "entry") this.#entry(event.entry, event.hardlinkTo);
     else if (event.type === "data") this.#data(event.bytes);
     else if (event.type === "end") this.#end();
-    else if (event.type === "opaque") this.#find(event.path)?.children.clear();
-    else this.#find(parentOf(event.path))?.children.delete(nameOf(event.path));
+    else if (event.type === "opaque") this.#removeBelow(this.#find(event.path));
+    else this.#remove(event.path);
+  }
+
+  #remove(path: ByteString): void {
+    const node = this.#find(path);
+    if (node === undefined) return;
+    if (node.layer !== this.#layer) this.#find(parentOf(path))?.children.delete(nameOf(path));
+    else this.#removeLower(node);
+  }
+
+  /** Of a name that the layer has too: what lower layers say of it and have below it. */
+  #removeLower(node: Node): void {
+    if (node.placedIn !== this.#layer) node.placed = undefined;
+    this.#removeBelow(node);
+  }
+
+  #removeBelow(node: Node | undefined): void {
+    for (const [name, child] of node?.children ?? []) {
+      if (child.layer === this.#layer) this.#removeLower(child);
+      else node?.children.delete(name);
+    }
   }
 
   #entry(entry: Entry, hardlinkTo: ByteString | undefined): void {
@@ -48,6 +77,7 @@ export class MergedTree {
     const placed = linked ?? { entry, object: packedObject(entry, undefined) };
     const node = this.#make(entry.path);
     node.placed = placed;
+    node.placedIn = this.#layer;
     if (entry.kind !== "directory") node.children.clear();
     if (entry.kind !== "file" || linked !== undefined) return;
     if (entry.size <= (this.#kept.get(entry.path) ?? -1)) this.#texts.set(placed, []);
@@ -77,13 +107,15 @@ export class MergedTree {
   /** What is no directory on the way gives way to one, as it does when the layer is unpacked over it. */
   #make(path: ByteString): Node {
     let node = this.#root;
+    node.layer = this.#layer;
     for (const part of partsOf(path)) {
       if (node.placed !== undefined && node.placed.entry.kind !== "directory") node.placed = undefined;
       let child = node.children.get(part);
       if (child === undefined) {
-        child = { placed: undefined, children: new Map() };
+        child = newNode(this.#layer);
         node.children.set(part, child);
       }
+      child.layer = this.#layer;
       node = child;
     }
     return node;
@@ -156,9 +188,11 @@ export async function treeOfImage(
   keep: Readonly<Record<ByteString, number>> = {},
 ): Promise<MergedTree> {
   const tree = new MergedTree(keep);
-  for (const layer of image.layers)
+  for (const layer of image.layers) {
+    tree.beginLayer();
     for await (const events of readLayer({ store, layer }, { devices: anyDevice }))
       for (const event of events) tree.add(event);
+  }
   return tree;
 }
 
@@ -171,6 +205,7 @@ export async function contentsOfImage(
   const contents = new Map<Placed, ContentDigests>();
   let current: Digesting | undefined;
   for (const layer of image.layers) {
+    tree.beginLayer();
     for await (const events of readLayer({ store, layer }, { devices: anyDevice })) {
       for (const event of events) {
         if (event.type === "data") current?.digests.update(event.bytes);
@@ -206,6 +241,10 @@ function digestsFor(event: LayerEvent & { type: "entry" }, tree: MergedTree): Di
 
 /** For who only looks: nothing is made of what is read. */
 export const anyDevice: ReadonlySet<string> = Object.assign(new Set<string>(), { has: () => true });
+
+function newNode(layer: number): Node {
+  return { placed: undefined, children: new Map(), layer, placedIn: layer };
+}
 
 function partsOf(path: ByteString): ByteString[] {
   return path.split("/").filter((part) => part !== "");

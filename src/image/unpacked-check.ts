@@ -17,7 +17,7 @@ import { machineXattr } from "./layer-writer.ts";
 import { anyDevice } from "./merged-tree.ts";
 import { ObjectRecords } from "./object-records.ts";
 import { packedObject } from "./packed-object.ts";
-import { PathTable } from "./path-table.ts";
+import { directoryOf, PathTable } from "./path-table.ts";
 import type { ImageStore, StoredLayer } from "./store.ts";
 import { unpackedLayer } from "./unpack.ts";
 
@@ -76,6 +76,7 @@ export class UnpackedCheck {
   mark(event: LayerEvent): void {
     if (event.type === "opaque") this.#opaque.add(event.path);
     if (event.type !== "whiteout") return;
+    this.#paths.imply(directoryOf(event.path));
     const number = this.#paths.get(event.path);
     if (number === undefined) this.#whiteouts.add(event.path);
     else if (number === 0 || this.#records.kind(number) === "directory") this.#opaque.add(event.path);

@@ -47,6 +47,7 @@ export class PackageContents {
   /** Before the objects of each layer, the lowest first. */
   beginLayer(): void {
     this.#before.push(this.#count);
+    this.#paths.beginLayer(this.#count);
   }
 
   add({ entry, hardlinkTo, content }: LayerObject): void {

@@ -1,5 +1,6 @@
 // `verify` finds a kernel part in any layer under any name, undeclared devices and a missing init, and nothing else.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -8,6 +9,9 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { isTranshipError } from "../../src/base/errors.ts";
 import { walkUnpacked } from "../../src/cli/store/walk-unpacked.ts";
 import { buildImage } from "../../src/image/build.ts";
+import { imageDifference } from "../../src/image/difference.ts";
+import { flattenImage } from "../../src/image/flatten.ts";
+import { contentsOfImage } from "../../src/image/merged-tree.ts";
 import type { ImageStore } from "../../src/image/store.ts";
 import { withSession } from "../../src/image/store-session.ts";
 import { ensureLayer } from "../../src/image/unpack.ts";
@@ -201,3 +205,56 @@ test("a packing list is held against what lies on top, through links, whiteouts 
   for (const [more, expected] of cases)
     assert.deepEqual(await found(newStore(t), [...packed, ...more]), expected);
 });
+
+/** What an overlay of the unpacked layers shows, in a mount namespace of its own. */
+function shownByKernel(layers: readonly string[]): string[] {
+  const script =
+    'mount -t tmpfs none /mnt && mkdir /mnt/m && mount -t overlay none -o "lowerdir=$0" /mnt/m && cd /mnt/m && find . -mindepth 1 -printf "/%P\n"';
+  const lower = [...layers].reverse().join(":");
+  const text = execFileSync("unshare", ["-m", "sh", "-c", script, lower], { encoding: "utf8" });
+  return text.trim().split("\n").sort();
+}
+
+test(
+  "marks hide what lower layers have, wherever in a layer they stand, for every reader",
+  needsRoot,
+  async (t) => {
+    const store = newStore(t);
+    const directory = (name: string): Buffer => tarMember({ name, type: "5" });
+    const lower = tarOf(
+      ...["d/", "d/s/", "e/", "r/"].map(directory),
+      ...["d/low", "d/s/low", "e/low", "f", "g", "r/low"].map((name) => tarMember({ name }, "lower")),
+    );
+    const upper = tarOf(
+    ...["d/", "d/+own", "d/s/own", "d/.wh..wh..opq", "d/own"].map((name) => name.endsWith("/") ? directory(name) : tarMember({ name })),
+    ...["e/own", ".wh.e", "f", ".wh.f", ".wh.g", "g", "r/.wh.low"].map((name) => tarMember({ name })),
+  ); // biome-ignore format: short
+    await rawImage(store, "app:1", [lower, upper]);
+    const image = store.image("app:1");
+    const layers: string[] = [];
+    for (const { diffId } of image.layers) layers.push(await ensureLayer(store.root, store, diffId));
+    const expected = ["/d", "/d/+own", "/d/own", "/d/s", "/d/s/own", "/e", "/e/own", "/f", "/g", "/r"];
+    assert.deepEqual(shownByKernel(layers), expected);
+    const { names, tree } = await flattenImage(store, image);
+    const implied = ["/d/s", "/e"].filter((path) => tree.has(path));
+    assert.deepEqual([...names, ...implied].sort(), expected);
+    for (const path of ["/d/+own", "/f", "/g"]) assert.equal(tree.at(path)?.entry.size, 0, path);
+    assert.deepEqual([...(await contentsOfImage(store, image)).keys()].sort(), [
+      "/d/+own",
+      "/d/own",
+      "/d/s/own",
+      "/e/own",
+      "/f",
+      "/g",
+    ]);
+    const squashed = tarOf(
+      directory("d/"),
+      ...["d/+own", "d/own", "d/s/own", "e/own", "f", "g"].map((name) => tarMember({ name })),
+      directory("r/"),
+    );
+    await rawImage(store, "squashed:1", [squashed]);
+    assert.deepEqual((await imageDifference(store, store.image("squashed:1"), image)).files, []);
+    const findings = await verifyImage(store, "app:1", { readData: true, walkUnpacked });
+    assert.deepEqual(findings, []);
+  },
+);
