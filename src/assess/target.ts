@@ -4,7 +4,7 @@ import { hostname, totalmem } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { parseAssignments } from "../formats/os-release.ts";
 import { parseInetSockets, tcpListen, udpUnconnected } from "../formats/proc-net.ts";
-import { parseMaps } from "../formats/procfs.ts";
+import { type VsyscallMode, vsyscallMode } from "../formats/vsyscall.ts";
 import { cgroupMode } from "../host/cgroup.ts";
 
 export interface TargetPort {
@@ -19,7 +19,7 @@ export interface TargetFacts {
   /** OCI's word. */
   architecture: string;
   /** How old programs that call the vsyscall page fare: none = they die. */
-  vsyscall: "emulate" | "xonly" | "none" | "unknown";
+  vsyscall: VsyscallMode;
   cgroups: "v1" | "v2" | "hybrid" | "none";
   root: boolean;
   memoryBytes: number;
@@ -66,20 +66,6 @@ export function readTarget(statePath = "/var/lib/tranship"): TargetFacts {
     modules: [...text("/proc/modules").matchAll(/^(\S+) /gm)].map((match) => match[1] ?? ""),
     system: parseAssignments(text("/etc/os-release")).PRETTY_NAME ?? "",
   };
-}
-
-/** The mapping tells most: absent = none, --xp = execute only (reads fault), r-xp = emulate or native. */
-export function vsyscallMode(
-  maps: string,
-  commandLine: string,
-  architecture: string,
-): TargetFacts["vsyscall"] {
-  if (architecture !== "x64") return "none";
-  const told = /(?:^|\s)vsyscall=(\w+)/.exec(commandLine)?.[1];
-  const { vsyscall } = parseMaps(maps);
-  if (vsyscall === "") return maps === "" ? "unknown" : "none";
-  if (vsyscall.startsWith("--x")) return "xonly";
-  return told === "xonly" ? "xonly" : "emulate";
 }
 
 function portsInUse(): TargetPort[] {

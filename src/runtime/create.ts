@@ -1,5 +1,5 @@
 // Creating an instance: its record, its directory, its name and its address; nothing of it runs yet.
-import { renameSync, rmSync } from "node:fs";
+import { readFileSync, renameSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -157,7 +157,7 @@ export async function createInstance(
     name = leaseName(root, options.name, id);
     plugged = plug(root, id, options, options.identity);
     userns = lendIds(root, id, options.userns, opened.layers);
-    const made = makeRecord({ id, name, plugged, userns }, options, opened);
+    const made = await withElements(makeRecord({ id, name, plugged, userns }, options, opened), opened);
     checkLimits(made);
     checkUserns(made);
     const chosen = await redirectionsOf(root, options, opened, made);
@@ -357,6 +357,24 @@ function elementsOf(
 ): Pick<InstanceRecord, "elements"> {
   const chosen = chosenElements(elements, descriptor?.elements);
   return chosen === undefined || process.arch !== "x64" ? {} : { elements: chosen };
+}
+
+/** As above, where the vsyscall page has a say. */
+async function withElements(record: InstanceRecord, opened: OpenPackage): Promise<InstanceRecord> {
+  const { descriptor, layers } = opened;
+  // Nearly always there is nothing to ask the programs.
+  const clocked = (record.elements?.clock ?? null) !== null;
+  if (process.arch !== "x64" || (!clocked && readFileSync("/proc/self/maps").includes("[vsyscall]")))
+    return record;
+  const { withVsyscall } = await import("./vsyscall.ts");
+  const commands = [record.command, ...(descriptor?.programs ?? []).map(({ command }) => command)];
+  const elements = await withVsyscall({
+    elements: record.elements,
+    wanted: descriptor?.elements.vsyscall ?? "auto",
+    programs: commands.flatMap(([program]) => program ?? []),
+    layers,
+  });
+  return elements === undefined ? record : { ...record, elements };
 }
 
 /** Absent where there is none. */

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { newDescriptor } from "../../src/package/descriptor.ts";
 import { printDescriptor } from "../../src/package/yaml.ts";
-import { bring } from "../support/bring.ts";
+import { bring, makeOldProgram } from "../support/bring.ts";
 import { cannotRun } from "../support/engine.ts";
 import { type CliResult, type Fixture, makeFixture, makePackage, until, whyNot } from "./runtime-fixture.ts";
 
@@ -113,6 +113,26 @@ describe("elements under namespaces", { skip: whyNot() ?? cannotRun, timeout: 24
     assert.equal((await cli("start", "kept")).status, 0);
     await until(async () => (await cli("logs", "kept")).stdout.match(/^2009$/gm)?.length === 2);
     assert.equal((await cli("rm", "--force", "kept")).status, 0);
+  });
+
+  it("reach callers of the vsyscall page too, unless the descriptor says off", async () => {
+    const programs = [{ name: "main", command: ["/bin/page"] }];
+    const made = { prepare: (tree: string) => makeOldProgram(join(tree, "bin/page")) };
+    for (const vsyscall of ["auto", "off"] as const) {
+      const descriptor = { programs, elements: { ...elements, clock: null, vsyscall } } as never;
+      await makePackage(fixture.root, `page-${vsyscall}:1`, { ...made, descriptor });
+    }
+    const seen = async (vsyscall: "auto" | "off", ...flags: string[]): Promise<string> => {
+      const words = ["run", "--rm", "--network", "none", ...flags, `page-${vsyscall}:1`];
+      const { stdout, stderr } = await cli(...words);
+      const [, time, day] = /^time (\d+) same\ngettimeofday 0 (\d+)\n/.exec(stdout) ?? [];
+      assert.ok(time !== undefined && day !== undefined, `${stdout}${stderr}`);
+      return [time, day].map((one) => new Date(Number(one) * 1000).getUTCFullYear()).join(" ");
+    };
+    assert.equal(await seen("auto", "--clock", "-3650d"), `${year} ${year}`);
+    assert.equal(await seen("auto"), `${now} ${now}`);
+    // The kernel's page executes, and nobody stands in its way.
+    assert.equal(await seen("off", "--clock", "-3650d"), `${now} ${now}`);
   });
 
   it("run under a filter of learned calls too", async () => {

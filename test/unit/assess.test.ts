@@ -7,7 +7,7 @@ import { renderAssessment, renderReport } from "../../src/assess/report.ts";
 import { finding, type RuleContext } from "../../src/assess/rule.ts";
 import { rules } from "../../src/assess/rules/index.ts";
 import { survey } from "../../src/assess/survey.ts";
-import { type TargetFacts, vsyscallMode } from "../../src/assess/target.ts";
+import type { TargetFacts } from "../../src/assess/target.ts";
 import { ElfReader } from "../../src/closure/elf-reader.ts";
 import { Loader } from "../../src/closure/loader.ts";
 import { machineTree } from "../../src/closure/tree.ts";
@@ -15,6 +15,7 @@ import { discover } from "../../src/discover/discover.ts";
 import type { Inventory, ProcessFact } from "../../src/discover/inventory.ts";
 import { Source } from "../../src/discover/source.ts";
 import type { ElfFile } from "../../src/formats/elf.ts";
+import { vsyscallMode } from "../../src/formats/vsyscall.ts";
 import { elfHeader, type MadeUpTree, memoryMachine } from "../support/memory-machine.ts";
 
 const target: TargetFacts = {
