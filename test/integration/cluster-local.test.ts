@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
@@ -157,7 +157,8 @@ describe("the local driver", { skip, timeout: 400_000 }, () => {
     const vpc = { networkMode: "awsvpc" as const };
     const networkConfiguration = { awsvpcConfiguration: { subnets: ["any"] } };
     const box = { image: "box:1", memory: 32, stopTimeout: 1 };
-    const serve = { ...box, name: "web", command: ["httpd", "-f", "-h", "/srv"] };
+    const ports = { portMappings: [{ containerPort: 80 }] };
+    const serve = { ...box, ...ports, name: "web", command: ["httpd", "-f", "-h", "/srv"] };
     const asks =
       "until wget -q -O - http://pages.default/data/seed.txt; do sleep 0.2; done; wget -q -O - http://pages/data/seed.txt";
     const read = { ...box, name: "main", command: ["sh", "-c", asks] };
@@ -170,6 +171,36 @@ describe("the local driver", { skip, timeout: 400_000 }, () => {
     const task = await runOne("reader", { networkConfiguration });
     await become(task, "STOPPED");
     assert.equal(await logsOf(task, "main"), "from the image\nfrom the image\n");
+
+    // One that is let go answers on, and is not found any more: by another task that looks on.
+    await served.client.send(
+      new RegisterTaskDefinitionCommand({
+        family: "looker",
+        ...vpc,
+        containerDefinitions: [{ ...box, name: "main", command: ["sleep", "1000"] }],
+      }),
+    );
+    const looker = await runOne("looker", { networkConfiguration });
+    await become(looker, "RUNNING");
+    const holder = `ecs-${looker.split("/").at(-1)?.slice(0, 12)}.network`;
+    const id = (await fixture.cli(["inspect", "-f", "{{.Id}}", holder])).stdout.trim();
+    const found = (): string[] =>
+      readFileSync(join(fixture.root.instances, id, "files/hosts"), "utf8")
+        .split("\n")
+        .flatMap((line) => (/\spages\b/.test(line) ? [line.split(/\s/)[0] ?? ""] : []));
+    const tasks = async (): Promise<Task[]> => {
+      const { taskArns } = await served.client.send(new ListTasksCommand({ serviceName: "pages" }));
+      return (await served.client.send(new DescribeTasksCommand({ tasks: taskArns }))).tasks ?? [];
+    };
+    const [old] = await tasks();
+    const address = old?.containers?.[0]?.networkInterfaces?.[0]?.privateIpv4Address ?? "";
+    assert.deepEqual(found(), [address]);
+    await served.client.send(new UpdateServiceCommand({ service: "pages", forceNewDeployment: true }));
+    await become(old?.taskArn ?? "", "DEACTIVATING");
+    await until(() => !found().includes(address));
+    assert.equal((await see(old?.taskArn ?? "")).lastStatus, "DEACTIVATING", "it still runs");
+    await until(() => found().length === 1);
+    await served.client.send(new StopTaskCommand({ task: looker }));
     await served.client.send(new DeleteServiceCommand({ service: "pages", force: true }));
     await waitUntilServicesInactive({ client: served.client, ...quick }, { services: ["pages"] });
   });

@@ -125,6 +125,24 @@ describe("redirections of the network", { skip, timeout: 600_000 }, () => {
     assert.match(control.stderr, /bind/, "without it there is no such address");
   });
 
+  it("what asks or listens on loopback is led to another machine, and reached from one", async () => {
+    const network = [{ kind: "bind", from: "127.0.0.1:3306", to: "*:3306" } as const];
+    await makePackage(fixture.root, "shy:1", {
+      files: { "srv/data/index.html": "shy\n" },
+      descriptor: { redirections: { files: [], network, registry: [] } },
+    });
+    await ok("run", "-d", "--name", "shy", "--network", "front", "shy:1", ...serve("127.0.0.1:3306"));
+    await listens("shy", 3306);
+    const address = (await ok("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "shy")).trim();
+    const asks = ["--network", "front", "--connect", `127.0.0.1:3306=${address}:3306`, "web:1", "sh", "-c"];
+    assert.equal(await ok("run", "--rm", ...asks, ask("127.0.0.1", 3306)), "shy\n");
+    // Not what is on loopback without being led: neither another port from outside, nor by a packet for 127.0.0.1.
+    await ok("exec", "-d", "shy", ...serve("127.0.0.1:3307"));
+    await listens("shy", 3307);
+    assert.equal(await ok("run", "--rm", ...asks, ask(address, 3307)), "");
+    await ok("rm", "-f", "shy");
+  });
+
   it("--connect does the same from the command line, and what is none is told", async () => {
     const address = (await ok("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "db")).trim();
     const script = ask("203.0.113.5", 3306);

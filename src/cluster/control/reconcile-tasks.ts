@@ -11,9 +11,10 @@ export function stepTask(control: Control, task: TaskEntity): void {
   if (wire.lastStatus === "STOPPED") return;
   const handed = task.seen || control.handed.has(task.id);
   if (wire.desiredStatus === "STOPPED") {
-    if (handed && task.deactivatingUntil !== undefined && control.clock.now() < task.deactivatingUntil)
+    if (handed && task.deactivatingUntil !== undefined && control.clock.now() < task.deactivatingUntil) {
       control.deactivating.set(task.id, task.deactivatingUntil);
-    else if (handed) control.driver.stop(task.id);
+      control.driver.letGo?.(task.id);
+    } else if (handed) control.driver.stop(task.id);
     else hasStopped(control, task, undefined, undefined);
     return;
   }

@@ -31,6 +31,8 @@ export interface Containers {
   fetch(image: string): Promise<void>;
   /** What the containers of a task share, before the first of them; the same again changes nothing. */
   prepare(spec: TaskSpec): Promise<void>;
+  /** Whether others find the task by the name of its service; absent where that cannot be changed while it runs. Without effect on one without names. */
+  setFound?(spec: TaskSpec, found: boolean): Promise<void>;
   /** Removes it once the last of them has ended; without effect where there is none. */
   release(spec: TaskSpec): Promise<void>;
   /** Those that live as long as their task, once its containers are removed. */

@@ -97,6 +97,8 @@ export interface Driver {
   open(): Promise<void>;
   /** Returns at once; what becomes of it is told to the listener. The same id again changes nothing. */
   start(spec: TaskSpec): void;
+  /** A task is to end soon and answers until then, but nobody is to find it by name any more. Again changes nothing; absent where names are not the driver's. */
+  letGo?(id: string): void;
   /** Returns at once: SIGTERM, and SIGKILL after each container's stopTimeout. Without effect on what has stopped. */
   stop(id: string): void;
   /** The task may be forgotten: it has stopped and that has been written down. */

@@ -12,6 +12,8 @@ export class NullDriver implements Driver {
   readonly #fate: Fate;
   /** Tasks do not end when told to, but when `release` is called. */
   lingering = false;
+  /** Ids of tasks that it was told to let go. */
+  readonly deactivating = new Set<string>();
   readonly #stopping = new Set<string>();
   #listener: DriverListener | undefined;
   #nextPort = 32768;
@@ -70,6 +72,10 @@ export class NullDriver implements Driver {
   /** Ends a task as if its essential container had exited. */
   end(id: string, exitCode: number): void {
     this.#stopped(id, exitCode, "EssentialContainerExited", "Essential container in task exited");
+  }
+
+  letGo(id: string): void {
+    if (this.#isThere(this.tasks.get(id)?.spec.node)) this.deactivating.add(id);
   }
 
   stop(id: string): void {

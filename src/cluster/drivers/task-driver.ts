@@ -1,13 +1,13 @@
 // Runs tasks on one machine, through what runs its containers. What runs lives on when the control plane or the agent ends, and is adopted by the next one.
 import { randomUUID } from "node:crypto";
-import { TranshipError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { randomHex } from "../../host/random.ts";
-import type { ContainerDefinition, TaskDefinition } from "../api/shapes.ts";
+import type { TaskDefinition } from "../api/shapes.ts";
 import { runningLines } from "../logs/line-streams.ts";
 import type { LogQuery } from "../logs/log-event.ts";
 import type { LogKeeper } from "../logs/log-keeper.ts";
 import { TaskLogs } from "../logs/task-logs.ts";
+import { ContainerWork, definitionOf, words } from "./container-work.ts";
 import { type Containers, containerName, type SeenContainer } from "./containers.ts";
 import type {
   CredentialSource,
@@ -22,8 +22,8 @@ import type {
 import type { AskingTask, TaskEndpoint } from "./endpoint/task-endpoint.ts";
 import { HealthChecks } from "./health-checks.ts";
 import { defaultCleanupWait, Leftovers } from "./leftovers.ts";
-import { refuseSyslog } from "./refusals.ts";
 import { type Action, type ContainerState, nextActions, type TaskState } from "./supervisor.ts";
+import { TaskNames } from "./task-names.ts";
 import { type HeldTask, TaskRecords } from "./task-records.ts";
 import { seenTask } from "./task-view.ts";
 
@@ -55,13 +55,13 @@ export class TaskDriver implements Driver {
   readonly #leftovers: Leftovers;
   readonly #logs: TaskLogs;
   readonly #health: HealthChecks;
+  readonly #names: TaskNames;
+  readonly #work: ContainerWork;
   readonly #tasks = new Map<string, HeldTask>();
   /** What was last told of each task, so that only changes are. */
   readonly #told = new Map<string, string>();
   /** Starts and stops under way, by instance. */
   readonly #busy = new Map<string, Promise<void>>();
-  /** By task. */
-  readonly #preparing = new Map<string, Promise<void>>();
   #listener: DriverListener | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -73,9 +73,19 @@ export class TaskDriver implements Driver {
     this.#logs = new TaskLogs(this.#containers, this.#records, options.logKeeper);
     const { cleanupWait: wait = defaultCleanupWait, containers, log } = options;
     this.#leftovers = new Leftovers({ containers, records: this.#records, logs: this.#logs, log, wait });
+    this.#names = new TaskNames(containers, log);
     this.#health = new HealthChecks((name, command, timeout) =>
       this.#containers.probe(name, command, timeout),
     );
+    this.#work = new ContainerWork({
+      containers,
+      logs: this.#logs,
+      health: this.#health,
+      names: this.#names,
+      endpoint: options.endpoint,
+      syslog: options.syslog ?? [],
+      log,
+    });
   }
 
   refuses(definition: TaskDefinition): string | undefined {
@@ -103,7 +113,7 @@ export class TaskDriver implements Driver {
         const seen = this.#containers.see(containerName(task.spec.id, container.name));
         if (container.status === "STARTING") this.#unfinished(container, seen);
         if (container.status === "STOPPING") container.status = seen?.running ? "RUNNING" : "STOPPED";
-        this.#watchHealth(task, container);
+        this.#work.watchHealth(task, container);
         const definition = definitionOf(task, container.name);
         if (definition !== undefined && container.status === "RUNNING")
           this.#containers.adopt(task.spec, definition);
@@ -156,6 +166,14 @@ export class TaskDriver implements Driver {
     this.#again();
   }
 
+  letGo(id: string): void {
+    const task = this.#tasks.get(id);
+    if (task === undefined || task.letGo) return;
+    task.letGo = true;
+    this.#records.write(task);
+    this.#names.follow(task);
+  }
+
   stop(id: string): void {
     const task = this.#tasks.get(id);
     if (task === undefined) return;
@@ -172,6 +190,7 @@ export class TaskDriver implements Driver {
     this.#options.endpoint?.forget(id);
     this.#tasks.delete(id);
     this.#told.delete(id);
+    this.#names.forget(id);
     if (task === undefined) return;
     task.forgotten = Date.now();
     this.#records.write(task);
@@ -193,6 +212,7 @@ export class TaskDriver implements Driver {
     this.#timer = undefined;
     this.#listener = undefined;
     this.#health.close();
+    await this.#names.close();
     await this.#containers.close();
     await this.#options.endpoint?.close();
     await Promise.all(this.#busy.values());
@@ -231,17 +251,9 @@ export class TaskDriver implements Driver {
       container.health = this.#health.of(name) ?? container.health ?? "UNKNOWN";
       return;
     }
-    this.#ended(container, seen);
+    this.#work.ended(container, seen);
     this.#health.stop(name);
     this.#records.write(task);
-  }
-
-  #ended(container: ContainerState, seen: SeenContainer | undefined): void {
-    container.status = "STOPPED";
-    if (seen?.exitCode !== undefined) container.exitCode = seen.exitCode;
-    if (seen?.reason !== undefined && /memory/i.test(seen.reason))
-      container.reason = `OutOfMemoryError: ${seen.reason}`;
-    else if (seen === undefined) container.reason = "The instance of the container is gone.";
   }
 
   #step(task: HeldTask): void {
@@ -258,8 +270,8 @@ export class TaskDriver implements Driver {
     if (container === undefined || definition === undefined) return;
     const work =
       action.do === "start"
-        ? this.#startOne(task, container, definition)
-        : this.#stopOne(name, container, definition);
+        ? this.#work.start(task, container, definition)
+        : this.#work.stop(name, container, definition);
     const whole = work.then(() => {
       this.#busy.delete(name);
       this.#records.write(task);
@@ -269,73 +281,12 @@ export class TaskDriver implements Driver {
     this.#busy.set(name, whole);
   }
 
-  async #startOne(task: HeldTask, container: ContainerState, definition: ContainerDefinition): Promise<void> {
-    const name = containerName(task.spec.id, container.name);
-    try {
-      // Left over from a start before this one (a restart by its policy, or a crash of ours).
-      await this.#logs.keep(task, container.name);
-      await this.#containers.remove(name);
-      task.times.pullStartedAt ??= Date.now() / 1000;
-      await this.#containers.fetch(definition.image ?? "");
-      task.times.pullStoppedAt = Date.now() / 1000;
-      refuseSyslog(definition, this.#options.syslog ?? []);
-      await this.#prepare(task.spec);
-      const told = this.#options.endpoint?.environment(task, definition) ?? [];
-      await this.#containers.start(task.spec, definition, told);
-      container.status = "RUNNING";
-      container.startedAt = Date.now();
-      this.#watchHealth(task, container);
-    } catch (error) {
-      container.status = "STOPPED";
-      container.reason = startFailure(error, definition.image ?? "");
-    }
-  }
-
-  /** Once for all containers of a task that start together. */
-  #prepare(spec: TaskSpec): Promise<void> {
-    const known = this.#preparing.get(spec.id);
-    if (known !== undefined) return known;
-    const work = this.#containers.prepare(spec).finally(() => this.#preparing.delete(spec.id));
-    this.#preparing.set(spec.id, work);
-    return work;
-  }
-
-  #watchHealth(task: HeldTask, container: ContainerState): void {
-    const check = definitionOf(task, container.name)?.healthCheck;
-    if (check !== undefined && container.status === "RUNNING")
-      this.#health.start(containerName(task.spec.id, container.name), check);
-  }
-
-  async #stopOne(name: string, container: ContainerState, definition: ContainerDefinition): Promise<void> {
-    this.#health.stop(name);
-    try {
-      await this.#containers.stop(name, definition.stopTimeout ?? 30);
-    } catch (error) {
-      this.#options.log.warn(`cannot stop ${name}: ${words(error)}`);
-    }
-    this.#ended(container, this.#containers.see(name));
-  }
-
   #tell(task: HeldTask): void {
+    this.#names.follow(task);
     const seen = seenTask(task, this.#containers);
     const text = JSON.stringify(seen);
     if (this.#told.get(task.spec.id) === text) return;
     this.#told.set(task.spec.id, text);
     this.#listener?.taskChanged(seen);
   }
-}
-
-function definitionOf({ spec }: HeldTask, container: string): ContainerDefinition | undefined {
-  return spec.definition.containerDefinitions?.find(({ name }) => name === container);
-}
-
-/** The words of the real agent where clients look for them. */
-function startFailure(error: unknown, image: string): string {
-  if (error instanceof TranshipError && error.code === "E_IMAGE_NOT_FOUND")
-    return `CannotPullContainerError: ${image}: ${error.message}`;
-  return `CannotStartContainerError: ${words(error)}`;
-}
-
-function words(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

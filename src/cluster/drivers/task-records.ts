@@ -8,6 +8,8 @@ import type { TaskState } from "./supervisor.ts";
 export interface HeldTask {
   /** Set when it has ended and nobody asks for it any more: since when, in milliseconds since 1970. Its containers are kept for a while, for their logs. */
   forgotten?: number;
+  /** It answers until it is told to stop, and is not found by name any more. */
+  letGo?: boolean;
   spec: TaskSpec;
   state: TaskState;
   /** Shows the endpoint of the node which task asks. Absent in records of before there was one. */

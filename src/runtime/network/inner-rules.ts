@@ -10,7 +10,7 @@ export interface InnerRules {
   readonly text: string;
   /** Addresses of the loopback device, with prefix length: a program may bind those of the old machine. */
   readonly addresses: readonly string[];
-  /** Packets from outside are led to 127.0.0.1. */
+  /** Packets go between 127.0.0.0/8 and the outside: led there, or sent from there. */
   readonly routeLocalnet: boolean;
 }
 
@@ -30,11 +30,10 @@ export function innerRules(
   const routed = (end: Endpoint): boolean =>
     gateways.some((gateway) => gateway.includes(":") === (familyOf(end) === "ip6"));
   const own = led.filter((rule) => rule.kind === "bind" || !routed(rule.from)).map((rule) => rule.from);
-  const local = led.some((rule) => rule.kind === "bind" && rule.from.address[0] === 127);
   return {
     text: tableText(connects, binds),
     addresses: [...new Set(own.flatMap(ownAddress))],
-    routeLocalnet: local,
+    routeLocalnet: led.some(crossesLoopback),
   };
 }
 
@@ -64,6 +63,13 @@ ${block(binds)}  }
 
 type LedRule = Extract<NetworkRule, { kind: "connect" | "bind" }>;
 type Family = "ip" | "ip6";
+
+/** A program that listens on loopback is reached from outside, or one that asks there is answered by another machine. */
+function crossesLoopback({ kind, from, to }: LedRule): boolean {
+  const [first] = from.address;
+  if (kind === "bind") return first === 127;
+  return (first === undefined || first === 127) && to.address.length === 4 && to.address[0] !== 127;
+}
 
 function familyOf({ address }: Endpoint): Family | undefined {
   return address.length === 0 ? undefined : address.length === 4 ? "ip" : "ip6";

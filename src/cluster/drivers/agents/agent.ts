@@ -158,6 +158,7 @@ class Agent {
   #obey(word: ToAgent): void {
     const { driver } = this.#options;
     if ("start" in word) this.#start(word.start);
+    else if ("letGo" in word) driver.letGo?.(word.letGo);
     else if ("stop" in word) driver.stop(word.stop);
     else if ("forget" in word) {
       this.#tasks.delete(word.forget);

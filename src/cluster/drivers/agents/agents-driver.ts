@@ -80,6 +80,12 @@ export class AgentsDriver implements Driver {
     this.#members.get(spec.node)?.link?.send({ start: spec });
   }
 
+  letGo(id: string): void {
+    const link = this.#linkOf(id);
+    if (link !== undefined) link.send({ letGo: id });
+    else this.#own?.letGo?.(id);
+  }
+
   stop(id: string): void {
     const link = this.#linkOf(id);
     if (link !== undefined) link.send({ stop: id });

@@ -34,6 +34,7 @@ export interface ExecOrder {
 export type ToAgent =
   | { welcome: { fenceAfter: number } }
   | { start: TaskSpec }
+  | { letGo: string }
   | { stop: string }
   | { forget: string }
   | { exec: ExecOrder }

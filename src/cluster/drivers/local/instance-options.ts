@@ -6,7 +6,7 @@ import type { Limits } from "../../../runtime/limits/limits.ts";
 import type { InstanceLog, InstanceMount } from "../../../runtime/record.ts";
 import type { ContainerDefinition } from "../../api/shapes.ts";
 import { defaultMaxFiles, defaultMaxSize, sizeOption } from "../../logs/log-options.ts";
-import { aliasesOf, containerName, holderOf, taskLabels, taskVolume } from "../containers.ts";
+import { containerName, holderOf, taskLabels, taskVolume } from "../containers.ts";
 import type { TaskSpec } from "../driver.ts";
 
 const mebi = 2 ** 20;
@@ -48,7 +48,7 @@ export function holderOptions(spec: TaskSpec, first: ContainerDefinition, name: 
     entrypoint: [holderProgram],
     ...(first.hostname === undefined ? {} : { hostname: first.hostname }),
     network: "bridge",
-    networks: [{ network: networkName(spec), aliases: aliasesOf(spec) }],
+    networks: [{ network: networkName(spec), aliases: [] }],
     mounts: [
       {
         kind: "bind",

@@ -11,6 +11,7 @@ import { openStore } from "../../../image/store.ts";
 import type { NetworkRedirection } from "../../../package/descriptor.ts";
 import { inspectInstance } from "../../../runtime/find.ts";
 import { logLines } from "../../../runtime/logs.ts";
+import { setAliases } from "../../../runtime/network/aliases.ts";
 import { chooseSubnet } from "../../../runtime/network/choice.ts";
 import { type NetworkDefinition, readDefinition } from "../../../runtime/network/definition.ts";
 import { createNetwork } from "../../../runtime/network/manage.ts";
@@ -21,6 +22,7 @@ import { removeInstance, stopInstance } from "../../../runtime/stop.ts";
 import { removeVolume } from "../../../runtime/volumes/volumes.ts";
 import type { ContainerDefinition, KeyValuePair } from "../../api/shapes.ts";
 import {
+  aliasesOf,
   type ContainerLine,
   type Containers,
   containerName,
@@ -84,6 +86,13 @@ export class LocalContainers implements Containers {
     const { gateway } = await this.#network(networkName(spec));
     const connect = [endpointRule(gateway)];
     await runInstance(this.#root, { ...holderOptions(spec, first, name), connect }, this.#log);
+  }
+
+  async setFound(spec: TaskSpec, found: boolean): Promise<void> {
+    const name = holderOf(spec);
+    const aliases = found ? aliasesOf(spec) : [];
+    if (name !== undefined && this.see(name) !== undefined)
+      await setAliases(this.#root, name, networkName(spec), aliases);
   }
 
   async start(spec: TaskSpec, definition: ContainerDefinition, more: readonly KeyValuePair[]): Promise<void> {
