@@ -56,6 +56,15 @@ export class BlobStore {
     return this.blobSize(digest) !== undefined;
   }
 
+  /** Whether a blob that is there with that size has this content. */
+  holds({ digest }: Pick<Descriptor, "digest">, content: Uint8Array): boolean {
+    try {
+      return Buffer.compare(readFileSync(this.blobPath(digest)), content) === 0;
+    } catch {
+      return false; // the disk may be what is damaged
+    }
+  }
+
   /** A blob (a document) whole, checked against its descriptor; at most so many bytes of it are read. */
   readBlob(descriptor: Descriptor, what = "blob", most: number = maxDocument): Uint8Array {
     const { digest, size } = descriptor;

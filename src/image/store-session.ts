@@ -16,6 +16,7 @@ import { step } from "../host/steps.ts";
 import { makeWorkDirectory, type WorkDirectory } from "../host/work.ts";
 import { Digester, digestOf } from "./digest.ts";
 import { DigestedFile } from "./digested-file.ts";
+import { isSameContent } from "./same-content.ts";
 import type { ImageStore } from "./store.ts";
 
 export const sessionPurpose = "store";
@@ -72,7 +73,7 @@ export class StoreSession {
   async put(mediaType: string, bytes: Uint8Array | string): Promise<Descriptor> {
     const content = typeof bytes === "string" ? new TextEncoder().encode(bytes) : bytes;
     const descriptor = { mediaType, digest: digestOf(content), size: content.length };
-    if (await this.has(descriptor)) return descriptor;
+    if ((await this.has(descriptor)) && this.store.holds(descriptor, content)) return descriptor;
     const file = await this.create();
     try {
       await file.append(content);
@@ -134,12 +135,13 @@ export class BlobFile {
     return this.#made.append(bytes);
   }
 
-  /** Flushes, checks and puts the blob in its place, and closes it. A blob that is there already with that size is left as it is. */
+  /** Flushes, checks and puts the blob in its place, and closes it. A blob that is there already is left as it is, unless it is damaged. */
   async commit(mediaType: string, expected?: Expected): Promise<Descriptor> {
     const descriptor = { mediaType, digest: await this.#digestLike(expected?.digest), size: this.size };
     try {
       if (expected !== undefined) checkExpected(descriptor, expected);
-      if (await this.#session.has(descriptor)) return descriptor;
+      if ((await this.#session.has(descriptor)) && (await this.#isStored(descriptor.digest)))
+        return descriptor;
       await this.#made.file.sync();
       await putInPlace(this.#session.store, this.#made.path, descriptor.digest);
       return descriptor;
@@ -148,6 +150,10 @@ export class BlobFile {
     } finally {
       await this.discard();
     }
+  }
+
+  #isStored(digest: Digest): Promise<boolean> {
+    return isSameContent(this.#session.store.blobPath(digest), this.#made.file, this.size);
   }
 
   /** By the algorithm of `like`; what was not collected on the way is read again. */

@@ -1,14 +1,16 @@
 // The store under kill -9, under writers side by side, under the collector, and with damaged blobs.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { type ErrorCode, isTranshipError } from "../../src/base/errors.ts";
 import type { Log } from "../../src/base/log.ts";
-import { mediaType } from "../../src/formats/oci.ts";
+import { type Descriptor, mediaType } from "../../src/formats/oci.ts";
 import { openStateRoot } from "../../src/host/state-root.ts";
 import { repairWork } from "../../src/host/work.ts";
 import { digestOf } from "../../src/image/digest.ts";
@@ -247,4 +249,30 @@ test("a store of another make (bare manifests, a damaged index) is read or refus
   assert.deepEqual(store.names(), []);
   writeFileSync(join(store.path, "index.json"), '{"schemaVersion":2,"manifests":[{}]}');
   assert.throws(() => store.names(), code("E_IMAGE_CORRUPT"));
+});
+
+test("what is written anew heals a damaged blob, and leaves a whole one as it is", async (t) => {
+  const store = newStore(t);
+  const contents = [Buffer.from("{}"), Buffer.alloc(0), randomBytes(3 << 20), randomBytes((2 << 20) + 7)];
+  const ways: Record<string, (session: StoreSession, content: Buffer) => Promise<Descriptor>> = {
+    put: (session, content) => session.put(mediaType.config, content),
+    commit: (session, content) => session.putStream(mediaType.layerZstd, Readable.from([content])),
+  };
+  for (const [way, write] of Object.entries(ways)) {
+    for (const content of contents) {
+      const { digest } = await withSession(store, (session) => write(session, content));
+      const path = store.blobPath(digest);
+      const { ino } = statSync(path);
+      await withSession(store, (session) => write(session, content));
+      assert.equal(statSync(path).ino, ino, `${way}: written though it was whole`);
+      for (const at of [0, content.length >> 1, content.length - 1]) {
+        if (content.length === 0) continue;
+        const damaged = Buffer.from(content);
+        damaged[at] = (damaged[at] ?? 0) ^ 1;
+        writeFileSync(path, damaged);
+        await withSession(store, (session) => write(session, content));
+        assert.deepEqual(readFileSync(path), content, `${way}: byte ${at} of ${content.length}`);
+      }
+    }
+  }
 });

@@ -71,7 +71,7 @@ async function putBytes(
   digest: Digest,
 ): Promise<Descriptor> {
   const descriptor = { mediaType: type, digest, size: bytes.length };
-  if ((await session.retain(digest)) && store.blobSize(digest) === bytes.length) return descriptor;
+  if ((await session.has(descriptor)) && store.holds(descriptor, bytes)) return descriptor;
   const file = await session.create();
   try {
     await file.append(bytes);
