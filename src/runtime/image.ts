@@ -101,13 +101,20 @@ export async function openPackage(
       ? image.config
       : changedConfig(image.config, insideRead, chosen.descriptor);
   const config = runConfig(changed);
+  const byInit = isPackage && (config.entrypoint.length === 0 || config.entrypoint[0] === initPath);
+  if (file !== undefined && !byInit && chosen !== null && chosen.descriptor.services.length > 0) {
+    const bake = `tranship package bake --descriptor ${file} ${reference}`;
+    log.warn(
+      `${reference} has no init that its command starts: the services of ${file} do not run; make it a package with \`${bake}\``,
+    );
+  }
   const read = given === undefined ? insideRead : readPlan(given, reference);
   return {
     digest,
     diffIds,
     layers,
     config,
-    isPackage: isPackage && (config.entrypoint.length === 0 || config.entrypoint[0] === initPath),
+    isPackage: byInit,
     plan: read,
     descriptor: chosen?.descriptor,
     descriptorFrom: file !== undefined ? "file" : given === undefined ? "inside" : "package",

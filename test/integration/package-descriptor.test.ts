@@ -8,6 +8,7 @@ import { repairWork } from "../../src/host/work.ts";
 import { openStore } from "../../src/image/store.ts";
 import { verifyImage } from "../../src/image/verify.ts";
 import { makeJudges, whyNoJudges } from "../support/judges.ts";
+import { makeSmallRoot } from "../support/small-root.ts";
 import { type CliResult, type Fixture, makeFixture, makePackage, until, whyNot } from "./runtime-fixture.ts";
 
 const skip = whyNot() ?? false;
@@ -250,6 +251,33 @@ describe("the descriptor of a package", { skip, concurrency: false }, () => {
     assert.ok(
       json.findings.every((one: { line: unknown; hint: unknown }) => one.line !== null && one.hint !== ""),
     );
+  });
+
+  it("makes a package of an imported root directory, which is none", async () => {
+    const root = join(work, "root");
+    makeSmallRoot(root);
+    assert.equal((await cli("package", "import", root, "bare:1")).status, 0);
+    const refused = await cli("package", "show", "bare:1");
+    assert.match(refused.stderr, /E_IMAGE_UNSUPPORTED[\s\S]*package bake --descriptor FILE bare:1/);
+    const file = join(work, "bare.yaml");
+    const text = JSON.parse((await cli("package", "show", "--format", "json", "app:1")).stdout);
+    const programs = [
+      { name: "main", command: sh("echo main; sleep 1") },
+      { name: "web", command: sh("echo web") },
+    ];
+    const services = [
+      { name: "main", program: "main" },
+      { name: "web", program: "web", type: "oneshot" },
+    ];
+    writeFileSync(file, JSON.stringify({ ...text, programs, services }));
+    assert.equal((await cli("package", "lint", "--descriptor", file, "bare:1")).status, 0);
+    const alone = await cli("run", "--rm", "--descriptor", file, "bare:1", "sh", "-c", "echo own");
+    assert.equal(alone.stdout, "own\n");
+    assert.match(alone.stderr, /services of .*bare\.yaml do not run/);
+    const baked = await cli("package", "bake", "--descriptor", file, "-t", "made:1", "bare:1");
+    assert.equal(baked.status, 0, baked.stderr);
+    const ran = await cli("run", "--rm", "made:1");
+    assert.deepEqual(ran.stdout.trim().split("\n").sort(), ["main", "web"], ran.stderr);
   });
 
   it("is shown with its defaults, as JSON and by a template", async () => {

@@ -14,10 +14,10 @@ import { nameFor, packagedOf, readGiven } from "./packaged.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
   const [reference = ""] = call.args;
-  const packaged = packagedOf(context, reference);
+  const file = text(call.options, "descriptor");
+  const packaged = packagedOf(context, reference, file !== undefined);
   const { store, image } = packaged;
   const name = nameFor(packaged, reference, text(call.options, "tag"));
-  const file = text(call.options, "descriptor");
   const yaml = file === undefined ? packaged.text : readGiven(file);
   const { descriptor, plan } = compileDescriptor(yaml, file ?? reference);
   const compiled = compilePolicy({ descriptor, identity: descriptor.identity });

@@ -35,7 +35,7 @@ interface ReportedFinding {
 export async function run(call: Call, context: Context): Promise<number> {
   const [reference = ""] = call.args;
   const file = text(call.options, "descriptor");
-  const packaged = packagedOf(context, reference);
+  const packaged = packagedOf(context, reference, file !== undefined);
   const words = file === undefined ? packaged.text : readGiven(file);
   const tree = flag(call.options, "textOnly")
     ? undefined

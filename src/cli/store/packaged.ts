@@ -8,17 +8,18 @@ import type { Context } from "../context.ts";
 export interface Packaged {
   store: ImageStore;
   image: StoredImage;
-  /** YAML, as it is stored. */
+  /** YAML, as it is stored; empty where the image has none and is given one. */
   text: string;
 }
 
-export function packagedOf(context: Context, reference: string): Packaged {
+/** `given`: a descriptor stands for the package's own, which it then need not have. E_IMAGE_UNSUPPORTED for an image without one. */
+export function packagedOf(context: Context, reference: string, given = false): Packaged {
   const store = openStore(context.root);
   const image = store.image(reference);
   const yaml = store.descriptorYaml(image);
-  if (yaml !== undefined) return { store, image, text: new TextDecoder().decode(yaml) };
+  if (yaml !== undefined || given) return { store, image, text: new TextDecoder().decode(yaml) };
   throw new TranshipError("E_IMAGE_UNSUPPORTED", `${reference} is an image without a package descriptor`, {
-    hint: "`tranship inspect` shows its config",
+    hint: `make it a package with \`tranship package bake --descriptor FILE ${reference}\`; \`tranship inspect\` shows its config`,
   });
 }
 
