@@ -196,6 +196,9 @@ describe("the descriptor of a package", { skip, concurrency: false }, () => {
     assert.equal(edits().length, 1, "the one that was refused is still there");
     assert.equal((await cli("run", "--rm", "app:2")).stdout, "mode=by-hand site=kept extra=more\n");
 
+    write('rm "$1"');
+    assert.match((await edit()).stderr, /E_TOOL_FAILED.*left no text: app:2 was not changed/);
+
     write("exit 3");
     assert.equal((await edit()).status, 1);
   });

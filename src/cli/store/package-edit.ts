@@ -1,6 +1,6 @@
 // tranship package edit: by an editor, by --set and --unset, or by a whole text from a file or standard input. Nothing is kept
 // that is not valid, and nothing that was typed is lost: an edited text lies in a file until the package has it.
-import { readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import { formatSize } from "../../base/units.ts";
@@ -86,7 +86,13 @@ async function edited(context: Context, before: string, reference: string): Prom
   createExclusive(file, before);
   for (;;) {
     const status = await openEditor(file);
-    const now = readFileSync(file, "utf8");
+    const now = existsSync(file) ? readFileSync(file, "utf8") : "";
+    if (status === 0 && now.trim() === "") {
+      rmSync(file, { force: true });
+      throw new TranshipError("E_TOOL_FAILED", `the editor left no text: ${reference} was not changed`, {
+        hint: "leave the text as it is to change nothing",
+      });
+    }
     if (status !== 0) {
       if (now === before) rmSync(file, { force: true });
       throw new TranshipError(
