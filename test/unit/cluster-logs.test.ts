@@ -91,11 +91,13 @@ test("lines travel as the output of a command: held up, and ended by who leaves"
   });
   const lines = linesFrom(running);
   for (let taken = 0; taken < 10; taken++) assert.equal((await lines.next()).value?.text.length, 4000);
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  const held = made;
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  assert.equal(made, held, "nobody reads on");
-  assert.ok(held < 1000, String(held));
+  // Buffers fill as fast as the host lets them: what counts is that they come to an end.
+  let held = -1;
+  while (held !== made && made < 1000) {
+    held = made;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  assert.ok(made < 1000, `nobody reads on: ${made}`);
   await lines.return(undefined);
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.ok(ended);
