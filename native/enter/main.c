@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "beside.h"
+#include "bind.h"
 #include "die.h"
 #include "inner.h"
 #include "mounts.h"
@@ -129,7 +130,7 @@ static int sandbox(struct config *c)
 			flags |= ns_flags[i];
 	if (c->hostname && c->join[NS_UTS])
 		fail("--hostname and --join-uts exclude each other");
-	mounts_fetch(c);
+	bind_fetch(c);
 	enter_joined(&j);
 	unshare_or_fail(flags);
 	if (c->net == NET_OWN)
@@ -213,7 +214,7 @@ static int launch_in_stages(struct config *c)
 	do {
 		if (!parse_stage(c))
 			return EXIT_SETUP;
-		mounts_fetch(c);
+		bind_fetch(c);
 		mounts_open(c);
 		mounts_perform(c);
 		if (c->net == NET_JOIN)
@@ -248,7 +249,7 @@ static int launch(struct config *c)
 	beside = beside_start(c);
 	j = open_joined(c);
 
-	mounts_fetch(c);
+	bind_fetch(c);
 	if (c->userns_dir)
 		userns_make(c);
 	enter_joined(&j);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The mount operations. They are carried out in a mount namespace of our own
- * and in three steps, because a source is named in the tree of the caller and
+ * and in steps, because a source is named in the tree of the caller and
  * a target in the tree being built:
  *
  *   mounts_open()     sources are opened, overlays are made but not attached
@@ -14,9 +14,6 @@
 
 #include "options.h"
 
-/* mounts_fetch() - open the sources of OP_BIND_FROM; needs the namespaces of
- * the caller, so it comes before any unshare(). */
-void mounts_fetch(struct config *c);
 /* mounts_private() - a mount namespace of our own: what we mount is not seen
  * outside; what the host unmounts is still unmounted here (no device is kept
  * busy by us). */
@@ -25,15 +22,5 @@ void mounts_open(struct config *c);
 void mounts_stage(void);
 void mounts_perform(struct config *c);
 void mounts_finish(void);
-
-/**
- * open_in_root() - open @path with @root as its root, so that no link of a
- * hostile tree leads out of it. Return: an O_PATH descriptor, or -1.
- */
-int open_in_root(int root, const char *path);
-
-/* fd_path() - how an open descriptor is named to mount(2). */
-#define FD_PATH_SIZE 48
-void fd_path(char buf[FD_PATH_SIZE], int fd);
 
 #endif

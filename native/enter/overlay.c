@@ -7,8 +7,8 @@
 #include <sys/mount.h>
 
 #include "die.h"
-#include "mounts.h"
 #include "overlay.h"
+#include "paths.h"
 #include "report.h"
 #include "sys.h"
 
