@@ -5,9 +5,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "die.h"
 #include "inner.h"
-#include "netlink.h"
 #include "report.h"
 #include "sys.h"
 

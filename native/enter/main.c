@@ -19,10 +19,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "beside.h"
 #include "bind.h"
+#include "bridge.h"
 #include "die.h"
 #include "inner.h"
+#include "link.h"
 #include "mounts.h"
 #include "netlink.h"
 #include "options.h"
@@ -30,6 +33,7 @@
 #include "report.h"
 #include "shape.h"
 #include "userns.h"
+#include "veth.h"
 
 static const int ns_flags[NS_KINDS] = {
 	CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP,

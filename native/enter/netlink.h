@@ -1,24 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The few network set-up steps of an instance, by rtnetlink. */
+/* Requests of rtnetlink: put together, sent and answered. */
 #ifndef TRANSHIP_ENTER_NETLINK_H
 #define TRANSHIP_ENTER_NETLINK_H
 
-#include "options.h"
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+
+struct request {
+	struct nlmsghdr head;
+	char room[2048];
+};
 
 /* net_open() - a socket that stays in the present network namespace. */
 int net_open(void);
-/* net_loopback_up() - in the present network namespace. */
-void net_loopback_up(void);
-/* net_veth() - a pair: one end on the bridge, in the namespace of @host; the
- * other with addresses and routes in the present one. */
-void net_veth(int host, const struct veth *given);
-/* net_unplug() - removes such a pair by its end in the namespace of @host. */
-void net_unplug(int host, const char *name);
-/* net_loopback_address() - of the present network namespace. */
-void net_loopback_address(const char *address);
-/* net_route() - the default route of the present namespace. */
-void net_route(const char *gateway);
-/* bridge_main() - `bridge up NAME ADDRESS/PREFIX...`, `bridge down NAME`. */
-int bridge_main(char **args);
+
+/* begin() - a request whose body is @body bytes. Return: the body, zeroed. */
+void *begin(struct request *r, int type, int flags, size_t body);
+/* put() - one attribute. Return: it, for end_nest() where others go into it. */
+struct rtattr *put(struct request *r, int type, const void *p, size_t n);
+void put_text(struct request *r, int type, const char *text);
+void put_number(struct request *r, int type, uint32_t value);
+void end_nest(const struct request *r, struct rtattr *nest);
+
+/* talk() - send, and receive the answer. Return: 0 or a negative errno; what
+ * the kernel says about it is kept for fail_net(). */
+int talk(int fd, struct request *r);
+/* answer() - of a message that was received; as talk(). */
+int answer(const char *buf, size_t length);
+__attribute__((noreturn))
+void fail_net(int error, const char *what, const char *name);
 
 #endif

@@ -3,12 +3,8 @@
 #include <limits.h>
 #include <net/if.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 
-#include <linux/netlink.h>
 #include <linux/pkt_sched.h>
-#include <linux/rtnetlink.h>
 
 #include "die.h"
 #include "netlink.h"
@@ -21,25 +17,6 @@
 #define BURST_PART 50		/* 20 ms */
 #define BURST_LEAST (16U << 10)
 
-struct message {
-	struct nlmsghdr head;
-	struct tcmsg tc;
-	char room[256];
-};
-
-static struct rtattr *put(struct message *m, int type, const void *p, size_t n)
-{
-	size_t at = NLMSG_ALIGN(m->head.nlmsg_len);
-	struct rtattr *attr = (struct rtattr *)(void *)((char *)m + at);
-
-	attr->rta_type = (uint16_t)type;
-	attr->rta_len = (uint16_t)RTA_LENGTH(n);
-	if (n > 0)
-		memcpy(RTA_DATA(attr), p, n);
-	m->head.nlmsg_len = (uint32_t)(at + RTA_ALIGN(RTA_LENGTH(n)));
-	return attr;
-}
-
 static uint32_t part_of(uint64_t rate, uint32_t part, uint32_t least)
 {
 	uint64_t size = rate / part;
@@ -49,59 +26,37 @@ static uint32_t part_of(uint64_t rate, uint32_t part, uint32_t least)
 	return size < least ? least : (uint32_t)size;
 }
 
-static void put_bucket(struct message *m, uint64_t rate)
+static void put_bucket(struct request *r, uint64_t rate)
 {
 	struct tc_tbf_qopt o = { 0 };
 	uint32_t burst = part_of(rate, BURST_PART, BURST_LEAST);
 	struct rtattr *options;
 
-	put(m, TCA_KIND, "tbf", sizeof("tbf"));
+	put(r, TCA_KIND, "tbf", sizeof("tbf"));
 	o.rate.rate = rate > UINT32_MAX ? UINT32_MAX : (uint32_t)rate;
 	o.rate.linklayer = TC_LINKLAYER_ETHERNET;
 	o.limit = part_of(rate, QUEUE_PART, QUEUE_LEAST) + burst;
-	options = put(m, TCA_OPTIONS, NULL, 0);
-	put(m, TCA_TBF_PARMS, &o, sizeof(o));
-	put(m, TCA_TBF_BURST, &burst, sizeof(burst));
+	options = put(r, TCA_OPTIONS, NULL, 0);
+	put(r, TCA_TBF_PARMS, &o, sizeof(o));
+	put(r, TCA_TBF_BURST, &burst, sizeof(burst));
 	if (rate > UINT32_MAX)
-		put(m, TCA_TBF_RATE64, &rate, sizeof(rate));
-	options->rta_len = (uint16_t)((const char *)m + m->head.nlmsg_len -
-				      (const char *)options);
-}
-
-static int talk(int fd, const struct message *m)
-{
-	_Alignas(struct nlmsghdr) char buf[4096];
-	const struct nlmsghdr *head = (const void *)buf;
-	const struct nlmsgerr *error = NLMSG_DATA(head);
-	ssize_t n;
-
-	if (send(fd, m, m->head.nlmsg_len, 0) < 0)
-		return -errno;
-	do {
-		n = recv(fd, buf, sizeof(buf), 0);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	if ((size_t)n < NLMSG_LENGTH(sizeof(*error)) ||
-	    head->nlmsg_type != NLMSG_ERROR)
-		return -EPROTO;
-	return error->error;
+		put(r, TCA_TBF_RATE64, &rate, sizeof(rate));
+	end_nest(r, options);
 }
 
 void shape(int fd, uint32_t index, uint64_t rate)
 {
-	struct message m = { .head.nlmsg_len = NLMSG_LENGTH(sizeof(m.tc)) };
+	struct request r;
+	struct tcmsg *m = begin(&r, rate ? RTM_NEWQDISC : RTM_DELQDISC,
+				rate ? NLM_F_CREATE | NLM_F_REPLACE : 0,
+				sizeof(*m));
 	int error;
 
-	m.head.nlmsg_type = rate ? RTM_NEWQDISC : RTM_DELQDISC;
-	m.head.nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
+	m->tcm_ifindex = (int)index;
+	m->tcm_parent = TC_H_ROOT;
 	if (rate)
-		m.head.nlmsg_flags |= NLM_F_CREATE | NLM_F_REPLACE;
-	m.tc.tcm_ifindex = (int)index;
-	m.tc.tcm_parent = TC_H_ROOT;
-	if (rate)
-		put_bucket(&m, rate);
-	error = talk(fd, &m);
+		put_bucket(&r, rate);
+	error = talk(fd, &r);
 	/* What has no limit has none to take away. */
 	if (!error || (!rate && (error == -ENOENT || error == -EINVAL)))
 		return;
