@@ -4,12 +4,8 @@
  * so that it survives every monitor outside.
  *
  * Theory: each captured stream is a pipe, read without blocking and cut into
- * lines; what one read yields goes to the file in one write, and to init's own
- * stdout or stderr where output is forwarded. The file never loses a line but
- * to a failing disk (counted, and said when it works again). The forward copy
- * is queued up to a bound; beyond it, either init stops reading (FORWARD_WAIT:
- * the reader is the user, as with a native pipe) or drops and counts
- * (FORWARD_DROP: a reader that hangs must not stall a service).
+ * lines; what one read yields goes to the file in one write (log-file.h), and
+ * to init's own stdout or stderr where output is forwarded (forward.h).
  */
 #ifndef TRANSHIP_INIT_LOGS_H
 #define TRANSHIP_INIT_LOGS_H
@@ -19,8 +15,6 @@
 #include <stddef.h>
 
 #include "plan.h"
-
-enum forward { FORWARD_NO, FORWARD_WAIT, FORWARD_DROP };
 
 struct log_source;
 /* Called with each line, NUL-terminated, without its newline. */
