@@ -95,7 +95,7 @@ describe("init.bin", { concurrency: false }, () => {
     t.after(() => rmSync(folder, { recursive: true, force: true }));
     const file = join(folder, "init.bin");
     writeFileSync(file, encodeInitPlan(compileInitPlan(fullDescriptor)));
-    const plan = initSources().filter((source) => source.endsWith("/plan.c"));
+    const plan = initSources().filter((source) => /\/plan(-fields|-entries)?\.c$/.test(source));
     const fuzz = await build(
       "plan-fuzz",
       "gcc",
