@@ -2,8 +2,7 @@
 /*
  * Making objects below DEST. The parent part of a path is resolved with DEST
  * as its root, the last component is only ever used by its name and never
- * followed. Order matters: content, owner (drops set-id bits and file
- * capabilities), attributes (an ACL changes the mode), mode, time.
+ * followed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +14,6 @@
 
 #include "unpack.h"
 
-#define MAX_LATE_BYTES (256U << 20)
 #define DIR_READ (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 static bool is_whiteout(const struct stat *st)
@@ -52,110 +50,6 @@ int locate(struct unpack *u, struct bytes path, int flags, struct place *p)
 	return resolve(&u->resolver, path.at, path.len, flags, p);
 }
 
-static int map_id(const struct id_map *map, uint32_t id, uint32_t *out)
-{
-	*out = id;
-	if (map->count == 0)
-		return 0;
-	for (size_t i = 0; i < map->count; i++) {
-		const struct id_range *r = &map->at[i];
-
-		if (id >= r->in && id - r->in < r->count) {
-			*out = r->out + (id - r->in);
-			return 0;
-		}
-	}
-	return -EOVERFLOW;
-}
-
-static int owner_of(struct unpack *u, const struct entry *e, uid_t *uid,
-		    gid_t *gid)
-{
-	int got = map_id(&u->rules.uids, e->uid, uid);
-
-	if (got == 0)
-		got = map_id(&u->rules.gids, e->gid, gid);
-	if (got < 0)
-		u->why = "its owner is not in the id map";
-	return got;
-}
-
-int apply_fd(struct unpack *u, const struct entry *e, int fd, mode_t mode)
-{
-	struct timespec times[2] = { e->mtime, e->mtime };
-	uid_t uid;
-	gid_t gid;
-	int got = owner_of(u, e, &uid, &gid);
-
-	if (got == 0 && fchown(fd, uid, gid) < 0)
-		got = -errno;
-	if (got == 0)
-		got = apply_xattrs(u, e, fd, NULL);
-	if (got == 0 &&
-	    (fchmod(fd, mode & 07777) < 0 || futimens(fd, times) < 0))
-		got = -errno;
-	return got;
-}
-
-int apply_name(struct unpack *u, const struct entry *e, const struct place *p)
-{
-	struct timespec times[2] = { e->mtime, e->mtime };
-	struct stat st;
-	uid_t uid;
-	gid_t gid;
-	int got = owner_of(u, e, &uid, &gid);
-
-	if (got < 0)
-		return got;
-	if (fchdir(p->dir) < 0 ||
-	    fchownat(AT_FDCWD, p->name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	got = apply_xattrs(u, e, -1, p->name);
-	if (got < 0)
-		return got;
-	if (fstatat(AT_FDCWD, p->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	if (!S_ISLNK(st.st_mode) && (st.st_mode & 07777) != (e->mode & 07777) &&
-	    fchmodat(AT_FDCWD, p->name, e->mode & 07777,
-		     AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	if (utimensat(AT_FDCWD, p->name, times, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	return 0;
-}
-
-/* Keeps a directory for end_directories(). */
-static int keep(struct unpack *u, const struct entry *e, const struct stat *st)
-{
-	struct lates *l = &u->lates;
-	struct late *late;
-
-	if (l->count == l->room) {
-		size_t want = l->room ? l->room * 2 : 256;
-		struct late *more = realloc(l->at, want * sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		l->at = more;
-		l->room = want;
-	}
-	l->bytes += e->path.len + sizeof(*late);
-	if (l->bytes > MAX_LATE_BYTES) {
-		u->why = "too many directories";
-		return -E2BIG;
-	}
-	late = &l->at[l->count];
-	late->path = strndup((const char *)e->path.at, e->path.len);
-	if (!late->path)
-		return -ENOMEM;
-	late->index = l->count++;
-	late->mode = e->mode & 07777;
-	late->mtime = e->mtime;
-	late->dev = st->st_dev;
-	late->ino = st->st_ino;
-	return 0;
-}
-
 static int make_directory(struct unpack *u, const struct entry *e,
 			  const struct place *p, const struct stat *was)
 {
@@ -181,7 +75,7 @@ static int make_directory(struct unpack *u, const struct entry *e,
 	if (got == 0 && fstat(fd, &st) < 0)
 		got = -errno;
 	close(fd);
-	return got < 0 ? got : keep(u, e, &st);
+	return got < 0 ? got : keep_directory(u, e, &st);
 }
 
 int make_symlink(struct unpack *u, const struct entry *e,
@@ -379,74 +273,5 @@ int make_opaque(struct unpack *u, struct bytes path)
 	if (got == 0)
 		got = set_opaque(p.dir, p.name);
 	place_close(&p);
-	return got;
-}
-
-static int by_object(const void *a, const void *b)
-{
-	const struct late *x = a;
-	const struct late *y = b;
-
-	if (x->dev != y->dev)
-		return x->dev < y->dev ? -1 : 1;
-	if (x->ino != y->ino)
-		return x->ino < y->ino ? -1 : 1;
-	return x->index < y->index ? -1 : 1;
-}
-
-static int by_index(const void *a, const void *b)
-{
-	const struct late *x = a;
-	const struct late *y = b;
-
-	return x->index < y->index ? -1 : 1;
-}
-
-static int end_directory(struct unpack *u, const struct late *late)
-{
-	struct timespec times[2] = { late->mtime, late->mtime };
-	struct place p;
-	struct stat st;
-	int got = resolve(&u->resolver, late->path, strlen(late->path), 0, &p);
-
-	/* Replaced by something else meanwhile: nothing left to do. */
-	if (got == -ENOENT || got == -ENOTDIR)
-		return 0;
-	if (got < 0)
-		return got;
-	if (fstatat(p.dir, p.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    st.st_ino == late->ino && st.st_dev == late->dev &&
-	    S_ISDIR(st.st_mode)) {
-		if (utimensat(p.dir, p.name, times, AT_SYMLINK_NOFOLLOW) < 0)
-			got = -errno;
-		if (got == 0 && !u->root &&
-		    fchmodat(p.dir, p.name, late->mode,
-			     AT_SYMLINK_NOFOLLOW) < 0)
-			got = -errno;
-	}
-	place_close(&p);
-	return got;
-}
-
-int end_directories(struct unpack *u)
-{
-	struct lates *l = &u->lates;
-	int got = 0;
-
-	if (l->count == 0)
-		return 0;
-	/* Of several entries for one directory the last counts. */
-	qsort(l->at, l->count, sizeof(*l->at), by_object);
-	for (size_t i = 0; i + 1 < l->count; i++) {
-		if (l->at[i].dev == l->at[i + 1].dev &&
-		    l->at[i].ino == l->at[i + 1].ino) {
-			free(l->at[i].path);
-			l->at[i].path = NULL;
-		}
-	}
-	qsort(l->at, l->count, sizeof(*l->at), by_index);
-	for (size_t i = l->count; i-- > 0 && got == 0;)
-		if (l->at[i].path)
-			got = end_directory(u, &l->at[i]);
 	return got;
 }

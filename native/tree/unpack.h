@@ -86,6 +86,8 @@ struct unpack {
 	uint64_t end;		/* of the extent it lies in */
 };
 
+/* parse_rules() - options and DEST; dies of what is none. Return: DEST. */
+const char *parse_rules(struct rules *r, int argc, char **argv);
 /* unpack_tree() - options and DEST in @argv; exit status. */
 int unpack_tree(int argc, char **argv);
 /* unpack_open() - @u for frames from stdin about the tree at @dest. */
@@ -119,6 +121,9 @@ int end_file(struct unpack *u);
 int make_hardlink(struct unpack *u, struct bytes path, struct bytes target);
 int make_whiteout(struct unpack *u, struct bytes path);
 int make_opaque(struct unpack *u, struct bytes path);
+/* keep_directory() - for end_directories(). */
+int keep_directory(struct unpack *u, const struct entry *e,
+		   const struct stat *st);
 /* end_directories() - what had to wait until nothing is made below. */
 int end_directories(struct unpack *u);
 
