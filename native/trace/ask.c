@@ -34,7 +34,7 @@
 #include "die.h"
 #include "enter.h"
 #include "frame.h"
-#include "resolve.h"
+#include "look.h"
 #include "seen.h"
 #include "stop.h"
 

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "dirs.h"
-#include "resolve.h"
+#include "look.h"
 #include "without.h"
 
 #define NR_PIDFD_GETFD 438

@@ -15,6 +15,8 @@
 #include <string.h>
 
 #include "enter.h"
+#include "look.h"
+#include "memory.h"
 #include "notify.h"
 #include "resolve.h"
 #include "special.h"

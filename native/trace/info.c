@@ -6,7 +6,7 @@
 #include <sys/user.h>
 
 #include "info.h"
-#include "resolve.h"
+#include "memory.h"
 #include "without.h"
 
 #define GET_SYSCALL_INFO 0x420e

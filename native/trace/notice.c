@@ -24,7 +24,7 @@
 
 #include "notice.h"
 #include "notify.h"
-#include "resolve.h"
+#include "record.h"
 #include "stop.h"
 
 #define RESTARTSYS 512

@@ -7,98 +7,15 @@
  * before it may be a symbolic link: there it stays, and the reader of the
  * record resolves it.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/uio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dirs.h"
 #include "resolve.h"
-#include "without.h"
-
-#define PAGE 4096U
-#define FIRST_READ 256U
-
-bool lookups_off;
-
-static long memory_file(const struct task *t, uint64_t addr, void *p, size_t n)
-{
-	char file[40];
-	long got;
-	int fd;
-
-	snprintf(file, sizeof(file), "/proc/%d/mem", (int)t->pid);
-	fd = open(file, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	got = pread(fd, p, n, (off_t)addr);
-	close(fd);
-	return got;
-}
-
-static long memory_some(const struct task *t, uint64_t addr, void *p, size_t n)
-{
-	struct iovec mine = { p, n };
-	struct iovec theirs = { (void *)(uintptr_t)addr, n };
-	ssize_t got;
-
-	if (without.vm_readv)
-		return memory_file(t, addr, p, n);
-	got = process_vm_readv(t->pid, &mine, 1, &theirs, 1, 0);
-	if (got < 0 && (errno == ENOSYS || errno == EPERM))
-		return memory_file(t, addr, p, n);
-	return got;
-}
-
-bool memory_read(const struct task *t, uint64_t addr, void *p, size_t n)
-{
-	char *at = p;
-
-	while (n > 0) {
-		size_t step = PAGE - (addr & (PAGE - 1));
-		long got;
-
-		if (step > n)
-			step = n;
-		got = memory_some(t, addr, at, step);
-		if (got <= 0)
-			return false;
-		at += got;
-		addr += (uint64_t)got;
-		n -= (size_t)got;
-	}
-	return true;
-}
-
-long memory_string(const struct task *t, uint64_t addr, char *buf, size_t max)
-{
-	size_t n = 0;
-
-	while (n < max) {
-		size_t step = PAGE - (addr & (PAGE - 1));
-		const char *end;
-		long got;
-
-		if (n == 0 && step > FIRST_READ)
-			step = FIRST_READ;
-		if (step > max - n)
-			step = max - n;
-		got = memory_some(t, addr, buf + n, step);
-		if (got <= 0)
-			return -1;
-		end = memchr(buf + n, 0, (size_t)got);
-		if (end)
-			return end - buf;
-		n += (size_t)got;
-		addr += (uint64_t)got;
-	}
-	return -2;
-}
 
 pid_t task_tgid(struct task *t)
 {
@@ -376,78 +293,4 @@ bool resolve_exe(const struct task *t, struct name *out)
 struct span name_span(const struct name *name)
 {
 	return (struct span){ name->text, name->n };
-}
-
-int lookup(const struct name *name, bool nofollow, struct stat *st)
-{
-	int flags = AT_NO_AUTOMOUNT | (nofollow ? AT_SYMLINK_NOFOLLOW : 0);
-
-	return fstatat(AT_FDCWD, name->text, st, flags) < 0 ? -errno : 0;
-}
-
-/* look_below() - @rel with the directory @root as its root. */
-static int look_below(int root, const char *rel, bool nofollow,
-		      struct stat *st)
-{
-	struct open_how how = {
-		.flags = (uint64_t)(O_PATH | O_CLOEXEC |
-				    (nofollow ? O_NOFOLLOW : 0)),
-		.resolve = RESOLVE_IN_ROOT,
-	};
-	int fd = -1, result = 0;
-
-	errno = ENOSYS;
-	if (!without.openat2)
-		fd = (int)syscall(SYS_openat2, root, rel, &how, sizeof(how));
-	if (fd >= 0) {
-		if (fstat(fd, st) < 0)
-			result = -errno;
-		close(fd);
-		return result;
-	}
-	if (errno != ENOSYS)
-		return -errno;
-	/* Links with an absolute target are followed in the wrong root. */
-	while (*rel == '/')
-		rel++;
-	return fstatat(root, *rel ? rel : ".", st,
-		       nofollow ? AT_SYMLINK_NOFOLLOW : 0) < 0 ? -errno : 0;
-}
-
-int look(const struct task *t, const struct name *name, bool nofollow,
-	 struct stat *st)
-{
-	size_t top = t->fs->root_n;
-	char file[40];
-	int root, result;
-
-	if (lookups_off)
-		return 1;
-	if (name->plain)
-		return lookup(name, nofollow, st);
-	snprintf(file, sizeof(file), "/proc/%d/root", (int)t->pid);
-	root = open(file, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0)
-		return 1;
-	if (name->n < top || memcmp(name->text, t->fs->root, top) != 0)
-		top = 0;
-	result = look_below(root, name->text + top, nofollow, st);
-	close(root);
-	return result;
-}
-
-bool existed(const struct task *t, const struct name *name, bool nofollow)
-{
-	struct stat st;
-
-	return look(t, name, nofollow, &st) >= 0;
-}
-
-bool fd_is_directory(const struct task *t, int fd)
-{
-	struct stat st;
-	char file[48];
-
-	snprintf(file, sizeof(file), "/proc/%d/fd/%d", (int)t->pid, fd);
-	return stat(file, &st) == 0 && S_ISDIR(st.st_mode);
 }

@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include "ask.h"
+#include "look.h"
+#include "memory.h"
 #include "resolve.h"
 #include "sockname.h"
 #include "special.h"
