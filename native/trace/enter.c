@@ -17,18 +17,8 @@
 #include "enter.h"
 #include "look.h"
 #include "memory.h"
-#include "notify.h"
-#include "resolve.h"
+#include "names.h"
 #include "special.h"
-
-/* Two names at a time, one task at a time: no stack of 24 KiB each. */
-static struct name first, second;
-
-/* An interrupted call is begun again or returns EINTR: never a success. */
-static int32_t tidy_result(int32_t result)
-{
-	return result <= -512 && result >= -516 ? -EINTR : result;
-}
 
 static bool wait_exit(struct task *t, const struct call *c,
 		      const struct path_record *r, struct seen_key key)
@@ -64,9 +54,9 @@ static bool foretell(struct task *t, struct path_record *r,
 	struct stat st;
 	int result;
 
-	if (lookups_off || !first.plain || first.magic)
+	if (lookups_off || !first_name.plain || first_name.magic)
 		return false;
-	result = lookup(&first, (r->flags & PATH_NOFOLLOW) != 0, &st);
+	result = lookup(&first_name, (r->flags & PATH_NOFOLLOW) != 0, &st);
 	/* What is not there for the tracer is not there for anybody. */
 	if (result != -ENOENT && result != -ENOTDIR && (less || result != 0))
 		return false;
@@ -91,8 +81,8 @@ static bool say(struct task *t, const struct call *c, struct path_record *r)
 	struct seen_key key = record_key(r, t->program);
 	bool waits = (c->how & HOW_CHANGES) || c->kind != KIND_PATH;
 
-	if (first.magic && first.n > 7 &&
-	    memcmp(first.text + first.n - 7, "/status", 7) == 0)
+	if (first_name.magic && first_name.n > 7 &&
+	    memcmp(first_name.text + first_name.n - 7, "/status", 7) == 0)
 		t->reads_status = true;
 	if (r->op == OP_READ || r->op == OP_LIST)
 		waits = false;
@@ -112,8 +102,8 @@ static bool say(struct task *t, const struct call *c, struct path_record *r)
 		return false;
 	}
 	if (waits && r->op != OP_CHDIR && r->op != OP_OTHER) {
-		const struct name *made = c->kind == KIND_TWO ? &second
-							      : &first;
+		const struct name *made =
+			c->kind == KIND_TWO ? &second_name : &first_name;
 
 		if (existed(t, made, c->kind == KIND_TWO ||
 				     (r->flags & PATH_NOFOLLOW) != 0))
@@ -121,72 +111,8 @@ static bool say(struct task *t, const struct call *c, struct path_record *r)
 	}
 	if (!wait_exit(t, c, r, key))
 		return false;
-	t->pending.magic = first.magic;
+	t->pending.magic = first_name.magic;
 	return true;
-}
-
-static bool no_follow(const struct call *c, const struct entry *e)
-{
-	uint32_t at = 0;
-
-	if (c->flags >= 0 && !(c->how & HOW_PLAIN_FLAGS))
-		at = (uint32_t)e->arg[c->flags];
-	if (c->how & HOW_FOLLOW_FLAG)
-		return !(at & AT_SYMLINK_FOLLOW);
-	return (c->how & HOW_NOFOLLOW) || (at & AT_SYMLINK_NOFOLLOW);
-}
-
-static int dir_of(int arg, const struct entry *e)
-{
-	return arg < 0 ? AT_FDCWD : (int)e->arg[arg];
-}
-
-enum got { GOT_NAME, GOT_NOTHING, GOT_FAULT };
-
-/* get_name() - the path in argument @path, or what stands for one. */
-static enum got get_name(struct task *t, const struct call *c,
-			 const struct entry *e, int dir, int path)
-{
-	static char raw[STRING_MAX];
-	struct name *out = path == c->path ? &first : &second;
-	int fd = dir_of(dir, e);
-	bool names_fd = c->how & HOW_EMPTY;
-	long n;
-
-	if (e->arg[path] == 0 && (c->how & HOW_NULL))
-		return resolve_fd(t, fd, out) ? GOT_NAME : GOT_NOTHING;
-	n = memory_string(t, e->arg[path], raw, sizeof(raw));
-	/* The exec of another may have put a new memory in the place of this
-	 * one; its own end and its number are told by ptrace. */
-	if (t->notice && !t->alone && !notify_valid(t->notice))
-		return GOT_NOTHING;
-	if (n == -1)
-		return GOT_FAULT;
-	if (n == -2)
-		return GOT_NOTHING;	/* ENAMETOOLONG */
-	if (n > 0)
-		return resolve(t, fd, (struct span){ raw, (size_t)n }, false,
-			       out) ? GOT_NAME : GOT_FAULT;
-	if (c->flags >= 0 && !(c->how & HOW_PLAIN_FLAGS))
-		names_fd |= (e->arg[c->flags] & AT_EMPTY_PATH) != 0;
-	/* What is only looked at was recorded when it was opened. */
-	if (!names_fd || fd == AT_FDCWD || c->op == OP_STAT ||
-	    c->op == OP_ACCESS)
-		return GOT_NOTHING;
-	return resolve_fd(t, fd, out) ? GOT_NAME : GOT_NOTHING;
-}
-
-static struct path_record record_of(const struct call *c,
-				    const struct entry *e)
-{
-	struct path_record r = { .op = c->op, .second = { "", 0 } };
-
-	r.path = name_span(&first);
-	if (e->i386)
-		r.flags |= PATH_I386;
-	if (first.foreign)
-		r.flags |= PATH_FOREIGN;
-	return r;
 }
 
 static bool enter_path(struct task *t, const struct call *c,
@@ -198,7 +124,7 @@ static bool enter_path(struct task *t, const struct call *c,
 	if (got != GOT_NAME)
 		return got == GOT_FAULT && wait_unresolved(t, c);
 	r = record_of(c, e);
-	if (no_follow(c, e) && !(first.slash && !(c->how & HOW_CHANGES)))
+	if (no_follow(c, e) && !(first_name.slash && !(c->how & HOW_CHANGES)))
 		r.flags |= PATH_NOFOLLOW;
 	if (r.op == OP_UNLINK && c->flags >= 0 &&
 	    (e->arg[c->flags] & AT_REMOVEDIR))
@@ -225,7 +151,7 @@ static bool say_open(struct task *t, const struct call *c,
 	} else {
 		r.op = flags & O_DIRECTORY ? OP_LIST : OP_READ;
 	}
-	if ((flags & O_NOFOLLOW) && !first.slash)
+	if ((flags & O_NOFOLLOW) && !first_name.slash)
 		r.flags |= PATH_NOFOLLOW;
 	if ((flags & O_TRUNC) && !(flags & O_PATH))
 		r.flags |= PATH_TRUNCATED;
@@ -268,11 +194,11 @@ static bool enter_openat2(struct task *t, const struct call *c,
 		return false;
 	in_root = how.resolve & RESOLVE_IN_ROOT;
 	if (!resolve(t, (int)e->arg[0], (struct span){ raw, (size_t)n },
-		     in_root, &first))
+		     in_root, &first_name))
 		return wait_unresolved(t, c);
 	/* The rules of resolution are the task's: no plain lookup is equal. */
 	if (how.resolve)
-		first.plain = false;
+		first_name.plain = false;
 	return say_open(t, c, e, how.flags);
 }
 
@@ -287,7 +213,7 @@ static bool enter_two(struct task *t, const struct call *c,
 		return (one == GOT_FAULT || two == GOT_FAULT) &&
 		       wait_unresolved(t, c);
 	r = record_of(c, e);
-	r.second = name_span(&second);
+	r.second = name_span(&second_name);
 	if (no_follow(c, e))
 		r.flags |= PATH_NOFOLLOW;
 	return say(t, c, &r);
@@ -314,7 +240,7 @@ static bool enter_fd(struct task *t, const struct call *c,
 {
 	struct path_record r;
 
-	if (!resolve_fd(t, (int)e->arg[0], &first))
+	if (!resolve_fd(t, (int)e->arg[0], &first_name))
 		return c->op == OP_CHDIR && wait_unresolved(t, c);
 	r = record_of(c, e);
 	return say(t, c, &r);
@@ -368,84 +294,6 @@ bool call_may_sleep(struct task *t, const struct call *c,
 		return true;
 	if (c->kind != KIND_OPEN || get_name(t, c, e, c->dir, c->path) != GOT_NAME)
 		return false;
-	return look(t, &first, no_follow(c, e), &st) == 0 &&
+	return look(t, &first_name, no_follow(c, e), &st) == 0 &&
 	       !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
-}
-
-/* The file that was opened through a link of /proc has its own name too. */
-static void say_opened(struct task *t, struct path_record *r, int32_t fd)
-{
-	if (!resolve_fd(t, fd, &first) || first.magic)
-		return;
-	if (r->op == OP_READ && fd_is_directory(t, fd))
-		r->op = OP_LIST;
-	r->path = name_span(&first);
-	if (first.foreign)
-		r->flags |= PATH_FOREIGN;
-	r->flags |= PATH_EXISTED;
-	record_path(t->pid, r, record_key(r, t->program));
-}
-
-static void exit_open(struct task *t, struct path_record *r, int32_t fd)
-{
-	const struct pending *k = &t->pending;
-
-	if (k->unresolved) {
-		r->op = OP_READ;
-		say_opened(t, r, fd);
-		return;
-	}
-	if (r->op == OP_READ && fd_is_directory(t, fd))
-		r->op = OP_LIST;
-	record_path(t->pid, r, k->key);
-	if (k->magic)
-		say_opened(t, r, fd);
-}
-
-static void exit_path(struct task *t, int32_t result)
-{
-	const struct pending *k = &t->pending;
-	struct path_record r = {
-		.op = k->op, .flags = k->flags, .result = result,
-		.path = { k->text, k->n },
-		.second = { k->text + k->n, k->n2 },
-	};
-	bool opens = k->call->kind == KIND_OPEN ||
-		     k->call->kind == KIND_OPENAT2 ||
-		     k->call->kind == KIND_HANDLE;
-
-	if (opens && result >= 0) {
-		exit_open(t, &r, result);
-		return;
-	}
-	if (k->unresolved) {
-		if (result >= 0 && k->call->kind != KIND_FCHDIR)
-			lost(t, LOST_UNREADABLE, "path of a call that succeeded");
-		return;
-	}
-	record_path(t->pid, &r, k->key);
-}
-
-void call_exit(struct task *t, int32_t result)
-{
-	const struct call *c = t->pending.call;
-
-	if (!c)
-		return;
-	result = tidy_result(result);
-	if (c->kind >= KIND_EXEC) {
-		special_exit(t, result);
-	} else {
-		exit_path(t, result);
-		if (result >= 0)
-			special_effect(t);
-	}
-	t->pending.call = NULL;
-}
-
-void call_broken(struct task *t)
-{
-	if (t->pending.call && !t->pending.unresolved)
-		call_exit(t, RESULT_NOT_ASKED);
-	t->pending.call = NULL;
 }
