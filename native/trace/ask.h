@@ -3,7 +3,6 @@
 #ifndef TRANSHIP_TRACE_ASK_H
 #define TRANSHIP_TRACE_ASK_H
 
-#include "loop.h"
 #include "record.h"
 #include "task.h"
 
@@ -11,16 +10,11 @@
  * after @program was executed in another mount namespace. Where nobody
  * listens, that is said, and nothing is asked. */
 void ask_connect(const char *path, const char *program);
-/* ask_start() - from now on SIGCHLD ends ask_wait(). False: not connected. */
-bool ask_start(void);
 /* ask_executed() - @t runs the program @path from now on. */
 void ask_executed(const struct task *t, struct span path);
 /* ask_enter() - at the entry of a call: true where @t has to wait. */
 bool ask_enter(struct task *t);
 /* ask_exit() - as above at the end of a call, which came to @result. */
 bool ask_exit(struct task *t, int32_t result);
-/* ask_wait() - until a task has an event or a signal has come, or not at all
- * where @idle is false; tasks whose answer is there are resumed. */
-void ask_wait(const struct loop *loop, bool idle);
 
 #endif

@@ -9,8 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "ask.h"
 #include "die.h"
+#include "held.h"
 #include "near.h"
 #include "notice.h"
 #include "notify.h"
@@ -135,14 +135,14 @@ static int run_with_answers(struct loop *loop)
 			on_status(loop, batch[i].pid, batch[i].status, &cmd);
 		if (n == 0)
 			near_tick();
-		ask_wait(loop, n == 0);
+		held_wait(loop, n == 0);
 		record_tick();
 	}
 }
 
 int loop_run(struct loop *loop)
 {
-	if (loop->mode == MODE_SECCOMP && ask_start())
+	if (loop->mode == MODE_SECCOMP && held_start())
 		return run_with_answers(loop);
 	return loop->mode == MODE_NOTIFY ? run_by_notices(loop)
 					 : run_by_stops(loop);

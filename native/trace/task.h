@@ -87,7 +87,6 @@ struct task {
 	bool less_rights;	/* may see less than the tracer does */
 	bool makes;		/* its call opens what is there, or makes it */
 	uint32_t question;	/* waits for the answer to it; 0: none */
-	unsigned char question_kind;
 	bool held_entry;	/* ... before its call */
 	int32_t held_result;	/* ... or after it */
 	unsigned char tries;	/* of a call that was made again */
