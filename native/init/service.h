@@ -8,7 +8,7 @@
  *	           BACKOFF <------+-----> FAILED | EXITED (given up, or meant)
  *
  * service_step() and service_reaped() are the only ones that change a state.
- * What the end of a service means for the others is supervise.c's business.
+ * What it means for the others is the business of order.c and supervise.c.
  */
 #ifndef TRANSHIP_INIT_SERVICE_H
 #define TRANSHIP_INIT_SERVICE_H

@@ -7,8 +7,6 @@
  * state.json if need be, and waits for a signal, for output, or for the
  * earliest of all deadlines.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,7 +14,6 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "console.h"
@@ -24,9 +21,10 @@
 #include "health.h"
 #include "logs.h"
 #include "modes.h"
+#include "order.h"
 #include "process.h"
 #include "record.h"
-#include "schedule.h"
+#include "schedules.h"
 #include "service.h"
 #include "sockets.h"
 #include "spawn.h"
@@ -36,14 +34,9 @@
 #define MOST_POLLED 1100
 #define SYSTEMD_HALT 37		/* SIGRTMIN+3, as the GNU C library counts */
 
-struct run {
-	pid_t pid;
-};
-
 struct supervisor {
 	const struct plan *plan;
 	struct service *services;
-	struct run *runs;	/* of schedules */
 	size_t count;
 	int signals;
 	bool ready;
@@ -52,23 +45,17 @@ struct supervisor {
 	bool decided;		/* status is settled */
 	int status, signal;
 	char reason[160];
-	struct cron_clock clock;
-	long long next_minute;	/* monotonic; 0: schedules wait for ready */
 };
 
 static void begin_stop(struct supervisor *v, const char *reason)
 {
-	size_t i;
-
 	if (v->stopping)
 		return;
 	v->stopping = true;
 	services_changed = true;
 	snprintf(v->reason, sizeof(v->reason), "%s", reason);
 	debug("stopping: %s", reason);
-	for (i = 0; i < v->plan->schedule_count; i++)
-		if (v->runs[i].pid)
-			processes_of_session(v->runs[i].pid, SIGTERM);
+	schedules_stop();
 }
 
 static void decide(struct supervisor *v, const struct service *s)
@@ -113,67 +100,6 @@ static void look_for_end(struct supervisor *v)
 	}
 }
 
-static void start_waiting(struct supervisor *v, struct service *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->is->after_count; i++) {
-		const struct service *d = &v->services[s->is->after[i]];
-
-		if (d->state == STATE_IDLE || d->was_ready)
-			continue;
-		if (d->state != STATE_FAILED && d->state != STATE_EXITED)
-			return;
-		complain("service %s is not started: %s, which it needs, "
-			 "failed", s->is->name, d->is->name);
-		s->state = STATE_FAILED;
-		s->given_up = true;
-		s->status = d->status ? d->status : 125;
-		services_changed = true;
-		return;
-	}
-	service_start(s);
-}
-
-static bool down(const struct service *s)
-{
-	return !service_alive(s) && s->state != STATE_WAITING &&
-		s->state != STATE_BACKOFF;
-}
-
-/* Whether all that started after @self have stopped. */
-static bool unneeded(const struct supervisor *v, size_t self)
-{
-	size_t i, j;
-
-	for (i = self + 1; i < v->count; i++) {
-		const struct service *s = &v->services[i];
-
-		if (down(s))
-			continue;
-		for (j = 0; j < s->is->after_count; j++)
-			if (s->is->after[j] == self)
-				return false;
-	}
-	return true;
-}
-
-/* False once all services are down. */
-static bool stop_some(struct supervisor *v)
-{
-	bool any = false;
-	size_t i;
-
-	for (i = v->count; i-- > 0;) {
-		struct service *s = &v->services[i];
-
-		if (unneeded(v, i))
-			service_stop(s);
-		any = any || !down(s);
-	}
-	return any;
-}
-
 static void look_for_ready(struct supervisor *v)
 {
 	size_t i;
@@ -187,76 +113,6 @@ static void look_for_ready(struct supervisor *v)
 	if (!v->ready)
 		services_changed = true;
 	v->ready = true;
-}
-
-static void run_schedule(struct supervisor *v, size_t i)
-{
-	const struct schedule_plan *is = &v->plan->schedules[i];
-	const struct program *p = &v->plan->programs[is->program];
-	struct launch l = { .argv = p->command.list, .out = -1, .err = -1,
-			    .session = true, .cwd = *p->cwd ? p->cwd : NULL };
-	struct environment env = { 0 };
-	static struct user user;
-	char problem[4352], name[64];
-
-	if (v->runs[i].pid) {
-		say("schedule %s is due, but still runs: skipped", is->name);
-		return;
-	}
-	snprintf(name, sizeof(name), "schedule:%s", is->name);
-	l.in = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (*p->user)
-		l.user = &user;
-	if (l.user && user_lookup(p->user, &user, problem,
-				  sizeof(problem)) < 0)
-		goto out;
-	environment_build(&env, v->plan, p, l.user);
-	l.envp = env.list;
-	snprintf(problem, sizeof(problem), "cannot make pipes");
-	if (logs_to_file() && (!logs_add(name, 1, &l.out) ||
-			       !logs_add(name, 2, &l.err)))
-		goto out;
-	v->runs[i].pid = launch(&l, problem, sizeof(problem));
-	if (v->runs[i].pid < 0)
-		v->runs[i].pid = 0;
-out:
-	if (!v->runs[i].pid)
-		say("schedule %s: %s", is->name, problem);
-	if (l.out >= 0)
-		close(l.out);
-	if (l.err >= 0)
-		close(l.err);
-	if (l.in >= 0)
-		close(l.in);
-	environment_free(&env);
-}
-
-/* Once a minute, and first when everything has started. */
-static void look_at_clock(struct supervisor *v, long long now)
-{
-	bool first = v->next_minute == 0;
-	struct timespec t;
-	long long minute;
-	size_t i;
-
-	if (v->plan->schedule_count == 0 || !v->ready || v->stopping ||
-	    now < v->next_minute)
-		return;
-	clock_gettime(CLOCK_REALTIME, &t);
-	minute = local_minute(t.tv_sec);
-	v->next_minute = now + (60 - t.tv_sec % 60) * 1000 -
-		t.tv_nsec / 1000000 + 1;
-	if (first)
-		v->clock = (struct cron_clock){ minute, minute };
-	for (i = 0; i < v->plan->schedule_count; i++) {
-		const struct cron *c = &v->plan->schedules[i].cron;
-
-		if (c->flags & CRON_AT_START ? first :
-		    !first && minute != v->clock.last &&
-		    cron_due(c, &v->clock, minute))
-			run_schedule(v, i);
-	}
-	cron_advance(&v->clock, minute);
 }
 
 static void reap(struct supervisor *v)
@@ -279,17 +135,7 @@ static void reap(struct supervisor *v)
 				decide(v, s);
 			break;
 		}
-		for (i = 0; i < v->plan->schedule_count; i++) {
-			if (v->runs[i].pid != pid)
-				continue;
-			v->runs[i].pid = 0;
-			if (status)
-				say("schedule %s ended with status %d",
-				    v->plan->schedules[i].name,
-				    WIFSIGNALED(status) ?
-				    128 + WTERMSIG(status) :
-				    WEXITSTATUS(status));
-		}
+		schedules_reaped(pid, status);
 	}
 }
 
@@ -333,9 +179,9 @@ static int pause_until_next(const struct supervisor *v, long long now)
 	}
 	if (health_next() >= 0 && (next < 0 || health_next() < next))
 		next = health_next();
-	if (v->next_minute > 0 && !v->stopping &&
-	    (next < 0 || v->next_minute < next))
-		next = v->next_minute;
+	if (schedules_next() > 0 && !v->stopping &&
+	    (next < 0 || schedules_next() < next))
+		next = schedules_next();
 	if (next < 0)
 		return -1;
 	return next <= now ? 0 : next - now > 60000 ? 60000 :
@@ -414,13 +260,14 @@ static bool turn(struct supervisor *v)
 			service_kill(s);
 		service_step(s, now);
 		if (s->state == STATE_WAITING && !v->stopping)
-			start_waiting(v, s);
+			order_start(v->services, s);
 	}
 	look_for_ready(v);
 	look_for_end(v);
 	if (v->stopping)
-		any = stop_some(v);
-	look_at_clock(v, now);
+		any = order_stop(v->services, v->count);
+	if (v->ready && !v->stopping)
+		schedules_step(now);
 	look_at_health(v, now);
 	if (services_changed) {
 		services_changed = false;
@@ -450,9 +297,9 @@ int run_services(const struct plan *plan)
 	v.plan = plan;
 	v.count = plan->service_count;
 	v.services = calloc(v.count + 1, sizeof(*v.services));
-	v.runs = calloc(plan->schedule_count + 1, sizeof(*v.runs));
-	if (!v.services || !v.runs)
+	if (!v.services)
 		die("out of memory");
+	schedules_init(plan);
 	for (i = 0; i < v.count; i++) {
 		service_init(&v.services[i], plan, &plan->services[i]);
 		automatic += plan->services[i].startup == STARTUP_AUTO;
