@@ -154,7 +154,8 @@ bool mount_option(struct reader *r)
 		bool dir = strcmp(r->option, "--dir") == 0;
 
 		op = add_op(r, dir ? OP_DIR : OP_TMPFS, next_absolute(r));
-		op->mode = (mode_t)parse_number(r->option, next_word(r), 8, 07777);
+		op->mode = (mode_t)parse_number(r->option, next_word(r), 8,
+						07777);
 	} else if (strcmp(r->option, "--proc") == 0) {
 		add_op(r, OP_PROC, next_absolute(r));
 	} else if (strcmp(r->option, "--dev") == 0) {

@@ -25,7 +25,4 @@ void call_broken(struct task *t);
 /* call_executed() - the exec of @t has succeeded. */
 void call_executed(struct task *t);
 
-/* report_inherited() - what CMD will find open, from the tracer's own table. */
-void report_inherited(pid_t cmd, int but);
-
 #endif

@@ -15,7 +15,8 @@
 #include "seen.h"
 #include "task.h"
 
-/* held_start() - from now on SIGCHLD ends held_wait(). False: nobody answers. */
+/* held_start() - from now on SIGCHLD ends held_wait(). False: nobody is there
+ * to answer. */
 bool held_start(void);
 /* hold() - @t waits for the answer to @question, which @key stands for. */
 void hold(struct task *t, uint32_t question, struct seen_key key);

@@ -27,6 +27,7 @@
 #include "calls.h"
 #include "die.h"
 #include "enter.h"
+#include "inherited.h"
 #include "loop.h"
 #include "near.h"
 #include "notify.h"
