@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "die.h"
+#include "environment.h"
 #include "frame.h"
 #include "health.h"
 #include "json.h"

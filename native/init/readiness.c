@@ -15,6 +15,7 @@
 #include "logs.h"
 #include "process.h"
 #include "readiness.h"
+#include "service-launch.h"
 #include "talk.h"
 
 #define SHORTEST_PAUSE 5

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "die.h"
+#include "environment.h"
 #include "logs.h"
 #include "process.h"
 #include "schedule.h"

@@ -69,9 +69,6 @@ void service_kill(struct service *s);
 bool service_reaped(struct service *s, pid_t pid, int wait_status);
 /* service_ready() - from readiness, with nothing more to check */
 void service_ready(struct service *s);
-/* service_launch() - a process as the service's user, in its surroundings */
-pid_t service_launch(struct service *s, const struct strings *command,
-		     bool main, int *error);
 
 /* services_changed - state.json is out of date */
 extern bool services_changed;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "console.h"
+#include "environment.h"
 #include "health.h"
 #include "logs.h"
 #include "modes.h"

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "die.h"
+#include "environment.h"
 #include "sockets.h"
 #include "talk.h"
 

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "environment.h"
 #include "plan.h"
 #include "spawn.h"
 

@@ -13,30 +13,6 @@
 #include "plan.h"
 #include "users.h"
 
-struct environment {
-	char **list;		/* NULL-terminated */
-	size_t count, size;
-};
-
-/* environment_set() - replaces or adds */
-void environment_set(struct environment *e, const char *name,
-		     const char *value);
-
-/**
- * environment_build() - What a program sees
- * @program:	NULL for a bare command
- * @user:	NULL where the user stays the same
- *
- * Weakest first: descriptor, container (docker's -e), program. Names that
- * begin with TRANSHIP_ speak to init and are left out. HOME, USER and LOGNAME
- * follow @user unless the plan sets them: the container's are those of init's
- * own user.
- */
-void environment_build(struct environment *e, const struct plan *plan,
-		       const struct program *program,
-		       const struct user *user);
-void environment_free(struct environment *e);
-
 /* Descriptors that a child gets beside its standard streams. */
 #define HANDED_FIRST 3
 #define HANDED_MOST 64
