@@ -7,6 +7,7 @@
 #include "enter.h"
 #include "fetcher.h"
 #include "held.h"
+#include "signals.h"
 #include "stop.h"
 
 #define LOOK_EVERY_MS 50
@@ -138,7 +139,7 @@ static void look_for_signals(const struct loop *loop)
 {
 	for (size_t i = 0; i < held_n; i++) {
 		struct task *t = waits(&held[i]);
-		unsigned long long signals = t ? stop_signals(t->pid) : 0;
+		unsigned long long signals = t ? signals_due(t->pid) : 0;
 
 		if (t && signals == 0)
 			continue;

@@ -16,6 +16,7 @@
 #include "notify.h"
 #include "record.h"
 #include "stop.h"
+#include "stopped.h"
 
 #define FAIR_EVERY 16
 #define BATCH 256
@@ -52,7 +53,7 @@ struct report {
 static int collect(const struct loop *loop, struct report *batch)
 {
 	static unsigned turn;
-	bool look = stop_look_for_continued(loop);
+	bool look = stopped_look(loop);
 	int n = 1;
 
 	batch[0].pid = waitpid(-1, &batch[0].status,

@@ -17,13 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "ask.h"
+#include "attach.h"
 #include "calls.h"
 #include "die.h"
 #include "enter.h"
@@ -34,9 +34,6 @@
 #include "record.h"
 #include "stop.h"
 #include "without.h"
-
-#define O_EXITKILL 0x100000
-#define O_SECCOMP 0x80
 
 static const int passed_on[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1,
 				 SIGUSR2 };
@@ -157,64 +154,6 @@ __attribute__((noreturn)) static void child(const struct options *o, int go)
 	_exit(errno == ENOENT ? 127 : 126);
 }
 
-/* Before SEIZE a task is attached by a SIGSTOP, and its options set then. */
-static bool attach(pid_t pid, long options, bool every)
-{
-	int status;
-
-	if (ptrace(PTRACE_ATTACH, pid, NULL, NULL) < 0)
-		return false;
-	while (waitpid(pid, &status, __WALL) < 0)
-		if (errno != EINTR)
-			return false;
-	if (!WIFSTOPPED(status))
-		return false;
-	if (ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)options) < 0) {
-		options &= ~(long)O_EXITKILL;
-		if (ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)options) < 0)
-			return false;
-	}
-	return ptrace(every ? PTRACE_SYSCALL : PTRACE_CONT, pid, NULL, NULL) ==
-	       0;
-}
-
-static bool seize(pid_t pid, long options)
-{
-	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)options) == 0)
-		return true;
-	options &= ~(long)O_EXITKILL;
-	return errno == EINVAL &&
-	       ptrace(PTRACE_SEIZE, pid, NULL, (void *)options) == 0;
-}
-
-static void hold(const struct options *o, pid_t pid)
-{
-	bool every = o->mode == MODE_PLAIN;
-	long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK |
-		       PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
-		       PTRACE_O_TRACEEXEC;
-
-	/* A filter that outlives its tracer answers ENOSYS to everything. */
-	if (o->mode != MODE_PLAIN)
-		options |= O_SECCOMP | O_EXITKILL;
-	if (o->kill)
-		options |= O_EXITKILL;
-	if (without.exit_kill)
-		options &= ~(long)O_EXITKILL;
-	if (!without.seize) {
-		/* A task stops at each call only once it has been resumed so. */
-		if (seize(pid, options) &&
-		    (!every || ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) == 0))
-			return;
-		/* EIO: an unknown request. */
-		without.seize = errno == EIO;
-	}
-	if (without.seize && attach(pid, options, every))
-		return;
-	kill(pid, SIGKILL);
-	die_errno("cannot trace");
-}
-
 static void start(const struct options *o)
 {
 	struct task *t;
@@ -231,7 +170,7 @@ static void start(const struct options *o)
 		child(o, go[0]);
 	}
 	close(go[0]);
-	hold(o, loop.cmd);
+	attach(loop.cmd, o->mode, o->kill);
 	t = task_new(loop.cmd);
 	t->tgid = loop.cmd;
 	t->launching = true;

@@ -7,32 +7,22 @@
  * resumed at once and counts as an orphan (nothing is cached or foretold for
  * it) until the event says what it shares. Any ptrace request may find that
  * the task was killed meanwhile; its death is then reported by wait.
- *
- * A kernel without SEIZE (before 3.4) gives a new task a SIGSTOP, which is
- * taken away, and marks the stop of a group only by having no siginfo for it.
- * Such a task is left in its stop; whoever continues it leaves a SIGCONT
- * pending, which is looked for now and then.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/sched.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "ask.h"
-#include "die.h"
 #include "near.h"
 #include "notice.h"
 #include "resolve.h"
 #include "special.h"
 #include "stop.h"
+#include "stopped.h"
 #include "without.h"
 
 #define EVENT_SECCOMP 7
@@ -215,91 +205,6 @@ static bool stops(int sig)
 	       sig == SIGTTOU;
 }
 
-static pid_t *stopped;
-static size_t stopped_n, stopped_room;
-
-static void keep_stopped(struct task *t)
-{
-	if (stopped_n == stopped_room) {
-		size_t room = stopped_room ? stopped_room * 2 : 64;
-		pid_t *more = realloc(stopped, room * sizeof(*more));
-
-		if (!more)
-			die("out of memory");
-		stopped = more;
-		stopped_room = room;
-	}
-	stopped[stopped_n++] = t->pid;
-}
-
-static unsigned long long mask_of(const char *text, const char *line)
-{
-	const char *at = strstr(text, line);
-
-	return at ? strtoull(at + strlen(line), NULL, 16) : 0;
-}
-
-/* The lines SigPnd and ShdPnd of a status file, less what is @blocked there:
- * signals that wait. */
-static unsigned long long signals_of(pid_t pid, bool blocked)
-{
-	unsigned long long pending;
-	char file[40], text[2048];
-	long n;
-	int fd;
-
-	snprintf(file, sizeof(file), "/proc/%d/status", (int)pid);
-	fd = open(file, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (fd >= 0)
-		close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	pending = mask_of(text, "\nSigPnd:") | mask_of(text, "\nShdPnd:");
-	return blocked ? pending & ~mask_of(text, "\nSigBlk:") : pending;
-}
-
-unsigned long long stop_signals(pid_t pid)
-{
-	return signals_of(pid, true);
-}
-
-static bool continues(pid_t pid)
-{
-	/* A new SIGSTOP has taken the SIGCONT before it out of the queue. */
-	return signals_of(pid, false) & (1ULL << (SIGCONT - 1) |
-					 1ULL << (SIGSTOP - 1) |
-					 1ULL << (SIGTSTP - 1));
-}
-
-static void go_on(const struct loop *loop, pid_t tgid)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < stopped_n; i++) {
-		struct task *t = task_find(stopped[i]);
-
-		if (t && task_tgid(t) == tgid)
-			stop_resume(loop, t, 0);
-		else if (t)
-			stopped[kept++] = stopped[i];
-	}
-	stopped_n = kept;
-}
-
-bool stop_look_for_continued(const struct loop *loop)
-{
-	for (size_t i = 0; i < stopped_n; i++) {
-		struct task *t = task_find(stopped[i]);
-
-		if (t && !continues(t->pid))
-			continue;
-		/* The signal may wait for one thread and frees all. */
-		go_on(loop, t ? task_tgid(t) : 0);
-		break;
-	}
-	return stopped_n > 0;
-}
-
 /* By which daemons are told to read their configuration anew. */
 static bool asks_to_reload(int sig)
 {
@@ -320,7 +225,7 @@ static void on_signal(const struct loop *loop, struct task *t, int sig)
 		}
 		if (ptrace(PTRACE_GETSIGINFO, t->pid, NULL, &info) < 0 &&
 		    errno == EINVAL) {
-			keep_stopped(t);
+			stopped_keep(t);
 			return;
 		}
 	}

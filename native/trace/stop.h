@@ -22,12 +22,5 @@ void stop_resume(const struct loop *loop, struct task *t, int sig);
 /* stop_handle() - @status as wait() gave it; resumes @t or leaves it stopped
  * as it would be untraced. */
 void stop_handle(const struct loop *loop, struct task *t, int status);
-/* stop_signals() - those that wait for @pid and that it does not block; bit
- * n - 1 is signal n. */
-unsigned long long stop_signals(pid_t pid);
-/* stop_look_for_continued() - without PTRACE_LISTEN a stopped process does not
- * tell that it may go on: those who may are resumed. True while there are any
- * that wait. */
-bool stop_look_for_continued(const struct loop *loop);
 
 #endif
