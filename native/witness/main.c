@@ -17,7 +17,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -33,6 +32,7 @@
 
 #include "die.h"
 #include "marks.h"
+#include "options.h"
 #include "record.h"
 #include "watch.h"
 #include "who.h"
@@ -48,17 +48,6 @@
 static const int passed_on[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1,
 				 SIGUSR2 };
 #define PASSED (sizeof(passed_on) / sizeof(passed_on[0]))
-
-struct options {
-	int fd;
-	bool optional;
-	bool limited;
-	pid_t pid;		/* the first one, or 0 */
-	bool meant;		/* anybody was named */
-	long ms;		/* -1: until CMD has ended */
-	const char *root;
-	char **cmd;
-};
 
 struct session {
 	struct watch watch;
@@ -252,83 +241,6 @@ static int not_here(const struct options *o, const struct session *s)
 	return NOT_HERE;
 }
 
-__attribute__((noreturn)) static void usage(void)
-{
-	fprintf(stderr, "usage: witness --fd N [--optional] [--limited-queue] "
-		"-- CMD...\n       witness --fd N [--pid PID]... "
-		"[--session SID]... [--cgroup PATH]... [--root DIR] "
-		"--for MS\n");
-	_exit(125);
-}
-
-static long number(const char *text, long most)
-{
-	char *end;
-	long v;
-
-	errno = 0;
-	v = text ? strtol(text, &end, 10) : -1;
-	if (!text || errno || *end || end == text || v < 0 || v > most)
-		usage();
-	return v;
-}
-
-static void parse_who(struct options *o, const char *option, const char *value)
-{
-	pid_t pid;
-
-	if (strcmp(option, "--cgroup") == 0 && value) {
-		who_cgroup(value);
-	} else {
-		pid = (pid_t)number(value, INT_MAX);
-		if (pid == 0)
-			usage();
-		if (strcmp(option, "--session") == 0) {
-			who_session(pid);
-		} else {
-			who_root(pid);
-			if (o->pid == 0)
-				o->pid = pid;
-		}
-	}
-	o->meant = true;
-}
-
-static struct options parse(char **argv)
-{
-	struct options o = { .fd = -1, .ms = -1 };
-
-	for (argv++; *argv && strcmp(*argv, "--") != 0; argv++) {
-		if (strcmp(*argv, "--optional") == 0) {
-			o.optional = true;
-		} else if (strcmp(*argv, "--limited-queue") == 0) {
-			o.limited = true;
-		} else if (!argv[1]) {
-			usage();
-		} else if (strcmp(*argv, "--fd") == 0) {
-			o.fd = (int)number(*++argv, 1 << 20);
-		} else if (strcmp(*argv, "--for") == 0) {
-			o.ms = number(*++argv, LONG_MAX / 2);
-		} else if (strcmp(*argv, "--root") == 0) {
-			o.root = *++argv;
-		} else if (strcmp(*argv, "--pid") == 0 ||
-			   strcmp(*argv, "--session") == 0 ||
-			   strcmp(*argv, "--cgroup") == 0) {
-			parse_who(&o, argv[0], argv[1]);
-			argv++;
-		} else {
-			usage();
-		}
-	}
-	if (*argv)
-		o.cmd = argv[1] ? argv + 1 : NULL;
-	/* Either a command of our own, or somebody else for a time. */
-	if (o.fd < 0 || (*argv && !o.cmd) || !o.cmd != (o.ms >= 0) ||
-	    (o.cmd && o.meant) || (!o.cmd && !o.meant))
-		usage();
-	return o;
-}
-
 int main(int argc, char **argv)
 {
 	struct session s = { 0 };
@@ -336,7 +248,7 @@ int main(int argc, char **argv)
 
 	(void)argc;
 	program_name = "witness";
-	o = parse(argv);
+	o = options_read(argv);
 	if (fcntl(o.fd, F_SETFD, FD_CLOEXEC) < 0)
 		die_errno("descriptor %d", o.fd);
 	take_signals(&s);
