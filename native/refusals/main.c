@@ -3,7 +3,7 @@
  * refusals --socket PATH --log FILE --instance ID --pid PID --ready FD
  *
  * Answers for the system calls that an instance's filter does not allow: each
- * is refused with EPERM, and written down.
+ * is refused with EPERM, and written down (tell.h).
  *
  * Theory. The filter gives such a call to a listener, a descriptor that the OCI
  * runtime makes with the filter and sends to PATH, one for the instance and one
@@ -15,14 +15,9 @@
  * We end when the last task of each filter has gone (the listener hangs up),
  * or PID (the runtime) ended without having sent one. enter starts us outside
  * of the namespaces that it makes, so that we keep none of them.
- *
- * FILE gets a JSON object a line. A call that the same program makes again and
- * again is told the first ten times and then at each power of two, with its
- * count; the file does not grow beyond LOG_MAX.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -36,35 +31,22 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "die.h"
+#include "tell.h"
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
 
-#define LOG_MAX (1 << 20)
 #define LISTENERS_MAX 256
-#define KINDS_MAX 512
-#define TOLD_ALWAYS 10
-#define EXE_MAX 1024
 #define AT_SOCKET 0
 #define AT_RUNTIME 1
 #define AT_LISTENERS 2
 
-/* A call that a program makes, and how often it did. */
-struct kind {
-	uint64_t hash;
-	uint64_t count;
-};
-
 static struct pollfd fds[AT_LISTENERS + LISTENERS_MAX];
 static size_t listeners;
-static struct kind kinds[KINDS_MAX];
-static const char *instance;
-static int log_fd = -1;
 static struct seccomp_notif_sizes sizes;
 static struct seccomp_notif *notice;
 static struct seccomp_notif_resp *reply;
@@ -76,54 +58,6 @@ static void *must_alloc(size_t size)
 	if (!p)
 		die_errno("cannot allocate memory");
 	return p;
-}
-
-static uint64_t hash_of(const char *exe, uint32_t arch, int nr)
-{
-	uint64_t hash = 0xcbf29ce484222325ULL ^ arch ^ ((uint64_t)nr << 32);
-
-	for (; *exe; exe++)
-		hash = (hash ^ (unsigned char)*exe) * 0x100000001b3ULL;
-	return hash | 1;
-}
-
-/* count() - how often it was seen, this time included; where the table is full
- * the kinds that did not fit count as one. */
-static uint64_t count(uint64_t hash)
-{
-	size_t at = hash % KINDS_MAX;
-
-	for (size_t i = 0; i < KINDS_MAX; i++) {
-		struct kind *k = &kinds[(at + i) % KINDS_MAX];
-
-		if (k->hash == 0)
-			k->hash = hash;
-		if (k->hash == hash)
-			return ++k->count;
-	}
-	return ++kinds[at].count;
-}
-
-static bool worth_telling(uint64_t n)
-{
-	return n <= TOLD_ALWAYS || (n & (n - 1)) == 0;
-}
-
-/* quote() - as a JSON string; a byte that does not print as \u00XX. */
-static void quote(char *to, size_t room, const char *text)
-{
-	size_t used = 0;
-
-	for (; *text && used + 7 < room; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
-			used += (size_t)snprintf(to + used, room - used,
-						 "\\u%04x", c);
-		else
-			to[used++] = (char)c;
-	}
-	to[used] = 0;
 }
 
 /* read_exe() - the program of a process as its own root shows it, "" where it
@@ -138,56 +72,11 @@ static void read_exe(pid_t pid, char *exe, size_t room)
 	exe[n < 0 ? 0 : n] = 0;
 }
 
-static const char *abi_name(uint32_t arch)
-{
-	switch (arch) {
-	case AUDIT_ARCH_X86_64:
-		return "amd64";
-	case AUDIT_ARCH_I386:
-		return "i386";
-	case AUDIT_ARCH_AARCH64:
-		return "arm64";
-	case AUDIT_ARCH_ARM:
-		return "arm";
-	default:
-		return "unknown";
-	}
-}
-
-static void tell(const struct seccomp_notif *n, const char *exe, uint64_t times)
-{
-	const unsigned long long *a = (const void *)n->data.args;
-	char quoted[EXE_MAX * 6], line[EXE_MAX * 6 + 512];
-	struct stat st;
-	struct timespec now;
-	struct tm tm;
-	char when[32];
-	int length;
-
-	if (fstat(log_fd, &st) < 0 || st.st_size >= LOG_MAX)
-		return;
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%S", &tm);
-	quote(quoted, sizeof(quoted), exe);
-	length = snprintf(line, sizeof(line),
-			  "{\"time\":\"%s.%03ldZ\",\"instance\":\"%s\","
-			  "\"pid\":%u,\"exe\":\"%s\",\"abi\":\"%s\","
-			  "\"number\":%d,\"arguments\":[\"0x%llx\",\"0x%llx\","
-			  "\"0x%llx\",\"0x%llx\",\"0x%llx\",\"0x%llx\"],"
-			  "\"count\":%llu}\n",
-			  when, now.tv_nsec / 1000000, instance, n->pid, quoted,
-			  abi_name(n->data.arch), n->data.nr, a[0], a[1], a[2],
-			  a[3], a[4], a[5], (unsigned long long)times);
-	if (length > 0 && write(log_fd, line, (size_t)length) < 0)
-		return;		/* a full disk: the refusal itself stands */
-}
-
 /* refuse() - one call that waits at @listener. */
 static void refuse(int listener)
 {
 	char exe[EXE_MAX];
-	uint64_t id, times;
+	uint64_t id;
 
 	memset(notice, 0, sizes.seccomp_notif);
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notice) < 0)
@@ -197,9 +86,7 @@ static void refuse(int listener)
 	/* The pid may be another's by now: then nobody is named. */
 	if (ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) < 0)
 		exe[0] = 0;
-	times = count(hash_of(exe, notice->data.arch, notice->data.nr));
-	if (worth_telling(times))
-		tell(notice, exe, times);
+	tell(notice, exe);
 	memset(reply, 0, sizes.seccomp_notif_resp);
 	reply->id = id;
 	reply->error = -EPERM;
@@ -305,6 +192,7 @@ static int listen_at(const char *path)
 struct options {
 	const char *socket;
 	const char *log;
+	const char *instance;
 	int pid;
 	int ready;
 };
@@ -319,7 +207,7 @@ static struct options read_options(char **args)
 		else if (strcmp(args[0], "--log") == 0)
 			o.log = args[1];
 		else if (strcmp(args[0], "--instance") == 0)
-			instance = args[1];
+			o.instance = args[1];
 		else if (strcmp(args[0], "--pid") == 0)
 			o.pid = atoi(args[1]);
 		else if (strcmp(args[0], "--ready") == 0)
@@ -327,13 +215,13 @@ static struct options read_options(char **args)
 		else
 			die("unknown option: %s", args[0]);
 	}
-	if (args[0] || !o.socket || !o.log || !instance || o.pid <= 0 ||
+	if (args[0] || !o.socket || !o.log || !o.instance || o.pid <= 0 ||
 	    o.ready < 0)
 		die("expected: --socket PATH --log FILE --instance ID "
 		    "--pid PID --ready FD");
-	for (const char *c = instance; *c; c++)
+	for (const char *c = o.instance; *c; c++)
 		if (!strchr("0123456789abcdef", *c))
-			die("not an id: %s", instance);
+			die("not an id: %s", o.instance);
 	return o;
 }
 
@@ -347,9 +235,7 @@ int main(int argc, char **argv)
 		die_errno("this kernel has no seccomp notifications");
 	notice = must_alloc(sizes.seccomp_notif + sizeof(*notice));
 	reply = must_alloc(sizes.seccomp_notif_resp + sizeof(*reply));
-	log_fd = open(o.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (log_fd < 0)
-		die_errno("cannot write %s", o.log);
+	tell_open(o.log, o.instance);
 	fds[AT_SOCKET] = (struct pollfd){ .fd = listen_at(o.socket),
 					  .events = POLLIN };
 	fds[AT_RUNTIME] = (struct pollfd){
