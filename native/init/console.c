@@ -4,14 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "console.h"
+#include "input.h"
 #include "record.h"
 #include "talk.h"
 
@@ -20,7 +19,6 @@
 #define HEADER 5
 #define FRAME_BYTES 16384U
 #define QUEUE_BYTES (512U * 1024)
-#define INPUT_BYTES (64U * 1024)
 
 enum { FROM_INPUT = 0, FROM_SIZE = 2 };
 enum { TO_END = 3 };		/* 1 and 2 are the streams */
@@ -35,13 +33,9 @@ struct client {
 
 static struct {
 	int listener;
-	int terminal;		/* our side; -1: none */
-	int input;		/* the same, or the pipe; -1: nothing is typed */
-	size_t typed;
-	char keys[INPUT_BYTES];	/* typed, and not taken yet */
 	size_t count;
 	struct client *clients[MOST_CLIENTS];
-} console = { .listener = -1, .terminal = -1, .input = -1 };
+} console = { .listener = -1 };
 
 static int listen_here(void)
 {
@@ -63,42 +57,6 @@ static int listen_here(void)
 	return -1;
 }
 
-static bool open_terminal(struct console_ends *ends)
-{
-	const struct winsize size = { .ws_row = 24, .ws_col = 80 };
-	int ours = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-	char name[64];
-
-	if (ours < 0 || grantpt(ours) < 0 || unlockpt(ours) < 0 ||
-	    ptsname_r(ours, name, sizeof(name)) != 0)
-		goto failed;
-	ends->terminal = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	if (ends->terminal < 0)
-		goto failed;
-	ioctl(ours, TIOCSWINSZ, &size);
-	fcntl(ours, F_SETFL, O_NONBLOCK);
-	console.terminal = ours;
-	console.input = fcntl(ours, F_DUPFD_CLOEXEC, 3);
-	return true;
-failed:
-	complain("cannot make a terminal: %s", strerror(errno));
-	if (ours >= 0)
-		close(ours);
-	return false;
-}
-
-static bool open_input(struct console_ends *ends)
-{
-	int fds[2];
-
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return false;
-	fcntl(fds[1], F_SETFL, O_NONBLOCK);
-	ends->in = fds[0];
-	console.input = fds[1];
-	return true;
-}
-
 bool console_open(bool single, struct console_ends *ends)
 {
 	const char *wish = getenv("TRANSHIP_CONSOLE");
@@ -106,9 +64,9 @@ bool console_open(bool single, struct console_ends *ends)
 	*ends = (struct console_ends){ -1, -1 };
 	if (!wish || !*wish)
 		return false;
-	if (single && strcmp(wish, "terminal") == 0 && !open_terminal(ends))
+	if (single && strcmp(wish, "terminal") == 0 && !input_terminal(ends))
 		return false;
-	if (single && strcmp(wish, "input") == 0 && !open_input(ends))
+	if (single && strcmp(wish, "input") == 0 && !input_pipe(ends))
 		return false;
 	console.listener = listen_here();
 	return true;
@@ -116,7 +74,7 @@ bool console_open(bool single, struct console_ends *ends)
 
 int console_terminal(void)
 {
-	return console.terminal;
+	return input_screen();
 }
 
 void console_started(struct console_ends *ends)
@@ -168,42 +126,8 @@ static void put(struct client *c, int type, const char *p, size_t n)
 void console_output(int stream, const char *p, size_t n)
 {
 	for (size_t i = 0; i < console.count; i++)
-		put(console.clients[i], console.terminal >= 0 ? 1 : stream, p,
+		put(console.clients[i], input_screen() >= 0 ? 1 : stream, p,
 		    n);
-}
-
-static void take_keys(void)
-{
-	while (console.typed > 0 && console.input >= 0) {
-		ssize_t n = write(console.input, console.keys, console.typed);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			return;
-		if (n <= 0) {	/* the program reads no more */
-			console.typed = 0;
-			return;
-		}
-		console.typed -= (size_t)n;
-		memmove(console.keys, console.keys + n, console.typed);
-	}
-}
-
-static void resize(const unsigned char *p, size_t n)
-{
-	struct winsize size = { 0 };
-
-	if (n != 4 || console.terminal < 0)
-		return;
-	size.ws_row = (unsigned short)(p[0] | p[1] << 8);
-	size.ws_col = (unsigned short)(p[2] | p[3] << 8);
-	ioctl(console.terminal, TIOCSWINSZ, &size);
-}
-
-static bool room_for(size_t n)
-{
-	return console.input < 0 || console.typed + n <= sizeof(console.keys);
 }
 
 /* take_frame() - Return: its size with the header; 0: not whole, or no room
@@ -219,13 +143,12 @@ static long take_frame(const unsigned char *p, size_t have)
 		return -1;
 	if (have < HEADER + n)
 		return 0;
-	if (p[0] == FROM_INPUT && console.input >= 0) {
-		if (!room_for(n))
+	if (p[0] == FROM_INPUT && input_fd() >= 0) {
+		if (!input_room(n))
 			return 0;
-		memcpy(console.keys + console.typed, p + HEADER, n);
-		console.typed += n;
+		input_add(p + HEADER, n);
 	} else if (p[0] == FROM_SIZE) {
-		resize(p + HEADER, n);
+		input_resize(p + HEADER, n);
 	}
 	return (long)(HEADER + n);
 }
@@ -246,7 +169,7 @@ static bool hear(struct client *c)
 		start += (size_t)size;
 	c->used -= start;
 	memmove(c->got, c->got + start, c->used);
-	take_keys();
+	input_flush();
 	return size == 0;
 }
 
@@ -277,15 +200,15 @@ size_t console_poll(struct pollfd *fds, size_t room)
 	if (console.listener >= 0 && n < room)
 		fds[n++] = (struct pollfd){ .fd = console.listener,
 					    .events = POLLIN };
-	if (console.typed > 0 && console.input >= 0 && n < room)
-		fds[n++] = (struct pollfd){ .fd = console.input,
+	if (input_pending() && n < room)
+		fds[n++] = (struct pollfd){ .fd = input_fd(),
 					    .events = POLLOUT };
 	for (size_t i = 0; i < console.count && n < room; i++) {
 		const struct client *c = console.clients[i];
 		short events = c->queued > 0 ? POLLOUT : 0;
 
 		/* Who types faster than the program reads has to wait. */
-		if (room_for(FRAME_BYTES) && c->used < sizeof(c->got))
+		if (input_room(FRAME_BYTES) && c->used < sizeof(c->got))
 			events |= POLLIN;
 		fds[n++] = (struct pollfd){ .fd = c->fd, .events = events };
 	}
@@ -313,8 +236,8 @@ void console_handle(const struct pollfd *fds, size_t count)
 			welcome();
 			continue;
 		}
-		if (fds[k].fd == console.input) {
-			take_keys();
+		if (fds[k].fd == input_fd()) {
+			input_flush();
 			continue;
 		}
 		i = client_of(fds[k].fd);
