@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "ask.h"
+#include "exec-text.h"
 #include "fetcher.h"
 #include "held.h"
 #include "look.h"
@@ -61,7 +62,7 @@ static struct span path_of(const struct task *t)
 {
 	struct span text = { t->pending.text, t->pending.n };
 
-	return is_exec(t) ? record_exec_path(text) : text;
+	return is_exec(t) ? exec_text_path(text) : text;
 }
 
 static struct span second_of(const struct task *t)

@@ -3,19 +3,18 @@
 #include <stdio.h>
 
 #include "ask.h"
+#include "exec-text.h"
 #include "exec.h"
 #include "memory.h"
 #include "names.h"
 #include "special.h"
-
-#define ARGS_MAX 64
 
 static void put_args(struct task *t, const struct entry *e, uint64_t argv)
 {
 	static char text[STRING_MAX];
 	size_t width = e->i386 ? 4 : 8;
 
-	for (unsigned i = 0; argv != 0 && i < ARGS_MAX; i++) {
+	for (unsigned i = 0; argv != 0 && i < EXEC_ARGS_MAX; i++) {
 		uint64_t at = 0;
 		long n;
 
@@ -24,8 +23,8 @@ static void put_args(struct task *t, const struct entry *e, uint64_t argv)
 		n = memory_string(t, at, text, sizeof(text));
 		if (n == -1)
 			return;
-		record_exec_arg((struct span){ text, n < 0 ? sizeof(text)
-							   : (size_t)n });
+		exec_text_arg((struct span){ text, n < 0 ? sizeof(text)
+							 : (size_t)n });
 	}
 }
 
@@ -42,12 +41,12 @@ bool enter_exec(struct task *t, const struct call *c, const struct entry *e)
 			&first_name);
 	else if (n == 0 && c->dir >= 0 && !resolve_fd(t, fd, &first_name))
 		first_name.n = (size_t)snprintf(first_name.text, 64,
-					     "/proc/%d/fd/%d",
-					     (int)task_tgid(t), fd);
-	record_exec_begin(name_span(&first_name));
+						"/proc/%d/fd/%d",
+						(int)task_tgid(t), fd);
+	exec_text_begin(name_span(&first_name));
 	put_args(t, e, e->arg[c->path + 1]);
 	cwd = task_cwd(t);
-	return special_keep(t, c, record_exec_end(cwd));
+	return special_keep(t, c, exec_text_end(cwd));
 }
 
 void call_executed(struct task *t)
@@ -64,5 +63,5 @@ void call_executed(struct task *t)
 		    name_span(&first_name));
 	t->program = seen_key(~0U, first_name.text, first_name.n, NULL, 0).b;
 	k->call = NULL;
-	ask_executed(t, record_exec_path((struct span){ k->text, k->n }));
+	ask_executed(t, exec_text_path((struct span){ k->text, k->n }));
 }

@@ -15,8 +15,6 @@
 #define BUFFER (FRAME_MAX + FRAME_HEADER + (256U << 10))
 #define FLUSH_MS 200
 #define FLUSH_SIZE (128U << 10)
-#define ARGS_MAX 64
-#define EXEC_TEXT ((ARGS_MAX + 4) * 4100U)
 
 enum record_type {
 	R_PATH = 32, R_EXEC, R_FORK, R_EXIT, R_BIND, R_ROOT, R_LOST, R_END,
@@ -164,59 +162,6 @@ void record_path(pid_t pid, const struct path_record *r, struct seen_key key)
 	put_span(r->path);
 	put_span(r->second);
 	end();
-}
-
-static char exec_text[EXEC_TEXT];
-static size_t exec_used, exec_argc_at;
-static uint16_t exec_argc;
-
-static void exec_put16(size_t at, size_t v)
-{
-	exec_text[at] = (char)(v & 0xff);
-	exec_text[at + 1] = (char)(v >> 8);
-}
-
-static void exec_put(struct span s)
-{
-	if (exec_used + 2 + s.n > sizeof(exec_text))
-		s.n = 0;
-	exec_put16(exec_used, s.n);
-	memcpy(exec_text + exec_used + 2, s.p, s.n);
-	exec_used += 2 + s.n;
-}
-
-void record_exec_begin(struct span path)
-{
-	exec_used = 0;
-	exec_argc = 0;
-	exec_put(path);
-	exec_argc_at = exec_used;
-	exec_used += 2;
-}
-
-void record_exec_arg(struct span arg)
-{
-	if (exec_argc < ARGS_MAX) {
-		exec_put(arg);
-		exec_argc++;
-	}
-}
-
-struct span record_exec_path(struct span kept)
-{
-	const unsigned char *p = (const unsigned char *)kept.p;
-	size_t n = kept.n < 2 ? 0 : (size_t)(p[0] | p[1] << 8);
-
-	if (n == 0 || n > kept.n - 2)
-		return (struct span){ "", 0 };
-	return (struct span){ kept.p + 2, n };
-}
-
-struct span record_exec_end(struct span cwd)
-{
-	exec_put16(exec_argc_at, exec_argc);
-	exec_put(cwd);
-	return (struct span){ exec_text, exec_used };
 }
 
 void record_exec(pid_t pid, int32_t result, struct span kept,

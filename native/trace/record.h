@@ -76,12 +76,7 @@ struct seen_key record_key(const struct path_record *r, uint64_t program);
 /* record_path() - written unless @key with this result was before. */
 void record_path(pid_t pid, const struct path_record *r, struct seen_key key);
 
-/* The fixed order of an EXEC payload after its result, see record_exec(). */
-void record_exec_begin(struct span path);
-void record_exec_arg(struct span arg);
-struct span record_exec_end(struct span cwd);
-/* record_exec_path() - the path in what record_exec_end() gave. */
-struct span record_exec_path(struct span kept);
+/* record_exec() - @kept is what exec_text_end() gave. */
 void record_exec(pid_t pid, int32_t result, struct span kept,
 		 struct span executable);
 void record_fork(pid_t pid, pid_t child, uint8_t kind);
