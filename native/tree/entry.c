@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -7,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "entry.h"
+#include "names.h"
 #include "source.h"
 
 #define XATTR_MAX 65536
@@ -28,71 +27,6 @@ int open_read(int dir, const char *name, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-int extents_init(struct extents *e)
-{
-	e->count = NO_EXTENTS;
-	e->at = malloc(MAX_EXTENTS * sizeof(*e->at));
-	return e->at ? 0 : -1;
-}
-
-/* Joins neighbours with less than @gap bytes between them. */
-static void join(struct extents *e, uint64_t gap)
-{
-	uint32_t to = 0;
-
-	for (uint32_t i = 1; i < e->count; i++) {
-		struct extent *last = &e->at[to];
-		uint64_t end = last->offset + last->length;
-
-		if (e->at[i].offset - end < gap)
-			last->length = e->at[i].offset + e->at[i].length -
-				       last->offset;
-		else
-			e->at[++to] = e->at[i];
-	}
-	e->count = to + 1;
-}
-
-int extents_read(struct extents *e, int fd, uint64_t size)
-{
-	off_t at = 0;
-	uint64_t gap = 4096;
-
-	e->count = 0;
-	while ((uint64_t)at < size) {
-		off_t data = lseek(fd, at, SEEK_DATA);
-		off_t hole;
-
-		if (data < 0 && errno == ENXIO)
-			break;
-		hole = data < 0 ? -1 : lseek(fd, data, SEEK_HOLE);
-		if (hole < 0) {
-			/* A file system without holes to tell. */
-			e->count = NO_EXTENTS;
-			return errno == EINVAL || errno == ENOTSUP ||
-			       errno == ENXIO ? 0 : -errno;
-		}
-		if ((uint64_t)data >= size)
-			break;
-		if ((uint64_t)hole > size)
-			hole = (off_t)size;
-		while (e->count == MAX_EXTENTS) {
-			join(e, gap);
-			gap *= 2;
-			if (e->count > MAX_EXTENTS / 2)
-				join(e, gap);
-		}
-		e->at[e->count].offset = (uint64_t)data;
-		e->at[e->count++].length = (uint64_t)(hole - data);
-		at = hole;
-	}
-	if (e->count == 1 && e->at[0].offset == 0 && e->at[0].length == size)
-		e->count = NO_EXTENTS;
-	if (size == 0)
-		e->count = NO_EXTENTS;
-	return 0;
-}
-
 static ssize_t list_xattrs(const struct subject *s, char *buf, size_t size)
 {
 	return s->fd >= 0 ? flistxattr(s->fd, buf, size) :
@@ -104,14 +38,6 @@ static ssize_t get_xattr(const struct subject *s, const char *name, char *buf,
 {
 	return s->fd >= 0 ? fgetxattr(s->fd, name, buf, size) :
 			    lgetxattr(s->name, name, buf, size);
-}
-
-static int compare(const void *a, const void *b)
-{
-	const char *const *x = a;
-	const char *const *y = b;
-
-	return strcmp(*x, *y);
 }
 
 /* The count and each attribute; 0 or -errno. */
@@ -134,7 +60,7 @@ static int put_xattrs(struct frame_writer *w, const struct subject *s)
 	for (const char *at = list; at < list + n; at += strlen(at) + 1)
 		if (*at && found < XATTR_MAX / 2)
 			names[found++] = at;
-	qsort(names, found, sizeof(names[0]), compare);
+	qsort(names, found, sizeof(names[0]), names_compare);
 	for (size_t i = 0; i < found; i++) {
 		ssize_t len;
 
@@ -235,83 +161,4 @@ void put_error(struct frame_writer *w, uint32_t id, int err, const void *path,
 	put_u32(w, (uint32_t)err);
 	put_bytes16(w, path, len);
 	frame_end(w);
-}
-
-struct kernel_dirent {
-	uint64_t ino;
-	int64_t off;
-	unsigned short reclen;
-	unsigned char type;
-	char name[];
-};
-
-/* Appends the names of one getdents64() answer; -ENOMEM or 0. */
-static int add_names(struct names *n, const char *buf, long got, size_t *used,
-		     size_t *room)
-{
-	for (long at = 0; at < got;) {
-		const struct kernel_dirent *d = (const void *)(buf + at);
-		size_t len = strlen(d->name) + 1;
-
-		at += d->reclen;
-		if (strcmp(d->name, ".") == 0 || strcmp(d->name, "..") == 0)
-			continue;
-		if (*used + len > *room) {
-			size_t want = *room ? *room * 2 : 4096;
-			char *more = realloc(n->text, want + len);
-
-			if (!more)
-				return -ENOMEM;
-			n->text = more;
-			*room = want + len;
-		}
-		memcpy(n->text + *used, d->name, len);
-		*used += len;
-		n->count++;
-	}
-	return 0;
-}
-
-int names_read(struct names *n, int fd)
-{
-	static char buf[65536] __attribute__((aligned(8)));
-	size_t used = 0;
-	size_t room = 0;
-	const char *at;
-
-	memset(n, 0, sizeof(*n));
-	for (;;) {
-		long got = syscall(SYS_getdents64, fd, buf, sizeof(buf));
-		int err = got < 0 ? -errno : 0;
-
-		if (got == 0)
-			break;
-		if (got > 0)
-			err = add_names(n, buf, got, &used, &room);
-		if (err < 0) {
-			names_free(n);
-			return err;
-		}
-	}
-	if (n->count == 0)
-		return 0;
-	n->at = malloc(n->count * sizeof(*n->at));
-	if (!n->at) {
-		names_free(n);
-		return -ENOMEM;
-	}
-	at = n->text;
-	for (size_t i = 0; i < n->count; i++) {
-		n->at[i] = n->text + (at - n->text);
-		at += strlen(at) + 1;
-	}
-	qsort(n->at, n->count, sizeof(*n->at), compare);
-	return 0;
-}
-
-void names_free(struct names *n)
-{
-	free(n->at);
-	free(n->text);
-	memset(n, 0, sizeof(*n));
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "entry.h"
+#include "names.h"
 #include "unpack.h"
 
 #define DIR_READ (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)

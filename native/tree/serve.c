@@ -11,6 +11,7 @@
 
 #include "content.h"
 #include "die.h"
+#include "names.h"
 #include "serve.h"
 
 static bool may_have_holes(const struct stat *st)

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "names.h"
 #include "serve.h"
 
 #define KEEP_OPEN 128
