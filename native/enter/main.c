@@ -10,13 +10,11 @@
  * purpose (a bridge, a directory) was named by the caller, who keeps a journal.
  * docs/internals/enter.md says who keeps whom alive.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "address.h"
@@ -24,7 +22,9 @@
 #include "bind.h"
 #include "bridge.h"
 #include "die.h"
+#include "identity.h"
 #include "inner.h"
+#include "joined.h"
 #include "link.h"
 #include "mounts.h"
 #include "netlink.h"
@@ -34,70 +34,6 @@
 #include "shape.h"
 #include "userns.h"
 #include "veth.h"
-
-static const int ns_flags[NS_KINDS] = {
-	CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP,
-	CLONE_NEWPID, CLONE_NEWNS, CLONE_NEWUSER,
-};
-
-static const char *const ns_files[NS_KINDS] = {
-	"net", "ipc", "uts", "cgroup", "pid", "mnt", "user",
-};
-
-/* What is held of the processes to be joined, before anything changes. */
-struct joined {
-	int ns[NS_KINDS];
-	int root;
-};
-
-static int open_of_process(pid_t pid, const char *name, int flags)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	fd = open(path, flags | O_CLOEXEC);
-	if (fd < 0 && (errno == ENOENT || errno == ESRCH))
-		fail_errno("no process %d to join", (int)pid);
-	if (fd < 0)
-		fail_errno("cannot join process %d", (int)pid);
-	return fd;
-}
-
-static struct joined open_joined(const struct config *c)
-{
-	struct joined j = { .root = -1 };
-	struct stat st;
-
-	for (int i = 0; i < NS_KINDS; i++) {
-		char name[16];
-
-		j.ns[i] = -1;
-		if (!c->join[i])
-			continue;
-		snprintf(name, sizeof(name), "ns/%s", ns_files[i]);
-		j.ns[i] = open_of_process(c->join[i], name, O_RDONLY);
-	}
-	if (c->expect_net && (j.ns[NS_NET] < 0 ||
-			      fstat(j.ns[NS_NET], &st) < 0 ||
-			      st.st_ino != c->expect_net))
-		fail("process %d has another network than was expected",
-		     (int)c->join[NS_NET]);
-	if (c->join[NS_MNT])
-		j.root = open_of_process(c->join[NS_MNT], "root",
-					 O_PATH | O_DIRECTORY);
-	return j;
-}
-
-static void enter_joined(const struct joined *j)
-{
-	for (int i = 0; i < NS_KINDS; i++)
-		if (j->ns[i] >= 0 && setns(j->ns[i], ns_flags[i]) < 0)
-			fail_errno("cannot join the %s namespace", ns_files[i]);
-	if (j->root >= 0 &&
-	    (fchdir(j->root) < 0 || chroot(".") < 0 || chdir("/") < 0))
-		fail_errno("cannot enter the root of the process");
-}
 
 static void unshare_or_fail(int flags)
 {
@@ -161,7 +97,7 @@ static int join(struct config *c)
 	process_split(c);
 	if (c->root && (chroot(c->root) < 0 || chdir("/") < 0))
 		fail_errno("cannot enter %s", c->root);
-	process_identity(c);
+	identity_take(c);
 	process_tie();
 	process_ready();
 	process_exec(c);
@@ -229,7 +165,7 @@ static int launch_in_stages(struct config *c)
 	beside_watch(c);
 	beside_wait(beside_start(c));
 	set_domainname(c);
-	process_identity(c);
+	identity_take(c);
 	process_exec(c);
 }
 
@@ -272,7 +208,7 @@ static int launch(struct config *c)
 	process_wait_word(c);
 	beside_wait(beside);
 	set_domainname(c);
-	process_identity(c);
+	identity_take(c);
 	process_exec(c);
 }
 

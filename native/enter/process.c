@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +10,8 @@
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 
-#include <linux/capability.h>
-
 #include "frame.h"
+#include "identity.h"
 #include "process.h"
 #include "report.h"
 #include "sys.h"
@@ -180,52 +178,6 @@ void process_ready(void)
 	close(go_fd);
 }
 
-static void bound_caps(uint64_t mask)
-{
-	for (int cap = 0; cap < 64; cap++)
-		if (!(mask >> cap & 1) && prctl(PR_CAPBSET_READ, cap) == 1 &&
-		    prctl(PR_CAPBSET_DROP, cap) < 0)
-			fail_errno("cannot drop capability %d", cap);
-}
-
-static void limit_caps(uint64_t mask)
-{
-	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &header, data) < 0)
-		fail_errno("capget");
-	for (int i = 0; i < 2; i++) {
-		uint32_t part = (uint32_t)(mask >> (32 * i));
-
-		data[i].permitted &= part;
-		data[i].effective &= part;
-		data[i].inheritable = 0;
-	}
-	if (syscall(SYS_capset, &header, data) < 0)
-		fail_errno("capset");
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-}
-
-void process_identity(const struct config *c)
-{
-	/* The bound first, while we may still lower it; it takes nothing from
-	 * this process yet. The rest last: changing the user needs it. */
-	if (c->limit_caps)
-		bound_caps(c->caps);
-	if (c->set_user && (setgroups(c->group_count, c->groups) < 0 ||
-			    setresgid(c->gid, c->gid, c->gid) < 0))
-		fail_errno("cannot become group %u", (unsigned int)c->gid);
-	if (c->set_user && setresuid(c->uid, c->uid, c->uid) < 0)
-		fail_errno("cannot become user %u", (unsigned int)c->uid);
-	if (c->limit_caps)
-		limit_caps(c->caps);
-	if (c->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		fail_errno("prctl");
-}
-
 /*
  * clone_runtime() - crun executes itself anew from a read-only mount of its
  * own, so that nobody inside can write to it by /proc/PID/exe, unless it finds
@@ -306,7 +258,7 @@ void process_guard(const struct config *c)
 	if (pid == 0) {
 		pid_t parent = getppid();
 
-		process_identity(c);
+		identity_take(c);
 		/* After the change of user, which unties. */
 		process_tie();
 		if (getppid() != parent)

@@ -26,8 +26,6 @@ __attribute__((noreturn)) void process_guard(const struct config *c);
 
 /* process_tie() - die when the parent dies. */
 void process_tie(void);
-/* process_identity() - user, groups and capabilities of the command. */
-void process_identity(const struct config *c);
 __attribute__((noreturn)) void process_exec(const struct config *c);
 void process_wait_word(const struct config *c);
 
