@@ -144,6 +144,26 @@ static bool give_console(struct launch *l, struct console_ends *ends,
 	return logs_add_terminal(name, console_terminal());
 }
 
+/* Until it has ended. */
+static void watch(struct single *s, const struct plan *plan)
+{
+	health_begin(plan);
+	while (!s->ended) {
+		switch (health_step(now_ms())) {
+		case HEALTH_NOTHING:
+			break;
+		case HEALTH_KILL:
+			kill(s->pid, SIGKILL);
+			break;
+		case HEALTH_STOP:
+			kill(s->pid, SIGTERM);
+			break;
+		}
+		wait_for(s);
+	}
+	health_end();
+}
+
 int run_single(const struct plan *plan, const struct program *program,
 	       const struct strings *command)
 {
@@ -192,20 +212,6 @@ int run_single(const struct plan *plan, const struct program *program,
 		return status;
 	}
 	record_state(NULL, 0, true);
-	health_begin(plan);
-	while (!s.ended) {
-		switch (health_step(now_ms())) {
-		case HEALTH_NOTHING:
-			break;
-		case HEALTH_KILL:
-			kill(s.pid, SIGKILL);
-			break;
-		case HEALTH_STOP:
-			kill(s.pid, SIGTERM);
-			break;
-		}
-		wait_for(&s);
-	}
-	health_end();
+	watch(&s, plan);
 	return finish(&s);
 }
