@@ -113,6 +113,15 @@ static void find_own_path(const char *given)
 	engine.path = n > 0 ? own_path : given;
 }
 
+static bool may_execute(const char *path)
+{
+	char real[PATH_SIZE];
+
+	return text_copy(real, sizeof(real), path) &&
+	       path_real(real, sizeof(real)) == 0 &&
+	       SYS(__NR_faccessat, AT_FDCWD, real, X_OK) == 0;
+}
+
 /* As a shell looks for a command: what may be executed counts. */
 static const char *search(const char *file, char *const *environment)
 {
@@ -132,7 +141,7 @@ static const char *search(const char *file, char *const *environment)
 			memcpy(found, path, n);
 			found[n] = '/';
 			text_copy(found + n + 1, sizeof(found) - n - 1, file);
-			if (SYS(__NR_faccessat, AT_FDCWD, found, X_OK) == 0)
+			if (may_execute(found))
 				return found;
 		}
 		if (!path[n])

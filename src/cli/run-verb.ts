@@ -93,6 +93,7 @@ const withoutNamespaces = new Set([
   "stop",
   "boot",
   "cp",
+  "exec",
   "diff",
   "kill",
   "wait",

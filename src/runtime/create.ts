@@ -163,7 +163,7 @@ export async function createInstance(
     const chosen = await redirectionsOf(root, options, opened, made);
     const record = chosen === undefined ? made : { ...made, redirections: chosen.redirections };
     if (chosen !== undefined) {
-      await makeRedirections(pathsIn(draft), record, chosen, opened);
+      await makeRedirections(root, pathsIn(draft), record, chosen, opened);
     }
     writeDraft(draft, record, launch, opened.givenPlan);
     if (hasDisk(record.limits)) await makeDisk(pathsIn(draft), record.limits.disk ?? 0);
@@ -208,6 +208,7 @@ async function redirectionsOf(
 
 /** The files behind them, in a draft. */
 async function makeRedirections(
+  root: StateRoot,
   paths: InstancePaths,
   record: InstanceRecord,
   { entries }: ChosenRedirections,
@@ -215,7 +216,9 @@ async function makeRedirections(
 ): Promise<void> {
   if (record.engine === "inprocess") {
     const { buildCopies } = await import("./inprocess/copies.ts");
-    return await buildCopies(paths, record);
+    const { onHost, prepareVolumes } = await import("./inprocess/volumes.ts");
+    await prepareVolumes(root, paths.tree, record);
+    return await buildCopies(paths, onHost(root, record));
   }
   const { buildRedirections } = await import("./redirect/layer.ts");
   await buildRedirections(paths, record, entries, layers);
@@ -310,7 +313,7 @@ function makeRecord(
       ...networkRecord(given.plugged, ports, taken),
       ...(redirected.length === 0 ? {} : { redirections: redirected }),
     },
-    mounts: mountsOf(options.mounts ?? [], opened),
+    mounts: mountsOf(options.mounts ?? [], opened, options.engine === "inprocess"),
     ...elementsOf(options, opened),
     ...inProcessOf(options, opened),
     secrets: options.secrets ?? [],
@@ -403,15 +406,18 @@ function commandOf(options: CreateOptions, opened: OpenPackage): readonly string
   return opened.isPackage ? more : [...entrypoint, ...more];
 }
 
-/** Those of the command line, then a new anonymous volume for each volume of the package that none of them covers. */
-function mountsOf(given: readonly InstanceMount[], opened: OpenPackage): InstanceMount[] {
+/**
+ * Those of the command line, then a new anonymous volume for each volume of the package that none of them covers; in process these stay in its own copy of the
+ * package.
+ */
+function mountsOf(given: readonly InstanceMount[], opened: OpenPackage, inProcess: boolean): InstanceMount[] {
   const named = given.map((mount) => {
     if (mount.kind !== "volume") return mount;
     if (mount.source === "") return { ...mount, source: randomHex(32) };
     return { ...mount, source: checkVolumeName(mount.source) };
   });
   const covered = new Set(named.map((mount) => mount.target));
-  const own = opened.volumes
+  const own = (inProcess ? [] : opened.volumes)
     .filter((volume) => !covered.has(volume.path))
     .map((volume) => ({
       kind: "volume" as const,

@@ -57,15 +57,20 @@ export const enginePath = "/.tranship/engine";
  * and 32-bit programs, which it cannot run, are left to the kernel.
  */
 export function elementWords(elements: InstanceElements, startedAt: string): string[] {
-  const rule = clockRule(elements.clock);
   const { release, version, machine } = elements.uname ?? {};
   const names = Object.entries({ release, version, machine }).flatMap(([name, value]) =>
     value === undefined ? [] : [`--${name}=${value}`],
   );
-  const words = [enginePath, "--leave", ...names, ...(elements.vsyscall === "on" ? ["--vsyscall"] : [])];
-  if (rule === undefined) return words;
+  const page = elements.vsyscall === "on" ? ["--vsyscall"] : [];
+  return [enginePath, "--leave", ...names, ...page, ...clockWords(elements, startedAt)];
+}
+
+/** The clock as it runs since `startedAt`. */
+export function clockWords(elements: InstanceElements | undefined, startedAt: string): string[] {
+  const rule = clockRule(elements?.clock ?? null);
+  if (rule === undefined) return [];
   const start = BigInt(Date.parse(startedAt)) * 1_000_000n;
   const shown = rule.mode === "offset" ? start + rule.nanoseconds : rule.nanoseconds;
   const rate = rule.mode === "frozen" ? 0n : rule.rate;
-  return [...words, "--clock-rate=1", `--resume=${start},${shown},${rate},0`];
+  return ["--clock-rate=1", `--resume=${start},${shown},${rate},0`];
 }

@@ -9,12 +9,10 @@ import { childProcess } from "../host/process.ts";
 import { randomHex } from "../host/random.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { isTerminal } from "../host/terminal.ts";
-import { decodeInitPlan } from "../package/init-codec.ts";
 import { elementsAt } from "./bundle.ts";
 import { mergeEnvironment } from "./environment.ts";
-import { findInstance, type Instance } from "./find.ts";
+import { findAny, type Instance } from "./find.ts";
 import { refusalsOf } from "./launch.ts";
-import { readLayerFile } from "./layers.ts";
 import { writtenOf } from "./limits/disk.ts";
 import { givenLimits } from "./limits/given.ts";
 import { ociRlimits } from "./limits/oci.ts";
@@ -30,6 +28,7 @@ import {
   runtimeWords,
 } from "./oci/runtime.ts";
 import { isPaused } from "./pause.ts";
+import { planEnvironment } from "./plan-environment.ts";
 import { parentOf } from "./processes.ts";
 import { instanceLayers } from "./redirect/mounts.ts";
 import { statusOf } from "./state.ts";
@@ -54,7 +53,7 @@ export async function execInInstance(
   options: ExecOptions,
   log: Log,
 ): Promise<number> {
-  const instance = findInstance(root, text);
+  const instance = findAny(root, text);
   const { paths, record } = instance;
   const { state, launch, pid } = statusOf(paths, record.id);
   if (state !== "running") {
@@ -75,6 +74,11 @@ export async function execInInstance(
       exitStatus: 125,
     });
   }
+  const startedAt = launch?.startedAt ?? record.createdAt;
+  if (record.engine === "inprocess") {
+    const { execInProcess } = await import("./inprocess/exec.ts");
+    return await execInProcess(root, instance, startedAt, options);
+  }
   // The one that started it keeps its record.
   const runtime = launch?.runtime ? describeRuntime(launch.runtime) : await chooseRuntime(root, log);
   const written = writtenOf(paths, record, pid === undefined ? undefined : parentOf(pid));
@@ -82,7 +86,7 @@ export async function execInInstance(
   const user = lookUpUser(layers, options.user ?? record.user);
   const file = `${paths.bundle}/exec-${randomHex(6)}.json`;
   const logFile = `${file}.log`;
-  const engine = elementsAt(record, launch?.startedAt ?? record.createdAt);
+  const engine = elementsAt(record, startedAt);
   const command = engine.length === 0 ? options.command : [...engine, "--search", "--", ...options.command];
   const spec = processSpec(instance, { ...options, command }, user, layers);
   writeFileAtomic(file, JSON.stringify(spec), { volatile: true });
@@ -130,14 +134,6 @@ function processSpec(
     rlimits: ociRlimits(given.ulimits),
     ...(given.oomScoreAdj === undefined ? {} : { oomScoreAdj: given.oomScoreAdj }),
   };
-}
-
-/** What init gives to every program of the package. */
-function planEnvironment(layers: readonly string[], given: string): string[] {
-  const bytes = existsSync(given) ? readFileSync(given) : readLayerFile(layers, ".tranship/init.bin");
-  return bytes === undefined
-    ? []
-    : decodeInitPlan(bytes).environment.map(([name, value]) => `${name}=${value}`);
 }
 
 async function runExec(

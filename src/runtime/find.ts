@@ -35,7 +35,7 @@ export function findInstance(root: StateRoot, text: string): Instance {
     "E_INSTANCE_STATE",
     `the instance ${found.record.name} runs in process: that needs namespaces, and it has none`,
     {
-      hint: "start, stop, logs, attach, cp, diff, wait, rm and all that looks at it from outside work with it",
+      hint: "start, stop, exec, logs, attach, cp, diff, wait, rm and all that looks at it from outside work with it",
     },
   );
 }

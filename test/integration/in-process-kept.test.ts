@@ -65,7 +65,13 @@ describe("instances in process that are kept", { skip: whyNot() ?? cannotRun, ti
     ];
     for (const root of Object.values(roots)) {
       await makePackage(root, "box:1", {
-        files: { "srv/legacy/a": "a of the package\n", "srv/legacy/dir/b": "b\n", "srv/one.conf": "one\n" },
+        files: {
+          "srv/legacy/a": "a of the package\n",
+          "srv/legacy/dir/b": "b\n",
+          "srv/one.conf": "one\n",
+          "opt/stuff/a": "a of the package\n",
+          "opt/stuff/dir/b": "b\n",
+        },
         descriptor: { redirections: { ...plain.redirections, files: [...files] } },
       });
       await makePackage(root, "pair:1", {
@@ -289,6 +295,81 @@ describe("instances in process that are kept", { skip: whyNot() ?? cannotRun, ti
     const under = cli("root", "run", "--rm", "--log-redirections", "box:1", "true");
     assert.match(under.stderr, /E_USAGE.*--log-redirections is for --engine inprocess/);
   });
+
+  for (const who of ["root", "user"] as const) {
+    it(`runs commands in it, which end with it (${who})`, async () => {
+      const flags = [
+        "-d",
+        "--name",
+        "inside",
+        "-e",
+        "GIVEN=1",
+        "--clock",
+        "@2009-02-03",
+        "--clock-rate",
+        "1000",
+      ];
+      const loop = "echo x > /tmp/x; trap 'exit 3' TERM; while :; do sleep 0.05; done";
+      done(who, ...inProcess, ...flags, "box:1", "/bin/sh", "-c", loop);
+      await until(() => done(who, "exec", "inside", "busybox", "ls", "/tmp").includes("x"));
+      const script = "cat /tmp/x; busybox uname -n; echo $GIVEN $MORE; pwd; exit 7";
+      const told = cli(who, "exec", "-e", "MORE=2", "-w", "/srv", "inside", "/bin/sh", "-c", script);
+      const name = JSON.parse(done(who, "inspect", "inside"))[0].Config.Hostname;
+      assert.deepEqual([told.stdout, told.status], [`x\n${name}\n1 2\n/srv\n`, 7], told.stderr);
+      const date = (): number =>
+        Date.parse(`${done(who, "exec", "inside", "busybox", "date", "-u", "+%FT%T").trim()}Z`);
+      const [first, second] = [date(), date()];
+      assert.ok(first > Date.parse("2009-02-03") && second > first + 20_000, `${first} ${second}`);
+      assert.equal(cli(who, "exec", "inside", "no-such-program").status, 127);
+      assert.match(cli(who, "exec", "-d", "inside", "true").stderr, /E_USAGE.*exec -d/);
+      if (who === "root")
+        assert.equal(done(who, "exec", "-u", "33:44", "inside", "busybox", "id", "-u"), "33\n");
+      else assert.match(cli(who, "exec", "-u", "33", "inside", "id").stderr, /E_USAGE.*needs root/);
+      const [program = "", ...rest] = [...(who === "user" ? stranger : []), ...programWords(false)];
+      const env = { ...process.env, HOME: home, TRANSHIP_ROOT: roots[who].path };
+      const words = [...rest, "exec", "inside", "/bin/sh", "-c", "echo begun; sleep 100"];
+      const child = spawn(program, words, { cwd: "/", env, stdio: ["ignore", "pipe", "ignore"] });
+      await new Promise((resolve) => child.stdout.once("data", resolve));
+      const ended = new Promise((resolve) => child.on("close", resolve));
+      done(who, "stop", "inside");
+      assert.equal(await ended, 137);
+      assert.match(cli(who, "exec", "inside", "true").stderr, /E_INSTANCE_STATE/);
+      done(who, "rm", "inside");
+      assert.deepEqual(processesOf(), []);
+    });
+
+    it(`shares named volumes, which are filled from the package (${who})`, () => {
+      const run = (...words: string[]): string => done(who, ...inProcess, "--rm", ...words);
+      const flags = ["-v", "stuff:/opt/stuff", "box:1", "/bin/sh", "-c"];
+      assert.equal(
+        run(...flags, "cd /opt/stuff; cat a dir/b; echo more >> a; mkdir new"),
+        "a of the package\nb\n",
+      );
+      assert.equal(run(...flags, "cd /opt/stuff; cat a; ls"), "a of the package\nmore\na\ndir\nnew\n");
+      assert.equal(
+        run("-v", "/opt/stuff", "box:1", "/bin/sh", "-c", "cd /opt/stuff; cat a; ls"),
+        "a of the package\na\ndir\n",
+      );
+      assert.deepEqual(readdirSync(join(roots[who].path, "volumes")), ["stuff"]);
+      const read = cli(
+        who,
+        ...inProcess,
+        "--rm",
+        "-v",
+        "stuff:/opt/stuff:ro",
+        "box:1",
+        "/bin/sh",
+        "-c",
+        "echo x > /opt/stuff/a",
+      );
+      assert.match(read.stderr, /Read-only file system/);
+      if (who === "root")
+        assert.equal(
+          run("-u", "33", "-v", "stuff:/opt/stuff", "box:1", "/bin/cat", "/opt/stuff/a"),
+          "a of the package\nmore\n",
+        );
+    });
+  }
 
   it("merges a folder with the host's, and shows no secrets of it", () => {
     const folder = join(home, "exchange");

@@ -32,13 +32,7 @@ const harmless: Readonly<Record<string, unknown>> = { push: true, userns: "host"
 /** E_USAGE names every flag that cannot be held, with the reason. */
 export function checkInProcess(options: OptionValues): void {
   const wrong = Object.entries(notHeldInProcess).filter(([key]) => isGiven(options, key));
-  const volume = list(options, "volume").find((one) => !/^\/[^:]*:/.test(one));
-  const said = [
-    ...wrong.map(([key, why]) => `${flagOf(key)}: ${why}`),
-    ...(volume === undefined
-      ? []
-      : [`--volume ${volume}: volumes are filled through mounts; name a directory: HOSTDIR:PATH`]),
-  ];
+  const said = wrong.map(([key, why]) => `${flagOf(key)}: ${why}`);
   if (said.length === 0) return;
   throw new TranshipError("E_USAGE", `--engine inprocess cannot hold ${said.join("; ")}`, {
     hint: "leave it out, or run it with --engine namespace",

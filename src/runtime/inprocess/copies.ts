@@ -2,7 +2,17 @@
 //
 //   redirect/N/upper  what the N-th rule's place shows before all others; of a single file the directory of it
 //   redirect/N/work   copies in the making
-import { chmodSync, lchownSync, lstatSync, lutimesSync, mkdirSync, type Stats, statSync } from "node:fs";
+//   redirect/changes  a page that counts changes, which all processes of the instance map
+import {
+  chmodSync,
+  lchownSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  type Stats,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { errnoOf } from "../../host/files.ts";
 import { runChecked } from "../../host/process.ts";
@@ -10,6 +20,9 @@ import { step } from "../../host/steps.ts";
 import { secretsBelow } from "../../redirect/host-paths.ts";
 import type { InstancePaths, InstanceRecord, InstanceRedirection } from "../record.ts";
 import { placeOf } from "./policy.ts";
+
+/** As native/engine maps it. */
+const pageSize = 4096;
 
 /** In a draft. Whoever runs in the instance has to come to them, as the engine copies with the rights of the program. */
 export async function buildCopies(paths: InstancePaths, record: InstanceRecord): Promise<void> {
@@ -19,6 +32,10 @@ export async function buildCopies(paths: InstancePaths, record: InstanceRecord):
   step("directories for copies");
   mkdirSync(paths.redirect);
   chmodSync(paths.redirect, 0o755);
+  // What its processes count changes in: a user who may not make it here has to write to it.
+  const changes = join(paths.redirect, "changes");
+  writeFileSync(changes, Buffer.alloc(pageSize));
+  chmodSync(changes, 0o666);
   for (const [index, rule] of rules.entries())
     if (rule.mode === "write-copy") await copiesOf(paths, record, rule, index, host);
 }

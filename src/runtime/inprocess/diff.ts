@@ -13,6 +13,7 @@ import type { Instance } from "../find.ts";
 import type { InstanceRedirection } from "../record.ts";
 import { lowersOf } from "./copies.ts";
 import { packageEntries } from "./tree.ts";
+import { onHost } from "./volumes.ts";
 
 /** `hidden`: paths whose changes are none of the instance's. In no order. */
 export async function changesInProcess(
@@ -31,12 +32,13 @@ export async function changesInProcess(
   } finally {
     await files.close();
   }
+  const located = { paths, record: onHost(root, record) };
   const rules = record.redirections?.rules ?? [];
   for (const path of waysTo([...hidden, ...rules.map(({ made }) => made.at)]))
     if (!before.has(path)) after.delete(path);
   return [
     ...compare(before, after, skip),
-    ...rules.flatMap((rule, index) => (rule.mode === "write-copy" ? written(instance, rule, index) : [])),
+    ...rules.flatMap((rule, index) => (rule.mode === "write-copy" ? written(located, rule, index) : [])),
   ];
 }
 

@@ -23,6 +23,7 @@ import { planForOne } from "./one-user.ts";
 import { instancePolicy } from "./policy.ts";
 import { prepareEngine } from "./start.ts";
 import { copyPackage, ordinaryUser } from "./tree.ts";
+import { onHost, prepareVolumes } from "./volumes.ts";
 
 /** In the foreground it does not return: see runForeground(). */
 export async function runInProcess(root: StateRoot, options: RunOptions, log: Log): Promise<InstanceRecord> {
@@ -44,7 +45,8 @@ export async function runInProcess(root: StateRoot, options: RunOptions, log: Lo
   const launching = { root, instance, launch, layers: [instance.paths.tree], log };
   await startGuarded(launching, async () => {
     checkSecrets(record, opened);
-    writePolicy(instance);
+    await prepareVolumes(root, instance.paths.tree, record);
+    writePolicy({ ...instance, record: onHost(root, record) });
     if (options.foreground === undefined) return await startDetached(launching);
     const { command, words } = await prepareEngine(launching);
     noteStart(root, record, launch);
@@ -84,9 +86,8 @@ async function openCopied(
     const one = ordinaryUser();
     return {
       ...opened,
+      // Those that nobody names are in its own copy, which is its alone.
       givenPlan: one === undefined || plan === undefined ? givenPlan : encodeInitPlan(planForOne(plan, one)),
-      // They are in its own copy, which is its alone.
-      volumes: [],
       facts: facts === null ? null : { ...facts, limits: {}, syscalls: { profile: "off" } },
     };
   } catch (error) {

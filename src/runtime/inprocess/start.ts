@@ -6,6 +6,7 @@ import { nativePath } from "../../host/native.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
 import { environmentOf, givePlan, requireSecret } from "../bundle.ts";
+import { clockWords } from "../elements.ts";
 import { instanceIds } from "../find.ts";
 import { initPath } from "../image.ts";
 import type { Chain, Launching } from "../launch.ts";
@@ -14,6 +15,7 @@ import { lookUpUser, type User } from "../user.ts";
 import { isInProcess } from "./apart.ts";
 import { placeOf } from "./policy.ts";
 import { writeNames } from "./tree.ts";
+import { onHost, prepareVolumes } from "./volumes.ts";
 
 export interface Prepared {
   readonly command: readonly string[];
@@ -39,9 +41,17 @@ export async function prepareEngine({
   writeFilePlain(paths.environment, variables.map((one) => `${one}\0`).join(""), 0o600);
   giveEngine(paths);
   if (process.getuid?.() === 0) letOthersPass(root, paths, user);
-  const start = placeOf(record, paths.tree, record.workingDirectory);
+  await prepareVolumes(root, paths.tree, record);
+  const start = placeOf(onHost(root, record), paths.tree, record.workingDirectory);
+  const clock = clockWords(record.elements, launch.startedAt);
   return {
-    command: [...engineWords(paths, record), ...logWords(paths, record), initPath, ...record.command],
+    command: [
+      ...engineWords(paths, record),
+      ...clock,
+      ...logWords(paths, record),
+      initPath,
+      ...record.command,
+    ],
     words: [
       ...(detached ? [] : ["--bound"]),
       ...["--main-file", paths.main, "--directory", ...start, "--environment-file", paths.environment],
@@ -61,7 +71,7 @@ export function engineWords(paths: InstancePaths, { redirections }: InstanceReco
 }
 
 /** Every user of the instance writes there, and nobody into another one's file. */
-function logWords({ led }: InstancePaths, { logsRedirections }: InstanceRecord): string[] {
+export function logWords({ led }: InstancePaths, { logsRedirections }: InstanceRecord): string[] {
   if (logsRedirections !== true) return [];
   if (!existsSync(led)) mkdirSync(led);
   chmodSync(led, 0o1777);
@@ -84,7 +94,7 @@ function giveEngine({ engine }: InstancePaths): void {
 }
 
 /** An ordinary user's programs are that user's, whoever the package has them run as. */
-function userOf(tree: string, wanted: string): User {
+export function userOf(tree: string, wanted: string): User {
   if (process.getuid?.() === 0) return lookUpUser([tree], wanted);
   return { ...lookUpUser([tree], ""), uid: 0 };
 }

@@ -28,11 +28,11 @@ export function checkVolumeName(name: string): string {
   });
 }
 
-/** Makes the directory that a mount takes its content from and returns it. */
+/** Makes the directory that a mount takes its content from and returns it. `image`: its layers, topmost first, or a directory that shows all of it. */
 export async function prepareMount(
   root: StateRoot,
   mount: InstanceMount,
-  layers: readonly string[],
+  image: readonly string[] | string,
 ): Promise<string> {
   if (mount.kind === "bind") {
     if (!existsSync(mount.source)) makeDirectory(mount.source, 0o755);
@@ -45,7 +45,7 @@ export async function prepareMount(
   makeDirectory(directory);
   const lock = await acquireLock(join(root.locks, `volume-${mount.source}`), "seed a volume", 600_000);
   try {
-    if (!existsSync(join(directory, "seeded"))) await seed(root, mount, layers, directory);
+    if (!existsSync(join(directory, "seeded"))) await seed(root, mount, image, directory);
   } finally {
     lock.release();
   }
@@ -55,7 +55,7 @@ export async function prepareMount(
 async function seed(
   root: StateRoot,
   mount: InstanceMount,
-  layers: readonly string[],
+  image: readonly string[] | string,
   directory: string,
 ): Promise<void> {
   const data = join(directory, "data");
@@ -68,9 +68,10 @@ async function seed(
   step("volume clear");
   rmSync(data, { recursive: true, force: true });
   mkdirSync(data, { mode: 0o755 });
-  if (mount.seed && layers.length > 0) {
+  if (mount.seed && image.length > 0) {
     step("volume seed");
-    await copyFromImage(root, layers, mount.target, data);
+    if (typeof image === "string") await copyFrom(image, mount.target, data);
+    else await copyFromImage(root, image, mount.target, data);
   }
   step("volume seeded");
   writeFileAtomic(join(directory, "seeded"), `${new Date().toISOString()}\n`);
@@ -102,9 +103,7 @@ async function copyFromImage(
   );
   try {
     const { pid } = await held.ready;
-    const source = directoryInside(`/proc/${pid}/root${mountPoint}`, target);
-    if (source !== undefined)
-      await runChecked("cp", ["--archive", "--no-target-directory", `${source}/.`, data]);
+    await copyFrom(`/proc/${pid}/root${mountPoint}`, target, data);
   } finally {
     held.release();
     await held.exit;
@@ -117,6 +116,12 @@ export function emptyLower(root: StateRoot, layers: readonly string[]): string[]
   const empty = join(root.path, "empty");
   makeDirectory(empty, 0o755);
   return [empty];
+}
+
+async function copyFrom(top: string, target: string, data: string): Promise<void> {
+  const source = directoryInside(top, target);
+  if (source !== undefined)
+    await runChecked("cp", ["--archive", "--no-target-directory", `${source}/.`, data]);
 }
 
 const maxLinks = 40;
