@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
@@ -25,7 +24,7 @@ import {
 import { RoleStore } from "../../src/cluster/roles/role-store.ts";
 import { type Served, serveCluster } from "../support/cluster-serve.ts";
 import { type DockerNode, makeNodes, type Nodes, whyNoNodes } from "../support/docker-nodes.ts";
-import { makeSwarm, pushAgentImage } from "../support/swarm.ts";
+import { makeSwarm, pushAgentImage, pushBox } from "../support/swarm.ts";
 import { programWords, until } from "./runtime-fixture.ts";
 
 /** Not the agent's container. */
@@ -109,7 +108,7 @@ describe("a swarm", { skip, timeout: 400_000 }, () => {
   before(async () => {
     machines = await makeNodes(3);
     image = `${machines.registry}/box:1`;
-    await pushImage(machines, image);
+    await pushBox(machines, image);
     agentImage = await pushAgentImage(machines);
     await makeSwarm(machines);
     served = await serve();
@@ -388,27 +387,6 @@ describe("a swarm", { skip, timeout: 400_000 }, () => {
     );
   });
 });
-
-/** busybox and a directory to serve, by way of the first machine. */
-async function pushImage({ nodes: [node], directory, registry }: Nodes, image: string): Promise<void> {
-  const tree = mkdtempSync(join(directory, "image-"));
-  mkdirSync(join(tree, "bin"));
-  for (const name of ["www", "tmp", "etc"]) mkdirSync(join(tree, name));
-  execFileSync("cp", ["/bin/busybox", join(tree, "bin/busybox")]);
-  for (const name of "sh httpd hostname wget sleep cat echo true".split(" "))
-    symlinkSync("busybox", join(tree, "bin", name));
-  const raw = execFileSync("tar", ["-C", tree, "-c", "."], { maxBuffer: 1 << 28 });
-  rmSync(tree, { recursive: true });
-  const [repo = "", tag = ""] = [image.slice(0, image.lastIndexOf(":")), "1"];
-  const headers = { "X-Registry-Auth": Buffer.from("{}").toString("base64url") };
-  assert.ok(node !== undefined && image.startsWith(registry));
-  const query = { fromSrc: "-", repo, tag };
-  for await (const line of node.engine.lines("POST", "/images/create", { query, raw }))
-    assert.equal(line.error, undefined);
-  for await (const line of node.engine.lines("POST", `/images/${repo}/push`, { query: { tag }, headers }))
-    assert.equal(line.error, undefined);
-  await node.engine.delete(`/images/${image}`);
-}
 
 /** From within the switch: the stream's address is good there only. */
 async function execStream(

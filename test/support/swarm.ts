@@ -1,6 +1,8 @@
 // A swarm of Docker nodes, and the agent's image in their registry.
 
+import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import type { Nodes } from "./docker-nodes.ts";
 import { installTo } from "./installed.ts";
@@ -37,4 +39,25 @@ export async function pushAgentImage({ directory, registry, enter }: Nodes): Pro
   run("cluster", "agent-image", image);
   run("push", "--plain-http", image);
   return image;
+}
+
+/** busybox and a directory to serve, by way of the first machine. */
+export async function pushBox({ nodes: [node], directory, registry }: Nodes, image: string): Promise<void> {
+  const tree = mkdtempSync(join(directory, "image-"));
+  mkdirSync(join(tree, "bin"));
+  for (const name of ["www", "tmp", "etc"]) mkdirSync(join(tree, name));
+  execFileSync("cp", ["/bin/busybox", join(tree, "bin/busybox")]);
+  for (const name of "sh httpd hostname wget sleep cat echo true".split(" "))
+    symlinkSync("busybox", join(tree, "bin", name));
+  const raw = execFileSync("tar", ["-C", tree, "-c", "."], { maxBuffer: 1 << 28 });
+  rmSync(tree, { recursive: true });
+  const [repo = "", tag = ""] = [image.slice(0, image.lastIndexOf(":")), "1"];
+  const headers = { "X-Registry-Auth": Buffer.from("{}").toString("base64url") };
+  assert.ok(node !== undefined && image.startsWith(registry));
+  const query = { fromSrc: "-", repo, tag };
+  for await (const line of node.engine.lines("POST", "/images/create", { query, raw }))
+    assert.equal(line.error, undefined);
+  for await (const line of node.engine.lines("POST", `/images/${repo}/push`, { query: { tag }, headers }))
+    assert.equal(line.error, undefined);
+  await node.engine.delete(`/images/${image}`);
 }

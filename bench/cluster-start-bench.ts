@@ -1,0 +1,177 @@
+// Clusters: from CreateService to the last task running, against a service of the same Docker node created by itself. `node bench/cluster-start-bench.ts [--rounds N]`
+import { loadavg } from "node:os";
+import { join } from "node:path";
+import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import {
+  CreateClusterCommand,
+  CreateServiceCommand,
+  DeleteServiceCommand,
+  DescribeServicesCommand,
+  type ECSClient,
+  ListContainerInstancesCommand,
+  ListTasksCommand,
+  RegisterTaskDefinitionCommand,
+} from "@aws-sdk/client-ecs";
+import type { Engine } from "../src/cluster/drivers/docker/engine.ts";
+import { makeFixture, makePackage, until, whyNot } from "../test/integration/runtime-fixture.ts";
+import { serveCluster } from "../test/support/cluster-serve.ts";
+import { makeNodes, whyNoNodes } from "../test/support/docker-nodes.ts";
+import { makeSwarm, pushAgentImage, pushBox } from "../test/support/swarm.ts";
+import { median } from "./measure.ts";
+
+const { values } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: "string", default: "5" } },
+});
+const rounds = Number(values.rounds);
+const counts = [10, 50];
+const command = ["sleep", "100000"];
+const mebibytes = 32;
+/** Milliseconds between two looks, of both sides. */
+const look = 50;
+
+interface Way {
+  name: string;
+  /** Resolves when so many tasks run. */
+  start: (count: number) => Promise<void>;
+  /** Resolves when none of them is left. */
+  end: () => Promise<void>;
+}
+
+const why = whyNot() ?? whyNoNodes();
+if (why !== undefined) {
+  console.error(`cluster-start: ${why}`);
+  process.exit(1);
+}
+const closing: (() => Promise<void>)[] = [];
+try {
+  const ways = [...(await dockerWays()), await localWay()];
+  console.log(
+    "| way | tasks | seconds to the last one running, median (all rounds) | x service of Docker |\n|---|---|---|---|",
+  );
+  for (const count of counts) {
+    const times = new Map(ways.map((way): [string, number[]] => [way.name, []]));
+    for (let round = -1; round < rounds; round++)
+      for (const { name, start, end } of ways) {
+        const at = performance.now();
+        await start(count);
+        // The round before the first fills caches and is not counted.
+        if (round >= 0) times.get(name)?.push((performance.now() - at) / 1000);
+        await end();
+      }
+    const first = median(times.get(ways[0]?.name ?? "") ?? []);
+    for (const [name, all] of times)
+      console.log(
+        `| ${name} | ${count} | ${median(all).toFixed(2)} (${all.map((one) => one.toFixed(2)).join(", ")}) | ${(median(all) / first).toFixed(2)} |`,
+      );
+  }
+  console.log(`\nLoad at the end: ${loadavg()[0]?.toFixed(1)}.`);
+} finally {
+  for (const close of closing.reverse()) await close();
+}
+
+async function dockerWays(): Promise<Way[]> {
+  const nodes = await makeNodes(1);
+  closing.push(() => nodes.close());
+  const [node] = nodes.nodes;
+  if (node === undefined) throw new Error("no Docker node was made");
+  const image = `${nodes.registry}/box:1`;
+  await pushBox(nodes, image);
+  const agentImage = await pushAgentImage(nodes);
+  await makeSwarm(nodes);
+  const place = {
+    root: { path: join(nodes.directory, "control") },
+    enter: nodes.enter,
+    listen: "10.99.0.1:0",
+  };
+  const served = await serveCluster(
+    place,
+    ..."--driver swarm --task-cleanup-wait 0s --agent-image".split(" "),
+    agentImage,
+    "--engine-host",
+    node.engine.address,
+    "--registry",
+    nodes.registry,
+  );
+  closing.push(() => served.end("SIGTERM"));
+  const gone = () => until(async () => (await containersOf(node.engine)) === 1); // the agent's
+  const ours = await way("ours, driver swarm", served.client, image, gone);
+  return [serviceOfDocker(node.engine, image, gone), ours];
+}
+
+async function localWay(): Promise<Way> {
+  const fixture = await makeFixture();
+  closing.push(() => fixture.remove());
+  await makePackage(fixture.root, "box:1");
+  const served = await serveCluster(fixture, "--task-cleanup-wait", "0s");
+  closing.push(() => served.end("SIGTERM"));
+  const gone = () => until(async () => (await fixture.cli(["ps", "-aq"])).stdout.trim() === "");
+  return way("ours, this machine with our runtime", served.client, "box:1", gone);
+}
+
+async function containersOf(engine: Engine): Promise<number> {
+  return ((await engine.get<object[]>("/containers/json", { query: { all: "1" } })) ?? []).length;
+}
+
+function serviceOfDocker(engine: Engine, image: string, gone: () => Promise<void>): Way {
+  let id = "";
+  return {
+    name: "service of Docker",
+    start: async (count) => {
+      const ContainerSpec = { Image: image, Command: command, Init: true, StopGracePeriod: 1e9 };
+      const Resources = { Limits: { MemoryBytes: mebibytes * 2 ** 20 } };
+      const body = {
+        Name: "many",
+        TaskTemplate: { ContainerSpec, Resources },
+        Mode: { Replicated: { Replicas: count } },
+      };
+      ({ ID: id } = await engine.post<{ ID: string }>("/services/create", { body }));
+      const filters = JSON.stringify({ service: ["many"] });
+      await reached(count, async () => {
+        const tasks = await engine.get<{ Status: { State: string } }[]>("/tasks", { query: { filters } });
+        return (tasks ?? []).filter(({ Status }) => Status.State === "running").length;
+      });
+    },
+    end: async () => {
+      await engine.delete(`/services/${id}`);
+      await gone();
+    },
+  };
+}
+
+async function way(name: string, client: ECSClient, image: string, gone: () => Promise<void>): Promise<Way> {
+  await client.send(new CreateClusterCommand({}));
+  const main = { name: "main", image, memory: mebibytes, command, stopTimeout: 1 };
+  const containerDefinitions = [{ ...main, linuxParameters: { initProcessEnabled: true } }];
+  await client.send(new RegisterTaskDefinitionCommand({ family: "many", containerDefinitions }));
+  await until(
+    async () =>
+      (await client.send(new ListContainerInstancesCommand({}))).containerInstanceArns?.length === 1,
+  );
+  return {
+    name,
+    start: async (desiredCount) => {
+      const service = { serviceName: "many", taskDefinition: "many", desiredCount };
+      await client.send(new CreateServiceCommand(service));
+      await reached(desiredCount, async () => {
+        const { services } = await client.send(new DescribeServicesCommand({ services: ["many"] }));
+        return services?.[0]?.runningCount ?? 0;
+      });
+    },
+    end: async () => {
+      await client.send(new DeleteServiceCommand({ service: "many", force: true }));
+      await until(async () => (await client.send(new ListTasksCommand({}))).taskArns?.length === 0);
+      await gone();
+    },
+  };
+}
+
+async function reached(count: number, seen: () => Promise<number>): Promise<void> {
+  const patience = performance.now() + 300_000;
+  for (let now = await seen(); now < count; now = await seen()) {
+    if (performance.now() > patience) throw new Error(`${now} of ${count} tasks run after five minutes`);
+    await sleep(look);
+  }
+}
