@@ -74,7 +74,6 @@ function later(a: bigint, b: bigint): bigint {
   return b;
 }
 
-/** One machine, and files that can be read by their names. */
 /** E_USAGE; can be asked before there is a plan to join with. */
 export function refuseOtherMachine(address: string, { plan, name }: { plan: Plan; name: string }): void {
   if (plan.source.machine === address) return;
@@ -83,6 +82,7 @@ export function refuseOtherMachine(address: string, { plan, name }: { plan: Plan
   });
 }
 
+/** Files of a process can be read only while it runs, and not by their names alone. */
 function refuseOfProcess(base: Plan, { plan, name }: { plan: Plan; name: string }): void {
   const ofProcess = [base, plan].find(
     (one) => one.source.process !== undefined || (one.recovered ?? []).length > 0,

@@ -42,14 +42,13 @@ export async function ownedDirectories(
   for (const user of everywhere) why.delete(user);
   for (const { user } of descriptor.programs)
     why.set(user?.split(":")[0] ?? "root", "runs a service of the package");
-  why.delete("root");
-  const runs = "runs the application";
   const passwd = (await machine.files.read("/etc/passwd")) ?? new Uint8Array();
-  const isOwn = (uid: number, name: string): boolean => running.has(uid) && !everywhere.has(name);
+  const { entries } = parsePasswd(new TextDecoder("latin1").decode(passwd));
+  for (const { uid, name } of entries)
+    if (running.has(uid) && !everywhere.has(name)) why.set(name, "runs the application");
+  why.delete("root");
   const ids = new Map(
-    parsePasswd(new TextDecoder("latin1").decode(passwd))
-      .entries.filter((entry) => entry.uid !== 0 && (why.has(entry.name) || isOwn(entry.uid, entry.name)))
-      .map((entry) => [entry.uid, entry.name]),
+    entries.filter((entry) => why.has(entry.name) && entry.uid !== 0).map((entry) => [entry.uid, entry.name]),
   );
   const seeds: Seed[] = [];
   for (const place of ids.size === 0 ? [] : places) {
@@ -58,7 +57,7 @@ export async function ownedDirectories(
       if (entry.kind !== "directory" || user === undefined) continue;
       seeds.push({
         path: entry.path,
-        reason: { kind: "rule", detail: `belongs to ${user}, who ${why.get(user) ?? runs}` },
+        reason: { kind: "rule", detail: `belongs to ${user}, who ${why.get(user)}` },
       });
       if (place === "/var/lib" && !everywhere.has(user))
         seeds.push(...(await contentOf(machine, entry.path)));

@@ -3,21 +3,22 @@
 import type { ByteString } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
 
-const named = 5;
+const most = 5;
 
 export class LeftOutDevices {
-  readonly #devices: string[] = [];
+  readonly #named: string[] = [];
+  #count = 0;
 
   /** For the reader of layers. */
   readonly leftOut = (path: ByteString, device: string): void => {
-    if (!path.startsWith("/dev/")) this.#devices.push(`${escapeBytes(path)} (${device})`);
+    if (path.startsWith("/dev/")) return;
+    if (this.#count++ < most) this.#named.push(`${escapeBytes(path)} (${device})`);
   };
 
   /** What is to be said of the machine. */
   notes(): string[] {
-    if (this.#devices.length === 0) return [];
-    const more = this.#devices.length - named;
-    const list = this.#devices.slice(0, named).join(", ");
-    return [`device nodes that reach hardware are left out: ${list}${more > 0 ? ` and ${more} more` : ""}`];
+    if (this.#count === 0) return [];
+    const more = this.#count > most ? ` and ${this.#count - most} more` : "";
+    return [`device nodes that reach hardware are left out: ${this.#named.join(", ")}${more}`];
   }
 }

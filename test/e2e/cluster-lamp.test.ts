@@ -231,3 +231,7 @@ if (soaking)
       assert.ok(failures.length > 0);
     });
   });
+else
+  console.log(
+    "# the LAMP application as services is updated and rolled back in long runs alone: npm run soak -- cluster-lamp",
+  );

@@ -1,4 +1,5 @@
-// In long runs, as it takes Debian's awscli, which nothing else here needs. The guide's walk: the commands of docs/guide/clusters.md as they are written there, with Debian's aws, and what they print against what the guide shows.
+// The guide's walk: the commands of docs/guide/clusters.md as they are written there, with Debian's aws, and what they print against what the guide shows.
+// In long runs alone: it takes Debian's awscli, which nothing else here needs.
 
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -112,3 +113,4 @@ if (soaking)
       }
     });
   });
+else console.log("# the guide of clusters is walked in long runs alone: npm run soak -- cluster-guide");
