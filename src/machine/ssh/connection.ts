@@ -12,7 +12,7 @@ import type { TreeChild } from "../../host/tree-spawn.ts";
 import type { SshAddress } from "./address.ts";
 import { connectionLost, sshFailure } from "./failure.ts";
 import { sshWords } from "./options.ts";
-import { keeperCommand } from "./scripts.ts";
+import { keeperCommand, keeperEnd } from "./scripts.ts";
 
 export interface ConnectRequest {
   /** For messages: the address as written. */
@@ -184,7 +184,7 @@ class Master {
   async close(): Promise<void> {
     this.#child.ref();
     for (const stream of this.#streams()) stream.ref();
-    this.#child.stdin?.end();
+    this.#child.stdin?.end(keeperEnd);
     const timer = setTimeout(() => this.#child.kill("SIGKILL"), closeTimeout);
     await this.#closed;
     clearTimeout(timer);

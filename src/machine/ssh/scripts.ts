@@ -1,7 +1,8 @@
 // Every command that runs on a far machine. A login shell of any kind reads them first: inside the single quotes stands no single quote,
 // no exclamation mark, no backslash and no line end, which csh and fish would take for themselves.
 //
-// The keeper holds the connection open. When its input ends, because we closed it, died or lost the link, it removes what was pushed.
+// The keeper holds the connection open. When it is told to end, or its input ends because we died or lost the link, it removes what was
+// pushed. In the second case sessions beside it may still write, as the far side hears of their ends in any order: it removes that too.
 
 /** Directories that are tried for the collector, in order. */
 export const pushDirectories: readonly string[] = ["/tmp", "/var/tmp", "/dev/shm"];
@@ -23,12 +24,16 @@ function wrapped(script: string): string {
   return `sh -c '${script}'`;
 }
 
+/** What ends the keeper. */
+export const keeperEnd = "end\n";
+
 /** `name` is ours and random: "tranship-" and hexadecimal digits. Output: a line `name`, the probe, a line `name-end`. */
 export function keeperCommand(name: string, pushes: boolean): string {
   const directories = pushDirectories.map((directory) => `${directory}/${name}`).join(" ");
+  const remove = `for i in 1 2 3 4 5; do rm -rf ${directories} && break; sleep 1; done`;
   return wrapped(
     [
-      ...(pushes ? [`trap "rm -rf ${directories}" 0`, `trap "exit 1" 1 2 13 15`] : []),
+      ...(pushes ? [`trap "${remove}" 0`, `trap "exit 1" 1 2 13 15`] : []),
       `echo ${name}`,
       `echo system=$(uname -s 2>/dev/null)`,
       `echo machine=$(uname -m 2>/dev/null)`,
@@ -36,7 +41,8 @@ export function keeperCommand(name: string, pushes: boolean): string {
       `echo uid=$(id -u 2>/dev/null)`,
       `for c in ${probedPrograms.join(" ")}; do command -v $c >/dev/null 2>&1 && echo has=$c; done`,
       `echo ${name}-end`,
-      `while read x; do :; done`,
+      "while read x; do exit; done",
+      ...(pushes ? [remove, "sleep 2"] : []),
     ].join("; "),
   );
 }
