@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { asTheyCome } from "../../src/cluster/logs/as-they-come.ts";
 import { linesFrom, runningLines } from "../../src/cluster/logs/line-streams.ts";
 import { type LogEvent, lastOf, mergeByTime } from "../../src/cluster/logs/log-event.ts";
 import { LogKeeper } from "../../src/cluster/logs/log-keeper.ts";
@@ -89,7 +90,7 @@ test("lines travel as the output of a command: held up, and ended by who leaves"
     while (!signal.aborted) yield event(++made, "x".repeat(4000));
     ended = true;
   });
-  const lines = linesFrom(running);
+  const lines = linesFrom(running, () => assert.fail("it told all of its lines"));
   for (let taken = 0; taken < 10; taken++) assert.equal((await lines.next()).value?.text.length, 4000);
   // Buffers fill as fast as the host lets them: what counts is that they come to an end.
   let held = -1;
@@ -101,6 +102,58 @@ test("lines travel as the output of a command: held up, and ended by who leaves"
   await lines.return(undefined);
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.ok(ended);
+});
+
+test("a node that is lost is told, and takes no other's lines along", async () => {
+  const lost: string[] = [];
+  const from = (name: string, ...told: unknown[]): AsyncGenerator<LogEvent> =>
+    linesFrom(
+      runningLines(async function* () {
+        yield* told as LogEvent[];
+        if (name === "breaks") throw new Error("the connection is lost");
+      }),
+      () => lost.push(name),
+    );
+  const lines = [
+    from("breaks", event(1), event(4)),
+    from("whole", event(2), event(5)),
+    from("lies", event(3), null),
+  ];
+  const sources = lines.map((each) => ({ from: "", open: () => each }));
+  assert.deepEqual(await textsOf(mergeByTime(sources)), ["1", "2", "3", "4", "5"]);
+  assert.deepEqual(lost.sort(), ["breaks", "lies"]);
+});
+
+test("lines are given as they come, and who is quiet costs nothing", async () => {
+  // Counts how often somebody begins to wait for the line that does not come.
+  let waiting = 0;
+  let left = false;
+  class Counted extends Promise<unknown> {
+    // biome-ignore lint/suspicious/noThenProperty: counts who waits
+    override then<A = unknown, B = never>(
+      done?: ((value: unknown) => A | PromiseLike<A>) | null,
+      failed?: ((reason: unknown) => B | PromiseLike<B>) | null,
+    ): Promise<A | B> {
+      waiting++;
+      return super.then(done, failed);
+    }
+  }
+  const quiet = {
+    next: () => new Counted(() => {}),
+    return: async () => {
+      left = true;
+    },
+  } as unknown as AsyncGenerator<LogEvent>;
+  const chatty = each(...Array.from({ length: 200 }, (_, second) => event(second)));
+  const lines = asTheyCome([quiet, chatty], 20);
+  for (let second = 0; second < 200; second++) assert.equal((await lines.next()).value?.text, String(second));
+  assert.deepEqual(await lines.next(), { value: undefined, done: false }, "a sign of life");
+  assert.equal(waiting, 1);
+  await lines.return(undefined);
+  assert.ok(left);
+  assert.deepEqual(await textsOf(asTheyCome([each(event(1)), each()], 1000) as AsyncIterable<LogEvent>), [
+    "1",
+  ]);
 });
 
 test("messages of syslog are as their documents have them", () => {

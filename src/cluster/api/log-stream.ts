@@ -4,6 +4,7 @@ import type { FastifyReply } from "fastify";
 import { z } from "zod";
 import type { Call } from "../control/control.ts";
 import { clusterName, clusterOf, idOf } from "../control/names.ts";
+import { asTheyCome } from "../logs/as-they-come.ts";
 import { linesFrom } from "../logs/line-streams.ts";
 import { type LogEvent, type LogQuery, lastOf, mergeByTime } from "../logs/log-event.ts";
 import { EcsError, invalidParameter } from "./ecs-error.ts";
@@ -44,12 +45,13 @@ export function answerLogs(call: Call, body: Uint8Array, reply: FastifyReply): F
   if (driver.logs === undefined)
     throw new EcsError("UnsupportedFeatureException", `The driver ${driver.name} keeps no logs.`);
   const { streams, silent } = driver.logs(query);
-  const opened = silent.map((missing): LogNotice => ({ missing }));
-  const lines = streams.map((running) => linesFrom(running));
-  const events = query.follow ? asTheyCome(lines) : ordered(lines, query.tail);
+  const missing = [...silent];
+  // One node that is lost takes no other's lines along.
+  const lines = streams.map(({ node, running }) => linesFrom(running, () => missing.push(node)));
+  const events = asTheyCome(query.follow ? lines : [ordered(lines, query.tail)], beat);
   return reply
     .type("application/x-ndjson")
-    .send(Readable.from(answer(opened, events), { objectMode: false }));
+    .send(Readable.from(answer(missing, events), { objectMode: false }));
 }
 
 function parseQuestion(body: Uint8Array): LogQuery {
@@ -76,52 +78,22 @@ function parseQuestion(body: Uint8Array): LogQuery {
 }
 
 async function* answer(
-  notices: readonly LogNotice[],
-  events: AsyncIterable<LogEvent | LogNotice | undefined>,
+  missing: string[],
+  events: AsyncIterable<LogEvent | undefined>,
 ): AsyncGenerator<string> {
-  for (const notice of notices) yield `${JSON.stringify(notice)}\n`;
-  try {
-    for await (const event of events) yield event === undefined ? "\n" : `${JSON.stringify(event)}\n`;
-  } catch (error) {
-    yield `${JSON.stringify({ missing: (error as Error).message } satisfies LogNotice)}\n`;
+  const notices = (): string[] =>
+    missing.splice(0).map((node) => `${JSON.stringify({ missing: node } satisfies LogNotice)}\n`);
+  yield* notices();
+  for await (const event of events) {
+    yield event === undefined ? "\n" : `${JSON.stringify(event)}\n`;
+    yield* notices();
   }
+  yield* notices();
 }
 
 function ordered(
   lines: readonly AsyncIterable<LogEvent>[],
   tail: number | undefined,
-): AsyncIterable<LogEvent> {
+): AsyncGenerator<LogEvent> {
   return lastOf(mergeByTime(lines.map((each) => ({ from: "", open: () => each }))), tail);
-}
-
-/** With undefined now and then. */
-async function* asTheyCome(lines: readonly AsyncGenerator<LogEvent>[]): AsyncGenerator<LogEvent | undefined> {
-  const next = (
-    each: AsyncGenerator<LogEvent>,
-  ): Promise<[AsyncGenerator<LogEvent>, IteratorResult<LogEvent>]> =>
-    each.next().then((result) => [each, result]);
-  const pending = new Map(lines.map((each) => [each, next(each)]));
-  try {
-    while (pending.size > 0) {
-      let timer: NodeJS.Timeout | undefined;
-      const idle = new Promise<undefined>((resolve) => {
-        timer = setTimeout(resolve, beat, undefined);
-      });
-      const come = await Promise.race([...pending.values(), idle]);
-      clearTimeout(timer);
-      if (come === undefined) {
-        yield undefined;
-        continue;
-      }
-      const [each, { value, done }] = come;
-      if (done) pending.delete(each);
-      else {
-        pending.set(each, next(each));
-        yield value;
-      }
-    }
-  } finally {
-    // Not awaited: one that waits for a line ends with its stream.
-    for (const each of lines) void each.return(undefined).catch(() => {});
-  }
 }

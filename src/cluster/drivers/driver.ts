@@ -114,7 +114,7 @@ export interface Driver {
 
 export interface LogAnswer {
   /** One for each node: lines of JSON (LogEvent) on standard output, by their time; with `follow` until they are killed. */
-  streams: Running[];
+  streams: { node: string; running: Running }[];
   /** Names of nodes that cannot be asked now. */
   silent: string[];
 }

@@ -203,7 +203,8 @@ export class TaskDriver implements Driver {
   }
 
   logs(query: LogQuery): LogAnswer {
-    return { streams: [runningLines((signal) => this.#logs.read(query, signal))], silent: [] };
+    const running = runningLines((signal) => this.#logs.read(query, signal));
+    return { streams: [{ node: this.#options.node.name, running }], silent: [] };
   }
 
   async close(): Promise<void> {

@@ -24,17 +24,20 @@ export function runningLines(make: (signal: AbortSignal) => AsyncIterable<LogEve
       if (text !== "") stdout(Buffer.from(text));
       text = "";
     };
-    for await (const event of make(ended.signal)) {
-      if (ended.signal.aborted) break;
-      text += `${JSON.stringify(event)}\n`;
-      timer ??= setTimeout(flush, 20);
-      if (text.length < most) continue;
+    try {
+      for await (const event of make(ended.signal)) {
+        if (ended.signal.aborted) break;
+        text += `${JSON.stringify(event)}\n`;
+        timer ??= setTimeout(flush, 20);
+        if (text.length < most) continue;
+        flush();
+        await held?.promise;
+        // Whoever wants it held up must have a chance to say so.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    } finally {
       flush();
-      await held?.promise;
-      // Whoever wants it held up must have a chance to say so.
-      await new Promise((resolve) => setImmediate(resolve));
     }
-    flush();
   };
   return {
     write: () => {},
@@ -62,10 +65,10 @@ export function runningLines(make: (signal: AbortSignal) => AsyncIterable<LogEve
   };
 }
 
-/** Ends when the other side does; rejects where it ended with an error. Leaving it kills the other side. What comes before it is read waits. */
-export function linesFrom(running: Running): AsyncGenerator<LogEvent> {
+/** Ends when the other side does, after `onLost` where that did not tell all of its lines. Leaving it kills the other side. What comes before it is read waits. */
+export function linesFrom(running: Running, onLost: () => void): AsyncGenerator<LogEvent> {
   const chunks = new ChunkQueue(running);
-  const lines = read(running, chunks);
+  const lines = read(running, chunks, onLost);
   const leave = lines.return.bind(lines);
   // One that waits for a line would wait on.
   lines.return = (value) => {
@@ -75,12 +78,22 @@ export function linesFrom(running: Running): AsyncGenerator<LogEvent> {
   return lines;
 }
 
-async function* read(running: Running, chunks: ChunkQueue): AsyncGenerator<LogEvent> {
+async function* read(running: Running, chunks: ChunkQueue, onLost: () => void): AsyncGenerator<LogEvent> {
   try {
-    for await (const line of textLines(chunks.all())) yield JSON.parse(line) as LogEvent;
+    for await (const line of textLines(chunks.all())) yield parseEvent(line);
+  } catch {
+    onLost();
   } finally {
     running.kill();
   }
+}
+
+/** A node that says something else must not upset who puts lines of all in order. */
+function parseEvent(line: string): LogEvent {
+  const event = JSON.parse(line) as LogEvent | null;
+  for (const member of ["time", "text", "task", "container"] as const)
+    if (typeof event?.[member] !== "string") throw new Error(`a line of a log without ${member}`);
+  return event as LogEvent;
 }
 
 class ChunkQueue {

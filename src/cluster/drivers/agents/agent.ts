@@ -166,7 +166,7 @@ class Agent {
     } else if ("exec" in word) this.#exec(word.exec);
     else if ("credentials" in word) this.#credentials.answered(word.credentials.task, word.credentials.given);
     else if ("logs" in word)
-      this.#join(word.logs.session, this.#options.driver.logs?.(word.logs.query).streams[0]);
+      this.#join(word.logs.session, this.#options.driver.logs?.(word.logs.query).streams[0]?.running);
     else if ("eof" in word) this.#sessions.get(word.eof)?.end();
     else if ("kill" in word) this.#sessions.get(word.kill)?.kill();
     else if ("hold" in word) this.#sessions.get(word.hold)?.pause();

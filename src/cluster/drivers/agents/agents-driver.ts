@@ -119,7 +119,7 @@ export class AgentsDriver implements Driver {
     const { streams, silent } = this.#own?.logs?.(query) ?? { streams: [], silent: [] };
     for (const { node, link } of this.#members.values()) {
       if (link === undefined || !node.connected) silent.push(node.name);
-      else streams.push(link.logs(query));
+      else streams.push({ node: node.name, running: link.logs(query) });
     }
     return { streams, silent };
   }
