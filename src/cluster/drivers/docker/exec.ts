@@ -5,6 +5,8 @@ import { splitWords } from "../exec-words.ts";
 import type { Engine } from "./engine.ts";
 
 type Sink = (chunk: Uint8Array) => void;
+/** `begins`: it is the first of a piece, which may come in several. */
+type PieceSink = (chunk: Uint8Array, begins: boolean) => void;
 
 export function startExec(engine: Engine, container: string, command: string, terminal: boolean): Running {
   return new EngineExec(engine, container, command, terminal);
@@ -88,13 +90,14 @@ class EngineExec implements Running {
 
 /** Eight bytes before each piece: 1 or 2, three zeros, and the length, most significant byte first (Engine API, "attach"). */
 export class Demultiplexer {
-  readonly #sinks: readonly [Sink, Sink];
+  readonly #sinks: readonly [PieceSink, PieceSink];
   #rest: Buffer = Buffer.alloc(0);
   /** Bytes that still belong to the piece under way. */
   #left = 0;
   #stream = 1;
+  #begins = false;
 
-  constructor(stdout: Sink, stderr: Sink) {
+  constructor(stdout: PieceSink, stderr: PieceSink) {
     this.#sinks = [stdout, stderr];
   }
 
@@ -105,11 +108,13 @@ export class Demultiplexer {
         const piece = data.subarray(0, this.#left);
         this.#left -= piece.length;
         data = data.subarray(piece.length);
-        this.#sinks[this.#stream === 2 ? 1 : 0](piece);
+        this.#sinks[this.#stream === 2 ? 1 : 0](piece, this.#begins);
+        this.#begins = false;
       }
       if (this.#left > 0 || data.length < 8) break;
       this.#stream = data[0] ?? 1;
       this.#left = data.readUInt32BE(4);
+      this.#begins = true;
       data = data.subarray(8);
     }
     this.#rest = Buffer.from(data);

@@ -30,15 +30,17 @@ export async function* readLogs(
   const found: ContainerLine[] = [];
   const [stdout, stderr] = [new Stamped("stdout", found), new Stamped("stderr", found)];
   const pieces = new Demultiplexer(
-    (piece) => stdout.add(piece),
-    (piece) => stderr.add(piece),
+    (piece, begins) => stdout.add(piece, begins),
+    (piece, begins) => stderr.add(piece, begins),
   );
   try {
     for await (const chunk of response) {
-      if (inspected.Config.Tty) stdout.add(chunk);
+      if (inspected.Config.Tty) stdout.add(chunk, false);
       else pieces.add(chunk);
       yield* found.splice(0);
     }
+    for (const each of [stdout, stderr]) each.end();
+    yield* found.splice(0);
   } catch (error) {
     if (!signal.aborted) throw error;
   }
@@ -50,25 +52,55 @@ function secondsOf(since: string): string {
   return `${Math.floor(Date.parse(since) / 1000)}.${fraction.padEnd(9, "0")}`;
 }
 
-class Stamped {
+/** Characters of a line that are given at once, as the engine cuts them too: a program may never end its line. */
+const longest = 16 << 10;
+
+/** Exported for tests. */
+export class Stamped {
   readonly #stream: Stream;
   readonly #found: ContainerLine[];
   readonly #decoder = new TextDecoder();
   #rest = "";
+  /** Of the line that goes on; "" where it had none that could be read, so that it is left out. */
+  #time: string | undefined;
 
   constructor(stream: Stream, found: ContainerLine[]) {
     this.#stream = stream;
     this.#found = found;
   }
 
-  add(chunk: Uint8Array): void {
+  /** `begins`: a new time stands before it, whether the line before it had ended or not. */
+  add(chunk: Uint8Array, begins: boolean): void {
+    if (begins) this.end();
     const parts = (this.#rest + this.#decoder.decode(chunk, { stream: true })).split("\n");
     this.#rest = parts.pop() ?? "";
     for (const part of parts) {
-      const space = part.indexOf(" ");
-      const time = part.slice(0, space);
-      if (/^\d{4}-.*Z$/.test(time))
-        this.#found.push({ time, stream: this.#stream, text: `${part.slice(space + 1)}\n` });
+      this.#tell(`${part}\n`, false);
+      this.#time = undefined;
     }
+    if (this.#rest.length < longest) return;
+    this.#tell(this.#rest, true);
+    this.#rest = "";
+  }
+
+  /** What has come of a line without an end. */
+  end(): void {
+    this.#rest += this.#decoder.decode();
+    if (this.#rest !== "") this.#tell(this.#rest, true);
+    this.#rest = "";
+    this.#time = undefined;
+  }
+
+  #tell(words: string, partial: boolean): void {
+    let text = words;
+    if (this.#time === undefined) {
+      const space = words.indexOf(" ");
+      const time = words.slice(0, space);
+      this.#time = /^\d{4}-[\d:T.-]{5,32}Z$/.test(time) ? time : "";
+      text = words.slice(space + 1);
+    }
+    if (this.#time === "") return;
+    const line = { time: this.#time, stream: this.#stream, text };
+    this.#found.push(partial ? { ...line, partial } : line);
   }
 }
