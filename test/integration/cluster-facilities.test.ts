@@ -1,7 +1,7 @@
 // What tasks are given on their node, from within: credentials of their role with the vendor's SDK in the network of a task.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -230,9 +230,19 @@ describe("what tasks are given", { skip, timeout: 300_000 }, () => {
   test("syslog servers that were named get every line, also over a killed control plane", async () => {
     const heard = join(fixture.root.path, "heard");
     const [program = "", ...words] = [...fixture.enter, process.execPath, "-e", listener, heard];
-    const server = spawn(program, words, { stdio: ["ignore", "pipe", "inherit"] });
+    let server: ChildProcess | undefined;
+    const listen = async (): Promise<void> => {
+      server = spawn(program, words, { stdio: ["ignore", "pipe", "inherit"] });
+      await new Promise((resolve) => server?.stdout?.once("data", resolve));
+    };
+    const silence = async (): Promise<void> => {
+      if (server === undefined || server.exitCode !== null || server.signalCode !== null) return;
+      const gone = new Promise((resolve) => server?.once("exit", resolve));
+      server.kill("SIGKILL");
+      await gone;
+    };
     try {
-      await new Promise((resolve) => server.stdout.once("data", resolve));
+      await listen();
       const allowed = ["--syslog", "udp://127.0.0.1:5514", "--syslog", "tcp://127.0.0.1:5514"];
       await served.end("SIGTERM");
       served = await serveCluster({ ...fixture, listen: "0.0.0.0:0" }, ...short, ...allowed);
@@ -280,10 +290,25 @@ describe("what tasks are given", { skip, timeout: 300_000 }, () => {
       await become(stray, "STOPPED");
       const seen = await served.client.send(new DescribeTasksCommand({ tasks: [stray] }));
       assert.match(seen.tasks?.[0]?.stoppedReason ?? "", /the node sends no logs to udp:\/\/192.0.2.1:514/);
+
+      // One that had ended before anybody listened, and before the control plane did.
+      await served.end("SIGTERM");
+      served = await serveCluster({ ...fixture, listen: "0.0.0.0:0" }, ...allowed);
+      await silence();
+      await define("early", [
+        {
+          name: "main",
+          logConfiguration: to("tcp://127.0.0.1:5514"),
+          command: ["sh", "-c", "echo unheard; sleep 1"],
+        },
+      ]);
+      await become(await runOne("early"), "STOPPED");
+      await served.end("SIGKILL");
+      await listen();
+      served = await serveCluster({ ...fixture, listen: "0.0.0.0:0" }, ...allowed);
+      await until(() => lines().some((line) => line.endsWith("unheard")));
     } finally {
-      const gone = new Promise((resolve) => server.once("exit", resolve));
-      server.kill("SIGKILL");
-      await gone;
+      await silence();
     }
   });
 });

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -9,6 +10,7 @@ import { type LogEvent, lastOf, mergeByTime } from "../../src/cluster/logs/log-e
 import { LogKeeper } from "../../src/cluster/logs/log-keeper.ts";
 import { parseSyslogAddress, sizeOption } from "../../src/cluster/logs/log-options.ts";
 import { syslogMessage, syslogTag } from "../../src/cluster/logs/syslog.ts";
+import { openSyslog } from "../../src/cluster/logs/syslog-sender.ts";
 
 const source = { cluster: "default", task: "0".repeat(32), container: "main", taskGroup: "family:a" };
 const event = (second: number, text = String(second)): LogEvent => ({
@@ -154,6 +156,27 @@ test("lines are given as they come, and who is quiet costs nothing", async () =>
   assert.deepEqual(await textsOf(asTheyCome([each(event(1)), each()], 1000) as AsyncIterable<LogEvent>), [
     "1",
   ]);
+});
+
+test("a syslog server that takes nothing any more holds nobody up", async () => {
+  const held = new Set<Socket>();
+  const server = createServer((socket) => held.add(socket.pause()));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const form = { format: undefined, facility: 3, tag: "t", host: "node" };
+  const sender = await openSyslog({ kind: "tcp", host: "127.0.0.1", port }, form, 200);
+  try {
+    const line = { time: event(1).time, stream: "stdout", text: "x".repeat(1 << 20) } as const;
+    const sent = async (): Promise<void> => {
+      for (let times = 0; times < 200; times++) await sender.send(line);
+    };
+    await assert.rejects(sent(), /no line was taken within 0.2 s/);
+    await assert.rejects(sender.send(line), "who tries again opens a new connection");
+  } finally {
+    sender.close();
+    for (const socket of held) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  }
 });
 
 test("messages of syslog are as their documents have them", () => {

@@ -39,7 +39,7 @@ export interface Containers {
   removeVolumes(spec: TaskSpec): Promise<void>;
   /** Creates and starts; the engine's error where it cannot. `environment`: what the node itself tells the program, last. */
   start(spec: TaskSpec, definition: ContainerDefinition, environment: readonly KeyValuePair[]): Promise<void>;
-  /** One that runs on from before: what we do beside it begins again. */
+  /** One from before, whether it runs or has ended: what we do beside it begins again. Without effect where it is not there. */
   adopt(spec: TaskSpec, definition: ContainerDefinition): void;
   /** We end; what runs goes on. */
   close(): Promise<void>;

@@ -105,6 +105,7 @@ export class TaskDriver implements Driver {
     await this.#options.endpoint?.open((by, value) => this.#find(by, value));
     for (const task of this.#records.all()) {
       if (task.forgotten !== undefined) {
+        this.#adopt(task);
         this.#leftovers.add(task);
         continue;
       }
@@ -114,15 +115,19 @@ export class TaskDriver implements Driver {
         if (container.status === "STARTING") this.#unfinished(container, seen);
         if (container.status === "STOPPING") container.status = seen?.running ? "RUNNING" : "STOPPED";
         this.#work.watchHealth(task, container);
-        const definition = definitionOf(task, container.name);
-        if (definition !== undefined && container.status === "RUNNING")
-          this.#containers.adopt(task.spec, definition);
       }
+      this.#adopt(task);
       this.#tasks.set(task.spec.id, task);
       this.#step(task);
       this.#tell(task);
     }
     this.#again();
+  }
+
+  /** Also those that have ended: what they wrote last may not be where it is to go. */
+  #adopt({ spec }: HeldTask): void {
+    for (const definition of spec.definition.containerDefinitions ?? [])
+      this.#containers.adopt(spec, definition);
   }
 
   credentialsFrom(source: CredentialSource): void {
@@ -214,9 +219,10 @@ export class TaskDriver implements Driver {
     this.#listener = undefined;
     this.#health.close();
     await this.#names.close();
-    await this.#containers.close();
     await this.#options.endpoint?.close();
     await Promise.all(this.#busy.values());
+    // Last: what has just been started is attended too.
+    await this.#containers.close();
   }
 
   #again(): void {

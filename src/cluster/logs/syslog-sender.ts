@@ -11,20 +11,40 @@ export interface SyslogSender {
   close(): void;
 }
 
-/** Milliseconds. */
-const patience = 5_000;
-
-/** Rejects where nobody listens; of UDP that cannot be known. */
-export async function openSyslog(address: SyslogAddress, form: SyslogForm): Promise<SyslogSender> {
+/** Rejects where nobody listens; of UDP that cannot be known. `patience`: milliseconds that a server may take for the connection, and for a line. */
+export async function openSyslog(
+  address: SyslogAddress,
+  form: SyslogForm,
+  patience = 5_000,
+): Promise<SyslogSender> {
   if (address.kind === "udp") return datagrams(address, form);
   if (address.kind === "tcp")
-    return stream(await connected({ host: address.host, port: address.port }), form);
+    return stream(await connected({ host: address.host, port: address.port }, patience), form, patience);
   try {
-    return stream(await connected({ path: address.path }), form);
+    return stream(await connected({ path: address.path }, patience), form, patience);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EPROTOTYPE") throw error;
-    return logger(address.path, form);
+    return logger(address.path, form, patience);
   }
+}
+
+/** Who takes nothing any more, but stays, must not hold up who waits for the last lines. */
+function within(
+  patience: number,
+  write: (done: (error?: Error | null) => void) => void,
+  giveUp: () => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      reject(new Error(`no line was taken within ${patience / 1000} s`));
+      giveUp();
+    }, patience);
+    write((error) => {
+      clearTimeout(timer);
+      if (error == null) resolve();
+      else reject(error);
+    });
+  });
 }
 
 function datagrams({ host, port }: Extract<SyslogAddress, { kind: "udp" }>, form: SyslogForm): SyslogSender {
@@ -42,7 +62,7 @@ function datagrams({ host, port }: Extract<SyslogAddress, { kind: "udp" }>, form
   };
 }
 
-function connected(to: { host: string; port: number } | { path: string }): Promise<Socket> {
+function connected(to: { host: string; port: number } | { path: string }, patience: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect(to);
     socket.setTimeout(patience, () => socket.destroy(new Error(`no answer within ${patience / 1000} s`)));
@@ -56,7 +76,7 @@ function connected(to: { host: string; port: number } | { path: string }): Promi
   });
 }
 
-function stream(socket: Socket, form: SyslogForm): SyslogSender {
+function stream(socket: Socket, form: SyslogForm, patience: number): SyslogSender {
   let broken: Error | undefined;
   socket.on("error", (error) => {
     broken = error;
@@ -66,20 +86,20 @@ function stream(socket: Socket, form: SyslogForm): SyslogSender {
   });
   socket.resume();
   return {
-    send: (line) =>
-      new Promise((resolve, reject) => {
-        if (broken !== undefined) reject(broken);
-        else
-          socket.write(`${syslogMessage(form, line)}\n`, (error) =>
-            error == null ? resolve() : reject(error),
-          );
-      }),
+    send: async (line) => {
+      if (broken !== undefined) throw broken;
+      await within(
+        patience,
+        (done) => socket.write(`${syslogMessage(form, line)}\n`, done),
+        () => socket.destroy(),
+      );
+    },
     close: () => socket.end(),
   };
 }
 
 /** Node.js opens no sockets for datagrams such as /dev/log: the system's own program sends, with the time at which it does. */
-async function logger(path: string, form: SyslogForm): Promise<SyslogSender> {
+async function logger(path: string, form: SyslogForm, patience: number): Promise<SyslogSender> {
   const format = form.format?.startsWith("rfc5424") ? ["--rfc5424"] : [];
   const words = ["--socket", path, "--socket-errors=on", "--prio-prefix", "--tag", form.tag, ...format];
   const child = childProcess().spawn("logger", words, { stdio: ["pipe", "ignore", "ignore"] });
@@ -89,14 +109,14 @@ async function logger(path: string, form: SyslogForm): Promise<SyslogSender> {
   });
   child.stdin.on("error", () => {}); // its end follows
   return {
-    send: (line) =>
-      new Promise((resolve, reject) => {
-        if (child.exitCode !== null) reject(new Error(`logger ended with status ${child.exitCode}`));
-        else
-          child.stdin.write(`${loggerLine(form, line)}\n`, (error) =>
-            error == null ? resolve() : reject(error),
-          );
-      }),
+    send: async (line) => {
+      if (child.exitCode !== null) throw new Error(`logger ended with status ${child.exitCode}`);
+      await within(
+        patience,
+        (done) => child.stdin.write(`${loggerLine(form, line)}\n`, done),
+        () => child.kill("SIGKILL"),
+      );
+    },
     close: () => child.stdin.end(),
   };
 }
