@@ -73,13 +73,37 @@ test("a node keeps what was written, for its time and within its limit", async (
     writeFileSync(join(directory, `${source.task}.main.ee.jsonl`), "{");
     assert.equal(new LogKeeper(directory, keep).find(() => true).length, 1);
     assert.ok(!readdirSync(directory).includes(".half.jsonl"));
-    const small = new LogKeeper(directory, { ...keep, limit: 2500 });
+    const small = new LogKeeper(directory, { ...keep, limit: 9000 });
     await small.keep(source, "ff", each(event(now - 3, "x".repeat(2200))));
     assert.deepEqual(
       small.find(() => true).map(({ run }) => run),
       ["ff"],
       "the oldest goes first",
     );
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+});
+
+test("containers that write little, or a time of their own, take no more room than others", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "tranship-logs-"));
+  try {
+    const now = Date.now() / 1000;
+    const keeper = new LogKeeper(directory, { otherwise: 3_600_000, groups: new Map(), limit: 40_960 });
+    const runs = (): string[] => keeper.find(() => true).map(({ run }) => run);
+    await keeper.keep(source, "f0", each({ ...event(now), time: "9999-12-31T00:00:00Z" }));
+    await keeper.keep(source, "f1", each({ ...event(now), time: "x".repeat(10_000) }));
+    assert.deepEqual(runs().sort(), ["f0", "f1"]);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    const later = Date.now() / 1000;
+    for (let run = 10; run < 40; run++) {
+      await keeper.keep(source, String(run), each(event(later + run / 1e6)));
+      assert.ok(readdirSync(directory).length <= 10, "a file is counted as the block that it takes");
+    }
+    assert.ok(runs().includes("39") && !runs().includes("f0"), `the oldest goes first: ${runs()}`);
+    // One that has nearly all of the room does not go for what is small.
+    await keeper.keep(source, "aa", each(event(later + 1, "x".repeat(38_000))));
+    assert.deepEqual(runs(), ["aa"]);
   } finally {
     rmSync(directory, { recursive: true });
   }

@@ -32,11 +32,17 @@ type Line = [time: string, stream: 1 | 2, text: string, partial?: 1];
 const fileName = /^[0-9a-f]{32}\.[A-Za-z0-9_-]{1,255}\.[0-9a-f]{1,64}\.jsonl$/;
 const longestHeader = 8192;
 const chunk = 64 << 10;
+/** Bytes that a file takes at least, however little is in it: containers that end at once leave thousands. */
+const block = 4096;
+/** Of the limit: what stays when there was too much, so that not every further file means a look at all of them. */
+const staying = 0.95;
 
 export class LogKeeper {
   readonly #directory: string;
   readonly retention: Retention;
   #swept = 0;
+  /** Bytes of all files, as far as we know without looking. */
+  #total = 0;
 
   /** The directory is made; what a copy that was killed has left there goes. */
   constructor(directory: string, retention: Retention) {
@@ -58,7 +64,7 @@ export class LogKeeper {
       let text = "";
       for await (const event of lines) {
         if (last === undefined)
-          text += `${JSON.stringify({ ...source, from: event.time } satisfies Header)}\n`;
+          text += `${JSON.stringify({ ...source, from: event.time.slice(0, 40) } satisfies Header)}\n`;
         last = event.time;
         text += `${JSON.stringify(lineOf(event))}\n`;
         if (text.length < chunk) continue;
@@ -66,7 +72,7 @@ export class LogKeeper {
         text = "";
         if (size > this.retention.limit) break; // nobody may fill the disk
       }
-      await file.write(text);
+      size += (await file.write(text)).bytesWritten;
       await file.datasync();
     } finally {
       await file.close();
@@ -75,18 +81,20 @@ export class LogKeeper {
       rmSync(temporary, { force: true });
       return;
     }
-    const at = new Date(last);
+    // A container can write what it wants into its log. With a time to come its lines would outlive those of all others.
+    const at = new Date(Math.min(Date.now(), Date.parse(last) || Date.now()));
     await utimes(temporary, at, at);
     await rename(temporary, join(this.#directory, name));
-    this.sweep(true);
+    this.#total += Math.max(block, size);
+    this.sweep(this.#total > this.retention.limit);
   }
 
   /** Oldest first. Files that are not ours, or damaged, are passed over. */
   find(wanted: (source: LogSource) => boolean): (OrderedLines & { run: string })[] {
     this.sweep();
-    return this.#files().flatMap(({ path }) => {
+    return this.#files().flatMap(({ path, until }) => {
       const header = readHeader(path);
-      if (header === undefined || !wanted(header)) return [];
+      if (header === undefined || !wanted(header) || until + this.timeOf(header) < Date.now()) return [];
       const { from, ...source } = header;
       const [run = ""] = /[0-9a-f]+(?=\.jsonl$)/.exec(path) ?? [];
       return [{ from, run, open: () => linesOf(path, source) }];
@@ -98,18 +106,23 @@ export class LogKeeper {
     return this.retention.groups.get(group ?? "") ?? this.retention.otherwise;
   }
 
-  /** At most once a minute, unless something has come. */
+  /** At most once a minute, unless there is too much. */
   sweep(now = false): void {
     if (!now && Date.now() - this.#swept < 60_000) return;
     this.#swept = Date.now();
     const files = this.#files();
-    let total = files.reduce((sum, { size }) => sum + size, 0);
+    this.#total = files.reduce((sum, { size }) => sum + size, 0);
+    const { limit, otherwise, groups } = this.retention;
+    const wanted = this.#total > limit ? limit * staying : limit;
+    const shortest = Math.min(otherwise, ...groups.values());
     for (const { path, until, size } of files) {
+      if (this.#total <= wanted && until + shortest >= this.#swept) break; // those behind it are younger
       const header = readHeader(path);
-      const over = header === undefined || until + this.timeOf(header) < Date.now();
-      if (!over && total <= this.retention.limit) continue;
+      const over = header === undefined || until + this.timeOf(header) < this.#swept;
+      const tooMuch = this.#total > limit || (this.#total > wanted && size <= limit - wanted);
+      if (!over && !tooMuch) continue;
       rmSync(path, { force: true });
-      total -= size;
+      this.#total -= size;
     }
   }
 
@@ -119,7 +132,7 @@ export class LogKeeper {
       .flatMap((name) => {
         const path = join(this.#directory, name);
         const stat = statSync(path, { throwIfNoEntry: false });
-        return stat === undefined ? [] : [{ path, size: stat.size, until: stat.mtimeMs }];
+        return stat === undefined ? [] : [{ path, size: Math.max(block, stat.size), until: stat.mtimeMs }];
       })
       .sort((left, right) => left.until - right.until);
   }
