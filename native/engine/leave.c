@@ -17,14 +17,14 @@
 #include "text.h"
 #include "thread.h"
 
-#define WORDS_FRONT 4	/* the engine, resume, --argv0, -- and the file */
-#define PATHS_MAX 64
+#define WORDS_FRONT 5	/* the engine, resume, --argv0, -- and the file */
+#define PATHS_SIZE (6UL << 20)	/* execve() takes no more words than that */
 
 struct room {
 	char file[PATH_SIZE];
 	char resume[RESUME_SIZE];
-	char paths[PATHS_MAX][PATH_SIZE];
-	unsigned int path_count;
+	size_t paths_used;
+	char paths[PATHS_SIZE];
 	char *words[];
 };
 
@@ -45,32 +45,30 @@ static long find_program(char *to, const char *file)
 }
 
 /* A word that is the path of a redirected file that is there. */
-static char *lead(struct room *m, char *word)
+static long lead(struct room *m, char **word)
 {
+	char *path = m->paths + m->paths_used;
 	struct file_status st;
-	char *path;
 
-	if (m->path_count >= PATHS_MAX)
-		return word;
-	path = m->paths[m->path_count];
-	if (copy_text(path, word, PATH_SIZE) < 0 || path[0] != '/' ||
+	if (PATHS_SIZE - m->paths_used < PATH_SIZE)
+		return -E2BIG;
+	if (copy_text(path, *word, PATH_SIZE) < 0 || path[0] != '/' ||
 	    path_real(path, PATH_SIZE) < 0 ||
 	    SYS(__NR_newfstatat, AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return word;
-	m->path_count++;
-	return path;
+		return 0;
+	m->paths_used += strlen(path) + 1;
+	*word = path;
+	return 0;
 }
 
 static long fill(struct room *m, char **to, unsigned long argv, long given)
 {
 	long result = copy_bytes(to, (void *)argv, (size_t)given * 8);
 
-	if (result < 0)
-		return result;
-	for (long i = 1; i < given; i++)
-		to[i] = lead(m, to[i]);
+	for (long i = 1; result == 0 && i < given; i++)
+		result = lead(m, &to[i]);
 	to[given] = NULL;
-	return 0;
+	return result;
 }
 
 static long execute(struct room *m, unsigned long argv, unsigned long envp,
@@ -102,7 +100,7 @@ long leave_execute(const char *file, unsigned long argv, unsigned long envp,
 		   long given)
 {
 	size_t size = PAGE_UP(sizeof(struct room) +
-			      ((size_t)given + WORDS_FRONT + 2) * 8);
+			      ((size_t)given + WORDS_FRONT + 1) * 8);
 	struct thread *t = thread_self();
 	struct room *m;
 	long memory = SYS(__NR_mmap, 0, size, PROT_READ | PROT_WRITE,

@@ -42,6 +42,9 @@ print(subprocess.run(["uname", "-r"], capture_output=True, text=True).stdout.str
       const words = `stat -c %n ${app}/file ${app}/none -- /etc/passwd`;
       const { stdout } = await run([...under, ...way, "/bin/sh", "-c", words]);
       assert.equal(stdout, `${place}/package/srv/file\n/etc/passwd\n`);
+      const many = `stat -c %n ${`${app}/file `.repeat(500)}`;
+      const all = await run([...under, ...way, "/bin/sh", "-c", many]);
+      assert.equal(all.stdout, `${place}/package/srv/file\n`.repeat(500), all.stderr);
     });
   }
 
