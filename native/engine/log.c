@@ -10,7 +10,7 @@
 #include "text.h"
 
 #define LOG_MAX (1L << 20)
-#define SHOWN 1000	/* bytes of a path that are written */
+#define SHOWN 1000	/* bytes that are written of a path, quoted */
 
 struct line {
 	char text[2600];
@@ -31,10 +31,11 @@ static void put(struct line *l, const char *s)
 static void put_quoted(struct line *l, const char *s)
 {
 	static const char digits[] = "0123456789abcdef";
+	size_t end = l->used + SHOWN;
 
 	put(l, "\"");
-	for (size_t i = 0; i < SHOWN && s[i]; i++) {
-		unsigned char c = (unsigned char)s[i];
+	for (; l->used < end && *s; s++) {
+		unsigned char c = (unsigned char)*s;
 		char code[] = { '\\', 'u', '0', '0', digits[c >> 4],
 				digits[c & 15], 0 };
 		char plain[] = { (char)c, 0 };

@@ -53,9 +53,10 @@ print(subprocess.run(["uname", "-r"], capture_output=True, text=True).stdout.str
     mkdirSync(log);
     chmodSync(log, 0o1777);
     const odd = 'x"\\\n';
+    const long = `${app}/${`${'"'.repeat(200)}/`.repeat(4)}x`;
     const script = `import os, socket
 s = socket.socket(); s.connect_ex(("192.0.2.1", 80)); socket.socket().connect_ex(("127.0.0.1", 2))
-open("${app}/file").close(); os.path.exists(${JSON.stringify(`${app}/${odd}`)})
+open("${app}/file").close(); os.path.exists(${JSON.stringify(`${app}/${odd}`)}); os.path.exists(${JSON.stringify(long)})
 for i in range(20000): os.path.exists("/etc/passwd")
 `;
     // By a name that is not excluded.
@@ -84,6 +85,8 @@ for i in range(20000): os.path.exists("/etc/passwd")
     });
     assert.deepEqual(told(`${app}/file`), at("file", `${app}/file`, `${place}/package/srv/file`));
     assert.deepEqual(told(`${app}/${odd}`), at("file", `${app}/${odd}`, `${place}/package/srv/${odd}`));
+    const cut = lines.find((line) => line.from.includes('/""""')).from;
+    assert.ok(long.startsWith(cut) && cut.length > app.length + 50 && cut.length < 1000, cut);
     assert.deepEqual(told("/etc/passwd"), at("file", "/etc/passwd", "/etc/passwd"));
     assert.deepEqual(told("192.0.2.1:80"), at("connect", "192.0.2.1:80", "127.0.0.1:1"));
     assert.deepEqual(told("127.0.0.1:2"), at("connect", "127.0.0.1:2", "127.0.0.1:2"));
