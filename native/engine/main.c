@@ -116,9 +116,12 @@ static void find_own_path(const char *given)
 static bool may_execute(const char *path)
 {
 	char real[PATH_SIZE];
+	struct file_status st;
 
 	return text_copy(real, sizeof(real), path) &&
 	       path_real(real, sizeof(real)) == 0 &&
+	       SYS(__NR_newfstatat, AT_FDCWD, real, &st, 0) == 0 &&
+	       (st.mode & S_IFMT) == S_IFREG &&
 	       SYS(__NR_faccessat, AT_FDCWD, real, X_OK) == 0;
 }
 

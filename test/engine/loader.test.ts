@@ -114,6 +114,9 @@ describe("the loader", { skip: cannotRun }, () => {
     // A filter cannot be left.
     assert.equal((await run([...leave, "--trap=seccomp", at("i386")])).status, 122);
     assert.equal((await run([...leave, "--search", "--", "uname", "-r"])).stdout, "left\n");
+    mkdirSync(at("folder/uname"), { recursive: true });
+    const env = { PATH: `${at("folder")}:${process.env.PATH}` };
+    assert.equal((await run([...leave, "--search", "--", "uname", "-r"], { env })).stdout, "left\n");
     assert.equal((await run([...leave, "--search", "--", "no-such-program"])).status, 127);
     assert.equal((await run([engine, "--nonsense", told()])).status, 125);
     assert.equal((await run([engine])).status, 125);
