@@ -141,8 +141,13 @@ long merged_open(struct record *r, struct changed *c, unsigned long flags)
 bool merged_writable(const struct found *f)
 {
 	struct file_status st;
+	struct layered l;
 
-	return layers_on_host(f->rule, f->location, &st);
+	if (layers_on_host(f->rule, f->location, &st))
+		return true;
+	/* New names are made in a directory, and devices written through. */
+	return layers_find(&l, f->rule, f->location) == 0 &&
+	       (l.mode & S_IFMT) != S_IFREG;
 }
 
 static bool is_merged(const struct changed *c)
