@@ -273,7 +273,8 @@ static long take(struct record *r, const struct path_argument *a,
 		c->f.native = false;
 		c->f.rule = NO_RULE;
 		c->f.mode = RULE_HOST;
-		c->f.border = false;
+		c->f.border = c->f.layered = false;
+		c->f.dots = c->f.directory = false;
 		text_copy(c->f.real, PATH_SIZE, exe_real());
 		return 0;
 	}
