@@ -15,6 +15,7 @@
 #include "gate.h"
 #include "log.h"
 #include "paths.h"
+#include "peers.h"
 #include "sockets.h"
 #include "sys.h"
 #include "text.h"
@@ -24,21 +25,12 @@
 #define INET_SIZE 16
 #define INET6_LEAST 24	/* before there were scopes */
 #define INET6_SIZE 28
-#define PEERS 512
 
 struct inet {
 	unsigned int size;
 	unsigned char bytes[INET6_SIZE + 4];
 };
 
-/* A slot is its writer's alone while its socket is BUSY. */
-#define BUSY 1UL
-struct peer {
-	uint64_t socket;
-	struct endpoint asked, real;
-};
-
-static struct peer peers[PEERS];
 static call_fn *before[512];
 
 #define rules (&files.table.network)
@@ -104,38 +96,6 @@ static void put_endpoint(struct inet *a, const struct endpoint *e)
 		memcpy(a->bytes + 8, e->address, 16);
 }
 
-/* What a socket's peer was asked as; with @asked NULL it is as it is told. */
-static void remember(long fd, const struct endpoint *asked,
-		     const struct endpoint *real)
-{
-	uint64_t socket = socket_of(fd), was;
-	struct peer *p = &peers[socket % PEERS];
-
-	was = __atomic_load_n(&p->socket, __ATOMIC_RELAXED);
-	if (socket <= BUSY || was == BUSY || (!asked && was != socket) ||
-	    !__atomic_compare_exchange_n(&p->socket, &was, BUSY, false,
-					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
-		return;
-	if (asked) {
-		p->asked = *asked;
-		p->real = *real;
-	}
-	__atomic_store_n(&p->socket, asked ? socket : 0, __ATOMIC_RELEASE);
-}
-
-static bool recall(long fd, struct peer *found)
-{
-	uint64_t socket = socket_of(fd);
-	const struct peer *p = &peers[socket % PEERS];
-
-	if (socket <= BUSY ||
-	    __atomic_load_n(&p->socket, __ATOMIC_ACQUIRE) != socket)
-		return false;
-	*found = *p;
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return __atomic_load_n(&p->socket, __ATOMIC_RELAXED) == socket;
-}
-
 static void put_hex(char *to, unsigned int value)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -181,6 +141,23 @@ static void tell_led(const char *kind, const struct endpoint *asked,
 	log_led(kind, from, real ? to : NULL, 0);
 }
 
+/* What the kernel calls the peer of @fd, as the program asked for it. */
+static bool asked_peer(long fd, const struct endpoint *real,
+		       struct endpoint *asked)
+{
+	return peers_find(fd, real, asked) ||
+	       net_known(rules, NET_CONNECT, real, asked);
+}
+
+/* Where it was asked for as itself, no rule tells it otherwise. */
+static void forget_peer(long fd, const struct endpoint *real)
+{
+	struct endpoint asked;
+
+	if (asked_peer(fd, real, &asked))
+		peers_keep(fd, real, real);
+}
+
 /* A call that sends to, or connects, an address at @at. */
 static long towards(struct record *r, unsigned long at, unsigned int size)
 {
@@ -192,12 +169,12 @@ static long towards(struct record *r, unsigned long at, unsigned int size)
 	asked = endpoint_of(&a);
 	if (!net_lead(rules, NET_CONNECT, &asked, &real)) {
 		if (r->nr == __NR_connect)
-			remember((int)r->rdi, NULL, NULL);
+			forget_peer((int)r->rdi, &asked);
 		tell_led("connect", &asked, NULL);
 		return pass(r);
 	}
 	tell_led("connect", &asked, &real);
-	remember((int)r->rdi, &asked, &real);
+	peers_keep((int)r->rdi, &asked, &real);
 	put_endpoint(&a, &real);
 	return call_with_address(r, a.bytes, (long)a.size);
 }
@@ -238,19 +215,6 @@ static long call_bind(struct record *r)
 	return call_with_address(r, a.bytes, (long)a.size);
 }
 
-/* What the kernel calls the peer of @fd, as the program asked for it. */
-static bool asked_peer(long fd, const struct endpoint *real,
-		       struct endpoint *asked)
-{
-	struct peer p;
-
-	if (recall(fd, &p)) {
-		*asked = p.asked;
-		return endpoint_same(&p.real, real);
-	}
-	return net_known(rules, NET_CONNECT, real, asked);
-}
-
 static long call_name(struct record *r)
 {
 	bool peer = r->nr == __NR_getpeername, other;
@@ -275,16 +239,15 @@ static long call_name(struct record *r)
  * asked for. */
 static void name_sender(long fd, unsigned long at, unsigned int size)
 {
-	struct endpoint real;
-	struct peer p;
+	struct endpoint real, asked;
 	struct inet a;
 
 	if (!read_inet(&a, at, size))
 		return;
 	real = endpoint_of(&a);
-	if (!recall(fd, &p) || !endpoint_same(&p.real, &real))
+	if (!peers_find(fd, &real, &asked))
 		return;
-	put_endpoint(&a, &p.asked);
+	put_endpoint(&a, &asked);
 	copy_bytes((void *)at, a.bytes, a.size);
 }
 

@@ -37,12 +37,14 @@ const expected = (bound: string, asked: string): string =>
 
 describe("network redirection", { skip: cannotRun }, () => {
   let port: number;
+  let second: number;
   before(async () => {
-    port = await freePort();
+    [port, second] = [await freePort(), await freePort()];
     const rules = [
       { kind: "bind", from: "192.0.2.9:8080", to: `127.0.0.1:${port}` },
       { kind: "connect", from: "192.0.2.7:13000", to: `127.0.0.1:${port}` },
       { kind: "connect", from: "*:14000", to: `127.0.0.1:${port}` },
+      { kind: "connect", from: "192.0.2.8:13000", to: `127.0.0.1:${second}` },
       { kind: "bind", from: "[2001:db8::9]:8080", to: `[::1]:${port}` },
       { kind: "connect", from: "[2001:db8::7]:13000", to: `[::1]:${port}` },
       { kind: "bind", from: "192.0.2.10:8080", to: `*:${port}` },
@@ -92,6 +94,26 @@ os.execv(sys.executable, ["python3", "-c", "import socket; print(socket.socket(f
       "('192.0.2.10', 8080)",
       `('192.0.2.10', 8080) ('127.0.0.2', ${port})`,
       "('192.0.2.10', 8080)",
+    ];
+    assert.deepEqual(stdout.trim().split("\n"), lines, stderr);
+  });
+
+  test("each peer of a socket is told as it was asked for", async () => {
+    const script = `
+import socket
+c = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); told = []
+for real, asked in ((${port}, ("192.0.2.7", 13000)), (${second}, ("192.0.2.8", 13000))):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("127.0.0.1", real)); c.sendto(b"1", asked); told.append(s)
+for s in told: s.sendto(b"2", s.recvfrom(8)[1])
+print(c.recvfrom(8)[1], c.recvfrom(8)[1])
+c.connect(("127.0.0.1", ${second})); print(c.getpeername())
+d = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); d.connect(("127.0.0.1", ${port})); print(d.getpeername())
+`;
+    const { stdout, stderr } = await run([...under, "/usr/bin/python3", "-c", script]);
+    const lines = [
+      "('192.0.2.7', 13000) ('192.0.2.8', 13000)",
+      `('127.0.0.1', ${second})`,
+      `('127.0.0.1', ${port})`,
     ];
     assert.deepEqual(stdout.trim().split("\n"), lines, stderr);
   });
