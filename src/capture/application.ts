@@ -212,7 +212,8 @@ function withSockets(
   };
 }
 
-function userOf(user: ByteString, group: ByteString): { user?: string } {
+/** As a program of a descriptor has it. */
+export function userOf(user: ByteString, group: ByteString): { user?: string } {
   if (user === "" || user === "root")
     return group === "" || group === "root" ? {} : { user: `root:${group}` };
   return { user: group === "" ? user : `${user}:${group}` };
@@ -228,12 +229,13 @@ function unique<T>(values: readonly T[]): T[] {
   return [...seen.values()];
 }
 
-interface Ids {
+export interface Ids {
   /** A group "" is the user's own. */
   owners(of: { user: ByteString; group: ByteString }): { uid: number; gid: number };
 }
 
-async function readIds(machine: Machine): Promise<Ids> {
+/** Numbers of names by the machine's tables; 0 where it has none. */
+export async function readIds(machine: Machine): Promise<Ids> {
   const text = async (path: ByteString) =>
     new TextDecoder("latin1").decode((await machine.files.read(path)) ?? new Uint8Array());
   const passwd = parsePasswd(await text("/etc/passwd")).entries;

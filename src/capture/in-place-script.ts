@@ -4,14 +4,10 @@
 // input ends, and when nothing has come for a minute: a link that broke without a word must not leave an application running there that
 // nobody watches. 20 seconds after TERM comes KILL, and with the tracer everything ends that it traces.
 import type { ByteString } from "../formats/entry.ts";
+import { shellWord } from "../formats/shell-words.ts";
 
 /** How often "alive" has to come; milliseconds. */
 export const aliveEvery = 10_000;
-
-/** A name without a meaning for sh. */
-export function quoteForShell(word: ByteString): ByteString {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-}
 
 export interface InPlaceCall {
   /** Printed before the status: a text that nothing else prints. */
@@ -27,9 +23,9 @@ export interface InPlaceCall {
 export function inPlaceScript({ mark, tracer, command, environment }: InPlaceCall): ByteString {
   const words = (list: readonly ByteString[]): string =>
     list
-      .map((word) => (word.startsWith("$d/") ? `"$d"/${quoteForShell(word.slice(3))}` : quoteForShell(word)))
+      .map((word) => (word.startsWith("$d/") ? `"$d"/${shellWord(word.slice(3))}` : shellWord(word)))
       .join(" ");
-  const variables = Object.entries(environment).map(([name, value]) => quoteForShell(`${name}=${value}`));
+  const variables = Object.entries(environment).map(([name, value]) => shellWord(`${name}=${value}`));
   return `d=$1
 cd /
 exec 3>&1 1>&2 4<&0 </dev/null

@@ -70,7 +70,12 @@ async function planWhole(
   const descriptor =
     jobs === undefined
       ? application
-      : { ...application, programs: [...application.programs, ...jobs.programs], schedules: jobs.schedules };
+      : {
+          ...application,
+          programs: [...application.programs, ...jobs.programs],
+          schedules: jobs.schedules,
+          directories: [...application.directories, ...jobs.directories],
+        };
   for (const problem of installed.problems.slice(0, 20)) {
     tools.log.warn(
       `${escapeBytes(problem.path)}${problem.line > 0 ? `:${problem.line}` : ""}: ${problem.message}`,

@@ -1,9 +1,11 @@
-// Schedules that belong to the application: cron entries that no installed package brought, or that the installer did, with what they run.
+// Schedules that belong to the application: cron entries and timers that no installed package brought, or that the installer did, with what
+// they run.
 import type { Seed } from "../closure/expand.ts";
 import type { InstalledPackages } from "../closure/installed.ts";
-import type { ScheduleFact } from "../discover/inventory.ts";
+import type { ScheduleFact, ServiceFact } from "../discover/inventory.ts";
 import { maskText } from "../discover/mask.ts";
 import { readSchedules } from "../discover/schedules.ts";
+import { readServices } from "../discover/services.ts";
 import { Source } from "../discover/source.ts";
 import { UnitTree } from "../discover/unit-tree.ts";
 import { type CronJob, cronCommand, parseCrontab } from "../formats/cron.ts";
@@ -13,10 +15,13 @@ import { type PasswdEntry, parsePasswd } from "../formats/passwd.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Descriptor, Program, Schedule } from "../package/descriptor.ts";
 import { exactText } from "./descriptor-text.ts";
+import { timerJob } from "./timer-jobs.ts";
 
 export interface ApplicationSchedules {
   programs: Program[];
   schedules: Schedule[];
+  /** That have to be there before a job runs. */
+  directories: Descriptor["directories"][number][];
   /** What the jobs run: they were not exercised, so their files must be asked for. */
   seeds: Seed[];
   /** What runs by the clock on the machine and will not in the package. */
@@ -34,25 +39,29 @@ export interface SchedulesRequest {
 export async function applicationSchedules(request: SchedulesRequest): Promise<ApplicationSchedules> {
   const { machine, installed, descriptor, brought } = request;
   const source = new Source(machine.files);
-  const facts = await readSchedules(source, await UnitTree.open(source));
+  const tree = await UnitTree.open(source);
+  const facts = await readSchedules(source, tree);
+  let services: ServiceFact[] | undefined;
   const users = parsePasswd((await source.text("/etc/passwd")) ?? "").entries;
-  const result: ApplicationSchedules = { programs: [], schedules: [], seeds: [], notes: [] };
+  const result: ApplicationSchedules = { programs: [], schedules: [], directories: [], seeds: [], notes: [] };
   const taken = new Set(descriptor.programs.map((program) => program.name));
   for (const fact of facts) {
     const [from = "job"] = fact.from;
     const own = fact.from.every((file) => brought?.has(file) === true || installed.owner(file).length === 0);
     if (!own) continue;
-    const job = jobOf(fact, fact.kind === "cron" ? await source.text(from) : undefined);
-    if (job === undefined) {
-      result.notes.push(...leftBehind(fact));
+    if (fact.kind === "timer") {
+      services ??= await readServices(source, tree);
+      await addTimer(result, { machine, services, fact, taken });
       continue;
     }
+    const job = jobOf(fact, fact.kind === "cron" ? await source.text(from) : undefined);
+    if (job === undefined) continue;
     const name = freeName(`cron-${baseName(from)}`, taken);
     const home = await homeOf(machine, fact, job, users);
     result.programs.push(programOf(name, fact, job, home));
     result.schedules.push({ name, cron: job.schedule, program: name });
     if (home !== "/") result.seeds.push({ path: home, reason: { kind: "configuration", from } });
-    for (const path of await pathsRun(machine, fact))
+    for (const path of await pathsRun(machine, fact.command))
       result.seeds.push({ path, reason: { kind: "configuration", from } });
   }
   return result;
@@ -76,12 +85,35 @@ function jobOf(
   return own ?? { schedule: fact.when, command: fact.command, environment: {} };
 }
 
-function leftBehind({ kind, when, service, from }: ScheduleFact): string[] {
-  if (kind !== "timer") return [];
-  const runs = service === "" ? "" : `, which starts ${escapeBytes(service)},`;
-  return [
-    `the timer ${escapeBytes(baseName(from[0] ?? ""))}${runs} does not come along (${escapeBytes(when)}): add a program and a schedule to the package where the application needs it`,
-  ];
+interface TimerRequest {
+  machine: Machine;
+  services: readonly ServiceFact[];
+  fact: ScheduleFact;
+  /** Names of programs. */
+  taken: Set<string>;
+}
+
+async function addTimer(
+  result: ApplicationSchedules,
+  { machine, services, fact, taken }: TimerRequest,
+): Promise<void> {
+  const [from = ""] = fact.from;
+  const job = await timerJob(machine, fact, services);
+  if (typeof job === "string") {
+    result.notes.push(
+      `the timer ${escapeBytes(baseName(from))}, which starts ${escapeBytes(fact.service)}, does not come along (${escapeBytes(fact.when)}): ${job}; add a program and a schedule to the package where the application needs it`,
+    );
+    return;
+  }
+  const name = freeName(`timer-${baseName(from).replace(/\.timer$/, "")}`, taken);
+  result.programs.push({ name, ...job.program });
+  for (const [at, cron] of job.crons.entries())
+    result.schedules.push({ name: at === 0 ? name : freeName(name, taken), cron, program: name });
+  result.directories.push(...job.directories);
+  result.notes.push(...job.notes);
+  const paths = await pathsRun(machine, job.line);
+  if (job.program.workingDirectory !== undefined) paths.add(job.workingDirectory);
+  for (const path of paths) result.seeds.push({ path, reason: { kind: "configuration", from } });
 }
 
 /** cron's own variables, and what it says of its mail. */
@@ -125,9 +157,9 @@ function programOf(
 }
 
 /** Absolute paths in the command and, where one is a script, in the script itself; with the directories that they write into. */
-async function pathsRun(machine: Machine, fact: ScheduleFact): Promise<Set<ByteString>> {
+async function pathsRun(machine: Machine, command: ByteString): Promise<Set<ByteString>> {
   const found = new Set<ByteString>();
-  for (const path of absolutePaths(fact.command)) {
+  for (const path of absolutePaths(command)) {
     const entry = (await machine.files.resolve(path)).entry;
     await addNamed(machine, path, entry, found);
     if (entry?.kind !== "file") continue;

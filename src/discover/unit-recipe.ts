@@ -77,7 +77,7 @@ async function accountOf(source: Source, user: ByteString): Promise<Account> {
   const { users, groups } = await readUsers(source);
   const wanted = user === "" ? "root" : user;
   const found = users.find((each) => each.name === wanted || String(each.uid) === wanted);
-  const group = groups.find((each) => each.gid === found?.gid)?.name ?? wanted;
+  const group = groups.find((each) => each.gid === found?.gid)?.name ?? String(found?.gid ?? wanted);
   return {
     name: wanted,
     home: found?.home ?? (wanted === "root" ? "/root" : "/"),

@@ -19,7 +19,7 @@ export const schedules: Rule = {
           [`${each.kind}: ${each.when} as ${each.user}`, ...each.from],
           {
             effect:
-              "cron entries that no installed package brought come along with captured services; other jobs do not",
+              "cron entries and timers that no installed package brought come along with captured services; other jobs do not",
             remedy:
               "look at the schedules of the plan; declare there what is missing, or run it from the target's own clock",
             severity: each.kind === "at" ? "note" : "warning",

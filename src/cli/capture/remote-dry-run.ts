@@ -1,10 +1,10 @@
 // --dry-run for machines over ssh: every command that would run there and every path that would be read, before anything is touched.
 import { inPlaceSteps } from "../../capture/in-place-steps.ts";
 import { contentRead, discoverReads, everythingRead } from "../../discover/reads.ts";
+import { shellWords } from "../../formats/shell-words.ts";
 import { dryRunName, remoteSteps } from "../../machine/ssh/dry-run.ts";
 import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
-import { shellWords } from "../shell-words.ts";
 import { flag, type OptionValues, text } from "../verb.ts";
 import { sshChoices } from "./with-machine.ts";
 

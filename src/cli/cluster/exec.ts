@@ -2,6 +2,7 @@
 import { TranshipError } from "../../base/errors.ts";
 import { channel, type Word } from "../../cluster/api/exec-frames.ts";
 import type { ExecuteCommandResponse } from "../../cluster/api/shapes.ts";
+import { shellWords } from "../../formats/shell-words.ts";
 import type { Context } from "../context.ts";
 import { type Call, flag, text } from "../verb.ts";
 import { clientOf } from "./client.ts";
@@ -14,7 +15,7 @@ export async function run(call: Call, context: Context): Promise<number> {
     cluster: text(call.options, "cluster") ?? "default",
     task,
     ...(container === undefined ? {} : { container }),
-    command: command.map(quote).join(" "),
+    command: shellWords(command),
     interactive,
   });
   const { streamUrl = "", tokenValue = "" } = opened.session ?? {};
@@ -60,8 +61,4 @@ function stream(url: string, token: string, input: boolean, raw: boolean): Promi
     };
     socket.onerror = () => {}; // closing follows
   });
-}
-
-function quote(word: string): string {
-  return /^[A-Za-z0-9_./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

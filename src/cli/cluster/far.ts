@@ -6,11 +6,11 @@ import { FarNode } from "../../cluster/far/far-node.ts";
 import { joinFar } from "../../cluster/far/join-far.ts";
 import { leaveFar } from "../../cluster/far/leave-far.ts";
 import { joinToken, readEndpoint } from "../../cluster/keys.ts";
+import { shellWords } from "../../formats/shell-words.ts";
 import { installRoot } from "../../host/native.ts";
 import { sshChoices } from "../capture/with-machine.ts";
 import type { Context } from "../context.ts";
 import { versionText } from "../general/version-text.ts";
-import { shellWords } from "../shell-words.ts";
 import { type Call, flag, list, text } from "../verb.ts";
 import { givenToken } from "./given-token.ts";
 

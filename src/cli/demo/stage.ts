@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import { formatDuration } from "../../base/units.ts";
+import { shellWords } from "../../formats/shell-words.ts";
 import { installRoot } from "../../host/native.ts";
 import { spawnError, statusOf } from "../../host/process.ts";
 import type { Context } from "../context.ts";
@@ -65,7 +66,7 @@ export class Teller {
   async #verb(words: readonly string[], how: { expected: number; shown: boolean }): Promise<string> {
     const { signal } = this.#context;
     if (signal.aborted) throw new TranshipError("E_INTERRUPTED", "the demo was stopped");
-    const command = commandLine(words);
+    const command = shellWords(["tranship", ...words]);
     this.#context.print(`\n$ ${command}`);
     const { status, output } = await runVerb(words, { env: this.#env, signal, shown: how.shown });
     if (signal.aborted) throw new TranshipError("E_INTERRUPTED", "the demo was stopped");
@@ -85,17 +86,6 @@ export class Teller {
 }
 
 const program = join(installRoot, "bin/tranship");
-
-/** As it can be pasted into a shell. */
-function commandLine(words: readonly string[]): string {
-  return ["tranship", ...words]
-    .map((word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : quoted(word)))
-    .join(" ");
-}
-
-function quoted(word: string): string {
-  return `'${word.replaceAll("'", "'\\''")}'`;
-}
 
 export interface VerbCall {
   env: NodeJS.ProcessEnv;

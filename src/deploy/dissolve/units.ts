@@ -1,5 +1,6 @@
 // Services of a descriptor as units of systemd, its schedules as a file of cron, its directories as a file of tmpfiles. Pure.
 import { parseDuration } from "../../base/units.ts";
+import { shellWords } from "../../formats/shell-words.ts";
 import type { Descriptor, Program, Service } from "../../package/descriptor.ts";
 
 export interface UnitFile {
@@ -51,9 +52,7 @@ export function unitFiles(descriptor: Descriptor, naming: Naming): UnitFile[] {
     const program = programs.get(one.program);
     return program === undefined
       ? []
-      : [
-          `${cronTime(one.cron)} ${userOf(program)} ${program.command.map(shellWord).join(" ").replaceAll("%", "\\%")}`,
-        ];
+      : [`${cronTime(one.cron)} ${userOf(program)} ${shellWords(program.command).replaceAll("%", "\\%")}`];
   });
   if (cron.length > 0)
     files.push({
@@ -117,10 +116,6 @@ function unitWord(word: string): string {
 
 function specifier(text: string): string {
   return text.replaceAll("%", "%%");
-}
-
-function shellWord(word: string): string {
-  return /^[A-Za-z0-9_./:=@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 function userOf(program: Program): string {

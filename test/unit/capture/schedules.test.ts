@@ -31,6 +31,17 @@ const machine = memoryMachine({
   "/etc/systemd/system/late.timer": "[Timer]\nOnCalendar=*-*-* 04:00\n[Install]\nWantedBy=timers.target\n",
   "/etc/systemd/system/late.service": "[Service]\nExecStart=/srv/nightly\n",
   "/etc/systemd/system/timers.target.wants/late.timer": { kind: "symlink", target: "../late.timer" },
+  "/etc/systemd/system/often.timer":
+    "[Timer]\nOnCalendar=Mon..Fri *-*-* 08..18:0/20\nOnCalendar=Sat 12:00\nOnBootSec=5min\n[Install]\nWantedBy=timers.target\n",
+  "/etc/systemd/system/often.service":
+    "[Service]\nType=oneshot\nUser=shop\nUMask=0027\nEnvironment=MODE=often\nWorkingDirectory=/home/shop\nRuntimeDirectory=often\nExecStart=-/srv/nightly 'the first'\nExecStart=/srv/nightly second\n",
+  "/etc/systemd/system/timers.target.wants/often.timer": { kind: "symlink", target: "../often.timer" },
+  "/etc/systemd/system/again.timer":
+    "[Timer]\nOnBootSec=1min\nOnUnitActiveSec=6h\nUnit=late.service\n[Install]\nWantedBy=timers.target\n",
+  "/etc/systemd/system/timers.target.wants/again.timer": { kind: "symlink", target: "../again.timer" },
+  "/etc/systemd/system/odd.timer":
+    "[Timer]\nOnCalendar=Sun *-*-1..7 03:00\nUnit=late.service\n[Install]\nWantedBy=timers.target\n",
+  "/etc/systemd/system/timers.target.wants/odd.timer": { kind: "symlink", target: "../odd.timer" },
   "/var/lib/dpkg/status": dpkg,
   "/var/lib/dpkg/info/other.list": "/.\n/etc\n/etc/cron.d\n/etc/cron.d/other\n",
 });
@@ -51,7 +62,16 @@ test("a job is started as cron starts it: variables, home, input, its own percen
   const { programs, schedules, notes } = await schedulesOf();
   assert.deepEqual(
     schedules.map(({ name, cron }) => `${name} ${cron}`),
-    ["cron-shop 0 1 * * *", "cron-shop-2 0 3 * * *", "cron-shop-3 @reboot", "cron-shop-4 @daily"],
+    [
+      "cron-shop 0 1 * * *",
+      "cron-shop-2 0 3 * * *",
+      "cron-shop-3 @reboot",
+      "cron-shop-4 @daily",
+      "timer-again 0 */6 * * *",
+      "timer-late 0 4 * * *",
+      "timer-often */20 8-18 * * 1,2,3,4,5",
+      "timer-often-2 0 12 * * 6",
+    ],
   );
   const [early, nightly, boot, daily] = programs;
   assert.equal(early?.environment, undefined, "only what stands above it");
@@ -62,7 +82,28 @@ test("a job is started as cron starts it: variables, home, input, its own percen
   assert.equal(boot?.workingDirectory, undefined, "a home that is not there");
   assert.deepEqual(daily?.command, ["/bin/sh", "-c", "/etc/cron.daily/shop"]);
   assert.equal(notes.length, 1);
-  assert.match(notes[0] ?? "", /late\.timer, which starts late,.*OnCalendar=\*-\*-\* 04:00/);
+  assert.match(
+    notes[0] ?? "",
+    /odd\.timer, which starts late, does not come along \(OnCalendar=Sun.*\): cron cannot say/,
+  );
+});
+
+test("a timer's service is started by its recipe", async () => {
+  const { programs, directories, seeds } = await schedulesOf();
+  const often = programs.find((one) => one.name === "timer-often");
+  assert.deepEqual(often?.command, [
+    "/bin/sh",
+    "-c",
+    "set -e\numask 27\n/srv/nightly 'the first' || true\nexec /srv/nightly second",
+  ]);
+  assert.equal(often?.user, "shop");
+  assert.equal(often?.workingDirectory, "/home/shop");
+  assert.equal(often?.environment?.MODE, "often");
+  assert.deepEqual(directories, [{ path: "/run/often", mode: "0755", uid: 1000, gid: 1000 }]);
+  assert.deepEqual(programs.find((one) => one.name === "timer-late")?.command, ["/srv/nightly"]);
+  const from = "/etc/systemd/system/often.timer";
+  const brought = seeds.filter(({ reason }) => "from" in reason && reason.from === from);
+  assert.deepEqual(brought.map(({ path }) => path).sort(), ["/bin/sh", "/home/shop", "/srv/nightly"]);
 });
 
 test("what an installer made is the application's, whoever owns it", async () => {
