@@ -8,6 +8,7 @@ import { errnoOf, readText } from "../host/files.ts";
 import { acquireLock, processAlive } from "../host/lock.ts";
 import { step } from "../host/steps.ts";
 import { makeWorkDirectory } from "../host/work.ts";
+import { inheritedFor } from "./inherited-directories.ts";
 import type { ImageStore } from "./store.ts";
 import { collectorLock, sessionPurpose } from "./store-session.ts";
 
@@ -159,6 +160,7 @@ function removeBlobs({ store, options, removed }: Removal, keep: (digest: Digest
   }
 }
 
+/** What was made for several layers together is kept as long as all of them are. */
 function removeLayers({ store, options, removed }: Removal, keep: (diffId: Digest) => boolean): void {
   // Moved away first: whoever unpacks the same layer meanwhile finds its place free, or whole.
   const work = makeWorkDirectory(store.root, "remove");
@@ -167,6 +169,7 @@ function removeLayers({ store, options, removed }: Removal, keep: (diffId: Diges
       const diffId = `sha256:${hex}`;
       if (!isDigest(diffId) || keep(diffId)) continue;
       const path = join(store.root.layers, hex);
+      if (inheritedFor(path)?.every(keep) === true) continue;
       if (options.sizes === true) removed.layerBytes += bytesBelow(path);
       if (options.dryRun !== true) {
         step(`remove the unpacked layer ${hex.slice(0, 12)}`);

@@ -2,15 +2,20 @@
 //
 // A layer appears whole or not at all: it is made in a work directory, digest and diffID are checked, and the directory
 // is renamed. Of two that unpack the same layer at once, the second finds the name taken and drops its own.
-import { existsSync, mkdirSync, renameSync } from "node:fs";
+//
+// Beside it implied.json tells of directories that the layer has something in and no entry for: see inherited-directories.ts.
+import { chmodSync, existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
+import type { ByteString } from "../formats/entry.ts";
 import { type Digest, splitDigest } from "../formats/oci-reference.ts";
-import { errnoOf, ioError, writeFileAtomic } from "../host/files.ts";
+import { errnoOf, ioError, readJson, writeFileAtomic } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { makeWorkDirectory } from "../host/work.ts";
+import { ImpliedDirectories } from "./implied-directories.ts";
 import { type LayerLimits, readLayer } from "./layer-reader.ts";
-import { makeTree } from "./make-tree.ts";
+import { makeTree, type TreeFailure } from "./make-tree.ts";
+import { anyDevice } from "./merged-tree.ts";
 import type { ImageStore, StoredLayer } from "./store.ts";
 
 /** The directory that an unpacked layer is in; undefined where it is not unpacked. */
@@ -66,13 +71,36 @@ export async function makeLayerAt(
   made: string,
   limits: Partial<LayerLimits> = {},
 ): Promise<void> {
-  mkdirSync(join(made, "fs"), { recursive: true, mode: 0o755 });
-  await unpackLayer(store, layer, join(made, "fs"), limits);
+  mkdirSync(join(made, "fs"), { recursive: true });
+  // Whatever the umask: most layers have no entry for their root, and instances show it.
+  chmodSync(join(made, "fs"), 0o755);
+  writeImplied(made, await unpackLayer(store, layer, join(made, "fs"), limits));
   const verified = { tranship: "layer", version: 1, diffId: layer.diffId, blob: layer.descriptor.digest };
   writeFileAtomic(join(made, "verified.json"), `${JSON.stringify(verified)}\n`);
 }
 
-function moveInPlace(made: string, place: string): void {
+const impliedFile = "implied.json";
+
+function writeImplied(made: string, implied: readonly ByteString[]): void {
+  writeFileAtomic(join(made, impliedFile), `${JSON.stringify(implied)}\n`);
+}
+
+/** Directories that an unpacked layer has something in and no entry for; undefined where it was unpacked before they were noted. */
+export function impliedIn(root: StateRoot, diffId: Digest): ByteString[] | undefined {
+  return readJson(join(layerDirectory(root, diffId), impliedFile)) as ByteString[] | undefined;
+}
+
+/** Reads them from the layer's archive, and notes them beside the layer as it is unpacked. */
+export async function noteImplied(store: ImageStore, layer: StoredLayer): Promise<ByteString[]> {
+  const implied = new ImpliedDirectories();
+  for await (const events of readLayer({ store, layer }, { devices: anyDevice }))
+    for (const event of events) implied.add(event);
+  writeImplied(layerDirectory(store.root, layer.diffId), implied.paths());
+  return implied.paths();
+}
+
+/** Of two that make the same, the second finds the place taken: what it made goes with its work directory. */
+export function moveInPlace(made: string, place: string): void {
   try {
     renameSync(made, place);
   } catch (cause) {
@@ -81,28 +109,39 @@ function moveInPlace(made: string, place: string): void {
   }
 }
 
-/** Makes the layer's tree in an existing empty directory; OCI whiteouts become those of overlayfs. */
+/**
+ * Makes the layer's tree in an existing empty directory; OCI whiteouts become those of overlayfs. Returns the directories that the layer has
+ * something in and no entry for.
+ */
 export async function unpackLayer(
   store: ImageStore,
   layer: StoredLayer,
   destination: string,
   limits: Partial<LayerLimits> = {},
-): Promise<void> {
-  await makeTree(destination, readLayer({ store, layer }, limits), limits, (reason, path) => {
+): Promise<ByteString[]> {
+  const implied = new ImpliedDirectories();
+  const events = implied.watch(readLayer({ store, layer }, limits));
+  await makeTree(destination, events, limits, treeFailure(`the layer ${layer.diffId}`));
+  return implied.paths();
+}
+
+/** What it means that `tree unpack` refused a part of `what`. */
+export function treeFailure(what: string): TreeFailure {
+  return (reason, path) => {
     // The words of strerror(3): the layer is not to blame for the disk.
     if (/No space left on device|Disk quota exceeded/.test(reason)) {
-      return new TranshipError("E_NO_SPACE", `cannot unpack the layer ${layer.diffId}: ${reason}`, {
+      return new TranshipError("E_NO_SPACE", `cannot unpack ${what}: ${reason}`, {
         hint: "free space or choose another state root with --root",
       });
     }
     if (process.geteuid?.() !== 0 && reason.includes("Operation not permitted")) {
-      return new TranshipError("E_NEEDS_ROOT", `cannot unpack the layer ${layer.diffId}: ${reason}`, {
+      return new TranshipError("E_NEEDS_ROOT", `cannot unpack ${what}: ${reason}`, {
         hint: "layers are unpacked with their owners and devices: run the command as root",
       });
     }
-    return new TranshipError("E_LAYER_HOSTILE", `cannot unpack the layer ${layer.diffId}: ${reason}`, {
+    return new TranshipError("E_LAYER_HOSTILE", `cannot unpack ${what}: ${reason}`, {
       hint: "the layer holds something that does not fit here; the sentence above names it",
       details: path === undefined ? {} : { path },
     });
-  });
+  };
 }

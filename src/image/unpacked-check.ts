@@ -11,6 +11,7 @@ import { escapeBytes } from "../formats/escape.ts";
 import type { Digest } from "../formats/oci-reference.ts";
 import { errnoOf, ioError } from "../host/files.ts";
 import { Digester } from "./digest.ts";
+import { ImpliedDirectories } from "./implied-directories.ts";
 import { type LayerObject, ObjectMaker } from "./layer-objects.ts";
 import { type LayerEvent, readLayer } from "./layer-reader.ts";
 import { machineXattr } from "./layer-writer.ts";
@@ -19,7 +20,7 @@ import { ObjectRecords } from "./object-records.ts";
 import { packedObject } from "./packed-object.ts";
 import { directoryOf, PathTable } from "./path-table.ts";
 import type { ImageStore, StoredLayer } from "./store.ts";
-import { unpackedLayer } from "./unpack.ts";
+import { impliedIn, unpackedLayer } from "./unpack.ts";
 
 /** The objects of a directory of this host, paths from "/" on. */
 export type WalkTree = (directory: string) => AsyncIterable<Entry>;
@@ -29,6 +30,8 @@ interface UnpackedPlace {
   walk: WalkTree;
   /** The events of the layer, once more. */
   again: () => AsyncIterable<readonly LayerEvent[]>;
+  /** What is noted beside it; undefined where nothing is. */
+  implied: readonly ByteString[] | undefined;
   signal: AbortSignal | undefined;
 }
 
@@ -46,6 +49,7 @@ export class UnpackedCheck {
   /** Device nodes that are not unpacked, and other names of them. */
   readonly #leftOut = new Set<ByteString>();
   readonly #whiteouts = new Set<ByteString>();
+  readonly #implied = new ImpliedDirectories();
   readonly #place: UnpackedPlace;
   readonly #piece = Buffer.allocUnsafeSlow(pieceSize);
   #count = 0;
@@ -55,6 +59,7 @@ export class UnpackedCheck {
   }
 
   add({ entry, hardlinkTo, content }: LayerObject): void {
+    this.#implied.add({ type: "entry", entry, hardlinkTo });
     const device = deviceName(entry);
     const isOut = device !== undefined && isLeftOut(entry.path, device);
     if (isOut || (hardlinkTo !== undefined && this.#leftOut.has(hardlinkTo))) {
@@ -74,6 +79,7 @@ export class UnpackedCheck {
 
   /** As the layer is unpacked: what it removes is lower layers', never its own. */
   mark(event: LayerEvent): void {
+    this.#implied.add(event);
     if (event.type === "opaque") this.#opaque.add(event.path);
     if (event.type !== "whiteout") return;
     this.#paths.imply(directoryOf(event.path));
@@ -84,7 +90,7 @@ export class UnpackedCheck {
 
   /** When all of the layer has gone by: a sentence for each change. */
   async changes(): Promise<string[]> {
-    const { directory, walk, again, signal } = this.#place;
+    const { directory, walk, again, implied, signal } = this.#place;
     const changes: string[] = [];
     let more = 0;
     const note = (path: ByteString, what: string): void => {
@@ -98,6 +104,8 @@ export class UnpackedCheck {
     }
     for (const path of this.#whiteouts) note(path, "was removed by the layer and is no longer");
     if (!this.#paths.allVisited()) await this.#missing(again(), (path) => note(path, "is gone"));
+    if (implied !== undefined && JSON.stringify(implied) !== JSON.stringify(this.#implied.paths()))
+      changes.push("the note of its directories without entries tells of others");
     if (more > 0) changes.push(`${more} more objects were changed`);
     return changes;
   }
@@ -214,7 +222,8 @@ export function unpackedCheck(
   const walk = options.walkUnpacked;
   if (directory === undefined || walk === undefined) return undefined;
   const again = () => readLayer(source, { devices: anyDevice });
-  return new UnpackedCheck({ directory, walk, again, signal: options.signal });
+  const implied = impliedIn(source.store.root, source.layer.diffId);
+  return new UnpackedCheck({ directory, walk, again, implied, signal: options.signal });
 }
 
 /** What was changed below the layer as it is unpacked; [] also where it is not. E_IMAGE_CORRUPT where the archive itself is damaged. */

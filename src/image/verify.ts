@@ -9,6 +9,7 @@ import { type Descriptor, layerCompression, mediaType } from "../formats/oci.ts"
 import { type Digest, splitDigest } from "../formats/oci-reference.ts";
 import { Digester } from "./digest.ts";
 import { FileEndsCollector } from "./file-ends.ts";
+import { changesOfInherited } from "./inherited-directories.ts";
 import { ObjectMaker } from "./layer-objects.ts";
 import { defaultLimits, type LayerEvent, readBlobFile, readLayer } from "./layer-reader.ts";
 import { anyDevice } from "./merged-tree.ts";
@@ -59,6 +60,7 @@ export async function verifyImage(
     seen.contents.beginLayer();
     findings.push(...(await verifyLayer(store, layer, options, seen)));
   }
+  findings.push(...(await inheritedFindings(store, image, options)));
   findings.push(...initFindings(image, seen.init), ...(await contentsFindings(store, image, seen.contents)));
   findings.push(...(await verifyArtifacts(store, image, options.readData === true)));
   return findings;
@@ -181,6 +183,27 @@ async function verifyLayer(
     findings.push(asFinding("layer", error, digest));
   }
   return findings;
+}
+
+async function inheritedFindings(
+  store: ImageStore,
+  { layers, manifest }: StoredImage,
+  options: VerifyOptions,
+): Promise<VerifyFinding[]> {
+  const { digest } = manifest.config;
+  try {
+    return (await changesOfInherited(store, layers, options)).map((change) => ({
+      id: "unpacked",
+      severity: "error",
+      message: `of what directories inherit from lower layers: ${change}`,
+      digest,
+      path: undefined,
+    }));
+  } catch (error) {
+    // A layer that cannot be read is among the findings already.
+    if (isTranshipError(error, "E_IMAGE_CORRUPT")) return [];
+    return [asFinding("layer", error, digest)];
+  }
 }
 
 function undeclaredDevice(entry: Entry, declared: ReadonlySet<string>): string | undefined {

@@ -11,6 +11,7 @@ import { nativePath } from "../host/native.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { makeWorkDirectory, type WorkDirectory } from "../host/work.ts";
+import { ensureInherited, type ImplyingLayer, makeInherited } from "../image/inherited-directories.ts";
 import { ImageStore, openStore } from "../image/store.ts";
 import { ensureLayer, unpackLayer } from "../image/unpack.ts";
 import { LeftOutDevices } from "./left-out-devices.ts";
@@ -29,6 +30,9 @@ export async function openOci(address: string, reference: string, root: StateRoo
   const image = store.image(reference);
   const lowers: string[] = [];
   for (const { diffId } of image.layers) lowers.unshift(encodeText(await ensureLayer(root, store, diffId)));
+  const diffIds = image.layers.map(({ diffId }) => diffId);
+  const inherited = await ensureInherited(root, store, diffIds);
+  if (inherited !== undefined) lowers.unshift(encodeText(inherited));
   return await mountLayers(address, lowers);
 }
 
@@ -59,14 +63,17 @@ async function openLayout(address: string, { directory, name }: Layout, root: St
   const work = makeWorkDirectory(root, "oci");
   try {
     const lowers: string[] = [];
+    const layers: ImplyingLayer[] = [];
     const devices = new LeftOutDevices();
     for (const [index, layer] of image.layers.entries()) {
       const place = join(work.path, String(index));
       mkdirSync(place, { mode: 0o755 });
       step("unpack a layer of a layout");
-      await unpackLayer(store, layer, place, devices);
+      layers.push({ layer, implied: await unpackLayer(store, layer, place, devices) });
       lowers.unshift(encodeText(place));
     }
+    const inherited = join(work.path, "inherited");
+    if (await makeInherited(store, layers, inherited)) lowers.unshift(encodeText(inherited));
     return { ...(await mountLayers(address, lowers, work)), notes: devices.notes() };
   } catch (error) {
     work.remove();

@@ -3,8 +3,8 @@
 // Which descriptor counts: the one that `run --descriptor` names, before the one of the package's index, before the plan that lies
 // in the layers. The first two are compiled here and given to init; text is read once for each package, as reading YAML costs
 // more than a start.
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { ContainerConfig, Healthcheck } from "../formats/oci.ts";
@@ -224,13 +224,24 @@ function keepFacts(root: StateRoot, store: ImageStore, file: string, facts: Imag
     if (!named.has(name)) rmSync(join(directory, name), { force: true });
 }
 
-/** Unpacks what is not unpacked yet. Topmost first. */
+/** Unpacks what is not unpacked yet. Topmost first; above the layers what their directories inherit, where they do. */
 export async function layerDirectories(root: StateRoot, diffIds: readonly string[]): Promise<string[]> {
   const directories: string[] = [];
   for (const diffId of diffIds)
     directories.push(unpacked(root, diffId) ?? (await unpack(root, openStore(root), diffId)));
+  if (directories.slice(1).some(mayInherit)) {
+    const { ensureInherited } = await import("../image/inherited-directories.ts");
+    const inherited = await ensureInherited(root, openStore(root), diffIds);
+    if (inherited !== undefined) directories.push(inherited);
+  }
   // The same layer twice shows nothing new, and overlayfs refuses it.
   return [...new Set(directories.reverse())];
+}
+
+/** Few layers lack entries for their directories: the others cost a start no more than the size of a list that is empty. */
+function mayInherit(directory: string): boolean {
+  const note = statSync(join(dirname(directory), "implied.json"), { throwIfNoEntry: false });
+  return note === undefined || note.size > "[]\n".length;
 }
 
 /** As image/unpack.ts knows it; asked here, so that a start does not load what takes layers apart. */

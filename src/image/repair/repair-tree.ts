@@ -1,10 +1,12 @@
 // A layer that was changed below where it is unpacked is unpacked anew from its archive. What an instance has mounted is left: what it shows
 // would go from under its programs.
-import { renameSync } from "node:fs";
+import { existsSync, readdirSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { isTranshipError } from "../../base/errors.ts";
+import type { Digest } from "../../formats/oci-reference.ts";
 import { step } from "../../host/steps.ts";
 import { makeWorkDirectory } from "../../host/work.ts";
+import { changesOfInherited, ensureInherited, inheritedFor } from "../inherited-directories.ts";
 import type { ImageStore, StoredLayer } from "../store.ts";
 import { makeLayerAt, unpackedLayer } from "../unpack.ts";
 import { changesOfUnpacked } from "../unpacked-check.ts";
@@ -53,4 +55,55 @@ async function replaced(
     work.remove();
   }
   return undefined;
+}
+
+/** As repairTree(), of what directories inherit, for each list of layers that it was made for; `layers` are all that names lead to. */
+export async function repairInherited(
+  store: ImageStore,
+  layers: ReadonlyMap<Digest, StoredLayer>,
+  options: RepairOptions,
+): Promise<RepairedTree[]> {
+  const trees: RepairedTree[] = [];
+  for (const name of existsSync(store.root.layers) ? readdirSync(store.root.layers) : []) {
+    const place = join(store.root.layers, name);
+    const below = (inheritedFor(place) ?? []).map((diffId) => layers.get(diffId));
+    const known = below.filter((layer) => layer !== undefined);
+    const top = known.at(-1);
+    if (top === undefined || known.length < below.length) continue;
+    const changes = await inheritedChanges(store, known, options);
+    if (changes.length === 0) continue;
+    // Whoever has it mounted has the topmost layer mounted.
+    const left = options.usersOf?.(top.diffId);
+    if (left === undefined && options.dryRun !== true) await madeAnew(store, known, place);
+    trees.push({ diffId: top.diffId, changes: changes.map((change) => `above it, ${change}`), left });
+  }
+  return trees;
+}
+
+async function inheritedChanges(
+  store: ImageStore,
+  layers: readonly StoredLayer[],
+  options: RepairOptions,
+): Promise<string[]> {
+  try {
+    return await changesOfInherited(store, layers, options);
+  } catch (error) {
+    if (!isTranshipError(error, "E_IMAGE_CORRUPT")) throw error;
+    return []; // the archive is damaged and stays so, which is told already
+  }
+}
+
+async function madeAnew(store: ImageStore, layers: readonly StoredLayer[], place: string): Promise<void> {
+  const work = makeWorkDirectory(store.root, "remove");
+  try {
+    step("replace what directories inherit");
+    renameSync(place, join(work.path, "old"));
+  } finally {
+    work.remove();
+  }
+  await ensureInherited(
+    store.root,
+    store,
+    layers.map(({ diffId }) => diffId),
+  );
 }

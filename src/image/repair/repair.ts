@@ -27,7 +27,7 @@ import type { WalkTree } from "../unpacked-check.ts";
 import { damageOf } from "./damage.ts";
 import { packAgain, packAgainFromRegistry } from "./pack-again.ts";
 import { type Origin, type RegistryChoice, RegistryCopies } from "./registry-copies.ts";
-import { repairTree } from "./repair-tree.ts";
+import { repairInherited, repairTree } from "./repair-tree.ts";
 
 export interface RepairOptions {
   /** Directories of other image layouts. */
@@ -101,6 +101,8 @@ export async function repairStore(store: ImageStore, options: RepairOptions): Pr
       const tree = await repairTree(store, layer, options);
       if (tree !== undefined) trees.push(tree);
     }
+    const byDiffId = new Map([...work.layers.values()].map(({ layer }) => [layer.diffId, layer]));
+    trees.push(...(await repairInherited(store, byDiffId, options)));
   } finally {
     session.close();
   }
