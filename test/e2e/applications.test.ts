@@ -50,8 +50,7 @@ describe("applications in a package of their own", {
       attempts.push(...made);
       const wrong = made.filter(
         (one) =>
-          wholeWays.includes(one.way) &&
-          (one.problem !== undefined || one.failed.length > 0 || one.total < 10),
+          wholeWays.includes(one.way) && (one.problem !== undefined || one.failed.size > 0 || one.total < 10),
       );
       assert.deepEqual(
         wrong.map((one) => [one.way, one.problem, one.total, ...one.failed]),

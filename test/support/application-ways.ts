@@ -247,7 +247,7 @@ async function installedAnew(
     apt-get update -qq; apt-get install -y -qq --no-install-recommends locales ${packagesOf(name).join(" ")}
     sed -i 's/^# *\\(fr_FR.UTF-8 UTF-8\\)/\\1/; s/^# *\\(en_US.UTF-8 UTF-8\\)/\\1/' /etc/locale.gen; locale-gen
     printf 'old-${name}\\n' >/etc/hostname; printf 'Europe/Paris\\n' >/etc/timezone; ln -sf /usr/share/zoneinfo/Europe/Paris /etc/localtime
-    [ ! -d files ] || tar -C files -c --owner=0 --group=0 --mode=u+rwX,go+rX . | tar -x -C /
+    [ ! -d files ] || tar -C files -c --owner=0 --group=0 --mode=u+rwX,go+rX --mtime=@1600000000 . | tar -x -C /
     bash -eu ./setup`;
   const request = {
     machine,

@@ -53,8 +53,8 @@ export interface Attempt {
   way: Way;
   passed: number;
   total: number;
-  /** Names of the checks whose answers were others. */
-  failed: string[];
+  /** The checks whose answers were others: name -> both. */
+  failed: Map<string, string>;
   /** Why the package did not even start. */
   problem: string | undefined;
   paths: number;
@@ -131,7 +131,7 @@ class Trial {
       way,
       passed: 0,
       total: 0,
-      failed: [],
+      failed: new Map(),
       problem: undefined,
       paths: 0,
       bytes: 0,
@@ -157,13 +157,13 @@ class Trial {
       await this.#pack(way, made, by);
       const original = await this.#askOriginal(by.captured);
       made.total = original.results.size;
-      made.failed = [...original.results.keys()];
+      made.failed = new Map([...original.results.keys()].map((name) => [name, "not asked"]));
       const request = { ...this.#request(by.captured), reference: this.#reference(way) };
       const packaged = await runPackage(
         by.ownSecrets === true ? { ...request, secrets: secretsOf(by, work) } : request,
       );
-      made.failed = [...original.results].filter(([name, bytes]) => !equal(bytes, packaged.results.get(name))).map(([name]) => name); // biome-ignore format: one line
-      made.passed = made.total - made.failed.length;
+      made.failed = differences(original, packaged);
+      made.passed = made.total - made.failed.size;
     } finally {
       await by.close();
     }
@@ -218,8 +218,16 @@ function secretsOf({ captured, machine }: CapturedBy, work: string): Record<stri
   );
 }
 
-function equal(a: Uint8Array, b: Uint8Array | undefined): boolean {
-  return b !== undefined && Buffer.compare(a, b) === 0;
+function differences(original: Side, packaged: Side): Map<string, string> {
+  const shown = (bytes: Uint8Array | undefined): string =>
+    bytes === undefined ? "nothing" : JSON.stringify(Buffer.from(bytes).toString("latin1").slice(0, 600));
+  const found = new Map<string, string>();
+  for (const [name, bytes] of original.results) {
+    const other = packaged.results.get(name);
+    if (other !== undefined && Buffer.compare(bytes, other) === 0) continue;
+    found.set(name, `${shown(other)} instead of ${shown(bytes)}`);
+  }
+  return found;
 }
 
 /** Markdown: a line for each application, in each cell what passed and the sizes. */
