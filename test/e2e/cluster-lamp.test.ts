@@ -47,6 +47,8 @@ if (soaking)
       await served?.end("SIGTERM");
       for (const line of (await fixture.cli(["ps", "-aq"])).stdout.split("\n").filter(Boolean))
         await fixture.cli(["rm", "-f", "-v", line]);
+      // What had watched over them ends after them, and may still be writing.
+      await fixture.clean();
       await fixture.remove();
     });
 

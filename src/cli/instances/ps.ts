@@ -2,7 +2,8 @@
 import { TranshipError } from "../../base/errors.ts";
 import { listInstances } from "../../runtime/find.ts";
 import type { Context } from "../context.ts";
-import { printRows, printTable } from "../format.ts";
+import { printTable } from "../format.ts";
+import { listing } from "../listing.ts";
 import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
 import { instanceFilter, lists } from "./ps-filter.ts";
 import { type Row, rowOf } from "./ps-row.ts";
@@ -19,10 +20,7 @@ export async function run({ options }: Call, context: Context): Promise<undefine
     .slice(0, last);
   const size = flag(options, "size");
   const rows = found.map((one) => rowOf(context.root, one, { whole: options.trunc === false, size }));
-  const format = text(options, "format") ?? "table";
-  if (flag(options, "quiet")) context.print(rows.map((row) => `${row.ID}\n`).join(""));
-  else if (format !== "table") context.print(printRows(rows, format));
-  else context.print(table(rows, size));
+  context.print(listing(options, rows, { quiet: ({ ID }) => ID, table: () => table(rows, size) }));
 }
 
 /** -n, -l: of all, whatever their state. */

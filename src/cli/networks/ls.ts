@@ -1,7 +1,7 @@
 import { listNetworks, type Network } from "../../runtime/network/list.ts";
 import type { Context } from "../context.ts";
-import { printRows, printTable } from "../format.ts";
-import { type Call, flag, list, text } from "../verb.ts";
+import { columns, listing } from "../listing.ts";
+import { type Call, list } from "../verb.ts";
 import { networkFilter } from "./fits.ts";
 
 export async function run({ options }: Call, context: Context): Promise<undefined> {
@@ -10,16 +10,14 @@ export async function run({ options }: Call, context: Context): Promise<undefine
   const rows = listNetworks(context.root)
     .filter((network) => filters.every((fits) => fits(network)))
     .map((network) => rowOf(network, whole));
-  const format = text(options, "format") ?? "table";
-  if (flag(options, "quiet")) context.print(rows.map((row) => `${row.ID}\n`).join(""));
-  else if (format !== "table") context.print(printRows(rows, format));
-  else
-    context.print(
-      printTable(
-        ["NETWORK ID", "NAME", "DRIVER", "SCOPE"],
-        rows.map((row) => [row.ID, row.Name, row.Driver, row.Scope]),
-      ),
-    );
+  const table = () =>
+    columns(rows, {
+      "NETWORK ID": ({ ID }) => ID,
+      NAME: ({ Name }) => Name,
+      DRIVER: ({ Driver }) => Driver,
+      SCOPE: ({ Scope }) => Scope,
+    });
+  context.print(listing(options, rows, { quiet: ({ ID }) => ID, table }));
 }
 
 /** By the names that docker's templates have. */

@@ -1,7 +1,7 @@
 import { listVolumes } from "../../runtime/volumes/list.ts";
 import type { Context } from "../context.ts";
-import { printRows, printTable } from "../format.ts";
-import { type Call, flag, list, text } from "../verb.ts";
+import { columns, listing } from "../listing.ts";
+import { type Call, list } from "../verb.ts";
 import { volumeFilter } from "./fits.ts";
 
 export async function run({ options }: Call, context: Context): Promise<undefined> {
@@ -14,14 +14,6 @@ export async function run({ options }: Call, context: Context): Promise<undefine
     Scope: "local",
     Labels: labels,
   }));
-  const format = text(options, "format") ?? "table";
-  if (flag(options, "quiet")) context.print(rows.map((row) => `${row.Name}\n`).join(""));
-  else if (format !== "table") context.print(printRows(rows, format));
-  else
-    context.print(
-      printTable(
-        ["DRIVER", "VOLUME NAME"],
-        rows.map((row) => [row.Driver, row.Name]),
-      ),
-    );
+  const table = () => columns(rows, { DRIVER: ({ Driver }) => Driver, "VOLUME NAME": ({ Name }) => Name });
+  context.print(listing(options, rows, { quiet: ({ Name }) => Name, table }));
 }

@@ -237,16 +237,32 @@ export function describeServiceDeployments(
   call: Call,
   input: DescribeServiceDeploymentsRequest,
 ): DescribeServiceDeploymentsResponse {
-  if (input.serviceDeploymentArns.length > 20)
-    throw invalidParameter("At most 20 service deployments can be described in one call.");
-  const serviceDeployments: ServiceDeployment[] = [];
-  const failures: Failure[] = [];
-  for (const arn of input.serviceDeploymentArns) {
-    const record = call.control.state.serviceDeployment.get(arn.split("/").at(-1) ?? "");
-    if (record === undefined) failures.push({ arn, reason: "MISSING" });
-    else serviceDeployments.push(withCounts(call.control, record));
-  }
+  const { found: serviceDeployments, failures } = described(
+    input.serviceDeploymentArns,
+    "service deployments",
+    (id) => {
+      const record = call.control.state.serviceDeployment.get(id);
+      return record === undefined ? undefined : withCounts(call.control, record);
+    },
+  );
   return { serviceDeployments, failures };
+}
+
+/** Each by the last part of its ARN; those that `look` does not know are failures. */
+function described<Wire>(
+  arns: readonly string[],
+  what: string,
+  look: (id: string) => Wire | undefined,
+): { found: Wire[]; failures: Failure[] } {
+  if (arns.length > 20) throw invalidParameter(`At most 20 ${what} can be described in one call.`);
+  const found: Wire[] = [];
+  const failures: Failure[] = [];
+  for (const arn of arns) {
+    const wire = look(arn.split("/").at(-1) ?? "");
+    if (wire === undefined) failures.push({ arn, reason: "MISSING" });
+    else found.push(wire);
+  }
+  return { found, failures };
 }
 
 function withCounts(control: Control, record: ServiceDeploymentEntity): ServiceDeployment {
@@ -290,14 +306,10 @@ export function describeServiceRevisions(
   call: Call,
   input: DescribeServiceRevisionsRequest,
 ): DescribeServiceRevisionsResponse {
-  if (input.serviceRevisionArns.length > 20)
-    throw invalidParameter("At most 20 service revisions can be described in one call.");
-  const serviceRevisions: ServiceRevision[] = [];
-  const failures: Failure[] = [];
-  for (const arn of input.serviceRevisionArns) {
-    const found = call.control.state.revision.get(arn.split("/").at(-1) ?? "");
-    if (found === undefined) failures.push({ arn, reason: "MISSING" });
-    else serviceRevisions.push(found.wire);
-  }
+  const { found: serviceRevisions, failures } = described(
+    input.serviceRevisionArns,
+    "service revisions",
+    (id) => call.control.state.revision.get(id)?.wire,
+  );
   return { serviceRevisions, failures };
 }

@@ -92,3 +92,18 @@ export function aliasesOf({ group, cluster }: TaskSpec): string[] {
 export function taskVolume(task: string, name: string | undefined): string {
   return `ecs-${task.slice(0, 12)}-${name ?? ""}`;
 }
+
+/** All such volumes of a task. */
+export function volumesOfTask({ id, definition: { volumes = [] } }: TaskSpec): string[] {
+  return volumes
+    .filter(
+      ({ host, dockerVolumeConfiguration: docker }) =>
+        host?.sourcePath === undefined && docker?.scope !== "shared",
+    )
+    .map(({ name }) => taskVolume(id, name));
+}
+
+/** As they stand in the environment of a program. */
+export function assignments(pairs: readonly KeyValuePair[]): string[] {
+  return pairs.map(({ name, value }) => `${name}=${value}`);
+}

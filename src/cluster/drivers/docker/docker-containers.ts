@@ -5,6 +5,7 @@ import { parseReference } from "../../../formats/oci-reference.ts";
 import { CredentialStore } from "../../../image/registry/credentials.ts";
 import type { ContainerDefinition, KeyValuePair } from "../../api/shapes.ts";
 import {
+  assignments,
   type ContainerLine,
   type Containers,
   containerName,
@@ -12,7 +13,7 @@ import {
   type ReadOptions,
   type SeenContainer,
   taskLabel,
-  taskVolume,
+  volumesOfTask,
 } from "../containers.ts";
 import type { Running, TaskSpec } from "../driver.ts";
 import { type ContainerSpec, containerSpec } from "./container-spec.ts";
@@ -82,9 +83,7 @@ export class DockerContainers implements Containers {
   }
 
   async removeVolumes(spec: TaskSpec): Promise<void> {
-    for (const { name, host, dockerVolumeConfiguration: docker } of spec.definition.volumes ?? [])
-      if (host?.sourcePath === undefined && docker?.scope !== "shared")
-        await this.#engine.delete(`/volumes/${taskVolume(spec.id, name)}`);
+    for (const volume of volumesOfTask(spec)) await this.#engine.delete(`/volumes/${volume}`);
   }
 
   async start(
@@ -189,7 +188,7 @@ function isBridged({ definition: { networkMode = "bridge" } }: TaskSpec): boolea
 }
 
 function withEnvironment(made: ContainerSpec, more: readonly KeyValuePair[]): ContainerSpec {
-  return { ...made, Env: [...made.Env, ...more.map(({ name, value }) => `${name}=${value}`)] };
+  return { ...made, Env: [...made.Env, ...assignments(more)] };
 }
 
 async function credentialsFor(registry: string): Promise<Record<string, string>> {

@@ -23,13 +23,14 @@ import { removeVolume } from "../../../runtime/volumes/volumes.ts";
 import type { ContainerDefinition, KeyValuePair } from "../../api/shapes.ts";
 import {
   aliasesOf,
+  assignments,
   type ContainerLine,
   type Containers,
   containerName,
   holderOf,
   type ReadOptions,
   type SeenContainer,
-  taskVolume,
+  volumesOfTask,
 } from "../containers.ts";
 import type { Running, TaskSpec } from "../driver.ts";
 import { taskAddress } from "../endpoint/task-server.ts";
@@ -98,10 +99,7 @@ export class LocalContainers implements Containers {
   async start(spec: TaskSpec, definition: ContainerDefinition, more: readonly KeyValuePair[]): Promise<void> {
     const secrets = writeSecrets(this.#secrets, spec, definition);
     const options = optionsOf(spec, definition);
-    const environment = [
-      ...(options.environment ?? []),
-      ...more.map(({ name, value }) => `${name}=${value}`),
-    ];
+    const environment = [...(options.environment ?? []), ...assignments(more)];
     const connect = linksOf(spec, definition);
     if (options.network === "bridge") {
       const own = ownNetworkOf(spec);
@@ -191,9 +189,7 @@ export class LocalContainers implements Containers {
   }
 
   async removeVolumes(spec: TaskSpec): Promise<void> {
-    for (const { name, host, dockerVolumeConfiguration: docker } of spec.definition.volumes ?? [])
-      if (host?.sourcePath === undefined && docker?.scope !== "shared")
-        removeVolume(this.#root, taskVolume(spec.id, name));
+    for (const volume of volumesOfTask(spec)) removeVolume(this.#root, volume);
   }
 
   async remove(name: string): Promise<void> {
