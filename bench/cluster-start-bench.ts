@@ -1,4 +1,4 @@
-// Clusters: from CreateService to the last task running, against a service of the same Docker node created by itself. `node bench/cluster-start-bench.ts [--rounds N]`
+// Clusters: from CreateService to the last task running, against a service of the same Docker node created by itself. `node bench/cluster-start-bench.ts [--rounds N] [--counts N,N]`
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
@@ -23,10 +23,10 @@ import { median } from "./measure.ts";
 
 const { values } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: "string", default: "5" } },
+  options: { rounds: { type: "string", default: "5" }, counts: { type: "string", default: "10,50" } },
 });
 const rounds = Number(values.rounds);
-const counts = [10, 50];
+const counts = values.counts.split(",").map(Number);
 const command = ["sleep", "100000"];
 const mebibytes = 32;
 /** Milliseconds between two looks, of both sides. */
