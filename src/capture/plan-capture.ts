@@ -63,6 +63,8 @@ async function planWhole(
         machine,
         installed,
         descriptor: application,
+        evidence: parts.evidence,
+        names: parts.choices.alsoInstalled,
         ...(parts.brought === undefined ? {} : { brought: parts.brought }),
       })
     : undefined;

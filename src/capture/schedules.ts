@@ -15,6 +15,8 @@ import { type PasswdEntry, parsePasswd } from "../formats/passwd.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Descriptor, Program, Schedule } from "../package/descriptor.ts";
 import { exactText } from "./descriptor-text.ts";
+import type { Evidence } from "./evidence.ts";
+import { logRotation } from "./log-rotation.ts";
 import { timerJob } from "./timer-jobs.ts";
 
 export interface ApplicationSchedules {
@@ -34,10 +36,14 @@ export interface SchedulesRequest {
   descriptor: Descriptor;
   /** Files that the installer of this capture made: what they say is the application's, whoever owns them. */
   brought?: ReadonlySet<ByteString>;
+  /** Of its run: which logs it writes. */
+  evidence?: Evidence | undefined;
+  /** Installed packages that were asked for. */
+  names?: readonly string[];
 }
 
 export async function applicationSchedules(request: SchedulesRequest): Promise<ApplicationSchedules> {
-  const { machine, installed, descriptor, brought } = request;
+  const { machine, installed, descriptor, brought, evidence, names = [] } = request;
   const source = new Source(machine.files);
   const tree = await UnitTree.open(source);
   const facts = await readSchedules(source, tree);
@@ -45,6 +51,13 @@ export async function applicationSchedules(request: SchedulesRequest): Promise<A
   const users = parsePasswd((await source.text("/etc/passwd")) ?? "").entries;
   const result: ApplicationSchedules = { programs: [], schedules: [], directories: [], seeds: [], notes: [] };
   const taken = new Set(descriptor.programs.map((program) => program.name));
+  const rotation = await logRotation({ machine, source, facts, installed, descriptor, evidence, names });
+  if (rotation !== undefined) {
+    const name = freeName(rotation.program.name, taken);
+    result.programs.push({ ...rotation.program, name });
+    result.schedules.push({ ...rotation.schedule, name, program: name });
+    result.seeds.push(...rotation.seeds);
+  }
   for (const fact of facts) {
     const [from = "job"] = fact.from;
     const own = fact.from.every((file) => brought?.has(file) === true || installed.owner(file).length === 0);

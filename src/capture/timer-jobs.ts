@@ -81,8 +81,8 @@ function commandOf({ before, start, umask }: ServiceRecipe): ByteString[] {
   return ["/bin/sh", "-c", `set -e\n${lines.join("\n")}`];
 }
 
-/** Calendar expressions count where there are any: what is due some time after a start comes beside them there. */
-function cronsOf(when: ByteString): string[] | undefined {
+/** undefined: cron cannot say when. Calendar expressions count where there are any: what is due some time after a start comes beside them there. */
+export function cronsOf(when: ByteString): string[] | undefined {
   const settings = when.split(/, (?=On[A-Z]\w*=)/).map((one) => {
     const at = one.indexOf("=");
     return { key: one.slice(0, at), value: one.slice(at + 1) };

@@ -154,7 +154,13 @@ function initReady(instance: Instance): boolean {
   }
 }
 
-async function exercise(request: PackageRequest, instance: Instance, pid: number, side: Side): Promise<void> {
+/** Runs it, with what it is to do, in `request.work`: a directory of this one call. */
+export async function exercise(
+  request: PackageRequest,
+  instance: Instance,
+  pid: number,
+  side: Side,
+): Promise<void> {
   const { against } = request;
   const work = join(request.work, "package");
   mkdirSync(work, { mode: 0o755 });

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { describeApplication } from "../../../src/capture/application.ts";
+import { type Evidence, newEvidence, noteUse } from "../../../src/capture/evidence.ts";
 import { applicationSchedules } from "../../../src/capture/schedules.ts";
 import { loadInstalled } from "../../../src/closure/installed.ts";
 import { cronCommand, parseCrontab } from "../../../src/formats/cron.ts";
@@ -109,6 +110,65 @@ test("a timer's service is started by its recipe", async () => {
 test("what an installer made is the application's, whoever owns it", async () => {
   const { schedules } = await schedulesOf(new Set(["/etc/cron.d/other"]));
   assert.ok(schedules.some((one) => one.cron === "0 4 * * *"));
+});
+
+test("logs of the application are rotated as on the machine, those of others are not", async () => {
+  const list = (name: string, ...paths: string[]) => ({
+    [`/var/lib/dpkg/info/${name}.list`]: ["/.", ...paths, ""].join("\n"),
+  });
+  const files = {
+    "/etc/passwd": "root:x:0:0::/root:/bin/sh\n",
+    "/bin/sh": { text: "x", mode: 0o755 },
+    "/bin/gzip": { text: "x", mode: 0o755 },
+    "/usr/sbin/shopd": { text: "x", mode: 0o755 },
+    "/usr/sbin/tell": { text: "x", mode: 0o755 },
+    "/usr/sbin/logrotate": { text: "x", mode: 0o755 },
+    "/etc/logrotate.conf": "weekly\ncompress\ninclude /etc/logrotate.d\n",
+    "/etc/logrotate.d/shop": "/var/log/shop/*.log {\n postrotate\n  tell shop\n endscript\n}\n",
+    "/etc/logrotate.d/other": "/var/log/other.log {\n}\n",
+    "/var/lib/dpkg/status": ["shopd", "shop-common", "other"]
+      .map(
+        (name) =>
+          `Package: ${name}\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n${name === "shopd" ? "Depends: shop-common\n" : ""}Description: x\n`,
+      )
+      .join("\n"),
+    ...list("shopd", "/usr/sbin/shopd"),
+    ...list("shop-common", "/etc/logrotate.d/shop"),
+    ...list("other", "/etc/logrotate.d/other"),
+  };
+  const planned = async (more: object, evidence?: Evidence) => {
+    const host = memoryMachine({ ...files, ...more });
+    const none = { name: "shop", services: [], command: ["/usr/sbin/shopd"], environment: {}, ports: [] };
+    const descriptor = await describeApplication(host, none);
+    const installed = await loadInstalled(host.files);
+    return await applicationSchedules({ machine: host, installed, descriptor, evidence });
+  };
+  assert.deepEqual((await planned({})).schedules, [], "nothing runs it there");
+  const daily = {
+    "/etc/cron.daily/logrotate": { text: "#!/bin/sh\n", mode: 0o755 },
+    ...list("logrotate", "/etc/cron.daily/logrotate"),
+  };
+  const statused = `${files["/var/lib/dpkg/status"]}\nPackage: logrotate\nStatus: install ok installed\nVersion: 1\nArchitecture: all\nDescription: x\n`;
+  const made = await planned({ ...daily, "/var/lib/dpkg/status": statused });
+  assert.deepEqual(made.schedules, [{ name: "logrotate", cron: "@daily", program: "logrotate" }]);
+  assert.deepEqual(made.programs[0]?.command, ["/usr/sbin/logrotate", "/etc/logrotate.conf"]);
+  const seeds = new Set(made.seeds.map(({ path }) => path));
+  for (const path of [
+    "/usr/sbin/logrotate",
+    "/etc/logrotate.conf",
+    "/etc/logrotate.d/shop",
+    "/usr/sbin/tell",
+    "/bin/gzip",
+  ])
+    assert.ok(seeds.has(path), path);
+  assert.ok(!seeds.has("/etc/logrotate.d/other"));
+  const evidence = newEvidence();
+  noteUse(evidence, "/var/log/other.log", "write", "/usr/sbin/shopd").found = true;
+  const written = await planned({ ...daily, "/var/lib/dpkg/status": statused }, evidence);
+  assert.ok(
+    written.seeds.some(({ path }) => path === "/etc/logrotate.d/other"),
+    "it writes there",
+  );
 });
 
 test("crontab: percent signs, and variables in number", () => {
