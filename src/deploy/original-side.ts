@@ -38,7 +38,7 @@ export async function runOriginal(request: OriginalRequest): Promise<Side> {
   try {
     await waitReady(sandbox, request);
     const startTime = Date.now() - began;
-    const end = mayEnd(request) ? await ownEnd(sandbox, request, join(run, "log/all.log")) : undefined;
+    const end = mayEnd(request) ? await ownEnd(sandbox, request, run) : undefined;
     const side: Side = {
       name: request.machine.address,
       status: undefined,
@@ -96,7 +96,7 @@ async function waitReady(sandbox: Sandbox, request: OriginalRequest): Promise<vo
 async function ownEnd(
   { exit }: Sandbox,
   { signal }: OriginalRequest,
-  log: string,
+  run: string,
 ): Promise<OwnEnd | undefined> {
   const watched = new AbortController();
   const stop = AbortSignal.any([signal, watched.signal]);
@@ -104,5 +104,5 @@ async function ownEnd(
   const status = await Promise.race([exit, over]);
   watched.abort();
   if (signal.aborted) throw new TranshipError("E_INTERRUPTED", "the test was stopped");
-  return status === undefined ? undefined : { status, output: loggedOutput(log) };
+  return status === undefined ? undefined : { status, output: loggedOutput(run) };
 }

@@ -14,7 +14,7 @@ import { listeningPorts } from "../capture/sandbox-sockets.ts";
 import { encodeText } from "../formats/escape.ts";
 import { joinCall, sandboxCall } from "../host/enter.ts";
 import { startEnter } from "../host/enter-process.ts";
-import { readText } from "../host/files.ts";
+import { readJsonBelow } from "../host/untrusted.ts";
 import { hostRoot, type Machine } from "../machine/machine.ts";
 import { insidePath } from "../package/container-config.ts";
 import type { Descriptor } from "../package/descriptor.ts";
@@ -26,7 +26,7 @@ import { statusOf } from "../runtime/state.ts";
 import { removeInstance, stopInstance } from "../runtime/stop.ts";
 import { volumeData } from "../runtime/volumes/volumes.ts";
 import { ExerciseOutput } from "./exercise-output.ts";
-import { loggedOutput, mayEnd, watchTime } from "./own-end.ts";
+import { loggedOutput, logText, mayEnd, watchTime } from "./own-end.ts";
 import type { ParityRequest, Side } from "./parity.ts";
 import { probePort } from "./probe.ts";
 import { collectWritten, readResults } from "./written-files.ts";
@@ -67,7 +67,7 @@ export async function runPackage(request: PackageRequest): Promise<Side> {
     if (pid === undefined || (mayEnd(request) && (await endsByItself(instance, request)))) {
       side.end = {
         status: statusOf(instance.paths, record.id).exitStatus ?? 255,
-        output: loggedOutput(join(instance.paths.run, "log/all.log")),
+        output: loggedOutput(instance.paths.run),
       };
     } else {
       for (const port of request.ports) side.probes.set(port, await probePort(pid, port));
@@ -120,11 +120,7 @@ async function waitReady(instance: Instance, request: PackageRequest): Promise<n
         state === "exited"
           ? "ended before it was ready"
           : `was not ready after ${formatDuration(request.timeout)}${missing.length > 0 ? `: nothing listens on ${missing.join(", ")}` : ""}`;
-      const words = (readText(join(instance.paths.run, "log/all.log")) ?? "")
-        .trim()
-        .split("\n")
-        .slice(-8)
-        .join("\n    ");
+      const words = logText(instance.paths.run).trim().split("\n").slice(-8).join("\n    ");
       throw new TranshipError("E_TEST_FAILED", `the package ${why}\n    ${words}`, {
         hint: "run it alone: `tranship run`",
       });
@@ -143,15 +139,11 @@ async function endsByItself(instance: Instance, request: PackageRequest): Promis
   return true;
 }
 
-function initReady(instance: Instance): boolean {
-  try {
-    return (
-      (JSON.parse(readText(join(instance.paths.run, "state.json")) ?? "{}") as { ready?: unknown }).ready ===
-      true
-    );
-  } catch {
-    return false;
-  }
+const longestState = 64 << 10;
+
+function initReady({ paths }: Instance): boolean {
+  const told = readJsonBelow(longestState, paths.run, "state.json") as { ready?: unknown } | null | undefined;
+  return told?.ready === true;
 }
 
 /** Runs it, with what it is to do, in `request.work`: a directory of this one call. */

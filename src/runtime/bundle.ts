@@ -1,5 +1,5 @@
 // What is put in place for a start: the OCI bundle and the files that are bound into the instance.
-import { chownSync, existsSync, readFileSync, rmSync, statSync } from "node:fs";
+import { chownSync, existsSync, fchownSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -9,6 +9,7 @@ import { nativePath } from "../host/native.ts";
 import { rootlessUser } from "../host/rootless-user.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
+import { changeBelow } from "../host/untrusted.ts";
 import { elementWords, enginePath } from "./elements.ts";
 import { mergeEnvironment } from "./environment.ts";
 import { healthFile } from "./health/rule.ts";
@@ -28,7 +29,7 @@ import type { OciRuntime } from "./oci/runtime.ts";
 import { type InstancePaths, type InstanceRecord, instancePaths } from "./record.ts";
 import { redirectedMounts } from "./redirect/mounts.ts";
 import { consoleSize } from "./stdio.ts";
-import { lookUpUser } from "./user.ts";
+import { lookUpUser, type User } from "./user.ts";
 import { stageMounts, stageOf } from "./userns/stage.ts";
 import { prepareMount } from "./volumes/volumes.ts";
 
@@ -62,13 +63,8 @@ export async function writeBundle(input: BundleInput): Promise<EnterMount[]> {
   const user = lookUpUser(layers, record.user);
   givePlan(paths);
   giveHealth(paths, record);
-  for (const name of ["exit.json", "state.json"])
-    if (existsSync(`${paths.run}/${name}`)) rmSync(`${paths.run}/${name}`, { force: true });
-  if (user.uid !== 0) {
-    // PID 1 is this user then, and writes its log and its records.
-    for (const path of [paths.run, `${paths.run}/log`, `${paths.run}/log/all.log`])
-      if (existsSync(path)) chownSync(path, user.uid, user.gid);
-  }
+  forgetRun(paths);
+  giveRun(paths, user);
   const volumes = await volumeMounts(input);
   const identity = { ...(record.identity ?? noIdentity), taken: input.taken };
   const stage = stageOf(root, record, runtime);
@@ -121,6 +117,19 @@ export function givePlan(paths: InstancePaths): void {
   const given = `${paths.run}/init.bin`;
   rmSync(given, { recursive: true, force: true });
   writeFilePlain(given, readFileSync(paths.plan), 0o644);
+}
+
+/** What an earlier run said of itself, or left in that place. */
+export function forgetRun({ run }: InstancePaths): void {
+  for (const name of ["exit.json", "state.json"]) rmSync(`${run}/${name}`, { recursive: true, force: true });
+}
+
+/** PID 1 is this user, and writes its log and its records. An earlier run of the instance may have left links there, which must not lead to files of the host. */
+export function giveRun({ run }: InstancePaths, { uid, gid }: Pick<User, "uid" | "gid">): void {
+  if (uid === 0) return;
+  chownSync(run, uid, gid);
+  for (const names of [["log"], ["log", "all.log"]])
+    changeBelow((fd) => fchownSync(fd, uid, gid), run, ...names);
 }
 
 /** As with the plan: what an earlier run made of it does not count. */

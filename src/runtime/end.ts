@@ -1,6 +1,6 @@
 // The end of an instance, whoever notices it first: rules and leases freed, cgroups removed, its record written, then
 // removed or started again by its rule. Every part looks at what is there, so that it can be run again after a crash.
-import { existsSync, lstatSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -11,6 +11,7 @@ import { acquireLock, type Lock } from "../host/lock.ts";
 import { removeTree } from "../host/remove-tree.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
+import { readBelow } from "../host/untrusted.ts";
 import { removeBundle } from "./bundle.ts";
 import { summarize } from "./events/history.ts";
 import { note, noteEnd } from "./events/note.ts";
@@ -104,9 +105,8 @@ const mostExit = 64 << 10;
 
 /** What init wrote with its last breath, as far as that is anything init writes. */
 function exitText({ run }: InstancePaths): string | undefined {
-  const path = `${run}/exit.json`;
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  return stat?.isFile() === true && stat.size <= mostExit ? readText(path) : undefined;
+  const bytes = readBelow(mostExit + 1, run, "exit.json");
+  return bytes === undefined || bytes.length > mostExit ? undefined : bytes.toString("utf8");
 }
 
 function endRecord({ paths, record }: Instance, status: number | null): EndRecord {

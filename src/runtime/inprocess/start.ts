@@ -1,11 +1,12 @@
 // Each start of an instance of the in-process engine: what native/supervise and native/engine are told.
-import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, fchmodSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { errnoOf, writeFilePlain } from "../../host/files.ts";
 import { nativePath } from "../../host/native.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
-import { environmentOf, givePlan, requireSecret } from "../bundle.ts";
+import { changeBelow } from "../../host/untrusted.ts";
+import { environmentOf, forgetRun, givePlan, giveRun, requireSecret } from "../bundle.ts";
 import { clockWords } from "../elements.ts";
 import { instanceIds } from "../find.ts";
 import { initPath } from "../image.ts";
@@ -33,7 +34,7 @@ export async function prepareEngine({
   const user = userOf(paths.tree, record.user);
   await writeNames(record, paths.tree);
   givePlan(paths);
-  for (const name of ["exit.json", "state.json"]) rmSync(`${paths.run}/${name}`, { force: true });
+  forgetRun(paths);
   rmSync(paths.main, { force: true });
   const detached = launch.mode === "detached";
   const input = { record, forward: !detached && !record.terminal, detached };
@@ -109,13 +110,10 @@ function closeToOthers(directory: string): void {
 }
 
 /** Programs of the package that run as others than root have to come to its files. No other instance is opened by that. */
-function letOthersPass(root: StateRoot, { directory, run }: InstancePaths, user: User): void {
+function letOthersPass(root: StateRoot, paths: InstancePaths, user: User): void {
   for (const id of instanceIds(root)) if (!isInProcess(root, id)) closeToOthers(join(root.instances, id));
-  chmodSync(join(run, "log"), 0o700);
-  chmodSync(directory, 0o711);
+  changeBelow((fd) => fchmodSync(fd, 0o700), paths.run, "log");
+  chmodSync(paths.directory, 0o711);
   chmodSync(root.instances, 0o711);
-  if (user.uid === 0) return;
-  // init is this user then, and writes its log and its records.
-  for (const path of [run, join(run, "log"), join(run, "log/all.log")])
-    if (existsSync(path)) chownSync(path, user.uid, user.gid);
+  giveRun(paths, user);
 }
