@@ -85,9 +85,9 @@ export function lowersOf(
   return { packaged, host: made.host ?? undefined };
 }
 
-/** A secret of the host stays out of sight; where the package has something there, that is seen. */
+/** A secret of the host stays out of sight; where the package has something there, that is seen. In a directory of both a rule of its own sees to it: see policy.ts. */
 async function hide(upper: string, below: string, packaged: string | undefined, host: string): Promise<void> {
-  if (packaged !== undefined && statSync(`${packaged}${below}`, { throwIfNoEntry: false })) return;
+  if (packaged !== undefined && stopsAt(packaged, below)) return;
   const names = below.slice(1).split("/");
   for (let depth = 1; depth < names.length; depth++) {
     const above = `/${names.slice(0, depth).join("/")}`;
@@ -95,6 +95,17 @@ async function hide(upper: string, below: string, packaged: string | undefined, 
     if (made !== undefined) makeLike(`${upper}${above}`, `${packaged ?? ""}${above}`, `${host}${above}`);
   }
   await runChecked("mknod", ["--mode=0", "--", `${upper}${below}`, "c", "0", "0"]);
+}
+
+/** Whether the package has this, or something above it that is no directory: then the host's is not seen. */
+function stopsAt(packaged: string, below: string): boolean {
+  const names = below.split("/").filter(Boolean);
+  for (let depth = 1; depth <= names.length; depth++) {
+    const stat = lstatSync(join(packaged, ...names.slice(0, depth)), { throwIfNoEntry: false });
+    if (stat === undefined) return false;
+    if (!stat.isDirectory()) return true;
+  }
+  return true;
 }
 
 /** Owner, mode and times of the first of `models` that is there. */

@@ -1,7 +1,7 @@
 // policy.bin of an instance of the in-process engine: its own copy of the package is the application's root, as far as nothing else was asked for.
 //
 // The engine is given the root of the host as the package's directory, so that each rule names a path of the host.
-import { existsSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { nativePath } from "../../host/native.ts";
 import { type FileRedirection, newDescriptor } from "../../package/descriptor.ts";
@@ -9,7 +9,7 @@ import { secretsBelow } from "../../redirect/host-paths.ts";
 import { compilePolicy, type Policy } from "../../redirect/policy.ts";
 import { cleanPath } from "../../redirect/rules.ts";
 import { initPath } from "../image.ts";
-import { inLayers } from "../layers.ts";
+import { entryInLayers, inLayers } from "../layers.ts";
 import type { InstancePaths, InstanceRecord, InstanceRedirection } from "../record.ts";
 
 /** What stays the host's. */
@@ -72,18 +72,23 @@ function redirectionRule({ record, paths }: PolicyInput, given: InstanceRedirect
   return { from, to: cleanPath(to), match, mode };
 }
 
-/** Secrets of the host below a folder that is merged with it, which has no layer that could hide them. What the package has in such a place is seen, and the instance's own. */
+/**
+ * Secrets of the host below a folder that shows it. Where it is merged no layer could hide them; by write-copy whiteouts do (see copies.ts), but not in a directory that the package
+ * has there too, where both would be seen. What the package has in such a place is seen, and the instance's own.
+ */
 function secretRules({ record, paths }: PolicyInput): FileRedirection[] {
   const { rules = [], host = [] } = record.redirections ?? {};
   return rules.flatMap(({ made, mode, match }): FileRedirection[] => {
-    if (mode !== "merged" || match === "exact" || made.as !== "engine" || made.host === null) return [];
+    if (match === "exact" || made.as !== "engine" || made.host === null) return [];
     const { at, source } = made;
-    const packaged = source === null ? undefined : join(...placeOf(record, paths.tree, source));
-    return secretsBelow(at, host).map((secret) => {
-      const own = packaged === undefined ? undefined : `${packaged}${secret.slice(at.length)}`;
-      return own !== undefined && existsSync(own)
-        ? rule(secret, own, false)
-        : { from: secret, to: "/", match: "folder", mode: "hide" };
+    const packaged = source === null ? [] : [join(...placeOf(record, paths.tree, source))];
+    return secretsBelow(at, host).flatMap((secret): FileRedirection[] => {
+      const own = entryInLayers(packaged, secret.slice(at.length));
+      const directory = own?.stat.isDirectory() === true;
+      // A link would lead into the host from there.
+      if (own !== undefined && (directory || (mode === "merged" && own.stat.isFile())))
+        return [rule(secret, own.place, false)];
+      return mode === "merged" ? [{ from: secret, to: "/", match: "folder", mode: "hide" }] : [];
     });
   });
 }
