@@ -1,11 +1,13 @@
 // Instances in process, as far as files and values say: the policy of one, what its log of redirections tells, what is not held.
 import assert from "node:assert/strict";
 import {
+  appendFileSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,6 +15,7 @@ import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { ruleFor } from "../../src/redirect/rules.ts";
 import { buildCopies } from "../../src/runtime/inprocess/copies.ts";
+import { ledOf } from "../../src/runtime/inprocess/led.ts";
 import { instancePolicy } from "../../src/runtime/inprocess/policy.ts";
 import { type InstanceRecord, pathsIn } from "../../src/runtime/record.ts";
 
@@ -60,6 +63,32 @@ describe("in process", () => {
       for (const path of ["ssl/private", "krb5.keytab", "wireguard", "ssh/ssh_host_rsa_key"])
         assert.equal(statOf(join(paths.redirect, "0/upper", path)), undefined, path);
     });
+
+  it("tells what led where within bounds, newest processes first, and whose file was full", () => {
+    const paths = pathsIn(join(home, "led"));
+    mkdirSync(paths.led, { recursive: true });
+    const line = (from: string): string =>
+      `${JSON.stringify({ time: 1_700_000_000_000, kind: "file", from, to: "/x", redirected: true })}\n`;
+    writeFileSync(join(paths.led, "10.jsonl"), `${line("/a/b")}no line\n${line("/ab")}{"full":true}\n`);
+    // A program that writes there itself: nothing beyond what the engine would write is read.
+    const large = join(paths.led, "11.jsonl");
+    writeFileSync(large, line("/a/c"));
+    appendFileSync(large, Buffer.alloc(2 << 20, 0x20));
+    appendFileSync(large, `\n${line("/a/late")}`);
+    symlinkSync("/etc/passwd", join(paths.led, "12.jsonl"));
+    const record = { logsRedirections: true } as unknown as InstanceRecord;
+    const { lines, full, left } = ledOf({ paths, record }, "/a/");
+    assert.deepEqual(lines.map(({ pid, from }) => [pid, from]).sort(), [
+      [10, "/a/b"],
+      [11, "/a/c"],
+    ]);
+    assert.deepEqual([full, left], [[10], 0]);
+    utimesSync(large, 1, 1);
+    const never = { paths: pathsIn(join(home, "never")), record };
+    assert.deepEqual(ledOf(never, ""), { lines: [], full: [], left: 0 });
+    const some = ledOf({ paths, record }, "", 2);
+    assert.deepEqual([some.lines.map(({ pid }) => pid), some.left], [[10, 10], 1]);
+  });
 });
 
 function statOf(path: string): ReturnType<typeof lstatSync> {

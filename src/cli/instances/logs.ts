@@ -1,3 +1,4 @@
+import { encodeText, escapeBytes } from "../../formats/escape.ts";
 import { findAny } from "../../runtime/find.ts";
 import { ledOf } from "../../runtime/inprocess/led.ts";
 import { type LogLine, logsOf } from "../../runtime/logs.ts";
@@ -37,9 +38,16 @@ export async function run(call: Call, context: Context): Promise<undefined> {
 
 /** FROM -> TO {redirected}, or the errno of what led nowhere. */
 function printLed(context: Context, name: string, path: string, stamps: boolean): undefined {
-  for (const one of ledOf(findAny(context.root, name), path === "/" ? "" : path)) {
+  const { lines, full, left } = ledOf(findAny(context.root, name), path === "/" ? "" : path);
+  for (const one of lines) {
     const end = one.errno > 0 ? `errno ${one.errno}` : one.redirected ? "redirected" : "not redirected";
-    const line = `${one.pid} ${one.kind} ${one.from} -> ${one.to} {${end}}`;
+    const [from, to] = [one.from, one.to].map((text) => escapeBytes(encodeText(text)));
+    const line = `${one.pid} ${one.kind} ${from} -> ${to} {${end}}`;
     context.print(stamps ? `${one.time} ${line}` : line);
   }
+  if (full.length > 0)
+    context.log.warn(
+      `1 MiB was full of processes ${full.slice(0, 20).join(", ")}: what they did later is not there`,
+    );
+  if (left > 0) context.log.warn(`${left} more processes wrote something down, longer ago: not read`);
 }

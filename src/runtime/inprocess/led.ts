@@ -1,7 +1,8 @@
 // What led where in an instance of the in-process engine: its processes write it down where `run --log-redirections` asked for that.
-import { closeSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
-import { openBelow } from "../../host/untrusted.ts";
+import { readBelow } from "../../host/untrusted.ts";
 import type { Instance } from "../find.ts";
 
 export interface Led {
@@ -18,33 +19,57 @@ export interface Led {
   errno: number;
 }
 
-/** A process may write what it likes; the engine itself stops at 1 MiB. */
-const longestFile = 4 << 20;
-const mostProcesses = 10_000;
+export interface LedLog {
+  /** By time. */
+  lines: Led[];
+  /** Processes that went on when their file was full. */
+  full: number[];
+  /** So many processes, those longest ago, were left out. */
+  left: number;
+}
 
-/** By time. `path`: only what was asked for at it or below; "" for all. E_INSTANCE_STATE where nobody asked for a log. */
-export function ledOf({ paths, record }: Instance, path: string): Led[] {
+/** The engine itself stops at 1 MiB and the line that says so; a process may write what it likes. */
+const longestFile = (1 << 20) + 4096;
+const mostProcesses = 10_000;
+const mostBytes = 256 << 20;
+
+/** `path`: only what was asked for at it or below; "" for all. E_INSTANCE_STATE where nobody asked for a log. */
+export function ledOf({ paths, record }: Instance, path: string, most = mostProcesses): LedLog {
   if (record.logsRedirections !== true) {
     throw new TranshipError("E_INSTANCE_STATE", `the instance ${record.name} does not log where paths lead`, {
       hint: "run it with --engine inprocess --log-redirections",
     });
   }
-  const names = readdirSync(paths.led).filter((name) => /^\d+\.jsonl$/.test(name));
-  return names
-    .slice(0, mostProcesses)
-    .flatMap((name) => linesOf(paths.led, name).flatMap((line) => readLed(line, Number.parseInt(name, 10))))
-    .filter(({ from }) => path === "" || from === path || from.startsWith(`${path.replace(/\/+$/, "")}/`))
-    .sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
+  const pids = newestFirst(paths.led);
+  const log: LedLog = { lines: [], full: [], left: 0 };
+  const below = `${path.replace(/\/+$/, "")}/`;
+  let bytes = 0;
+  for (const [index, pid] of pids.entries()) {
+    if (index >= most || bytes >= mostBytes) {
+      log.left = pids.length - index;
+      break;
+    }
+    const text = readBelow(longestFile, paths.led, `${pid}.jsonl`)?.toString("utf8") ?? "";
+    bytes += text.length;
+    if (text.endsWith('\n{"full":true}\n')) log.full.push(pid);
+    for (const line of text.split("\n"))
+      for (const one of readLed(line, pid))
+        if (path === "" || one.from === path || one.from.startsWith(below)) log.lines.push(one);
+  }
+  log.lines.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0));
+  return log;
 }
 
-function linesOf(directory: string, name: string): string[] {
-  const fd = openBelow(directory, name);
-  if (fd === undefined) return [];
-  try {
-    return readFileSync(fd).subarray(0, longestFile).toString("utf8").split("\n");
-  } finally {
-    closeSync(fd);
-  }
+function newestFirst(directory: string): number[] {
+  // Made at the first start.
+  return (existsSync(directory) ? readdirSync(directory) : [])
+    .filter((name) => /^\d+\.jsonl$/.test(name))
+    .map((name) => ({
+      pid: Number.parseInt(name, 10),
+      time: lstatSync(join(directory, name), { throwIfNoEntry: false })?.mtimeMs ?? 0,
+    }))
+    .sort((a, b) => b.time - a.time)
+    .map(({ pid }) => pid);
 }
 
 /** A line that is none of the engine's is left out. */
