@@ -16,6 +16,7 @@ import { after, before, describe, it } from "node:test";
 import { ruleFor } from "../../src/redirect/rules.ts";
 import { buildCopies } from "../../src/runtime/inprocess/copies.ts";
 import { ledOf } from "../../src/runtime/inprocess/led.ts";
+import { notHeld } from "../../src/runtime/inprocess/not-held.ts";
 import { instancePolicy } from "../../src/runtime/inprocess/policy.ts";
 import { type InstanceRecord, pathsIn } from "../../src/runtime/record.ts";
 
@@ -88,6 +89,13 @@ describe("in process", () => {
     assert.deepEqual(ledOf(never, ""), { lines: [], full: [], left: 0 });
     const some = ledOf({ paths, record }, "", 2);
     assert.deepEqual([some.lines.map(({ pid }) => pid), some.left], [[10, 10], 1]);
+  });
+
+  it("says that an image's health check is not held, unless nobody wants it", () => {
+    const opened = { descriptor: undefined, facts: null, config: { healthcheck: { Test: ["CMD", "true"] } } };
+    assert.deepEqual(notHeld(opened as never), ["not held in process: its health check"]);
+    assert.deepEqual(notHeld(opened as never, { command: "none" }), []);
+    assert.deepEqual(notHeld({ ...opened, config: {} } as never), []);
   });
 });
 

@@ -7,6 +7,7 @@ import { learnedCapabilities } from "../../src/package/capabilities.ts";
 import { newDescriptor, type Service } from "../../src/package/descriptor.ts";
 import { compileInitPlan } from "../../src/package/init-plan.ts";
 import { mergeEnvironment } from "../../src/runtime/environment.ts";
+import { healthRule } from "../../src/runtime/health/rule.ts";
 import { parseLine } from "../../src/runtime/logs.ts";
 import { macOf } from "../../src/runtime/network/devices.ts";
 import { describePort, exposedPorts, parsePublish } from "../../src/runtime/network/ports.ts";
@@ -361,4 +362,25 @@ it("a restart rule waits twice as long after each end, and from the beginning af
   assert.equal(delayAfter(last, last.startedClock + 10_000), 100);
   // A record of an older Tranship has no such clock.
   assert.equal(delayAfter({ delay: 400 }, 1e9), 800);
+});
+
+it("a health check takes its times from the image as far as they are any, else docker's", () => {
+  const Test = ["CMD", "check"];
+  const rule = (more: object): unknown => healthRule({}, { Test, ...more });
+  const plain = {
+    command: ["check"], interval: 30_000, timeout: 30_000, retries: 3, startPeriod: 0, startInterval: 5000, onFailure: "none",
+  }; // biome-ignore format: short
+  assert.deepEqual(rule({}), plain);
+  assert.deepEqual(rule({ Interval: 2_000_000_000, Timeout: 1, Retries: 7 }), {
+    ...plain, interval: 2000, timeout: 1, retries: 7,
+  }); // biome-ignore format: short
+  for (const wrong of ["5s", {}, [3], true, null, -1, 1e300, Number.NaN])
+    assert.deepEqual(
+      rule({ Interval: wrong, Timeout: wrong, StartPeriod: wrong, StartInterval: wrong, Retries: wrong }),
+      plain,
+    );
+  for (const wrong of ["CMD", ["CMD"], ["CMD", 3], ["OTHER", "x"], ["NONE"], undefined])
+    assert.equal(healthRule({}, { Test: wrong as never }), undefined);
+  assert.throws(() => healthRule({ interval: 5 }, undefined), usage);
+  assert.throws(() => healthRule({ command: ["\u{1f600}".repeat(20_000)] }, undefined), usage);
 });

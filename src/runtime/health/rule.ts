@@ -45,17 +45,17 @@ export function healthRule(asked: HealthRequest, image: Healthcheck | undefined)
       });
     return undefined;
   }
-  if (command.length > mostWords || command.join("\0").length > mostBytes)
+  if (command.length > mostWords || new TextEncoder().encode(command.join("\0")).length > mostBytes)
     throw new TranshipError("E_USAGE", "the health check has too many words", {
       hint: "put it into a script of the package, or into a file that is mounted",
     });
-  const given = (value: number | undefined, ofImage: number | undefined, otherwise: number): number =>
-    value ?? (ofImage === undefined || ofImage <= 0 ? otherwise : Math.max(1, Math.round(ofImage / 1e6)));
+  const given = (value: number | undefined, ofImage: unknown, otherwise: number): number =>
+    value ?? (isPositive(ofImage) ? Math.max(1, Math.round(ofImage / 1e6)) : otherwise);
   return {
     command,
     interval: given(asked.interval, image?.Interval, 30_000),
     timeout: given(asked.timeout, image?.Timeout, 30_000),
-    retries: asked.retries ?? (image?.Retries || 3),
+    retries: asked.retries ?? (isPositive(image?.Retries) ? Math.ceil(image.Retries) : 3),
     startPeriod: given(asked.startPeriod, image?.StartPeriod, 0),
     startInterval: given(asked.startInterval, image?.StartInterval, 5000),
     onFailure: asked.onFailure ?? "none",
@@ -70,6 +70,11 @@ function testOf(test: unknown): readonly string[] | "none" | undefined {
   if (how === "NONE") return "none";
   if (how === "CMD" && words.length > 0) return words;
   return how === "CMD-SHELL" && words[0] !== undefined ? shellCommand(words[0]) : undefined;
+}
+
+/** As far as an image has a number there, and one that stays one in the file for init. */
+function isPositive(value: unknown): value is number {
+  return typeof value === "number" && value > 0 && value <= Number.MAX_SAFE_INTEGER;
 }
 
 export function shellCommand(line: string): string[] {

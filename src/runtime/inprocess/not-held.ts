@@ -1,11 +1,17 @@
 // What a package asks for and the in-process engine does not hold, as sentences. Pure.
+import { type HealthRequest, healthRule } from "../health/rule.ts";
 import type { OpenPackage } from "../image.ts";
 
 /** None of it stops the application from running; what would is refused elsewhere. */
-export function notHeld({ descriptor, facts }: Pick<OpenPackage, "descriptor" | "facts">): string[] {
+export function notHeld(
+  { descriptor, facts, config }: Pick<OpenPackage, "descriptor" | "facts" | "config">,
+  asked: HealthRequest = {},
+): string[] {
   const found: string[] = [];
   const limits = Object.keys(facts?.limits ?? {});
   if (limits.length > 0) found.push(`not held in process: limits of ${limits.join(", ")}`);
+  if (healthRule(asked, config.healthcheck) !== undefined)
+    found.push("not held in process: its health check");
   const { elements, identity, excludes = [] } = descriptor ?? {};
   if (elements?.loopback === "fast") found.push("not held in process: fast loopback");
   if (excludes.length > 0)

@@ -81,7 +81,7 @@ async function openCopied(
         return [tree];
       },
     });
-    for (const words of notHeld(opened)) log.warn(`${reference}: ${words}`);
+    for (const words of notHeld(opened, options.health)) log.warn(`${reference}: ${words}`);
     const { facts, plan, givenPlan } = opened;
     const one = ordinaryUser();
     return {
