@@ -1,4 +1,5 @@
 // stop, kill, rm, wait.
+import { existsSync } from "node:fs";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { writeFileAtomic } from "../host/files.ts";
@@ -204,7 +205,10 @@ export async function removeInstance(
 
 /** Waits until it does not run; its exit status, 255 where nobody could tell. */
 export async function waitInstance(root: StateRoot, text: string, signal?: AbortSignal): Promise<number> {
-  const instance = findAny(root, text);
+  return await waitEnd(root, findAny(root, text), signal);
+}
+
+async function waitEnd(root: StateRoot, instance: Instance, signal?: AbortSignal): Promise<number> {
   for (;;) {
     const seen = statusOf(instance.paths, instance.record.id);
     if (seen.state === "created" || (seen.state === "exited" && seen.settled))
@@ -235,7 +239,8 @@ export async function waitFor(
     const status = statusOf(instance.paths, instance.record.id);
     // Its restart rule is carried out within a moment of its end, or not at all.
     down = status.state === "exited" ? down + 1 : 0;
-    if (down > (again ? looksForRestart : 0)) return await waitInstance(root, text, signal);
+    const over = down > (again ? looksForRestart : 0) || !existsSync(instance.paths.directory);
+    if (over) return await waitEnd(root, instance, signal);
     const health = healthOf({ ...instance, status })?.status;
     if (
       status.state === "running" &&

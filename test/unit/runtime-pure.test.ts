@@ -1,8 +1,12 @@
 // The runtime's arithmetic and texts: subnets, ports, rules, volumes, capabilities, the OCI configuration.
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { isTranshipError } from "../../src/base/errors.ts";
 import { stampAfter } from "../../src/host/stamp.ts";
+import { openStateRoot } from "../../src/host/state-root.ts";
 import { learnedCapabilities } from "../../src/package/capabilities.ts";
 import { newDescriptor, type Service } from "../../src/package/descriptor.ts";
 import { compileInitPlan } from "../../src/package/init-plan.ts";
@@ -26,8 +30,9 @@ import {
 import { capabilitySet, neededCapabilities } from "../../src/runtime/oci/capabilities.ts";
 import { ociConfig } from "../../src/runtime/oci/config.ts";
 import { defaultRules, seccompJson } from "../../src/runtime/oci/seccomp.ts";
-import type { InstanceRecord } from "../../src/runtime/record.ts";
+import { type InstanceRecord, instancePaths } from "../../src/runtime/record.ts";
 import { delayAfter } from "../../src/runtime/restart-delay.ts";
+import { waitFor } from "../../src/runtime/stop.ts";
 import { stopTime } from "../../src/runtime/stop-time.ts";
 import { parseVolume } from "../../src/runtime/volumes/parse.ts";
 
@@ -383,4 +388,17 @@ it("a health check takes its times from the image as far as they are any, else d
     assert.equal(healthRule({}, { Test: wrong as never }), undefined);
   assert.throws(() => healthRule({ interval: 5 }, undefined), usage);
   assert.throws(() => healthRule({ command: ["\u{1f600}".repeat(20_000)] }, undefined), usage);
+});
+
+it("waiting for a condition ends with the instance that is removed", { timeout: 10_000 }, async (t) => {
+  const root = openStateRoot(mkdtempSync(join(tmpdir(), "tranship-unit-wait-")));
+  t.after(() => rmSync(root.path, { recursive: true, force: true }));
+  const id = "a".repeat(64);
+  const { directory, record } = instancePaths(root, id);
+  mkdirSync(directory);
+  const value = { tranship: "instance", version: 1, id, name: "x", restart: { policy: "no" } };
+  writeFileSync(record, JSON.stringify(value));
+  const waiting = waitFor(root, id, new Set(["running"]));
+  setTimeout(() => rmSync(directory, { recursive: true }), 120);
+  assert.equal(await waiting, 255);
 });
