@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { isTranshipError, TranshipError } from "../base/errors.ts";
 import type { LogLevel } from "../base/log.ts";
 import { nativePath } from "../host/native.ts";
-import { defaultStateRoot, openStateRoot, type StateRoot } from "../host/state-root.ts";
+import { defaultStateRoot, isStateRoot, openStateRoot, type StateRoot } from "../host/state-root.ts";
 import { isTerminal } from "../host/terminal.ts";
 import { repairWork } from "../host/work.ts";
 import type { Context } from "./context.ts";
@@ -38,9 +38,7 @@ export async function runVerb(verb: Verb, { args, options }: Call): Promise<numb
   const context: Context = {
     get root() {
       if (root === undefined) {
-        const asked = text(options, "root");
-        if (asked === "") throw new TranshipError("E_USAGE", "--root needs a directory");
-        root = openStateRoot(asked === undefined ? defaultStateRoot() : resolve(asked));
+        root = openStateRoot(rootPath(options));
         repairWork(root, log);
       }
       return root;
@@ -62,6 +60,7 @@ export async function runVerb(verb: Verb, { args, options }: Call): Promise<numb
     },
     yes: options.yes === true,
   };
+  if (afterEnd.test(verb.name) && !isStateRoot(rootPath(options))) return Number(args[1] ?? 0);
   if (needsNamespaces(verb) && !(await worksWithout(verb, { args, options }, () => context.root))) {
     const { enterRootless } = await import("../host/rootless/rootless.ts");
     await enterRootless(context.root, commandAgain(verb), log);
@@ -76,6 +75,15 @@ export async function runVerb(verb: Verb, { args, options }: Call): Promise<numb
   } finally {
     progress.clear();
   }
+}
+
+/** What our processes become at an end, with its status where there is one. A state root that has been removed meanwhile has nothing left to be dealt with, and is not made again. */
+const afterEnd = /^internal ((instance|foreground|observed)-ended|network-idle)$/;
+
+function rootPath(options: OptionValues): string {
+  const asked = text(options, "root");
+  if (asked === "") throw new TranshipError("E_USAGE", "--root needs a directory");
+  return asked === undefined ? defaultStateRoot() : resolve(asked);
 }
 
 /** Verbs that an ordinary user runs as root of a user namespace of their own; root runs them as they are. */

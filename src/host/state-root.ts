@@ -49,8 +49,8 @@ export function openStateRoot(path: string): StateRoot {
     locks: join(path, "locks"),
     journal: join(path, "journal"),
   };
-  const versionFile = join(path, "version.json");
-  const isNew = !existsSync(versionFile);
+  const versionFile = versionIn(path);
+  const isNew = !isStateRoot(path);
   if (isNew) refuseForeign(path);
   const { path: top, ...below } = root;
   if (isNew) makeDirectory(top, 0o711);
@@ -75,6 +75,15 @@ export function openStateRoot(path: string): StateRoot {
     );
   }
   return root;
+}
+
+/** Whether there is one: openStateRoot() would make none. */
+export function isStateRoot(path: string): boolean {
+  return existsSync(versionIn(path));
+}
+
+function versionIn(path: string): string {
+  return join(path, "version.json");
 }
 
 /** A directory with other content is somebody's own: nothing of ours goes there. What a killed first command left is ours. */

@@ -1,6 +1,7 @@
 // State roots and the journal on real directories.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -87,4 +88,20 @@ test("the journal undoes newest first; what fails or is no entry keeps nothing e
       warnings.some((line) => line.includes(word)),
       word,
     );
+});
+
+test("what is called at an end makes no state root where there is none any more", (t) => {
+  const gone = join(scratch(t), "gone");
+  const call = (...words: string[]): number | null =>
+    spawnSync(process.execPath, [
+      join(import.meta.dirname, "../../src/cli/main.ts"),
+      "--root",
+      gone,
+      ...words,
+    ]).status;
+  const id = "0".repeat(64);
+  assert.equal(call("internal", "foreground-ended", id, "3"), 3);
+  assert.equal(call("internal", "instance-ended", id, "0"), 0);
+  assert.equal(call("internal", "network-idle"), 0);
+  assert.equal(existsSync(gone), false);
 });
