@@ -1,5 +1,5 @@
 // What is put in place for a start: the OCI bundle and the files that are bound into the instance.
-import { chownSync, existsSync, fchownSync, readFileSync, rmSync, statSync } from "node:fs";
+import { chownSync, existsSync, fchownSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -283,6 +283,10 @@ export function checkSecrets(record: InstanceRecord, opened: OpenPackage): void 
 /** Nothing of an instance that has ended but its logs, records and changed files is needed any more. */
 export function removeBundle(paths: InstancePaths): void {
   rmSync(`${paths.bundle}/config.json`, { force: true });
+  // Of a killed `exec`; they have variables, which may be secret.
+  for (const name of existsSync(paths.bundle) ? readdirSync(paths.bundle) : [])
+    if (/^exec-[0-9a-f]+\.(environment|json|json\.log)$/.test(name))
+      rmSync(`${paths.bundle}/${name}`, { force: true });
   rmSync(paths.environment, { force: true });
   rmSync(paths.oci, { recursive: true, force: true });
 }

@@ -5,6 +5,7 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   rmSync,
   symlinkSync,
   utimesSync,
@@ -14,6 +15,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { ruleFor } from "../../src/redirect/rules.ts";
+import { removeBundle } from "../../src/runtime/bundle.ts";
 import { buildCopies } from "../../src/runtime/inprocess/copies.ts";
 import { ledOf } from "../../src/runtime/inprocess/led.ts";
 import { notHeld } from "../../src/runtime/inprocess/not-held.ts";
@@ -89,6 +91,15 @@ describe("in process", () => {
     assert.deepEqual(ledOf(never, ""), { lines: [], full: [], left: 0 });
     const some = ledOf({ paths, record }, "", 2);
     assert.deepEqual([some.lines.map(({ pid }) => pid), some.left], [[10, 10], 1]);
+  });
+
+  it("leaves nothing of a killed exec when the instance has ended", () => {
+    const paths = pathsIn(join(home, "ended"));
+    mkdirSync(paths.bundle, { recursive: true });
+    const left = ["exec-0a1b2c.environment", "exec-0a1b2c.json", "exec-0a1b2c.json.log", "config.json"];
+    for (const name of [...left, "network.nft"]) writeFileSync(join(paths.bundle, name), "");
+    removeBundle(paths);
+    assert.deepEqual(readdirSync(paths.bundle), ["network.nft"]);
   });
 
   it("says that an image's health check is not held, unless nobody wants it", () => {

@@ -1,6 +1,7 @@
 // exec in an instance of the in-process engine: a further command under the instance's own engine, with its rules and the clock that runs.
 import { rmSync, writeFileSync } from "node:fs";
 import { TranshipError } from "../../base/errors.ts";
+import { processAlive } from "../../host/lock.ts";
 import { nativePath } from "../../host/native.ts";
 import { childProcess } from "../../host/process.ts";
 import { randomHex } from "../../host/random.ts";
@@ -10,7 +11,7 @@ import { mergeEnvironment } from "../environment.ts";
 import type { ExecOptions } from "../exec.ts";
 import type { Instance } from "../find.ts";
 import { planEnvironment } from "../plan-environment.ts";
-import { engineMain, killAll } from "../processes.ts";
+import { engineMain, type LiveProcess } from "../processes.ts";
 import { ended, forwardSignals, stdioFor } from "../stdio.ts";
 import { placeOf } from "./policy.ts";
 import { engineWords, logWords, userOf } from "./start.ts";
@@ -28,9 +29,10 @@ export async function execInProcess(
 ): Promise<number> {
   checkExec(options);
   const { paths } = instance;
+  const main = engineMain(paths);
   const record = onHost(root, instance.record);
   const user = userOf(paths.tree, options.user ?? record.user);
-  const file = `${paths.directory}/exec-${randomHex(6)}.environment`;
+  const file = `${paths.bundle}/exec-${randomHex(6)}.environment`;
   const variables = mergeEnvironment(
     planEnvironment([paths.tree], paths.plan),
     [
@@ -51,7 +53,7 @@ export async function execInProcess(
   // Variables may be secret, and command lines are not.
   writeFileSync(file, variables.map((one) => `${one}\0`).join(""), { mode: 0o600 });
   try {
-    return await runIn(instance, words, options);
+    return await runIn(main, words, options);
   } finally {
     rmSync(file, { force: true });
   }
@@ -69,7 +71,7 @@ function checkExec({ detached, user }: ExecOptions): void {
 }
 
 async function runIn(
-  { paths, record }: Instance,
+  main: LiveProcess | undefined,
   words: readonly string[],
   { interactive, terminal }: ExecOptions,
 ): Promise<number> {
@@ -78,9 +80,9 @@ async function runIn(
   const child = childProcess().spawn(program, words, { stdio: streams.map((stream) => stream.stdio) });
   for (const stream of streams) stream.close();
   const stop = forwardSignals(child);
-  // No namespace of processes ends it with init.
+  // No namespace of processes ends it with init. What it has started is ended with the rest of the instance, by settle(): there may be another start of it meanwhile.
   const watch = setInterval(() => {
-    if (engineMain(paths) === undefined) void killAll(record.id);
+    if (main === undefined || !processAlive(main.pid, main.startTime)) child.kill("SIGKILL");
   }, look);
   try {
     return await ended(child, program);
