@@ -118,6 +118,20 @@ describe("a user namespace of its own", { skip, timeout: 300_000 }, () => {
     assert.match(host, /lo/);
   });
 
+  it("a range of this host that begins with root is not lent", async () => {
+    const files = ["/etc/subuid", "/etc/subgid"];
+    writeFileSync(join(work, "ids"), "tranship:0:65536\ncontainers:900000:131072\n");
+    // Their places in the fixture's namespace of mounts alone.
+    for (const file of files) await fixture.inside(["mount", "--bind", join(work, "ids"), file]);
+    try {
+      await ok(["create", "--name", "lent", "--userns", "auto:size=65536", "box:1", "true"]);
+      assert.match(await ok(["inspect", "lent"]), /"0:(900000|965536):65536"/);
+      await ok(["rm", "lent"]);
+    } finally {
+      for (const file of files) await fixture.inside(["umount", file]);
+    }
+  });
+
   it("what cannot be is refused in words, and nothing is left", async () => {
     for (const [words, code, says] of [
       [["--userns", "0:65536"], "E_USAGE", /0 is root of this host/],

@@ -92,7 +92,8 @@ function rangeForUs(count: number): IdRange & { named: boolean } {
     const [users, groups] = ["/etc/subuid", "/etc/subgid"].map((file) => rangesIn(file, name));
     for (const one of users ?? []) {
       const both = (groups ?? []).find((other) => other.first === one.first && other.count === one.count);
-      if (both !== undefined && one.count >= count) return { ...one, named: true };
+      // 0 is root of this host.
+      if (both !== undefined && one.first > 0 && one.count >= count) return { ...one, named: true };
     }
   }
   return { ...setAside, named: false };
