@@ -96,7 +96,7 @@ async function dockerWays(): Promise<Way[]> {
     nodes.registry,
   );
   closing.push(() => served.end("SIGTERM"));
-  const gone = () => until(async () => (await containersOf(node.engine)) === 1); // the agent's
+  const gone = () => until(async () => (await tasksOf(node.engine)) === 0);
   const ours = await way("ours, driver swarm", served.client, image, gone);
   return [serviceOfDocker(node.engine, image, gone), ours];
 }
@@ -111,8 +111,10 @@ async function localWay(): Promise<Way> {
   return way("ours, this machine with our runtime", served.client, "box:1", gone);
 }
 
-async function containersOf(engine: Engine): Promise<number> {
-  return ((await engine.get<object[]>("/containers/json", { query: { all: "1" } })) ?? []).length;
+/** Containers besides those of agents: the engine keeps those of earlier ones. */
+async function tasksOf(engine: Engine): Promise<number> {
+  const all = (await engine.get<{ Names: string[] }[]>("/containers/json", { query: { all: "1" } })) ?? [];
+  return all.filter(({ Names }) => !Names[0]?.startsWith("/tranship-agent.")).length;
 }
 
 function serviceOfDocker(engine: Engine, image: string, gone: () => Promise<void>): Way {

@@ -19,6 +19,8 @@ export interface InstanceStatus {
   exitStatus: number | null | undefined;
   endedAt: string | undefined;
   reason: string | undefined;
+  /** Something in it was killed for want of memory; known once its end was dealt with. */
+  oomKilled: boolean;
   /** Its end was already dealt with. */
   settled: boolean;
   /** It runs, or was about to, without the one it belongs to. */
@@ -37,7 +39,7 @@ interface ExitFile {
 export function statusOf(paths: InstancePaths, id: string): InstanceStatus {
   const launch = readJson(paths.launch) as LaunchRecord | undefined;
   const nothing = {
-    pid: undefined, startTime: undefined, exitStatus: undefined, endedAt: undefined, reason: undefined,
+    pid: undefined, startTime: undefined, exitStatus: undefined, endedAt: undefined, reason: undefined, oomKilled: false,
   }; // biome-ignore format: short
   if (launch === undefined) return { ...nothing, state: "created", launch, settled: true, orphan: false };
   const ended = readJson(paths.ended) as EndRecord | undefined;
@@ -49,6 +51,7 @@ export function statusOf(paths: InstancePaths, id: string): InstanceStatus {
       exitStatus: ended.status,
       endedAt: ended.endedAt,
       reason: ended.reason,
+      oomKilled: ended.oomKilled === true,
       settled: true,
       orphan: false,
     };

@@ -27,7 +27,7 @@ import { lamp } from "../support/roots.ts";
 const skip = whyNot() ?? whyNoLamp() ?? false;
 
 if (soaking)
-  describe("a LAMP application as services", { skip, timeout: 400_000 }, () => {
+  describe("a LAMP application as services", { skip, timeout: 1_800_000 }, () => {
     let fixture: Fixture;
     let served: Served;
     let targets: string;

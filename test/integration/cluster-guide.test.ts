@@ -50,7 +50,7 @@ function normal(text: string): string {
 }
 
 if (soaking)
-  describe("the guide of clusters", { skip, timeout: 300_000 }, () => {
+  describe("the guide of clusters", { skip, timeout: 1_800_000 }, () => {
     let fixture: Fixture;
     let served: Served;
     const walked = [

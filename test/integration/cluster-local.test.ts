@@ -205,6 +205,76 @@ describe("the local driver", { skip, timeout: 400_000 }, () => {
     await waitUntilServicesInactive({ client: served.client, ...quick }, { services: ["pages"] });
   });
 
+  test("what a definition says of a container holds inside of it", async () => {
+    const inside = [
+      "id -u; pwd; hostname; ulimit -n; grep -c '192.0.2.9[[:space:]]*db.old' /etc/hosts",
+      "touch /srv/x; dd if=/dev/zero of=/run/small/f bs=1M count=3; wc -c </run/small/f",
+      "tty; grep CapBnd /proc/self/status; echo $WHERE",
+    ];
+    await define("bounded", {
+      name: "main",
+      command: ["sh", "-c", `(${inside.join("; ")}) 2>&1`],
+      user: "web",
+      workingDirectory: "/srv/data",
+      hostname: "old-shop",
+      readonlyRootFilesystem: true,
+      pseudoTerminal: true,
+      environment: [{ name: "WHERE", value: "here" }],
+      extraHosts: [{ hostname: "db.old", ipAddress: "192.0.2.9" }],
+      ulimits: [{ name: "nofile", softLimit: 77, hardLimit: 99 }],
+      linuxParameters: {
+        tmpfs: [{ containerPath: "/run/small", size: 1 }],
+        capabilities: { drop: ["NET_RAW"] },
+      },
+    });
+    const task = await runOne("bounded");
+    await become(task, "STOPPED");
+    const lines = (await logsOf(task, "main")).replaceAll("\r", "").split("\n");
+    assert.deepEqual(lines.slice(0, 5), ["33", "/srv/data", "old-shop", "77", "1"]);
+    const text = lines.join("\n");
+    assert.match(text, /touch: \/srv\/x: Read-only file system/);
+    assert.match(text, /No space left on device/);
+    assert.match(text, /\n1048576\n\/dev\/\S+\n/, "as large as it may be, and on a terminal");
+    const [, capabilities = "0"] = /CapBnd:\s*([0-9a-f]+)/.exec(text) ?? [];
+    assert.equal((BigInt(`0x${capabilities}`) >> 13n) & 1n, 0n, "CAP_NET_RAW");
+    assert.match(text, /\nhere\n$/);
+  });
+
+  test("a limit of the task's memory counts, whatever its unit", async () => {
+    const command = ["dd", "if=/dev/zero", "of=/dev/null", "bs=64M", "count=1"];
+    const containerDefinitions = [{ name: "main", image: "box:1", command }];
+    const register = new RegisterTaskDefinitionCommand({
+      family: "greedy",
+      memory: "0.03125 GB",
+      containerDefinitions,
+    });
+    const made = await served.client.send(register);
+    assert.equal(made.taskDefinition?.memory, "32");
+    const seen = await become(await runOne("greedy"), "STOPPED");
+    assert.equal(seen.containers?.[0]?.exitCode, 137);
+    assert.match(seen.containers?.[0]?.reason ?? "", /OutOfMemory/);
+    const free = await become(await runOne("greedy", { overrides: { memory: "0.25 GB" } }), "STOPPED");
+    assert.equal(free.containers?.[0]?.exitCode, 0);
+    const wrong = runOne("greedy", { overrides: { memory: "much" } });
+    await assert.rejects(wrong, /Invalid 'memory' setting for task: much/);
+  });
+
+  test("a task for another processor is placed nowhere", async () => {
+    const other = process.arch === "x64" ? "ARM64" : "X86_64";
+    const main = { name: "main", image: "box:1", memory: 32, command: ["true"] };
+    const register = (cpuArchitecture: "ARM64" | "X86_64") =>
+      new RegisterTaskDefinitionCommand({
+        family: "foreign",
+        runtimePlatform: { cpuArchitecture, operatingSystemFamily: "LINUX" },
+        containerDefinitions: [main],
+      });
+    await served.client.send(register(other));
+    const { tasks, failures } = await served.client.send(new RunTaskCommand({ taskDefinition: "foreign" }));
+    assert.deepEqual([tasks?.length, failures?.[0]?.reason], [0, "ATTRIBUTE"]);
+    await served.client.send(register(other === "ARM64" ? "X86_64" : "ARM64"));
+    await become(await runOne("foreign"), "STOPPED");
+  });
+
   test("a linked container is known by its name and alias, and by nobody else's", async () => {
     const serve = { command: ["httpd", "-f", "-h", "/srv"], stopTimeout: 1 };
     const asks =

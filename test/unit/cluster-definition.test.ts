@@ -2,8 +2,10 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ContainerDefinition } from "../../src/cluster/api/shapes.ts";
-import { checkDefinition } from "../../src/cluster/control/check-definition.ts";
+import type { ContainerDefinition, TaskDefinition } from "../../src/cluster/api/shapes.ts";
+import { checkDefinition, checkSizes, plainSizes } from "../../src/cluster/control/check-definition.ts";
+import { refusalOfEngine } from "../../src/cluster/drivers/docker/refusals.ts";
+import { refusalOf } from "../../src/cluster/drivers/local/refusals.ts";
 import { nextActions, type TaskState } from "../../src/cluster/drivers/supervisor.ts";
 
 const container = (name: string, more: ContainerDefinition = {}): ContainerDefinition => ({
@@ -50,4 +52,57 @@ test("what links or lends volumes starts first", () => {
       if (one !== undefined) Object.assign(one, { status: "RUNNING", startedAt: 1 });
     }
   assert.deepEqual(order, ["start c", "start b", "start a"]);
+});
+
+test("sizes of a task are kept as numbers, so that nobody misses a unit", () => {
+  assert.deepEqual(plainSizes({ cpu: "0.25 vCPU", memory: "0.5 GB" }), { cpu: "256", memory: "512" });
+  assert.deepEqual(plainSizes({ cpu: "1024" }), { cpu: "1024" });
+  assert.deepEqual(plainSizes({}), {});
+  for (const given of [{ memory: "much" }, { memory: "1 vCPU" }, { cpu: "-1" }, { cpu: "0" }])
+    assert.throws(() => checkSizes(given), /Invalid '(cpu|memory)' setting for task/);
+});
+
+test("other hosts have a name, an address, and a network that is the container's", () => {
+  const hosts = (hostname: string, ipAddress: string): ContainerDefinition =>
+    container("a", { extraHosts: [{ hostname, ipAddress }] });
+  check(hosts("db.old", "192.0.2.7"));
+  check(hosts("db", "2001:db8::7"));
+  assert.throws(() => check(hosts("db old", "192.0.2.7")), /Invalid hostname 'db old'/);
+  assert.throws(() => check(hosts("db", "192.0.2.7\n10.0.0.1 x")), /Invalid ipAddress/);
+  const given = { family: "f", networkMode: "awsvpc" as const };
+  assert.throws(
+    () => checkDefinition({ ...given, containerDefinitions: [hosts("db", "192.0.2.7")] }),
+    /not supported when networkMode=awsvpc/,
+  );
+});
+
+test("what no node honours is refused by its name", () => {
+  const both = [refusalOf, refusalOfEngine];
+  const definition = (more: TaskDefinition): TaskDefinition => ({
+    containerDefinitions: [container("a")],
+    ...more,
+  });
+  for (const [more, name] of [
+    [
+      { runtimePlatform: { operatingSystemFamily: "WINDOWS_SERVER_2022_CORE" } },
+      /operatingSystemFamily WINDOWS/,
+    ],
+    [{ ephemeralStorage: { sizeInGiB: 30 } }, /ephemeralStorage/],
+    [{ enableFaultInjection: true }, /enableFaultInjection/],
+    [{ volumes: [{ name: "data", configuredAtLaunch: true }] }, /configuredAtLaunch of the volume data/],
+  ] as const)
+    for (const refuses of both) assert.match(refuses(definition(more as TaskDefinition)) ?? "", name);
+  for (const refuses of both)
+    assert.equal(refuses(definition({ runtimePlatform: { operatingSystemFamily: "LINUX" } })), undefined);
+  const tuned = (linuxParameters: ContainerDefinition["linuxParameters"]): TaskDefinition => ({
+    containerDefinitions: [container("a", { linuxParameters })],
+  });
+  const mounted = tuned({ tmpfs: [{ containerPath: "/t", size: 1, mountOptions: ["noexec"] }] });
+  for (const [given, name] of [
+    [tuned({ swappiness: 10 }), /swappiness/],
+    [mounted, /tmpfs.mountOptions/],
+  ] as const) {
+    assert.match(refusalOf(given) ?? "", name);
+    assert.equal(refusalOfEngine(given), undefined);
+  }
 });

@@ -13,6 +13,7 @@ import type { Context } from "../context.ts";
 import { versionText } from "../general/version-text.ts";
 import { type Call, flag, list, text } from "../verb.ts";
 import { givenToken } from "./given-token.ts";
+import { keepingWords } from "./retention.ts";
 
 /** Flags that go on to the node as they are. */
 const engineFlags = [
@@ -64,17 +65,6 @@ function engineWords({ options }: Call): string[] {
     const value = text(options, name);
     return value === undefined ? [] : [word, value];
   });
-}
-
-/** What the node keeps of tasks that have ended, and where it sends logs. */
-function keepingWords({ options }: Call): string[] {
-  const [limit, wait] = [text(options, "logLimit"), text(options, "taskCleanupWait")];
-  return [
-    ...list(options, "logRetention").flatMap((word) => ["--log-retention", word]),
-    ...list(options, "syslog").flatMap((word) => ["--syslog", word]),
-    ...(limit === undefined ? [] : ["--log-limit", limit]),
-    ...(wait === undefined ? [] : ["--task-cleanup-wait", wait]),
-  ];
 }
 
 /** As the nodes reach it, with what lets them in. */

@@ -27,3 +27,14 @@ export function retentionOf({ options }: Call): Retention {
 export function cleanupWaitOf({ options }: Call): number {
   return parseDuration(text(options, "taskCleanupWait") ?? "1h");
 }
+
+/** The flags for an agent that is to keep what we were told to keep, and send logs where we may. */
+export function keepingWords({ options }: Call): string[] {
+  const [limit, wait] = [text(options, "logLimit"), text(options, "taskCleanupWait")];
+  return [
+    ...list(options, "logRetention").flatMap((word) => ["--log-retention", word]),
+    ...list(options, "syslog").flatMap((word) => ["--syslog", word]),
+    ...(limit === undefined ? [] : ["--log-limit", limit]),
+    ...(wait === undefined ? [] : ["--task-cleanup-wait", wait]),
+  ];
+}

@@ -26,7 +26,7 @@ import { registrySettings } from "../registry/settings.ts";
 import { selfCommand } from "../self.ts";
 import { tlsOptions } from "../tls.ts";
 import { type Call, flag, list, text } from "../verb.ts";
-import { cleanupWaitOf, retentionOf } from "./retention.ts";
+import { cleanupWaitOf, keepingWords, retentionOf } from "./retention.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
   const { options } = call;
@@ -116,10 +116,11 @@ function agentsDriver(call: Call, context: Context): AgentsDriver | undefined {
 }
 
 function joinSwarm(
-  { options }: Call,
+  call: Call,
   context: Context,
   { driver, url }: { driver: AgentsDriver; url: string },
 ): Promise<{ close(): void }> {
+  const { options } = call;
   const image = text(options, "agentImage");
   if (image === undefined)
     throw usage("--driver swarm needs --agent-image: `tranship cluster agent-image` makes it");
@@ -131,6 +132,7 @@ function joinSwarm(
     url: text(options, "agentUrl") ?? url,
     token: joinToken(context.root.path),
     registries: list(options, "registry"),
+    keeping: keepingWords(call),
   });
 }
 

@@ -1,4 +1,6 @@
 // What is wrong with a task definition, in the words of the real service where clients rely on them.
+
+import { isAddress } from "../../formats/ip-address.ts";
 import { clientError, invalidParameter } from "../api/ecs-error.ts";
 import type { ContainerDefinition, RegisterTaskDefinitionRequest } from "../api/shapes.ts";
 import { dependenciesOf } from "../drivers/dependencies.ts";
@@ -11,6 +13,7 @@ export function checkDefinition(input: RegisterTaskDefinitionRequest): void {
     throw clientError("TaskDefinition.containerDefinitions should not be null or empty.");
   if (containers.length > 120) throw clientError("A task definition has at most 120 containers.");
   checkSizes(input);
+  checkFargate(input);
   const names = new Set<string>();
   for (const container of containers) {
     checkContainer(container, input);
@@ -28,19 +31,35 @@ export function checkDefinition(input: RegisterTaskDefinitionRequest): void {
   }
 }
 
-function checkSizes(input: RegisterTaskDefinitionRequest): void {
-  const fargate = input.requiresCompatibilities?.includes("FARGATE");
+/** Of a task, or of overrides for one. */
+interface Sizes {
+  cpu?: string | undefined;
+  memory?: string | undefined;
+}
+
+export function checkSizes(given: Sizes): void {
   for (const field of ["cpu", "memory"] as const) {
-    const text = input[field];
-    if (text === undefined) {
-      if (fargate) throw clientError(`Fargate requires that '${field}' be defined at the task level.`);
-      continue;
-    }
-    if (sizeOf(text, field) === undefined)
+    const text = given[field];
+    if (text !== undefined && sizeOf(text, field) === undefined)
       throw clientError(`Invalid '${field}' setting for task: ${text.slice(0, 50)}`);
   }
+}
+
+function checkFargate(input: RegisterTaskDefinitionRequest): void {
+  const fargate = input.requiresCompatibilities?.includes("FARGATE");
+  for (const field of ["cpu", "memory"] as const)
+    if (fargate && input[field] === undefined)
+      throw clientError(`Fargate requires that '${field}' be defined at the task level.`);
   if (fargate && input.networkMode !== "awsvpc")
     throw clientError("Fargate only supports network mode 'awsvpc'.");
+}
+
+/** As numbers alone, as the real service keeps them: "0.5 GB" is "512". Of sizes that are right. */
+export function plainSizes(given: Sizes): Sizes {
+  const plain: Sizes = {};
+  for (const field of ["cpu", "memory"] as const)
+    if (given[field] !== undefined) plain[field] = String(sizeOf(given[field], field));
+  return plain;
 }
 
 /** CPU units ("256", "0.25 vCPU") or MiB ("512", "0.5 GB"); undefined where it is neither. */
@@ -83,6 +102,7 @@ function checkContainer(container: ContainerDefinition, input: RegisterTaskDefin
   const problem = logProblem(container);
   if (problem !== undefined) throw clientError(problem);
   if ((container.links ?? []).length > 0) checkLinks(container, input);
+  checkHosts(container, input);
   if (input.networkMode === "none" && (container.portMappings ?? []).length > 0)
     throw clientError("When networkMode=none, port mappings are not allowed.");
   if (container.healthCheck !== undefined && container.healthCheck.command.length === 0)
@@ -95,6 +115,22 @@ function checkContainer(container: ContainerDefinition, input: RegisterTaskDefin
   }
   if ((container.stopTimeout ?? 0) < 0 || (container.startTimeout ?? 2) < 2)
     throw clientError(`Invalid timeout of container '${name}'.`);
+}
+
+function checkHosts(
+  { name, extraHosts = [] }: ContainerDefinition,
+  { networkMode = "bridge" }: RegisterTaskDefinitionRequest,
+): void {
+  if (extraHosts.length > 0 && ["awsvpc", "host", "none"].includes(networkMode))
+    throw clientError(`Extra hosts are not supported when networkMode=${networkMode}.`);
+  for (const { hostname = "", ipAddress = "" } of extraHosts) {
+    if (!/^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$/.test(hostname) || isAddress(hostname))
+      throw clientError(`Invalid hostname '${hostname.slice(0, 60)}' in extraHosts of container '${name}'.`);
+    if (!/^[0-9a-fA-F.:]+$/.test(ipAddress) || !isAddress(ipAddress))
+      throw clientError(
+        `Invalid ipAddress '${ipAddress.slice(0, 60)}' in extraHosts of container '${name}'.`,
+      );
+  }
 }
 
 function checkLinks(

@@ -114,12 +114,24 @@ export function countByInstance(tasks: Iterable<TaskEntity>): Map<string, number
   return counts;
 }
 
-/** Constraints of the definition and of the call together. */
+/** Constraints of the definition, of its platform and of the call together. */
 export function allConstraints(
   definition: TaskDefinition,
   given: readonly PlacementConstraint[] | undefined,
 ): PlacementConstraint[] {
-  return [...((definition.placementConstraints ?? []) as PlacementConstraint[]), ...(given ?? [])];
+  return [
+    ...((definition.placementConstraints ?? []) as PlacementConstraint[]),
+    ...platformConstraints(definition),
+    ...(given ?? []),
+  ];
+}
+
+/** Where a node says nothing of its processor it may be any. */
+function platformConstraints({ runtimePlatform }: TaskDefinition): PlacementConstraint[] {
+  const architecture = runtimePlatform?.cpuArchitecture?.toLowerCase();
+  if (architecture === undefined) return [];
+  const of = "attribute:ecs.cpu-architecture";
+  return [{ type: "memberOf", expression: `${of} !exists || ${of} == ${architecture}` }];
 }
 
 /** What a service without a strategy of its own gets: over zones, then over instances. */

@@ -241,21 +241,35 @@ function checkCommon(call: Call, input: Omit<CreateServiceRequest, "serviceName"
     ["loadBalancers", input.loadBalancers],
     ["serviceRegistries", input.serviceRegistries],
     ["vpcLatticeConfigurations", input.vpcLatticeConfigurations],
+    ["volumeConfigurations", input.volumeConfigurations],
+    ["deploymentConfiguration.lifecycleHooks", input.deploymentConfiguration?.lifecycleHooks],
   ] as const)
     if ((value?.length ?? 0) > 0) throw clientError(`${field} is not supported by this control plane.`);
   if (input.serviceConnectConfiguration?.enabled)
     throw clientError("serviceConnectConfiguration is not supported by this control plane.");
+  checkDeployment(input);
+}
+
+function checkDeployment({
+  deploymentConfiguration = {},
+  schedulingStrategy,
+}: Omit<CreateServiceRequest, "serviceName">): void {
   const {
     strategy,
     minimumHealthyPercent: least,
     maximumPercent: most,
     deploymentCircuitBreaker,
-  } = input.deploymentConfiguration ?? {};
+  } = deploymentConfiguration;
+  for (const field of ["alarms", "earlySuccessCriteria"] as const)
+    if (deploymentConfiguration[field]?.enable)
+      throw clientError(`deploymentConfiguration.${field} is not supported by this control plane.`);
+  if ((deploymentConfiguration.bakeTimeInMinutes ?? 0) > 0)
+    throw clientError("deploymentConfiguration.bakeTimeInMinutes is not supported by this control plane.");
   if (strategy !== undefined && strategy !== "ROLLING")
     throw clientError(`The deployment strategy ${strategy} is not supported; ROLLING is.`);
   if (least !== undefined && !(least >= 0 && least <= 100))
     throw invalidParameter("minimumHealthyPercent must be between 0 and 100.");
-  if (most !== undefined && !(most >= 100 && most <= 200) && input.schedulingStrategy !== "DAEMON")
+  if (most !== undefined && !(most >= 100 && most <= 200) && schedulingStrategy !== "DAEMON")
     throw invalidParameter("maximumPercent must be between 100 and 200.");
   if (least !== undefined && most !== undefined && least >= most)
     throw invalidParameter("minimumHealthyPercent must be lower than maximumPercent.");

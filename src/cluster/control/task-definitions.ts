@@ -17,7 +17,7 @@ import type {
   TaskDefinition,
 } from "../api/shapes.ts";
 import type { TaskDefinitionEntity } from "../state/entities.ts";
-import { checkDefinition } from "./check-definition.ts";
+import { checkDefinition, plainSizes } from "./check-definition.ts";
 import type { Call } from "./control.ts";
 import { checkName, definitionOf } from "./names.ts";
 import { page } from "./pages.ts";
@@ -42,6 +42,7 @@ export function registerTaskDefinition(
     tags,
     wire: {
       ...given,
+      ...plainSizes(given),
       taskDefinitionArn: call.control.arn(call.region, "task-definition", `${input.family}:${revision}`),
       revision,
       status: "ACTIVE",

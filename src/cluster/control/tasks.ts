@@ -18,6 +18,7 @@ import type {
 import { place } from "../placement/place.ts";
 import type { ClusterEntity, InstanceEntity, TaskDefinitionEntity, TaskEntity } from "../state/entities.ts";
 import { providersFor } from "./capacity-providers.ts";
+import { checkSizes, plainSizes } from "./check-definition.ts";
 import { checkPlacement } from "./check-placement.ts";
 import type { Call, Control } from "./control.ts";
 import { allConstraints, candidateOf, candidatesOf, countByInstance, needsOf } from "./demand.ts";
@@ -128,7 +129,7 @@ function newTask(call: Call, made: Making): TaskEntity {
     definition: made.definition,
     instance: made.instance,
     needs: needsOf(made.definition.wire, made.input.overrides),
-    overrides: made.input.overrides ?? {},
+    overrides: { ...made.input.overrides, ...plainSizes(made.input.overrides ?? {}) },
     group: made.group,
     startedBy: made.input.startedBy,
     tags: made.tags,
@@ -145,8 +146,11 @@ function usable(call: Call, text: string): TaskDefinitionEntity {
 
 function checkOverrides(
   { wire }: TaskDefinitionEntity,
-  input: Pick<RunTaskRequest, "overrides" | "startedBy" | "group">,
+  input: Pick<RunTaskRequest, "overrides" | "startedBy" | "group" | "volumeConfigurations">,
 ): void {
+  if ((input.volumeConfigurations?.length ?? 0) > 0)
+    throw clientError("volumeConfigurations is not supported by this control plane.");
+  checkSizes(input.overrides ?? {});
   const names = new Set((wire.containerDefinitions ?? []).map(({ name }) => name));
   for (const { name } of input.overrides?.containerOverrides ?? [])
     if (!names.has(name))

@@ -31,12 +31,17 @@ function firstOf(
     if (driver !== undefined && !logDrivers.includes(driver))
       return inContainer(`logConfiguration.logDriver ${driver}`, container);
   }
+  const { operatingSystemFamily: system = "LINUX" } = definition.runtimePlatform ?? {};
+  if (system !== "LINUX") return `runtimePlatform.operatingSystemFamily ${system}`;
+  if (definition.enableFaultInjection) return "enableFaultInjection";
+  if (definition.ephemeralStorage !== undefined) return "ephemeralStorage";
   if (definition.pidMode !== undefined) return "pidMode";
   if (definition.ipcMode !== undefined && definition.ipcMode !== "none") return "ipcMode";
   if (definition.proxyConfiguration !== undefined) return "proxyConfiguration";
   if (filled(definition.inferenceAccelerators)) return "inferenceAccelerators";
   for (const { name, ...kinds } of definition.volumes ?? []) {
-    const { dockerVolumeConfiguration: docker } = kinds;
+    const { dockerVolumeConfiguration: docker, configuredAtLaunch } = kinds;
+    if (configuredAtLaunch) return `configuredAtLaunch of the volume ${name}`;
     if (
       kinds.efsVolumeConfiguration ??
       kinds.fsxWindowsFileServerVolumeConfiguration ??

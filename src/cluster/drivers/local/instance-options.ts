@@ -30,13 +30,22 @@ export function ownNetworkOf(spec: TaskSpec): string | undefined {
   return linked && (spec.definition.networkMode ?? "bridge") === "bridge" ? linkNetwork(spec) : undefined;
 }
 
-/** Names of others in its hosts file; they follow those to other addresses. */
-export function linksOf(spec: TaskSpec, { links = [] }: ContainerDefinition): NetworkRedirection[] {
-  return links.flatMap((link) => {
+/** Names in its hosts file: of others of the task, whom they follow to other addresses, and of other hosts. */
+export function namesOf(
+  spec: TaskSpec,
+  { links = [], extraHosts = [] }: ContainerDefinition,
+): NetworkRedirection[] {
+  const hosts = extraHosts.map(({ hostname = "", ipAddress = "" }) => ({
+    kind: "name" as const,
+    from: hostname,
+    to: ipAddress,
+  }));
+  const others = links.flatMap((link) => {
     const [name, alias = name] = link.split(":");
     const to = containerName(spec.id, name);
     return [...new Set([alias, name])].map((from = "") => ({ kind: "name" as const, from, to }));
   });
+  return [...hosts, ...others];
 }
 
 /** Any image does: only our own program runs in it. */
@@ -76,6 +85,7 @@ export function optionsOf(spec: TaskSpec, definition: ContainerDefinition): Crea
     environment: environment.map(({ name, value }) => `${name}=${value ?? ""}`),
     ...(definition.workingDirectory === undefined ? {} : { workingDirectory: definition.workingDirectory }),
     ...(definition.user === undefined ? {} : { user: definition.user }),
+    terminal: definition.pseudoTerminal ?? false,
     ...networkOf(spec, definition),
     mounts: mountsOf(spec, definition),
     limits: limitsOf(spec, definition),

@@ -18,6 +18,7 @@ import { createNetwork } from "../../../runtime/network/manage.ts";
 import { gatewayOf } from "../../../runtime/network/subnet.ts";
 import type { InstanceRecord } from "../../../runtime/record.ts";
 import { runInstance } from "../../../runtime/run.ts";
+import type { InstanceStatus } from "../../../runtime/state.ts";
 import { removeInstance, stopInstance } from "../../../runtime/stop.ts";
 import { removeVolume } from "../../../runtime/volumes/volumes.ts";
 import type { ContainerDefinition, KeyValuePair } from "../../api/shapes.ts";
@@ -36,7 +37,7 @@ import type { Running, TaskSpec } from "../driver.ts";
 import { taskAddress } from "../endpoint/task-server.ts";
 import { endpointPort } from "./endpoint-place.ts";
 import { startExec } from "./exec.ts";
-import { holderOptions, linksOf, networkName, optionsOf, ownNetworkOf } from "./instance-options.ts";
+import { holderOptions, namesOf, networkName, optionsOf, ownNetworkOf } from "./instance-options.ts";
 import { LogForwarders } from "./log-forwarders.ts";
 import { removeSecrets, writeSecrets } from "./task-secrets.ts";
 
@@ -45,6 +46,9 @@ export interface Registries {
   hosts: readonly string[];
   settings: RegistrySettings;
 }
+
+/** Milliseconds that the monitor of an instance has to look at its end. */
+const patience = 30_000;
 
 export class LocalContainers implements Containers {
   readonly #root: StateRoot;
@@ -100,7 +104,7 @@ export class LocalContainers implements Containers {
     const secrets = writeSecrets(this.#secrets, spec, definition);
     const options = optionsOf(spec, definition);
     const environment = [...(options.environment ?? []), ...assignments(more)];
-    const connect = linksOf(spec, definition);
+    const connect = namesOf(spec, definition);
     if (options.network === "bridge") {
       const own = ownNetworkOf(spec);
       const gateway =
@@ -132,10 +136,11 @@ export class LocalContainers implements Containers {
       return undefined;
     }
     const { record, status } = found;
-    const running = status.state === "running" || status.state === "starting";
+    const running = status.state === "running" || status.state === "starting" || isJustKilled(status);
+    const reason = status.oomKilled ? "the container ran out of memory" : status.reason;
     return {
       running,
-      ...(running ? {} : { exitCode: status.exitStatus ?? undefined, reason: status.reason }),
+      ...(running ? {} : { exitCode: status.exitStatus ?? undefined, reason }),
       runtimeId: record.id,
       imageDigest: record.image.digest,
       ...this.#addresses(record.network),
@@ -216,6 +221,12 @@ export class LocalContainers implements Containers {
     });
     return status === 0;
   }
+}
+
+/** Why it was killed is known a moment later, when its monitor has looked; who does not look any more is not waited for. */
+function isJustKilled({ state, settled, exitStatus, endedAt = "" }: InstanceStatus): boolean {
+  const age = Math.abs(Date.now() - Date.parse(endedAt));
+  return state === "exited" && !settled && exitStatus === 137 && age < patience;
 }
 
 /** Leads what programs ask about their task to where it is answered. */

@@ -9,13 +9,19 @@ const refusals: Refusals = {
     ["privileged", ({ privileged }) => privileged === true],
     ["dnsServers", ({ dnsServers }) => filled(dnsServers)],
     ["dnsSearchDomains", ({ dnsSearchDomains }) => filled(dnsSearchDomains)],
-    ["extraHosts", ({ extraHosts }) => filled(extraHosts)],
     ["dockerSecurityOptions", ({ dockerSecurityOptions }) => filled(dockerSecurityOptions)],
     ["systemControls", ({ systemControls }) => filled(systemControls)],
     ["resourceRequirements", ({ resourceRequirements }) => filled(resourceRequirements)],
     ["firelensConfiguration", ({ firelensConfiguration }) => firelensConfiguration !== undefined],
     ["credentialSpecs", ({ credentialSpecs }) => filled(credentialSpecs)],
     ["repositoryCredentials", ({ repositoryCredentials }) => repositoryCredentials !== undefined],
+    ["linuxParameters.swappiness", ({ linuxParameters }) => linuxParameters?.swappiness !== undefined],
+    [
+      "linuxParameters.tmpfs.mountOptions",
+      ({ linuxParameters }) =>
+        linuxParameters?.tmpfs?.some(({ mountOptions }) => filled(mountOptions)) ?? false,
+    ],
+    ["interactive", ({ interactive }) => interactive === true],
     ["linuxParameters.devices", ({ linuxParameters }) => filled(linuxParameters?.devices)],
     [
       "portMappings.containerPortRange",

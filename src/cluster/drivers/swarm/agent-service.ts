@@ -10,6 +10,8 @@ export interface AgentServiceOptions {
   secret: { id: string; name: string };
   /** Registries from which tasks may have their images. */
   registries: readonly string[];
+  /** Flags for what it keeps of tasks that have ended. */
+  keeping: readonly string[];
   /** Network for tasks with a network of their own. */
   network: string;
 }
@@ -31,6 +33,7 @@ export function agentService(options: AgentServiceOptions): Record<string, unkno
         ...["--engine", "docker", "--engine-host", "unix:///var/run/docker.sock"],
         ...["--token-file", tokenFile, "--task-network", options.network],
         ...options.registries.flatMap((host) => ["--registry", host]),
+        ...options.keeping,
       ],
       // The engine fills these in; a flag it would not.
       Env: ["TRANSHIP_NODE_NAME={{.Node.ID}}", "TRANSHIP_NODE_HOSTNAME={{.Node.Hostname}}"],

@@ -18,6 +18,8 @@ export interface SwarmOptions {
   url: string;
   token: string;
   registries: readonly string[];
+  /** Flags of the agents for what they keep of tasks that have ended. */
+  keeping: readonly string[];
 }
 
 /** The overlay network that tasks with a network of their own are put into. */
@@ -80,9 +82,16 @@ async function ensureSecret(engine: Engine, token: string): Promise<{ id: string
   return { id: ID, name };
 }
 
-async function ensureService({ engine, image, url, token, registries, log }: SwarmOptions): Promise<void> {
+async function ensureService({ engine, image, url, token, log, ...rest }: SwarmOptions): Promise<void> {
   const secret = await ensureSecret(engine, token);
-  const wanted = agentService({ image, url, secret, registries, network: taskNetwork });
+  const wanted = agentService({
+    image,
+    url,
+    secret,
+    registries: rest.registries,
+    keeping: rest.keeping,
+    network: taskNetwork,
+  });
   const known = await engine.get<{
     ID: string;
     Version: { Index: number };
