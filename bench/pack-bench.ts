@@ -1,11 +1,12 @@
 // Reading and packing a root of 1.2 GB against podman: `node bench/pack-bench.ts [--rounds N] [--root DIR] [--megabytes N]`.
 // Both end with an image in a directory (dir:): ours is captured whole into the store and copied out, podman's is imported from a tar of the
-// same root and pushed. Each way runs once a round; figures are medians; CPU and peak memory are GNU time's, of the largest process.
+// same root and pushed. Ours is the built form. Each way runs once a round; figures are medians; CPU and peak memory are GNU time's, of the largest process.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { installTo } from "./installed.ts";
 import { median } from "./measure.ts";
 
 const { values } = parseArgs({
@@ -17,7 +18,6 @@ const { values } = parseArgs({
 });
 const cache = process.env.TRANSHIP_CACHE ?? "/var/cache/tranship";
 const top = mkdtempSync(join(tmpdir(), "tranship-pack-bench-"));
-const repository = join(import.meta.dirname, "..");
 /** Times faster than podman. */
 const least = 2;
 /** MiB. */
@@ -76,10 +76,10 @@ const ours = `"$1" --root "$2" capture machine -m "rootfs:$3" -t packed >/dev/nu
 const podman = `tar -C "$3" --xattrs --xattrs-include='*' -c . | podman --root "$2" --runroot "$2.run" import -q - packed:1 >/dev/null
 podman --root "$2" --runroot "$2.run" push -q $5 packed:1 "dir:$4"`;
 
-function measure(root: string, rounds: number): void {
+async function measure(root: string, rounds: number): Promise<void> {
+  const tranship = await installTo(join(top, "installed"));
   const ways: Record<string, (at: string) => Sample> = {
-    tranship: (at) =>
-      timed(ours, [join(repository, "bin/tranship"), join(at, "state"), root, join(at, "out")]),
+    tranship: (at) => timed(ours, [tranship, join(at, "state"), root, join(at, "out")]),
     "podman, gzip (its default)": (at) => timed(podman, ["", join(at, "storage"), root, join(at, "out"), ""]),
     "podman, zstd": (at) =>
       timed(podman, ["", join(at, "storage"), root, join(at, "out"), "--compression-format=zstd"]),
@@ -116,7 +116,7 @@ function measure(root: string, rounds: number): void {
 
 try {
   const root = values.root ?? makeRoot(Number(values.megabytes));
-  measure(root, Number(values.rounds));
+  await measure(root, Number(values.rounds));
 } finally {
   rmSync(top, { recursive: true, force: true });
 }

