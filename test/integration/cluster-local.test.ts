@@ -82,6 +82,45 @@ describe("the local driver", { skip, timeout: 400_000 }, () => {
     assert.match(seen.containers?.[0]?.imageDigest ?? "", /^sha256:/);
   });
 
+  test("the end of an essential container ends the others, that of another one does not", async () => {
+    const stays = ["sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.1; done"];
+    await define(
+      "stubborn",
+      { name: "main", command: stays, stopTimeout: 2 },
+      { name: "beside", essential: false, command: ["sh", "-c", "exit 7"] },
+    );
+    const task = await runOne("stubborn");
+    const statusOf = async (name: string): Promise<string> => {
+      const container = (await see(task)).containers?.find((each) => each.name === name);
+      return `${container?.lastStatus} ${container?.exitCode}`;
+    };
+    await until(async () => (await statusOf("beside")) === "STOPPED 7");
+    await until(async () => (await logsOf(task, "main")) === "up\n");
+    assert.equal((await see(task)).lastStatus, "RUNNING");
+    // It takes no notice of SIGTERM: SIGKILL comes when its time is over. The second call changes nothing.
+    const asked = Date.now();
+    for (const reason of ["enough", "again"]) await served.client.send(new StopTaskCommand({ task, reason }));
+    const ended = await become(task, "STOPPED");
+    assert.ok(Date.now() - asked >= 2000, `${Date.now() - asked} ms`);
+    assert.equal(await statusOf("main"), "STOPPED 137");
+    assert.deepEqual([ended.stopCode, ended.stoppedReason], ["UserInitiated", "enough"]);
+
+    await define(
+      "together",
+      { name: "main", command: ["sh", "-c", "sleep 1; exit 3"] },
+      { name: "other", command: ["sleep", "1000"], stopTimeout: 1 },
+    );
+    const seen = await become(await runOne("together"), "STOPPED");
+    assert.equal(seen.stopCode, "EssentialContainerExited");
+    assert.deepEqual(
+      seen.containers?.map(({ name, lastStatus, exitCode }) => [name, lastStatus, exitCode]),
+      [
+        ["main", "STOPPED", 3],
+        ["other", "STOPPED", 143],
+      ],
+    );
+  });
+
   test("containers start when what they depend on allows it", async () => {
     await define(
       "ordered",

@@ -108,6 +108,26 @@ describe("an SDK client and three nodes", () => {
     await remove("breaks");
   });
 
+  test("give up after as many failures as they are told", async () => {
+    const { client } = cluster;
+    const thresholdConfiguration = { type: "COUNT" as const, value: 2 };
+    await client.send(
+      new ecs.CreateServiceCommand({
+        serviceName: "counts",
+        taskDefinition: "bad",
+        desiredCount: 1,
+        deploymentConfiguration: {
+          deploymentCircuitBreaker: { enable: true, rollback: false, thresholdConfiguration },
+        },
+      }),
+    );
+    let deployment: ecs.Deployment | undefined;
+    for (; deployment?.rolloutState !== "FAILED"; await new Promise((resolve) => setTimeout(resolve, 100)))
+      [deployment] = (await service("counts")).deployments ?? [];
+    assert.ok((deployment.failedTasks ?? 0) >= 2 && (deployment.failedTasks ?? 0) <= 3);
+    await remove("counts");
+  });
+
   test("stop a rollout by hand", async () => {
     const { client } = cluster;
     await client.send(
