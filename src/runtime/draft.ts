@@ -8,7 +8,7 @@ import { randomHex } from "../host/random.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { draftId, supervisorPid } from "../host/supervisor.ts";
-import { pathsIn } from "./record.ts";
+import { pathsIn } from "./instance-paths.ts";
 
 export interface Draft {
   /** Of the instance. */

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { nativePath } from "../host/native.ts";
 import type { Instance } from "./find.ts";
 import { initPath } from "./image.ts";
-import type { InstancePaths } from "./record.ts";
+import type { InstancePaths } from "./instance-paths.ts";
 
 /** Bytes of one start's record. Every path is told once, so that it is far more than programs need. */
 const mostBytes = 128 << 20;

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { cgroupProcesses, freezeCgroup } from "../host/cgroup.ts";
 import { readText } from "../host/files.ts";
 import { processAlive, processStartTime } from "../host/lock.ts";
-import type { InstancePaths } from "./record.ts";
+import type { InstancePaths } from "./instance-paths.ts";
 
 export interface LiveProcess {
   pid: number;

@@ -1,13 +1,12 @@
-// What is known of an instance: the record that `create` writes and only `rename` and `update` replace, and where its files are.
-import { join } from "node:path";
+// What is known of an instance: the record that `create` writes and only `rename` and `update` replace.
 import { TranshipError } from "../base/errors.ts";
 import { readJson, writeFileAtomic } from "../host/files.ts";
-import type { StateRoot } from "../host/state-root.ts";
 import type { FileRedirection, NetworkRedirection } from "../package/descriptor.ts";
 import type { Made } from "../redirect/mounts.ts";
 import type { InstanceElements } from "./elements.ts";
 import type { HealthRule } from "./health/rule.ts";
 import type { InstanceIdentity } from "./identity/identity.ts";
+import type { InstancePaths } from "./instance-paths.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { PortRequest } from "./network/ports.ts";
 import type { LentIds } from "./userns/lend.ts";
@@ -181,141 +180,6 @@ export interface RestartRule {
   readonly policy: "no" | "on-failure" | "always" | "unless-stopped";
   /** on-failure: at most so often; 0 = without end. */
   readonly attempts: number;
-}
-
-/** Written by whoever starts an instance, before anything of it exists; removed by nobody but `rm`. */
-export interface LaunchRecord {
-  bootId: string;
-  startedAt: string;
-  starter: { pid: number; startTime: string };
-  /** foreground: belongs to its starter. detached: acknowledged once its id was given to the caller. */
-  mode: "foreground" | "detached";
-  acknowledged: boolean;
-  /** What an end before the acknowledgement does: `run` removes, `start` leaves. */
-  created: boolean;
-  /** The OCI runtime that was chosen. */
-  runtime: string;
-  ports: PortRequest[];
-  /** Nothing is taken on of another machine: start --new-identity. */
-  newIdentity?: boolean;
-  /** Starts by the restart rule since the last one by a person. */
-  restarts: number;
-  /** By the restart rule or after a reboot: one that dies before it was acknowledged is tried again. */
-  byRule?: boolean;
-  /** When it began by a clock that nobody sets: see monotonicNow(). Absent in records of before 2026-12. */
-  startedClock?: number;
-  /** How much of its breaches had been written down by then: bytes, all of them ASCII. */
-  breachesAt?: number;
-  /** Milliseconds that the restart rule waited before it. */
-  delay?: number;
-}
-
-export interface EndRecord {
-  status: number | null;
-  endedAt: string;
-  reason: string;
-  /** Something in it was killed for want of memory. */
-  oomKilled?: boolean;
-}
-
-/** Every path of an instance. */
-export interface InstancePaths {
-  readonly directory: string;
-  readonly record: string;
-  readonly lock: string;
-  readonly launch: string;
-  readonly ended: string;
-  readonly stopAsked: string;
-  readonly upper: string;
-  readonly work: string;
-  /** Of an instance whose disk is limited: the file that holds what it writes, and where its launch mounts that. See limits/disk.ts. */
-  readonly diskImage: string;
-  readonly disk: string;
-  readonly run: string;
-  readonly oci: string;
-  readonly bundle: string;
-  readonly files: string;
-  /** What redirections are made of: see redirect/layer.ts. */
-  readonly redirect: string;
-  readonly monitorLog: string;
-  /** Made by the monitor when its chain has ended, also where PID 1 never spoke. */
-  readonly chainEnded: string;
-  readonly runtimeLog: string;
-  /** System calls that were refused: a JSON object a line, see native/refusals. */
-  readonly refused: string;
-  /** Where it came up against its limits: a JSON object a line, see native/breaches. */
-  readonly breaches: string;
-  /** Records of native/trace, one file a start: see observe.ts. */
-  readonly observed: string;
-  /** init.bin of the descriptor that counts, where it is another than the one in the layers. */
-  readonly plan: string;
-  /** There once another instance has shared its network: then more is to be done when it is removed. */
-  readonly shared: string;
-  /** There while it is paused, and perhaps a moment before and after: see pause.ts. */
-  readonly paused: string;
-  /** There while what its record says of its networks may not be in force yet: see connect.ts. */
-  readonly rewiring: string;
-  /** There while new limits of the record may not be in force yet: see update.ts. */
-  readonly updating: string;
-  /** What was fetched from the source: see tether-log.ts. */
-  readonly tethered: string;
-  /** Of an instance of the in-process engine: its own copy of the package, the engine that it runs on, its policy.bin and its environment. */
-  readonly tree: string;
-  readonly engine: string;
-  readonly policy: string;
-  readonly environment: string;
-  /** Its init: "PID STARTTIME". */
-  readonly main: string;
-  /** What led where, a file a process. */
-  readonly led: string;
-  /** native/tree, for looking at its files as it sees them. */
-  readonly look: string;
-  /** Where the tracer asks for what is missing, while it runs. */
-  readonly tetherSocket: string;
-}
-
-export function instancePaths(root: StateRoot, id: string): InstancePaths {
-  return pathsIn(join(root.instances, id));
-}
-
-export function pathsIn(directory: string): InstancePaths {
-  return {
-    directory,
-    record: `${directory}/instance.json`,
-    lock: `${directory}/lock`,
-    launch: `${directory}/launch.json`,
-    ended: `${directory}/ended.json`,
-    stopAsked: `${directory}/stop-asked`,
-    upper: `${directory}/upper`,
-    work: `${directory}/work`,
-    diskImage: `${directory}/disk.img`,
-    disk: `${directory}/disk`,
-    run: `${directory}/run`,
-    oci: `${directory}/oci`,
-    bundle: `${directory}/bundle`,
-    files: `${directory}/files`,
-    redirect: `${directory}/redirect`,
-    monitorLog: `${directory}/monitor.log`,
-    chainEnded: `${directory}/chain-ended`,
-    runtimeLog: `${directory}/runtime.log`,
-    refused: `${directory}/refused.jsonl`,
-    breaches: `${directory}/breaches.jsonl`,
-    observed: `${directory}/observed`,
-    plan: `${directory}/init.bin`,
-    shared: `${directory}/shared`,
-    paused: `${directory}/paused`,
-    rewiring: `${directory}/rewiring`,
-    updating: `${directory}/updating`,
-    tethered: `${directory}/tethered.jsonl`,
-    tree: `${directory}/root`,
-    engine: `${directory}/engine`,
-    policy: `${directory}/policy.bin`,
-    environment: `${directory}/environment`,
-    main: `${directory}/main`,
-    led: `${directory}/led`,
-    look: `${directory}/look`,
-    tetherSocket: `${directory}/tether.sock`,
-  };
 }
 
 export function readRecord(paths: InstancePaths): InstanceRecord | undefined {

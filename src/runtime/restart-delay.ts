@@ -1,5 +1,5 @@
 // How long a restart rule waits. Pure.
-import type { LaunchRecord } from "./record.ts";
+import type { LaunchRecord } from "./launch-record.ts";
 
 const shortestDelay = 100;
 const longestDelay = 60_000;

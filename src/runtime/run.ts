@@ -7,7 +7,8 @@ import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { monotonicNow } from "../host/uptime.ts";
 import { checkSecrets } from "./bundle.ts";
-import { beginInstance, type CreateOptions, createInstance, newLaunch } from "./create.ts";
+import { beginInstance, createInstance, newLaunch } from "./create.ts";
+import type { CreateOptions } from "./create-options.ts";
 import {
   giveBack,
   giveUp,
@@ -23,7 +24,9 @@ import { runForeground } from "./foreground.ts";
 import { type Launching, mountAhead, prepare, runDetached, startFailure, writeLaunch } from "./launch.ts";
 import { chooseRuntime } from "./oci/runtime.ts";
 import { pause } from "./processes.ts";
-import { type EndRecord, type InstanceRecord, instancePaths, type LaunchRecord } from "./record.ts";
+import type { EndRecord, LaunchRecord } from "./launch-record.ts";
+import type { InstanceRecord } from "./record.ts";
+import { instancePaths } from "./instance-paths.ts";
 import { instanceLayers, ownLayers } from "./redirect/mounts.ts";
 import { repairInstances } from "./repair.ts";
 import { delayAfter } from "./restart-delay.ts";

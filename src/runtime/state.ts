@@ -5,7 +5,8 @@ import { readJson } from "../host/files.ts";
 import { processAlive } from "../host/lock.ts";
 import { readJsonBelow } from "../host/untrusted.ts";
 import { engineMain, mainProcess } from "./processes.ts";
-import type { EndRecord, InstancePaths, LaunchRecord } from "./record.ts";
+import type { EndRecord, LaunchRecord } from "./launch-record.ts";
+import type { InstancePaths } from "./instance-paths.ts";
 
 export type InstanceState = "created" | "starting" | "running" | "exited";
 

@@ -1,6 +1,6 @@
 // Which filter of system calls an instance gets.
 import { TranshipError } from "../base/errors.ts";
-import type { CreateOptions } from "./create.ts";
+import type { CreateOptions } from "./create-options.ts";
 import type { OpenPackage } from "./image.ts";
 import type { InstanceRecord } from "./record.ts";
 

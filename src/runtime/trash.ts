@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { makeDirectory } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { lingerSeconds } from "./linger-time.ts";
-import type { InstancePaths } from "./record.ts";
+import type { InstancePaths } from "./instance-paths.ts";
 
 const mostLog = 64 << 10;
 

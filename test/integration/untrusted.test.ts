@@ -21,7 +21,7 @@ import { test } from "node:test";
 import { loggedOutput } from "../../src/deploy/own-end.ts";
 import { changeBelow, openBelow, readJsonBelow } from "../../src/host/untrusted.ts";
 import { giveRun } from "../../src/runtime/bundle.ts";
-import { pathsIn } from "../../src/runtime/record.ts";
+import { pathsIn } from "../../src/runtime/instance-paths.ts";
 
 test("only regular files below, by no link", (t) => {
   const base = mkdtempSync(join(tmpdir(), "tranship-untrusted-"));

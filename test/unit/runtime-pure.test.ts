@@ -30,7 +30,8 @@ import {
 import { capabilitySet, neededCapabilities } from "../../src/runtime/oci/capabilities.ts";
 import { ociConfig } from "../../src/runtime/oci/config.ts";
 import { defaultRules, seccompJson } from "../../src/runtime/oci/seccomp.ts";
-import { type InstanceRecord, instancePaths } from "../../src/runtime/record.ts";
+import type { InstanceRecord } from "../../src/runtime/record.ts";
+import { instancePaths } from "../../src/runtime/instance-paths.ts";
 import { delayAfter } from "../../src/runtime/restart-delay.ts";
 import { waitFor } from "../../src/runtime/stop.ts";
 import { stopTime } from "../../src/runtime/stop-time.ts";

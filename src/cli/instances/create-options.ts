@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import { parseDuration, parseSize } from "../../base/units.ts";
-import type { CreateOptions } from "../../runtime/create.ts";
+import type { CreateOptions } from "../../runtime/create-options.ts";
 import { parsePublish } from "../../runtime/network/ports.ts";
 import type { InstanceSecret, RestartRule } from "../../runtime/record.ts";
 import { parseRedirect } from "../../runtime/redirect/parse.ts";

@@ -1,7 +1,7 @@
 // tranship prune: what runs no more is removed.
 import { TranshipError } from "../../base/errors.ts";
 import { type ListedInstance, listInstances } from "../../runtime/find.ts";
-import { instancePaths } from "../../runtime/record.ts";
+import { instancePaths } from "../../runtime/instance-paths.ts";
 import { repairInstances } from "../../runtime/repair.ts";
 import { removeInstance } from "../../runtime/stop.ts";
 import { bytesBelow } from "../../runtime/usage/bytes.ts";

@@ -7,7 +7,7 @@ import { makeDirectory, readJson, writeFileAtomic } from "../../host/files.ts";
 import { acquireLock, type Lock } from "../../host/lock.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
-import type { CreateOptions } from "../../runtime/create.ts";
+import type { CreateOptions } from "../../runtime/create-options.ts";
 import { checkName } from "../../runtime/names.ts";
 import type { RestartRule } from "../../runtime/record.ts";
 

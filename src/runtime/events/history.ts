@@ -3,7 +3,7 @@
 import type { StateRoot } from "../../host/state-root.ts";
 import type { Instance } from "../find.ts";
 import { hasDisk } from "../limits/disk.ts";
-import type { EndRecord, LaunchRecord } from "../record.ts";
+import type { EndRecord, LaunchRecord } from "../launch-record.ts";
 import { launchName, type RecordedEvent, type RunSummary } from "./note.ts";
 import { storedEvents } from "./read.ts";
 import { filesWritten } from "./written.ts";

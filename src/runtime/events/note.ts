@@ -7,7 +7,8 @@ import { errnoOf, makeDirectory } from "../../host/files.ts";
 import { processStartTime } from "../../host/lock.ts";
 import { stampAfter } from "../../host/stamp.ts";
 import type { StateRoot } from "../../host/state-root.ts";
-import type { EndRecord, InstanceRecord, LaunchRecord } from "../record.ts";
+import type { EndRecord, LaunchRecord } from "../launch-record.ts";
+import type { InstanceRecord } from "../record.ts";
 
 export type EventType = "instance" | "volume" | "network";
 

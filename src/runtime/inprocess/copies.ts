@@ -18,7 +18,8 @@ import { errnoOf } from "../../host/files.ts";
 import { runChecked } from "../../host/process.ts";
 import { step } from "../../host/steps.ts";
 import { secretsBelow } from "../../redirect/host-paths.ts";
-import type { InstancePaths, InstanceRecord, InstanceRedirection } from "../record.ts";
+import type { InstancePaths } from "../instance-paths.ts";
+import type { InstanceRecord, InstanceRedirection } from "../record.ts";
 import { placeOf } from "./policy.ts";
 
 /** As native/engine maps it. */

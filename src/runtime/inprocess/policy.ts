@@ -10,7 +10,8 @@ import { compilePolicy, type Policy } from "../../redirect/policy.ts";
 import { cleanPath } from "../../redirect/rules.ts";
 import { initPath } from "../image.ts";
 import { entryInLayers, inLayers } from "../layers.ts";
-import type { InstancePaths, InstanceRecord, InstanceRedirection } from "../record.ts";
+import type { InstancePaths } from "../instance-paths.ts";
+import type { InstanceRecord, InstanceRedirection } from "../record.ts";
 
 /** What stays the host's. */
 const hostPaths: readonly string[] = ["/proc", "/sys", "/dev"];

@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { EnterMount } from "../../host/enter.ts";
 import { runChecked } from "../../host/process.ts";
-import type { InstancePaths, InstanceRecord } from "../record.ts";
+import type { InstancePaths } from "../instance-paths.ts";
+import type { InstanceRecord } from "../record.ts";
 
 /** Below this there is no file system to speak of. */
 export const leastDisk = 4 << 20;

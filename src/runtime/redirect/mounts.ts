@@ -10,7 +10,8 @@ import { isWithin } from "../../redirect/rules.ts";
 import { layerDirectories } from "../image.ts";
 import { hasDisk } from "../limits/disk.ts";
 import type { OciMount } from "../oci/config.ts";
-import type { InstancePaths, InstanceRecord, InstanceRedirection } from "../record.ts";
+import type { InstancePaths } from "../instance-paths.ts";
+import type { InstanceRecord, InstanceRedirection } from "../record.ts";
 import { emptyLower, volumeData } from "../volumes/volumes.ts";
 
 /** Ours first, then those of the package; topmost first. */

@@ -9,7 +9,8 @@ import { isWithin } from "../../redirect/rules.ts";
 import { hasDisk, writtenIn } from "../limits/disk.ts";
 import type { OciMount } from "../oci/config.ts";
 import type { OciRuntime } from "../oci/runtime.ts";
-import type { InstancePaths, InstanceRecord } from "../record.ts";
+import type { InstancePaths } from "../instance-paths.ts";
+import type { InstanceRecord } from "../record.ts";
 
 export interface Stage {
   /** A directory of this host that nothing of this start is in; it lies over it. */

@@ -1,7 +1,7 @@
 // A container definition as what our runtime is asked for. Pure.
 import { nativePath } from "../../../host/native.ts";
 import type { NetworkRedirection } from "../../../package/descriptor.ts";
-import type { CreateOptions } from "../../../runtime/create.ts";
+import type { CreateOptions } from "../../../runtime/create-options.ts";
 import type { Limits } from "../../../runtime/limits/limits.ts";
 import type { InstanceLog, InstanceMount } from "../../../runtime/record.ts";
 import type { ContainerDefinition } from "../../api/shapes.ts";
