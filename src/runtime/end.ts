@@ -17,7 +17,9 @@ import { summarize } from "./events/history.ts";
 import { note, noteEnd } from "./events/note.ts";
 import { type Instance, instanceIds, readInstance } from "./find.ts";
 import { freeIdentity } from "./identity/lease.ts";
+import type { InstancePaths } from "./instance-paths.ts";
 import type { Launching } from "./launch.ts";
+import type { EndRecord, LaunchRecord } from "./launch-record.ts";
 import { breachesOf } from "./limits/watch.ts";
 import { addressesOf, attachmentsOf, hasNames } from "./network/attachments.ts";
 import { free, leases } from "./network/lease.ts";
@@ -29,9 +31,7 @@ import { releaseNetworks } from "./network/up.ts";
 import { socketPath } from "./oci/profile.ts";
 import { runtimeWords } from "./oci/runtime.ts";
 import { killAll } from "./processes.ts";
-import type { EndRecord, LaunchRecord } from "./launch-record.ts";
-import type { InstancePaths } from "./instance-paths.ts";
-import { hasRun, readExit, statusOf } from "./state.ts";
+import { chainStatus, hasRun, readExit, statusOf } from "./state.ts";
 import { mayWait, setAside } from "./trash.ts";
 import { freeIds } from "./userns/lend.ts";
 import { removeVolume } from "./volumes/volumes.ts";
@@ -110,8 +110,11 @@ function exitText({ run }: InstancePaths): string | undefined {
   return bytes === undefined || bytes.length > mostExit ? undefined : bytes.toString("utf8");
 }
 
-function endRecord({ paths, record }: Instance, status: number | null): EndRecord {
+function endRecord({ paths, record }: Instance, seen: number | null): EndRecord {
   const exit = readExit(paths);
+  // A monitor that is slower than we, or was killed, has written down what it saw.
+  const launch = seen === null ? (readJson(paths.launch) as LaunchRecord | undefined) : undefined;
+  const status = launch === undefined ? seen : chainStatus(paths, launch);
   // init's clock is the application's.
   const told = record.elements?.clock == null ? exit.endedAt : undefined;
   return {

@@ -2,8 +2,8 @@
 import { readdirSync } from "node:fs";
 import { TranshipError } from "../base/errors.ts";
 import type { StateRoot } from "../host/state-root.ts";
-import { holder } from "./network/lease.ts";
 import { type InstancePaths, instancePaths } from "./instance-paths.ts";
+import { holder } from "./network/lease.ts";
 import { type InstanceRecord, readRecord } from "./record.ts";
 import { type InstanceStatus, statusOf } from "./state.ts";
 

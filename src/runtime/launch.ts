@@ -10,7 +10,7 @@ import {
   launchCall,
   launchParts,
 } from "../host/enter.ts";
-import { makeDirectory, readText, writeFileAtomic } from "../host/files.ts";
+import { makeDirectory, writeFileAtomic } from "../host/files.ts";
 import { installRoot, nativePath } from "../host/native.ts";
 import { childProcess, statusOf as exitStatusOf } from "../host/process.ts";
 import { rootlessUser } from "../host/rootless-user.ts";
@@ -24,6 +24,7 @@ import { launchName } from "./events/note.ts";
 import type { Instance } from "./find.ts";
 import { takenAt } from "./identity/identity.ts";
 import { leaseIdentity } from "./identity/lease.ts";
+import type { LaunchRecord } from "./launch-record.ts";
 import { diskMounts, hasDisk, writtenIn } from "./limits/disk.ts";
 import { chosenLimits } from "./limits/limits.ts";
 import { watcherOf } from "./limits/watch.ts";
@@ -35,9 +36,8 @@ import { domainOf } from "./oci/config.ts";
 import { refusalsSocket } from "./oci/profile.ts";
 import { chooseRuntime, globalArguments, type OciRuntime } from "./oci/runtime.ts";
 import { overlaySource, pause } from "./processes.ts";
-import type { LaunchRecord } from "./launch-record.ts";
 import { enterMounts } from "./redirect/mounts.ts";
-import { readExit, statusOf } from "./state.ts";
+import { chainStatus, readExit, statusOf } from "./state.ts";
 import { mappedMounts, stageOf, usernsOf, writtenOnStage } from "./userns/stage.ts";
 
 export interface Launching {
@@ -222,7 +222,7 @@ export function refusalsOf(root: StateRoot, { paths, record }: Instance): Pick<L
 
 /** Waits for the chain and then becomes the one that cleans up; in the host's own namespaces. */
 const monitorScript =
-  '"$@"; s=$?; printf %s "$T_LAUNCH" >"$T_ENDED"; exec "$T_BIN" --root "$T_ROOT" internal instance-ended "$T_ID" "$s" "$T_LAUNCH"';
+  '"$@"; s=$?; printf "%s %s" "$T_LAUNCH" "$s" >"$T_ENDED"; exec "$T_BIN" --root "$T_ROOT" internal instance-ended "$T_ID" "$s" "$T_LAUNCH"';
 
 const startLimit = 60_000;
 
@@ -262,7 +262,7 @@ export async function runDetached({ root, instance, launch }: Launching, { comma
       existsSync(`${paths.run}/exit.json`) ||
       status !== undefined ||
       // The one before it may end only now.
-      readText(paths.chainEnded) === launchName(launch) ||
+      chainStatus(paths, launch) !== null ||
       existsSync(paths.ended) ||
       !existsSync(paths.directory)
     )

@@ -21,12 +21,12 @@ import {
 import { launchName, noteStart } from "./events/note.ts";
 import { findAny, type Instance, readInstance } from "./find.ts";
 import { runForeground } from "./foreground.ts";
+import { instancePaths } from "./instance-paths.ts";
 import { type Launching, mountAhead, prepare, runDetached, startFailure, writeLaunch } from "./launch.ts";
+import type { EndRecord, LaunchRecord } from "./launch-record.ts";
 import { chooseRuntime } from "./oci/runtime.ts";
 import { pause } from "./processes.ts";
-import type { EndRecord, LaunchRecord } from "./launch-record.ts";
 import type { InstanceRecord } from "./record.ts";
-import { instancePaths } from "./instance-paths.ts";
 import { instanceLayers, ownLayers } from "./redirect/mounts.ts";
 import { repairInstances } from "./repair.ts";
 import { delayAfter } from "./restart-delay.ts";
@@ -183,7 +183,10 @@ export async function instanceEnded(root: StateRoot, id: string, chain: ChainEnd
     if (chain.launch !== undefined && seen.launch !== undefined && launchName(seen.launch) !== chain.launch)
       return;
     // Killed was only who waited: it runs on, and its end will be seen by the next command.
-    if (seen.state === "running" && !seen.orphan) return;
+    if (seen.state === "running" && !seen.orphan) {
+      rmSync(instance.paths.chainEnded, { force: true });
+      return;
+    }
     if (seen.settled || !existsSync(instance.paths.directory)) return;
     const end = await settle(root, instance, chain.status);
     if (instance.record.autoRemove) await removeInstanceFiles(root, instance, true);

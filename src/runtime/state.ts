@@ -1,12 +1,13 @@
 // The state of an instance: derived from processes and files at each look, never stored.
 import { existsSync } from "node:fs";
 import { bootId } from "../host/boot-id.ts";
-import { readJson } from "../host/files.ts";
+import { readJson, readText } from "../host/files.ts";
 import { processAlive } from "../host/lock.ts";
 import { readJsonBelow } from "../host/untrusted.ts";
-import { engineMain, mainProcess } from "./processes.ts";
-import type { EndRecord, LaunchRecord } from "./launch-record.ts";
+import { launchName } from "./events/note.ts";
 import type { InstancePaths } from "./instance-paths.ts";
+import type { EndRecord, LaunchRecord } from "./launch-record.ts";
+import { engineMain, mainProcess } from "./processes.ts";
 
 export type InstanceState = "created" | "starting" | "running" | "exited";
 
@@ -83,6 +84,12 @@ export function readExit(paths: InstancePaths): {
     endedAt: typeof file?.finishedAt === "string" ? file.finishedAt : undefined,
     reason: typeof file?.reason === "string" ? file.reason : undefined,
   };
+}
+
+/** How the chain of this very start ended, as its monitor wrote down; null where it has seen no end. */
+export function chainStatus({ chainEnded }: InstancePaths, launch: LaunchRecord): number | null {
+  const [name, status = ""] = (readText(chainEnded) ?? "").split(" ");
+  return name === launchName(launch) && /^\d+$/.test(status) ? Number(status) : null;
 }
 
 /** PID 1 has worked since the last start. */

@@ -4,8 +4,8 @@ import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { makeDirectory } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
-import { lingerSeconds } from "./linger-time.ts";
 import type { InstancePaths } from "./instance-paths.ts";
+import { lingerSeconds } from "./linger-time.ts";
 
 const mostLog = 64 << 10;
 

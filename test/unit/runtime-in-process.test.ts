@@ -20,8 +20,8 @@ import { buildCopies } from "../../src/runtime/inprocess/copies.ts";
 import { ledOf } from "../../src/runtime/inprocess/led.ts";
 import { notHeld } from "../../src/runtime/inprocess/not-held.ts";
 import { instancePolicy } from "../../src/runtime/inprocess/policy.ts";
-import type { InstanceRecord } from "../../src/runtime/record.ts";
 import { pathsIn } from "../../src/runtime/instance-paths.ts";
+import type { InstanceRecord } from "../../src/runtime/record.ts";
 
 describe("in process", () => {
   let home: string;

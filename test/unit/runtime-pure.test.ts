@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { isTranshipError } from "../../src/base/errors.ts";
+import { bootId } from "../../src/host/boot-id.ts";
 import { stampAfter } from "../../src/host/stamp.ts";
 import { openStateRoot } from "../../src/host/state-root.ts";
 import { learnedCapabilities } from "../../src/package/capabilities.ts";
@@ -12,6 +13,7 @@ import { newDescriptor, type Service } from "../../src/package/descriptor.ts";
 import { compileInitPlan } from "../../src/package/init-plan.ts";
 import { mergeEnvironment } from "../../src/runtime/environment.ts";
 import { healthRule } from "../../src/runtime/health/rule.ts";
+import { instancePaths } from "../../src/runtime/instance-paths.ts";
 import { parseLine } from "../../src/runtime/logs.ts";
 import { macOf } from "../../src/runtime/network/devices.ts";
 import { describePort, exposedPorts, parsePublish } from "../../src/runtime/network/ports.ts";
@@ -31,9 +33,8 @@ import { capabilitySet, neededCapabilities } from "../../src/runtime/oci/capabil
 import { ociConfig } from "../../src/runtime/oci/config.ts";
 import { defaultRules, seccompJson } from "../../src/runtime/oci/seccomp.ts";
 import type { InstanceRecord } from "../../src/runtime/record.ts";
-import { instancePaths } from "../../src/runtime/instance-paths.ts";
 import { delayAfter } from "../../src/runtime/restart-delay.ts";
-import { waitFor } from "../../src/runtime/stop.ts";
+import { waitFor, waitInstance } from "../../src/runtime/stop.ts";
 import { stopTime } from "../../src/runtime/stop-time.ts";
 import { parseVolume } from "../../src/runtime/volumes/parse.ts";
 
@@ -402,4 +403,36 @@ it("waiting for a condition ends with the instance that is removed", { timeout: 
   const waiting = waitFor(root, id, new Set(["running"]));
   setTimeout(() => rmSync(directory, { recursive: true }), 120);
   assert.equal(await waiting, 255);
+});
+
+it("the status of a killed instance is what its monitor saw, whoever else deals with the end", {
+  timeout: 30_000,
+}, async (t) => {
+  const root = openStateRoot(mkdtempSync(join(tmpdir(), "tranship-unit-end-")));
+  t.after(() => rmSync(root.path, { recursive: true, force: true }));
+  const launch = {
+    bootId: bootId(),
+    startedAt: "2026-01-01T00:00:00.000Z",
+    mode: "detached",
+    acknowledged: true,
+    starter: { pid: 1, startTime: "-" },
+  };
+  const name = `${launch.startedAt}/1`;
+  for (const [digit, ended, status] of [
+    ["a", `${name} 137`, 137],
+    ["b", `${name}0 137`, 255],
+    ["c", name, 255],
+  ] as const) {
+    const id = digit.repeat(64);
+    const paths = instancePaths(root, id);
+    mkdirSync(paths.run, { recursive: true });
+    const value = {
+      tranship: "instance", version: 1, id, name: digit, restart: { policy: "no" }, image: { reference: "x" }, labels: {},
+      limits: { memory: null }, network: { mode: "none", ports: [] }, mounts: [],
+    }; // biome-ignore format: short
+    writeFileSync(paths.record, JSON.stringify(value));
+    writeFileSync(paths.launch, JSON.stringify(launch));
+    writeFileSync(paths.chainEnded, ended);
+    assert.equal(await waitInstance(root, id), status);
+  }
 });

@@ -5,11 +5,16 @@ import type { StateRoot } from "../../host/state-root.ts";
 import type { ListedInstance } from "../../runtime/find.ts";
 import type { HealthRule } from "../../runtime/health/rule.ts";
 import { type Health, healthOf } from "../../runtime/health/seen.ts";
+import type { EndRecord, LaunchRecord } from "../../runtime/launch-record.ts";
 import { breachesOf } from "../../runtime/limits/watch.ts";
 import { attachmentsOf, networksOf } from "../../runtime/network/attachments.ts";
 import { capabilitiesOf } from "../../runtime/oci/capabilities.ts";
-import type { EndRecord, LaunchRecord } from "../../runtime/launch-record.ts";
-import type { InstanceMount, InstanceNetwork, InstanceRecord, InstanceRedirection } from "../../runtime/record.ts";
+import type {
+  InstanceMount,
+  InstanceNetwork,
+  InstanceRecord,
+  InstanceRedirection,
+} from "../../runtime/record.ts";
 import { volumeData } from "../../runtime/volumes/volumes.ts";
 import { limitsView } from "./limits-view.ts";
 import { shownState } from "./ps-row.ts";

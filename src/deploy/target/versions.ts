@@ -11,7 +11,12 @@ import { lockInstance } from "../../runtime/end.ts";
 import { type ListedInstance, listInstances, readInstance } from "../../runtime/find.ts";
 import { openPackage } from "../../runtime/image.ts";
 import { pause } from "../../runtime/processes.ts";
-import { type InstanceMount, type InstanceRecord, type RestartRule, writeRecord } from "../../runtime/record.ts";
+import {
+  type InstanceMount,
+  type InstanceRecord,
+  type RestartRule,
+  writeRecord,
+} from "../../runtime/record.ts";
 import { renameInstance } from "../../runtime/rename.ts";
 import { repairInstances } from "../../runtime/repair.ts";
 import { startInstance } from "../../runtime/run.ts";

@@ -2,8 +2,8 @@
 // instances themselves.
 import type { StateRoot } from "../../host/state-root.ts";
 import type { Instance } from "../find.ts";
-import { hasDisk } from "../limits/disk.ts";
 import type { EndRecord, LaunchRecord } from "../launch-record.ts";
+import { hasDisk } from "../limits/disk.ts";
 import { launchName, type RecordedEvent, type RunSummary } from "./note.ts";
 import { storedEvents } from "./read.ts";
 import { filesWritten } from "./written.ts";

@@ -9,8 +9,8 @@ import { secretsBelow } from "../../redirect/host-paths.ts";
 import { compilePolicy, type Policy } from "../../redirect/policy.ts";
 import { cleanPath } from "../../redirect/rules.ts";
 import { initPath } from "../image.ts";
-import { entryInLayers, inLayers } from "../layers.ts";
 import type { InstancePaths } from "../instance-paths.ts";
+import { entryInLayers, inLayers } from "../layers.ts";
 import type { InstanceRecord, InstanceRedirection } from "../record.ts";
 
 /** What stays the host's. */

@@ -10,8 +10,8 @@ import { environmentOf, forgetRun, givePlan, giveRun, requireSecret } from "../b
 import { clockWords } from "../elements.ts";
 import { instanceIds } from "../find.ts";
 import { initPath } from "../image.ts";
-import type { Chain, Launching } from "../launch.ts";
 import type { InstancePaths } from "../instance-paths.ts";
+import type { Chain, Launching } from "../launch.ts";
 import type { InstanceRecord } from "../record.ts";
 import { lookUpUser, type User } from "../user.ts";
 import { isInProcess } from "./apart.ts";

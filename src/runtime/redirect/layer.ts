@@ -13,8 +13,8 @@ import { runChecked } from "../../host/process.ts";
 import { step } from "../../host/steps.ts";
 import { secretsBelow } from "../../redirect/host-paths.ts";
 import type { LayerEntry } from "../../redirect/mounts.ts";
-import { entryInLayers } from "../layers.ts";
 import type { InstancePaths } from "../instance-paths.ts";
+import { entryInLayers } from "../layers.ts";
 import type { InstanceRecord, InstanceRedirections } from "../record.ts";
 import { contentOfDisk } from "./mounts.ts";
 

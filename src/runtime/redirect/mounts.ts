@@ -8,9 +8,9 @@ import type { EnterMount, LowerDirectory } from "../../host/enter.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { isWithin } from "../../redirect/rules.ts";
 import { layerDirectories } from "../image.ts";
+import type { InstancePaths } from "../instance-paths.ts";
 import { hasDisk } from "../limits/disk.ts";
 import type { OciMount } from "../oci/config.ts";
-import type { InstancePaths } from "../instance-paths.ts";
 import type { InstanceRecord, InstanceRedirection } from "../record.ts";
 import { emptyLower, volumeData } from "../volumes/volumes.ts";
 

@@ -6,10 +6,10 @@ import type { EnterMount, LaunchOptions } from "../../host/enter.ts";
 import { installRoot } from "../../host/native.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { isWithin } from "../../redirect/rules.ts";
+import type { InstancePaths } from "../instance-paths.ts";
 import { hasDisk, writtenIn } from "../limits/disk.ts";
 import type { OciMount } from "../oci/config.ts";
 import type { OciRuntime } from "../oci/runtime.ts";
-import type { InstancePaths } from "../instance-paths.ts";
 import type { InstanceRecord } from "../record.ts";
 
 export interface Stage {
