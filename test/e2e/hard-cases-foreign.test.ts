@@ -22,6 +22,15 @@ import { type Judges, makeJudges, whyNoJudges } from "../support/judges.ts";
 const all = [...filesCases, ...stateCases, ...programsCases, ...untracedCases];
 /** Links, owners and what the run itself makes: what another unpacker may lose. */
 const sample = new Set(["hard-links", "state"]);
+/** What podman itself cannot, and says so: then our own runtime is needed. */
+const beyond = new Map([
+  // It writes holes out when it unpacks.
+  ["sparse", /not ok mostly a hole[\s\S]*ok hole\nok end/],
+  // It mounts the root file system so that devices in it cannot be opened.
+  ["nodes", /ok \/srv\/nodes\/jail\/dev\/null\nnot ok works \(Permission denied\)/],
+  // Its storage and the path are together longer than a path may be.
+  ["odd-names", /lstat \S+\/srv\/odd\/d{50}\S*: file name too long/],
+]);
 const cases = soaking ? all : all.filter((one) => sample.has(one.name));
 
 describe("hard cases under podman", {
@@ -64,5 +73,10 @@ describe("hard cases under podman", {
     rmSync(root, { recursive: true, force: true });
     rmSync(archive);
   }
-  for (const one of cases) it(one.title, async () => await prints(one));
+  for (const one of cases)
+    it(one.title, async () => {
+      const limit = beyond.get(one.name);
+      if (limit === undefined) await prints(one);
+      else await assert.rejects(prints(one), limit);
+    });
 });

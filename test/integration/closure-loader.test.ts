@@ -121,7 +121,6 @@ const fixtures: readonly Fixture[] = [
   {
     name: "library-has-its-own-runpath",
     program: [origin, "-Wl,--enable-new-dtags"],
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: the token of the loader
     liba: ["-Wl,-rpath,${ORIGIN}/../deep/b", "-Wl,--enable-new-dtags"],
     at: { a: "lib", b: "deep/b" },
   },

@@ -16,7 +16,7 @@ import { fingerprint, itemsOf, makeAttributeTree, needsRoot, newStore, scratch }
 const count = process.env.TRANSHIP_SOAK === "1" ? 5000 : 200;
 
 /** Trees of a few odd objects each, below one directory, and an archive of each by GNU tar; one program makes a whole batch. */
-const maker = String.raw`
+const maker = `
 import os, sys, random, subprocess, stat
 top, start, number = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 def name(r):

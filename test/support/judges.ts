@@ -59,7 +59,7 @@ graphroot = "${directory}/graph"
   return {
     run: async (program, ...args) => {
       const { status, stdout, stderr } = await fixture.inside([program, ...args], { env });
-      assert.equal(status, 0, `${program} ${args.join(" ")}: ${stderr}`);
+      assert.equal(status, 0, `${program} ${args.join(" ")}: ${stdout}${stderr}`);
       return stdout;
     },
     close: () => {
