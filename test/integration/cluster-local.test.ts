@@ -560,6 +560,50 @@ describe("the local driver", { skip, timeout: 400_000 }, () => {
     assert.deepEqual(stdout.trim().split("\n"), ["start 1", "end 1", "start 2", "end 2", "start 1", "end 1"]);
   });
 
+  test("init checks the health of tasks, over a restart of the control plane, and an unhealthy one is replaced", async () => {
+    // Only what init starts has it as its parent.
+    const line = 'test $PPID = 1 && test "$WORD" = said && test -e /tmp/well';
+    const healthCheck = { command: ["CMD-SHELL", line], interval: 1, retries: 2, startPeriod: 300 };
+    const environment = [{ name: "WORD", value: "said" }];
+    const command = ["sh", "-c", "chmod 1777 /tmp; exec sleep 1000"];
+    await define("checked", { name: "main", command, environment, healthCheck, stopTimeout: 1 });
+    const service = { serviceName: "checked", taskDefinition: "checked", desiredCount: 1 };
+    await served.client.send(new CreateServiceCommand(service));
+    const running = async (): Promise<string | undefined> =>
+      (await served.client.send(new ListTasksCommand({ serviceName: "checked" }))).taskArns?.[0];
+    await until(async () => (await running()) !== undefined);
+    const task = (await running()) ?? "";
+    const { containers } = await become(task, "RUNNING");
+    const inside = async (...words: string[]): Promise<void> => {
+      const done = await fixture.cli(["exec", containers?.[0]?.runtimeId ?? "", ...words]);
+      assert.equal(done.status, 0, done.stderr);
+    };
+    const health = async (): Promise<string | undefined> => (await see(task)).healthStatus;
+    const state = async (): Promise<{ Health?: { Log: { ExitCode: number }[] } }> => {
+      const { stdout } = await fixture.cli(["inspect", containers?.[0]?.runtimeId ?? ""]);
+      return (JSON.parse(stdout) as [{ State: object }])[0].State;
+    };
+    await until(async () => ((await state()).Health?.Log.length ?? 0) > 2);
+    assert.equal(await health(), "UNKNOWN", "failures of the start period do not count");
+    await inside("touch", "/tmp/well");
+    await until(async () => (await health()) === "HEALTHY");
+    await served.end("SIGKILL");
+    served = await serveCluster(fixture);
+    await become(task, "RUNNING");
+    assert.equal(await health(), "HEALTHY");
+    await served.end("SIGKILL");
+    await inside("rm", "/tmp/well");
+    served = await serveCluster(fixture);
+    const ended = await become(task, "STOPPED");
+    assert.equal(ended.stopCode, "ServiceSchedulerInitiated");
+    assert.match(ended.stoppedReason ?? "", /failed container health checks/);
+    assert.equal(ended.containers?.[0]?.healthStatus, "UNHEALTHY");
+    assert.equal(ended.containers?.[0]?.runtimeId, containers?.[0]?.runtimeId);
+    await until(async () => ![undefined, task].includes(await running()));
+    await served.client.send(new DeleteServiceCommand({ service: "checked", force: true }));
+    await waitUntilServicesInactive({ client: served.client, ...quick }, { services: ["checked"] });
+  });
+
   test("a node that leaves ends its tasks, and keeps nothing of them", async () => {
     await define("left", { name: "main", command: ["sleep", "1000"], stopTimeout: 1 });
     const task = await runOne("left");

@@ -286,6 +286,30 @@ describe("a swarm", { skip, timeout: 400_000 }, () => {
     assert.equal(logs("--group", "/pages", "--stream", `p/main/${ids[1]}`).split("\n").length, 3);
   });
 
+  test("an engine checks the health of its containers itself", async () => {
+    const command = ["sh", "-c", "sleep 3; touch /tmp/well; exec sleep 1000"];
+    const healthCheck = { command: ["CMD-SHELL", "test -e /tmp/well"], interval: 1, startPeriod: 300 };
+    await define("checked", [{ name: "main", command, healthCheck, stopTimeout: 1 }]);
+    const { tasks: made } = await served.client.send(
+      new RunTaskCommand({
+        taskDefinition: "checked",
+        placementConstraints: [{ type: "memberOf", expression: "attribute:hostname == n2" }],
+      }),
+    );
+    const arn = made?.[0]?.taskArn ?? "";
+    await until(
+      async () => (await tasks()).find(({ taskArn }) => taskArn === arn)?.healthStatus === "HEALTHY",
+    );
+    const seen = (await tasks()).find(({ taskArn }) => taskArn === arn);
+    const found = await machines.nodes[1]?.engine.get<{
+      State: { Health: { Status: string; Log: { ExitCode: number }[] } };
+    }>(`/containers/${seen?.containers?.[0]?.runtimeId}/json`);
+    assert.equal(found?.State.Health.Status, "healthy");
+    assert.equal(found.State.Health.Log.at(-1)?.ExitCode, 0);
+    await served.client.send(new StopTaskCommand({ task: arn }));
+    await running(0);
+  });
+
   test("a service is spread over the machines, and each answers", async () => {
     await define("web", [httpd]);
     await served.client.send(

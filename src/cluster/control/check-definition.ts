@@ -105,8 +105,7 @@ function checkContainer(container: ContainerDefinition, input: RegisterTaskDefin
   checkHosts(container, input);
   if (input.networkMode === "none" && (container.portMappings ?? []).length > 0)
     throw clientError("When networkMode=none, port mappings are not allowed.");
-  if (container.healthCheck !== undefined && container.healthCheck.command.length === 0)
-    throw clientError(`Health check of container '${name}' has no command.`);
+  checkHealthCheck(container);
   const { restartPolicy } = container;
   if (restartPolicy?.enabled && restartPolicy.restartAttemptPeriod !== undefined) {
     const period = restartPolicy.restartAttemptPeriod;
@@ -129,6 +128,30 @@ function checkHosts(
     if (!/^[0-9a-fA-F.:]+$/.test(ipAddress) || !isAddress(ipAddress))
       throw clientError(
         `Invalid ipAddress '${ipAddress.slice(0, 60)}' in extraHosts of container '${name}'.`,
+      );
+  }
+}
+
+/** Upper bounds are the real service's; below its lower ones (interval 5, timeout 2) nothing speaks against a second. */
+const healthBounds = {
+  interval: [1, 300],
+  timeout: [1, 60],
+  retries: [1, 10],
+  startPeriod: [0, 300],
+} as const;
+
+function checkHealthCheck({ name, healthCheck }: ContainerDefinition): void {
+  if (healthCheck === undefined) return;
+  const [kind, ...words] = healthCheck.command;
+  if (kind === undefined || (/^CMD(-SHELL)?$/.test(kind) && words.join("") === ""))
+    throw clientError(`Health check of container '${name}' has no command.`);
+  if (words.some((word) => word.includes("\0")))
+    throw clientError(`Health check of container '${name}': a word of the command has a NUL in it.`);
+  for (const [field, [least, most]] of Object.entries(healthBounds)) {
+    const value = healthCheck[field as keyof typeof healthBounds];
+    if (value !== undefined && !(value >= least && value <= most))
+      throw clientError(
+        `Health check of container '${name}': ${field} is ${value}, but is to be between ${least} and ${most}.`,
       );
   }
 }

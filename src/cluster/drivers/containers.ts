@@ -2,6 +2,7 @@
 import type { ContainerDefinition, KeyValuePair, NetworkBinding } from "../api/shapes.ts";
 import type { LogEvent } from "../logs/log-event.ts";
 import type { Running, TaskSpec } from "./driver.ts";
+import type { Health } from "./health-checks.ts";
 
 export interface SeenContainer {
   running: boolean;
@@ -15,6 +16,8 @@ export interface SeenContainer {
   mac: string | undefined;
   /** From which it asks the endpoint of the node. Default: its address. */
   asksFrom?: string | undefined;
+  /** Of one that runs, where its definition has a check and what runs it says how it goes. */
+  health?: Health;
 }
 
 export type ContainerLine = Pick<LogEvent, "time" | "stream" | "text" | "partial">;
@@ -54,7 +57,7 @@ export interface Containers {
   /** What it wrote, in the order of time; nothing where it is not there or its lines cannot be read. With `follow` until it has ended. */
   logs(name: string, options: ReadOptions): AsyncIterable<ContainerLine>;
   exec(name: string, command: string, terminal: boolean): Running;
-  /** Whether a command in the container ends with 0 within so many milliseconds. */
+  /** Whether a command in the container ends with 0 within so many milliseconds; only asked of those of which `see` tells no health. */
   probe(name: string, command: readonly string[], timeout: number): Promise<boolean>;
 }
 

@@ -1,6 +1,7 @@
 // What is to be done next for the containers of one task: order, conditions, ends, restarts. Pure: a driver carries it out and says what it saw.
 import type { ContainerDefinition } from "../api/shapes.ts";
 import { dependenciesOf } from "./dependencies.ts";
+import type { Health } from "./health-checks.ts";
 
 export interface ContainerState {
   name: string;
@@ -8,7 +9,7 @@ export interface ContainerState {
   status: "PENDING" | "STARTING" | "RUNNING" | "STOPPING" | "STOPPED";
   exitCode?: number;
   reason?: string;
-  health?: "HEALTHY" | "UNHEALTHY" | "UNKNOWN";
+  health?: Health;
   /** Of the last start, in milliseconds since 1970. */
   startedAt?: number;
   restarts: number;

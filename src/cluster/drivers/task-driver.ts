@@ -74,9 +74,8 @@ export class TaskDriver implements Driver {
     const { cleanupWait: wait = defaultCleanupWait, containers, log } = options;
     this.#leftovers = new Leftovers({ containers, records: this.#records, logs: this.#logs, log, wait });
     this.#names = new TaskNames(containers, log);
-    this.#health = new HealthChecks((name, command, timeout) =>
-      this.#containers.probe(name, command, timeout),
-    );
+    const probe: Containers["probe"] = (...words) => containers.probe(...words);
+    this.#health = new HealthChecks(probe, log);
     this.#work = new ContainerWork({
       containers,
       logs: this.#logs,
@@ -115,6 +114,8 @@ export class TaskDriver implements Driver {
         if (container.status === "STARTING") this.#unfinished(container, seen);
         if (container.status === "STOPPING") container.status = seen?.running ? "RUNNING" : "STOPPED";
         this.#work.watchHealth(task, container);
+        // The record has it as it was when something else changed last.
+        if (seen?.running) container.health = seen.health ?? container.health ?? "UNKNOWN";
       }
       this.#adopt(task);
       this.#tasks.set(task.spec.id, task);
@@ -255,7 +256,7 @@ export class TaskDriver implements Driver {
     if (container.status !== "RUNNING" || this.#busy.has(name)) return;
     const seen = this.#containers.see(name);
     if (seen?.running) {
-      container.health = this.#health.of(name) ?? container.health ?? "UNKNOWN";
+      container.health = this.#health.of(name, seen.health) ?? container.health ?? "UNKNOWN";
       return;
     }
     this.#work.ended(container, seen);

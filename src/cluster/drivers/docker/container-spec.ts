@@ -3,6 +3,7 @@ import type { ContainerDefinition, PortMapping } from "../../api/shapes.ts";
 import { defaultMaxFiles, defaultMaxSize } from "../../logs/log-options.ts";
 import { containerName, taskLabels, taskVolume } from "../containers.ts";
 import type { TaskSpec } from "../driver.ts";
+import { checkRule } from "../health-checks.ts";
 
 /** Body of POST /containers/create; only what we set. */
 export interface ContainerSpec {
@@ -17,7 +18,14 @@ export interface ContainerSpec {
   OpenStdin: boolean;
   StopTimeout: number;
   Labels: Record<string, string>;
-  Healthcheck: { Test: string[] };
+  /** Times in nanoseconds. */
+  Healthcheck: {
+    Test: string[];
+    Interval?: number;
+    Timeout?: number;
+    Retries?: number;
+    StartPeriod?: number;
+  };
   ExposedPorts: Record<string, object>;
   HostConfig: Record<string, unknown>;
 }
@@ -51,8 +59,7 @@ export function containerSpec(
     OpenStdin: definition.interactive ?? false,
     StopTimeout: definition.stopTimeout ?? 30,
     Labels: taskLabels(spec, definition),
-    // Checks are ours, as with every driver: the image's own would run beside them.
-    Healthcheck: { Test: ["NONE"] },
+    Healthcheck: healthcheck(definition),
     ExposedPorts: holder === undefined ? exposed(definition.portMappings ?? []) : {},
     HostConfig: {
       ...limits(spec, definition, override),
@@ -75,6 +82,19 @@ export function containerSpec(
       RestartPolicy: { Name: "no" },
       LogConfig: logging(definition),
     },
+  };
+}
+
+/** As with the real service a check of the image itself does not count. */
+function healthcheck({ healthCheck }: ContainerDefinition): ContainerSpec["Healthcheck"] {
+  if (healthCheck === undefined) return { Test: ["NONE"] };
+  const { command, interval, timeout, retries, startPeriod } = checkRule(healthCheck);
+  return {
+    Test: ["CMD", ...command],
+    Interval: interval * 1e6,
+    Timeout: timeout * 1e6,
+    Retries: retries,
+    StartPeriod: startPeriod * 1e6,
   };
 }
 

@@ -21,7 +21,7 @@ import { endpointNetwork, joinEndpoint } from "./endpoint-place.ts";
 import type { Engine } from "./engine.ts";
 import { startExec } from "./exec.ts";
 import { startHolder } from "./holder.ts";
-import { type Inspected, seenOf } from "./inspected.ts";
+import { type Inspected, type Listed, listedHealth, seenOf } from "./inspected.ts";
 import { readLogs } from "./logs.ts";
 
 export interface DockerOptions {
@@ -115,16 +115,19 @@ export class DockerContainers implements Containers {
     this.#changed.clear();
     const filters = JSON.stringify({ label: [taskLabel] });
     const all =
-      (await this.#engine.get<{ Id: string; Names: string[]; State: string }[]>("/containers/json", {
-        query: { all: "1", filters },
-      })) ?? [];
-    const names = new Map(all.map(({ Names, State, Id }) => [(Names[0] ?? "").slice(1), { State, Id }]));
+      (await this.#engine.get<Listed[]>("/containers/json", { query: { all: "1", filters } })) ?? [];
+    const names = new Map(all.map((listed) => [(listed.Names[0] ?? "").slice(1), listed]));
     for (const name of [...this.#seen.keys()])
       if (!names.has(name) && !this.#changed.has(name)) this.#seen.delete(name);
-    for (const [name, { State, Id }] of names) {
+    for (const [name, listed] of names) {
       const known = this.#seen.get(name);
       if (this.#changed.has(name)) continue;
-      if (known?.runtimeId !== Id || known.running !== (State === "running")) await this.#look(name);
+      if (known?.runtimeId !== listed.Id || known.running !== (listed.State === "running"))
+        await this.#look(name);
+      else {
+        const health = known.running ? listedHealth(listed) : undefined;
+        if (health !== undefined && health !== known.health) this.#seen.set(name, { ...known, health });
+      }
     }
   }
 

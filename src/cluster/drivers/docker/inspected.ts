@@ -1,12 +1,21 @@
 // What the engine tells of a container, as far as we look at it.
 import type { NetworkBinding } from "../../api/shapes.ts";
 import type { SeenContainer } from "../containers.ts";
+import type { Health } from "../health-checks.ts";
 import { endpointNetwork } from "./endpoint-place.ts";
 
 export interface Inspected {
   Id: string;
   Image: string;
-  State: { Running: boolean; Status: string; ExitCode: number; OOMKilled: boolean; Error: string };
+  State: {
+    Running: boolean;
+    Status: string;
+    ExitCode: number;
+    OOMKilled: boolean;
+    Error: string;
+    /** Only where it is checked. */
+    Health?: { Status: string };
+  };
   HostConfig: { NetworkMode: string };
   NetworkSettings: {
     Ports: Record<string, { HostIp: string; HostPort: string }[] | null> | null;
@@ -14,12 +23,34 @@ export interface Inspected {
   };
 }
 
+/** An entry of GET /containers/json, as far as we look at it. */
+export interface Listed {
+  Id: string;
+  Names: string[];
+  State: string;
+  /** For people, and the only place where a list has the health: "Up 5 seconds (healthy)". */
+  Status: string;
+}
+
+/** undefined: the engine does not check it. */
+export function listedHealth({ Status: status }: Listed): Health | undefined {
+  const [, word = ""] = /\((?:health: )?([a-z]+)\)$/.exec(status) ?? [];
+  return healthNames[word];
+}
+
+const healthNames: Readonly<Record<string, Health>> = {
+  starting: "UNKNOWN",
+  healthy: "HEALTHY",
+  unhealthy: "UNHEALTHY",
+};
+
 /** `holder`: the container whose network it shares. */
 export function seenOf(container: Inspected, holder: Inspected | undefined): SeenContainer {
   const { State: state } = container;
   const running = state.Running || state.Status === "created";
   const { [endpointNetwork]: endpoint, ...networks } = (holder ?? container).NetworkSettings.Networks ?? {};
   const [network] = Object.values(networks);
+  const health = state.Running ? healthNames[state.Health?.Status ?? ""] : undefined;
   return {
     running,
     ...(running ? {} : { exitCode: state.ExitCode, reason: reasonOf(container) }),
@@ -29,6 +60,7 @@ export function seenOf(container: Inspected, holder: Inspected | undefined): See
     address: network?.IPAddress || undefined,
     mac: network?.MacAddress || undefined,
     asksFrom: endpoint?.IPAddress || undefined,
+    ...(health === undefined ? {} : { health }),
   };
 }
 

@@ -2,12 +2,14 @@
 import { nativePath } from "../../../host/native.ts";
 import type { NetworkRedirection } from "../../../package/descriptor.ts";
 import type { CreateOptions } from "../../../runtime/create-options.ts";
+import type { HealthRequest } from "../../../runtime/health/rule.ts";
 import type { Limits } from "../../../runtime/limits/limits.ts";
 import type { InstanceLog, InstanceMount } from "../../../runtime/record.ts";
 import type { ContainerDefinition } from "../../api/shapes.ts";
 import { defaultMaxFiles, defaultMaxSize, sizeOption } from "../../logs/log-options.ts";
 import { containerName, holderOf, taskLabels, taskVolume } from "../containers.ts";
 import type { TaskSpec } from "../driver.ts";
+import { checkRule } from "../health-checks.ts";
 
 const mebi = 2 ** 20;
 /** Where the program that holds a network is seen inside its instance. */
@@ -69,6 +71,7 @@ export function holderOptions(spec: TaskSpec, first: ContainerDefinition, name: 
       },
     ],
     stopTimeout: 1000,
+    health: { command: "none" },
     labels: { ...taskLabels(spec, { name: "" }), "com.tranship.holder": "true" },
   };
 }
@@ -93,9 +96,17 @@ export function optionsOf(spec: TaskSpec, definition: ContainerDefinition): Crea
     capDrop: definition.linuxParameters?.capabilities?.drop ?? [],
     readOnly: definition.readonlyRootFilesystem ?? false,
     stopTimeout: (definition.stopTimeout ?? 30) * 1000,
+    health: healthOf(definition),
     log: logOf(definition),
     labels: taskLabels(spec, definition),
   };
+}
+
+/** Init checks. As with the real service a check of the image itself does not count; what follows from a result is the control plane's to say. */
+function healthOf({ healthCheck }: ContainerDefinition): HealthRequest {
+  if (healthCheck === undefined) return { command: "none" };
+  const rule = checkRule(healthCheck);
+  return { ...rule, startInterval: rule.interval, onFailure: "none" };
 }
 
 /** Whatever the driver, the lines are in the runtime's own log first, within bounds. */

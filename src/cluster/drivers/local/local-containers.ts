@@ -10,6 +10,7 @@ import type { RegistrySettings } from "../../../image/registry/settings.ts";
 import { openStore } from "../../../image/store.ts";
 import type { NetworkRedirection } from "../../../package/descriptor.ts";
 import { inspectInstance } from "../../../runtime/find.ts";
+import { healthWord } from "../../../runtime/health/seen.ts";
 import { logLines } from "../../../runtime/logs.ts";
 import { setAliases } from "../../../runtime/network/aliases.ts";
 import { chooseSubnet } from "../../../runtime/network/choice.ts";
@@ -138,12 +139,14 @@ export class LocalContainers implements Containers {
     const { record, status } = found;
     const running = status.state === "running" || status.state === "starting" || isJustKilled(status);
     const reason = status.oomKilled ? "the container ran out of memory" : status.reason;
+    const health = healthWord(found);
     return {
       running,
       ...(running ? {} : { exitCode: status.exitStatus ?? undefined, reason }),
       runtimeId: record.id,
       imageDigest: record.image.digest,
       ...this.#addresses(record.network),
+      ...(health === undefined ? {} : { health: healthNames[health] }),
       bindings: (status.launch?.ports ?? []).map((port) => ({
         bindIP: port.hostAddress === "" ? "0.0.0.0" : port.hostAddress,
         containerPort: port.containerPort,
@@ -228,6 +231,8 @@ function isJustKilled({ state, settled, exitStatus, endedAt = "" }: InstanceStat
   const age = Math.abs(Date.now() - Date.parse(endedAt));
   return state === "exited" && !settled && exitStatus === 137 && age < patience;
 }
+
+const healthNames = { starting: "UNKNOWN", healthy: "HEALTHY", unhealthy: "UNHEALTHY" } as const;
 
 /** Leads what programs ask about their task to where it is answered. */
 function endpointRule(gateway: string): NetworkRedirection {
