@@ -7,7 +7,7 @@ import type { Reason } from "../closure/reason.ts";
 import type { ScheduleFact } from "../discover/inventory.ts";
 import { baseName, type Source } from "../discover/source.ts";
 import type { ByteString } from "../formats/entry.ts";
-import { encodeText } from "../formats/escape.ts";
+import { encodeText, escapeBytes } from "../formats/escape.ts";
 import { type LogrotateRules, parseLogrotate } from "../formats/logrotate.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Descriptor, Program, Schedule } from "../package/descriptor.ts";
@@ -33,11 +33,13 @@ export interface RotationRequest {
   names: readonly string[];
 }
 
-export interface Rotation {
-  program: Program;
-  schedule: Schedule;
-  seeds: Seed[];
-}
+/** `notes`: rules that stay behind, and why. */
+export type Rotation =
+  | { program: Program; schedule: Schedule; seeds: Seed[]; notes: string[] }
+  | { program: undefined; notes: string[] };
+
+/** In a package there is no service manager to be told by: the application would write on into the file that was put away. */
+const managers = /\b(invoke-rc\.d|systemctl|initctl|rc-service)\b|\bservice\s+\S+\s+\w/;
 
 /** undefined: nothing on the machine rotates logs of the application. */
 export async function logRotation(request: RotationRequest): Promise<Rotation | undefined> {
@@ -45,8 +47,13 @@ export async function logRotation(request: RotationRequest): Promise<Rotation | 
   const when = timeOf(request.facts);
   const program = await source.stat(logrotate, true);
   if (when === undefined || program?.kind !== "file") return undefined;
-  const rules = await ownRules(request);
-  if (rules.length === 0) return undefined;
+  const all = await ownRules(request);
+  const rules = all.filter(({ read }) => !managers.test(read.scripts));
+  const notes = all
+    .filter((one) => !rules.includes(one))
+    .map(({ path }) => `${escapeBytes(path)} does not come along: it tells the application by a service manager, which a package has not; rotate its logs by a schedule of your own`);
+  if (all.length === 0) return undefined;
+  if (rules.length === 0) return { program: undefined, notes };
   const general = parseLogrotate((await source.text(main)) ?? "");
   const name = "logrotate";
   const seeds: Seed[] = [];
@@ -64,6 +71,7 @@ export async function logRotation(request: RotationRequest): Promise<Rotation | 
     program: { name, command: [logrotate, main] },
     schedule: { name, cron: when, program: name },
     seeds,
+    notes,
   };
 }
 

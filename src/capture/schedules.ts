@@ -52,7 +52,8 @@ export async function applicationSchedules(request: SchedulesRequest): Promise<A
   const result: ApplicationSchedules = { programs: [], schedules: [], directories: [], seeds: [], notes: [] };
   const taken = new Set(descriptor.programs.map((program) => program.name));
   const rotation = await logRotation({ machine, source, facts, installed, descriptor, evidence, names });
-  if (rotation !== undefined) {
+  result.notes.push(...(rotation?.notes ?? []));
+  if (rotation?.program !== undefined) {
     const name = freeName(rotation.program.name, taken);
     result.programs.push({ ...rotation.program, name });
     result.schedules.push({ ...rotation.schedule, name, program: name });
