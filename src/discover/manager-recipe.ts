@@ -1,8 +1,9 @@
 // Recipes of what upstart, inittab, supervisor, runit, inetd and xinetd keep.
 import type { ByteString } from "../formats/entry.ts";
+import { escapeBytes } from "../formats/escape.ts";
 import { parseInittab, parseXinetd } from "../formats/sysv.ts";
 import { parseUnit, UnitSettings } from "../formats/units.ts";
-import { parseUpstart, type UpstartCommand } from "../formats/upstart.ts";
+import { parseUpstart, type UpstartCommand, type UpstartJob } from "../formats/upstart.ts";
 import { splitWords } from "../formats/words.ts";
 import { withProgram } from "./find-program.ts";
 import type { ServiceFact } from "./inventory.ts";
@@ -52,7 +53,7 @@ export async function upstartRecipe(source: Source, service: ServiceFact): Promi
   // Ten times in five seconds, and it is given up.
   if (job.respawn) recipe.restart = { policy: "always", attempts: job.respawnLimit?.count ?? 10 };
   if (job.limits.nofile !== undefined) recipe.openFiles = job.limits.nofile;
-  if (job.expect === "fork" || job.expect === "daemon") await stayInForeground(source, service, recipe);
+  if (job.expect === "fork" || job.expect === "daemon") await stayInForeground(source, service, recipe, job);
   if (job.expect === "stop")
     recipe.notes.push("expect stop: its program stops itself when it is ready, and nobody wakes it");
   for (const one of job.others) recipe.notes.push(`${one} of ${path} is not carried over`);
@@ -61,13 +62,18 @@ export async function upstartRecipe(source: Source, service: ServiceFact): Promi
 }
 
 /** A job that forks has no pid file: its manager counts forks, which init does not. */
-async function stayInForeground(source: Source, service: ServiceFact, recipe: ServiceRecipe): Promise<void> {
+async function stayInForeground(
+  source: Source,
+  service: ServiceFact,
+  recipe: ServiceRecipe,
+  { expect, main }: UpstartJob,
+): Promise<void> {
   const foreground = await foregroundOf(source, { argv: recipe.start, instance: "", exact: true });
   if (foreground === undefined)
     throw noRecipe(
       service,
-      `starts a daemon (expect) and names no pid file`,
-      "name the command that runs it in the foreground after --, in place of --service",
+      `goes to the background (expect ${expect}), and how to keep it in front is not known`,
+      `in place of --service give after -- what ${main?.kind === "exec" ? escapeBytes(main.text) : "its script"} starts, with its own option for the foreground (its manual names it; often -f, -n, -D or --foreground)`,
     );
   recipe.start = foreground.argv;
   recipe.user = foreground.user ?? recipe.user;

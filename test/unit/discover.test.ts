@@ -317,6 +317,12 @@ post-stop exec rm -f /run/shop/pid
   assert.equal((await recipe(job("exec /opt/job\ntask\n"), "shop")).type, "oneshot");
   const forks = await recipe(job("exec /usr/sbin/named -u bind\nexpect fork\n"), "shop");
   assert.deepEqual([forks.start, forks.hints.length], [["/usr/sbin/named", "-u", "bind", "-f"], 1]);
+  await assert.rejects(recipe(job("exec /opt/unknown -c /etc/x\nexpect fork\n"), "shop"), (error) => {
+    assert.ok(isTranshipError(error, "E_SERVICE_NOT_FOUND"));
+    assert.match(error.message, /expect fork/);
+    assert.match(error.hint ?? "", /after -- what \/opt\/unknown -c \/etc\/x starts, .*foreground/);
+    return true;
+  });
   for (const text of [
     "exec /opt/unknown\nexpect daemon\n",
     "exec /opt/x $TTY\ninstance $TTY\n",
