@@ -5,6 +5,7 @@ import { type RecipeSocket, recipeOf, type ServiceRecipe } from "../discover/rec
 import { findService, readServices } from "../discover/services.ts";
 import { Source } from "../discover/source.ts";
 import type { ByteString } from "../formats/entry.ts";
+import { escapeBytes } from "../formats/escape.ts";
 import { parseGroup, parsePasswd } from "../formats/passwd.ts";
 import type { Machine } from "../machine/machine.ts";
 import {
@@ -29,9 +30,11 @@ export interface ApplicationOptions {
   workingDirectory?: string | undefined;
 }
 
+/** `tell` gets what of the services is not carried over: whoever captures has to show it. */
 export async function describeApplication(
   machine: Machine,
   options: ApplicationOptions,
+  tell?: (note: string) => void,
 ): Promise<Descriptor> {
   const { origin, identity } = await readOrigin(machine);
   const empty = newDescriptor({ id: options.name, name: options.name, version: "1", publisher: "" }, origin);
@@ -41,7 +44,7 @@ export async function describeApplication(
     environment: { ...(identity.locale === null ? {} : { LANG: identity.locale }), ...options.environment },
     ports: options.ports.map((port) => ({ port, protocol: "tcp" })),
   };
-  if (options.services.length > 0) return await addServices(machine, base, options.services);
+  if (options.services.length > 0) return await addServices(machine, base, options.services, tell);
   if (options.command.length === 0) return base;
   const program: Program = {
     name: "main",
@@ -60,6 +63,7 @@ async function addServices(
   machine: Machine,
   base: Descriptor,
   names: readonly string[],
+  tell?: (note: string) => void,
 ): Promise<Descriptor> {
   const known = await readServices(new Source(machine.files));
   const programs: Program[] = [];
@@ -83,6 +87,7 @@ async function addServices(
       );
     }
     const recipe = await recipeOf(fact, machine.files);
+    for (const note of recipe.notes) tell?.(escapeBytes(`service ${recipe.name}: ${note}`));
     const added = fromRecipe(recipe, plainName(recipe.name), services.at(-1)?.name);
     programs.push(...added.programs);
     services.push(...added.services.map((one) => withSockets(one, added.services, recipe.sockets, ids)));

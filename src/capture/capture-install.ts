@@ -128,7 +128,7 @@ async function planDifference(
       },
     );
   }
-  const descriptor = await orInterrupted(tools.signal, () => describe(after, application, parts));
+  const descriptor = await orInterrupted(tools.signal, () => describe(after, application, parts, tools.log));
   const captured = await plan(
     after,
     descriptor,
@@ -167,11 +167,18 @@ function withoutOwn(difference: Difference): Difference {
 }
 
 /** What services and programs the package has: as asked for, else as the installer brought them. */
-async function describe(after: Machine, application: ApplicationOptions, parts: InstalledParts) {
+async function describe(
+  after: Machine,
+  application: ApplicationOptions,
+  parts: InstalledParts,
+  log: CaptureTools["log"],
+) {
   const asked = application.services.length > 0 || application.command.length > 0;
   const services = asked ? application.services : parts.services;
   const command = await checkCommand(after, application.command, application.workingDirectory);
-  const descriptor = await describeApplication(after, { ...application, services, command });
+  const descriptor = await describeApplication(after, { ...application, services, command }, (note) =>
+    log.warn(note),
+  );
   const taken = new Set(descriptor.programs.map((program) => program.name));
   return {
     ...descriptor,

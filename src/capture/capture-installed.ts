@@ -14,7 +14,9 @@ export interface InstalledRequest {
 
 /** Reverse packaging: what the data base says belongs to the named installed packages, and what that needs. */
 export async function captureInstalled(request: InstalledRequest, tools: CaptureTools): Promise<Captured> {
-  const descriptor = await describeApplication(request.machine, request.application);
+  const descriptor = await describeApplication(request.machine, request.application, (note) =>
+    tools.log.warn(note),
+  );
   const choices = { ...request.choices, alsoInstalled: [...request.names, ...request.choices.alsoInstalled] };
   return await plan(
     request.machine,

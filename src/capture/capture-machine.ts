@@ -38,7 +38,9 @@ export async function captureMachine(request: MachineRequest, tools: CaptureTool
   const trim = trimOf(request);
   const { descriptor, installed } = await orInterrupted(tools.signal, async () => {
     const command = await checkCommand(machine, application.command, application.workingDirectory);
-    const described = await describeApplication(machine, { ...application, command });
+    const described = await describeApplication(machine, { ...application, command }, (note) =>
+      tools.log.warn(note),
+    );
     const volumes = [...described.volumes, ...(await dataVolumes(machine, trim))];
     return { descriptor: { ...described, volumes }, installed: await loadInstalled(machine.files) };
   });

@@ -304,10 +304,12 @@ async function describeStart(
     return await running();
   try {
     const services = [program.service.name];
-    const descriptor = await describeApplication(view.machine, { ...application, services, command: [] });
+    const told: string[] = [];
+    const asked = { ...application, services, command: [] };
+    const descriptor = await describeApplication(view.machine, asked, (note) => told.push(note));
     const shown = await running().catch(() => undefined);
     const lines = shown === undefined ? [] : differences(descriptor, shown.descriptor);
-    return { descriptor, told: [], notes: lines };
+    return { descriptor, told: [], notes: [...told, ...lines] };
   } catch (error) {
     if (!(error instanceof TranshipError) || error.code !== "E_SERVICE_NOT_FOUND") throw error;
     const described = await running();

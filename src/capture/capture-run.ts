@@ -12,6 +12,7 @@ import { checkCommand } from "./check-command.ts";
 import { checkDataSpace, type DataDirectory, dataRequest } from "./data-directories.ts";
 import { checkExercise } from "./exercise.ts";
 import { explainFullDisk } from "./full-disk.ts";
+import { howItEnded } from "./how-it-ended.ts";
 import { captureInPlace } from "./in-place.ts";
 import { orInterrupted } from "./interrupt.ts";
 import { joinWitnesses } from "./join-witnesses.ts";
@@ -48,7 +49,9 @@ export async function captureRun(request: RunRequest, tools: CaptureTools): Prom
   const tracer = chooseTracer(request.learn === true ? "plain" : request.tracer, tools.log);
   const { descriptor, data } = await orInterrupted(tools.signal, async () => {
     const found = await checkCommand(machine, application.command, application.workingDirectory);
-    const described = await describeApplication(machine, { ...application, command: found });
+    const described = await describeApplication(machine, { ...application, command: found }, (note) =>
+      tools.log.warn(note),
+    );
     const space = await checkDataSpace(machine, described, tools.root.work);
     return { descriptor: described, data: space };
   });
@@ -145,11 +148,7 @@ export function checkSession(session: SessionResult, start: SandboxRequest["star
     );
   }
   if (start.kind !== "program" || session.status === undefined || session.status === 0) return;
-  const how =
-    session.status > 128
-      ? `was killed by signal ${session.status - 128}`
-      : `ended with status ${session.status}`;
-  throw new TranshipError("E_CAPTURE_FAILED", `the command ${how}`, {
+  throw new TranshipError("E_CAPTURE_FAILED", `the command ${howItEnded(session.status)}`, {
     hint: "a package is made only from a run that succeeded; its output is above",
     details: { status: session.status },
   });

@@ -23,7 +23,9 @@ export async function captureInPlace(request: RunRequest, tools: CaptureTools): 
   const { place, descriptor, tracer } = await orInterrupted(tools.signal, async () => {
     const opened = await placeOf(machine);
     const command = await checkCommand(machine, application.command, application.workingDirectory);
-    const described = await describeApplication(machine, { ...application, command });
+    const described = await describeApplication(machine, { ...application, command }, (note) =>
+      tools.log.warn(note),
+    );
     await refuseTakenPorts(machine, described, request.session.ports);
     await putPrograms(opened);
     return { place: opened, descriptor: described, tracer: await chooseFarTracer(opened, request, tools) };

@@ -20,6 +20,7 @@ import type { Machine } from "../machine/machine.ts";
 import { TreeFiles } from "../machine/tree-files.ts";
 import { insidePath } from "../package/container-config.ts";
 import { checkCommand } from "./check-command.ts";
+import { howItEnded } from "./how-it-ended.ts";
 import { sourceOverlays } from "./overlays.ts";
 
 export interface InstallerRequest {
@@ -236,8 +237,7 @@ function noSandbox(machine: Machine, cause: unknown): TranshipError {
 }
 
 function failed(command: readonly string[], status: number): TranshipError {
-  const how = status > 128 ? `was killed by signal ${status - 128}` : `ended with status ${status}`;
-  return new TranshipError("E_CAPTURE_FAILED", `the installer ${command.join(" ")} ${how}`, {
+  return new TranshipError("E_CAPTURE_FAILED", `the installer ${command.join(" ")} ${howItEnded(status)}`, {
     hint: "a package is made only from an installation that succeeded; its output is above. It has no network unless --network host is given",
     details: { status },
   });

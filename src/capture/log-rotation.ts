@@ -51,7 +51,10 @@ export async function logRotation(request: RotationRequest): Promise<Rotation | 
   const rules = all.filter(({ read }) => !managers.test(read.scripts));
   const notes = all
     .filter((one) => !rules.includes(one))
-    .map(({ path }) => `${escapeBytes(path)} does not come along: it tells the application by a service manager, which a package has not; rotate its logs by a schedule of your own`);
+    .map(
+      ({ path }) =>
+        `${escapeBytes(path)} does not come along: it tells the application by a service manager, which a package has not; rotate its logs by a schedule of your own`,
+    );
   if (all.length === 0) return undefined;
   if (rules.length === 0) return { program: undefined, notes };
   const general = parseLogrotate((await source.text(main)) ?? "");

@@ -9,6 +9,7 @@ import { WitnessDecoder } from "../formats/witness-records.ts";
 import { step } from "../host/steps.ts";
 import type { Evidence } from "./evidence.ts";
 import { placeExercise } from "./exercise.ts";
+import { howItEnded } from "./how-it-ended.ts";
 import { Reducer } from "./reduce.ts";
 import { type WitnessEvidence, WitnessReducer } from "./reduce-witness.ts";
 import { type Sandbox, type SandboxRequest, startSandbox } from "./sandbox.ts";
@@ -242,10 +243,9 @@ async function runExercise(
 }
 
 function failedStart(sandbox: Sandbox, status: number): TranshipError {
-  const how = status > 128 ? `was killed by signal ${status - 128}` : `ended with status ${status}`;
   return new TranshipError(
     "E_CAPTURE_FAILED",
-    `the application ${how} before the capture was done${tail(sandbox)}`,
+    `the application ${howItEnded(status)} before the capture was done${tail(sandbox)}`,
     {
       hint: "try it natively first; --log-level debug shows every step",
       details: { status },

@@ -108,7 +108,7 @@ async function environmentOf(
       SHELL: account.shell,
     });
   }
-  Object.assign(environment, parseEnvironment(reader.services("Environment")));
+  Object.assign(environment, directoriesOf(reader), parseEnvironment(reader.services("Environment")));
   for (const value of reader.services("EnvironmentFile")) {
     const path = value.replace(/^-/, "");
     for (const each of path.includes("*")
@@ -116,6 +116,22 @@ async function environmentOf(
       : [path]) {
       Object.assign(environment, parseAssignments((await source.text(each)) ?? ""));
     }
+  }
+  return environment;
+}
+
+/** Where systemd tells a service its own directories: $STATE_DIRECTORY and its like, several with colons between. */
+function directoriesOf(reader: UnitReader): Record<string, ByteString> {
+  const environment: Record<string, ByteString> = {};
+  for (const [key, base] of [
+    ["Runtime", "/run"],
+    ["State", "/var/lib"],
+    ["Cache", "/var/cache"],
+    ["Logs", "/var/log"],
+    ["Configuration", "/etc"],
+  ] as const) {
+    const names = reader.list("Service", `${key}Directory`).map((name) => `${base}/${name.split(":")[0]}`);
+    if (names.length > 0) environment[`${key.toUpperCase()}_DIRECTORY`] = names.join(":");
   }
   return environment;
 }
@@ -232,8 +248,15 @@ function leftOut(reader: UnitReader, recipe: ServiceRecipe): void {
     "LoadCredential",
     "PAMName",
     "PassEnvironment",
+    "AmbientCapabilities",
+    "BindPaths",
+    "BindReadOnlyPaths",
   ]) {
     const value = reader.service(key);
     if (value !== "" && value !== "no") recipe.notes.push(`${key}=${value} is not carried over`);
+  }
+  for (const key of ["StandardInput", "StandardOutput", "StandardError"]) {
+    const value = reader.service(key);
+    if (/^(file|append|truncate):/.test(value)) recipe.notes.push(`${key}=${value} is not carried over`);
   }
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TranshipError } from "../../../src/base/errors.ts";
 import { describeApplication } from "../../../src/capture/application.ts";
+import { howItEnded } from "../../../src/capture/how-it-ended.ts";
 import { memoryMachine } from "../../support/memory-machine.ts";
 
 const none = { name: "shop", services: [], command: [], environment: {}, ports: [] };
@@ -37,4 +38,27 @@ test("a command keeps its user, its directory and its words", async () => {
   const options = { ...none, command, user: "www-data", workingDirectory: "/srv" };
   const { programs } = await describeApplication(machineWith(""), options);
   assert.deepEqual(programs, [{ name: "main", command, workingDirectory: "/srv", user: "www-data" }]);
+});
+
+test("what of a unit is not carried over is told with its service", async () => {
+  const unit =
+    "[Service]\nExecStart=/bin/sh\nAmbientCapabilities=CAP_NET_BIND_SERVICE\nStandardOutput=append:/var/log/shop.log\n";
+  const notes: string[] = [];
+  await describeApplication(machineWith(unit), { ...none, services: ["shop"] }, (note) => notes.push(note));
+  assert.deepEqual(notes, [
+    "service shop: AmbientCapabilities=CAP_NET_BIND_SERVICE is not carried over",
+    "service shop: StandardOutput=append:/var/log/shop.log is not carried over",
+  ]);
+});
+
+test("a service is told its directories as systemd tells them", async () => {
+  const unit = "[Service]\nExecStart=/bin/sh\nStateDirectory=shop shop/spool\nRuntimeDirectory=shop\n";
+  const { programs } = await describeApplication(machineWith(unit), { ...none, services: ["shop"] });
+  assert.equal(programs[0]?.environment?.STATE_DIRECTORY, "/var/lib/shop:/var/lib/shop/spool");
+  assert.equal(programs[0]?.environment?.RUNTIME_DIRECTORY, "/run/shop");
+});
+
+test("a status above every signal is the program's own", () => {
+  assert.equal(howItEnded(137), "was killed by signal 9");
+  assert.equal(howItEnded(255), "ended with status 255");
 });

@@ -163,7 +163,11 @@ test("logs of the application are rotated as on the machine, those of others are
     assert.ok(seeds.has(path), path);
   assert.ok(!seeds.has("/etc/logrotate.d/other"));
   const managed = "/var/log/shop/*.log {\n postrotate\n  invoke-rc.d shop rotate\n endscript\n}\n";
-  const told = await planned({ ...daily, "/var/lib/dpkg/status": statused, "/etc/logrotate.d/shop": managed });
+  const told = await planned({
+    ...daily,
+    "/var/lib/dpkg/status": statused,
+    "/etc/logrotate.d/shop": managed,
+  });
   assert.deepEqual(told.schedules, [], "nobody would tell the application");
   assert.match(told.notes[0] ?? "", /logrotate\.d\/shop does not come along/);
   const evidence = newEvidence();
