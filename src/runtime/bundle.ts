@@ -1,7 +1,6 @@
 // What is put in place for a start: the OCI bundle and the files that are bound into the instance.
-import { chownSync, existsSync, fchownSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { chownSync, existsSync, fchownSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import type { EnterMount } from "../host/enter.ts";
 import { makeDirectory, readText, writeFilePlain } from "../host/files.ts";
@@ -15,7 +14,7 @@ import { mergeEnvironment } from "./environment.ts";
 import { healthFile } from "./health/rule.ts";
 import { identityMounts, noIdentity } from "./identity/files.ts";
 import type { TakenIdentity } from "./identity/identity.ts";
-import { initPath, type OpenPackage } from "./image.ts";
+import { initPath } from "./image.ts";
 import { type InstancePaths, instancePaths } from "./instance-paths.ts";
 import { inLayers } from "./layers.ts";
 import { ratesOf } from "./limits/check.ts";
@@ -29,6 +28,7 @@ import { seccompPart } from "./oci/profile.ts";
 import type { OciRuntime } from "./oci/runtime.ts";
 import type { InstanceRecord } from "./record.ts";
 import { redirectedMounts } from "./redirect/mounts.ts";
+import { requireSecret, secretCopies, secretMounts } from "./secrets.ts";
 import { consoleSize } from "./stdio.ts";
 import { lookUpUser, type User } from "./user.ts";
 import { stageMounts, stageOf } from "./userns/stage.ts";
@@ -76,7 +76,7 @@ export async function writeBundle(input: BundleInput): Promise<EnterMount[]> {
     ...(await ownMounts(input)),
     ...identityMounts({ instance: { paths, record }, layers, identity, rootfs }),
   ];
-  const secrets = secretMounts(record);
+  const secrets = secretMounts(paths, record);
   const redirected = redirectedMounts(paths, record, [...own, ...volumes, ...secrets]);
   const mounts = [
     ...redirected.first,
@@ -207,29 +207,6 @@ async function volumeMounts({ root, record, layers }: BundleInput): Promise<OciM
   return mounts;
 }
 
-/** Bound read-only from where the secret lies: no copy of it is made anywhere. */
-function secretMounts(record: InstanceRecord): OciMount[] {
-  return record.secrets
-    .filter((secret) => secret.target.startsWith("/"))
-    .map((secret) => {
-      requireSecret(secret.source);
-      return bind(secret.source, secret.target, "ro", "nosuid", "nodev", "noexec");
-    });
-}
-
-/** E_SECRET_MISSING: it holds none. */
-export function requireSecret(path: string): void {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat?.isFile() === true && stat.size > 0) return;
-  throw new TranshipError(
-    "E_SECRET_MISSING",
-    `the secret ${path} is ${stat === undefined ? "not there" : "no file with content"}`,
-    {
-      hint: "name a file that holds the secret: --secret PATH=FILE",
-    },
-  );
-}
-
 export function environmentOf(
   { record, forward, detached }: Pick<BundleInput, "record" | "forward" | "detached">,
   home: string,
@@ -259,28 +236,6 @@ function consoleKind({ terminal, interactive }: InstanceRecord): string {
   return terminal ? "terminal" : interactive ? "input" : "output";
 }
 
-/** Secrets that the package needs and that were neither given nor brought along: told before anything is started. */
-export function checkSecrets(record: InstanceRecord, opened: OpenPackage): void {
-  const given = new Set(record.secrets.map((secret) => secret.target));
-  const variables = new Set(record.environment.map((entry) => entry.split("=")[0]));
-  const bare = record.command.length > 0 && record.command[0]?.startsWith("@") !== true;
-  if (bare) return;
-  for (const secret of opened.plan?.secrets ?? []) {
-    if (!secret.required || given.has(secret.name) || variables.has(secret.name)) continue;
-    const covered = record.mounts.some(
-      (mount) => secret.name === mount.target || secret.name.startsWith(`${mount.target}/`),
-    );
-    if (secret.delivery === "mount" && (covered || inLayers(opened.layers, secret.name.slice(1)))) continue;
-    throw new TranshipError(
-      "E_SECRET_MISSING",
-      `the package needs the secret ${secret.name} (${secret.reason})`,
-      {
-        hint: `give it with --secret ${secret.name}=FILE`,
-      },
-    );
-  }
-}
-
 /** Nothing of an instance that has ended but its logs, records and changed files is needed any more. */
 export function removeBundle(paths: InstancePaths): void {
   rmSync(`${paths.bundle}/config.json`, { force: true });
@@ -288,6 +243,7 @@ export function removeBundle(paths: InstancePaths): void {
   for (const name of existsSync(paths.bundle) ? readdirSync(paths.bundle) : [])
     if (/^exec-[0-9a-f]+\.(environment|json|json\.log)$/.test(name))
       rmSync(`${paths.bundle}/${name}`, { force: true });
+  rmSync(secretCopies(paths), { recursive: true, force: true });
   rmSync(paths.environment, { force: true });
   rmSync(paths.oci, { recursive: true, force: true });
 }

@@ -166,6 +166,10 @@ export interface InstanceSecret {
   readonly target: string;
   /** Path on the host. */
   readonly source: string;
+  /** Of a file, as it is to be seen inside. None of the three: as it is on the host; else what is missing is 0, 0 and 0444. */
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly mode?: number;
 }
 
 /** When init's log is rotated: bytes (0: never), and how many files are kept. */

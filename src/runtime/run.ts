@@ -6,7 +6,6 @@ import { processAlive } from "../host/lock.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { monotonicNow } from "../host/uptime.ts";
-import { checkSecrets } from "./bundle.ts";
 import { beginInstance, createInstance, newLaunch } from "./create.ts";
 import type { CreateOptions } from "./create-options.ts";
 import {
@@ -30,6 +29,7 @@ import type { InstanceRecord } from "./record.ts";
 import { instanceLayers, ownLayers } from "./redirect/mounts.ts";
 import { repairInstances } from "./repair.ts";
 import { delayAfter } from "./restart-delay.ts";
+import { checkSecrets } from "./secrets.ts";
 import { readExit, statusOf } from "./state.ts";
 import { emptyTrash } from "./trash.ts";
 

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import {
@@ -381,6 +381,7 @@ describe("the local driver", { skip, timeout: 400_000 }, () => {
     const arn = "arn:aws:secretsmanager:eu-test-1:000000000000:secret:shop/json-a1B2c3:user::";
     await define("told", {
       name: "main",
+      user: "33:44",
       command: ["sh", "-c", "echo $PASSWORD $WHO $MODE $LEVEL; cat /etc/key; echo; exec sleep 1000"],
       secrets: [
         { name: "PASSWORD", valueFrom: "arn:aws:ssm:eu-test-1:000000000000:parameter/shop/password" },
@@ -403,6 +404,9 @@ describe("the local driver", { skip, timeout: 400_000 }, () => {
       served.words(),
     ];
     for (const text of shown) assert.doesNotMatch(text, /swordfish/);
+    const values = join(fixture.root.path, "cluster/task-secrets");
+    for (const directory of [values, join(values, task.split("/").at(-1) ?? "")])
+      assert.equal(statSync(directory).mode & 0o777, 0o700, directory);
     await served.client.send(new StopTaskCommand({ task }));
     await become(task, "STOPPED");
   });
@@ -548,6 +552,8 @@ describe("the local driver", { skip, timeout: 400_000 }, () => {
     const copies = await deploy("keeps:1", "--count", "2");
     assert.match(copies.stderr, /2 copies would share the data in \/srv\/data/);
     assert.equal(copies.status, 2);
+    const shared = await deploy("keeps:1", "--count", "2", "--shared-volumes", "--dry-run");
+    assert.equal(shared.status, 0, shared.stderr);
     for (const version of ["1", "2"]) {
       const done = await deploy(`keeps:${version}`);
       assert.equal(done.status, 0, done.stderr);

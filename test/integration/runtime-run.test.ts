@@ -1,6 +1,6 @@
 // run, ps, logs, exec, stop, rm on a real OCI runtime.
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { type Fixture, makeFixture, makePackage, until, whyNot } from "./runtime-fixture.ts";
@@ -330,6 +330,40 @@ describe("instances", { skip, timeout: 300_000 }, () => {
       "/etc/hostname",
     );
     assert.equal(given.stdout, "hush\nold-web\n", given.stderr);
+    const read = (owned: string) => {
+      const script = "stat -c '%u:%g %a' /etc/app.key; cat /etc/app.key";
+      const words = ["--user", "33:44", "--secret", `/etc/app.key=${file}${owned}`, "secret:1"];
+      return cli("run", "--rm", ...words, "sh", "-c", script);
+    };
+    const denied = await read("");
+    assert.deepEqual([denied.status, denied.stdout], [1, "0:0 400\n"]);
+    for (const [owned, seen] of [
+      [",uid=33,mode=0400", "33:0 400"],
+      [",gid=44,mode=440", "0:44 440"],
+      [",uid=7", "7:0 444"],
+    ])
+      assert.equal((await read(owned ?? "")).stdout, `${seen}\nhush\n`);
+    assert.match((await read(",mode=4755")).stderr, /E_USAGE.*\/etc\/app\.key.*mode=4755/);
+    // A copy is there as long as the instance runs, and no longer.
+    const held = () => cli("inspect", "--format", "{{.Id}}", "held");
+    await cli(
+      "run",
+      "-d",
+      "--name",
+      "held",
+      "--secret",
+      `/etc/app.key=${file},uid=33`,
+      "secret:1",
+      "sleep",
+      "1000",
+    );
+    const copy = join(fixture.root.instances, (await held()).stdout.trim(), "bundle/secrets/0");
+    assert.equal(statSync(copy).uid, 33);
+    await cli("kill", "held");
+    await cli("wait", "held");
+    for (let round = 0; round < 100 && existsSync(copy); round++) await cli("ps");
+    assert.ok(!existsSync(copy));
+    await cli("rm", "held");
     await fixture.clean();
   });
 

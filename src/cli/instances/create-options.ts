@@ -1,11 +1,10 @@
 // Flags of run and create into what the runtime is asked for.
 import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import { parseDuration, parseSize } from "../../base/units.ts";
 import type { CreateOptions } from "../../runtime/create-options.ts";
 import { parsePublish } from "../../runtime/network/ports.ts";
-import type { InstanceSecret, RestartRule } from "../../runtime/record.ts";
+import type { RestartRule } from "../../runtime/record.ts";
 import { parseRedirect } from "../../runtime/redirect/parse.ts";
 import { signalNumber } from "../../runtime/stop.ts";
 import { parseUserns } from "../../runtime/userns/request.ts";
@@ -16,6 +15,7 @@ import { healthOptions } from "./health-options.ts";
 import { identityOptions } from "./identity-options.ts";
 import { checkSwap, fixedLimits, limits } from "./limit-options.ts";
 import { connections, networkOptions } from "./network-options.ts";
+import { secretOption } from "./secret-option.ts";
 
 export function createOptions({ args, options }: Call): CreateOptions {
   const [reference = "", ...command] = args;
@@ -50,7 +50,7 @@ export function createOptions({ args, options }: Call): CreateOptions {
     ports: list(options, "publish").flatMap(parsePublish),
     publishAll: flag(options, "publishAll"),
     mounts: list(options, "volume").map(parseVolume),
-    secrets: list(options, "secret").map(secret),
+    secrets: list(options, "secret").map(secretOption),
     limits: asked,
     capAdd: list(options, "capAdd"),
     capDrop: list(options, "capDrop"),
@@ -115,14 +115,6 @@ function environmentFile(path: string): string[] {
     });
   }
   return content.split(/\r?\n/).filter((line) => line.trim() !== "" && !line.trimStart().startsWith("#"));
-}
-
-function secret(entry: string): InstanceSecret {
-  const cut = entry.indexOf("=");
-  if (cut < 1 || cut === entry.length - 1) {
-    throw usage(`not a secret: ${JSON.stringify(entry)}`, "write --secret PATH=FILE or --secret NAME=FILE");
-  }
-  return { target: entry.slice(0, cut), source: resolve(entry.slice(cut + 1)) };
 }
 
 function positive(option: string, value: string, pattern: RegExp): number {

@@ -1,6 +1,8 @@
 // What of the command line of `run` the in-process engine cannot hold, and why. Pure.
 import { TranshipError } from "../../base/errors.ts";
+import { isOwned } from "../../runtime/secrets.ts";
 import { list, type OptionValues } from "../verb.ts";
+import { secretOption } from "./secret-option.ts";
 
 const network = "the network is this host's: ports are opened where the programs open them";
 const groups = "it needs control groups";
@@ -33,6 +35,8 @@ const harmless: Readonly<Record<string, unknown>> = { push: true, userns: "host"
 export function checkInProcess(options: OptionValues): void {
   const wrong = Object.entries(notHeldInProcess).filter(([key]) => isGiven(options, key));
   const said = wrong.map(([key, why]) => `${flagOf(key)}: ${why}`);
+  if (list(options, "secret").some((entry) => isOwned(secretOption(entry))))
+    said.push("uid, gid and mode of --secret: the file is seen as it is on this host");
   if (said.length === 0) return;
   throw new TranshipError("E_USAGE", `--engine inprocess cannot hold ${said.join("; ")}`, {
     hint: "leave it out, or run it with --engine namespace",

@@ -99,7 +99,11 @@ export const createOptions: readonly OptionSpec[] = [
     summary: "what of the host redirections may show, with all below it",
     many: true,
   },
-  { flags: "--secret <PATH=FILE>", summary: "a secret of the package", many: true },
+  {
+    flags: "--secret <PATH=FILE>",
+    summary: "a secret of the package; ,uid=N,gid=N,mode=OCTAL after it",
+    many: true,
+  },
   { flags: "--stop-signal <SIGNAL>", summary: "what stops it" },
   { flags: "--stop-timeout <SECONDS>", summary: "from the stop signal to SIGKILL" },
 ];
