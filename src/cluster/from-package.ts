@@ -69,11 +69,15 @@ export function taskDefinitionOf(
   };
 }
 
-/** What keeps data in a volume must never run twice: the new task waits until the old one has ended. */
+/**
+ * What keeps data in a volume must never run twice: the new task waits until the old one has ended. A descriptor has no volume that is only read. `shared`:
+ * its programs are known to write there together.
+ */
 export function deploymentOf(
   descriptor: Descriptor,
+  shared: boolean,
 ): NonNullable<CreateServiceRequest["deploymentConfiguration"]> {
-  const alone = descriptor.volumes.length > 0;
+  const alone = descriptor.volumes.length > 0 && !shared;
   return {
     minimumHealthyPercent: alone ? 0 : 100,
     maximumPercent: alone ? 100 : 200,

@@ -110,6 +110,9 @@ describe("a node that is joined over ssh", { skip, timeout: 400_000 }, () => {
     assert.equal(first.stdout, `${far.address} has joined ${served.url}\n`);
     assert.match(first.stderr, /sending the installation and Node\.js/);
     assert.deepEqual(await zones(), ["far away"]);
+    // Only what was given goes on.
+    const started = readFileSync(far.path(`${home}/run`), "utf8");
+    assert.match(started, /'--token-file' '[^']+' '--attribute' 'zone=far away' </);
     assert.equal(statSync(far.path(`${home}/token`)).mode & 0o777, 0o600);
     const token = joinToken(host.state);
     assert.ok(!processes().some((line) => line.includes(token)), "the token is in no command line");

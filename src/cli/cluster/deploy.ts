@@ -27,7 +27,8 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   const count = text(call.options, "count");
   if (count !== undefined && !/^\d{1,4}$/.test(count))
     throw usage(`--count ${count} is not a number of tasks`);
-  refuseCopies(descriptor, Number(count ?? 1));
+  const shared = flag(call.options, "sharedVolumes");
+  if (!shared) refuseCopies(descriptor, Number(count ?? 1));
   const published = hostPorts(list(call.options, "publish"));
   refuseUnknownPorts(descriptor, reference, published);
   const secrets = secretsOf(list(call.options, "secret"));
@@ -53,7 +54,7 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   const registered = await client.call<RegisterTaskDefinitionResponse>("RegisterTaskDefinition", definition);
   const taskDefinition = registered.taskDefinition?.taskDefinitionArn;
   const found = await serviceOf(client, cluster, service);
-  const wanted = { cluster, taskDefinition, deploymentConfiguration: deploymentOf(descriptor) };
+  const wanted = { cluster, taskDefinition, deploymentConfiguration: deploymentOf(descriptor, shared) };
   if (found?.status === "ACTIVE")
     await client.call("UpdateService", {
       ...wanted,
@@ -70,7 +71,7 @@ function refuseCopies(descriptor: Descriptor, count: number): void {
   const [volume] = descriptor.volumes;
   if (count < 2 || volume === undefined) return;
   throw new TranshipError("E_USAGE", `${count} copies would share the data in ${volume.path}`, {
-    hint: "deploy one, or take the data out of the package (a database of its own) first",
+    hint: "deploy one, take the data out of the package first (a database of its own), or give --shared-volumes where its programs write there together",
   });
 }
 

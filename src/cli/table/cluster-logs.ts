@@ -22,10 +22,10 @@ export const logKeeping: readonly OptionSpec[] = [
   },
   {
     flags: "--task-cleanup-wait <DURATION>",
-    summary: "how long the containers of a task stay after its end",
-    default: "1h",
+    // No `default`: a far node is passed what was given, and goes by its own version's else.
+    summary: "how long the containers of a task stay after its end; 1h by default",
   },
-  { flags: "--log-limit <SIZE>", summary: "of all that a node keeps; the oldest goes first", default: "1g" },
+  { flags: "--log-limit <SIZE>", summary: "of all that a node keeps; the oldest goes first; 1g by default" },
 ];
 
 export const logVerb: Verb = {

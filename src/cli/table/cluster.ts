@@ -185,7 +185,7 @@ export const clusterVerbs: readonly Verb[] = [
     group,
     summary: "Run a package as a service of a cluster, or bring a service to another version of it",
     description:
-      "Registers a task definition made from the descriptor, creates or updates the service, and waits until the rollout is completed. A package with volumes is never run twice at a time.",
+      "Registers a task definition made from the descriptor, creates or updates the service, and waits until the rollout is completed. A package with volumes is never run twice at a time, unless --shared-volumes says that it may be.",
     examples: [
       "tranship cluster deploy shop:2 --service shop --publish 8081:80",
       "tranship cluster deploy web --service web --count 3",
@@ -200,6 +200,11 @@ export const clusterVerbs: readonly Verb[] = [
         flags: "--secret <TARGET=NAME>",
         summary: "a path or variable of the package and the secret (`secret create`) that it gets",
         many: true,
+      },
+      {
+        flags: "--shared-volumes",
+        summary:
+          "the tasks may use the volumes at the same time: several of them, and the new one before the old one ends",
       },
       ...common,
       { flags: "--dry-run", summary: "print the task definition and change nothing" },

@@ -59,9 +59,11 @@ done
 export function unitText(url: string): string {
   return `${made}
 [Unit]
-Description=Tranship agent of ${url}
+Description=Tranship agent of ${url.replaceAll("%", "%%")}
 Wants=network-online.target
 After=network-online.target
+# Whatever ends it, and however often: the node is lost without it.
+StartLimitIntervalSec=0
 
 [Service]
 ExecStart=${home}/run
