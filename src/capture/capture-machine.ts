@@ -8,7 +8,7 @@ import type { Volume } from "../package/descriptor.ts";
 import { type ApplicationOptions, describeApplication } from "./application.ts";
 import type { Captured, CaptureTools, Choices } from "./captured.ts";
 import { checkCommand } from "./check-command.ts";
-import { knownDataDirectories } from "./data-directories.ts";
+import { dataReason, knownDataDirectories } from "./data-directories.ts";
 import type { EvidenceDocument } from "./evidence-document.ts";
 import { orInterrupted } from "./interrupt.ts";
 import { plan } from "./plan-capture.ts";
@@ -70,11 +70,11 @@ export async function captureMachine(request: MachineRequest, tools: CaptureTool
 async function dataVolumes(machine: Machine, trim: Trim | undefined): Promise<Volume[]> {
   const known = await knownDataDirectories(machine);
   const kept = known.filter(({ path }) => trim === undefined || trim.paths.has(path));
-  return kept.map(({ path, size }) => ({
-    path: escapeBytes(path),
+  return kept.map((one) => ({
+    path: escapeBytes(one.path),
     initial: "copy",
-    reason: "data base directory",
-    size: formatSize(size).replace(" ", ""),
+    reason: dataReason(one),
+    size: formatSize(one.size).replace(" ", ""),
   }));
 }
 

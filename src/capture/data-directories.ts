@@ -3,7 +3,9 @@
 import { statfsSync } from "node:fs";
 import { TranshipError } from "../base/errors.ts";
 import { formatSize } from "../base/units.ts";
-import type { ByteString, Entry } from "../formats/entry.ts";
+import { followData } from "../closure/data-places.ts";
+import { machineTree } from "../closure/tree.ts";
+import type { ByteString } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
 import { isUnreadable, type Machine } from "../machine/machine.ts";
 import type { Descriptor } from "../package/descriptor.ts";
@@ -12,9 +14,11 @@ import type { DataChoice } from "./overlays.ts";
 /** Where data bases keep their files unless told otherwise, by a word of their program's name. */
 const usualDirectories: readonly (readonly [program: RegExp, path: string])[] = [
   [/mysqld|mariadbd|mysql/, "/var/lib/mysql"],
-  [/postgres|pg_ctl/, "/var/lib/postgresql"],
+  [/postgres|pg_ctl|postmaster/, "/var/lib/postgresql"],
+  [/postgres|pg_ctl|postmaster/, "/var/lib/pgsql"],
   [/redis/, "/var/lib/redis"],
   [/mongod/, "/var/lib/mongodb"],
+  [/mongod/, "/var/lib/mongo"],
   [/slapd/, "/var/lib/ldap"],
   [/couchdb/, "/var/lib/couchdb"],
   [/influxd/, "/var/lib/influxdb"],
@@ -24,6 +28,8 @@ export interface DataDirectory {
   path: ByteString;
   /** Bytes in use. */
   size: number;
+  /** The link in another data directory that leads here. */
+  link?: ByteString;
 }
 
 /** Free space that must stay beside the data, for logs and temporary files. */
@@ -54,32 +60,45 @@ export async function checkDataSpace(
   return found;
 }
 
-/** Where the data bases among the described programs usually keep their files. */
+/** Where the data bases among the described programs usually keep their files, and where links lead from there. */
 export async function usualData(machine: Machine, descriptor: Descriptor): Promise<DataDirectory[]> {
   const words = descriptor.programs.map((program) => program.command.join(" ")).join(" ");
-  const found: DataDirectory[] = [];
-  for (const [program, path] of usualDirectories) {
-    if (!program.test(words) || (await machine.files.stat(path)) === undefined) continue;
-    found.push({ path, size: await sizeOf(machine, path) });
-  }
-  return found;
+  const usual = usualDirectories.filter(([program]) => program.test(words));
+  return await present(
+    machine,
+    usual.map(([, path]) => path),
+  );
 }
 
-/** Where data bases of any kind keep their files on this machine. */
+/** Where data bases of any kind keep their files on this machine, and where links lead from there. */
 export async function knownDataDirectories(machine: Machine): Promise<DataDirectory[]> {
-  const found: DataDirectory[] = [];
-  for (const [, path] of usualDirectories) {
-    if ((await machine.files.stat(path))?.kind === "directory")
-      found.push({ path, size: await sizeOf(machine, path) });
-  }
-  return found;
+  return await present(
+    machine,
+    usualDirectories.map(([, path]) => path),
+  );
 }
 
-async function sizeOf(machine: Machine, path: ByteString): Promise<number> {
-  let size = 0;
-  for await (const entry of machine.files.walk(path))
-    if (!isUnreadable(entry)) size += (entry as Entry).blocks * 512;
-  return size;
+/** As the reason of a volume. */
+export function dataReason({ link }: Pick<DataDirectory, "link">): string {
+  return link === undefined ? "data base directory" : `data that ${escapeBytes(link)} leads to`;
+}
+
+/** Of these directories and what links lead to from there, those that the machine has: each by its canonical path. */
+async function present(machine: Machine, paths: readonly ByteString[]): Promise<DataDirectory[]> {
+  const tree = machineTree(machine.files);
+  const there: ByteString[] = [];
+  for (const path of paths) if ((await tree.resolve(path)).entry?.kind === "directory") there.push(path);
+  const sizes = new Map<ByteString, number>();
+  const places = await followData(there, tree, async function* (directory) {
+    let size = 0;
+    for await (const entry of machine.files.walk(directory)) {
+      if (isUnreadable(entry)) continue;
+      size += entry.blocks * 512;
+      if (entry.kind === "symlink") yield entry;
+    }
+    sizes.set(directory, size);
+  });
+  return places.map((place) => ({ ...place, size: sizes.get(place.path) ?? 0 }));
 }
 
 /** --data: what the sandbox shows in data directories. */

@@ -1,10 +1,13 @@
 // Parts of the descriptor that only evidence and files can tell: directories below /run, ports, volumes; and how its programs are started.
 import { formatSize } from "../base/units.ts";
+import { followData } from "../closure/data-places.ts";
 import type { ProgramStart } from "../closure/program-start.ts";
+import { Tree } from "../closure/tree.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
 import { encodeText, unescapeBytes } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Descriptor, RuntimeDirectory, Volume } from "../package/descriptor.ts";
+import { dataReason } from "./data-directories.ts";
 import { pathText } from "./descriptor-text.ts";
 import { type Evidence, writingUses } from "./evidence.ts";
 import type { PlanRequest } from "./make-plan.ts";
@@ -74,10 +77,14 @@ export function givenPorts(descriptor: Descriptor): Descriptor["ports"][number][
     });
 }
 
-export function volumesOf(request: PlanRequest, entries: ReadonlyMap<ByteString, Entry>): Volume[] {
+/** Volumes by their canonical paths, those that links in them lead to included: data outside of every volume would go with its instance. */
+export async function volumesOf(
+  request: PlanRequest,
+  entries: ReadonlyMap<ByteString, Entry>,
+): Promise<Volume[]> {
+  const tree = plannedTree(entries);
   const isDirectory = (path: ByteString) => entries.get(path)?.kind === "directory";
   const written = request.evidence === undefined ? [] : dataDirectories(request.evidence, isDirectory);
-  const asked = request.volumes.map((path) => unescapeBytes(path));
   // What is promised is what is planned: a data base that never wrote has an empty directory, and filters leave content out.
   const sizeOf = (path: ByteString): string => formatSize(sizeBelow(path, entries)).replace(" ", "");
   const make = (path: ByteString, reason: string): Volume => ({
@@ -87,12 +94,38 @@ export function volumesOf(request: PlanRequest, entries: ReadonlyMap<ByteString,
     reason,
     size: sizeOf(path),
   });
-  const volumes = [
-    ...request.descriptor.volumes.map((one) => ({ ...one, size: sizeOf(encodeText(one.path)) })),
-    ...asked.map((path) => make(path, "asked for")),
+  const canonical = async (path: ByteString): Promise<ByteString> => {
+    const { entry } = await tree.resolve(path);
+    return entry?.kind === "directory" ? entry.path : path;
+  };
+  const volumes: Volume[] = [];
+  for (const one of request.descriptor.volumes) {
+    const path = await canonical(encodeText(one.path));
+    volumes.push({ ...one, path: pathText(path), size: sizeOf(path) });
+  }
+  for (const path of request.volumes) volumes.push(make(await canonical(unescapeBytes(path)), "asked for"));
+  volumes.push(
     ...written.filter((path) => entries.has(path)).map((path) => make(path, "written while traced")),
-  ];
+  );
+  const links = [...entries.values()].filter((entry) => entry.kind === "symlink");
+  const copied = volumes.filter((one) => one.initial === "copy").map((one) => encodeText(one.path));
+  for (const { path, link } of await followData(copied, tree, (directory) => linksBelow(directory, links)))
+    if (link !== undefined) volumes.push(make(path, dataReason({ link })));
   return uniqueBy(volumes, (volume) => volume.path);
+}
+
+function linksBelow(directory: ByteString, links: readonly Entry[]): Entry[] {
+  return links.filter((link) => link.path.startsWith(`${directory}/`));
+}
+
+/** What is planned, for following links in it. */
+function plannedTree(entries: ReadonlyMap<ByteString, Entry>): Tree {
+  const source = {
+    lstat: async (path: ByteString) => entries.get(path),
+    list: async () => undefined,
+    readRange: async () => undefined,
+  };
+  return new Tree(source, { atHand: true });
 }
 
 function sizeBelow(path: ByteString, entries: ReadonlyMap<ByteString, Entry>): number {

@@ -85,7 +85,7 @@ export async function makePlan(request: PlanRequest): Promise<PlannedCapture> {
       [...request.descriptor.ports, ...servedPorts(evidence), ...givenPorts(request.descriptor)],
       (port) => `${port.port}/${port.protocol}`,
     ),
-    volumes: volumesOf(request, sorted.entries),
+    volumes: await volumesOf(request, sorted.entries),
     secrets: [...request.descriptor.secrets, ...sorted.secrets],
   };
   const seen =

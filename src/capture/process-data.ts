@@ -2,11 +2,13 @@
 import { resolve } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import { formatSize } from "../base/units.ts";
+import { followData } from "../closure/data-places.ts";
+import { machineTree } from "../closure/tree.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
-import type { Machine } from "../machine/machine.ts";
+import { isUnreadable, type Machine } from "../machine/machine.ts";
 import type { Descriptor, Volume } from "../package/descriptor.ts";
-import { usualData } from "./data-directories.ts";
+import { dataReason, usualData } from "./data-directories.ts";
 import { pathText } from "./descriptor-text.ts";
 import { type Evidence, writingUses } from "./evidence.ts";
 import { type FilterRule, parsePattern } from "./filters.ts";
@@ -32,15 +34,15 @@ export async function dataOfProcess(
   evidence: Evidence,
 ): Promise<ProcessData> {
   const usual = await usualData(machine, descriptor);
-  const volumes = usual.map(({ path, size }): Volume => {
+  const volumes = usual.map((one): Volume => {
     return {
-      path: pathText(path),
+      path: pathText(one.path),
       initial: "copy",
-      reason: "data base directory",
-      size: formatSize(size).replace(" ", ""),
+      reason: dataReason(one),
+      size: formatSize(one.size).replace(" ", ""),
     };
   });
-  const written = await writtenDirectories(machine, evidence);
+  const written = await linkedToo(machine, await writtenDirectories(machine, evidence));
   const all = [...new Set([...usual.map((one) => one.path), ...written])].sort();
   const outer = all.filter((path) => !all.some((other) => other !== path && path.startsWith(`${other}/`)));
   const nothing = { volumes, filters: [], snapshots: [], notes: [] };
@@ -72,6 +74,14 @@ async function writtenDirectories(machine: Machine, evidence: Evidence): Promise
     }),
   );
   return dataDirectories(evidence, (path) => directories.has(path));
+}
+
+/** With the data that links in these directories lead to. */
+async function linkedToo(machine: Machine, directories: readonly ByteString[]): Promise<ByteString[]> {
+  const places = await followData(directories, machineTree(machine.files), async function* (directory) {
+    for await (const entry of machine.files.walk(directory)) if (!isUnreadable(entry)) yield entry;
+  });
+  return places.map((place) => place.path);
 }
 
 /** The rule that leaves the content of a data directory out. */

@@ -1,7 +1,7 @@
 // What a capture that runs takes of its data directories: what it started from is what is packed.
 import type { Descriptor, Volume } from "../package/descriptor.ts";
 import type { Choices } from "./captured.ts";
-import { type DataDirectory, dataRequest } from "./data-directories.ts";
+import { type DataDirectory, dataReason, dataRequest } from "./data-directories.ts";
 import { pathText } from "./descriptor-text.ts";
 import { emptied } from "./process-data.ts";
 import type { DataSnapshot } from "./snapshot-files.ts";
@@ -24,9 +24,9 @@ export function dataOfRun(
   if (from !== undefined && one !== undefined)
     return { descriptor, choices, snapshots: [{ path: one.path, directory: from }] };
   if (data !== "empty") return { descriptor, choices, snapshots: [] };
-  const volumes = directories.map(({ path }): Volume => {
+  const volumes = directories.map((one): Volume => {
     // A volume without a size promises no content.
-    return { path: pathText(path), initial: "copy", reason: "data base directory", size: "0" };
+    return { path: pathText(one.path), initial: "copy", reason: dataReason(one), size: "0" };
   });
   return {
     descriptor: { ...descriptor, volumes: [...descriptor.volumes, ...volumes] },

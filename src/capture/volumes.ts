@@ -1,23 +1,18 @@
 // Which directories hold data that must outlive an instance: those in which the application wrote while it was watched.
+import { isHomeOfData, isNoData } from "../closure/data-places.ts";
 import type { ByteString } from "../formats/entry.ts";
 import type { Evidence } from "./evidence.ts";
 import { writingUses } from "./evidence.ts";
-
-/** Written by every program and no data: logs, locks, caches, temporary files, and system files that services rewrite. */
-const noData =
-  /^\/(proc|sys|dev|run|tmp|etc|usr|lib|lib64|bin|sbin|boot|root\/\.|\.tranship|var\/(run|lock|tmp|log|cache|lib\/(dpkg|apt|systemd|php\/sessions)))(\/|$)/;
-/** Below these each child is a data directory of its own. */
-const homesOfData = ["/var/lib", "/var/spool", "/srv", "/home", "/opt", "/data", "/var/opt"];
 
 /** Sorted, none inside another. `exists` tells directories that the source has. */
 export function dataDirectories(evidence: Evidence, exists: (path: ByteString) => boolean): ByteString[] {
   const found = new Set<ByteString>();
   for (const [path, seen] of evidence.paths) {
-    if (!writingUses.some((use) => seen.uses.has(use)) || noData.test(path)) continue;
+    if (!writingUses.some((use) => seen.uses.has(use)) || isNoData(path)) continue;
     let directory = path.slice(0, path.lastIndexOf("/")) || "/";
     while (directory !== "/" && !exists(directory))
       directory = directory.slice(0, directory.lastIndexOf("/")) || "/";
-    if (directory === "/" || homesOfData.includes(directory)) continue;
+    if (isHomeOfData(directory)) continue;
     found.add(wholeOf(directory));
   }
   const sorted = [...found].sort();

@@ -5,7 +5,8 @@
  * the server's configuration (datadir, dir, data_directory), by where its makers put it, or, wherever it lies, by a file that each
  * data directory of its kind has and that its server has to read.
  */
-import type { ByteString } from "../../formats/entry.ts";
+import type { ByteString, Entry } from "../../formats/entry.ts";
+import { dataBehind } from "../data-places.ts";
 import { isSweepable } from "../policy.ts";
 import type { Emit, Rule, Scene } from "../rule.ts";
 import { basename, dirname } from "../tree.ts";
@@ -56,6 +57,7 @@ export function dataDirectories(): Rule {
       }
     },
     async reason(scene, entry, reason, emit) {
+      if (entry.kind === "symlink" && reason.kind === "data") await addLinked(scene, entry, emit);
       if (
         !isConfiguration(scene, entry, reason) ||
         !/(mysql|maria|my\.cnf|postgres|redis|mongo|ldap)/i.test(entry.path)
@@ -73,4 +75,12 @@ async function addData(scene: Scene, path: ByteString, from: ByteString, emit: E
   const { entry } = await scene.tree.resolve(path);
   if (entry?.kind !== "directory" || !isSweepable(entry.path)) return;
   emit.tree(path, { kind: "data", from });
+}
+
+/** A cluster on another disk, a table space: whole, as the directory from which a link leads there. */
+async function addLinked(scene: Scene, link: Entry, emit: Emit): Promise<void> {
+  const { entry } = await scene.tree.resolve(link.path);
+  if (entry?.kind !== "directory") return;
+  const path = await dataBehind(link, scene.tree);
+  if (path !== undefined && isSweepable(path)) emit.tree(path, { kind: "data", from: link.path });
 }

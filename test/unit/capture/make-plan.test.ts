@@ -120,3 +120,43 @@ test("what is asked for and not there is told", async () => {
     ["/etc/app/none.key: asked for: --keep-secret", "/opt/nowhere/**: asked for: --include"],
   );
 });
+
+test("data that a link leads to is a volume, whether the directory or something below it is the link", async () => {
+  const linked = memoryMachine({
+    "/etc/os-release": "ID=debian\nVERSION_ID=11\n",
+    "/etc/passwd": "root:x:0:0::/root:/bin/sh\n",
+    "/bin/sh": { text: "sh", mode: 0o755 },
+    "/opt/app/bin/app": { text: "#!/bin/sh\n", mode: 0o755 },
+    "/var/lib/shop/main": "-> /srv/data/main",
+    "/var/lib/shop/conf": "-> /etc/shop",
+    "/var/lib/shop/all": "-> /srv",
+    "/var/lib/shop/round": "-> /var/lib/shop/round",
+    "/var/lib/shop/programs": "-> /usr/local/shop",
+    "/var/lib/shop/table": "-> ../../../mnt/fast/shop/table",
+    "/srv/data/main/rows": "123456789",
+    "/srv/data/main/space": "-> /mnt/more/space",
+    "/mnt/more/space/1": "1234",
+    "/mnt/fast/shop/table": "12",
+    "/etc/shop/conf": "x",
+    "/usr/local/shop/program": "x",
+    "/var/lib/till": "-> /data/till",
+    "/data/till/rows": "123",
+  });
+  const given = [{ path: "/var/lib/till", initial: "copy" as const, reason: "data base directory" }];
+  const none = { name: "app", services: [], command: ["/opt/app/bin/app"], environment: {}, ports: [] };
+  const descriptor = { ...(await describeApplication(linked, none)), volumes: given };
+  const evidence = evidenceOf([use("/var/lib/shop/lock", "create", "/opt/app/bin/app")]);
+  const include = ["/srv/**", "/mnt/**", "/data/**", "/var/lib/**", "/etc/shop/**", "/usr/local/**"];
+  const plan = await planOf(evidence, { machine: linked, descriptor, include });
+  assert.deepEqual(plan.package.volumes.map(({ path, size, reason }) => `${path} ${size} ${reason}`).sort(), [
+    "/data/till 3B data base directory",
+    "/mnt/fast/shop 2B data that /var/lib/shop/table leads to",
+    "/mnt/more/space 4B data that /srv/data/main/space leads to",
+    "/srv/data/main 9B data that /var/lib/shop/main leads to",
+    "/var/lib/shop 0B written while traced",
+  ]);
+  assert.deepEqual(
+    (plan.data ?? []).map((one) => one.path).sort(),
+    plan.package.volumes.map((volume) => volume.path).sort(),
+  );
+});

@@ -147,3 +147,23 @@ test("a volume promises what is packed of it: nothing where the data base never 
     ["/var/lib/redis", 0],
   ]);
 });
+
+test("a data base that was moved behind a link has its volume where it lies", async () => {
+  const moved: MadeUpTree = {
+    ...tree,
+    "/var/lib/postgresql/13/main": "-> /srv/data/main",
+    "/srv/data/main/global/pg_control": "control",
+    "/srv/data/main/pg_wal": "-> /srv/wal",
+    "/srv/wal/1": "123",
+    "/var/lib/redis": "-> ../../data/redis",
+    "/data/redis/dump.rdb": "rows",
+  };
+  const { plan } = await captureMachine({ machine: memoryMachine(moved), application, choices }, tools);
+  assert.deepEqual(plan.package.volumes.map(({ path, size, reason }) => `${path} ${size} ${reason}`).sort(), [
+    "/data/redis 4B data base directory",
+    "/srv/data/main 7B data that /var/lib/postgresql/13/main leads to",
+    "/srv/wal 3B data that /srv/data/main/pg_wal leads to",
+    "/var/lib/mysql 4B data base directory",
+    "/var/lib/postgresql 0B data base directory",
+  ]);
+});

@@ -211,3 +211,21 @@ test("the tables of character sets come with the few sets that every package has
   assert.ok(paths.has(`${gconv}/UTF-16.so`));
   assert.ok(!paths.has(`${gconv}/EUC-JP.so`));
 });
+
+test("a data directory is taken with the directories that links in it lead to, and none that is no data", async () => {
+  const files = memoryFiles({
+    "/usr/lib/postgresql/13/bin/postgres": elf(),
+    "/var/lib/postgresql/13/main": { link: "/srv/data/main" },
+    "/var/lib/postgresql/13/everything": { link: "/srv" },
+    "/var/lib/postgresql/13/log": { link: "/var/log/postgresql" },
+    "/srv/data/main/base/1": "rows",
+    "/srv/data/main/pg_tblspc/1": { link: "/mnt/fast/space" },
+    "/mnt/fast/space/1": "rows",
+    "/srv/other": "x",
+    "/var/log/postgresql/old/x": "x",
+  });
+  const { paths } = await expand(files, [traced("/usr/lib/postgresql/13/bin/postgres", "exec")]);
+  for (const path of ["/srv/data/main/base/1", "/mnt/fast/space/1"])
+    assert.equal(paths.get(path)?.[0]?.kind, "data", path);
+  for (const path of ["/srv/other", "/var/log/postgresql/old/x"]) assert.ok(!paths.has(path), path);
+});
