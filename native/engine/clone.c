@@ -12,6 +12,7 @@
 #include "engine.h"
 #include "gate.h"
 #include "patch.h"
+#include "places.h"
 #include "signals.h"
 #include "sys.h"
 
@@ -59,6 +60,7 @@ static long clone_shared(struct record *r, unsigned long flags, long ptid,
 			 long ctid, long tls)
 {
 	bool waits = flags & CLONE_VFORK;
+	uint32_t directory = places_passed();
 	struct thread *t = thread_self(), *child = thread_new();
 	set_t mask;
 	long pid;
@@ -86,6 +88,9 @@ static long clone_shared(struct record *r, unsigned long flags, long ptid,
 		return RESTART;
 	}
 	pid = gate_clone((long)flags, child->record, ptid, ctid, tls, child);
+	/* A child of vfork() has a directory of its own, and our memory. */
+	if (waits && !(flags & CLONE_FS))
+		places_returned(directory);
 	if (waits && child->exec_memory)
 		SYS(__NR_munmap, child->exec_memory, child->exec_size);
 	if (waits || pid < 0)

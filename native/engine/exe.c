@@ -17,7 +17,7 @@ void exe_set(long fd)
 	n = SYS(__NR_readlinkat, AT_FDCWD, link, own, sizeof(own) - 1);
 	own[n > 0 ? n : 0] = 0;
 	text_copy(told, sizeof(told), own);
-	path_location(told, sizeof(told));
+	path_location(told, sizeof(told), NO_RULE);
 }
 
 const char *exe_path(void)

@@ -11,6 +11,7 @@
 #include "leave.h"
 #include "options.h"
 #include "paths.h"
+#include "places.h"
 #include "program.h"
 #include "sys.h"
 #include "text.h"
@@ -89,7 +90,8 @@ static long fill(char **to, struct start *s, long given)
 {
 	static char none[] = "";
 	int64_t flags = (engine.filter_inherited ? RESUME_FILTER : 0) |
-			(engine.vsyscall_filter ? RESUME_VSYSCALL : 0);
+			(engine.vsyscall_filter ? RESUME_VSYSCALL : 0) |
+			(int64_t)places_passed() << RESUME_PLACE;
 
 	*to++ = (char *)(uintptr_t)engine.path;
 	for (unsigned int i = 0; i < engine.option_count; i++)

@@ -13,6 +13,7 @@
 #include "layers.h"
 #include "merged.h"
 #include "paths.h"
+#include "places.h"
 #include "sys.h"
 #include "text.h"
 
@@ -391,13 +392,17 @@ static long placed(struct record *r, const struct path_call *call,
 
 	if (call->use == USE_MAKE || call->use == USE_REMOVE)
 		paths_changed();
-	if (result != -ENOENT || !c->f.native || c->empty || !files.on)
-		return result;
-	/* A link on the way may lead to where a rule is. */
-	result = path_exact(&c->f, c->at, c->given, c->last);
-	if (c->f.native)
-		return -ENOENT;
-	return result < 0 ? result : ask(r, call, c);
+	if (result == -ENOENT && c->f.native && !c->empty && files.on) {
+		/* A link on the way may lead to where a rule is. */
+		result = path_exact(&c->f, c->at, c->given, c->last);
+		if (c->f.native)
+			return -ENOENT;
+		if (result == 0)
+			result = ask(r, call, c);
+	}
+	if (r->nr == __NR_chdir && result == 0)
+		places_entered(c->f.native ? NO_RULE : c->f.rule);
+	return result;
 }
 
 long files_placed(struct record *r, enum use use, struct changed *c)
@@ -669,53 +674,62 @@ static long place_new(struct changed *c, enum path_last last, long result)
 }
 
 /* As above for open(): where it only reads, a link is refused first. */
-static long open_at(struct record *r, const struct path_argument *a,
-		    unsigned long *flags)
+static long open_placed(struct record *r, const struct path_argument *a,
+			unsigned long *flags, struct changed *c)
 {
 	unsigned long was = *flags;
 	bool keeps = was & O_NOFOLLOW || is_making(was),
 	     reads = (was & (3 | O_CREAT | O_TRUNC | O_PATH)) == O_RDONLY;
 	enum path_last last = is_making(was) ? LAST_NAME :
 			      keeps ? LAST_KEEP : LAST_FOLLOW;
-	struct changed c;
-	long result = take(r, a, &c, last == LAST_FOLLOW && reads ? LAST_LATER
+	long result = take(r, a, c, last == LAST_FOLLOW && reads ? LAST_LATER
 								  : last);
 
-	if (result == 0 && files.on && c.f.native && !c.empty && !reads &&
+	if (result == 0 && files.on && c->f.native && !c->empty && !reads &&
 	    last == LAST_FOLLOW)
-		take_descriptor(&c);
-	if (result == 0 && files.on && c.f.native && reads && !c.empty &&
-	    maps_asked(c.given))
-		return maps_open(c.given, was);
+		take_descriptor(c);
+	if (result == 0 && files.on && c->f.native && reads && !c->empty &&
+	    maps_asked(c->given))
+		return maps_open(c->given, was);
 	if (was & O_CREAT)
 		paths_changed();
-	if (was & O_CREAT && files.on && !c.empty)
-		result = place_new(&c, last, result);
+	if (was & O_CREAT && files.on && !c->empty)
+		result = place_new(c, last, result);
 	if (result < 0)
 		return result;
-	if (c.f.native) {
+	if (c->f.native) {
 		result = call_through(r);
-		if (result != -ENOENT || !files.on || c.empty)
+		if (result != -ENOENT || !files.on || c->empty)
 			return result;
-		result = path_exact(&c.f, c.at, c.given, last);
-		if (c.f.native)
+		result = path_exact(&c->f, c->at, c->given, last);
+		if (c->f.native)
 			return -ENOENT;
 		if (result < 0)
 			return result;
 	} else if (last == LAST_FOLLOW && reads) {
 		*flags |= O_NOFOLLOW;
-		result = open_forbidden(&c.f, was);
+		result = open_forbidden(&c->f, was);
 		if (result == 0)
-			result = open_found(r, &c, was);
+			result = open_found(r, c, was);
 		*flags = was;
 		if (result != -ELOOP && result != -ENOTDIR)
 			return result;
-		result = path_exact(&c.f, c.at, c.given, LAST_FOLLOW);
+		result = path_exact(&c->f, c->at, c->given, LAST_FOLLOW);
 		if (result < 0)
 			return result;
 	}
-	result = open_forbidden(&c.f, was);
-	return result < 0 ? result : open_found(r, &c, was);
+	result = open_forbidden(&c->f, was);
+	return result < 0 ? result : open_found(r, c, was);
+}
+
+static long open_at(struct record *r, const struct path_argument *a,
+		    unsigned long *flags)
+{
+	struct changed c;
+	long result = open_placed(r, a, flags, &c);
+
+	places_opened(result, c.f.native ? NO_RULE : c.f.rule);
+	return result;
 }
 
 static long call_open(struct record *r)
@@ -769,6 +783,7 @@ void files_add(void)
 	dispatch_add(__NR_openat, call_openat);
 	dispatch_add(437, call_openat2);
 	layered_add();
+	places_add();
 	if (files.on)
 		sockets_add();
 	names_add();

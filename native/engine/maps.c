@@ -72,7 +72,7 @@ static void put_line(struct output *o, const char *line, size_t n)
 	} else {
 		memcpy(path, line + head, n - head);
 		path[n - head] = 0;
-		path_location(path, PATH_SIZE);
+		path_location(path, PATH_SIZE, NO_RULE);
 		put(o, path, strlen(path));
 	}
 	put(o, "\n", 1);

@@ -10,6 +10,7 @@
 #include "layers.h"
 #include "names.h"
 #include "paths.h"
+#include "places.h"
 #include "sys.h"
 #include "text.h"
 
@@ -23,7 +24,7 @@ static long call_getcwd(struct record *r)
 
 	if (n < 0)
 		return n;
-	path_location(path, sizeof(path));
+	path_location(path, sizeof(path), places_rule(AT_FDCWD));
 	n = (long)strlen(path) + 1;
 	if ((unsigned long)n > r->rsi)
 		return -ERANGE;
@@ -39,6 +40,20 @@ static bool is_proc_link(const char *path)
 		return false;
 	return strcmp(name, "cwd") == 0 || strcmp(name, "exe") == 0 ||
 	       strcmp(name, "root") == 0 || strncmp(name - 3, "fd/", 3) == 0;
+}
+
+/* By which rule this process came to what such a link leads to. */
+static uint32_t rule_of_link(const char *path)
+{
+	static const char fds[] = "/proc/self/fd/";
+	int64_t fd;
+
+	if (strcmp(path, "/proc/self/cwd") == 0)
+		return places_rule(AT_FDCWD);
+	if (strncmp(path, fds, sizeof(fds) - 1) == 0 &&
+	    text_number(path + sizeof(fds) - 1, &fd) && fd >= 0)
+		return places_rule(fd);
+	return NO_RULE;
 }
 
 static long give(const char *text, unsigned long to, unsigned long size)
@@ -70,7 +85,7 @@ static long link_of(struct record *r, unsigned long path, unsigned long to,
 	if (n < 0)
 		return n;
 	text[n] = 0;
-	path_location(text, sizeof(text));
+	path_location(text, sizeof(text), rule_of_link(name));
 	return give(text, to, size);
 }
 

@@ -25,7 +25,8 @@
  *   --argv0                   the first of ARGUMENTS is argv[0]
  *   --close=FD                the program was given as this descriptor
  *   --resume=KERNEL,APP,RATE,FLAGS   the clock as it runs; 1 = the seccomp
- *                             filter is in force, 2 = that of the vsyscall page
+ *                             filter is in force, 2 = that of the vsyscall page,
+ *                             256 * N = the rule of the directory
  */
 #ifndef TRANSHIP_ENGINE_OPTIONS_H
 #define TRANSHIP_ENGINE_OPTIONS_H
@@ -39,6 +40,7 @@ enum trap_way { TRAP_ANY, TRAP_DISPATCH, TRAP_SECCOMP };
 
 #define RESUME_FILTER 1
 #define RESUME_VSYSCALL 2
+#define RESUME_PLACE 8	/* above: places_passed() */
 
 struct options {
 	struct policy policy;

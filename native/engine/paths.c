@@ -16,6 +16,7 @@
 #include "layers.h"
 #include "log.h"
 #include "paths.h"
+#include "places.h"
 #include "sys.h"
 #include "text.h"
 #include "vdso.h"
@@ -550,43 +551,88 @@ static bool location_of_copy(char *path, size_t size)
 	return false;
 }
 
-void path_location(char *path, size_t size)
+/* The path of a file of the package inside it, if @r leads there or above: how
+ * much of it the rule stands for, or -1. */
+static long stands_for(const struct rule *r, const char *inside)
 {
-	size_t skip = strlen(files.package), best = 0;
-	struct rule r, chosen = { .declared = NO_RULE };
-	char rest[PATH_SIZE];
+	size_t n = r->to_length > 1 ? r->to_length : 0;
+
+	if (r->mode == RULE_HIDE || r->mode == RULE_HOST)
+		return -1;
+	if (r->exact ? strcmp(inside, r->to) != 0
+		     : !path_is_below(inside, r->to, n))
+		return -1;
+	return (long)n;
+}
+
+/* Of several rules the one that leads to least, and of equal ones the first. */
+static long nearest(struct rule *chosen, const char *inside)
+{
+	long best = -1;
+
+	for (uint32_t i = 0; i < files.table.rule_count; i++) {
+		struct rule r = rule_get(&files.table, i);
+		long n = stands_for(&r, inside);
+
+		if (n > best || (n >= 0 && n == best &&
+				 r.declared < chosen->declared)) {
+			*chosen = r;
+			best = n;
+		}
+	}
+	return best;
+}
+
+static bool name_by(char *path, size_t size, const struct rule *r,
+		    const char *rest)
+{
+	char behind[PATH_SIZE];
+
+	if (!text_copy(behind, sizeof(behind), rest))
+		return false;
+	if (!text_join(path, size, r->from_length > 1 ? r->from : "", behind) ||
+	    !path[0])
+		text_copy(path, size, "/");
+	return true;
+}
+
+/* By the rule that it was come by, as far as that leads there and no other is
+ * in front of it. */
+static bool name_as_known(char *path, size_t size, uint32_t rule)
+{
+	const char *inside = path + files.package_length;
+	char location[PATH_SIZE];
+	struct rule r;
+	long n;
+
+	if (rule >= files.table.rule_count)
+		return false;
+	r = rule_get(&files.table, rule);
+	n = stands_for(&r, inside);
+	if (n < 0 || !name_by(location, sizeof(location), &r, inside + n) ||
+	    rule_for(&files.table, location, strlen(location)) != rule)
+		return false;
+	return text_copy(path, size, location);
+}
+
+void path_location(char *path, size_t size, uint32_t rule)
+{
+	struct rule chosen = { .declared = NO_RULE };
 	const char *inside;
+	long n;
 
 	if (!files.on)
 		return;
 	if (files.copies && path_is_below(path, files.copies, strlen(files.copies)) &&
 	    path[strlen(files.copies)] && location_of_copy(path, size))
 		return;
-	if (!path_is_below(path, files.package, skip))
+	if (!path_is_below(path, files.package, files.package_length) ||
+	    name_as_known(path, size, rule))
 		return;
-	inside = path + skip;
-	for (uint32_t i = 0; i < files.table.rule_count; i++) {
-		size_t n;
-
-		r = rule_get(&files.table, i);
-		if (r.mode == RULE_HIDE || r.mode == RULE_HOST)
-			continue;
-		n = r.to_length > 1 ? r.to_length : 0;
-		if (r.exact ? strcmp(inside, r.to) != 0
-			    : !path_is_below(inside, r.to, n))
-			continue;
-		if (chosen.declared == NO_RULE || n > best ||
-		    (n == best && r.declared < chosen.declared)) {
-			chosen = r;
-			best = n;
-		}
-	}
-	if (chosen.declared == NO_RULE ||
-	    !text_copy(rest, sizeof(rest), inside + best))
-		return;
-	if (!text_join(path, size, chosen.from_length > 1 ? chosen.from : "",
-		       rest) || !path[0])
-		text_copy(path, size, "/");
+	inside = path + files.package_length;
+	n = nearest(&chosen, inside);
+	if (n >= 0)
+		name_by(path, size, &chosen, inside + n);
 }
 
 bool path_of_descriptor(long fd, char *location)
@@ -605,7 +651,7 @@ bool path_of_descriptor(long fd, char *location)
 	}
 	if (n <= 0 || location[0] != '/')
 		return false;
-	path_location(location, PATH_SIZE);
+	path_location(location, PATH_SIZE, places_rule(fd));
 	return true;
 }
 

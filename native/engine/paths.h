@@ -55,8 +55,9 @@ long path_exact(struct found *f, long fd, const char *path,
 /* path_before_dots() - the length of @path without a last "." or ".."; 0 where
  * it ends in neither, or is nothing else. */
 size_t path_before_dots(const char *path);
-/* path_location() - the location of a real path, in place. */
-void path_location(char *path, size_t size);
+/* path_location() - the location of a real path, in place; @rule is the one that
+ * it was come by, NO_RULE = that is not known. */
+void path_location(char *path, size_t size, uint32_t rule);
 /* path_is_below() - whether @path is @top of @n bytes, or below it. */
 bool path_is_below(const char *path, const char *top, size_t n);
 /* path_host_allowed() - whether rules may show what the host has there. */

@@ -205,7 +205,7 @@ static unsigned int known_address(struct address *a, unsigned int size,
 		return size;
 	a->path[size - HEAD] = 0;
 	text_copy(path, PATH_SIZE, a->path);
-	path_location(path, PATH_SIZE);
+	path_location(path, PATH_SIZE, NO_RULE);
 	if (!text_copy(a->path, UNIX_PATH, path))
 		return size;
 	return (unsigned int)(HEAD + strlen(path) + 1);

@@ -33,6 +33,8 @@ import {
 const engines: readonly RedirectEngine[] = [namespaceEngine, inProcessEngine];
 const kinds = ["libc", "raw"] as const;
 const operations = folderCells("full", "namespace").map((cell) => cell.operation);
+/** Of two rules with one place, what each name of it gives. */
+const namings = ["relative", "dot-dot", "getcwd", "openat", "o-path", "fd-name", "list-libc"] as const;
 const fileOperations = fileCells("full", "namespace").map((cell) => cell.operation);
 
 /** A folder with what the operations take. `text`: of its files. */
@@ -116,6 +118,8 @@ for (const engine of engines) {
       for (const mode of tested.folders)
         if (mode === "merged-host") mkdirSync(join(tree, "p", mode));
         else makeFolder(join(tree, "p", mode), "package");
+      for (const place of ["p/twice", "p/twice/deep"]) makeFolder(join(tree, place), "package");
+      for (const above of ["r", "x", "p"]) writeFileSync(join(tree, above, "beside"), `in ${above}`);
       for (const mode of ["read-only", "hide"]) {
         mkdirSync(join(tree, "r", mode));
         writeFileSync(join(tree, "r", mode, "open-read-libc"), "covered");
@@ -146,7 +150,9 @@ for (const engine of engines) {
           return rule(from, `/p/x/${name}`, "exact", mode === "merged-own" ? "merged" : mode);
         }),
       );
-      return [...folders, ...files, rule("/r/write-copy/gone", "/", "exact", "hide")];
+      const twice = ["/r/twice", "/x/again"].map((from) => rule(from, "/p/twice", "folder", "full"));
+      const within = rule("/r/within", "/p/twice/deep", "folder", "full");
+      return [...folders, ...files, ...twice, within, rule("/r/write-copy/gone", "/", "exact", "hide")];
     }
 
     function script(): string {
@@ -162,7 +168,14 @@ for (const engine of engines) {
             `echo "== file ${mode}"; mkdir /out/x-${mode}; calls ${fileAt(mode)} /out/x-${mode} ${of(fileCells(mode, engine.name), "=")}`,
         ),
       ];
-      return ["set -e", ...lines].join("\n");
+      const places = ["/r/twice", "/x/again", "/p/twice", "/x/again/deep", "/r/within"].map(
+        (
+          path,
+          i,
+        ) => `echo "== place ${path}"; mkdir /out/p-${i}; calls ${path} /out/p-${i} ${namings.join(" ")}
+          (cd ${path}; echo "beside: $(cat ${path.endsWith("deep") ? "../" : ""}../beside)")`,
+      );
+      return ["set -e", ...lines, ...places].join("\n");
     }
 
     function hold(what: string, cells: Expected[]): void {
@@ -181,6 +194,25 @@ for (const engine of engines) {
       it(`a folder, ${mode}`, () => hold(`folder ${mode}`, folderCells(mode, engine.name)));
     for (const mode of tested.files)
       it(`a file, ${mode}`, () => hold(`file ${mode}`, fileCells(mode, engine.name)));
+
+    for (const [path, above] of [
+      ["/r/twice", "r"],
+      ["/x/again", "x"],
+      ["/p/twice", "p"],
+      ["/x/again/deep", "x"],
+      ["/r/within", "r"],
+    ])
+      it(`the place of several rules has the name by which one came: ${path}`, () => {
+        const got = answers.get(`place ${path}`);
+        assert.equal(got?.get("beside"), `in ${above}`);
+        got?.delete("beside");
+        hold(
+          `place ${path}`,
+          folderCells("full", engine.name).filter(({ operation }) =>
+            namings.some((one) => one === operation),
+          ),
+        );
+      });
 
     it("of the host only merged files are changed", () => {
       for (const kind of kinds) {

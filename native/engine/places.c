@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The kernel knows the mount that a directory was opened on (struct path of
+ * fs/namei.c); to us it is a directory of the package, whoever leads there. So
+ * the rule is noted beside the descriptor. A note may be left behind by a
+ * descriptor that is gone, since closing does not remove it: who reads it sees
+ * whether the rule leads to what is open there, and otherwise it counts for
+ * nothing.
+ */
+#include "dispatch.h"
+#include "files.h"
+#include "paths.h"
+#include "places.h"
+#include "sys.h"
+
+#define DESCRIPTORS 4096
+#define RULES_COMPARED 64
+#define F_DUPFD 0
+#define F_DUPFD_CLOEXEC 1030
+
+static bool kept;
+/* Index of the rule + 1; 0 = none. */
+static uint32_t directory;
+static uint16_t opened[DESCRIPTORS];
+
+bool places_kept(void)
+{
+	return kept;
+}
+
+void places_entered(uint32_t rule)
+{
+	if (kept)
+		directory = rule + 1;
+}
+
+void places_opened(long fd, uint32_t rule)
+{
+	if (kept && fd >= 0 && fd < DESCRIPTORS)
+		opened[fd] = (uint16_t)(rule + 1);
+}
+
+uint32_t places_rule(long fd)
+{
+	if (fd == AT_FDCWD)
+		return directory - 1;
+	return fd >= 0 && fd < DESCRIPTORS ? opened[fd] - 1U : NO_RULE;
+}
+
+uint32_t places_passed(void)
+{
+	return directory;
+}
+
+void places_returned(uint32_t passed)
+{
+	directory = passed;
+}
+
+static long call_fchdir(struct record *r)
+{
+	long result = call_through(r);
+
+	if (result == 0)
+		places_entered(places_rule((int)r->rdi));
+	return result;
+}
+
+static long call_dup(struct record *r)
+{
+	long result = call_through(r);
+
+	if (result >= 0)
+		places_opened(result, places_rule((int)r->rdi));
+	return result;
+}
+
+static long call_fcntl(struct record *r)
+{
+	if ((int)r->rsi == F_DUPFD || (int)r->rsi == F_DUPFD_CLOEXEC)
+		return call_dup(r);
+	return call_through(r);
+}
+
+static bool leads(const struct rule *r)
+{
+	return r->mode != RULE_HIDE && r->mode != RULE_HOST;
+}
+
+/* Whether one of the two leads to where the other does, or below. */
+static bool meet(const struct rule *a, const struct rule *b)
+{
+	const struct rule *outer = a->to_length < b->to_length ? a : b,
+			  *inner = outer == a ? b : a;
+
+	return leads(a) && leads(b) &&
+	       path_is_below(inner->to, outer->to, outer->to_length > 1 ?
+							   outer->to_length : 0);
+}
+
+void places_start(uint32_t passed)
+{
+	/* All pairs of thousands would take longer than keeping notes. */
+	kept = files.table.rule_count > RULES_COMPARED;
+	for (uint32_t i = 0; i < files.table.rule_count && !kept; i++) {
+		struct rule a = rule_get(&files.table, i);
+
+		for (uint32_t j = 0; j < i && !kept; j++) {
+			struct rule b = rule_get(&files.table, j);
+
+			kept = meet(&a, &b);
+		}
+	}
+	directory = kept && passed <= files.table.rule_count ? passed : 0;
+}
+
+void places_add(void)
+{
+	if (!kept)
+		return;
+	dispatch_add(__NR_fchdir, call_fchdir);
+	dispatch_add(__NR_dup, call_dup);
+	dispatch_add(__NR_dup2, call_dup);
+	dispatch_add(__NR_dup3, call_dup);
+	dispatch_add(__NR_fcntl, call_fcntl);
+}
