@@ -172,6 +172,9 @@ function check(what: string, found: Digest, expected: Digest): void {
     throw new TranshipError("E_IMAGE_CORRUPT", `${what} is ${found}, expected ${expected}`);
 }
 
+/** Names of devices that are left out, which are kept in memory for links to them. */
+const maxLeftOut = 8 << 20;
+
 /** Tar entries into objects of a layer. */
 class Translator {
   readonly #limits: LayerLimits;
@@ -181,6 +184,7 @@ class Translator {
   #announced = 0;
   /** Other names of them go too. */
   readonly #leftOut = new Set<ByteString>();
+  #leftOutBytes = 0;
   /** The current entry is a regular file: its content counts. */
   regular = false;
 
@@ -230,6 +234,16 @@ class Translator {
     if (!below && leftOut === undefined) return false;
     const tell = below ? (leftOutOfDev ?? leftOut) : leftOut;
     tell?.(path, device);
+    this.#leftOutBytes += path.length;
+    if (this.#leftOutBytes > maxLeftOut) {
+      throw new TranshipError(
+        "E_LIMIT",
+        `a layer has devices that take more than ${maxLeftOut} bytes to name`,
+        {
+          hint: "no machine has so many: build the image without them",
+        },
+      );
+    }
     this.#leftOut.add(path);
     return true;
   }

@@ -77,6 +77,8 @@ export interface Service {
   readonly program: string;
   /** Default auto. */
   readonly startup?: "auto" | "manual" | "disabled" | undefined;
+  /** Whether the deployment of a version starts it; later starts go by `startup`. Default: where that is auto. Never where it is disabled. */
+  readonly startOnDeploy?: boolean | undefined;
   /** Its end ends the instance, with its status. Default true. */
   readonly essential?: boolean | undefined;
   /** Names of services that are ready before this one starts. */

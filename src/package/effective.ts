@@ -24,6 +24,7 @@ function service(one: Service): Service {
   return {
     ...one,
     startup: one.startup ?? "auto",
+    startOnDeploy: one.startOnDeploy ?? (one.startup ?? "auto") === "auto",
     essential: one.essential ?? true,
     after: one.after ?? [],
     type: one.type ?? "simple",

@@ -96,6 +96,7 @@ const service = z
     name,
     program: name,
     startup: z.enum(["auto", "manual", "disabled"]).optional(),
+    startOnDeploy: z.boolean().optional(),
     essential: z.boolean().optional(),
     after: z.array(name).optional(),
     type: z.enum(["simple", "forking", "oneshot"]).optional(),

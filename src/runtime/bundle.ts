@@ -114,9 +114,9 @@ export function elementsAt({ elements }: InstanceRecord, startedAt: string): str
 
 /** init takes this plan before the one in the layers. What an earlier run of the instance made of it does not count. */
 export function givePlan(paths: InstancePaths): void {
-  if (!existsSync(paths.plan)) return;
   const given = `${paths.run}/init.bin`;
   rmSync(given, { recursive: true, force: true });
+  if (!existsSync(paths.plan)) return;
   writeFilePlain(given, readFileSync(paths.plan), 0o644);
 }
 

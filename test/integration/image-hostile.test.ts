@@ -9,7 +9,7 @@ import { createZstdCompress, gzipSync, zstdCompressSync } from "node:zlib";
 import { type ErrorCode, isTranshipError } from "../../src/base/errors.ts";
 import { mediaType } from "../../src/formats/oci.ts";
 import { Digester, digestOf } from "../../src/image/digest.ts";
-import { type LayerLimits, readLayer } from "../../src/image/layer-reader.ts";
+import { type LayerLimits, readLayer, readTarObjects } from "../../src/image/layer-reader.ts";
 import type { ImageStore, StoredLayer } from "../../src/image/store.ts";
 import { withSession } from "../../src/image/store-session.ts";
 import { ensureLayer, unpackLayer } from "../../src/image/unpack.ts";
@@ -17,6 +17,21 @@ import { needsRoot, newStore, rawImage, rawLayer } from "../support/images.ts";
 import { refusals } from "../support/refusals.ts";
 import { padded, tarMember, tarOf } from "../support/tar.ts";
 import { scene } from "../support/victim.ts";
+
+test("devices that are left out are not kept without bound, nor links to them", async () => {
+  await assert.rejects(async () => {
+    for await (const events of readTarObjects(nodesBelowDev(3000))) assert.deepEqual(events, []);
+  }, /devices that take more than/);
+  for await (const events of readTarObjects(nodesBelowDev(200))) assert.deepEqual(events, []);
+});
+
+/** With names of nearly 4 KiB, and a link to the first. */
+async function* nodesBelowDev(count: number): AsyncGenerator<Uint8Array> {
+  const path = (at: number): string => `dev/${`${"d".repeat(250)}/`.repeat(15)}${at}`;
+  for (let at = 0; at < count; at++)
+    yield tarMember({ name: "n", type: "3", devMajor: 10, devMinor: 200 }, "", [["path", path(at)]]);
+  yield tarOf(tarMember({ name: "l", type: "1", linkName: "x" }, "", [["linkpath", path(0)]]));
+}
 
 interface Vector {
   name: string;

@@ -225,6 +225,68 @@ describe("deployments", { skip: whyNot() ?? false }, () => {
     await forget();
   });
 
+  test("startOnDeploy: what a deployment starts, and what every later start does", async () => {
+    const service = (name: string, more: object) => ({
+      name,
+      program: name,
+      essential: false,
+      readiness: { file: `/run/${name}`, timeout: "20s" },
+      ...more,
+    });
+    const program = (name: string) =>
+      sh(name, `echo ${name} >> /srv/data/order; touch /run/${name}; exec sleep 1000`);
+    const file = join(fixture.root.volumes, "shop_1.srv-data/data/order");
+    /** A restart does not wait for its services; what comes too much is seen by the next call. */
+    const started = async (...wanted: string[]): Promise<void> => {
+      const words = (): string =>
+        existsSync(file)
+          ? order()
+              .filter((word) => !["pre", "post", "uninstall"].includes(word))
+              .sort()
+              .join()
+          : "";
+      for (const end = Date.now() + 60_000; words() !== wanted.join() && Date.now() < end; )
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.equal(words(), wanted.join());
+      rmSync(file);
+    };
+    const services = [
+      service("plain", {}),
+      service("base", { startup: "manual" }),
+      service("once", { startup: "manual", startOnDeploy: true, after: ["base"] }),
+      service("later", { startOnDeploy: false }),
+      service("off", { startup: "disabled", startOnDeploy: true }),
+    ];
+    const programs = services.map(({ name }) => program(name));
+    await makePackage(fixture.root, "first:1", { descriptor: shop("1", { services, programs }) });
+    await makePackage(fixture.root, "first:2", { descriptor: shop("2", { services, programs }) });
+    await deploy("first:1");
+    await started("base", "once", "plain");
+    await good("restart", "shop_1");
+    await started("later", "plain");
+    await good("package", "update", "first:2");
+    await started("base", "once", "plain");
+    await good("package", "rollback", "shop_1");
+    await started("later", "plain");
+    await good("package", "remove", "shop_1");
+    await forget();
+    // Nothing to start yet: the next start of the machine does.
+    const held = shop("1", {
+      services: [service("later", { startOnDeploy: false })],
+      programs: [program("later")],
+    });
+    await makePackage(fixture.root, "held:1", {
+      descriptor: { ...held, hooks: { preInstall: [], postInstall: [], uninstall: [] } },
+    });
+    await deploy("held:1");
+    assert.deepEqual(await names(), ["shop_1 created"]);
+    await good("boot");
+    assert.deepEqual(await names(), ["shop_1 running"]);
+    await started("later");
+    await good("package", "remove", "shop_1");
+    await forget();
+  });
+
   test("files of the host: what somebody changed stays, what is missing comes again", async () => {
     const applications = join(host, "usr/local/share/applications");
     mkdirSync(applications, { recursive: true });

@@ -138,7 +138,7 @@ export async function install(
     now = writeDeployment(root, { ...now, pending: { ...now.pending, hostHooks: true } });
   };
   await runHooks(scene, "preInstall", onHost);
-  await promote(tools, now, version);
+  await promote(tools, now, version, true);
   await runHooks(scene, "postInstall", onHost);
   return await applyHostFiles(root, now, facts.descriptor, log);
 }

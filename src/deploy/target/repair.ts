@@ -1,7 +1,9 @@
 // What a killed verb left of a deployment: a deployment that was not completed goes, an update or a rollback goes back, a removal goes on.
-import type { DeploymentRecord } from "./record.ts";
+import { readInstance } from "../../runtime/find.ts";
+import { statusOf } from "../../runtime/state.ts";
+import type { DeployedVersion, DeploymentRecord } from "./record.ts";
 import { deploymentNames, lockDeployment, readDeployment } from "./record.ts";
-import type { Tools } from "./versions.ts";
+import { promote, type Tools } from "./versions.ts";
 
 /** Call with the deployment's lock held. The record as it is then; undefined where nothing is deployed. */
 export async function repairDeployment(tools: Tools, name: string): Promise<DeploymentRecord | undefined> {
@@ -29,14 +31,31 @@ export async function repairDeployment(tools: Tools, name: string): Promise<Depl
   return readDeployment(tools.root, name);
 }
 
-/** All of them: after a reboot, before instances are started. */
+/** All of them: after a reboot, before instances are started. What a deployment left to the next start of the machine starts now. */
 export async function repairDeployments(tools: Tools): Promise<void> {
   for (const name of deploymentNames(tools.root)) {
     const lock = await lockDeployment(tools.root, name, "repair a deployment");
     try {
-      await repairDeployment(tools, name);
+      const record = await repairDeployment(tools, name);
+      if (record?.current !== undefined) await startHeldBack(tools, record, record.current);
     } finally {
       lock.release();
     }
+  }
+}
+
+/** An instance that was never started is no business of restart rules. */
+async function startHeldBack(
+  tools: Tools,
+  record: DeploymentRecord,
+  current: DeployedVersion,
+): Promise<void> {
+  const found = readInstance(tools.root, current.instance);
+  const isKept = record.restart.policy === "always" || record.restart.policy === "unless-stopped";
+  if (found === undefined || !isKept || statusOf(found.paths, current.instance).state !== "created") return;
+  try {
+    await promote(tools, record, current);
+  } catch (error) {
+    tools.log.error(`${record.name} could not be started: ${(error as Error).message}`);
   }
 }

@@ -94,7 +94,7 @@ async function change(
     if (record.current !== undefined) await retire(tools, record, record.current);
     const scene = { tools, record, version, descriptor: facts.descriptor };
     if (request.hooks) await runHooks(scene, "preInstall", () => {});
-    await promote(tools, record, version);
+    await promote(tools, record, version, true);
     if (request.hooks) await runHooks(scene, "postInstall", () => {});
     const older = record.previous;
     const volumes = new Set([

@@ -22,6 +22,7 @@ import { repairInstances } from "../../runtime/repair.ts";
 import { startInstance } from "../../runtime/run.ts";
 import { statusOf } from "../../runtime/state.ts";
 import { removeInstance, stopInstance } from "../../runtime/stop.ts";
+import { deployedFirst, isAuto, withPlanOf } from "./first-start.ts";
 import { type DeployedVersion, type DeploymentRecord, deploymentLabel } from "./record.ts";
 
 /** What all verbs of deployments work with. */
@@ -130,11 +131,12 @@ export async function retire(
   if (found.record.name !== name) await renameInstance(root, version.instance, name);
 }
 
-/** Under the deployment's name, with its restart rule, running. */
+/** Under the deployment's name, with its restart rule, running. `isNew`: this is the start that deploys the version. */
 export async function promote(
   tools: Tools,
   record: DeploymentRecord,
   version: DeployedVersion,
+  isNew = false,
 ): Promise<void> {
   const { root, log } = tools;
   const found = readInstance(root, version.instance);
@@ -145,10 +147,17 @@ export async function promote(
   }
   if (found.record.name !== record.name) await renameInstance(root, version.instance, record.name);
   await setRestart(root, version.instance, record.restart);
-  if (isUp(root, version.instance) || !startsSomething(await descriptorOf(tools, version))) return;
-  step("start the version");
-  await startInstance(root, version.instance, log);
-  await waitReady(tools, version.instance);
+  if (isUp(root, version.instance)) return;
+  const descriptor = await descriptorOf(tools, version);
+  const start = async (): Promise<void> => {
+    step("start the version");
+    await startInstance(root, version.instance, log);
+    await waitReady(tools, version.instance);
+  };
+  const first = isNew ? deployedFirst(descriptor) : undefined;
+  if (first === undefined) {
+    if (startsSomething(descriptor)) await start();
+  } else if (first.services.some(isAuto)) await withPlanOf(found.paths, first, start);
 }
 
 export async function descriptorOf(tools: Tools, version: DeployedVersion): Promise<Descriptor> {
@@ -157,7 +166,7 @@ export async function descriptorOf(tools: Tools, version: DeployedVersion): Prom
 
 /** Without a service and without a program called main there is nothing to start by itself. */
 function startsSomething(descriptor: Descriptor): boolean {
-  const services = descriptor.services.some((one) => (one.startup ?? "auto") === "auto");
+  const services = descriptor.services.some(isAuto);
   return (
     services || descriptor.programs.some((one) => one.name === "main") || descriptor.programs.length === 1
   );

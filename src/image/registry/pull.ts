@@ -84,7 +84,8 @@ class Pull {
   readonly #options: PullOptions;
   #reused = 0;
   #bytes = 0;
-  readonly #devices: string[] = [];
+  #firstLeftOut = "";
+  #leftOutCount = 0;
   #unpacking: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -249,16 +250,15 @@ class Pull {
   }
 
   readonly #leftOut = (path: string, device: string): void => {
-    this.#devices.push(`${escapeBytes(path)} (${device})`);
+    if (this.#leftOutCount++ === 0) this.#firstLeftOut = `${escapeBytes(path)} (${device})`;
   };
 
   /** One line, however many there are: an image of a whole machine has a hundred. */
   #tellDevices(): void {
-    const [first, ...more] = this.#devices;
-    if (first === undefined) return;
-    const others = more.length === 0 ? "" : ` and ${more.length} more`;
+    if (this.#leftOutCount === 0) return;
+    const others = this.#leftOutCount === 1 ? "" : ` and ${this.#leftOutCount - 1} more`;
     this.#options.log?.warn(
-      `left out ${first}${others}: a package has a /dev of its own, which is made anew`,
+      `left out ${this.#firstLeftOut}${others}: a package has a /dev of its own, which is made anew`,
     );
   }
 

@@ -79,7 +79,7 @@ function empService(service: Service, { programs }: Descriptor): EmpService {
     imagePath: `${path} ${call(service.program)}`,
     displayName: service.name,
     startup: startups[service.startup ?? "auto"],
-    startOnDeploy: service.startup === undefined || service.startup === "auto" ? "true" : "false",
+    startOnDeploy: String(service.startOnDeploy ?? (service.startup ?? "auto") === "auto"),
     ...(user === undefined ? {} : { user }),
     ...(service.stop?.timeout === undefined ? {} : { timeout: millisecondsOf(service.stop.timeout) }),
   };

@@ -104,11 +104,12 @@ function servicesOf(
     else if (found.has(name)) notes.push(`the service ${name} is there twice: the first counts`);
     else {
       const timeout = durationOf(one.timeout);
-      const startup = startups[one.startup?.toLowerCase() ?? "automatic"];
+      const startup = startups.get(one.startup?.toLowerCase() ?? "automatic");
       found.set(name, {
         name,
         program,
         ...(startup === undefined ? {} : { startup }),
+        ...startOnDeployOf(one, startup),
         ...(timeout === undefined ? {} : { stop: { timeout } }),
       });
     }
@@ -116,11 +117,25 @@ function servicesOf(
   return [...found.values()];
 }
 
-const startups: Record<string, "auto" | "manual" | "disabled" | undefined> = {
-  automatic: "auto",
-  manual: "manual",
-  disabled: "disabled",
-};
+const startups: ReadonlyMap<string, NonNullable<Service["startup"]>> = new Map([
+  ["automatic", "auto"],
+  ["manual", "manual"],
+  ["disabled", "disabled"],
+]);
+
+/** Where it says something else than what comes of itself. */
+function startOnDeployOf(
+  { startOnDeploy = "" }: EmpService,
+  startup: Service["startup"] = "auto",
+): Pick<Service, "startOnDeploy"> {
+  const said = switches.get(startOnDeploy.toLowerCase());
+  return said === undefined || said === (startup === "auto") ? {} : { startOnDeploy: said };
+}
+
+const switches: ReadonlyMap<string, boolean> = new Map([
+  ["true", true],
+  ["false", false],
+]);
 
 function environmentOf({ environment }: EmpFolder, notes: string[]): Record<string, string> {
   const found: Record<string, string> = {};

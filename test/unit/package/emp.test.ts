@@ -123,7 +123,7 @@ test("what is changed in the files of EMP is carried over to the descriptor", ()
   files.set("Redirections.xml", Buffer.from(redirections));
   const { descriptor } = packageOf(files);
   assert.deepEqual(descriptor.services, [
-    { name: "web", program: "main", essential: true, stop: { signal: "SIGINT", timeout: "40s" }, startup: "manual" },
+    { name: "web", program: "main", essential: true, stop: { signal: "SIGINT", timeout: "40s" }, startup: "manual", startOnDeploy: true },
   ]); // biome-ignore format: short
   assert.deepEqual(
     descriptor.redirections.files.map(({ from, mode }) => [from, mode]),
@@ -133,6 +133,38 @@ test("what is changed in the files of EMP is carried over to the descriptor", ()
     ],
   );
   assert.deepEqual(descriptor.volumes, [{ path: "/var/lib/shop", initial: "copy" }]);
+});
+
+test("what a deployment starts is said in both forms", () => {
+  const said = (startup: string, start: string): readonly [unknown, unknown] => {
+    const files = empFiles();
+    const changed = text(files.get("Services.xml"))
+      .replace("<Startup>Automatic<", `<Startup>${startup}<`)
+      .replace("<StartOnDeploy>true<", start === "" ? "<Other>true<" : `<StartOnDeploy>${start}<`)
+      .replace("</StartOnDeploy>", start === "" ? "</Other>" : "</StartOnDeploy>");
+    files.set("Services.xml", Buffer.from(changed));
+    const read = packageOf(files);
+    assert.deepEqual(filesOf(files, read.text, "acme"), files);
+    const [service] = read.descriptor.services;
+    // In a folder of its own it says the same.
+    assert.deepEqual(packageOf(filesOf(new Map(), read.text, "acme")).descriptor.services[0], service);
+    return [service?.startup, service?.startOnDeploy];
+  };
+  assert.deepEqual(said("Automatic", "true"), ["auto", undefined]);
+  assert.deepEqual(said("Automatic", "False"), ["auto", false]);
+  assert.deepEqual(said("Manual", "TRUE"), ["manual", true]);
+  assert.deepEqual(said("Manual", "false"), ["manual", undefined]);
+  assert.deepEqual(said("Disabled", ""), ["disabled", undefined]);
+  assert.deepEqual(said("Automatic", "perhaps"), ["auto", undefined]);
+  assert.deepEqual(said("constructor", "constructor"), [undefined, undefined]);
+  const before = empFiles();
+  const off = changeText(packageOf(before).text, [{ key: "services[AcmeSvc].startOnDeploy", value: false }]);
+  const after = filesOf(before, off, "acme");
+  assert.equal(
+    text(after.get("Services.xml")),
+    (empTexts["Services.xml"] ?? "").replace("<StartOnDeploy>true<", "<StartOnDeploy>false<"),
+  );
+  assert.equal(packageOf(after).text, off);
 });
 
 test("a rule that leaves the package, and an id that is none, are refused", () => {
