@@ -17,6 +17,8 @@ const maxScript = 256 << 10;
 const maxDepth = 3;
 /** An application is no larger; what is has to be asked for. */
 const maxFiles = 20_000;
+/** Files that a home has openly. */
+const maxOpen = 200;
 
 export interface StartedWith {
   seeds: Seed[];
@@ -38,6 +40,9 @@ export async function commandSeeds(machine: Machine, descriptor: Descriptor): Pr
       });
       seeds.push(...(await scripts.read(entry.entry, maxDepth)));
     }
+    const script = await scriptOf(machine, command, workingDirectory);
+    if (script !== undefined)
+      seeds.push({ path: script, reason: { kind: "rule", detail: `program ${name} is started with it` } });
     if (workingDirectory !== undefined)
       seeds.push(...(await filesOf(machine, encodeText(workingDirectory), { kind: "configuration", detail: name }))); // biome-ignore format: one line
   }
@@ -110,10 +115,41 @@ const otherUser =
   /(?:--chuid|--user|--reuid|\bsu|\brunuser|\bsudo|\s-u)[= ]+(?:-[lu]?\s+)?["']?([A-Za-z_][\w-]*)/g;
 const ofTheKernel = /^\/(dev|proc|sys|run|tmp)\//;
 
-/** An application's own directory with all below it. */
+const interpreter = /(^|\/)(python|pypy|perl|ruby|node|nodejs|php|java|lua|tclsh|Rscript)[\d.]*$/;
+
+/** The script that an interpreter is given: the first word after it that is a file. It brings its application as a program does. */
+async function scriptOf(
+  machine: Machine,
+  command: readonly string[],
+  workingDirectory = "/",
+): Promise<ByteString | undefined> {
+  const [, , ...inner] = command;
+  // What sets something first ends with the words that it starts.
+  const words = /(^|\/)(ba|da)?sh$/.test(command[0] ?? "") ? inner : command;
+  const at = words.findIndex((word) => interpreter.test(word));
+  if (at < 0) return undefined;
+  for (const word of words.slice(at + 1, at + maxWords)) {
+    if (word.startsWith("-")) continue;
+    const path = encodeText(word.startsWith("/") ? word : `${workingDirectory}/${word}`);
+    if ((await machine.files.resolve(path)).entry?.kind === "file") return path;
+  }
+  return undefined;
+}
+
+/**
+ * An application's own directory with all below it. Of one that others share, such as a home, it itself, for a program cannot start in
+ * a directory that is not there, and the files that lie openly in it: those can be opened by their bare names.
+ */
 async function filesOf(machine: Machine, path: ByteString, reason: Reason): Promise<Seed[]> {
   const { entry } = await machine.files.resolve(path);
-  if (entry?.kind !== "directory" || !isSweepable(entry.path)) return [];
+  if (entry?.kind !== "directory") return [];
+  if (!isSweepable(entry.path)) {
+    const below = /^\/(home|root)(\/|$)/.test(entry.path)
+      ? ((await machine.files.list(entry.path)) ?? [])
+      : [];
+    const open = below.filter((one) => one.kind === "file" && !/\/\.[^/]*$/.test(one.path)).slice(0, maxOpen);
+    return [{ path: entry.path, reason }, ...open.map((one) => ({ path: one.path, reason }))];
+  }
   const seeds: Seed[] = [];
   for await (const one of machine.files.walk(entry.path)) {
     if (isUnreadable(one)) continue;

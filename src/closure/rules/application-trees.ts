@@ -4,7 +4,7 @@
  * Why: what was unpacked below /opt, /srv or /usr/local/NAME, a virtual environment, a node_modules or a composer vendor directory
  * belongs together like an installed package; the trace shows only the modules that were imported.
  */
-import type { ByteString } from "../../formats/entry.ts";
+import type { ByteString, Entry } from "../../formats/entry.ts";
 import { isSweepable } from "../policy.ts";
 import type { Emit, Rule, Scene } from "../rule.ts";
 import { dirname } from "../tree.ts";
@@ -13,6 +13,7 @@ export function applicationTrees(): Rule {
   return {
     name: "applications",
     async reason(scene, entry, reason, emit) {
+      if (entry.kind === "symlink" && reason.kind === "link") await environmentStarted(scene, entry, emit);
       if (
         reason.kind !== "traced" &&
         reason.kind !== "rule" &&
@@ -82,6 +83,14 @@ function modulesOf(path: ByteString): ByteString | undefined {
 function homeOf(path: ByteString): ByteString | undefined {
   const match = /^(\/opt\/[^/]+|\/srv\/[^/]+|\/usr\/local\/([^/]+))\/./.exec(path);
   return match === null || (match[2] !== undefined && shared.has(match[2])) ? undefined : match[1];
+}
+
+/** The python of a virtual environment is a link to the system's: who starts it by that name means the environment. */
+async function environmentStarted(scene: Scene, link: Entry, emit: Emit): Promise<void> {
+  if (!/\/bin\/(python|pypy)[\d.]*$/.test(link.path)) return;
+  const home = await environmentOf(scene, link.path);
+  if (home !== undefined && isSweepable(home))
+    emit.tree(home, { kind: "language", from: link.path, detail: `modules ${home}` });
 }
 
 /** The virtual environment that a file of site-packages or bin is in. */

@@ -93,3 +93,37 @@ Description: x
   assert.deepEqual(paths, ["/etc/default/shop", "/etc/shop/main.conf", "/etc/shop/sites/one"]);
   assert.ok(seeds.every((seed) => seed.reason.kind === "configuration"));
 });
+
+test("the script that an interpreter is given is a program; a home as working directory comes with what lies openly in it", async () => {
+  const machine = memoryMachine({
+    "/home/shopd/venv/bin/python3": text("\x7fELF"),
+    "/home/shopd/app/server.py": "import app\n",
+    "/home/shopd/app/worker.py": "import app\n",
+    "/home/shopd/settings.json": "{}",
+    "/home/shopd/.netrc": "x",
+    "/home/shopd/letters/1": "x",
+    "/mnt/work/1": "x",
+  });
+  const origin = { os: { id: "debian", version: "11" }, kernel: "", architecture: "amd64" };
+  const python = "/home/shopd/venv/bin/python3";
+  const descriptor = {
+    ...newDescriptor({ id: "shop", name: "shop", version: "1", publisher: "" }, origin),
+    programs: [
+      { name: "shop", command: [python, "-u", "/home/shopd/app/server.py"], workingDirectory: "/home/shopd" },
+      {
+        name: "worker",
+        command: ["/bin/sh", "-c", 'umask 27; exec "$@"', "worker", python, "-W", "ignore", "app/worker.py"],
+        workingDirectory: "/home/shopd",
+      },
+      { name: "other", command: [python, "-m", "http.server"], workingDirectory: "/mnt" },
+    ],
+  };
+  const { seeds } = await commandSeeds(machine, descriptor);
+  const reason = (path: string) => seeds.find((seed) => seed.path === path)?.reason.kind;
+  for (const path of [python, "/home/shopd/app/server.py", "/home/shopd/app/worker.py"])
+    assert.equal(reason(path), "rule", path);
+  for (const path of ["/home/shopd", "/home/shopd/settings.json", "/mnt"])
+    assert.equal(reason(path), "configuration", path);
+  for (const path of ["/home/shopd/.netrc", "/home/shopd/letters/1", "/mnt/work/1"])
+    assert.equal(reason(path), undefined, path);
+});

@@ -229,3 +229,26 @@ test("a data directory is taken with the directories that links in it lead to, a
     assert.equal(paths.get(path)?.[0]?.kind, "data", path);
   for (const path of ["/srv/other", "/var/log/postgresql/old/x"]) assert.ok(!paths.has(path), path);
 });
+
+test("python: the link of a virtual environment that a program is started by brings the environment", async () => {
+  const files = memoryFiles({
+    "/usr/bin/python3.9": elf(),
+    "/usr/bin/python3": { link: "python3.9" },
+    "/home/shopd/venv/bin/python3": { link: "/usr/bin/python3" },
+    "/home/shopd/venv/pyvenv.cfg": "home = /usr/bin\n",
+    "/home/shopd/venv/lib/python3.9/site-packages/flask/app.py": "x",
+    "/home/other/bin/python3": { link: "/usr/bin/python3" },
+    "/home/other/letters": "x",
+  });
+  const started = (path: string): Seed => ({
+    path,
+    reason: { kind: "rule", detail: "program x is started with it" },
+  });
+  const { paths } = await expand(files, [
+    started("/home/shopd/venv/bin/python3"),
+    started("/home/other/bin/python3"),
+  ]);
+  for (const path of ["pyvenv.cfg", "lib/python3.9/site-packages/flask/app.py"])
+    assert.equal(paths.get(`/home/shopd/venv/${path}`)?.[0]?.kind, "language", path);
+  assert.ok(!paths.has("/home/other/letters"));
+});
