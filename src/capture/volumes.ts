@@ -4,11 +4,14 @@ import type { ByteString } from "../formats/entry.ts";
 import type { Evidence } from "./evidence.ts";
 import { writingUses } from "./evidence.ts";
 
+/** What Python writes beside a module that it imports, under a name of its own until it is whole: made anew wherever it is missing. */
+const byteCode = /\/__pycache__(\/|$)|\.py[co](\.\d+)?$/;
+
 /** Sorted, none inside another. `exists` tells directories that the source has. */
 export function dataDirectories(evidence: Evidence, exists: (path: ByteString) => boolean): ByteString[] {
   const found = new Set<ByteString>();
   for (const [path, seen] of evidence.paths) {
-    if (!writingUses.some((use) => seen.uses.has(use)) || isNoData(path)) continue;
+    if (!writingUses.some((use) => seen.uses.has(use)) || isNoData(path) || byteCode.test(path)) continue;
     let directory = path.slice(0, path.lastIndexOf("/")) || "/";
     while (directory !== "/" && !exists(directory))
       directory = directory.slice(0, directory.lastIndexOf("/")) || "/";

@@ -160,3 +160,33 @@ test("data that a link leads to is a volume, whether the directory or something 
     plan.package.volumes.map((volume) => volume.path).sort(),
   );
 });
+
+test("byte code that Python writes beside its modules is no data", async () => {
+  const python = memoryMachine({
+    "/etc/os-release": "ID=debian\nVERSION_ID=11\n",
+    "/etc/passwd": "root:x:0:0::/root:/bin/sh\n",
+    "/bin/sh": { text: "sh", mode: 0o755 },
+    "/opt/app/bin/app": { text: "#!/bin/sh\n", mode: 0o755 },
+    "/srv/app/shop.py": "x",
+    "/srv/app/__pycache__/shop.cpython-39.pyc": "x",
+    "/srv/old/shop.py": "x",
+    "/srv/rows/__pycache__/shop.cpython-39.pyc": "x",
+    "/srv/rows/table": "x",
+  });
+  const written = [
+    "/srv/app/__pycache__/shop.cpython-39.pyc.140213",
+    "/srv/app/__pycache__/shop.cpython-39.pyc",
+    "/srv/app/lib/__pycache__",
+    "/srv/old/shop.pyc",
+    "/srv/rows/__pycache__/shop.cpython-39.pyc",
+    "/srv/rows/table",
+  ];
+  const evidence = evidenceOf(written.map((path) => use(path, "write", "/opt/app/bin/app")));
+  const none = { name: "app", services: [], command: ["/opt/app/bin/app"], environment: {}, ports: [] };
+  const descriptor = await describeApplication(python, none);
+  const plan = await planOf(evidence, { machine: python, descriptor, include: ["/srv/**"] });
+  assert.deepEqual(
+    plan.package.volumes.map((volume) => volume.path),
+    ["/srv/rows"],
+  );
+});
