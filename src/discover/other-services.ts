@@ -29,7 +29,8 @@ export async function readOtherServices(
   ];
 }
 
-function plainService(name: ByteString, manager: ServiceManager, from: ByteString[]): ServiceFact {
+/** A service of which only the name, the manager and the files are known. */
+export function plainService(name: ByteString, manager: ServiceManager, from: ByteString[]): ServiceFact {
   return {
     name,
     manager,

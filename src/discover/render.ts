@@ -1,5 +1,6 @@
 // An inventory as text for people.
 import { formatSize } from "../base/units.ts";
+import { isBootScript } from "./boot-scripts.ts";
 import type { Inventory, ProcessFact, ServiceFact, SocketFact } from "./inventory.ts";
 import { processName } from "./processes.ts";
 import { show, table, title } from "./table.ts";
@@ -65,17 +66,24 @@ function renderServices(inventory: Inventory, all: boolean): string {
     service.state,
     service.pids.length > 0 ? `running ${service.pids.slice(0, 3).join(",")}` : "-",
     show(service.user || "root", 20),
-    show(service.exec.start.at(-1) ?? "", 60),
+    show(startsOf(service), 60),
   ]);
   const more = left > 0 ? `\n  and ${left} of the system itself, templates or not enabled` : "";
   if (rows.length === 0) return `${title("services", 0)}\n  none found${more}`;
   return `${title("services", rows.length)}\n${table(["NAME", "MANAGER", "STATE", "PROCESSES", "USER", "STARTS"], rows)}${more}`;
 }
 
+/** Of a script of the boot what it starts, which no other service tells. */
+function startsOf(service: ServiceFact): string {
+  const { start } = service.exec;
+  return isBootScript(service) ? start.slice(1).join("; ") : (start.at(-1) ?? "");
+}
+
 /** What a person would call a service: running or enabled, and not plumbing of the system. */
 export function isNoteworthy(service: ServiceFact): boolean {
   if (service.template || service.state === "masked") return false;
   if (service.pids.length > 0) return true;
+  if (isBootScript(service)) return service.state === "enabled" && service.exec.start.length > 1;
   if (service.state !== "enabled" && service.manager !== "supervisor") return false;
   return (
     service.type !== "oneshot" &&

@@ -1,14 +1,17 @@
 // All services of a machine, and finding one by the name that a person uses.
 import type { ByteString } from "../formats/entry.ts";
+import { addBootScripts } from "./boot-scripts.ts";
 import type { ServiceFact } from "./inventory.ts";
-import { readOtherServices } from "./other-services.ts";
+import { plainService, readOtherServices } from "./other-services.ts";
 import type { Source } from "./source.ts";
 import { readSystemdServices } from "./systemd-services.ts";
 import { UnitTree } from "./unit-tree.ts";
 
 export async function readServices(source: Source, tree?: UnitTree): Promise<ServiceFact[]> {
   const systemd = await readSystemdServices(source, tree ?? (await UnitTree.open(source)));
-  return [...systemd, ...(await readOtherServices(source, systemd))];
+  const services = [...systemd, ...(await readOtherServices(source, systemd))];
+  await addBootScripts(source, services, (name, path) => plainService(name, "sysv", [path]));
+  return services;
 }
 
 /**

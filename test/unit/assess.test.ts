@@ -399,3 +399,27 @@ test("vsyscall mode of a target", () => {
   assert.equal(vsyscallMode("", "", "x64"), "unknown");
   assert.equal(vsyscallMode("", "", "arm64"), "none");
 });
+
+test("boot-scripts: a daemon of nobody's package that rc.local starts is told, one that only exits is not", async () => {
+  const unit = {
+    "/lib/systemd/system/rc-local.service": "[Service]\nType=forking\nExecStart=/etc/rc.local start\n",
+  };
+  const script = "#!/bin/sh -e\n# daemons\n/home/shopd/bin/till --password=x &\nexit 0\n";
+  const tree: MadeUpTree = {
+    ...unit,
+    "/etc/rc.local": { text: script, mode: 0o755 },
+    "/home/shopd/bin/till": { bytes: elfHeader(62), mode: 0o755 },
+  };
+  await both("boot-scripts", { tree }, /^\/etc\/rc\.local$/, {
+    tree: { ...unit, "/etc/rc.local": { text: "#!/bin/sh -e\nexit 0\n", mode: 0o755 } },
+  });
+  const [found] = await check("boot-scripts", { tree });
+  assert.equal(found?.severity, "warning");
+  assert.match(found?.effect ?? "", /no installed package brought: \/home\/shopd\/bin\/till$/);
+  assert.ok(found?.evidence.includes("by rc-local of systemd"));
+  assert.ok(!JSON.stringify(found).includes("password=x"));
+  const still = await check("boot-scripts", {
+    tree: { ...tree, "/etc/rc.local": { text: script, mode: 0o644 } },
+  });
+  assert.deepEqual(still, []);
+});

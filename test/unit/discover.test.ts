@@ -416,3 +416,39 @@ test("a unit's rules of restart, its times and its limit of open files are carri
     [{ policy: "on-failure", backoff: 90_000 }, 90_000, undefined, 65_536],
   );
 });
+
+test("rc.local is a service with what it starts: systemd's where its unit is there, else one of the run levels", async () => {
+  const text =
+    "#!/bin/sh -e\n# comment\nLANG=C\nif [ -x /opt/a ]; then\n  /opt/a --port 1 \\\n    -d\nfi\nsu - shop -c 'node /srv/b.js' &\nexit 0\n";
+  const script: MadeUpTree = { "/etc/rc.local": { text, mode: 0o755 } };
+  const unit: MadeUpTree = {
+    [`${units}/rc-local.service`]: "[Service]\nType=forking\nExecStart=/etc/rc.local start\n",
+  };
+  const starts = ["/etc/rc.local start", "/opt/a --port 1      -d", "su - shop -c 'node /srv/b.js' &"];
+  const facts = async (tree: MadeUpTree) => {
+    const services = await readServices(new Source(memoryMachine(tree).files));
+    return services.map((one) => ({
+      name: one.name,
+      state: one.state,
+      by: one.enabledBy,
+      starts: one.exec.start,
+    }));
+  };
+  assert.deepEqual(await facts({ ...script, ...unit }), [
+    { name: "rc-local", state: "enabled", by: ["/etc/rc.local"], starts },
+  ]);
+  assert.deepEqual(await facts(script), [
+    { name: "rc.local", state: "enabled", by: ["/etc/rc.local"], starts },
+  ]);
+  const [left] = await facts({
+    ...script,
+    "/usr/lib/systemd/systemd": { bytes: elfHeader(62), mode: 0o755 },
+  });
+  assert.equal(left?.state, "disabled");
+  assert.deepEqual(await facts({ "/etc/rc.local": { text, mode: 0o644 }, ...unit }), [
+    { name: "rc-local", state: "static", by: [], starts: ["/etc/rc.local start"] },
+  ]);
+  assert.deepEqual(await facts({ "/etc/rc.local": { text: "#!/bin/sh\nexit 0\n", mode: 0o755 } }), []);
+  const shown = renderInventory(await discover(memoryMachine({ ...script, ...unit })));
+  assert.match(shown, /rc-local +systemd +enabled .*\/opt\/a --port 1/);
+});

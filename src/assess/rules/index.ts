@@ -2,6 +2,7 @@
 import type { Rule } from "../rule.ts";
 import { accessPolicies } from "./access-policies.ts";
 import { architecture } from "./architecture.ts";
+import { bootScripts } from "./boot-scripts.ts";
 import { databases } from "./databases.ts";
 import { deletedBinaries } from "./deleted-binaries.ts";
 import { devices } from "./devices.ts";
@@ -28,6 +29,7 @@ export const rules: readonly Rule[] = [
   missingLibraries,
   deletedBinaries,
   serviceManager,
+  bootScripts,
   schedules,
   ports,
   fixedAddresses,
