@@ -14,6 +14,7 @@
 #include "engine.h"
 #include "files.h"
 #include "gate.h"
+#include "hardware.h"
 #include "signals.h"
 #include "sockets.h"
 #include "sys.h"
@@ -105,6 +106,7 @@ void dispatch_prepare(void)
 	identity_add();
 	files_add();
 	network_add();
+	hardware_add();
 }
 
 static long install(const struct sock_filter *code, unsigned short n)

@@ -10,6 +10,7 @@
  * What a socket is bound to is always told by the rules. IPv4 in IPv6 sockets
  * (::ffff:a.b.c.d) is IPv4.
  */
+#include "batches.h"
 #include "engine.h"
 #include "files.h"
 #include "gate.h"
@@ -262,16 +263,31 @@ static long call_recvfrom(struct record *r)
 	return n;
 }
 
-static long call_recvmsg(struct record *r)
+/* The room for the name is the program's; the kernel says what it used. */
+static void name_in_header(long fd, unsigned long header)
 {
 	unsigned long name[2];
-	long n;
 
-	/* The room for the name is the program's; the kernel says what it used. */
-	n = pass(r);
-	if (n >= 0 && copy_bytes(name, (const void *)r->rsi, sizeof(name)) == 0 &&
-	    name[0])
-		name_sender((int)r->rdi, name[0], (unsigned int)name[1]);
+	if (copy_bytes(name, (const void *)header, sizeof(name)) == 0 && name[0])
+		name_sender(fd, name[0], (unsigned int)name[1]);
+}
+
+static long call_recvmsg(struct record *r)
+{
+	long n = pass(r);
+
+	if (n >= 0)
+		name_in_header((int)r->rdi, r->rsi);
+	return n;
+}
+
+static long call_recvmmsg(struct record *r)
+{
+	long n = pass(r);
+
+	for (long i = 0; i < n; i++)
+		name_in_header((int)r->rdi,
+			       r->rsi + (unsigned long)i * MESSAGE_SIZE);
 	return n;
 }
 
@@ -289,10 +305,12 @@ void network_add(void)
 		answer(__NR_sendmsg, call_sendmsg);
 		answer(__NR_recvfrom, call_recvfrom);
 		answer(__NR_recvmsg, call_recvmsg);
+		answer(__NR_recvmmsg, call_recvmmsg);
 		answer(__NR_getpeername, call_name);
 	}
 	if (net_rules_have(rules, NET_BIND)) {
 		answer(__NR_bind, call_bind);
 		answer(__NR_getsockname, call_name);
 	}
+	batches_add();
 }

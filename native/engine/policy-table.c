@@ -274,8 +274,13 @@ static const char *read_names(const struct policy_table *t,
 	policy->vsyscall = e->at[0] == 1;
 	if (e->at[1] != 0)
 		return "fast loopback is not for this engine";
-	if (u32(i->at + 16) || u32(i->at + 20) || i->at[30] || i->at[31])
-		return "machine id, host id and MAC address are not for this engine";
+	/* They are files: who starts an instance makes rules of them. */
+	if (u32(i->at + 16) || u32(i->at + 20) || i->at[31])
+		return "machine id and host id are not for this engine";
+	if (i->at[30] > 1 || (i->at[24] & 1 && i->at[30]))
+		return "a policy with a damaged MAC address";
+	policy->mac_on = i->at[30];
+	memcpy(policy->mac, i->at + 24, sizeof(policy->mac));
 	return NULL;
 }
 

@@ -16,6 +16,8 @@ struct policy {
 	/* Empty where it is the kernel's. */
 	char node[UTS_SIZE], domain[UTS_SIZE], release[UTS_SIZE],
 		version[UTS_SIZE], machine[UTS_SIZE];
+	bool mac_on;
+	unsigned char mac[6];
 	bool vsyscall;		/* answered also where the page executes */
 	bool allow_set_id;	/* such programs start, without the change */
 	bool leave;		/* what it cannot run is the kernel's */

@@ -15,4 +15,9 @@ long tell_address(const void *a, unsigned int size, unsigned long to,
 /* network_add() - answers calls with addresses of IP, where there are rules. */
 void network_add(void);
 
+/* Of struct mmsghdr, a struct msghdr with the length of what was sent or
+ * received behind it. */
+#define MESSAGE_SIZE 64
+#define MESSAGE_LENGTH 56
+
 #endif

@@ -1,9 +1,12 @@
 // Critical system elements: clock, uname and vsyscall, each an application's own.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
+import { encodePolicy } from "../../src/redirect/policy-codec.ts";
 import { soaking } from "../support/counts.ts";
-import { cannotRun, compile, engine, linkings, run } from "../support/engine.ts";
+import { cannotRun, compile, engine, linkings, place, run } from "../support/engine.ts";
+import { enginePolicy } from "../support/engine-policy.ts";
 
 const years = 315_360_000;
 
@@ -123,6 +126,40 @@ describe("identity", { skip: cannotRun }, () => {
       assert.equal(stdout, `host${n} 2.6.${n}\n${1970 + (n % 50)}\n`);
     const { stdout } = await native;
     assert.ok(!stdout.startsWith("host") && Number(stdout.trim().split("\n")[1]) >= 2025, stdout);
+  });
+});
+
+describe("the MAC address", {
+  skip: cannotRun || (process.getuid?.() === 0 ? false : "needs root for devices of its own"),
+}, () => {
+  const mac = "02:00:5e:10:20:30";
+  const devices = `ip link add v0 address 02:00:00:00:00:01 type veth peer name v1 && mount -t sysfs none /sys && exec "$@"`;
+  const inside = ["unshare", "-mn", "sh", "-c", devices, "sh"];
+  const ways = ["recvmsg", "recvfrom", "recvmmsg", "read", "readv", "file", "ioctl", "permanent"];
+
+  test("is told of each Ethernet device by every way, and of nothing else", async () => {
+    const policy = join(place, "mac.bin");
+    const plain = enginePolicy({});
+    writeFileSync(policy, encodePolicy({ ...plain, identity: { ...plain.identity, macAddress: mac } }));
+    for (const linking of linkings)
+      for (const raw of [[], ["raw"]]) {
+        const words = [compile("mac", linking), ...raw];
+        const told = async (command: string[]): Promise<string[]> => {
+          const { status, stdout, stderr } = await run([...inside, ...command]);
+          assert.equal(status, 0, stderr);
+          return stdout.trim().split("\n");
+        };
+        const native = await told(words);
+        const here = native.find((line) => line.startsWith("recvmsg v0 "));
+        assert.equal(here, "recvmsg v0 02:00:00:00:00:01");
+        const ours = await told([engine, `--policy=${policy}`, "--package=/", ...words]);
+        const expected = native.map((line) =>
+          ways.some((way) => line.startsWith(`${way} v`)) ? line.replace(/[^ ]*$/, mac) : line,
+        );
+        assert.deepEqual(ours, expected, `${linking} ${raw}`);
+        for (const way of ways.slice(0, 7)) assert.ok(ours.includes(`${way} v0 ${mac}`), way);
+        assert.ok(ours.includes("pipe none 01:02:03:04:05:06"));
+      }
   });
 });
 

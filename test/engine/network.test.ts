@@ -32,7 +32,16 @@ const cases = [
 const expected = (bound: string, asked: string): string =>
   [
     ...[`bound ${bound}`, `peer ${asked}`, `accepted ${bound}`, `peer in a child ${asked}`, "read 1"],
-    ...[`answer from ${asked}`, `message from ${asked}`, `connected to ${asked}`, "dissolved errno 107", ""],
+    ...[
+      `answer from ${asked}`,
+      `message from ${asked}`,
+      "batch 2 of 5 5",
+      `batch from ${asked}`,
+      `batch from ${asked}`,
+      `connected to ${asked}`,
+      "dissolved errno 107",
+      "",
+    ],
   ].join("\n");
 
 describe("network redirection", { skip: cannotRun }, () => {

@@ -179,6 +179,44 @@ describe("run --engine inprocess", { skip, timeout: 240_000 }, () => {
     assert.equal(readFileSync(join(data, "made"), "utf8"), "new\n");
   });
 
+  for (const who of ["root", "user"] as const)
+    it(`is the machine that flags say, until a start that takes nothing on (${who})`, async () => {
+      const id = "0123456789abcdef0123456789abcdef";
+      const mac = "02:00:5e:10:20:30";
+      const script = [
+        "cat /etc/machine-id",
+        "od -An -tx1 /etc/hostid",
+        "cat /sys/class/dmi/id/product_name",
+        "for d in /sys/class/net/*; do [ $(cat $d/type) != 1 ] || cat $d/address; done",
+        "cat /sys/class/net/lo/address",
+      ];
+      const flags = [
+        "--mac-address",
+        mac,
+        "--machine-id",
+        id,
+        "--hostid",
+        "0a0b0c0d",
+        "--dmi",
+        "product_name=Old",
+      ];
+      const args = ["run", "--engine", "inprocess", "--name", `is-${who}`, ...flags, "box:1"];
+      const { status, stdout, stderr } = cli(who, [...args, "/bin/sh", "-c", script.join("; ")]);
+      assert.equal(status, 0, stderr);
+      const ethernet = readdirSync("/sys/class/net").filter(
+        (name) => readFileSync(`/sys/class/net/${name}/type`, "latin1").trim() === "1",
+      );
+      const lo = "00:00:00:00:00:00";
+      const told = [id, " 0d 0c 0b 0a", "Old", ...ethernet.map(() => mac), lo];
+      assert.deepEqual(stdout.trimEnd().split("\n"), told);
+      assert.equal(cli(who, ["start", "--new-identity", `is-${who}`]).status, 0);
+      await until(() => cli(who, ["ps", "--format", "{{.Names}}"]).stdout === "");
+      const later = cli(who, ["logs", `is-${who}`]).stdout.slice(stdout.length);
+      for (const line of [id, "Old", mac]) assert.ok(!later.includes(line), later);
+      assert.ok(later.endsWith(`${lo}\n`), later);
+      assert.equal(cli(who, ["rm", `is-${who}`]).status, 0);
+    });
+
   it("removes what an ordinary user's program has closed, and gives nobody set-id programs", () => {
     const script = "ls -l /bin/set-id | cut -c1-10; mkdir -p /srv/x/y; touch /srv/x/y/z; chmod 0 /srv/x";
     const { stdout, stderr } = inside("user", script);

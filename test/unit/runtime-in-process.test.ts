@@ -46,7 +46,7 @@ describe("in process", () => {
       const record = {
         hostname: "h", mounts: [], secrets: [], network: {}, redirections: { rules: [given], host: ["/etc"] },
       } as unknown as InstanceRecord; // biome-ignore format: short
-      const { files } = instancePolicy({ record, paths });
+      const { files } = instancePolicy({ record, paths, identity: [], mac: null });
       const led = (path: string): [string, string] | undefined => {
         const rule = ruleFor(files, path);
         return rule === undefined ? undefined : [rule.mode, rule.to];

@@ -106,6 +106,41 @@ static void stream(const struct sockaddr_storage *at, socklen_t n,
 	close(c);
 }
 
+/* Two at once there and back. */
+static void batch(int s, int c, const struct sockaddr_storage *to, socklen_t m)
+{
+	struct sockaddr_storage from[2];
+	struct mmsghdr many[2] = { 0 };
+	struct iovec v[2];
+	char bytes[2][8] = { "" };
+	socklen_t k;
+
+	for (int i = 0; i < 2; i++) {
+		v[i] = (struct iovec){ bytes[i], 5 };
+		many[i].msg_hdr = (struct msghdr){ .msg_iov = &v[i],
+			.msg_iovlen = 1, .msg_name = (void *)(unsigned long)to,
+			.msg_namelen = m };
+	}
+	printf("batch %ld",
+	       (long)(raw ? syscall(SYS_sendmmsg, c, many, 2, 0)
+			  : sendmmsg(c, many, 2, 0)));
+	printf(" of %u %u\n", many[0].msg_len, many[1].msg_len);
+	for (int i = 0; i < 2; i++) {
+		k = sizeof(from[0]);
+		recvfrom(s, bytes[0], 8, 0, (void *)&from[0], &k);
+		sendto(s, "45", (size_t)i + 1, 0, (void *)&from[0], k);
+	}
+	for (int i = 0; i < 2; i++) {
+		many[i].msg_hdr.msg_name = &from[i];
+		many[i].msg_hdr.msg_namelen = sizeof(from[i]);
+	}
+	if ((raw ? syscall(SYS_recvmmsg, c, many, 2, 0, NULL)
+		 : recvmmsg(c, many, 2, 0, NULL)) != 2)
+		printf("recvmmsg errno %d\n", errno);
+	say("batch from", &from[0]);
+	say("batch from", &from[1]);
+}
+
 static void datagrams(const struct sockaddr_storage *at, socklen_t n,
 		      const struct sockaddr_storage *to, socklen_t m)
 {
@@ -134,6 +169,7 @@ static void datagrams(const struct sockaddr_storage *at, socklen_t n,
 	h.msg_namelen = sizeof(from);
 	recvmsg(c, &h, 0);
 	say("message from", &from);
+	batch(s, c, to, m);
 	call(SYS_connect, c, to, m);
 	say_name("connected to", c, SYS_getpeername);
 	connect(c, &none, sizeof(none));

@@ -7,7 +7,6 @@ import { secretOption } from "./secret-option.ts";
 const network = "the network is this host's: ports are opened where the programs open them";
 const groups = "it needs control groups";
 const namespaces = "it needs namespaces";
-const identity = "the engine has no such element";
 const filters = "nothing in process filters system calls or takes capabilities";
 const checks = "nobody looks after it from outside: leave that to a supervisor of this host";
 const untraced = "what runs in process is not traced";
@@ -15,7 +14,6 @@ const untraced = "what runs in process is not traced";
 /** By the name of the option in the table. Every other option of `run` is held. */
 export const notHeldInProcess: Readonly<Record<string, string>> = {
   publish: network, publishAll: network, network, networkAlias: network, ip: network, ip6: network,
-  macAddress: identity, machineId: identity, hostid: identity, dmi: identity, keepIdentity: identity,
   memory: groups, memorySwap: groups, memoryReservation: groups, cpus: groups, cpuShares: groups, cpusetCpus: groups,
   cpusetMems: groups, pidsLimit: groups, blkioWeight: groups, deviceReadBps: groups, deviceWriteBps: groups,
   deviceReadIops: groups, deviceWriteIops: groups,

@@ -17,12 +17,19 @@ export interface IdentityFiles {
   rootfs: string;
 }
 
+type Placed = Omit<IdentityFiles, "rootfs">;
+
 export function identityMounts(input: IdentityFiles): OciMount[] {
-  return [...idMounts(input), ...nameMounts(input), ...zoneMounts(input), ...dmiMounts(input)];
+  return [...fileMounts(input), ...dmiMounts(input)];
+}
+
+/** All but DMI: files that are bound one by one. */
+export function fileMounts(input: Placed): OciMount[] {
+  return [...idMounts(input), ...nameMounts(input), ...zoneMounts(input)];
 }
 
 /** rw: a program may write there, into the instance's own copy. */
-function put({ instance }: IdentityFiles, path: string, content: string | Buffer): OciMount {
+function put({ instance }: Placed, path: string, content: string | Buffer): OciMount {
   const file = join(instance.paths.files, path.slice(1).replaceAll("/", "-"));
   writeFilePlain(file, content, 0o644);
   return { destination: path, type: "bind", source: file, options: ["rbind", "rprivate", "rw"] };
@@ -34,7 +41,7 @@ function isFile(layers: readonly string[], path: string): boolean {
 }
 
 /** The ids of the machine: those taken on, or the instance's own where the package brought any. */
-function idMounts(input: IdentityFiles): OciMount[] {
+function idMounts(input: Placed): OciMount[] {
   const { layers, instance } = input;
   const { id } = instance.record;
   const { machineId, hostId } = input.identity.taken;
@@ -52,7 +59,7 @@ function idMounts(input: IdentityFiles): OciMount[] {
 }
 
 /** Where old distributions keep the host name beside /etc/hostname. */
-function nameMounts(input: IdentityFiles): OciMount[] {
+function nameMounts(input: Placed): OciMount[] {
   const { hostname } = input.instance.record;
   const mounts: OciMount[] = [];
   if (isFile(input.layers, "/etc/HOSTNAME")) mounts.push(put(input, "/etc/HOSTNAME", `${hostname}\n`));
@@ -65,7 +72,7 @@ function nameMounts(input: IdentityFiles): OciMount[] {
 }
 
 /** The application's time zone, where the package did not bring its file. */
-function zoneMounts(input: IdentityFiles): OciMount[] {
+function zoneMounts(input: Placed): OciMount[] {
   const { timezone } = input.identity;
   if (timezone === null || timezone.includes("..") || namedInLayers(input.layers, "etc/localtime")) return [];
   for (const directory of ["/usr/share/zoneinfo", "/usr/lib/zoneinfo"]) {
@@ -78,19 +85,27 @@ function zoneMounts(input: IdentityFiles): OciMount[] {
   return [];
 }
 
+/** The directory with the values taken on, written anew; undefined: there are none. */
+export function dmiValues({ instance, identity }: Placed): string | undefined {
+  const { dmi } = identity.taken;
+  const top = join(instance.paths.files, "dmi");
+  rmSync(top, { recursive: true, force: true });
+  if (dmi === null) return undefined;
+  const values = join(top, "virtual/dmi/id");
+  mkdirSync(values, { recursive: true, mode: 0o755 });
+  for (const [name, value] of Object.entries(dmi))
+    writeFilePlain(join(values, name), `${value}\n`, /_(serial|uuid)$/.test(name) ? 0o400 : 0o444);
+  return values;
+}
+
 /**
  * /sys/class/dmi/id with the values taken on. A host without DMI (many virtual machines) has no such directory, and none can be made in
  * sysfs: there two overlays show ours above the kernel's, which has been mounted for the instance by then.
  */
 function dmiMounts(input: IdentityFiles): OciMount[] {
-  const { dmi } = input.identity.taken;
-  if (dmi === null) return [];
+  const values = dmiValues(input);
+  if (values === undefined) return [];
   const top = join(input.instance.paths.files, "dmi");
-  rmSync(top, { recursive: true, force: true });
-  const values = join(top, "virtual/dmi/id");
-  mkdirSync(values, { recursive: true, mode: 0o755 });
-  for (const [name, value] of Object.entries(dmi))
-    writeFilePlain(join(values, name), `${value}\n`, /_(serial|uuid)$/.test(name) ? 0o400 : 0o444);
   if (existsSync("/sys/devices/virtual/dmi/id")) {
     const options = ["rbind", "rprivate", "ro", "nosuid", "nodev", "noexec"];
     return [{ destination: "/sys/devices/virtual/dmi/id", type: "bind", source: values, options }];

@@ -16,9 +16,9 @@ export function notHeld(
   if (elements?.loopback === "fast") found.push("not held in process: fast loopback");
   if (excludes.length > 0)
     found.push(`these programs are the host's own, outside of the package's view: ${excludes.join(", ")}`);
-  const kept = (["macAddress", "machineId", "hostId", "dmi", "timezone"] as const).filter(
-    (key) => (identity?.[key] ?? null) !== null,
-  );
-  if (kept.length > 0) found.push(`not held in process: identity ${kept.join(", ")}`);
+  if ((identity?.addresses ?? []).length > 0)
+    found.push(
+      "not held in process: addresses of the old machine; `redirections.network` leads them elsewhere",
+    );
   return found;
 }

@@ -24,6 +24,10 @@ const plain = newDescriptor(
 export interface PolicyInput {
   record: InstanceRecord;
   paths: InstancePaths;
+  /** Of files that say who the instance is: see identityRules(). */
+  identity: readonly FileRedirection[];
+  /** What it takes on at this start; null: that of the devices. */
+  mac: string | null;
 }
 
 /** Of one path the first rule counts. */
@@ -37,6 +41,7 @@ export function instancePolicy(input: PolicyInput): Policy {
       .filter((secret) => secret.target.startsWith("/"))
       .map((secret) => rule(secret.target, secret.source, true)),
     ...secretRules(input),
+    ...input.identity,
     rule("/.tranship/run", paths.run, false),
     { from: "/.tranship/look", to: paths.look, match: "exact", mode: "read-only" } as const,
     ...(inLayers([paths.tree], initPath.slice(1)) ? [] : [rule(initPath, nativePath("init"), true)]),
@@ -52,7 +57,12 @@ export function instancePolicy(input: PolicyInput): Policy {
       links: [],
       excludes: record.excludes ?? [],
     },
-    identity: { ...plain.identity, hostname: record.hostname, domain: record.identity?.domain ?? null },
+    identity: {
+      ...plain.identity,
+      hostname: record.hostname,
+      domain: record.identity?.domain ?? null,
+      macAddress: input.mac,
+    },
     host: hostPaths,
   });
 }

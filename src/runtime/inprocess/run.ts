@@ -1,17 +1,14 @@
 // run --engine inprocess: an instance without namespaces. Its init is started by native/engine, which then is in every process that
 // comes of it. docs/internals/engine.md has the engine; decision 55 why it is started so.
 import type { Log } from "../../base/log.ts";
-import { writeFilePlain } from "../../host/files.ts";
 import { removeTree } from "../../host/remove-tree.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
 import { encodeInitPlan } from "../../package/init-codec.ts";
-import { encodePolicy } from "../../redirect/policy-codec.ts";
 import { createInstance, newLaunch } from "../create.ts";
 import type { CreateOptions } from "../create-options.ts";
 import { type Draft, makeDraft } from "../draft.ts";
 import { noteStart } from "../events/note.ts";
-import type { Instance } from "../find.ts";
 import { runForeground } from "../foreground.ts";
 import { type OpenPackage, openPackage } from "../image.ts";
 import { instancePaths, pathsIn } from "../instance-paths.ts";
@@ -22,10 +19,9 @@ import { checkSecrets } from "../secrets.ts";
 import { hasNamespaceInstances } from "./apart.ts";
 import { notHeld } from "./not-held.ts";
 import { planForOne } from "./one-user.ts";
-import { instancePolicy } from "./policy.ts";
 import { prepareEngine } from "./start.ts";
 import { copyPackage, ordinaryUser } from "./tree.ts";
-import { onHost, prepareVolumes } from "./volumes.ts";
+import { prepareVolumes } from "./volumes.ts";
 
 /** In the foreground it does not return: see runForeground(). */
 export async function runInProcess(root: StateRoot, options: RunOptions, log: Log): Promise<InstanceRecord> {
@@ -38,7 +34,6 @@ export async function runInProcess(root: StateRoot, options: RunOptions, log: Lo
     ...options,
     engine: "inprocess",
     network: "host",
-    identity: { ...options.identity, fresh: true },
   };
   const mode = options.foreground === undefined ? "detached" : "foreground";
   const launch = newLaunch(mode, true, "engine");
@@ -48,19 +43,12 @@ export async function runInProcess(root: StateRoot, options: RunOptions, log: Lo
   await startGuarded(launching, async () => {
     checkSecrets(record, opened);
     await prepareVolumes(root, instance.paths.tree, record);
-    writePolicy({ ...instance, record: onHost(root, record) });
     if (options.foreground === undefined) return await startDetached(launching);
     const { command, words } = await prepareEngine(launching);
     noteStart(root, record, launch);
     runForeground(launching, { command, lastPart: [] }, options.foreground, words);
   });
   return record;
-}
-
-/** Made once: what a package's file says later does not change an instance. */
-function writePolicy({ paths, record }: Instance): void {
-  step("policy");
-  writeFilePlain(paths.policy, encodePolicy(instancePolicy({ record, paths })), 0o644);
 }
 
 /** The package, read from the copy of its tree that is made in the draft. What of its wishes is not held is told, and left out. */

@@ -6,9 +6,12 @@ import { nativePath } from "../../host/native.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
 import { changeBelow } from "../../host/untrusted.ts";
+import { encodePolicy } from "../../redirect/policy-codec.ts";
 import { environmentOf, forgetRun, givePlan, giveRun } from "../bundle.ts";
 import { clockWords } from "../elements.ts";
 import { instanceIds } from "../find.ts";
+import { takenAt } from "../identity/identity.ts";
+import { leaseIdentity } from "../identity/lease.ts";
 import { initPath } from "../image.ts";
 import type { InstancePaths } from "../instance-paths.ts";
 import type { Chain, Launching } from "../launch.ts";
@@ -16,7 +19,8 @@ import type { InstanceRecord } from "../record.ts";
 import { requireSecret } from "../secrets.ts";
 import { lookUpUser, type User } from "../user.ts";
 import { isInProcess } from "./apart.ts";
-import { placeOf } from "./policy.ts";
+import { identityRules } from "./identity.ts";
+import { instancePolicy, type PolicyInput, placeOf } from "./policy.ts";
 import { writeNames } from "./tree.ts";
 import { onHost, prepareVolumes } from "./volumes.ts";
 
@@ -26,13 +30,14 @@ export interface Prepared {
   readonly words: readonly string[];
 }
 
-/** Its policy is there already. */
 export async function prepareEngine({
   root,
   instance: { paths, record },
   launch,
 }: Launching): Promise<Prepared> {
   for (const { target, source } of record.secrets) if (target.startsWith("/")) requireSecret(source);
+  const taken = takenAt(record, launch);
+  await leaseIdentity(root, record.id, taken);
   const user = userOf(paths.tree, record.user);
   await writeNames(record, paths.tree);
   givePlan(paths);
@@ -45,6 +50,8 @@ export async function prepareEngine({
   giveEngine(paths);
   if (process.getuid?.() === 0) letOthersPass(root, paths, user);
   await prepareVolumes(root, paths.tree, record);
+  const identity = identityRules({ paths, record }, launch);
+  writePolicy({ paths, record: onHost(root, record), identity, mac: taken.mac });
   const start = placeOf(onHost(root, record), paths.tree, record.workingDirectory);
   const clock = clockWords(record.elements, launch.startedAt);
   return {
@@ -61,6 +68,12 @@ export async function prepareEngine({
       ...(user.uid === 0 ? [] : ["--user", [user.uid, user.gid, ...user.groups].join(":")]),
     ],
   };
+}
+
+/** By the record alone: what a package's file says later does not change an instance. Nothing of it runs now. */
+function writePolicy(input: PolicyInput): void {
+  step("policy");
+  writeFilePlain(input.paths.policy, encodePolicy(instancePolicy(input)), 0o644);
 }
 
 /** Its own engine and what it has to know; a program and its arguments follow. */
