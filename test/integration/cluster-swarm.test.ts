@@ -138,7 +138,6 @@ describe("a swarm", { skip, timeout: 400_000 }, () => {
           name: "web",
           command: httpd.command,
           linuxParameters: { initProcessEnabled: true },
-          extraHosts: [{ hostname: "elsewhere", ipAddress: "192.0.2.9" }],
           ulimits: [{ name: "nofile", softLimit: 100, hardLimit: 200 }],
           stopTimeout: 2,
         },

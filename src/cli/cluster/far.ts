@@ -15,7 +15,7 @@ import { type Call, flag, list, text } from "../verb.ts";
 import { givenToken } from "./given-token.ts";
 import { keepingWords } from "./retention.ts";
 
-/** Flags that go on to the node as they are. */
+/** Flags that go on to the node as they are; without defaults, which are the node's. */
 const engineFlags = [
   ["engine", "--engine"],
   ["engineHost", "--engine-host"],

@@ -17,7 +17,7 @@ export interface NodeContainers {
 
 export function dockerNode(call: Call, { log, root }: Context): NodeContainers & { engine: Engine } {
   const network = text(call.options, "taskNetwork");
-  const engine = new Engine(text(call.options, "engineHost") ?? "");
+  const engine = new Engine(text(call.options, "engineHost") ?? "unix:///var/run/docker.sock");
   const containers = new DockerContainers({
     engine,
     log,

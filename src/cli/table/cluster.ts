@@ -15,14 +15,12 @@ const common: readonly OptionSpec[] = [
 const nodeOptions: readonly OptionSpec[] = [
   {
     flags: "--engine <NAME>",
-    summary: "what runs the containers: local, our own runtime; docker, an engine beside us",
+    summary: "what runs the containers: local (default), our own runtime; docker, an engine beside us",
     choices: ["local", "docker"],
-    default: "local",
   },
   {
     flags: "--engine-host <ADDRESS>",
-    summary: "of the engine: unix:///PATH or tcp://HOST:PORT",
-    default: "unix:///var/run/docker.sock",
+    summary: "of the engine: unix:///PATH or tcp://HOST:PORT; default unix:///var/run/docker.sock",
   },
   {
     flags: "--task-network <NAME>",
