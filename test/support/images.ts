@@ -1,9 +1,10 @@
 // Stores and images for tests: state roots of their own, images from raw tars, layers from directories.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { zstdCompressSync } from "node:zlib";
 import type { Log } from "../../src/base/log.ts";
 import { mediaType } from "../../src/formats/oci.ts";
@@ -22,9 +23,10 @@ export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, er
 
 export function scratch(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), "tranship-image-"));
-  // rm removes what names of any bytes and huge trees hold.
-  t.after(() => {
-    execFileSync("rm", ["-rf", "--one-file-system", path]);
+  // rm removes what names of any bytes and huge trees hold. What podman leaves running cleans up after it for a moment.
+  t.after(async () => {
+    const remove = (): number | null => spawnSync("rm", ["-rf", "--one-file-system", path]).status;
+    for (let tries = 0; remove() !== 0 && tries < 50; tries++) await sleep(100);
     rmSync(path, { recursive: true, force: true });
   });
   return path;
