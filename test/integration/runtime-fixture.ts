@@ -177,7 +177,8 @@ export async function makeFixture(prepared = false): Promise<Fixture> {
     const ended = new Promise((resolve) => holder.once("exit", resolve));
     holder.kill("SIGKILL");
     await ended;
-    rmSync(path, { recursive: true, force: true });
+    // Monitors of what ran last may still write.
+    rmSync(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   };
   return {
     root,
