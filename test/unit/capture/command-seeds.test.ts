@@ -102,7 +102,7 @@ test("the script that an interpreter is given is a program; a home as working di
     "/home/shopd/settings.json": "{}",
     "/home/shopd/.netrc": "x",
     "/home/shopd/letters/1": "x",
-    "/mnt/work/1": "x",
+    "/mnt/letters/1": "x",
   });
   const origin = { os: { id: "debian", version: "11" }, kernel: "", architecture: "amd64" };
   const python = "/home/shopd/venv/bin/python3";
@@ -124,6 +124,6 @@ test("the script that an interpreter is given is a program; a home as working di
     assert.equal(reason(path), "rule", path);
   for (const path of ["/home/shopd", "/home/shopd/settings.json", "/mnt"])
     assert.equal(reason(path), "configuration", path);
-  for (const path of ["/home/shopd/.netrc", "/home/shopd/letters/1", "/mnt/work/1"])
+  for (const path of ["/home/shopd/.netrc", "/home/shopd/letters/1", "/mnt/letters/1"])
     assert.equal(reason(path), undefined, path);
 });
