@@ -120,7 +120,8 @@ function packagesOf(
     ...names,
     ...programs.flatMap(({ command: [program = ""] }) => [...installed.owner(encodeText(program))]),
   ].filter((name) => !ofEverybody.test(name));
-  return new Set([...own, ...own.flatMap((name) => [...installed.depends(name)])]);
+  const all = [...own, ...own.flatMap((name) => [...installed.depends(name)])];
+  return new Set(all.filter((name) => !ofEverybody.test(name)));
 }
 
 /** Shells that start something else, and what all depend on. */

@@ -1,6 +1,8 @@
 // Where data may lie. A link in a data directory that leads to such a place is part of the data: a table space, a cluster that was
 // moved to a larger disk. One that leads to a program, its configuration or its logs is not.
+import { TranshipError } from "../base/errors.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
+import { escapeBytes } from "../formats/escape.ts";
 import { dirname, isBelow, type Tree } from "./tree.ts";
 
 /** Written by every program and no data: logs, locks, caches, temporary files, and system files that services rewrite. */
@@ -47,6 +49,9 @@ export async function dataBehind(link: Entry, tree: Tree): Promise<ByteString | 
   return isNoData(directory) ? undefined : directory;
 }
 
+/** Each is a volume: nobody has more, and every link is held against all of them. */
+const maxPlaces = 1000;
+
 export interface DataPlace {
   path: ByteString;
   /** The link that leads there from another data directory. */
@@ -55,7 +60,7 @@ export interface DataPlace {
 
 /**
  * Data directories by their canonical paths, and behind them those that links at or below them lead to. `below` gives the links
- * below a directory, of which some may be in data directories that were there already: those come once.
+ * below a directory, of which some may be in data directories that were there already: those come once. E_LIMIT for more than a thousand.
  */
 export async function followData(
   directories: readonly ByteString[],
@@ -74,6 +79,12 @@ export async function followData(
       if (link.kind !== "symlink") continue;
       const target = await dataBehind(link, tree);
       if (target === undefined || places.some((one) => isBelow(target, one.path))) continue;
+      if (places.length >= maxPlaces)
+        throw new TranshipError(
+          "E_LIMIT",
+          `links below ${escapeBytes(path)} lead to more than ${maxPlaces} data directories`,
+          { hint: "put one link to the directory above them in their place, or a mount" },
+        );
       places.push({ path: target, link: link.path });
     }
   }
