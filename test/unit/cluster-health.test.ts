@@ -109,10 +109,18 @@ test("a check that cannot be carried out is refused", () => {
   register({ command: ["true"], interval: 1, timeout: 1, retries: 1, startPeriod: 0 });
   for (const command of [[], ["CMD"], ["CMD-SHELL"], ["CMD-SHELL", ""]])
     assert.throws(() => register({ command }), /'main' has no command/);
-  assert.throws(() => register({ command: ["CMD", "a\0b"] }), /NUL/);
-  for (const [field, value] of Object.entries({ interval: 0, timeout: 61, retries: 11, startPeriod: -1 }))
-    assert.throws(
-      () => register({ command: ["true"], [field]: value }),
-      new RegExp(`${field} is ${value}, but is to be between`),
-    );
+  for (const command of [
+    ["CMD", "a\0b"],
+    ["a\0b", "c"],
+  ])
+    assert.throws(() => register({ command }), /NUL/);
+  for (const wrong of [
+    { interval: 0, timeout: 61, retries: 11, startPeriod: -1 },
+    { interval: 1.0001, timeout: 1.5, retries: 1.5, startPeriod: 0.5 }, // neither init nor an engine has parts
+  ])
+    for (const [field, value] of Object.entries(wrong))
+      assert.throws(
+        () => register({ command: ["true"], [field]: value }),
+        new RegExp(`${field} is ${value}, but is to be a whole number between`),
+      );
 });

@@ -145,13 +145,13 @@ function checkHealthCheck({ name, healthCheck }: ContainerDefinition): void {
   const [kind, ...words] = healthCheck.command;
   if (kind === undefined || (/^CMD(-SHELL)?$/.test(kind) && words.join("") === ""))
     throw clientError(`Health check of container '${name}' has no command.`);
-  if (words.some((word) => word.includes("\0")))
+  if (healthCheck.command.some((word) => word.includes("\0")))
     throw clientError(`Health check of container '${name}': a word of the command has a NUL in it.`);
   for (const [field, [least, most]] of Object.entries(healthBounds)) {
     const value = healthCheck[field as keyof typeof healthBounds];
-    if (value !== undefined && !(value >= least && value <= most))
+    if (value !== undefined && !(Number.isInteger(value) && value >= least && value <= most))
       throw clientError(
-        `Health check of container '${name}': ${field} is ${value}, but is to be between ${least} and ${most}.`,
+        `Health check of container '${name}': ${field} is ${value}, but is to be a whole number between ${least} and ${most}.`,
       );
   }
 }
