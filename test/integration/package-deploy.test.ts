@@ -280,6 +280,10 @@ describe("deployments", { skip: whyNot() ?? false }, () => {
     });
     await deploy("held:1");
     assert.deepEqual(await names(), ["shop_1 created"]);
+    await deploy("held:1");
+    assert.deepEqual(await names(), ["shop_1 created"], "deployed again");
+    assert.notEqual((await cli("package", "update", "shop:bad")).status, 0);
+    assert.deepEqual(await names(), ["shop_1 created"], "brought back");
     await good("boot");
     assert.deepEqual(await names(), ["shop_1 running"]);
     await started("later");

@@ -1,9 +1,7 @@
 // What a killed verb left of a deployment: a deployment that was not completed goes, an update or a rollback goes back, a removal goes on.
-import { readInstance } from "../../runtime/find.ts";
-import { statusOf } from "../../runtime/state.ts";
 import type { DeployedVersion, DeploymentRecord } from "./record.ts";
 import { deploymentNames, lockDeployment, readDeployment } from "./record.ts";
-import { promote, type Tools } from "./versions.ts";
+import { neverStarted, promote, type Tools } from "./versions.ts";
 
 /** Call with the deployment's lock held. The record as it is then; undefined where nothing is deployed. */
 export async function repairDeployment(tools: Tools, name: string): Promise<DeploymentRecord | undefined> {
@@ -50,9 +48,8 @@ async function startHeldBack(
   record: DeploymentRecord,
   current: DeployedVersion,
 ): Promise<void> {
-  const found = readInstance(tools.root, current.instance);
   const isKept = record.restart.policy === "always" || record.restart.policy === "unless-stopped";
-  if (found === undefined || !isKept || statusOf(found.paths, current.instance).state !== "created") return;
+  if (!isKept || !neverStarted(tools.root, current.instance)) return;
   try {
     await promote(tools, record, current);
   } catch (error) {

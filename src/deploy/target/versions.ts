@@ -111,7 +111,8 @@ export async function settle(tools: Tools, record: DeploymentRecord): Promise<vo
   }
   if (previous !== undefined && readInstance(root, previous.instance) !== undefined)
     await retire(tools, record, previous);
-  if (current !== undefined) await promote(tools, record, current);
+  // What was left to the next start of the machine stays so.
+  if (current !== undefined) await promote(tools, record, current, neverStarted(root, current.instance));
 }
 
 /** Stopped, out of reach of restarts, under its number. */
@@ -170,6 +171,11 @@ function startsSomething(descriptor: Descriptor): boolean {
   return (
     services || descriptor.programs.some((one) => one.name === "main") || descriptor.programs.length === 1
   );
+}
+
+export function neverStarted(root: StateRoot, id: string): boolean {
+  const found = readInstance(root, id);
+  return found !== undefined && statusOf(found.paths, id).state === "created";
 }
 
 export function isUp(root: StateRoot, id: string): boolean {
