@@ -49,6 +49,17 @@ long call_through(struct record *r)
 			(long)r->r10, (long)r->r8, (long)r->r9);
 }
 
+void dispatch_over(struct before *b, unsigned int nr, call_fn *fn)
+{
+	b->fns[nr] = calls[nr];
+	dispatch_add(nr, fn);
+}
+
+long call_before(const struct before *b, struct record *r)
+{
+	return b->fns[r->nr] ? b->fns[r->nr](r) : call_through(r);
+}
+
 long hook(struct record *r)
 {
 	return calls[r->nr](r);
@@ -107,6 +118,7 @@ void dispatch_prepare(void)
 	files_add();
 	network_add();
 	hardware_add();
+	rtnetlink_add();
 }
 
 static long install(const struct sock_filter *code, unsigned short n)

@@ -18,6 +18,14 @@ void dispatch_add(unsigned int nr, call_fn *fn);
 call_fn *dispatch_get(unsigned int nr);
 /* As the program asked it. */
 long call_through(struct record *r);
+/* What answered the calls that an element took over. */
+struct before {
+	call_fn *fns[512];
+};
+/* dispatch_over() - @fn answers call @nr; @b gets what did so far. */
+void dispatch_over(struct before *b, unsigned int nr, call_fn *fn);
+/* call_before() - as it was answered then. */
+long call_before(const struct before *b, struct record *r);
 
 call_fn call_clone, call_fork, call_vfork, call_clone3, call_exit, call_execve,
 	call_execveat;

@@ -32,14 +32,9 @@ struct inet {
 	unsigned char bytes[INET6_SIZE + 4];
 };
 
-static call_fn *before[512];
+static struct before before;
 
 #define rules (&files.table.network)
-
-static long pass(struct record *r)
-{
-	return before[r->nr] ? before[r->nr](r) : call_through(r);
-}
 
 static unsigned int family_of(const struct inet *a)
 {
@@ -166,13 +161,13 @@ static long towards(struct record *r, unsigned long at, unsigned int size)
 	struct inet a;
 
 	if (!read_inet(&a, at, size))
-		return pass(r);
+		return call_before(&before, r);
 	asked = endpoint_of(&a);
 	if (!net_lead(rules, NET_CONNECT, &asked, &real)) {
 		if (r->nr == __NR_connect)
 			forget_peer((int)r->rdi, &asked);
 		tell_led("connect", &asked, NULL);
-		return pass(r);
+		return call_before(&before, r);
 	}
 	tell_led("connect", &asked, &real);
 	peers_keep((int)r->rdi, &asked, &real);
@@ -187,7 +182,8 @@ static long call_connect(struct record *r)
 
 static long call_sendto(struct record *r)
 {
-	return r->r8 ? towards(r, r->r8, (unsigned int)r->r9) : pass(r);
+	return r->r8 ? towards(r, r->r8, (unsigned int)r->r9)
+		     : call_before(&before, r);
 }
 
 static long call_sendmsg(struct record *r)
@@ -195,7 +191,7 @@ static long call_sendmsg(struct record *r)
 	unsigned long name[2];
 
 	if (copy_bytes(name, (const void *)r->rsi, sizeof(name)) < 0 || !name[0])
-		return pass(r);
+		return call_before(&before, r);
 	return towards(r, name[0], (unsigned int)name[1]);
 }
 
@@ -205,11 +201,11 @@ static long call_bind(struct record *r)
 	struct inet a;
 
 	if (!read_inet(&a, r->rsi, (unsigned int)r->rdx))
-		return pass(r);
+		return call_before(&before, r);
 	asked = endpoint_of(&a);
 	if (!net_lead(rules, NET_BIND, &asked, &real)) {
 		tell_led("bind", &asked, NULL);
-		return pass(r);
+		return call_before(&before, r);
 	}
 	tell_led("bind", &asked, &real);
 	put_endpoint(&a, &real);
@@ -226,12 +222,12 @@ static long call_name(struct record *r)
 	a.size = sizeof(a.bytes);
 	if (SYS(r->nr, r->rdi, a.bytes, &a.size) < 0 ||
 	    a.size > sizeof(a.bytes) || !is_whole(&a))
-		return pass(r);
+		return call_before(&before, r);
 	real = endpoint_of(&a);
 	other = peer ? asked_peer((int)r->rdi, &real, &asked)
 		     : net_known(rules, NET_BIND, &real, &asked);
 	if (!other)
-		return pass(r);
+		return call_before(&before, r);
 	put_endpoint(&a, &asked);
 	return tell_address(a.bytes, a.size, r->rsi, r->rdx);
 }
@@ -254,7 +250,7 @@ static void name_sender(long fd, unsigned long at, unsigned int size)
 
 static long call_recvfrom(struct record *r)
 {
-	long n = pass(r);
+	long n = call_before(&before, r);
 	unsigned int size;
 
 	if (n >= 0 && r->r8 && r->r9 &&
@@ -274,7 +270,7 @@ static void name_in_header(long fd, unsigned long header)
 
 static long call_recvmsg(struct record *r)
 {
-	long n = pass(r);
+	long n = call_before(&before, r);
 
 	if (n >= 0)
 		name_in_header((int)r->rdi, r->rsi);
@@ -283,7 +279,7 @@ static long call_recvmsg(struct record *r)
 
 static long call_recvmmsg(struct record *r)
 {
-	long n = pass(r);
+	long n = call_before(&before, r);
 
 	for (long i = 0; i < n; i++)
 		name_in_header((int)r->rdi,
@@ -291,26 +287,20 @@ static long call_recvmmsg(struct record *r)
 	return n;
 }
 
-static void answer(unsigned int nr, call_fn *fn)
-{
-	before[nr] = dispatch_get(nr);
-	dispatch_add(nr, fn);
-}
-
 void network_add(void)
 {
 	if (net_rules_have(rules, NET_CONNECT)) {
-		answer(__NR_connect, call_connect);
-		answer(__NR_sendto, call_sendto);
-		answer(__NR_sendmsg, call_sendmsg);
-		answer(__NR_recvfrom, call_recvfrom);
-		answer(__NR_recvmsg, call_recvmsg);
-		answer(__NR_recvmmsg, call_recvmmsg);
-		answer(__NR_getpeername, call_name);
+		dispatch_over(&before, __NR_connect, call_connect);
+		dispatch_over(&before, __NR_sendto, call_sendto);
+		dispatch_over(&before, __NR_sendmsg, call_sendmsg);
+		dispatch_over(&before, __NR_recvfrom, call_recvfrom);
+		dispatch_over(&before, __NR_recvmsg, call_recvmsg);
+		dispatch_over(&before, __NR_recvmmsg, call_recvmmsg);
+		dispatch_over(&before, __NR_getpeername, call_name);
 	}
 	if (net_rules_have(rules, NET_BIND)) {
-		answer(__NR_bind, call_bind);
-		answer(__NR_getsockname, call_name);
+		dispatch_over(&before, __NR_bind, call_bind);
+		dispatch_over(&before, __NR_getsockname, call_name);
 	}
 	batches_add();
 }
