@@ -32,14 +32,25 @@ static void device_address(unsigned long request)
 		copy_bytes((void *)(request + 18), engine.policy.mac, MAC_SIZE);
 }
 
-static void permanent_address(unsigned long request)
+/* The kernel has one for the loopback device too. */
+static bool is_ethernet_device(long fd, unsigned long request)
+{
+	struct { char name[16]; uint16_t type; char rest[22]; } r;
+
+	return copy_bytes(r.name, (void *)request, sizeof(r.name)) == 0 &&
+	       SYS(__NR_ioctl, fd, SIOCGIFHWADDR, &r) == 0 &&
+	       r.type == ETHERNET;
+}
+
+static void permanent_address(long fd, unsigned long request)
 {
 	struct { uint32_t command, size; } head;
 	unsigned long data;
 
 	if (copy_bytes(&data, (void *)(request + 16), sizeof(data)) == 0 &&
 	    copy_bytes(&head, (void *)data, sizeof(head)) == 0 &&
-	    head.command == ETHTOOL_GPERMADDR && head.size == MAC_SIZE)
+	    head.command == ETHTOOL_GPERMADDR && head.size == MAC_SIZE &&
+	    is_ethernet_device(fd, request))
 		copy_bytes((void *)(data + sizeof(head)), engine.policy.mac,
 			   MAC_SIZE);
 }
@@ -53,7 +64,7 @@ static long call_ioctl(struct record *r)
 	if ((unsigned int)r->rsi == SIOCGIFHWADDR)
 		device_address(r->rdx);
 	if ((unsigned int)r->rsi == SIOCETHTOOL)
-		permanent_address(r->rdx);
+		permanent_address((int)r->rdi, r->rdx);
 	return result;
 }
 
@@ -81,43 +92,48 @@ static bool is_attribute(long fd, char *path)
 	return slash - path >= 4 && strncmp(slash - 4, "/net/", 5) == 0;
 }
 
-static bool is_ethernet(char *device)
+/* 1, 0 or -errno. */
+static long is_ethernet(char *device)
 {
 	char text[4] = "";
 	long fd, n;
 
 	if (!text_join(device, PATH_SIZE, device, "/type"))
-		return false;
+		return 0;
 	fd = SYS(__NR_openat, AT_FDCWD, device, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
+		return fd;
 	n = SYS(__NR_read, fd, text, sizeof(text));
 	SYS(__NR_close, fd);
 	return n == 2 && text[0] == '1' && text[1] == '\n';
 }
 
-/* A file in memory with the address in the place of @fd. */
-static void replace(long fd, unsigned long flags)
+/* A file in memory with the address. */
+static long address_file(unsigned long flags)
 {
 	static const char digits[] = "0123456789abcdef";
 	char text[MAC_SIZE * 3];
-	long memory;
+	long fd, n;
 
 	for (unsigned int i = 0; i < MAC_SIZE; i++) {
 		text[i * 3] = digits[engine.policy.mac[i] >> 4];
 		text[i * 3 + 1] = digits[engine.policy.mac[i] & 15];
 		text[i * 3 + 2] = i + 1 < MAC_SIZE ? ':' : '\n';
 	}
-	memory = SYS(__NR_memfd_create, "address", MFD_CLOEXEC);
-	if (memory < 0)
-		return;
-	if (SYS(__NR_write, memory, text, sizeof(text)) == sizeof(text)) {
-		SYS(__NR_lseek, memory, 0, SEEK_SET);
-		SYS(__NR_dup3, memory, fd, flags & O_CLOEXEC);
+	fd = SYS(__NR_memfd_create, "address",
+		 flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
+	if (fd < 0)
+		return fd;
+	n = SYS(__NR_write, fd, text, sizeof(text));
+	if (n < 0) {
+		SYS(__NR_close, fd);
+		return n;
 	}
-	SYS(__NR_close, memory);
+	SYS(__NR_lseek, fd, 0, SEEK_SET);
+	return fd;
 }
 
+/* What cannot be answered fails: nobody is told the device's own address. */
 static long opened(struct record *r, unsigned long path, unsigned long flags)
 {
 	long fd = call_before(&before, r), n;
@@ -126,10 +142,14 @@ static long opened(struct record *r, unsigned long path, unsigned long flags)
 	if (fd < 0 || flags & O_PATH)
 		return fd;
 	n = copy_text(name, (const char *)path, sizeof(name));
-	if (n >= 7 && strcmp(name + n - 7, "address") == 0 &&
-	    is_attribute(fd, name) && is_ethernet(name))
-		replace(fd, flags);
-	return fd;
+	if (n < 7 || strcmp(name + n - 7, "address") != 0 ||
+	    !is_attribute(fd, name))
+		return fd;
+	n = is_ethernet(name);
+	if (n == 0)
+		return fd;
+	SYS(__NR_close, fd);
+	return n < 0 ? n : address_file(flags);
 }
 
 static long call_open(struct record *r)

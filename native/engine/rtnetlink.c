@@ -68,18 +68,23 @@ static bool move(const struct filled *f, size_t offset, void *to,
 	return n == 0;
 }
 
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
 static void attributes(const struct filled *f, size_t at, size_t end)
 {
 	struct { uint16_t size, type; } a;
 
 	while (at + sizeof(a) <= end && move(f, at, &a, NULL, sizeof(a)) &&
-	       a.size >= sizeof(a) && a.size <= end - at) {
+	       a.size >= sizeof(a)) {
 		unsigned int type = a.type & ATTRIBUTE_TYPE;
 
 		if ((type == IFLA_ADDRESS || type == IFLA_PERM_ADDRESS) &&
 		    a.size == sizeof(a) + MAC_SIZE)
 			move(f, at + sizeof(a), NULL, engine.policy.mac,
-			     MAC_SIZE);
+			     least(MAC_SIZE, end - at - sizeof(a)));
 		at += ALIGN(a.size);
 	}
 }
@@ -95,8 +100,9 @@ static bool is_route_socket(long fd)
 		   &same) == 0 && protocol == NETLINK_ROUTE;
 }
 
-/* Messages about links. Data that do not begin with one are told from it
- * without a call: reading is much of what programs do. */
+/* Messages about links, the last of which may be cut off. Data that do not begin
+ * with one are told from it without a call: reading is much of what programs
+ * do. */
 static void messages(long fd, const struct filled *f)
 {
 	struct { uint32_t size; uint16_t type, flags; uint32_t rest[2]; } h;
@@ -104,8 +110,7 @@ static void messages(long fd, const struct filled *f)
 	bool known = false;
 
 	for (size_t at = 0; move(f, at, &h, NULL, sizeof(h)) &&
-	     h.size >= sizeof(h) && h.size <= f->size - at;
-	     at += ALIGN(h.size)) {
+	     h.size >= sizeof(h); at += ALIGN(h.size)) {
 		if (h.type != RTM_NEWLINK && h.type != RTM_DELLINK) {
 			if (!known)
 				return;
@@ -118,7 +123,7 @@ static void messages(long fd, const struct filled *f)
 		    move(f, at + sizeof(h), &link, NULL, sizeof(link)) &&
 		    link.type == ETHERNET)
 			attributes(f, at + sizeof(h) + sizeof(link),
-				   at + h.size);
+				   at + least(h.size, f->size - at));
 	}
 }
 
@@ -150,6 +155,7 @@ static long call_read(struct record *r)
 	return n;
 }
 
+/* readv(), preadv2() */
 static long call_readv(struct record *r)
 {
 	long n = call_before(&before, r);
@@ -197,6 +203,7 @@ void rtnetlink_add(void)
 	dispatch_over(&before, __NR_read, call_read);
 	dispatch_over(&before, __NR_recvfrom, call_read);
 	dispatch_over(&before, __NR_readv, call_readv);
+	dispatch_over(&before, __NR_preadv2, call_readv);
 	dispatch_over(&before, __NR_recvmsg, call_recvmsg);
 	dispatch_over(&before, __NR_recvmmsg, call_recvmmsg);
 }

@@ -135,7 +135,7 @@ describe("the MAC address", {
   const mac = "02:00:5e:10:20:30";
   const devices = `ip link add v0 address 02:00:00:00:00:01 type veth peer name v1 && mount -t sysfs none /sys && exec "$@"`;
   const inside = ["unshare", "-mn", "sh", "-c", devices, "sh"];
-  const ways = ["recvmsg", "recvfrom", "recvmmsg", "read", "readv", "file", "ioctl", "permanent"];
+  const ways = ["recvmsg", "recvfrom", "recvmmsg", "read", "readv", "preadv2", "part", "file", "ioctl"];
 
   test("is told of each Ethernet device by every way, and of nothing else", async () => {
     const policy = join(place, "mac.bin");
@@ -154,10 +154,13 @@ describe("the MAC address", {
         assert.equal(here, "recvmsg v0 02:00:00:00:00:01");
         const ours = await told([engine, `--policy=${policy}`, "--package=/", ...words]);
         const expected = native.map((line) =>
-          ways.some((way) => line.startsWith(`${way} v`)) ? line.replace(/[^ ]*$/, mac) : line,
+          [...ways, "permanent"].some((way) => line.startsWith(`${way} v`))
+            ? line.replace(/[^ ]*$/, mac)
+            : line.replace(/^(last [^ ]*) .*/, "$1 refused"),
         );
         assert.deepEqual(ours, expected, `${linking} ${raw}`);
-        for (const way of ways.slice(0, 7)) assert.ok(ours.includes(`${way} v0 ${mac}`), way);
+        assert.ok(native.includes("last v0 02:00:00:00:00:01"));
+        for (const way of ways) assert.ok(ours.includes(`${way} v0 ${mac}`), way);
         assert.ok(ours.includes("pipe none 01:02:03:04:05:06"));
       }
   });

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -62,12 +63,12 @@ static void by_ioctl(const char *device)
 	tell("ioctl", device, (unsigned char *)r.ifr_hwaddr.sa_data);
 	r.ifr_data = (void *)&permanent;
 	if (call(SYS_ioctl, fd, SIOCETHTOOL, (long)&r, 0, 0, 0) == 0 &&
-	    permanent.size == 6 && strcmp(device, "lo"))
+	    permanent.size == 6)
 		tell("permanent", device, permanent.data);
 	close(fd);
 }
 
-static void by_file(const char *device)
+static void by_file(const char *way, const char *device)
 {
 	char path[100], text[64] = "";
 	int fd;
@@ -75,14 +76,33 @@ static void by_file(const char *device)
 	snprintf(path, sizeof(path), "/sys/class/net/%s/address", device);
 	fd = raw ? (int)call(SYS_open, (long)path, O_RDONLY, 0, 0, 0, 0)
 		 : open(path, O_RDONLY);
+	if (fd < 0 && errno == EMFILE) {
+		printf("%s %s refused\n", way, device);
+		return;
+	}
 	if (fd < 0 || call(SYS_read, fd, (long)text, sizeof(text) - 1, 0, 0, 0) < 0)
 		exit(3);
-	printf("file %s %s", device, text);
+	printf("%s %s %s", way, device, text);
 	close(fd);
 }
 
+/* Where the program may have one descriptor more, and no other. */
+static void by_last_descriptor(const char *device)
+{
+	struct rlimit was, one;
+	int fd = dup(1);
+
+	close(fd);
+	getrlimit(RLIMIT_NOFILE, &was);
+	one = (struct rlimit){ (rlim_t)fd + 1, was.rlim_max };
+	if (setrlimit(RLIMIT_NOFILE, &one))
+		exit(8);
+	by_file("last", device);
+	setrlimit(RLIMIT_NOFILE, &was);
+}
+
 static const char *const ways[] = { "recvmsg", "recvfrom", "recvmmsg", "read",
-				    "readv" };
+				    "readv", "preadv2" };
 
 /* Into pieces that cut messages wherever it hurts. */
 static long receive(int way, int fd, char *to, long size)
@@ -106,9 +126,11 @@ static long receive(int way, int fd, char *to, long size)
 	case 3:
 		return raw ? call(SYS_read, fd, (long)to, size, 0, 0, 0)
 			   : read(fd, to, (size_t)size);
-	default:
+	case 4:
 		return raw ? call(SYS_readv, fd, (long)pieces, 4, 0, 0, 0)
 			   : readv(fd, pieces, 4);
+	default: /* not every C library has it */
+		return call(SYS_preadv2, fd, (long)pieces, 4, -1, -1, 0);
 	}
 }
 
@@ -157,6 +179,27 @@ static void by_netlink(int way)
 	}
 }
 
+/* A buffer that the message is cut off at. */
+static void by_part(const char *device)
+{
+	struct { struct nlmsghdr h; struct ifinfomsg m; } ask = {
+		{ sizeof(ask), RTM_GETLINK, NLM_F_REQUEST, 1, 0 },
+		{ .ifi_index = (int)if_nametoindex(device) } };
+	char buffer[512] __attribute__((aligned(8)));
+	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE);
+	struct nlmsghdr *h = (void *)buffer;
+	long n;
+
+	if (send(fd, &ask, sizeof(ask), 0) != sizeof(ask))
+		exit(9);
+	n = receive(1, fd, buffer, sizeof(buffer));
+	if (n != sizeof(buffer) || h->nlmsg_len <= sizeof(buffer))
+		exit(10);
+	h->nlmsg_len = sizeof(buffer);
+	tell_link("part", h);
+	close(fd);
+}
+
 /* What looks like such a message, and is none, stays as it is. */
 static void by_pipe(void)
 {
@@ -185,9 +228,11 @@ int main(int argc, char **argv)
 	raw = argc > 1 && strcmp(argv[1], "raw") == 0;
 	for (struct if_nameindex *one = all; one->if_index; one++) {
 		by_ioctl(one->if_name);
-		by_file(one->if_name);
+		by_file("file", one->if_name);
+		by_last_descriptor(one->if_name);
+		by_part(one->if_name);
 	}
-	for (int way = 0; way < 5; way++)
+	for (int way = 0; way < 6; way++)
 		by_netlink(way);
 	by_pipe();
 	return 0;
