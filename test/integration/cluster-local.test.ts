@@ -554,6 +554,15 @@ describe("the local driver", { skip, timeout: 400_000 }, () => {
     assert.equal(copies.status, 2);
     const shared = await deploy("keeps:1", "--count", "2", "--shared-volumes", "--dry-run");
     assert.equal(shared.status, 0, shared.stderr);
+    // No node has so much memory: nothing starts.
+    const large = ["keeps:1", "--service", "several", "--memory", "100000000"];
+    const several = await fixture.cli([
+      ...["cluster", "deploy", ...large, "--count", "2", "--shared-volumes", "--detach"],
+    ]);
+    assert.equal(several.status, 0, several.stderr);
+    const again = await fixture.cli(["cluster", "deploy", ...large, "--detach"]);
+    assert.match(again.stderr, /2 copies would share the data in \/srv\/data/);
+    await served.client.send(new DeleteServiceCommand({ service: "several", force: true }));
     for (const version of ["1", "2"]) {
       const done = await deploy(`keeps:${version}`);
       assert.equal(done.status, 0, done.stderr);

@@ -51,11 +51,13 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   }
   const client = clientOf(call, context);
   await client.call("CreateCluster", { clusterName: cluster });
+  const found = await activeService(client, cluster, service);
+  // An update without --count has as many as there were.
+  if (!shared) refuseCopies(descriptor, Number(count ?? found?.desiredCount ?? 1));
   const registered = await client.call<RegisterTaskDefinitionResponse>("RegisterTaskDefinition", definition);
   const taskDefinition = registered.taskDefinition?.taskDefinitionArn;
-  const found = await serviceOf(client, cluster, service);
   const wanted = { cluster, taskDefinition, deploymentConfiguration: deploymentOf(descriptor, shared) };
-  if (found?.status === "ACTIVE")
+  if (found !== undefined)
     await client.call("UpdateService", {
       ...wanted,
       service,
@@ -112,7 +114,7 @@ function secretsOf(words: readonly string[]): Map<string, string> {
   );
 }
 
-async function serviceOf(
+async function activeService(
   client: ClusterClient,
   cluster: string,
   service: string,
@@ -121,7 +123,7 @@ async function serviceOf(
     cluster,
     services: [service],
   });
-  return seen.services?.[0];
+  return seen.services?.find(({ status }) => status === "ACTIVE");
 }
 
 function memoryOf(value: string): number {
