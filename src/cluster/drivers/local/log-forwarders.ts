@@ -53,7 +53,7 @@ export class LogForwarders {
     this.#log = log;
   }
 
-  /** A container that has started, or is found running. Without effect for one that is attended already, or has another driver. */
+  /** A container that has started, or is found from before, also where it has ended. Without effect for one that is attended already, or has another driver. */
   attend(name: string, run: string, { logConfiguration, image = "" }: ContainerDefinition): void {
     if (logConfiguration?.logDriver !== "syslog" || this.#attended.has(name)) return;
     const { options = {} } = logConfiguration;
