@@ -66,6 +66,28 @@ test("what runs a container is believed; only its silence brings commands from o
   health.close();
 });
 
+test("whoever speaks and is silent by turns has no more commands from outside than others", async (t) => {
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  t.after(() => mock.timers.reset());
+  const under: (() => void)[] = [];
+  const probe = (): Promise<boolean> => new Promise((resolve) => under.push(() => resolve(true)));
+  const nothing = (): void => {};
+  const health = new HealthChecks(probe, { debug: nothing, info: nothing, warn: nothing, error: nothing });
+  health.start("a", { command: ["CMD", "sleep", "60"], interval: 1, timeout: 60 });
+  for (let turn = 0; turn < 5; turn++) {
+    health.of("a", "HEALTHY");
+    mock.timers.tick(10_000);
+    health.of("a", undefined);
+    mock.timers.tick(1000);
+  }
+  assert.equal(under.length, 5);
+  for (const end of under.splice(0)) end();
+  await new Promise((resolve) => setImmediate(resolve));
+  mock.timers.tick(1000);
+  assert.equal(under.length, 1, "one goes on");
+  health.close();
+});
+
 test("a check is given to init and to the engine with the defaults of the service, and one of the image is not", () => {
   const checked = { name: "main", image: "box:1", healthCheck: { command: ["CMD-SHELL", "a b"] } };
   const command = ["/bin/sh", "-c", "a b"];

@@ -110,8 +110,10 @@ export class HealthChecks {
 
   async #check(name: string, watched: Watched): Promise<void> {
     const { command, timeout, retries, startPeriod } = watched.rule;
+    const { heard } = watched;
     const right = await this.#probe(name, command, timeout).catch(() => false);
-    if (this.#watched.get(name) !== watched || !watched.outside) return;
+    // What runs it has spoken meanwhile: should it be silent again, others have begun.
+    if (this.#watched.get(name) !== watched || watched.heard !== heard) return;
     if (right) {
       watched.failures = 0;
       watched.health = "HEALTHY";
