@@ -15,7 +15,6 @@ import { makeWorkDirectory } from "../host/work.ts";
 import { ImpliedDirectories } from "./implied-directories.ts";
 import { type LayerLimits, readLayer } from "./layer-reader.ts";
 import { makeTree, type TreeFailure } from "./make-tree.ts";
-import { anyDevice } from "./merged-tree.ts";
 import type { ImageStore, StoredLayer } from "./store.ts";
 
 /** The directory that an unpacked layer is in; undefined where it is not unpacked. */
@@ -93,8 +92,7 @@ export function impliedIn(root: StateRoot, diffId: Digest): ByteString[] | undef
 /** Reads them from the layer's archive, and notes them beside the layer as it is unpacked. */
 export async function noteImplied(store: ImageStore, layer: StoredLayer): Promise<ByteString[]> {
   const implied = new ImpliedDirectories();
-  for await (const events of readLayer({ store, layer }, { devices: anyDevice }))
-    for (const event of events) implied.add(event);
+  for await (const events of readLayer({ store, layer })) for (const event of events) implied.add(event);
   writeImplied(layerDirectory(store.root, layer.diffId), implied.paths());
   return implied.paths();
 }

@@ -59,13 +59,13 @@ export class UnpackedCheck {
   }
 
   add({ entry, hardlinkTo, content }: LayerObject): void {
-    this.#implied.add({ type: "entry", entry, hardlinkTo });
     const device = deviceName(entry);
     const isOut = device !== undefined && isLeftOut(entry.path, device);
     if (isOut || (hardlinkTo !== undefined && this.#leftOut.has(hardlinkTo))) {
       this.#leftOut.add(entry.path);
       return;
     }
+    this.#implied.add({ type: "entry", entry, hardlinkTo });
     const own = ++this.#count;
     const linked = hardlinkTo === undefined ? undefined : this.#paths.get(hardlinkTo);
     if (linked === undefined || linked === 0) {

@@ -207,6 +207,26 @@ test("what was changed in it is found, and made anew", needsRoot, async (t) => {
   assert.deepEqual(readdirSync(store.root.work), []);
 });
 
+test("what is left out implies no directories", needsRoot, async (t) => {
+  const store = newStore(t);
+  const device = tarMember({ name: "dev/bus/001", type: "3", devMajor: 189, devMinor: 0, mtime: time });
+  const link = tarMember({ name: "dev/more/001", type: "1", linkName: "dev/bus/001" });
+  const upper = tarOf(device, link, file("a/b"));
+  const diffIds = (await rawImage(store, "app:1", [tarOf(directory("dev", 0o700, 5)), upper])).map(
+    ({ diffId }) => diffId,
+  );
+  const upperDirectory = await ensureLayer(store.root, store, diffIds[1] ?? assert.fail());
+  const noted = join(dirname(upperDirectory), "implied.json");
+  assert.equal(readFileSync(noted, "utf8"), '["/a"]\n');
+  const unpacked = (await verifyImage(store, "app:1", { walkUnpacked })).filter(
+    ({ id }) => id === "unpacked",
+  );
+  assert.deepEqual(unpacked, []);
+  rmSync(noted);
+  await layerDirectories(store.root, diffIds);
+  assert.equal(readFileSync(noted, "utf8"), '["/a"]\n');
+});
+
 test("layers that were unpacked before directories were noted are looked at again", needsRoot, async (t) => {
   const store = newStore(t);
   const diffIds = (await rawImage(store, "app:1", layers)).map(({ diffId }) => diffId);
