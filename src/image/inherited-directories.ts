@@ -82,7 +82,7 @@ function layersOf(store: ImageStore, diffIds: readonly Digest[]): StoredLayer[] 
   }
 }
 
-/** Of a layer that was unpacked before such directories were noted: what its archive no longer tells stays as it was. */
+/** Of a layer whose note is damaged, or that was unpacked before there were any: what its archive no longer tells stays as it was. */
 async function impliedLater(store: ImageStore, layer: StoredLayer): Promise<ByteString[]> {
   try {
     return await noteImplied(store, layer);

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { type Digest, splitDigest } from "../formats/oci-reference.ts";
-import { errnoOf, ioError, readJson, writeFileAtomic } from "../host/files.ts";
+import { errnoOf, ioError, readText, writeFileAtomic } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { makeWorkDirectory } from "../host/work.ts";
 import { ImpliedDirectories } from "./implied-directories.ts";
@@ -73,27 +73,41 @@ export async function makeLayerAt(
   mkdirSync(join(made, "fs"), { recursive: true });
   // Whatever the umask: most layers have no entry for their root, and instances show it.
   chmodSync(join(made, "fs"), 0o755);
-  writeImplied(made, await unpackLayer(store, layer, join(made, "fs"), limits));
+  const implied = await unpackLayer(store, layer, join(made, "fs"), limits);
+  writeFileAtomic(join(made, impliedFile), impliedText(implied));
   const verified = { tranship: "layer", version: 1, diffId: layer.diffId, blob: layer.descriptor.digest };
   writeFileAtomic(join(made, "verified.json"), `${JSON.stringify(verified)}\n`);
 }
 
 const impliedFile = "implied.json";
 
-function writeImplied(made: string, implied: readonly ByteString[]): void {
-  writeFileAtomic(join(made, impliedFile), `${JSON.stringify(implied)}\n`);
+/** What the note says where a layer has these. */
+export function impliedText(implied: readonly ByteString[]): string {
+  return `${JSON.stringify(implied)}\n`;
 }
 
-/** Directories that an unpacked layer has something in and no entry for; undefined where it was unpacked before they were noted. */
+/** The note of an unpacked layer, as it is written. */
+export function impliedNote(root: StateRoot, diffId: Digest): string | undefined {
+  return readText(join(layerDirectory(root, diffId), impliedFile));
+}
+
+/** Directories that an unpacked layer has something in and no entry for; undefined where that is not noted, or the note is damaged. */
 export function impliedIn(root: StateRoot, diffId: Digest): ByteString[] | undefined {
-  return readJson(join(layerDirectory(root, diffId), impliedFile)) as ByteString[] | undefined;
+  const note = impliedNote(root, diffId);
+  if (note === undefined) return undefined;
+  try {
+    const paths: unknown = JSON.parse(note);
+    return Array.isArray(paths) && paths.every((path) => typeof path === "string") ? paths : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Reads them from the layer's archive, and notes them beside the layer as it is unpacked. */
 export async function noteImplied(store: ImageStore, layer: StoredLayer): Promise<ByteString[]> {
   const implied = new ImpliedDirectories();
   for await (const events of readLayer({ store, layer })) for (const event of events) implied.add(event);
-  writeImplied(layerDirectory(store.root, layer.diffId), implied.paths());
+  writeFileAtomic(join(layerDirectory(store.root, layer.diffId), impliedFile), impliedText(implied.paths()));
   return implied.paths();
 }
 

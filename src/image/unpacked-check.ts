@@ -20,7 +20,7 @@ import { ObjectRecords } from "./object-records.ts";
 import { packedObject } from "./packed-object.ts";
 import { directoryOf, PathTable } from "./path-table.ts";
 import type { ImageStore, StoredLayer } from "./store.ts";
-import { impliedIn, unpackedLayer } from "./unpack.ts";
+import { impliedNote, impliedText, unpackedLayer } from "./unpack.ts";
 
 /** The objects of a directory of this host, paths from "/" on. */
 export type WalkTree = (directory: string) => AsyncIterable<Entry>;
@@ -30,8 +30,8 @@ interface UnpackedPlace {
   walk: WalkTree;
   /** The events of the layer, once more. */
   again: () => AsyncIterable<readonly LayerEvent[]>;
-  /** What is noted beside it; undefined where nothing is. */
-  implied: readonly ByteString[] | undefined;
+  /** The note beside it, as it is written; undefined where there is none. */
+  implied: string | undefined;
   signal: AbortSignal | undefined;
 }
 
@@ -104,7 +104,7 @@ export class UnpackedCheck {
     }
     for (const path of this.#whiteouts) note(path, "was removed by the layer and is no longer");
     if (!this.#paths.allVisited()) await this.#missing(again(), (path) => note(path, "is gone"));
-    if (implied !== undefined && JSON.stringify(implied) !== JSON.stringify(this.#implied.paths()))
+    if (implied !== undefined && implied !== impliedText(this.#implied.paths()))
       changes.push("the note of its directories without entries tells of others");
     if (more > 0) changes.push(`${more} more objects were changed`);
     return changes;
@@ -222,7 +222,7 @@ export function unpackedCheck(
   const walk = options.walkUnpacked;
   if (directory === undefined || walk === undefined) return undefined;
   const again = () => readLayer(source, { devices: anyDevice });
-  const implied = impliedIn(source.store.root, source.layer.diffId);
+  const implied = impliedNote(source.store.root, source.layer.diffId);
   return new UnpackedCheck({ directory, walk, again, implied, signal: options.signal });
 }
 

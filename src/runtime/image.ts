@@ -241,7 +241,7 @@ export async function layerDirectories(root: StateRoot, diffIds: readonly string
 /** Few layers lack entries for their directories: the others cost a start no more than the size of a list that is empty. */
 function mayInherit(directory: string): boolean {
   const note = statSync(join(dirname(directory), "implied.json"), { throwIfNoEntry: false });
-  return note === undefined || note.size > "[]\n".length;
+  return note?.size !== "[]\n".length;
 }
 
 /** As image/unpack.ts knows it; asked here, so that a start does not load what takes layers apart. */

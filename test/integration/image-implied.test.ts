@@ -227,6 +227,26 @@ test("what is left out implies no directories", needsRoot, async (t) => {
   assert.equal(readFileSync(noted, "utf8"), '["/a"]\n');
 });
 
+test("a note that is damaged is found, and made anew", needsRoot, async (t) => {
+  const store = newStore(t);
+  const diffIds = (await rawImage(store, "app:1", layers)).map(({ diffId }) => diffId);
+  const noted = join(
+    dirname(await ensureLayer(store.root, store, diffIds[1] ?? assert.fail())),
+    "implied.json",
+  );
+  const note = readFileSync(noted, "utf8");
+  for (const damaged of ["", '["/data', '{"a":1}\n', "[1, 2]\n", "null\n"]) {
+    writeFileSync(noted, damaged);
+    const found = await verifyImage(store, "app:1", { walkUnpacked });
+    assert.match(found.map(({ message }) => message).join("\n"), /the note of its directories/, damaged);
+    await repairStore(store, { walkUnpacked, log: silentLog, progress: silentProgress });
+    assert.equal(readFileSync(noted, "utf8"), note, damaged);
+    // As a start does.
+    writeFileSync(noted, damaged);
+    assert.deepEqual(await shown("oci:app:1", "app:1", store), wanted, damaged);
+  }
+});
+
 test("layers that were unpacked before directories were noted are looked at again", needsRoot, async (t) => {
   const store = newStore(t);
   const diffIds = (await rawImage(store, "app:1", layers)).map(({ diffId }) => diffId);
