@@ -47,7 +47,8 @@ export class ImpliedDirectories {
     for (let path = directory; path !== "/" && !this.#isKnown(path); path = directoryOf(path)) {
       this.#bytes += path.length;
       if (this.#bytes > maxBytes) throw tooManyImplied("a layer", maxBytes);
-      this.#implied.add(path);
+      // A copy: what was cut out of a longer text keeps all of it in memory.
+      this.#implied.add(Buffer.from(path, "latin1").toString("latin1"));
     }
   }
 

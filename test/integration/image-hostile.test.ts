@@ -5,17 +5,20 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { createZstdCompress, gzipSync, zstdCompressSync } from "node:zlib";
 import { type ErrorCode, isTranshipError } from "../../src/base/errors.ts";
 import { mediaType } from "../../src/formats/oci.ts";
 import { Digester, digestOf } from "../../src/image/digest.ts";
+import { ImpliedDirectories } from "../../src/image/implied-directories.ts";
 import { type LayerLimits, readLayer, readTarObjects } from "../../src/image/layer-reader.ts";
 import type { ImageStore, StoredLayer } from "../../src/image/store.ts";
 import { withSession } from "../../src/image/store-session.ts";
 import { ensureLayer, unpackLayer } from "../../src/image/unpack.ts";
 import { needsRoot, newStore, rawImage, rawLayer } from "../support/images.ts";
 import { refusals } from "../support/refusals.ts";
-import { padded, tarMember, tarOf } from "../support/tar.ts";
+import { blankEntry, padded, tarMember, tarOf } from "../support/tar.ts";
 import { scene } from "../support/victim.ts";
 
 test("devices that are left out are not kept without bound, nor links to them", async () => {
@@ -24,6 +27,30 @@ test("devices that are left out are not kept without bound, nor links to them", 
   }, /devices that take more than/);
   for await (const events of readTarObjects(nodesBelowDev(200))) assert.deepEqual(events, []);
 });
+
+test("directories without an entry are not kept without bound, nor what stands behind their names", () => {
+  const gone = new ImpliedDirectories();
+  const deep = `/${`${"d".repeat(250)}/`.repeat(15)}`;
+  const imply = (to: ImpliedDirectories, path: string): void =>
+    to.add({ type: "entry", entry: { ...blankEntry, path: latin1(path) }, hardlinkTo: undefined });
+  for (let at = 0; at < 8000; at++) imply(gone, `${deep}${at}/f`);
+  assert.throws(() => {
+    for (let at = 8000; at < 9000; at++) imply(gone, `${deep}${at}/f`);
+  }, /no entries for directories that take more than/);
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  const many = new ImpliedDirectories();
+  for (let at = 0; at < 100_000; at++) imply(many, `/${String(at).padStart(13, "0")}/${"f".repeat(250)}`);
+  collect();
+  const kept = process.memoryUsage().heapUsed - before;
+  assert.equal(many.paths().length, 100_000);
+  assert.ok(kept < 20 << 20, `${kept} bytes`);
+});
+
+/** A text of its own, as paths of a layer are. */
+const latin1 = (text: string): string => Buffer.from(text, "latin1").toString("latin1");
 
 /** With names of nearly 4 KiB, and a link to the first. */
 async function* nodesBelowDev(count: number): AsyncGenerator<Uint8Array> {
