@@ -284,10 +284,29 @@ describe("deployments", { skip: whyNot() ?? false }, () => {
     assert.deepEqual(await names(), ["shop_1 created"], "deployed again");
     assert.notEqual((await cli("package", "update", "shop:bad")).status, 0);
     assert.deepEqual(await names(), ["shop_1 created"], "brought back");
-    await good("boot");
-    assert.deepEqual(await names(), ["shop_1 running"]);
+    // A removal that was killed and fails again keeps no other down.
+    const hooks = {
+      preInstall: [],
+      postInstall: [],
+      uninstall: [{ command: ["/bin/sh", "-c", "test -e /run/may-go"], where: "package" as const }],
+    };
+    const plain = {
+      services: [service("idle", {})],
+      programs: [sh("idle", "touch /run/idle; exec sleep 1000")],
+    };
+    await makePackage(fixture.root, "failing:1", { descriptor: shop("1", { ...plain, hooks, volumes: [] }) });
+    await deploy("failing:1", "--name", "failing");
+    const record = join(fixture.root.path, "deployed/failing.json");
+    const known = JSON.parse(readFileSync(record, "utf8"));
+    writeFileSync(record, JSON.stringify({ ...known, pending: { verb: "remove" } }));
+    const booted = await cli("boot");
+    assert.equal(booted.status, 1, booted.stderr);
+    assert.match(booted.stderr, /the deployment failing: .*\n(.*\n)*.*E_RUNTIME.*: failing\n/);
+    assert.deepEqual(await names(), ["failing running", "shop_1 running"]);
     await started("later");
     await good("package", "remove", "shop_1");
+    await good("exec", "failing", "touch", "/run/may-go");
+    await good("package", "remove", "failing");
     await forget();
   });
 

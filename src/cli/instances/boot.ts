@@ -30,9 +30,10 @@ export async function run({ options }: Call, context: Context): Promise<number> 
   }
   // Loaded here alone: most hosts have no deployment.
   const { deploymentNames } = await import("../../deploy/target/record.ts");
+  let wrong: string[] = [];
   if (deploymentNames(root).length > 0) {
     const { repairDeployments } = await import("../../deploy/target/repair.ts");
-    await repairDeployments(deployTools({ args: [], options }, context));
+    wrong = await repairDeployments(deployTools({ args: [], options }, context));
   }
   const results = await bootInstances(root, log);
   for (const { name, failure } of results) {
@@ -49,6 +50,10 @@ export async function run({ options }: Call, context: Context): Promise<number> 
       },
     );
   }
+  if (wrong.length > 0)
+    throw new TranshipError("E_RUNTIME", `deployments that are not as they should be: ${wrong.join(", ")}`, {
+      hint: "the messages above say why; see `tranship package deployed`",
+    });
   return 0;
 }
 

@@ -29,17 +29,25 @@ export async function repairDeployment(tools: Tools, name: string): Promise<Depl
   return readDeployment(tools.root, name);
 }
 
-/** All of them: after a reboot, before instances are started. What a deployment left to the next start of the machine starts now. */
-export async function repairDeployments(tools: Tools): Promise<void> {
+/**
+ * All of them: after a reboot, before instances are started. What a deployment left to the next start of the machine starts now. Tells those that could not be
+ * put right and returns their names: one must not keep the others down.
+ */
+export async function repairDeployments(tools: Tools): Promise<string[]> {
+  const failed: string[] = [];
   for (const name of deploymentNames(tools.root)) {
     const lock = await lockDeployment(tools.root, name, "repair a deployment");
     try {
       const record = await repairDeployment(tools, name);
       if (record?.current !== undefined) await startHeldBack(tools, record, record.current);
+    } catch (error) {
+      failed.push(name);
+      tools.log.error(`the deployment ${name}: ${(error as Error).message}`);
     } finally {
       lock.release();
     }
   }
+  return failed;
 }
 
 /** An instance that was never started is no business of restart rules. */
@@ -50,9 +58,5 @@ async function startHeldBack(
 ): Promise<void> {
   const isKept = record.restart.policy === "always" || record.restart.policy === "unless-stopped";
   if (!isKept || !neverStarted(tools.root, current.instance)) return;
-  try {
-    await promote(tools, record, current);
-  } catch (error) {
-    tools.log.error(`${record.name} could not be started: ${(error as Error).message}`);
-  }
+  await promote(tools, record, current);
 }
