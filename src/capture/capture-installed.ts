@@ -1,6 +1,6 @@
 // Reverse packaging: a plan from the database of installed packages, nothing is run.
 import type { Machine } from "../machine/machine.ts";
-import { type ApplicationOptions, describeApplication } from "./application.ts";
+import { type ApplicationOptions, describeApplication } from "./application/application.ts";
 import type { Captured, CaptureTools, Choices } from "./captured.ts";
 import { plan } from "./plan-capture.ts";
 

@@ -5,14 +5,14 @@ import { loadInstalled } from "../closure/installed.ts";
 import { escapeBytes, unescapeBytes } from "../formats/escape.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Volume } from "../package/descriptor.ts";
-import { type ApplicationOptions, describeApplication } from "./application.ts";
+import { type ApplicationOptions, describeApplication } from "./application/application.ts";
 import type { Captured, CaptureTools, Choices } from "./captured.ts";
-import { checkCommand } from "./check-command.ts";
-import { dataReason, knownDataDirectories } from "./data-directories.ts";
-import type { EvidenceDocument } from "./evidence-document.ts";
+import { dataReason, knownDataDirectories } from "./data/data-directories.ts";
+import type { EvidenceDocument } from "./evidence/evidence-document.ts";
 import { orInterrupted } from "./interrupt.ts";
+import { type LeftBehind, type Trim, wholeMachine } from "./plan/whole-machine.ts";
 import { plan } from "./plan-capture.ts";
-import { type LeftBehind, type Trim, wholeMachine } from "./whole-machine.ts";
+import { checkCommand } from "./sandbox/check-command.ts";
 
 const shownPlaces = 20;
 

@@ -16,25 +16,29 @@ import { escapeBytes } from "../formats/escape.ts";
 import { step } from "../host/steps.ts";
 import { makeWorkDirectory, type WorkDirectory } from "../host/work.ts";
 import type { Machine } from "../machine/machine.ts";
-import { type ApplicationOptions, describeApplication } from "./application.ts";
+import { type ApplicationOptions, describeApplication } from "./application/application.ts";
 import type { Captured, CaptureTools, Choices } from "./captured.ts";
-import { findRecoverable, type ToRecover } from "./find-recoverable.ts";
-import { givenSockets, withGivenSockets } from "./given-sockets.ts";
+import { checkDataWord, dataOfProcess, type ProcessData } from "./data/process-data.ts";
+import { mergeEvidence } from "./evidence/merge-evidence.ts";
 import { orInterrupted } from "./interrupt.ts";
-import { mergeEvidence } from "./merge-evidence.ts";
-import type { Exclusion, RecoveredFile } from "./plan.ts";
+import type { Exclusion, RecoveredFile } from "./plan/plan.ts";
 import { type PlanParts, plan } from "./plan-capture.ts";
-import { type DescribedProcess, describeProcess } from "./process-application.ts";
-import { checkDataWord, dataOfProcess, type ProcessData } from "./process-data.ts";
-import { changedSince, differences } from "./process-report.ts";
-import { type ProcessView, viewOf } from "./process-view.ts";
-import { recoverFiles } from "./recover.ts";
-import { withRecovered } from "./recovered-files.ts";
-import { makeRecoveryBeside } from "./recovery-directory.ts";
-import { addNamedByCommands, evidenceOfSnapshot, type SnapshotEvidence } from "./snapshot-evidence.ts";
-import { withSnapshots } from "./snapshot-files.ts";
+import { findRecoverable, type ToRecover } from "./process/find-recoverable.ts";
+import { givenSockets, withGivenSockets } from "./process/given-sockets.ts";
+import { type DescribedProcess, describeProcess } from "./process/process-application.ts";
+import { changedSince, differences } from "./process/process-report.ts";
+import { type ProcessView, viewOf } from "./process/process-view.ts";
+import { recoverFiles } from "./process/recover.ts";
+import { withRecovered } from "./process/recovered-files.ts";
+import { makeRecoveryBeside } from "./process/recovery-directory.ts";
+import {
+  addNamedByCommands,
+  evidenceOfSnapshot,
+  type SnapshotEvidence,
+} from "./process/snapshot-evidence.ts";
+import { watchProgram } from "./process/watch-process.ts";
+import { withSnapshots } from "./sandbox/snapshot-files.ts";
 import { refuseRestart, traceRestart } from "./trace-restart.ts";
-import { watchProgram } from "./watch-process.ts";
 
 export interface ProcessRequest {
   machine: Machine;

@@ -2,10 +2,10 @@
 import type { Log, Progress } from "../base/log.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import type { Machine } from "../machine/machine.ts";
-import type { PlanRequest } from "./make-plan.ts";
-import type { Plan } from "./plan.ts";
-import type { Lookup } from "./reduce-lookups.ts";
-import type { SessionResult } from "./session.ts";
+import type { Lookup } from "./evidence/reduce-lookups.ts";
+import type { PlanRequest } from "./plan/make-plan.ts";
+import type { Plan } from "./plan/plan.ts";
+import type { SessionResult } from "./sandbox/session.ts";
 
 export interface CaptureTools {
   root: StateRoot;

@@ -3,12 +3,12 @@ import { basename, dirname, join } from "node:path";
 import { readText } from "../host/files.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { CaptureTools } from "./captured.ts";
-import { evidenceForPlan, isBeside, readEvidenceDocument } from "./evidence-document.ts";
-import { type PackedImage, pack } from "./pack.ts";
-import type { Plan } from "./plan.ts";
+import { evidenceForPlan, isBeside, readEvidenceDocument } from "./evidence/evidence-document.ts";
+import { type PackedImage, pack } from "./pack/pack.ts";
+import { refuseUnmet } from "./pack/unmet.ts";
+import type { Plan } from "./plan/plan.ts";
+import { readPlanFile } from "./plan/plan-file.ts";
 import { evidenceText } from "./plan-capture.ts";
-import { readPlanFile } from "./plan-file.ts";
-import { refuseUnmet } from "./unmet.ts";
 
 /** A plan made before with --plan-only, with the evidence that was written beside it. */
 export function readPlan(

@@ -5,16 +5,16 @@ import { TranshipError } from "../base/errors.ts";
 import type { FarPlace } from "../machine/in-place.ts";
 import type { Machine } from "../machine/machine.ts";
 import type { Descriptor } from "../package/descriptor.ts";
-import { describeApplication } from "./application.ts";
+import { describeApplication } from "./application/application.ts";
 import { checkSession, planFrom, type RunRequest } from "./capture-run.ts";
 import type { Captured, CaptureTools } from "./captured.ts";
-import { checkCommand } from "./check-command.ts";
-import { farSockets, putPrograms, startFarSandbox, tryFarTracer } from "./far-sandbox.ts";
 import { orInterrupted } from "./interrupt.ts";
-import type { SandboxRequest } from "./sandbox.ts";
-import { listeningPortsOf } from "./sandbox-sockets.ts";
-import { followSession } from "./session.ts";
-import type { TracerMode } from "./tracer.ts";
+import { checkCommand } from "./sandbox/check-command.ts";
+import { farSockets, putPrograms, startFarSandbox, tryFarTracer } from "./sandbox/far-sandbox.ts";
+import type { SandboxRequest } from "./sandbox/sandbox.ts";
+import { listeningPortsOf } from "./sandbox/sandbox-sockets.ts";
+import { followSession } from "./sandbox/session.ts";
+import type { TracerMode } from "./sandbox/tracer.ts";
 
 /** E_USAGE where the machine cannot run it, E_CAPTURE_INCOMPLETE where the link broke. */
 export async function captureInPlace(request: RunRequest, tools: CaptureTools): Promise<Captured> {

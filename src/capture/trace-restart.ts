@@ -6,19 +6,19 @@ import type { ByteString } from "../formats/entry.ts";
 import { escapeBytes } from "../formats/escape.ts";
 import { makeWorkDirectory } from "../host/work.ts";
 import type { Descriptor, Program } from "../package/descriptor.ts";
+import { exactText } from "./application/descriptor-text.ts";
 import type { ProcessRequest } from "./capture-process.ts";
 import { checkSession, joinEvidence } from "./capture-run.ts";
 import type { CaptureTools } from "./captured.ts";
-import { checkDataSpace, dataRequest } from "./data-directories.ts";
-import { exactText } from "./descriptor-text.ts";
-import type { Evidence } from "./evidence.ts";
-import { checkExercise } from "./exercise.ts";
-import { explainFullDisk } from "./full-disk.ts";
+import { checkDataSpace, dataRequest } from "./data/data-directories.ts";
+import type { Evidence } from "./evidence/evidence.ts";
 import { orInterrupted } from "./interrupt.ts";
-import type { RecoveredFile } from "./plan.ts";
-import type { ProcessView } from "./process-view.ts";
-import { runSession } from "./session.ts";
-import { chooseTracer } from "./tracer.ts";
+import type { RecoveredFile } from "./plan/plan.ts";
+import type { ProcessView } from "./process/process-view.ts";
+import { checkExercise } from "./sandbox/exercise.ts";
+import { explainFullDisk } from "./sandbox/full-disk.ts";
+import { runSession } from "./sandbox/session.ts";
+import { chooseTracer } from "./sandbox/tracer.ts";
 
 export interface Restart {
   request: ProcessRequest;

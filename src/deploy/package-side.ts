@@ -7,10 +7,15 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import { formatDuration } from "../base/units.ts";
-import { pathText } from "../capture/descriptor-text.ts";
-import { exerciseEnvironment, exerciseInside, placeExercise, resultsDirectory } from "../capture/exercise.ts";
-import { sourceOverlays } from "../capture/overlays.ts";
-import { listeningPorts } from "../capture/sandbox-sockets.ts";
+import { pathText } from "../capture/application/descriptor-text.ts";
+import {
+  exerciseEnvironment,
+  exerciseInside,
+  placeExercise,
+  resultsDirectory,
+} from "../capture/sandbox/exercise.ts";
+import { sourceOverlays } from "../capture/sandbox/overlays.ts";
+import { listeningPorts } from "../capture/sandbox/sandbox-sockets.ts";
 import { encodeText } from "../formats/escape.ts";
 import { joinCall, sandboxCall } from "../host/enter.ts";
 import { startEnter } from "../host/enter-process.ts";

@@ -2,8 +2,8 @@
 
 import { TranshipError } from "../base/errors.ts";
 import { type Log, silentProgress } from "../base/log.ts";
-import { knownDataDirectories } from "../capture/data-directories.ts";
-import { withHostRoot } from "../capture/staged.ts";
+import { knownDataDirectories } from "../capture/data/data-directories.ts";
+import { withHostRoot } from "../capture/sandbox/staged.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { makeWorkDirectory } from "../host/work.ts";
 import { openStore } from "../image/store.ts";

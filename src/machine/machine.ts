@@ -60,7 +60,7 @@ export interface Machine {
   readonly kind: MachineKind;
   /**
    * Directory on this host that is the machine's root; "/" for local; undefined where the files are elsewhere: then what has to
-   * run on them runs on a staged copy (capture/staged.ts).
+   * run on them runs on a staged copy (capture/sandbox/staged.ts).
    */
   readonly root: string | undefined;
   readonly files: MachineFiles;

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { tracerModes } from "../../src/capture/tracer.ts";
+import { tracerModes } from "../../src/capture/sandbox/tracer.ts";
 import { type Fixture, makeFixture, until } from "../integration/runtime-fixture.ts";
 import { soaking } from "../support/counts.ts";
 import { storeDoctored } from "../support/doctored.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { parsePlan } from "../../src/capture/plan-file.ts";
+import { parsePlan } from "../../src/capture/plan/plan-file.ts";
 import { captureHost, whyNoCapture } from "../support/capture.ts";
 
 test("the plan tells what the exercise reached, and where writes go", { skip: whyNoCapture() }, async (t) => {

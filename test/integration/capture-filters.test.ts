@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
-import { filterOf, parseFilterFile } from "../../src/capture/filters.ts";
+import { filterOf, parseFilterFile } from "../../src/capture/plan/filters.ts";
 import { soaking } from "../support/counts.ts";
 
 const skip = existsSync("/usr/bin/rsync") ? false : "needs rsync";

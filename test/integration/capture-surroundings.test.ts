@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { parsePlan } from "../../src/capture/plan-file.ts";
+import { parsePlan } from "../../src/capture/plan/plan-file.ts";
 import { installRoot } from "../../src/host/native.ts";
 import { captureHost, nothingLeft, whyNoCapture } from "../support/capture.ts";
 

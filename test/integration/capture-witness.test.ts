@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { planSchema } from "../../src/capture/plan-schema.ts";
+import { planSchema } from "../../src/capture/plan/plan-schema.ts";
 import { installRoot } from "../../src/host/native.ts";
 import { readDocument } from "../../src/package/yaml.ts";
 import {

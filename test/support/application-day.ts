@@ -12,7 +12,7 @@ import {
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { parseDuration } from "../../src/base/units.ts";
-import { listeningPorts } from "../../src/capture/sandbox-sockets.ts";
+import { listeningPorts } from "../../src/capture/sandbox/sandbox-sockets.ts";
 import { runOriginal } from "../../src/deploy/original-side.ts";
 import { exercise } from "../../src/deploy/package-side.ts";
 import type { Side } from "../../src/deploy/parity.ts";

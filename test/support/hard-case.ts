@@ -6,7 +6,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, write
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { tracerModes } from "../../src/capture/tracer.ts";
+import { tracerModes } from "../../src/capture/sandbox/tracer.ts";
 import { mediaType } from "../../src/formats/oci.ts";
 import { installRoot } from "../../src/host/native.ts";
 import { buildImage, type ImageLayer } from "../../src/image/build.ts";

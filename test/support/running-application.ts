@@ -2,9 +2,9 @@
 import { mkdirSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describeApplication } from "../../src/capture/application.ts";
+import { describeApplication } from "../../src/capture/application/application.ts";
 import { captureProcess } from "../../src/capture/capture-process.ts";
-import { startSandbox } from "../../src/capture/sandbox.ts";
+import { startSandbox } from "../../src/capture/sandbox/sandbox.ts";
 import { openMachine } from "../../src/machine/open.ts";
 import type { CapturedBy, Given } from "./application-ways.ts";
 import type { TriedApplication } from "./applications.ts";

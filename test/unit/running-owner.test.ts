@@ -1,7 +1,7 @@
 // What a running program needs for its start, which nobody saw: directories of its users, mail servers that go into the background.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ownedDirectories } from "../../src/capture/owned-directories.ts";
+import { ownedDirectories } from "../../src/capture/seeds/owned-directories.ts";
 import { loadInstalled } from "../../src/closure/installed.ts";
 import { foregroundOf } from "../../src/discover/recipe-hints.ts";
 import { Source } from "../../src/discover/source.ts";

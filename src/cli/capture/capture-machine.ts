@@ -1,5 +1,5 @@
 import { captureMachine, describeTrim } from "../../capture/capture-machine.ts";
-import { evidenceOf } from "../../capture/read-evidence.ts";
+import { evidenceOf } from "../../capture/evidence/read-evidence.ts";
 import type { Context } from "../context.ts";
 import { type Call, text } from "../verb.ts";
 import { runCapture } from "./capture-verb.ts";

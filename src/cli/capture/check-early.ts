@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import type { CaptureTools } from "../../capture/captured.ts";
 import { readPlan } from "../../capture/carry-out.ts";
-import { refuseOtherMachine } from "../../capture/merge-plans.ts";
+import { refuseOtherMachine } from "../../capture/plan/merge-plans.ts";
 import { checkInstalled } from "../../capture/plan-capture.ts";
 import { ioError } from "../../host/files.ts";
 import type { Machine } from "../../machine/machine.ts";

@@ -1,7 +1,7 @@
 import { exitStatus } from "../../base/errors.ts";
 import { formatSize } from "../../base/units.ts";
-import { describeDifference, diffPlans } from "../../capture/plan-diff.ts";
-import { readPlanFile } from "../../capture/plan-file.ts";
+import { describeDifference, diffPlans } from "../../capture/plan/plan-diff.ts";
+import { readPlanFile } from "../../capture/plan/plan-file.ts";
 import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
 import type { Call } from "../verb.ts";

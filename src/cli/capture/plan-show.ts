@@ -1,4 +1,4 @@
-import { readPlanFile } from "../../capture/plan-file.ts";
+import { readPlanFile } from "../../capture/plan/plan-file.ts";
 import type { Context } from "../context.ts";
 import type { Call } from "../verb.ts";
 import { showPlan } from "./finish.ts";

@@ -1,5 +1,5 @@
 // --dry-run for machines over ssh: every command that would run there and every path that would be read, before anything is touched.
-import { inPlaceSteps } from "../../capture/in-place-steps.ts";
+import { inPlaceSteps } from "../../capture/sandbox/in-place-steps.ts";
 import { contentRead, discoverReads, everythingRead } from "../../discover/reads.ts";
 import { shellWords } from "../../formats/shell-words.ts";
 import { dryRunName, remoteSteps } from "../../machine/ssh/dry-run.ts";

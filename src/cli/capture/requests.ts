@@ -1,11 +1,11 @@
 // Flags of the capture verbs -> requests of the capture room.
 import { TranshipError } from "../../base/errors.ts";
 import { parseDuration } from "../../base/units.ts";
-import type { ApplicationOptions } from "../../capture/application.ts";
+import type { ApplicationOptions } from "../../capture/application/application.ts";
 import type { RunRequest } from "../../capture/capture-run.ts";
 import type { CaptureTools, Choices } from "../../capture/captured.ts";
-import { type FilterRule, parseFilterFile, parsePattern } from "../../capture/filters.ts";
-import { tracerChoices } from "../../capture/tracer.ts";
+import { type FilterRule, parseFilterFile, parsePattern } from "../../capture/plan/filters.ts";
+import { tracerChoices } from "../../capture/sandbox/tracer.ts";
 import { readInput } from "../../host/files.ts";
 import { installRoot } from "../../host/native.ts";
 import { newName } from "../../image/store.ts";

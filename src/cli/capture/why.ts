@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { exitStatus, isTranshipError, TranshipError } from "../../base/errors.ts";
-import { whyOf } from "../../capture/evidence-document.ts";
-import { evidenceOf } from "../../capture/read-evidence.ts";
+import { whyOf } from "../../capture/evidence/evidence-document.ts";
+import { evidenceOf } from "../../capture/evidence/read-evidence.ts";
 import { encodeText, escapeBytes } from "../../formats/escape.ts";
 import { treeOfImage } from "../../image/merged-tree.ts";
 import { openStore } from "../../image/store.ts";

@@ -1,4 +1,4 @@
-import { type Miss, missStates, toldMisses } from "../../capture/misses.ts";
+import { type Miss, missStates, toldMisses } from "../../capture/misses/misses.ts";
 import { escapeBytes } from "../../formats/escape.ts";
 import type { Machine } from "../../machine/machine.ts";
 import { withMachine } from "../capture/with-machine.ts";

@@ -1,6 +1,6 @@
 // What native/supervise becomes at the end of an observed instance: what it missed is told before its files go.
 import { formatSize } from "../../base/units.ts";
-import { toldMisses } from "../../capture/misses.ts";
+import { toldMisses } from "../../capture/misses/misses.ts";
 import { escapeBytes } from "../../formats/escape.ts";
 import { type Instance, readInstance } from "../../runtime/find.ts";
 import { foregroundEnded } from "../../runtime/foreground.ts";

@@ -1,10 +1,10 @@
 // What observed instances looked for in vain: from the records of their starts, or from a file that `misses --format json` wrote.
 import { createReadStream } from "node:fs";
 import { isTranshipError, TranshipError } from "../../base/errors.ts";
-import type { EvidenceDocument } from "../../capture/evidence-document.ts";
-import { judgeLookups, type Miss, missStates } from "../../capture/misses.ts";
-import { evidenceOf } from "../../capture/read-evidence.ts";
-import { type Lookup, LookupReducer } from "../../capture/reduce-lookups.ts";
+import type { EvidenceDocument } from "../../capture/evidence/evidence-document.ts";
+import { evidenceOf } from "../../capture/evidence/read-evidence.ts";
+import { type Lookup, LookupReducer } from "../../capture/evidence/reduce-lookups.ts";
+import { judgeLookups, type Miss, missStates } from "../../capture/misses/misses.ts";
 import { escapeBytes, unescapeBytes } from "../../formats/escape.ts";
 import { TraceDecoder } from "../../formats/trace-records.ts";
 import { readInput } from "../../host/files.ts";

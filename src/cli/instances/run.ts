@@ -23,7 +23,7 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   const source = text(call.options, "tether");
   if (flag(call.options, "observe") || source !== undefined) {
     // Loaded by those who ask for it alone.
-    const { chooseTracer } = await import("../../capture/tracer.ts");
+    const { chooseTracer } = await import("../../capture/sandbox/tracer.ts");
     options.observe = chooseTracer(source === undefined ? "auto" : "seccomp", log);
   }
   if (source !== undefined) {

@@ -1,6 +1,6 @@
 import { TranshipError } from "../../base/errors.ts";
 import { formatSize } from "../../base/units.ts";
-import { packFrozen, planFreeze } from "../../capture/freeze.ts";
+import { packFrozen, planFreeze } from "../../capture/misses/freeze.ts";
 import { escapeBytes } from "../../formats/escape.ts";
 import type { Instance } from "../../runtime/find.ts";
 import { captureTools, requiredTag } from "../capture/requests.ts";

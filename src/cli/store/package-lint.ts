@@ -1,6 +1,6 @@
 // tranship package lint: exit status 3 where something blocks.
 import { exitStatus } from "../../base/errors.ts";
-import { secretByName } from "../../capture/secrets.ts";
+import { secretByName } from "../../capture/application/secrets.ts";
 import { encodeText, escapeBytes } from "../../formats/escape.ts";
 import { kernelPartByPath } from "../../formats/kernel-part.ts";
 import { parseGroup, parsePasswd } from "../../formats/passwd.ts";

@@ -1,6 +1,6 @@
 // tranship sbom: the bill of materials that was made at capture; of an image that came without one, made from its own files.
 import { writeFileSync } from "node:fs";
-import { makeBill } from "../../capture/bill.ts";
+import { makeBill } from "../../capture/pack/bill.ts";
 import { mediaType } from "../../formats/oci.ts";
 import { parseOsRelease } from "../../formats/os-release.ts";
 import { ioError } from "../../host/files.ts";

@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { throwIfInterrupted } from "../../capture/interrupt.ts";
-import { ownItems } from "../../capture/pack.ts";
+import { ownItems } from "../../capture/pack/pack.ts";
 import { maxTextBytes } from "../../formats/emp/encoding.ts";
 import { contentName, metadataNames, reportNames, xmlFiles } from "../../formats/emp/files.ts";
 import { type EmpFiles, findName } from "../../formats/emp/folder.ts";

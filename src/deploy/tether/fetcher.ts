@@ -1,8 +1,8 @@
 // Brings single objects from the source into a running instance, each once: what is asked for, and is neither the instance's own business
 // nor refused.
 import type { Log } from "../../base/log.ts";
-import type { EvidenceDocument } from "../../capture/evidence-document.ts";
-import { notToFetch } from "../../capture/fetch-rules.ts";
+import type { EvidenceDocument } from "../../capture/evidence/evidence-document.ts";
+import { notToFetch } from "../../capture/misses/fetch-rules.ts";
 import type { ByteString, Entry } from "../../formats/entry.ts";
 import { escapeBytes } from "../../formats/escape.ts";
 import type { FileStream, MachineFiles } from "../../machine/machine.ts";

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TranshipError } from "../../../src/base/errors.ts";
-import { describeApplication } from "../../../src/capture/application.ts";
-import { howItEnded } from "../../../src/capture/how-it-ended.ts";
+import { describeApplication } from "../../../src/capture/application/application.ts";
+import { howItEnded } from "../../../src/capture/sandbox/how-it-ended.ts";
 import { memoryMachine } from "../../support/memory-machine.ts";
 
 const none = { name: "shop", services: [], command: [], environment: {}, ports: [] };

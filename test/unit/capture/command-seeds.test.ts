@@ -1,8 +1,8 @@
 // What no run has shown: the words of start scripts, working directories, and the configuration of packages that were named.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { commandSeeds } from "../../../src/capture/command-seeds.ts";
-import { configurationSeeds } from "../../../src/capture/configuration-seeds.ts";
+import { commandSeeds } from "../../../src/capture/seeds/command-seeds.ts";
+import { configurationSeeds } from "../../../src/capture/seeds/configuration-seeds.ts";
 import { loadInstalled } from "../../../src/closure/installed.ts";
 import { findShellCommands } from "../../../src/formats/shell-commands.ts";
 import { newDescriptor } from "../../../src/package/descriptor.ts";

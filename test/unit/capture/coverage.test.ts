@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type CoverageFacts, coverageLines, coverageOf } from "../../../src/capture/coverage.ts";
-import { newEvidence, noteUse } from "../../../src/capture/evidence.ts";
-import { Reducer } from "../../../src/capture/reduce.ts";
-import { writeMap } from "../../../src/capture/write-map.ts";
+import { writeMap } from "../../../src/capture/data/write-map.ts";
+import { type CoverageFacts, coverageLines, coverageOf } from "../../../src/capture/evidence/coverage.ts";
+import { newEvidence, noteUse } from "../../../src/capture/evidence/evidence.ts";
+import { Reducer } from "../../../src/capture/evidence/reduce.ts";
 import type { Reason } from "../../../src/closure/reason.ts";
 import { newDescriptor } from "../../../src/package/descriptor.ts";
 

@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { dataStates } from "../../../src/capture/data-state.ts";
+import { dataStates } from "../../../src/capture/data/data-state.ts";
 import { newDescriptor } from "../../../src/package/descriptor.ts";
 import { memoryMachine } from "../../support/memory-machine.ts";
 

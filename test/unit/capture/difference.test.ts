@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { changeOf } from "../../../src/capture/difference.ts";
-import { noiseBecause } from "../../../src/capture/difference-rules.ts";
+import { changeOf } from "../../../src/capture/install/difference.ts";
+import { noiseBecause } from "../../../src/capture/install/difference-rules.ts";
 import type { Entry } from "../../../src/formats/entry.ts";
 import { blankEntry } from "../../support/tar.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isTranshipError } from "../../../src/base/errors.ts";
-import { readEvidenceDocument, whyOf } from "../../../src/capture/evidence-document.ts";
+import { readEvidenceDocument, whyOf } from "../../../src/capture/evidence/evidence-document.ts";
 
 function documentOf(version: unknown, more: object = {}): Uint8Array {
   return new TextEncoder().encode(

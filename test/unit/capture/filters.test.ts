@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { isTranshipError } from "../../../src/base/errors.ts";
-import { filterOf, parseFilterFile, parsePattern } from "../../../src/capture/filters.ts";
+import { filterOf, parseFilterFile, parsePattern } from "../../../src/capture/plan/filters.ts";
 import { pathPattern } from "../../../src/formats/path-pattern.ts";
 
 const fits = (pattern: string, path: string, isDirectory = false): boolean =>

@@ -2,11 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { describeApplication } from "../../../src/capture/application.ts";
-import { type Evidence, newEvidence, noteUse } from "../../../src/capture/evidence.ts";
-import { makePlan, type PlanRequest } from "../../../src/capture/make-plan.ts";
-import type { Plan } from "../../../src/capture/plan.ts";
-import { printPlan } from "../../../src/capture/print-plan.ts";
+import { describeApplication } from "../../../src/capture/application/application.ts";
+import { type Evidence, newEvidence, noteUse } from "../../../src/capture/evidence/evidence.ts";
+import { makePlan, type PlanRequest } from "../../../src/capture/plan/make-plan.ts";
+import type { Plan } from "../../../src/capture/plan/plan.ts";
+import { printPlan } from "../../../src/capture/plan/print-plan.ts";
 import { loadInstalled } from "../../../src/closure/installed.ts";
 import { memoryMachine } from "../../support/memory-machine.ts";
 

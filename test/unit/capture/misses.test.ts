@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { EvidenceDocument } from "../../../src/capture/evidence-document.ts";
-import { judgeLookups, toldMisses } from "../../../src/capture/misses.ts";
-import { LookupReducer } from "../../../src/capture/reduce-lookups.ts";
+import type { EvidenceDocument } from "../../../src/capture/evidence/evidence-document.ts";
+import { LookupReducer } from "../../../src/capture/evidence/reduce-lookups.ts";
+import { judgeLookups, toldMisses } from "../../../src/capture/misses/misses.ts";
 import type { PathOperation, TracePath, TraceRecord } from "../../../src/formats/trace-records.ts";
 
 function path(pid: number, operation: PathOperation, name: string, more: Partial<TracePath> = {}): TracePath {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { largestOf } from "../../../src/capture/largest.ts";
-import type { Plan, PlanGroup } from "../../../src/capture/plan.ts";
-import { describeDifference, diffPlans, planDifferenceSchema } from "../../../src/capture/plan-diff.ts";
-import { describePlan } from "../../../src/capture/plan-summary.ts";
+import { largestOf } from "../../../src/capture/plan/largest.ts";
+import type { Plan, PlanGroup } from "../../../src/capture/plan/plan.ts";
+import { describeDifference, diffPlans, planDifferenceSchema } from "../../../src/capture/plan/plan-diff.ts";
+import { describePlan } from "../../../src/capture/plan/plan-summary.ts";
 import type { Entry } from "../../../src/formats/entry.ts";
 import { newDescriptor } from "../../../src/package/descriptor.ts";
 

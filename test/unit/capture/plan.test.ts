@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { isTranshipError } from "../../../src/base/errors.ts";
-import type { Plan } from "../../../src/capture/plan.ts";
-import { parsePlan } from "../../../src/capture/plan-file.ts";
-import { printPlan } from "../../../src/capture/print-plan.ts";
+import type { Plan } from "../../../src/capture/plan/plan.ts";
+import { parsePlan } from "../../../src/capture/plan/plan-file.ts";
+import { printPlan } from "../../../src/capture/plan/print-plan.ts";
 import { newDescriptor } from "../../../src/package/descriptor.ts";
 
 const descriptor = newDescriptor(

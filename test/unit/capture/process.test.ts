@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { commandOf, pathsInCommand, pathsInEnvironment } from "../../../src/capture/command-words.ts";
-import { newEvidence, noteUse } from "../../../src/capture/evidence.ts";
-import { mergeEvidence } from "../../../src/capture/merge-evidence.ts";
-import { secretBecause, sortEnvironment } from "../../../src/capture/process-environment.ts";
-import { inMemory, isLog } from "../../../src/capture/snapshot-evidence.ts";
+import { newEvidence, noteUse } from "../../../src/capture/evidence/evidence.ts";
+import { mergeEvidence } from "../../../src/capture/evidence/merge-evidence.ts";
+import { commandOf, pathsInCommand, pathsInEnvironment } from "../../../src/capture/process/command-words.ts";
+import { secretBecause, sortEnvironment } from "../../../src/capture/process/process-environment.ts";
+import { inMemory, isLog } from "../../../src/capture/process/snapshot-evidence.ts";
 import type { ProcessSnapshot } from "../../../src/discover/process-snapshot.ts";
 import { memoryMachine } from "../../support/memory-machine.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isLoopback, Reducer } from "../../../src/capture/reduce.ts";
+import { isLoopback, Reducer } from "../../../src/capture/evidence/reduce.ts";
 import type { PathOperation, TracePath } from "../../../src/formats/trace-records.ts";
 
 function pathRecord(

@@ -1,10 +1,10 @@
 // The small judgements of capture: which layer, which volume, what is never packed, which path fits a glob.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { newEvidence, noteUse } from "../../../src/capture/evidence.ts";
-import { isKernelPart, neverPacked } from "../../../src/capture/kernel-parts.ts";
-import { layerOf } from "../../../src/capture/layers.ts";
-import { dataDirectories } from "../../../src/capture/volumes.ts";
+import { dataDirectories } from "../../../src/capture/data/volumes.ts";
+import { newEvidence, noteUse } from "../../../src/capture/evidence/evidence.ts";
+import { layerOf } from "../../../src/capture/pack/layers.ts";
+import { isKernelPart, neverPacked } from "../../../src/capture/plan/kernel-parts.ts";
 
 test("kernel parts are known by where they lie and by name", () => {
   for (const path of [

@@ -1,9 +1,9 @@
 // Schedules of a made-up machine as programs and schedules of a package.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { describeApplication } from "../../../src/capture/application.ts";
-import { type Evidence, newEvidence, noteUse } from "../../../src/capture/evidence.ts";
-import { applicationSchedules } from "../../../src/capture/schedules.ts";
+import { describeApplication } from "../../../src/capture/application/application.ts";
+import { applicationSchedules } from "../../../src/capture/application/schedules.ts";
+import { type Evidence, newEvidence, noteUse } from "../../../src/capture/evidence/evidence.ts";
 import { loadInstalled } from "../../../src/closure/installed.ts";
 import { cronCommand, parseCrontab } from "../../../src/formats/cron.ts";
 import { memoryMachine } from "../../support/memory-machine.ts";

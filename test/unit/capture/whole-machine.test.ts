@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { silentProgress } from "../../../src/base/log.ts";
 import { parseSize } from "../../../src/base/units.ts";
 import { captureMachine, describeTrim } from "../../../src/capture/capture-machine.ts";
-import type { EvidenceDocument } from "../../../src/capture/evidence-document.ts";
-import { parsePattern } from "../../../src/capture/filters.ts";
-import type { Plan } from "../../../src/capture/plan.ts";
+import type { EvidenceDocument } from "../../../src/capture/evidence/evidence-document.ts";
+import { parsePattern } from "../../../src/capture/plan/filters.ts";
+import type { Plan } from "../../../src/capture/plan/plan.ts";
 import type { StateRoot } from "../../../src/host/state-root.ts";
 import { type MadeUpTree, memoryMachine } from "../../support/memory-machine.ts";
 

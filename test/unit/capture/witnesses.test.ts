@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { joinWitnesses } from "../../../src/capture/join-witnesses.ts";
-import { Reducer } from "../../../src/capture/reduce.ts";
-import { WitnessReducer } from "../../../src/capture/reduce-witness.ts";
+import { joinWitnesses } from "../../../src/capture/evidence/join-witnesses.ts";
+import { Reducer } from "../../../src/capture/evidence/reduce.ts";
+import { WitnessReducer } from "../../../src/capture/evidence/reduce-witness.ts";
 import type { PathOperation, TracePath } from "../../../src/formats/trace-records.ts";
 import type { WitnessSeen } from "../../../src/formats/witness-records.ts";
 import { memoryFiles } from "../../support/memory-files.ts";
