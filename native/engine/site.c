@@ -94,13 +94,12 @@ struct site site_find(const unsigned char *bytes,
 	return none;
 }
 
-static bool within(int64_t target, size_t at)
-{
-	return target > (int64_t)at && target < (int64_t)at + 8;
-}
-
 bool site_jumped_into(const unsigned char *code, size_t n, size_t at)
 {
+	/* Jumps lead to where instructions begin: to the comparison, or to the
+	 * call itself, where the jump to the stub stands. */
+	const int64_t comparison = (int64_t)at + 2;
+
 	for (size_t i = 0; i + 2 <= n; i++) {
 		unsigned char op = code[i];
 		size_t size = 0;
@@ -118,7 +117,7 @@ bool site_jumped_into(const unsigned char *code, size_t n, size_t at)
 			size = 6;
 			distance = (int32_t)u32(code + i + 2);
 		}
-		if (size > 0 && within((int64_t)(i + size) + distance, at))
+		if (size > 0 && (int64_t)(i + size) + distance == comparison)
 			return true;
 	}
 	return false;

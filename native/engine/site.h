@@ -41,8 +41,8 @@ struct site site_find(const unsigned char *bytes,
 		      const struct site_registers *r);
 
 /* site_jumped_into() - whether a jump or call in @code of @n bytes may lead
- * behind offset @at, up to offset @at + 7 (site_find()'s SITE_OVER destroys
- * these). Says yes where in doubt: any byte may begin an instruction. */
+ * to the comparison behind the syscall at offset @at, which SITE_OVER destroys.
+ * Says yes where in doubt: any byte may begin a jump. */
 bool site_jumped_into(const unsigned char *code, size_t n, size_t at);
 
 #endif

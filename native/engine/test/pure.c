@@ -83,12 +83,15 @@ static void test_site(void)
 	CHECK(site_jumped_into(code, sizeof(code), 32));
 	code[11] = 32 - 12;
 	CHECK(!site_jumped_into(code, sizeof(code), 32));
+	/* Into the middle of an instruction: no jump, but bytes of another. */
+	code[11] = 37 - 12;
+	CHECK(!site_jumped_into(code, sizeof(code), 32));
 	code[10] = 0;
 	code[50] = 0x0f;
 	code[51] = 0x84;
 	memcpy(code + 52, "\xe0\xff\xff\xff", 4);
 	CHECK(!site_jumped_into(code, sizeof(code), 32));
-	CHECK(site_jumped_into(code, sizeof(code), 20));
+	CHECK(site_jumped_into(code, sizeof(code), 22));
 }
 
 static void test_clock(void)
