@@ -18,7 +18,8 @@ import { makeWorkDirectory, type WorkDirectory } from "../host/work.ts";
 import type { Machine } from "../machine/machine.ts";
 import { type ApplicationOptions, describeApplication } from "./application/application.ts";
 import type { Captured, CaptureTools, Choices } from "./captured.ts";
-import { checkDataWord, dataOfProcess, type ProcessData } from "./data/process-data.ts";
+import { parseDataWord } from "./data/data-word.ts";
+import { dataOfProcess, type ProcessData } from "./data/process-data.ts";
 import { mergeEvidence } from "./evidence/merge-evidence.ts";
 import { orInterrupted } from "./interrupt.ts";
 import type { Exclusion, RecoveredFile } from "./plan/plan.ts";
@@ -171,7 +172,7 @@ async function refuseEarly(
   program: RunningProgram,
   view: ProcessView,
 ): Promise<void> {
-  checkDataWord(request.data);
+  parseDataWord(request.data);
   const { files } = await findRecoverable(program, view);
   refuseFarRecovery(request.machine, { files });
   // A program that has no name any more is described when it is recovered.

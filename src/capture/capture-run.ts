@@ -56,7 +56,7 @@ export async function captureRun(request: RunRequest, tools: CaptureTools): Prom
     return { descriptor: described, data: space };
   });
   const emptied = request.data === "copy" ? [] : data.map(({ path }) => path);
-  const whole = request.data === "copy" ? data.map(({ path }) => path) : [];
+  const whole = request.data === "copy" ? data.flatMap((one) => (one.copiedUp ? [one.path] : [])) : [];
   const taken = dataOfRun(request.data, data, { descriptor, choices: request.choices });
   const captured = await withHostRoot(machine, { whole, empty: emptied }, tools, (here) =>
     runOnHost({ ...request, machine: here }, { descriptor, data, taken, tracer }, tools),

@@ -10,6 +10,7 @@ import type { Machine } from "../machine/machine.ts";
 import type { Descriptor, Program } from "../package/descriptor.ts";
 import { applicationSchedules } from "./application/schedules.ts";
 import type { Captured, CaptureTools, Choices } from "./captured.ts";
+import { configuredData } from "./data/configured-data.ts";
 import type { Evidence } from "./evidence/evidence.ts";
 import { type EvidenceParts, evidenceJson } from "./evidence/evidence-document.ts";
 import { orInterrupted } from "./interrupt.ts";
@@ -113,6 +114,7 @@ async function planWhole(
     seeds,
     left: parts.left ?? [],
     logs: parts.logs ?? new Set(),
+    data: await configuredData(machine, application, installed, namesFor(parts.choices)),
     ...parts.choices,
   });
   warnOfUnmet(planned.plan.unmet, tools.log);
@@ -129,6 +131,11 @@ async function planWhole(
     ),
     session: parts.session,
   };
+}
+
+/** Whose services count where none was named: of a whole machine all that it starts. */
+function namesFor({ expansion, alsoInstalled }: Choices): readonly string[] | undefined {
+  return expansion === undefined ? alsoInstalled : undefined;
 }
 
 /** What schedules start was not watched; the homes that they stand in are data of others. */

@@ -39,6 +39,11 @@ export function isHomeOfData(path: ByteString): boolean {
   return path === "/" || homesOfData.includes(path);
 }
 
+/** Whether a directory may be data of one application: not the top of many, and no program's place. */
+export function isOneThing(directory: ByteString): boolean {
+  return !notOneThing.has(directory);
+}
+
 /** The directory with the data that a link below a data directory leads to; undefined where that is no data, or nothing. */
 export async function dataBehind(link: Entry, tree: Tree): Promise<ByteString | undefined> {
   const { entry } = await tree.resolve(link.path);
@@ -51,6 +56,12 @@ export async function dataBehind(link: Entry, tree: Tree): Promise<ByteString | 
 
 /** Each is a volume: nobody has more, and every link is held against all of them. */
 const maxPlaces = 1000;
+
+/** A directory with data, and the file or program that names it. */
+export interface NamedData {
+  path: ByteString;
+  from: ByteString;
+}
 
 export interface DataPlace {
   path: ByteString;

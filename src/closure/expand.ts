@@ -9,6 +9,7 @@ import { mapLimit } from "../base/map-limit.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
 import type { MachineFiles } from "../machine/machine.ts";
 import { Configurations } from "./configuration.ts";
+import type { NamedData } from "./data-places.ts";
 import { ElfReader } from "./elf-reader.ts";
 import type { ExpandOptions, Expansion, LanguageUse, Seed } from "./expansion.ts";
 import { sortedPaths } from "./expansion.ts";
@@ -68,6 +69,7 @@ class Expander implements Scene {
   readonly path: readonly ByteString[];
   readonly configurations: Configurations;
   readonly starts: readonly ProgramStart[];
+  readonly data: readonly NamedData[];
   readonly included = new Map<ByteString, Included>();
   readonly #rules: readonly Rule[];
   readonly #languages: LanguageUse[] = [];
@@ -88,6 +90,7 @@ class Expander implements Scene {
     this.elves = new ElfReader(this.tree);
     this.loader = new Loader(this.tree, this.elves);
     this.starts = options.starts ?? [];
+    this.data = options.data ?? [];
     this.configurations = new Configurations(this.tree, this.starts);
     this.path = options.path ?? defaultPath;
     this.#maxPaths = options.maxPaths ?? 2_000_000;

@@ -1,5 +1,6 @@
 // What an expansion is given and what it gives: paths with reasons.
 import type { ByteString, Entry } from "../formats/entry.ts";
+import type { NamedData } from "./data-places.ts";
 import type { InstalledPackages, InstalledProblem } from "./installed.ts";
 import type { ProgramStart } from "./program-start.ts";
 import type { Missing, Reason } from "./reason.ts";
@@ -40,6 +41,8 @@ export interface ExpandOptions {
   path?: readonly ByteString[];
   /** The programs of the application, as they are started. Default: none. */
   starts?: readonly ProgramStart[];
+  /** Directories with data, whatever asks for them: taken whole. Default: none. */
+  data?: readonly NamedData[];
   /** Default 2,000,000. E_LIMIT above. */
   maxPaths?: number;
   /** Only these rules; for tests. */

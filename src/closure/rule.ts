@@ -2,6 +2,7 @@
 import type { ByteString, Entry } from "../formats/entry.ts";
 import type { MachineFiles } from "../machine/machine.ts";
 import type { Configurations } from "./configuration.ts";
+import type { NamedData } from "./data-places.ts";
 import type { ElfReader } from "./elf-reader.ts";
 import type { InstalledPackages } from "./installed.ts";
 import type { Loader } from "./loader.ts";
@@ -35,6 +36,8 @@ export interface Scene {
   readonly configurations: Configurations;
   /** The programs of the application; empty for the system files. */
   readonly starts: readonly ProgramStart[];
+  /** Directories with data that somebody found besides. */
+  readonly data: readonly NamedData[];
   /** Directories of PATH, for `env NAME`. */
   readonly path: readonly ByteString[];
   /** What is in the package by now, by canonical path. */

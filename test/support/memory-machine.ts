@@ -17,6 +17,7 @@ export interface MadeUpFile {
   target?: string;
   mode?: number;
   uid?: number;
+  mtime?: bigint;
   /** Claimed size on disk, without the content. */
   blocks?: number;
   /** As errno(3): reading it fails. */
@@ -149,7 +150,7 @@ class MemoryFiles implements MachineFiles {
       ino: 1n,
       size,
       blocks: found.blocks ?? Math.ceil(size / 512),
-      mtime: 0n,
+      mtime: found.mtime ?? 0n,
       ctime: 0n,
       rdevMajor: 1,
       rdevMinor: 3,

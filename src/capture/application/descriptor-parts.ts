@@ -104,6 +104,10 @@ export async function volumesOf(
     volumes.push({ ...one, path: pathText(path), size: sizeOf(path) });
   }
   for (const path of request.volumes) volumes.push(make(await canonical(unescapeBytes(path)), "asked for"));
+  for (const { path, from } of request.data ?? []) {
+    const inside = volumes.some((one) => `${path}/`.startsWith(`${encodeText(one.path)}/`));
+    if (isDirectory(path) && !inside) volumes.push(make(path, dataReason({ from })));
+  }
   volumes.push(
     ...written.filter((path) => entries.has(path)).map((path) => make(path, "written while traced")),
   );

@@ -1,6 +1,4 @@
 // Data directories of a running program: what --data makes of them.
-import { resolve } from "node:path";
-import { TranshipError } from "../../base/errors.ts";
 import { formatSize } from "../../base/units.ts";
 import { followData } from "../../closure/data-places.ts";
 import { machineTree } from "../../closure/tree.ts";
@@ -13,7 +11,8 @@ import { type Evidence, writingUses } from "../evidence/evidence.ts";
 import { type FilterRule, parsePattern } from "../plan/filters.ts";
 import type { DataSnapshot } from "../sandbox/snapshot-files.ts";
 import { parentOf } from "../seeds/seeds.ts";
-import { dataReason, usualData } from "./data-directories.ts";
+import { dataOf, dataReason } from "./data-directories.ts";
+import { parseDataWord, snapshotsOf } from "./data-word.ts";
 import { whatToDoWithData } from "./live-data.ts";
 import { dataDirectories } from "./volumes.ts";
 
@@ -26,14 +25,14 @@ export interface ProcessData {
   notes: string[];
 }
 
-/** data: "copy", "empty" or "snapshot:DIR". */
+/** data: the word of --data. */
 export async function dataOfProcess(
   data: string,
   machine: Machine,
   descriptor: Descriptor,
   evidence: Evidence,
 ): Promise<ProcessData> {
-  const usual = await usualData(machine, descriptor);
+  const usual = await dataOf(machine, descriptor);
   const volumes = usual.map((one): Volume => {
     return {
       path: pathText(one.path),
@@ -43,17 +42,18 @@ export async function dataOfProcess(
     };
   });
   const written = await linkedToo(machine, await writtenDirectories(machine, evidence));
+  const word = parseDataWord(data);
   const all = [...new Set([...usual.map((one) => one.path), ...written])].sort();
   const outer = all.filter((path) => !all.some((other) => other !== path && path.startsWith(`${other}/`)));
   const nothing = { volumes, filters: [], snapshots: [], notes: [] };
   // A volume without a size promises no content.
-  if (data === "empty")
+  if (word.kind === "empty")
     return {
       ...nothing,
       volumes: volumes.map((one) => ({ ...one, size: "0" })),
       filters: outer.map(emptied),
     };
-  if (data !== "copy") return { ...nothing, snapshots: [snapshotFor(data, outer)] };
+  if (word.kind !== "copy") return { ...nothing, snapshots: snapshotsOf(word, outer, whereNone) };
   const notes = outer.map(
     (path) =>
       `${escapeBytes(path)} is copied while the program runs: each file is whole, but not all are of one moment. For a database, ${whatToDoWithData}`,
@@ -90,25 +90,5 @@ export function emptied(path: ByteString): FilterRule {
   return { keep: false, pattern: parsePattern(pattern, "--data empty"), told: "--data empty" };
 }
 
-/** E_USAGE where it is no word of --data. */
-export function checkDataWord(data: string): void {
-  if (data === "copy" || data === "empty" || /^snapshot:./.test(data)) return;
-  throw new TranshipError("E_USAGE", `--data ${data} is neither copy, empty nor snapshot:DIR`, {
-    hint: "DIR is a directory of this host",
-  });
-}
-
-function snapshotFor(data: string, directories: readonly ByteString[]): DataSnapshot {
-  checkDataWord(data);
-  const from = data.slice("snapshot:".length);
-  const [path] = directories;
-  if (path !== undefined && directories.length === 1) return { path, directory: resolve(from) };
-  const found = directories.map(escapeBytes).join(", ") || "none";
-  throw new TranshipError(
-    "E_USAGE",
-    `--data snapshot:DIR needs exactly one data directory, found ${directories.length}: ${found}`,
-    {
-      hint: "watch it longer, so that it is seen to write; or give what else is written to by --exclude and --volume",
-    },
-  );
-}
+const whereNone =
+  "watch it longer, so that it is seen to write; or give what else is written to by --exclude and --volume";

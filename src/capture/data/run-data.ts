@@ -1,4 +1,5 @@
 // What a capture that runs takes of its data directories: what it started from is what is packed.
+import { unescapeBytes } from "../../formats/escape.ts";
 import type { Descriptor, Volume } from "../../package/descriptor.ts";
 import { pathText } from "../application/descriptor-text.ts";
 import type { Choices } from "../captured.ts";
@@ -12,17 +13,17 @@ export interface RunData {
   snapshots: DataSnapshot[];
 }
 
-/** data: "copy", "empty" or "snapshot:DIR"; E_USAGE for another word, and where a snapshot does not stand for one directory. */
+/** data: the word of --data; E_USAGE for another word, and where it cannot be told which directory a snapshot stands for. */
 export function dataOfRun(
   data: string,
   directories: readonly DataDirectory[],
   { descriptor, choices }: { descriptor: Descriptor; choices: Choices },
 ): RunData {
-  const { snapshots = {} } = dataRequest(data, directories);
-  const [from] = Object.values(snapshots);
-  const [one] = directories;
-  if (from !== undefined && one !== undefined)
-    return { descriptor, choices, snapshots: [{ path: one.path, directory: from }] };
+  const given = Object.entries(dataRequest(data, directories).snapshots ?? {});
+  if (given.length > 0) {
+    const snapshots = given.map(([path, directory]) => ({ path: unescapeBytes(path), directory }));
+    return { descriptor, choices, snapshots };
+  }
   if (data !== "empty") return { descriptor, choices, snapshots: [] };
   const volumes = directories.map((one): Volume => {
     // A volume without a size promises no content.

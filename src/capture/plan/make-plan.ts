@@ -1,5 +1,6 @@
 // Evidence -> plan: what was seen, what that needs, what is left out; each path with its reasons.
 
+import type { NamedData } from "../../closure/data-places.ts";
 import { type Candidate, type Expansion, expand, type Seed } from "../../closure/expand.ts";
 import type { InstalledPackages } from "../../closure/installed.ts";
 import type { Reason } from "../../closure/reason.ts";
@@ -44,6 +45,8 @@ export interface PlanRequest {
   /** What of all that stays, by the first rule that fits. */
   filters: readonly FilterRule[];
   volumes: readonly string[];
+  /** What the configuration of its services says is data: taken whole, as volumes. */
+  data?: readonly NamedData[];
   keepSecrets: readonly string[];
   closure: boolean;
   /** Without closure: these rules alone. For measuring what each step of the closure gives. */
@@ -151,7 +154,7 @@ async function expansionOf(
     machine.files,
     seeds,
     request.closure
-      ? { installed, starts: startsOf(request.descriptor) }
+      ? { installed, starts: startsOf(request.descriptor), data: request.data ?? [] }
       : { installed, rules: rules ?? [kernelOpened()] },
   );
 }

@@ -117,7 +117,7 @@ export function pathsInEnvironment(environment: Readonly<Record<string, ByteStri
   const found = new Set<ByteString>();
   for (const [name, value] of Object.entries(environment)) {
     if (isOfTheSession(name) || value.length > 65_536) continue;
-    for (const part of value.split(/[:;\s=]/).slice(0, 100))
+    for (const part of value.split(/[:;,\s=]/).slice(0, 100))
       if (/^\/[^/]/.test(part) && part.length < 4096 && found.size < maxNamed) found.add(trimmed(part));
   }
   found.delete("/");

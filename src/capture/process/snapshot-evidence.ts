@@ -1,6 +1,8 @@
 // A snapshot of a running program as evidence: what it maps, holds open, stands in and names. The witness "snapshot".
 
+import { matchPaths } from "../../closure/glob.ts";
 import { isSweepable } from "../../closure/policy.ts";
+import { machineTree } from "../../closure/tree.ts";
 import type { ProcessSnapshot } from "../../discover/process-snapshot.ts";
 import type { HeldListener, RunningProgram } from "../../discover/running-program.ts";
 import type { ByteString } from "../../formats/entry.ts";
@@ -107,8 +109,14 @@ export async function addNamedByCommands(
   }
 }
 
-/** Words that name nothing are words. */
-async function existing(view: ProcessView, paths: readonly ByteString[]): Promise<ByteString[]> {
+/** Words that name nothing are words; those with wildcards are patterns, which many programs fill in themselves. */
+async function existing(view: ProcessView, words: readonly ByteString[]): Promise<ByteString[]> {
+  const tree = machineTree(view.machine.files);
+  const paths: ByteString[] = [];
+  for (const word of words) {
+    paths.push(word);
+    if (/[*?[]/.test(word)) paths.push(...(await matchPaths(tree, word).catch(() => [])));
+  }
   const found = await Promise.all(
     paths.map(
       async (path) => (await view.machine.files.resolve(path).catch(() => undefined))?.entry !== undefined,

@@ -134,7 +134,7 @@ export const captureVerbs: readonly Verb[] = [
       },
       {
         flags: "--data <FROM>",
-        summary: "what is taken of its data: copy, empty or snapshot:DIR",
+        summary: "what is taken of its data: copy, empty, snapshot:DIR or snapshot:PATH=DIR,...",
         default: "copy",
       },
       ...captureOptions,

@@ -78,7 +78,7 @@ export const sessionOptions: readonly OptionSpec[] = [
   },
   {
     flags: "--data <FROM>",
-    summary: "what data directories start from: copy, empty or snapshot:DIR",
+    summary: "what data directories start from: copy, empty, snapshot:DIR or snapshot:PATH=DIR,...",
     default: "copy",
   },
   { flags: "--no-witness", summary: "watch by the tracer alone, without the file witness beside it" },

@@ -3,7 +3,7 @@
  *
  * Why: a database opens the tables that were asked for; half of its files are no database. The directory is known by
  * the server's configuration (datadir, dir, data_directory), by where its makers put it, or, wherever it lies, by a file that each
- * data directory of its kind has and that its server has to read.
+ * data directory of its kind has and that its server has to read; and those that a capture found in the configuration of its services.
  */
 import type { ByteString, Entry } from "../../formats/entry.ts";
 import { dataBehind } from "../data-places.ts";
@@ -39,6 +39,9 @@ const setting =
 export function dataDirectories(): Rule {
   return {
     name: "data",
+    async start(scene, emit) {
+      for (const { path, from } of scene.data) await addData(scene, path, from, emit);
+    },
     async entry(scene, entry, _reason, emit) {
       if (entry.kind !== "file") return;
       const name = basename(entry.path);

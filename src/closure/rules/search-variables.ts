@@ -71,19 +71,50 @@ async function addStart(scene: Scene, start: ProgramStart, emit: Emit): Promise<
   for (const [name, value] of Object.entries(start.variables)) {
     const search = searched[name];
     if (search !== undefined) await addSearch(scene, { search, value, base }, why, emit);
-    else if (value.startsWith("/") && !notLooked.test(name)) await addNamed(scene, value, why, emit);
+    else if (!notLooked.test(name)) await addValue(scene, value, why, emit);
   }
-  for (const [index, word] of start.command.entries()) {
+  const words = wordsOf(start.command);
+  const java = words.findIndex((word) => /(^|\/)java$/.test(word));
+  for (const [index, word] of words.entries()) {
     if (index === 0) continue;
-    const before = start.command[index - 1] ?? "";
-    if (
-      /^(-cp|-classpath|--class-path|-p|--module-path)$/.test(before) &&
-      /(^|\/)java$/.test(start.command[0] ?? "")
-    )
+    const before = words[index - 1] ?? "";
+    if (/^(-cp|-classpath|--class-path|-p|--module-path)$/.test(before) && java >= 0 && java < index)
       await addSearch(scene, { search: "classes", value: word, base }, why, emit);
     else if (/^-I./.test(word))
       await addSearch(scene, { search: "trees", value: word.slice(2), base }, why, emit);
     else await addArgument(scene, word, { base, why }, emit);
+  }
+}
+
+/** A line for the shell is taken as the words in it. */
+function wordsOf(command: readonly ByteString[]): ByteString[] {
+  return command.flatMap((word, index) =>
+    command[index - 1] === "-c" && /\s/.test(word)
+      ? word
+          .split(/[\s;|&()<>"'`]+/)
+          .filter((one) => one !== "")
+          .slice(0, maxPaths)
+      : [word],
+  );
+}
+
+/**
+ * A path, several with signs between them (/a:/b, /a,/b, -Dfile=/a -Dmore=/b), patterns, a URL of a file. Which of its words the program
+ * takes for names nobody knows: what is there comes along.
+ */
+async function addValue(scene: Scene, value: ByteString, why: Reason, emit: Emit): Promise<void> {
+  const whole = value.startsWith("/") ? await scene.tree.resolve(value) : undefined;
+  if (whole?.entry !== undefined) return await addNamed(scene, value, why, emit);
+  const parts = value
+    .slice(0, 65_536)
+    .replaceAll("file://", " ")
+    .split(/[\s:;,="']+/)
+    .slice(0, maxPaths);
+  for (const part of parts) {
+    if (!/^\/[^/]/.test(part)) continue;
+    await addNamed(scene, part, why, emit);
+    if (/[*?[]/.test(part))
+      for (const path of await matchPaths(scene.tree, part)) await addNamed(scene, path, why, emit);
   }
 }
 
@@ -98,8 +129,10 @@ async function addArgument(
     ? [join(base, word)]
     : word.split(/[=:,]/).filter((one) => one.startsWith("/"));
   for (const name of names.slice(0, 20)) {
-    const { entry } = await scene.tree.resolve(name);
-    if (entry?.kind === "file") await addNamed(scene, name, why, emit);
+    for (const path of /[*?[]/.test(name) ? await matchPaths(scene.tree, name) : [name]) {
+      const { entry } = await scene.tree.resolve(path);
+      if (entry?.kind === "file") await addNamed(scene, path, why, emit);
+    }
   }
 }
 

@@ -26,8 +26,9 @@ test("paths of variables: those of the application, not of the session it was st
     HOME: "/root",
     CATALINA_BASE: "/opt/t",
     LIBS: "/a/b:/c d",
+    LIST: "/e/1,/e/*.conf",
   });
-  assert.deepEqual(found.sort(), ["/a/b", "/c", "/opt/t"]);
+  assert.deepEqual(found.sort(), ["/a/b", "/c", "/e/*.conf", "/e/1", "/opt/t"]);
 });
 
 const running = (more: Partial<ProcessSnapshot>): ProcessSnapshot =>

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { silentProgress } from "../../../src/base/log.ts";
 import { parseSize } from "../../../src/base/units.ts";
+import { captureInstalled } from "../../../src/capture/capture-installed.ts";
 import { captureMachine, describeTrim } from "../../../src/capture/capture-machine.ts";
 import type { EvidenceDocument } from "../../../src/capture/evidence/evidence-document.ts";
 import { parsePattern } from "../../../src/capture/plan/filters.ts";
@@ -166,4 +167,54 @@ test("a data base that was moved behind a link has its volume where it lies", as
     "/var/lib/mysql 4B data base directory",
     "/var/lib/postgresql 0B data base directory",
   ]);
+});
+
+test("data at a place that configuration alone names is a volume, of what the machine starts and of a named service", async () => {
+  const moved: MadeUpTree = {
+    ...tree,
+    "/etc/passwd": "root:x:0:0::/root:/bin/sh\nsql:x:100:100::/nonexistent:/bin/false\n",
+    "/opt/sql/bin/sqld": { text: "x", mode: 0o755 },
+    "/opt/sql/etc/sql.yml": "storage:\n  dbPath: /mnt/disk2/sql\n",
+    "/mnt/disk2/sql": { kind: "directory", uid: 100 },
+    "/mnt/disk2/sql/table": { text: "rows", uid: 100 },
+    "/etc/systemd/system/sql.service": "[Service]\nUser=sql\nExecStart=/opt/sql/bin/sqld\n",
+    "/etc/systemd/system/multi-user.target.wants/sql.service": "-> ../sql.service",
+  };
+  const made = { path: "/mnt/disk2/sql", initial: "copy", reason: "data directory by /opt/sql/etc/sql.yml", size: "4B" }; // biome-ignore format: short
+  for (const services of [[], ["sql"]]) {
+    const asked = { ...application, services };
+    const { plan } = await captureMachine(
+      { machine: memoryMachine(moved), application: asked, choices },
+      tools,
+    );
+    assert.deepEqual(plan.package.volumes.find((one) => one.path === made.path), made); // biome-ignore format: short
+  }
+  const trim = { reference: "shop", evidence: { paths: {}, excluded: {} } as unknown as EvidenceDocument };
+  const cut = await captureMachine({ machine: memoryMachine(moved), application, choices, trim }, tools);
+  assert.deepEqual(cut.plan.package.volumes, [], "of data that fell away there is no volume");
+});
+
+test("captured by its installed package, data at a place that its configuration names comes whole, as a volume", async () => {
+  const machine = memoryMachine({
+    ...tree,
+    "/etc/passwd": "root:x:0:0::/root:/bin/sh\nsql:x:100:100::/nonexistent:/bin/false\n",
+    "/usr/sbin/sqld": { text: "x", mode: 0o755 },
+    "/etc/sqld/sqld.conf": "datadir /mnt/disk2/sql\n",
+    "/mnt/disk2/sql": { kind: "directory", uid: 100 },
+    "/mnt/disk2/sql/deep/table": { text: "rows", uid: 100 },
+    "/lib/systemd/system/sqld.service": "[Service]\nUser=sql\nExecStart=/usr/sbin/sqld\n",
+    "/var/lib/dpkg/status":
+      "Package: sqld\nStatus: install ok installed\nVersion: 1\nArchitecture: all\nDescription: x\n",
+    "/var/lib/dpkg/info/sqld.list":
+      "/.\n/etc\n/etc/sqld\n/etc/sqld/sqld.conf\n/usr\n/usr/sbin\n/usr/sbin/sqld\n/lib/systemd/system/sqld.service\n",
+  });
+  for (const services of [[], ["sqld"]]) {
+    const request = { machine, application: { ...application, services }, names: ["sqld"], choices };
+    const { plan } = await captureInstalled(request, tools);
+    assert.ok(packed(plan).has("/mnt/disk2/sql/deep/table"));
+    assert.deepEqual(
+      plan.package.volumes.map(({ path, reason, size }) => [path, reason, size]),
+      [["/mnt/disk2/sql", "data directory by /etc/sqld/sqld.conf", "4B"]],
+    );
+  }
 });

@@ -143,6 +143,47 @@ test("variables of the start: libraries, preloads, trees of languages, class pat
   );
 });
 
+test("variables with patterns and lists, and class paths in a line for the shell, bring what is there", async () => {
+  const files = memoryFiles({
+    "/usr/bin/app": program(),
+    "/etc/app/a.conf": "x",
+    "/etc/app/b.conf": "x",
+    "/etc/app/notes.txt": "x",
+    "/srv/one/x": "x",
+    "/srv/two.yml": "x",
+    "/srv/three.yml": "x",
+    "/srv/url.xml": "x",
+    "/srv/agent.jar": "x",
+    "/srv/home/deep/file": "x",
+    "/srv/odd [1].conf": "x",
+    "/data/jars/a.jar": "x",
+    "/data/jars/readme": "x",
+    "/srv/unnamed": "x",
+  });
+  const start = {
+    name: "main",
+    command: ["/bin/sh", "-c", 'umask 27; exec "/usr/bin/java" -cp "/data/jars/*" Main'],
+    variables: {
+      CONFIG: "/etc/app/*.conf",
+      FILES: "/srv/two.yml,/srv/three.yml;/srv/gone",
+      TREES: "/srv/one:/srv/none",
+      JAVA_OPTS: "-javaagent:/srv/agent.jar=port -Dapp.home=/srv/home -Dlog=file:///srv/url.xml",
+      ODD: "/srv/odd [1].conf",
+      LINK: "https://example.org/srv/unnamed",
+    },
+    workingDirectory: "/",
+  };
+  const { paths } = await expand(files, [traced("/usr/bin/app", "exec")], { starts: [start] });
+  holds(
+    paths,
+    [
+      "/etc/app/a.conf", "/etc/app/b.conf", "/srv/two.yml", "/srv/three.yml", "/srv/one/x", "/srv/agent.jar", "/srv/home/deep/file", "/srv/url.xml",
+      "/srv/odd [1].conf", "/data/jars/a.jar",
+    ],
+    ["/etc/app/notes.txt", "/data/jars/readme", "/srv/unnamed"],
+  ); // biome-ignore format: short
+});
+
 test("a script that starts the program sets its library path; one that nobody used does not", async () => {
   const tree = {
     "/bin/sh": "x",
