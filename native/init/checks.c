@@ -14,33 +14,6 @@
 #include "checks.h"
 #include "talk.h"
 
-static bool make_one(const struct directory *d)
-{
-	char path[PATH_MAX];
-	struct stat st;
-	char *slash;
-
-	if (mkdir(d->path, 0700) < 0) {
-		if (errno == EEXIST)
-			return stat(d->path, &st) == 0 &&
-				S_ISDIR(st.st_mode);
-		if (errno != ENOENT || strlen(d->path) >= sizeof(path))
-			return false;
-		strcpy(path, d->path);
-		for (slash = strchr(path + 1, '/'); slash;
-		     slash = strchr(slash + 1, '/')) {
-			*slash = 0;
-			if (mkdir(path, 0755) < 0 && errno != EEXIST)
-				return false;
-			*slash = '/';
-		}
-		if (mkdir(d->path, 0700) < 0 && errno != EEXIST)
-			return false;
-	}
-	return chown(d->path, d->uid, d->gid) == 0 &&
-		chmod(d->path, d->mode) == 0;
-}
-
 /* The kernel's struct statx: the C library may be older than it. */
 struct statx_start {
 	uint32_t mask, blksize;
@@ -63,6 +36,65 @@ static bool is_mount(int fd, dev_t above)
 	    (sx.attributes_mask & ATTR_MOUNT_ROOT))
 		return sx.attributes & ATTR_MOUNT_ROOT;
 	return fstat(fd, &st) < 0 || (above && st.st_dev != above);
+}
+
+/*
+ * A volume that nobody has written to yet is root's: its service could not
+ * write there. What is anything else is left as it is.
+ */
+static bool own_fresh_volume(const struct directory *d, const struct stat *st)
+{
+	DIR *dir;
+	int fd;
+	struct dirent *entry;
+
+	if (st->st_uid || st->st_gid || (st->st_mode & 07777) != 0755)
+		return true;
+	fd = open(d->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	dir = fd >= 0 && is_mount(fd, 0) ? fdopendir(fd) : NULL;
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return true;
+	}
+	do
+		entry = readdir(dir);
+	while (entry && (strcmp(entry->d_name, ".") == 0 ||
+			 strcmp(entry->d_name, "..") == 0));
+	/* A read-only one cannot be given away, and need not be. */
+	if (!entry && fchown(fd, d->uid, d->gid) == 0 &&
+	    fchmod(fd, d->mode) < 0)
+		complain("cannot set the mode of %s: %s", d->path,
+			 strerror(errno));
+	closedir(dir);
+	return true;
+}
+
+static bool make_one(const struct directory *d)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	char *slash;
+
+	if (mkdir(d->path, 0700) < 0) {
+		if (errno == EEXIST)
+			return stat(d->path, &st) == 0 &&
+				S_ISDIR(st.st_mode) && own_fresh_volume(d, &st);
+		if (errno != ENOENT || strlen(d->path) >= sizeof(path))
+			return false;
+		strcpy(path, d->path);
+		for (slash = strchr(path + 1, '/'); slash;
+		     slash = strchr(slash + 1, '/')) {
+			*slash = 0;
+			if (mkdir(path, 0755) < 0 && errno != EEXIST)
+				return false;
+			*slash = '/';
+		}
+		if (mkdir(d->path, 0700) < 0 && errno != EEXIST)
+			return false;
+	}
+	return chown(d->path, d->uid, d->gid) == 0 &&
+		chmod(d->path, d->mode) == 0;
 }
 
 /*

@@ -67,7 +67,10 @@ export interface ServiceRecipe {
   umask?: number;
   type: "simple" | "forking" | "oneshot";
   pidFile?: ByteString;
+  /** To be made where they are not there: below /run always, others where the service never started. */
   runtimeDirectories: RuntimeDirectory[];
+  /** Those of them that keep what it knows. */
+  stateDirectories: ByteString[];
   sockets: RecipeSocket[];
   /** When its manager starts it again; undefined: never. backoff in milliseconds. */
   restart?: { policy: "on-failure" | "always"; attempts?: number; backoff?: number };
@@ -144,6 +147,7 @@ export function emptyRecipe(service: ServiceFact): ServiceRecipe {
     workingDirectory: "/",
     type: "simple",
     runtimeDirectories: [],
+    stateDirectories: [],
     sockets: [],
     readiness: { ports: [], paths: [] },
     from: [...service.from],

@@ -1,6 +1,7 @@
 // Recipe of a systemd unit. The unit's files are read again: the inventory holds masked values only.
 import type { ByteString } from "../formats/entry.ts";
 import { parseAssignments } from "../formats/os-release.ts";
+import { shellWords } from "../formats/shell-words.ts";
 import { parseUnitName } from "../formats/unit-names.ts";
 import { parseTimeSpan } from "../formats/unit-time.ts";
 import { type ExecCommand, expandCommand, parseEnvironment, parseExec } from "../formats/units.ts";
@@ -12,6 +13,7 @@ import { addDirectory, addTmpfilesDirectories, directoryOfCommand } from "./runt
 import { signalName } from "./signal-name.ts";
 import { baseName, parentOf, type Source } from "./source.ts";
 import { specifierFacts, UnitReader, underRun } from "./systemd-services.ts";
+import { notCarriedOver, ofTheManager } from "./unit-left-out.ts";
 import { unitSockets } from "./unit-sockets.ts";
 import { loadUnit } from "./unit-tree.ts";
 import { readUsers } from "./users.ts";
@@ -44,7 +46,7 @@ export async function unitRecipe(source: Source, service: ServiceFact): Promise<
   const given = await unitSockets(source, service, reader, facts);
   recipe.sockets = given.sockets;
   recipe.notes.push(...given.notes);
-  leftOut(reader, recipe);
+  recipe.notes.push(...(await notCarriedOver(source, reader, recipe)));
   return recipe;
 }
 
@@ -64,6 +66,10 @@ function again(reader: UnitReader, recipe: ServiceRecipe): void {
   if (start !== undefined) recipe.startTimeout = start;
   const files = /^\d{1,9}/.exec(reader.service("LimitNOFILE"))?.[0];
   if (files !== undefined && Number(files) > 0) recipe.openFiles = Number(files);
+  else if (reader.service("LimitNOFILE") !== "")
+    recipe.notes.push(
+      `LimitNOFILE=${reader.service("LimitNOFILE")} is not carried over: give run --ulimit nofile=NUMBER`,
+    );
 }
 
 interface Account {
@@ -117,6 +123,10 @@ async function environmentOf(
       Object.assign(environment, parseAssignments((await source.text(each)) ?? ""));
     }
   }
+  for (const word of reader.list("Service", "UnsetEnvironment")) {
+    const [name = ""] = word.split("=", 1);
+    if (name === word || environment[name] === word.slice(name.length + 1)) delete environment[name];
+  }
   return environment;
 }
 
@@ -161,6 +171,19 @@ async function declaredDirectories(
   for (const name of reader.list("Service", "RuntimeDirectory")) {
     await addDirectory(source, recipe, { path: `/run/${name.split(":")[0]}`, mode, ...owner });
   }
+  // systemd makes these as well; a service that never started there has none.
+  for (const [key, base] of [
+    ["State", "/var/lib"],
+    ["Cache", "/var/cache"],
+    ["Logs", "/var/log"],
+  ] as const) {
+    const own = /^[0-7]{3,5}$/.exec(reader.service(`${key}DirectoryMode`))?.[0] ?? "0755";
+    for (const name of reader.list("Service", `${key}Directory`)) {
+      const path = `${base}/${name.split(":")[0]}`;
+      await addDirectory(source, recipe, { path, mode: Number.parseInt(own, 8), ...owner });
+      if (key === "State") recipe.stateDirectories.push(path);
+    }
+  }
   const pidDirectory = parentOf(recipe.pidFile ?? "");
   if (/^\/(var\/)?run\/./.test(pidDirectory))
     await addDirectory(source, recipe, { path: pidDirectory, mode: 0o755, ...owner });
@@ -199,11 +222,13 @@ async function commands(
   if (recipe.type === "forking") await toForeground(source, service, recipe);
 }
 
+/** All of them, one after the other; what needs the number of the main process is a signal, or left out. */
 async function stopCommand(
   source: Source,
   recipe: ServiceRecipe,
   stops: readonly ExecCommand[],
 ): Promise<void> {
+  const usable: { argv: ByteString[]; ignoreFailure: boolean }[] = [];
   for (const command of stops) {
     const argv = await withProgram(
       source,
@@ -211,14 +236,25 @@ async function stopCommand(
     );
     if (speaksToManager(argv)) continue;
     if (!argv.some((word) => word.includes("$MAINPID"))) {
-      recipe.stop = argv;
-      return;
+      usable.push({ argv, ignoreFailure: command.ignoreFailure });
+      continue;
     }
     const signal = baseName(argv[0] ?? "") === "kill" ? signalName(argv.join(" ")) : undefined;
-    if (signal !== undefined) recipe.stopSignal = signal;
-    else recipe.notes.push(`left out, it needs the main process's number: ${argv.join(" ").slice(0, 200)}`);
+    if (signal !== undefined && stops.length === 1) recipe.stopSignal = signal;
+    else recipe.notes.push(`left out, it needs the main process's number: ${shown(argv)}`);
+  }
+  const [only] = usable;
+  if (only === undefined) return;
+  if (usable.length === 1) {
+    recipe.stop = only.argv;
     return;
   }
+  const lines = usable.map((one) => `${shellWords(one.argv)}${one.ignoreFailure ? " || true" : ""}`);
+  recipe.stop = ["/bin/sh", "-c", `set -e\n${lines.join("\n")}`];
+}
+
+function shown(argv: readonly ByteString[]): string {
+  return argv.join(" ").slice(0, 200);
 }
 
 async function toForeground(source: Source, service: ServiceFact, recipe: ServiceRecipe): Promise<void> {
@@ -236,27 +272,5 @@ async function toForeground(source: Source, service: ServiceFact, recipe: Servic
 }
 
 function speaksToManager(argv: readonly ByteString[]): boolean {
-  return /(^|[\s/;&"'])(systemctl|systemd-notify|systemd-run|initctl|busctl)\b/.test(argv.join(" "));
-}
-
-/** Settings that change how the program runs and that a recipe does not carry. */
-function leftOut(reader: UnitReader, recipe: ServiceRecipe): void {
-  for (const key of [
-    "RootDirectory",
-    "RootImage",
-    "DynamicUser",
-    "LoadCredential",
-    "PAMName",
-    "PassEnvironment",
-    "AmbientCapabilities",
-    "BindPaths",
-    "BindReadOnlyPaths",
-  ]) {
-    const value = reader.service(key);
-    if (value !== "" && value !== "no") recipe.notes.push(`${key}=${value} is not carried over`);
-  }
-  for (const key of ["StandardInput", "StandardOutput", "StandardError"]) {
-    const value = reader.service(key);
-    if (/^(file|append|truncate):/.test(value)) recipe.notes.push(`${key}=${value} is not carried over`);
-  }
+  return ofTheManager.test(argv.join(" "));
 }

@@ -149,6 +149,47 @@ test("nginx, environment files, drop-ins, RuntimeDirectory, tmpfiles.d, a kill a
   ]);
 });
 
+test("a unit's variables that are unset, directories of its own, stop commands one after the other; the rest is told", async () => {
+  const found = await recipe(
+    {
+      [`${units}/shop.service`]: [
+        "[Service]", "User=www-data", "Environment=A=1 B=2 C=3", "UnsetEnvironment=A B=2 C=4 LANG", "ExecStart=/opt/shop", "ExecCondition=/opt/may",
+        "ExecStartPost=/opt/after 'one two'", "ExecStartPost=/bin/systemctl reload x", "ExecStop=-/opt/drain", "ExecStop=/opt/stop now",
+        "ExecStop=/opt/tell $MAINPID", "ExecStopPost=-/bin/rm -f /tmp/x", "StateDirectory=shop shop/deep", "StateDirectoryMode=0700", "LogsDirectory=shop",
+        "CacheDirectory=shop", "LimitMEMLOCK=infinity", "LimitNPROC=4096:8192", "LimitNOFILE=infinity", "LimitSTACK=-1", "MemoryMax=2G", "TasksMax=infinity",
+        "CPUQuota=150%", "OOMScoreAdjust=0", "",
+      ].join("\n"),
+      "/etc/locale.conf": "LANG=C.UTF-8\n",
+    },
+    "shop",
+  ); // biome-ignore format: a unit
+  const { A, B, C, LANG } = found.environment;
+  assert.deepEqual([A, B, C, LANG], [undefined, undefined, "3", undefined]);
+  assert.deepEqual(found.stop, ["/bin/sh", "-c", "set -e\n/opt/drain || true\n/opt/stop now"]);
+  assert.deepEqual(found.stateDirectories, ["/var/lib/shop", "/var/lib/shop/deep"]);
+  assert.deepEqual(
+    found.runtimeDirectories.map(({ path, mode, user }) => [path, mode, user]),
+    [
+      ["/var/lib/shop", 0o700, "www-data"],
+      ["/var/lib/shop/deep", 0o700, "www-data"],
+      ["/var/cache/shop", 0o755, "www-data"],
+      ["/var/log/shop", 0o755, "www-data"],
+    ],
+  );
+  assert.deepEqual(found.notes, [
+    "LimitNOFILE=infinity is not carried over: give run --ulimit nofile=NUMBER",
+    "left out, it needs the main process's number: /opt/tell $MAINPID",
+    "ExecCondition=/opt/may is not carried over",
+    "ExecStartPost=/opt/after one two is not carried over: add a oneshot service after it to the package where the application needs that",
+    "ExecStopPost=/bin/rm -f /tmp/x is not carried over",
+    "LimitMEMLOCK=infinity is not carried over: give run --ulimit memlock=-1",
+    "LimitNPROC=4096:8192 is not carried over: give run --ulimit nproc=4096:8192",
+    "LimitSTACK=-1 is not carried over: give run --ulimit stack=-1",
+    "MemoryMax=2G is not carried over: give run --memory 2g",
+    "CPUQuota=150% is not carried over: give run --cpus 1.5",
+  ]);
+});
+
 test("an init script is the fallback; a known daemon is started in the foreground", async () => {
   const script = (daemon: string): MadeUpTree => ({
     "/etc/init.d/foo": `#!/bin/sh\n# chkconfig: 345 85 15\nDAEMON=${daemon}\nPIDFILE=/var/run/foo/foo.pid\n`,

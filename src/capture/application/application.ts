@@ -15,6 +15,7 @@ import {
   type RestartPolicy,
   type Service,
   type ServiceSocket,
+  type Volume,
 } from "../../package/descriptor.ts";
 import { exactText, pathText } from "./descriptor-text.ts";
 import { readOrigin } from "./origin.ts";
@@ -70,6 +71,7 @@ async function addServices(
   const services: Service[] = [];
   const directories: Descriptor["directories"][number][] = [];
   const ids = await readIds(machine);
+  const volumes: Volume[] = [];
   let files = 0;
   for (const name of names) {
     const fact = findService(known, name);
@@ -92,6 +94,15 @@ async function addServices(
     programs.push(...added.programs);
     services.push(...added.services.map((one) => withSockets(one, added.services, recipe.sockets, ids)));
     files = Math.max(files, recipe.openFiles ?? 0);
+    for (const path of recipe.stateDirectories) {
+      // One that is there is data, and comes along; what it will write where there is none yet has to outlive its instance too.
+      if ((await machine.files.resolve(path)).entry === undefined)
+        volumes.push({
+          path: pathText(path),
+          initial: "none",
+          reason: `state directory of ${escapeBytes(recipe.name)}`,
+        });
+    }
     for (const directory of recipe.runtimeDirectories) {
       directories.push({
         path: pathText(directory.path),
@@ -101,7 +112,7 @@ async function addServices(
     }
   }
   const limits = files === 0 ? base.limits : { ...base.limits, files };
-  return { ...base, programs, services, limits, directories: unique(directories) };
+  return { ...base, programs, services, limits, directories: unique(directories), volumes: unique(volumes) };
 }
 
 /** Each service starts when the one before it is ready: the order in which the services were named is kept. */

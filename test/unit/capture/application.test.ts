@@ -58,6 +58,19 @@ test("a service is told its directories as systemd tells them", async () => {
   assert.equal(programs[0]?.environment?.RUNTIME_DIRECTORY, "/run/shop");
 });
 
+test("a state directory that is not there yet is made for its service and outlives its instances; one that is there is data", async () => {
+  const unit = "[Service]\nExecStart=/bin/sh\nStateDirectory=shop old\n";
+  const machine = memoryMachine({
+    "/etc/passwd": "root:x:0:0::/root:/bin/sh\n",
+    "/etc/systemd/system/shop.service": unit,
+    "/bin/sh": { text: "#!", mode: 0o755 },
+    "/var/lib/old/file": "x",
+  });
+  const { volumes, directories } = await describeApplication(machine, { ...none, services: ["shop"] });
+  assert.deepEqual(volumes, [{ path: "/var/lib/shop", initial: "none", reason: "state directory of shop" }]);
+  assert.deepEqual(directories.map((one) => one.path), ["/var/lib/shop", "/var/lib/old"]); // biome-ignore format: short
+});
+
 test("a status above every signal is the program's own", () => {
   assert.equal(howItEnded(137), "was killed by signal 9");
   assert.equal(howItEnded(255), "ended with status 255");
