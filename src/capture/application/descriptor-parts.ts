@@ -104,13 +104,13 @@ export async function volumesOf(
     volumes.push({ ...one, path: pathText(path), size: sizeOf(path) });
   }
   for (const path of request.volumes) volumes.push(make(await canonical(unescapeBytes(path)), "asked for"));
-  for (const { path, from } of request.data ?? []) {
+  const configured = (request.data ?? []).filter(({ path }) => isDirectory(path) && !written.includes(path));
+  const seen = written.filter((path) => !configured.some((one) => path.startsWith(`${one.path}/`)));
+  volumes.push(...seen.filter((path) => entries.has(path)).map((path) => make(path, "written while traced")));
+  for (const { path, from } of configured) {
     const inside = volumes.some((one) => `${path}/`.startsWith(`${encodeText(one.path)}/`));
-    if (isDirectory(path) && !inside) volumes.push(make(path, dataReason({ from })));
+    if (!inside) volumes.push(make(path, dataReason({ from })));
   }
-  volumes.push(
-    ...written.filter((path) => entries.has(path)).map((path) => make(path, "written while traced")),
-  );
   const links = [...entries.values()].filter((entry) => entry.kind === "symlink");
   const copied = volumes.filter((one) => one.initial === "copy").map((one) => encodeText(one.path));
   for (const { path, link } of await followData(copied, tree, (directory) => linksBelow(directory, links)))

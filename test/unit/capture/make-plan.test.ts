@@ -161,6 +161,22 @@ test("data that a link leads to is a volume, whether the directory or something 
   );
 });
 
+test("data that configuration names and that was written to is one volume, whatever part of it was written", async () => {
+  const machine = memoryMachine({ "/etc/passwd": "root:x:0:0::/root:/bin/sh\n", "/srv/one/deep/a": "1", "/srv/two/b": "2", "/srv/three/c": "3" }); // biome-ignore format: short
+  const written = ["/srv/one/deep/new", "/srv/two/new"];
+  const data = ["/srv/one", "/srv/two", "/srv/three", "/srv/none"].map((path) => ({
+    path,
+    from: "/etc/x.conf",
+  }));
+  const evidence = evidenceOf(written.map((path) => use(path, "write", "/opt/app/bin/app")));
+  const plan = await planOf(evidence, { machine, data });
+  assert.deepEqual(plan.package.volumes.map(({ path, reason }) => `${path} ${reason}`).sort(), [
+    "/srv/one data directory by /etc/x.conf",
+    "/srv/three data directory by /etc/x.conf",
+    "/srv/two written while traced",
+  ]);
+});
+
 test("byte code that Python writes beside its modules is no data", async () => {
   const python = memoryMachine({
     "/etc/os-release": "ID=debian\nVERSION_ID=11\n",
