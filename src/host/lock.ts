@@ -35,7 +35,8 @@ function readStartTime(pid: number): string | undefined {
 }
 
 export function processAlive(pid: number, startTime: string): boolean {
-  return processStartTime(pid) === startTime;
+  const seen = processStartTime(pid);
+  return seen !== undefined && seen === startTime;
 }
 
 /**

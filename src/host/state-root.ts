@@ -1,8 +1,8 @@
 // The state root: one directory that holds the store, the instances and the journal. Two roots never see each other.
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { TranshipError } from "../base/errors.ts";
-import { createExclusive, errnoOf, ioError, makeDirectory, readJson } from "./files.ts";
+import { isTranshipError, TranshipError } from "../base/errors.ts";
+import { createExclusive, errnoOf, ioError, makeDirectory, readJson, writeFileAtomic } from "./files.ts";
 
 /** Raised when the layout of the state root changes; older ones are migrated, newer ones refused. */
 const stateVersion = 1;
@@ -50,31 +50,44 @@ export function openStateRoot(path: string): StateRoot {
     journal: join(path, "journal"),
   };
   const versionFile = versionIn(path);
-  const isNew = !isStateRoot(path);
-  if (isNew) refuseForeign(path);
   const { path: top, ...below } = root;
-  if (isNew) makeDirectory(top, 0o711);
-  for (const directory of Object.values(below)) if (isNew || !existsSync(directory)) makeDirectory(directory);
-  if (isNew) {
-    createExclusive(versionFile, `${JSON.stringify({ tranship: "state", version: stateVersion })}\n`);
-    return root;
-  }
-  const seen = readJson(versionFile) as { version?: unknown } | undefined;
-  if (typeof seen?.version !== "number") {
+  // Where all of a state root is there, it is one: what says so was lost, or damaged, by a disk.
+  const isWhole = Object.values(below).every((directory) => existsSync(directory));
+  const version = readVersion(versionFile);
+  if (version === "damaged" && !isWhole) {
     throw new TranshipError("E_STATE_CORRUPT", `${versionFile} names no version`, {
       hint: "choose another directory with --root; this one is no state root of Tranship",
     });
   }
-  if (seen.version > stateVersion) {
+  if (typeof version === "number" && version > stateVersion) {
     throw new TranshipError(
       "E_STATE_VERSION",
-      `${path} has state version ${seen.version}, this tool knows ${stateVersion}`,
+      `${path} has state version ${version}, this tool knows ${stateVersion}`,
       {
         hint: "use the newer Tranship that wrote it, or another directory with --root",
       },
     );
   }
+  if (version === undefined && !isWhole) refuseForeign(path);
+  if (version === undefined) makeDirectory(top, 0o711);
+  for (const directory of Object.values(below))
+    if (version === undefined || !existsSync(directory)) makeDirectory(directory);
+  const text = `${JSON.stringify({ tranship: "state", version: stateVersion })}\n`;
+  if (version === undefined) createExclusive(versionFile, text);
+  else if (version === "damaged") writeFileAtomic(versionFile, text);
   return root;
+}
+
+/** undefined where there is none. */
+function readVersion(file: string): number | "damaged" | undefined {
+  try {
+    const seen = readJson(file) as { version?: unknown } | null | undefined;
+    if (seen === undefined) return undefined;
+    return typeof seen?.version === "number" ? seen.version : "damaged";
+  } catch (error) {
+    if (!isTranshipError(error, "E_STATE_CORRUPT")) throw error;
+    return "damaged";
+  }
 }
 
 /** Whether there is one: openStateRoot() would make none. */

@@ -53,11 +53,16 @@ export function repairWork(root: StateRoot, log: Log): string[] {
     for (const name of namesIn(directory).filter(deadTemporary)) remove(join(directory, name));
   }
   for (const name of namesIn(root.locks)) sweepLock(join(root.locks, name));
-  const dead = namesIn(root.work).filter((name) => {
-    const owner = ownerOf(join(root.work, name), name);
-    return owner === undefined || !processAlive(owner.pid, owner.start);
-  });
-  return dead.map((name) => join(root.work, name)).filter(remove);
+  return namesIn(root.work)
+    .map((name) => join(root.work, name))
+    .filter((path) => !isWorkedOn(path))
+    .filter(remove);
+}
+
+/** Whether the owner of a work directory still runs. */
+export function isWorkedOn(path: string): boolean {
+  const owner = ownerOf(path);
+  return owner !== undefined && processAlive(owner.pid, owner.start);
 }
 
 /** What cannot be listed is not ours to repair; the command itself will say so where it matters. */
@@ -69,9 +74,9 @@ function namesIn(directory: string): string[] {
   }
 }
 
-function ownerOf(path: string, name: string): { pid: number; start: string } | undefined {
+function ownerOf(path: string): { pid: number; start: string } | undefined {
   const words =
-    /-(\d+)-(\d+)$/.exec(name)?.slice(1) ?? (readText(join(path, "owner")) ?? "").trim().split(" ");
+    /-(\d+)-(\d+)$/.exec(path)?.slice(1) ?? (readText(join(path, "owner")) ?? "").trim().split(" ");
   const [pid, start] = words;
   return pid === undefined || start === undefined ? undefined : { pid: Number(pid), start };
 }

@@ -7,19 +7,18 @@ import { chmodSync, existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { isTranshipError } from "../base/errors.ts";
 import type { ByteString, Entry } from "../formats/entry.ts";
-import { type Digest, splitDigest } from "../formats/oci-reference.ts";
-import { readJson, writeFileAtomic } from "../host/files.ts";
+import type { Digest } from "../formats/oci-reference.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { makeWorkDirectory } from "../host/work.ts";
-import { digestOf } from "./digest.ts";
 import { tooManyImplied } from "./implied-directories.ts";
+import { hasLayerNote, inheritedName, layerNote, noteInherited } from "./layer-note.ts";
 import { type LayerEvent, readLayer } from "./layer-reader.ts";
 import { makeTree } from "./make-tree.ts";
 import { anyDevice, MergedTree } from "./merged-tree.ts";
 import { directoryOf } from "./path-table.ts";
 import type { ImageStore, StoredLayer } from "./store.ts";
 import { impliedIn, moveInPlace, noteImplied, treeFailure } from "./unpack.ts";
-import { UnpackedCheck, type WalkTree } from "./unpacked-check.ts";
+import { damagedNote, UnpackedCheck, type WalkTree } from "./unpacked-check.ts";
 
 /** A layer, and the directories that it only implies. */
 export interface ImplyingLayer {
@@ -40,14 +39,13 @@ export async function ensureInherited(
   diffIds: readonly Digest[],
 ): Promise<string | undefined> {
   const place = inheritedPlace(root, diffIds);
-  if (!existsSync(join(place, "verified.json")) && !(await makePlace(store, diffIds, place)))
-    return undefined;
+  if (!hasLayerNote(place) && !(await makePlace(store, diffIds, place))) return undefined;
   const directory = join(place, "fs");
   return existsSync(directory) ? directory : undefined;
 }
 
 function inheritedPlace(root: StateRoot, diffIds: readonly Digest[]): string {
-  return join(root.layers, splitDigest(digestOf(`inherited\n${diffIds.join("\n")}`))[1]);
+  return join(root.layers, inheritedName(diffIds));
 }
 
 /** False where no layer above another implies anything, or an instance has outlived its image: it starts as it did. */
@@ -63,8 +61,7 @@ async function makePlace(store: ImageStore, diffIds: readonly Digest[], place: s
     const made = join(work.path, "layer");
     mkdirSync(made);
     await makeInherited(store, layers, join(made, "fs"));
-    const verified = { tranship: inheritedWord, version: 1, layers: diffIds };
-    writeFileAtomic(join(made, "verified.json"), `${JSON.stringify(verified)}\n`);
+    noteInherited(made, diffIds);
     moveInPlace(made, place);
   } finally {
     work.remove();
@@ -92,16 +89,6 @@ async function impliedLater(store: ImageStore, layer: StoredLayer): Promise<Byte
   }
 }
 
-const inheritedWord = "inherited directories";
-
-/** The layers that a directory in root.layers was made for; undefined where it is a layer itself. */
-export function inheritedFor(place: string): readonly Digest[] | undefined {
-  const verified = readJson(join(place, "verified.json")) as
-    | { tranship?: string; layers?: Digest[] }
-    | undefined;
-  return verified?.tranship === inheritedWord ? (verified.layers ?? []) : undefined;
-}
-
 /** Makes `directory` where the layers (lowest first) need it; true then. */
 export async function makeInherited(
   store: ImageStore,
@@ -127,7 +114,9 @@ export async function changesOfInherited(
     store.root,
     layers.map(({ diffId }) => diffId),
   );
-  if (walkUnpacked === undefined || !existsSync(join(place, "verified.json"))) return [];
+  const note = layerNote(place);
+  if (walkUnpacked === undefined || note === undefined) return [];
+  if (note.kind === "damaged") return [damagedNote];
   const directory = join(place, "fs");
   const implying = layers.map((layer) => ({ layer, implied: impliedIn(store.root, layer.diffId) ?? [] }));
   const entries = await inheritedEntries(store, implying);
@@ -135,7 +124,14 @@ export async function changesOfInherited(
     return [entries.length > 0 ? "all is gone" : "it is not needed"];
   if (entries.length === 0) return [];
   const again = (): AsyncIterable<LayerEvent[]> => entryEvents(entries);
-  const check = new UnpackedCheck({ directory, walk: walkUnpacked, again, implied: undefined, signal });
+  const check = new UnpackedCheck({
+    directory,
+    walk: walkUnpacked,
+    again,
+    implied: undefined,
+    note,
+    signal,
+  });
   for (const entry of entries) check.add({ entry, hardlinkTo: undefined, content: undefined });
   return await check.changes();
 }

@@ -1,5 +1,5 @@
 // The blobs of an image layout, read and checked.
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import {
@@ -33,6 +33,10 @@ export class BlobStore {
     return text === undefined
       ? { schemaVersion: 2, mediaType: mediaType.index, manifests: [] }
       : decodeIndex(text, file);
+  }
+
+  hasIndex(): boolean {
+    return existsSync(join(this.path, "index.json"));
   }
 
   blobPath(digest: Digest): string {

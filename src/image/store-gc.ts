@@ -1,16 +1,18 @@
 // Removes what no name leads to. Safe beside writers: see store-session.ts for the order that makes it so.
 import { lstatSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { type ErrorCode, isTranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { type Descriptor, isIndexType, isManifestType, refNameAnnotation } from "../formats/oci.ts";
 import { type Digest, isDigest } from "../formats/oci-reference.ts";
-import { errnoOf, readText } from "../host/files.ts";
-import { acquireLock, processAlive } from "../host/lock.ts";
+import { errnoOf } from "../host/files.ts";
+import { acquireLock } from "../host/lock.ts";
 import { step } from "../host/steps.ts";
-import { makeWorkDirectory } from "../host/work.ts";
-import { inheritedFor } from "./inherited-directories.ts";
+import { isWorkedOn, makeWorkDirectory } from "../host/work.ts";
+import { inheritedName, layerNote } from "./layer-note.ts";
 import type { ImageStore } from "./store.ts";
 import { collectorLock, sessionPurpose } from "./store-session.ts";
+import { asideSuffix } from "./unpack.ts";
 
 export interface Removed {
   blobs: Digest[];
@@ -37,20 +39,33 @@ export async function removeUnreferenced(store: ImageStore, options: CollectOpti
   const lock = await acquireLock(join(store.root.locks, collectorLock), "remove what is unreferenced");
   try {
     const needed = neededBySessions(store);
-    const kept = await dropOrphanReferrers(store, needed, options.dryRun === true);
-    const live = new Live(store, options.log);
-    for (const entry of kept) live.follow(entry);
     const removed: Removed = { blobs: [], bytes: 0, layers: [], layerBytes: 0 };
-    // A document that cannot be read may name anything: then nothing is safe to remove.
-    if (live.unreadable) return removed;
+    const live = new Live(store);
+    try {
+      for (const entry of await dropOrphanReferrers(store, needed, options.dryRun === true))
+        live.follow(entry);
+    } catch (error) {
+      // A document that cannot be read may name anything: then nothing is safe to remove.
+      if (isTranshipError(error) && !unreadable.has(error.code)) throw error;
+      options.log.warn(`nothing was removed, because ${(error as Error).message}`);
+      return removed;
+    }
     const what = { store, options, removed };
     removeBlobs(what, (digest) => live.blobs.has(digest) || needed.has(digest));
-    removeLayers(what, (id) => live.layers.has(id) || options.keepLayers?.has(id) === true);
+    removeLayers(what, (id) => live.layers.has(id) || options.keepLayers?.has(id) === true, live.lists);
     return removed;
   } finally {
     lock.release();
   }
 }
+
+/** What is said of documents; a disk that fails says it in its own words. */
+const unreadable: ReadonlySet<string> = new Set<ErrorCode>([
+  "E_IMAGE_CORRUPT",
+  "E_IMAGE_UNSUPPORTED",
+  "E_LIMIT",
+  "E_IO",
+]);
 
 /** What sessions of running processes have written down. */
 function neededBySessions(store: ImageStore): Set<Digest> {
@@ -58,8 +73,7 @@ function neededBySessions(store: ImageStore): Set<Digest> {
   for (const name of readdirSync(store.root.work)) {
     if (!name.startsWith(`${sessionPurpose}-`)) continue;
     const directory = join(store.root.work, name);
-    const [pid = "0", startTime = ""] = (readText(join(directory, "owner")) ?? "").trim().split(" ");
-    if (!processAlive(Number(pid), startTime)) continue;
+    if (!isWorkedOn(directory)) continue;
     for (const digest of namesIn(join(directory, "needs"))) needed.add(digest.replace("-", ":"));
   }
   return needed;
@@ -107,34 +121,29 @@ async function dropOrphanReferrers(
 class Live {
   readonly blobs = new Set<Digest>();
   readonly layers = new Set<Digest>();
-  unreadable = false;
+  /** diffIDs of each image, lowest first. */
+  readonly lists: Digest[][] = [];
   readonly #store: ImageStore;
-  readonly #log: Log;
 
-  constructor(store: ImageStore, log: Log) {
+  constructor(store: ImageStore) {
     this.#store = store;
-    this.#log = log;
   }
 
   follow(entry: Descriptor): void {
     if (this.blobs.has(entry.digest)) return;
     this.blobs.add(entry.digest);
-    try {
-      if (isIndexType(entry.mediaType)) {
-        for (const member of this.#store.readIndexBlob(entry).manifests) this.follow(member);
-      } else if (isManifestType(entry.mediaType)) this.#manifest(entry);
-    } catch (error) {
-      this.unreadable = true;
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#log.warn(`nothing was removed, because ${reason}`);
-    }
+    if (isIndexType(entry.mediaType)) {
+      for (const member of this.#store.readIndexBlob(entry).manifests) this.follow(member);
+    } else if (isManifestType(entry.mediaType)) this.#manifest(entry);
   }
 
   #manifest(entry: Descriptor): void {
     const manifest = this.#store.readManifest(entry);
     for (const blob of [manifest.config, ...manifest.layers]) this.blobs.add(blob.digest);
     if (entry.artifactType !== undefined || manifest.artifactType !== undefined) return;
-    for (const id of this.#store.readConfig(manifest.config).rootfs.diff_ids) this.layers.add(id);
+    const { diff_ids: ids } = this.#store.readConfig(manifest.config).rootfs;
+    this.lists.push(ids);
+    for (const id of ids) this.layers.add(id);
   }
 }
 
@@ -161,25 +170,50 @@ function removeBlobs({ store, options, removed }: Removal, keep: (digest: Digest
 }
 
 /** What was made for several layers together is kept as long as all of them are. */
-function removeLayers({ store, options, removed }: Removal, keep: (diffId: Digest) => boolean): void {
+function removeLayers(
+  { store, options, removed }: Removal,
+  keep: (diffId: Digest) => boolean,
+  lists: readonly (readonly Digest[])[],
+): void {
+  const isUsed = usesOf(store, options, keep, lists);
   // Moved away first: whoever unpacks the same layer meanwhile finds its place free, or whole.
   const work = makeWorkDirectory(store.root, "remove");
   try {
-    for (const hex of namesIn(store.root.layers)) {
-      const diffId = `sha256:${hex}`;
-      if (!isDigest(diffId) || keep(diffId)) continue;
-      const path = join(store.root.layers, hex);
-      if (inheritedFor(path)?.every(keep) === true) continue;
+    for (const name of namesIn(store.root.layers)) {
+      const diffId = `sha256:${name}`;
+      const isLayer = isDigest(diffId);
+      if ((!isLayer && !name.endsWith(asideSuffix)) || isUsed(name)) continue;
+      const path = join(store.root.layers, name);
       if (options.sizes === true) removed.layerBytes += bytesBelow(path);
       if (options.dryRun !== true) {
-        step(`remove the unpacked layer ${hex.slice(0, 12)}`);
-        renameSync(path, join(work.path, hex));
+        step(`remove the unpacked layer ${name.slice(0, 12)}`);
+        renameSync(path, join(work.path, name));
       }
-      removed.layers.push(diffId);
+      if (isLayer) removed.layers.push(diffId);
     }
   } finally {
     work.remove();
   }
+}
+
+/** By its name in root.layers. What does not say any more what it was made for may be shown by any instance. */
+function usesOf(
+  store: ImageStore,
+  { keepLayers, log }: CollectOptions,
+  keep: (diffId: Digest) => boolean,
+  lists: readonly (readonly Digest[])[],
+): (name: string) => boolean {
+  const shown = new Set(lists.map(inheritedName));
+  return (name) => {
+    if (keep(`sha256:${name}`) || shown.has(name)) return true;
+    const note = layerNote(join(store.root.layers, name));
+    if (note?.kind === "layer") return false;
+    if (note?.kind === "inherited") return note.layers.every(keep);
+    const mayBe = (keepLayers?.size ?? 0) > 0;
+    if (mayBe && note !== undefined)
+      log.warn(`layers/${name} was left: the note beside it is damaged, and there are instances`);
+    return mayBe;
+  };
 }
 
 /** What the files below a directory take, as `du` counts them. Names may be any bytes. */

@@ -3,12 +3,12 @@
 //
 // A package named REF has two names in index.json: REF is the index of image and descriptor, and REF with "-image"
 // behind its tag is the bare image manifest, for tools that take no index.
-import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { TranshipError } from "../base/errors.ts";
+import { isTranshipError, TranshipError } from "../base/errors.ts";
 import {
   type Descriptor,
   type ImageConfig,
+  type ImageIndex,
   type ImageManifest,
   isIndexType,
   isManifestType,
@@ -23,10 +23,11 @@ import {
   splitDigest,
   tagName,
 } from "../formats/oci-reference.ts";
-import { makeDirectory, writeFileAtomic } from "../host/files.ts";
+import { makeDirectory, readText, writeFileAtomic } from "../host/files.ts";
 import { acquireLock } from "../host/lock.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
+import { readIndexCopy, writeIndexCopy } from "./index-copy.ts";
 import { pulledAnnotation, withoutPlaces } from "./places.ts";
 import { BlobStore, corrupt, unsupported } from "./store-blobs.ts";
 
@@ -62,16 +63,42 @@ export class ImageStore extends BlobStore {
     this.root = root;
   }
 
+  /**
+   * index.json as it is now. Names are nowhere else, so a copy lies beside it: it counts where the file itself is gone or says nothing any
+   * more, until the next change, or `repair`, writes both.
+   */
+  override index(): ImageIndex {
+    try {
+      return this.hasIndex() ? super.index() : (readIndexCopy(this.path) ?? super.index());
+    } catch (error) {
+      const copy = isTranshipError(error) ? readIndexCopy(this.path) : undefined;
+      if (copy === undefined) throw error;
+      return copy;
+    }
+  }
+
+  /** What is wrong with index.json: "is missing", "is damaged"; undefined where nothing is. */
+  indexDamage(): string | undefined {
+    if (!this.hasIndex()) return readIndexCopy(this.path) === undefined ? undefined : "is missing";
+    try {
+      super.index();
+      return undefined;
+    } catch {
+      return "is damaged";
+    }
+  }
+
   /** Changes index.json under its lock; `change` returns the new list of manifests. */
   async updateIndex(what: string, change: (manifests: readonly Descriptor[]) => Descriptor[]): Promise<void> {
     const lock = await acquireLock(join(this.root.locks, "store-index"), what);
     try {
       const before = this.index();
       const manifests = change(before.manifests);
+      const text = `${JSON.stringify({ ...before, manifests })}\n`;
+      step("write the copy of the index of the store");
+      writeIndexCopy(this.path, text);
       step("write the index of the store");
-      writeFileAtomic(join(this.path, "index.json"), `${JSON.stringify({ ...before, manifests })}\n`, {
-        mode: 0o644,
-      });
+      writeFileAtomic(join(this.path, "index.json"), text, { mode: 0o644 });
     } finally {
       lock.release();
     }
@@ -227,11 +254,14 @@ export class ImageStore extends BlobStore {
   }
 }
 
+const layoutText = '{"imageLayoutVersion":"1.0.0"}';
+
 /** Opens the store of a state root and makes it where it is not there yet. */
 export function openStore(root: StateRoot): ImageStore {
   makeDirectory(join(root.store, "blobs/sha256"), 0o755);
   const layout = join(root.store, "oci-layout");
-  if (!existsSync(layout)) writeFileAtomic(layout, '{"imageLayoutVersion":"1.0.0"}', { mode: 0o644 });
+  // Other tools do not take the store for a layout where it says anything else.
+  if (readText(layout) !== layoutText) writeFileAtomic(layout, layoutText, { mode: 0o644 });
   return new ImageStore(root);
 }
 

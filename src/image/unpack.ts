@@ -4,15 +4,17 @@
 // is renamed. Of two that unpack the same layer at once, the second finds the name taken and drops its own.
 //
 // Beside it implied.json tells of directories that the layer has something in and no entry for: see inherited-directories.ts.
-import { chmodSync, existsSync, mkdirSync, renameSync } from "node:fs";
+import { chmodSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { ByteString } from "../formats/entry.ts";
 import { type Digest, splitDigest } from "../formats/oci-reference.ts";
 import { errnoOf, ioError, readText, writeFileAtomic } from "../host/files.ts";
+import { randomHex } from "../host/random.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { makeWorkDirectory } from "../host/work.ts";
 import { ImpliedDirectories } from "./implied-directories.ts";
+import { hasLayerNote, noteLayer } from "./layer-note.ts";
 import { type LayerLimits, readLayer } from "./layer-reader.ts";
 import { makeTree, type TreeFailure } from "./make-tree.ts";
 import type { ImageStore, StoredLayer } from "./store.ts";
@@ -20,7 +22,7 @@ import type { ImageStore, StoredLayer } from "./store.ts";
 /** The directory that an unpacked layer is in; undefined where it is not unpacked. */
 export function unpackedLayer(root: StateRoot, diffId: Digest): string | undefined {
   const path = layerDirectory(root, diffId);
-  return existsSync(join(path, "verified.json")) ? join(path, "fs") : undefined;
+  return hasLayerNote(path) ? join(path, "fs") : undefined;
 }
 
 function layerDirectory(root: StateRoot, diffId: Digest): string {
@@ -75,8 +77,7 @@ export async function makeLayerAt(
   chmodSync(join(made, "fs"), 0o755);
   const implied = await unpackLayer(store, layer, join(made, "fs"), limits);
   writeFileAtomic(join(made, impliedFile), impliedText(implied));
-  const verified = { tranship: "layer", version: 1, diffId: layer.diffId, blob: layer.descriptor.digest };
-  writeFileAtomic(join(made, "verified.json"), `${JSON.stringify(verified)}\n`);
+  noteLayer(made, { diffId: layer.diffId, blob: layer.descriptor.digest });
 }
 
 const impliedFile = "implied.json";
@@ -111,15 +112,30 @@ export async function noteImplied(store: ImageStore, layer: StoredLayer): Promis
   return implied.paths();
 }
 
-/** Of two that make the same, the second finds the place taken: what it made goes with its work directory. */
+/**
+ * Of two that make the same, the second finds the place taken: what it made goes with its work directory. What lies there without its note
+ * was not left so by us and may be anything: it is put aside, where an instance may still show it, until gc takes it.
+ */
 export function moveInPlace(made: string, place: string): void {
   try {
+    if (!hasLayerNote(place)) putAside(place);
     renameSync(made, place);
   } catch (cause) {
     if (errnoOf(cause) === "ENOTEMPTY" || errnoOf(cause) === "EEXIST") return;
     throw ioError(`cannot put the layer at ${place}`, cause);
   }
 }
+
+function putAside(place: string): void {
+  try {
+    renameSync(place, `${place}-${randomHex(4)}${asideSuffix}`);
+  } catch (cause) {
+    if (errnoOf(cause) !== "ENOENT") throw cause; // as mostly, or another command was faster
+  }
+}
+
+/** Ends the names of directories of root.layers that hold no layer any more. */
+export const asideSuffix = ".aside";
 
 /**
  * Makes the layer's tree in an existing empty directory; OCI whiteouts become those of overlayfs. Returns the directories that the layer has

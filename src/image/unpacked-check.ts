@@ -4,6 +4,7 @@
 // The archive goes by first, and of each object a digest is kept. Then the tree is walked, each file read, and each object looked up. What
 // the archive has and the walk has not come by is named by reading the archive once more.
 import { closeSync, constants, openSync, readSync } from "node:fs";
+import { dirname } from "node:path";
 import { isTranshipError } from "../base/errors.ts";
 import { deviceName, isLeftOut } from "../formats/device.ts";
 import type { ByteString, Entry, Extent } from "../formats/entry.ts";
@@ -12,6 +13,7 @@ import type { Digest } from "../formats/oci-reference.ts";
 import { errnoOf, ioError } from "../host/files.ts";
 import { Digester } from "./digest.ts";
 import { ImpliedDirectories } from "./implied-directories.ts";
+import { type LayerNote, layerNote } from "./layer-note.ts";
 import { type LayerObject, ObjectMaker } from "./layer-objects.ts";
 import { type LayerEvent, readLayer } from "./layer-reader.ts";
 import { machineXattr } from "./layer-writer.ts";
@@ -32,8 +34,12 @@ interface UnpackedPlace {
   again: () => AsyncIterable<readonly LayerEvent[]>;
   /** The note beside it, as it is written; undefined where there is none. */
   implied: string | undefined;
+  note: LayerNote | undefined;
   signal: AbortSignal | undefined;
 }
+
+/** Said of verified.json. */
+export const damagedNote = "the note that says what was unpacked is damaged";
 
 /** More are counted. */
 const maxChanges = 100;
@@ -90,8 +96,8 @@ export class UnpackedCheck {
 
   /** When all of the layer has gone by: a sentence for each change. */
   async changes(): Promise<string[]> {
-    const { directory, walk, again, implied, signal } = this.#place;
-    const changes: string[] = [];
+    const { directory, walk, again, implied, note: own, signal } = this.#place;
+    const changes: string[] = own?.kind === "damaged" ? [damagedNote] : [];
     let more = 0;
     const note = (path: ByteString, what: string): void => {
       if (changes.length < maxChanges) changes.push(`${escapeBytes(path)} ${what}`);
@@ -223,7 +229,8 @@ export function unpackedCheck(
   if (directory === undefined || walk === undefined) return undefined;
   const again = () => readLayer(source, { devices: anyDevice });
   const implied = impliedNote(source.store.root, source.layer.diffId);
-  return new UnpackedCheck({ directory, walk, again, implied, signal: options.signal });
+  const note = layerNote(dirname(directory));
+  return new UnpackedCheck({ directory, walk, again, implied, note, signal: options.signal });
 }
 
 /** What was changed below the layer as it is unpacked; [] also where it is not. E_IMAGE_CORRUPT where the archive itself is damaged. */

@@ -55,6 +55,7 @@ export async function verifyImage(
   } catch (error) {
     return [asFinding("document", error, target.digest)];
   }
+  findings.push(...indexFindings(store, target.digest));
   const seen: Seen = { init: { present: false, executable: false }, contents: new PackageContents() };
   for (const layer of image.layers) {
     seen.contents.beginLayer();
@@ -64,6 +65,13 @@ export async function verifyImage(
   findings.push(...initFindings(image, seen.init), ...(await contentsFindings(store, image, seen.contents)));
   findings.push(...(await verifyArtifacts(store, image, options.readData === true)));
   return findings;
+}
+
+function indexFindings(store: ImageStore, digest: Digest): VerifyFinding[] {
+  const damage = store.indexDamage();
+  if (damage === undefined) return [];
+  const message = `index.json of the store ${damage}: its copy counts until \`tranship repair\` has written it anew`;
+  return [{ id: "document", severity: "warning", message, digest, path: undefined }];
 }
 
 interface InitSeen {

@@ -7,8 +7,9 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs
 import { dirname, join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
+import { adler32 } from "../formats/adler32.ts";
 import type { ContainerConfig, Healthcheck } from "../formats/oci.ts";
-import { makeDirectory, readJson, writeFileAtomic } from "../host/files.ts";
+import { makeDirectory, readText, writeFileAtomic } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { ImageStore, openStore } from "../image/store.ts";
 import { changedConfig } from "../package/container-config.ts";
@@ -199,7 +200,7 @@ async function readImage(root: StateRoot, reference: string): Promise<ImageFacts
 
 /** The number counts what ImageFacts has been. */
 function factsName(digest: string): string {
-  return `${digest.replace(":", "-")}.6.json`;
+  return `${digest.replace(":", "-")}.7.json`;
 }
 
 function cacheDirectory(root: StateRoot): string {
@@ -208,16 +209,22 @@ function cacheDirectory(root: StateRoot): string {
 
 function readFacts(file: string): ImageFacts | undefined {
   try {
-    return readJson(file) as ImageFacts | undefined;
-  } catch {
-    return undefined; // damaged: read from the image again and written anew
-  }
+    const [check = "", text = ""] = (readText(file) ?? "").split("\n");
+    if (check === checkOf(text)) return JSON.parse(text) as ImageFacts;
+  } catch {}
+  return undefined; // damaged: read from the image again and written anew
+}
+
+/** Of what has been written: it tells a damaged disk, and costs a start nothing that can be measured. */
+function checkOf(text: string): string {
+  return adler32(Buffer.from(text)).toString(16);
 }
 
 function keepFacts(root: StateRoot, store: ImageStore, file: string, facts: ImageFacts): void {
   const directory = cacheDirectory(root);
   makeDirectory(directory);
-  writeFileAtomic(file, `${JSON.stringify(facts)}\n`, { volatile: true });
+  const text = JSON.stringify(facts);
+  writeFileAtomic(file, `${checkOf(text)}\n${text}\n`, { volatile: true });
   // Those of images that are no more.
   const named = new Set(store.index().manifests.map((entry) => factsName(entry.digest)));
   for (const name of readdirSync(directory))

@@ -1,7 +1,15 @@
 // State roots and the journal on real directories.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -37,6 +45,20 @@ test("what a killed first command left behind becomes a state root; lost directo
   rmSync(root.journal, { recursive: true });
   openStateRoot(path);
   assert.ok(readdirSync(path).includes("journal"));
+});
+
+test("a version that was lost, or damaged, is written anew where the rest of a state root is there", (t) => {
+  const path = join(scratch(t), "root");
+  openStateRoot(path);
+  mkdirSync(join(path, "cache"));
+  const file = join(path, "version.json");
+  const text = readFileSync(file, "utf8");
+  const damages = ["", "{", '{"version":"1"}', "null", "[]"].map((wrong) => () => writeFileSync(file, wrong));
+  for (const damage of [() => rmSync(file), ...damages]) {
+    damage();
+    openStateRoot(path);
+    assert.equal(readFileSync(file, "utf8"), text);
+  }
 });
 
 test("a newer version, or none, is refused", (t) => {

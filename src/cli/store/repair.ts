@@ -23,7 +23,7 @@ import { walkUnpacked } from "./walk-unpacked.ts";
 
 export async function run(call: Call, context: Context): Promise<number> {
   const dryRun = flag(call.options, "dryRun");
-  const { blobs, trees } = await repairStore(openStore(context.root), {
+  const { index, blobs, trees } = await repairStore(openStore(context.root), {
     ...placesOf(call.options, context),
     itemsOf,
     walkUnpacked,
@@ -33,15 +33,21 @@ export async function run(call: Call, context: Context): Promise<number> {
     progress: context.progress,
     signal: context.signal,
   });
-  const damaged = blobs.length + trees.length;
+  const damaged = blobs.length + trees.length + (index === undefined ? 0 : 1);
   const left =
     blobs.filter((one) => one.from === undefined).length +
     trees.filter((one) => one.left !== undefined).length;
   const format = text(call.options, "format");
   if (format !== undefined && format !== "table")
-    context.print(printValue({ dryRun, damaged, left, blobs, trees }, format));
+    context.print(printValue({ dryRun, damaged, left, index: index ?? null, blobs, trees }, format));
   else {
-    const lines = [...blobs.map((one) => told(one, dryRun)), ...trees.map((one) => treeTold(one, dryRun))];
+    const lines = [
+      ...(index === undefined
+        ? []
+        : [`index.json ${index}: ${dryRun ? "can be written" : "written"} anew from its copy`]),
+      ...blobs.map((one) => told(one, dryRun)),
+      ...trees.map((one) => treeTold(one, dryRun)),
+    ];
     context.print([...lines, summary(damaged, left, dryRun)].join("\n"));
   }
   if (blobs.some((one) => one.from === undefined))

@@ -2,7 +2,7 @@
 // state root. All else is as it is for root: the same code, in namespaces that reach no further than the user does.
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
-import { TranshipError } from "../../base/errors.ts";
+import { isTranshipError, TranshipError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { become } from "../become.ts";
 import { bootId } from "../boot-id.ts";
@@ -54,8 +54,13 @@ function holderOf(root: StateRoot): number | undefined {
 }
 
 function recorded(root: StateRoot): Holder | undefined {
-  const known = readJson(join(root.path, "rootless.json")) as Holder | undefined;
-  return known?.bootId === bootId() ? known : undefined;
+  try {
+    const known = readJson(join(root.path, "rootless.json")) as Holder | null | undefined;
+    return known?.bootId === bootId() ? known : undefined;
+  } catch (error) {
+    if (!isTranshipError(error, "E_STATE_CORRUPT")) throw error;
+    return { bootId: bootId(), pid: 0, startTime: "" }; // damaged: there may be one, which is looked for
+  }
 }
 
 /** Where the one that was made for it was killed: one that waits for an instance keeps them too. */

@@ -6,7 +6,8 @@ import { isTranshipError } from "../../base/errors.ts";
 import type { Digest } from "../../formats/oci-reference.ts";
 import { step } from "../../host/steps.ts";
 import { makeWorkDirectory } from "../../host/work.ts";
-import { changesOfInherited, ensureInherited, inheritedFor } from "../inherited-directories.ts";
+import { changesOfInherited, ensureInherited } from "../inherited-directories.ts";
+import { inheritedName, layerNote } from "../layer-note.ts";
 import type { ImageStore, StoredLayer } from "../store.ts";
 import { makeLayerAt, unpackedLayer } from "../unpack.ts";
 import { changesOfUnpacked } from "../unpacked-check.ts";
@@ -57,16 +58,23 @@ async function replaced(
   return undefined;
 }
 
-/** As repairTree(), of what directories inherit, for each list of layers that it was made for; `layers` are all that names lead to. */
+/**
+ * As repairTree(), of what directories inherit, for each list of layers that it was made for; `layers` are all that names lead to, `lists`
+ * those of the images, as a note may be what is damaged.
+ */
 export async function repairInherited(
   store: ImageStore,
   layers: ReadonlyMap<Digest, StoredLayer>,
+  lists: readonly (readonly Digest[])[],
   options: RepairOptions,
 ): Promise<RepairedTree[]> {
   const trees: RepairedTree[] = [];
+  const listOf = new Map(lists.map((list) => [inheritedName(list), list]));
   for (const name of existsSync(store.root.layers) ? readdirSync(store.root.layers) : []) {
     const place = join(store.root.layers, name);
-    const below = (inheritedFor(place) ?? []).map((diffId) => layers.get(diffId));
+    const note = layerNote(place);
+    const list = note?.kind === "inherited" ? note.layers : listOf.get(name);
+    const below = (note === undefined ? [] : (list ?? [])).map((diffId) => layers.get(diffId));
     const known = below.filter((layer) => layer !== undefined);
     const top = known.at(-1);
     if (top === undefined || known.length < below.length) continue;

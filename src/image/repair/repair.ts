@@ -67,6 +67,8 @@ export interface RepairedTree {
 }
 
 export interface Repaired {
+  /** What was wrong with index.json, which was written anew from its copy: "is missing", "is damaged". */
+  index: string | undefined;
   blobs: RepairedBlob[];
   trees: RepairedTree[];
 }
@@ -83,12 +85,16 @@ export async function repairStore(store: ImageStore, options: RepairOptions): Pr
     remote: new RegistryCopies(session, choice, { log, progress, dryRun }),
     options,
     layers: new Map(),
+    lists: [],
     repaired: new Map(),
     seen: new Set(),
     whole: new Set(),
   };
   const trees: RepairedTree[] = [];
+  const index = store.indexDamage();
   try {
+    if (index !== undefined && !dryRun)
+      await store.updateIndex("repair index.json", (manifests) => [...manifests]);
     // Documents first, and each before what it names: a manifest that is repaired leads on to its layers.
     const { manifests } = store.index();
     const isNamed = (entry: Descriptor) => entry.annotations?.[refNameAnnotation] !== undefined;
@@ -102,11 +108,11 @@ export async function repairStore(store: ImageStore, options: RepairOptions): Pr
       if (tree !== undefined) trees.push(tree);
     }
     const byDiffId = new Map([...work.layers.values()].map(({ layer }) => [layer.diffId, layer]));
-    trees.push(...(await repairInherited(store, byDiffId, options)));
+    trees.push(...(await repairInherited(store, byDiffId, work.lists, options)));
   } finally {
     session.close();
   }
-  return { blobs: [...work.repaired.values()], trees };
+  return { index, blobs: [...work.repaired.values()], trees };
 }
 
 export interface RepairWork {
@@ -117,6 +123,8 @@ export interface RepairWork {
   options: RepairOptions;
   /** By digest of the blob. */
   layers: Map<Digest, { layer: StoredLayer; origins: Origin[] }>;
+  /** diffIDs of each image, lowest first. */
+  lists: Digest[][];
   repaired: Map<Digest, RepairedBlob>;
   /** Documents with the origins that they were looked at for: several images share them. */
   seen: Set<string>;
@@ -164,6 +172,7 @@ async function repairDocument(work: RepairWork, entry: Descriptor, origin: Origi
     const isImage = manifest.layers.some((layer) => layerCompression(layer.mediaType) !== undefined);
     if (isImage && whole) {
       const ids = work.store.readConfig(manifest.config).rootfs.diff_ids;
+      work.lists.push(ids);
       for (const [i, descriptor] of manifest.layers.entries())
         noteLayer(work, { descriptor, diffId: ids[i] ?? "" }, origin);
     } else for (const descriptor of manifest.layers) await repairBlob(work, descriptor, "artifact", origin);

@@ -1,6 +1,6 @@
 // Which subnets networks get, and which are refused: none may meet a route of the host or another network of ours.
 import { join } from "node:path";
-import { TranshipError } from "../../base/errors.ts";
+import { isTranshipError, TranshipError } from "../../base/errors.ts";
 import { makeDirectory, readJson, writeFileAtomic } from "../../host/files.ts";
 import { randomHex } from "../../host/random.ts";
 import type { StateRoot } from "../../host/state-root.ts";
@@ -19,8 +19,18 @@ function* smallCandidates(): Generator<Subnet> {
     for (let third = 0; third < 256; third++) yield parseSubnet(`10.${second}.${third}.0/24`);
 }
 
+/** What is damaged is chosen again. */
 function storedSubnet(root: StateRoot): string | undefined {
-  return (readJson(join(root.path, "network/subnet.json")) as { subnet?: string } | undefined)?.subnet;
+  try {
+    const stored = readJson(join(root.path, "network/subnet.json")) as
+      | { subnet?: unknown }
+      | null
+      | undefined;
+    return typeof stored?.subnet === "string" ? formatSubnet(parseSubnet(stored.subnet)) : undefined;
+  } catch (error) {
+    if (!isTranshipError(error)) throw error;
+    return undefined;
+  }
 }
 
 /** Of the default network, once it was chosen. */

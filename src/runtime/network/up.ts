@@ -2,7 +2,7 @@
 // last; a bridge with the last of its own. network/bridge.json says what is there.
 import { existsSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { TranshipError } from "../../base/errors.ts";
+import { isTranshipError, TranshipError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import { bootId } from "../../host/boot-id.ts";
 import { bridgeUpArguments } from "../../host/enter-network.ts";
@@ -56,9 +56,14 @@ export function upFile(root: StateRoot): string {
 }
 
 function readFile(path: string): Up | undefined {
-  const value = readJson(path) as Up | undefined;
-  // An earlier version had one bridge, and another form.
-  return typeof value?.networks === "object" ? value : undefined;
+  try {
+    const value = readJson(path) as Up | null | undefined;
+    // An earlier version had one bridge, and another form.
+    return typeof value?.networks === "object" && value.networks !== null ? value : undefined;
+  } catch (error) {
+    if (!isTranshipError(error, "E_STATE_CORRUPT")) throw error;
+    return undefined; // damaged: what is up is in the journal too
+  }
 }
 
 /** What is up here and now. */

@@ -43,7 +43,7 @@ async function findRuntime(root: StateRoot, log: Log): Promise<OciRuntime> {
   const candidates = findCandidates(log);
   const key = [bootId(), String(rootlessUser() ?? "root"), ...candidates.map(fingerprint)].join(" ");
   const file = join(root.path, "cache/oci-runtime.json");
-  const known = readJson(file) as Choice | undefined;
+  const known = readChoice(file);
   if (known?.key === key) return known.runtime;
   const mode = cgroupMode();
   const reasons: string[] = [];
@@ -66,6 +66,15 @@ async function findRuntime(root: StateRoot, log: Log): Promise<OciRuntime> {
       hint: "install crun or runc, or name one with TRANSHIP_RUNTIME; `tranship doctor` tells more",
     },
   );
+}
+
+/** What is damaged is found out again. */
+function readChoice(file: string): Choice | undefined {
+  try {
+    return readJson(file) as Choice | undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function findCandidates(log: Log): string[] {
