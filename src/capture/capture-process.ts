@@ -157,7 +157,7 @@ async function captureSeen(
     const changed = await changedSince(captured.plan, top().files, program);
     for (const line of described.told) tools.log.info(line);
     const { notes } = snapshot;
-    for (const line of [...found.notes, ...notes, ...described.notes, ...data.notes, ...changed])
+    for (const line of new Set([...found.notes, ...notes, ...described.notes, ...data.notes, ...changed]))
       tools.log.warn(line);
     return { ...captured, machine: top(), close };
   } catch (error) {

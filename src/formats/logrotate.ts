@@ -21,8 +21,13 @@ export function parseLogrotate(text: ByteString): LogrotateRules {
   let inBlock = false;
   for (const line of text.split("\n")) {
     if (inScript) {
-      if (/^\s*endscript\b/.test(line)) inScript = false;
-      else rules.scripts += `${line}\n`;
+      if (!/^\s*endscript\b/.test(line)) {
+        rules.scripts += `${line}\n`;
+        continue;
+      }
+      inScript = false;
+      // A last line that would go on goes on nowhere: the next script is another.
+      if (rules.scripts.endsWith("\\\n")) rules.scripts += "\n";
       continue;
     }
     const words = line.replace(/^\s*#.*$/, "");

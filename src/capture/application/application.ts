@@ -236,7 +236,7 @@ export function userOf(user: ByteString, group: ByteString): { user?: string } {
 }
 
 /** A service's name as a program's name: letters, digits and _.- only. */
-function plainName(name: ByteString): string {
+export function plainName(name: ByteString): string {
   return name.replace(/[^A-Za-z0-9_.-]/g, "-").replace(/^[^A-Za-z0-9]+/, "") || "service";
 }
 

@@ -4,15 +4,16 @@ import type { Seed } from "../../closure/expand.ts";
 import { matchesPattern } from "../../closure/glob.ts";
 import type { InstalledPackages } from "../../closure/installed.ts";
 import type { Reason } from "../../closure/reason.ts";
-import type { ScheduleFact } from "../../discover/inventory.ts";
+import type { ScheduleFact, ServiceFact } from "../../discover/inventory.ts";
 import { baseName, type Source } from "../../discover/source.ts";
 import type { ByteString } from "../../formats/entry.ts";
-import { encodeText, escapeBytes } from "../../formats/escape.ts";
+import { escapeBytes } from "../../formats/escape.ts";
 import { type LogrotateRules, parseLogrotate } from "../../formats/logrotate.ts";
 import type { Machine } from "../../machine/machine.ts";
 import type { Descriptor, Program, Schedule } from "../../package/descriptor.ts";
 import { type Evidence, writingUses } from "../evidence/evidence.ts";
 import { commandSeeds } from "../seeds/command-seeds.ts";
+import { findManagerCalls, type ToldServices, translateCalls, withStandIn } from "./manager-calls.ts";
 import { cronsOf } from "./timer-jobs.ts";
 
 const logrotate = "/usr/sbin/logrotate";
@@ -29,8 +30,10 @@ export interface RotationRequest {
   installed: InstalledPackages;
   descriptor: Descriptor;
   evidence: Evidence | undefined;
-  /** Installed packages that were asked for. */
-  names: readonly string[];
+  /** Of the machine, read when they are asked for. */
+  services: () => Promise<readonly ServiceFact[]>;
+  /** Installed packages of the application. */
+  own: ReadonlySet<string>;
 }
 
 /** `notes`: rules that stay behind, and why. */
@@ -38,27 +41,56 @@ export type Rotation =
   | { program: Program; schedule: Schedule; seeds: Seed[]; notes: string[] }
   | { program: undefined; notes: string[] };
 
-/** In a package there is no service manager to be told by: the application would write on into the file that was put away. */
-const managers = /\b(invoke-rc\.d|systemctl|initctl|rc-service)\b|\bservice\s+\S+\s+\w/;
-
 /** undefined: nothing on the machine rotates logs of the application. */
 export async function logRotation(request: RotationRequest): Promise<Rotation | undefined> {
-  const { machine, source } = request;
+  const { source } = request;
   const when = timeOf(request.facts);
   const program = await source.stat(logrotate, true);
   if (when === undefined || program?.kind !== "file") return undefined;
   const all = await ownRules(request);
-  const rules = all.filter(({ read }) => !managers.test(read.scripts));
-  const notes = all
-    .filter((one) => !rules.includes(one))
-    .map(
-      ({ path }) =>
-        `${escapeBytes(path)} does not come along: it tells the application by a service manager, which a package has not; rotate its logs by a schedule of your own`,
-    );
   if (all.length === 0) return undefined;
+  const { rules, told, notes } = await withoutManager(request, all);
   if (rules.length === 0) return { program: undefined, notes };
-  const general = parseLogrotate((await source.text(main)) ?? "");
   const name = "logrotate";
+  const command = [logrotate, main];
+  return {
+    program: { name, command: told.cases.size === 0 ? command : withStandIn(name, command, told.cases) },
+    schedule: { name, cron: when, program: name },
+    seeds: [...(await seedsOf(request, rules)), ...told.seeds],
+    notes,
+  };
+}
+
+/** In a package there is no service manager to be told by: where nobody told the application it would write on into the file that was put away. */
+async function withoutManager(
+  { machine, source, descriptor, services }: RotationRequest,
+  all: readonly OwnRule[],
+): Promise<{ rules: OwnRule[]; told: ToldServices; notes: string[] }> {
+  const rules: OwnRule[] = [];
+  const told: ToldServices = { cases: new Map(), seeds: [] };
+  const notes: string[] = [];
+  for (const one of all) {
+    const calls = findManagerCalls(one.read.scripts);
+    const around = { machine, source, descriptor, services: calls.length === 0 ? [] : await services() };
+    const translated = await translateCalls(calls, around);
+    if (translated === undefined) {
+      notes.push(
+        `${escapeBytes(one.path)} does not come along: it tells the application by a service manager, which a package has not; rotate its logs by a schedule of your own`,
+      );
+      continue;
+    }
+    rules.push(one);
+    for (const [key, action] of translated.cases) told.cases.set(key, action);
+    told.seeds.push(...translated.seeds);
+  }
+  return { rules, told, notes };
+}
+
+async function seedsOf(
+  { machine, source, descriptor }: RotationRequest,
+  rules: readonly OwnRule[],
+): Promise<Seed[]> {
+  const general = parseLogrotate((await source.text(main)) ?? "");
   const seeds: Seed[] = [];
   for (const path of [logrotate, main])
     seeds.push({ path, reason: { kind: "configuration", from: rules[0]?.path ?? main } });
@@ -67,15 +99,10 @@ export async function logRotation(request: RotationRequest): Promise<Rotation | 
     seeds.push({ path, reason: { kind: "configuration", from: main } });
     for (const one of read.programs) seeds.push({ path: one, reason });
     if (read.compresses || general.compresses) seeds.push({ path: "/bin/gzip", reason });
-    const scripts = { name, command: ["/bin/sh", "-c", read.scripts] };
-    seeds.push(...(await commandSeeds(machine, { ...request.descriptor, programs: [scripts] })).seeds);
+    const scripts = { name: "logrotate", command: ["/bin/sh", "-c", read.scripts] };
+    seeds.push(...(await commandSeeds(machine, { ...descriptor, programs: [scripts] })).seeds);
   }
-  return {
-    program: { name, command: [logrotate, main] },
-    schedule: { name, cron: when, program: name },
-    seeds,
-    notes,
-  };
+  return seeds;
 }
 
 /** As distributions run it: a timer, or a file for run-parts, which does nothing where systemd's timer is there. Somebody's own line of a table comes along by itself. */
@@ -91,41 +118,17 @@ interface OwnRule {
   read: LogrotateRules;
 }
 
-async function ownRules({
-  source,
-  installed,
-  descriptor,
-  evidence,
-  names,
-}: RotationRequest): Promise<OwnRule[]> {
-  const packages = packagesOf(installed, descriptor, names);
+async function ownRules({ source, installed, own, evidence }: RotationRequest): Promise<OwnRule[]> {
   const written = evidence === undefined ? [] : writtenIn(evidence);
   const found: OwnRule[] = [];
   for (const path of (await source.filesIn(directory, ruleFile)).slice(0, mostRules)) {
     const read = parseLogrotate((await source.text(path)) ?? "");
-    const ofPackage = installed.owner(path).some((name) => packages.has(name));
+    const ofPackage = installed.owner(path).some((name) => own.has(name));
     if (ofPackage || read.files.some((pattern) => written.some((one) => fits(one, pattern))))
       found.push({ path, read });
   }
   return found;
 }
-
-/** Those that own what its services start, with what these depend on: a rule is often that of a package with what several have in common. */
-function packagesOf(
-  installed: InstalledPackages,
-  { programs }: Descriptor,
-  names: readonly string[],
-): ReadonlySet<string> {
-  const own = [
-    ...names,
-    ...programs.flatMap(({ command: [program = ""] }) => [...installed.owner(encodeText(program))]),
-  ].filter((name) => !ofEverybody.test(name));
-  const all = [...own, ...own.flatMap((name) => [...installed.depends(name)])];
-  return new Set(all.filter((name) => !ofEverybody.test(name)));
-}
-
-/** Shells that start something else, and what all depend on. */
-const ofEverybody = /^(dash|bash|busybox\S*|coreutils|util-linux|dpkg|debianutils|python3\S*|perl\S*)$/;
 
 function writtenIn({ paths }: Evidence): ByteString[] {
   return [...paths].flatMap(([path, { found, uses }]) =>

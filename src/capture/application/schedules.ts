@@ -17,6 +17,7 @@ import type { Descriptor, Program, Schedule } from "../../package/descriptor.ts"
 import type { Evidence } from "../evidence/evidence.ts";
 import { exactText } from "./descriptor-text.ts";
 import { logRotation } from "./log-rotation.ts";
+import { isOfFamily, ownPackages } from "./own-packages.ts";
 import { timerJob } from "./timer-jobs.ts";
 
 export interface ApplicationSchedules {
@@ -47,11 +48,25 @@ export async function applicationSchedules(request: SchedulesRequest): Promise<A
   const source = new Source(machine.files);
   const tree = await UnitTree.open(source);
   const facts = await readSchedules(source, tree);
-  let services: ServiceFact[] | undefined;
+  let known: ServiceFact[] | undefined;
+  const services = async (): Promise<readonly ServiceFact[]> => {
+    known ??= await readServices(source, tree);
+    return known;
+  };
+  const own = ownPackages(installed, descriptor, { facts: await services(), names, evidence });
   const users = parsePasswd((await source.text("/etc/passwd")) ?? "").entries;
   const result: ApplicationSchedules = { programs: [], schedules: [], directories: [], seeds: [], notes: [] };
   const taken = new Set(descriptor.programs.map((program) => program.name));
-  const rotation = await logRotation({ machine, source, facts, installed, descriptor, evidence, names });
+  const rotation = await logRotation({
+    machine,
+    source,
+    facts,
+    installed,
+    descriptor,
+    evidence,
+    services,
+    own: own.withNeeds,
+  });
   result.notes.push(...(rotation?.notes ?? []));
   if (rotation?.program !== undefined) {
     const name = freeName(rotation.program.name, taken);
@@ -59,15 +74,21 @@ export async function applicationSchedules(request: SchedulesRequest): Promise<A
     result.schedules.push({ ...rotation.schedule, name, program: name });
     result.seeds.push(...rotation.seeds);
   }
-  for (const fact of facts) {
+  const isOwn = (fact: ScheduleFact): boolean =>
+    fact.from.every((file) => {
+      const owners = installed.owner(file);
+      return (
+        brought?.has(file) === true || owners.length === 0 || owners.some((name) => isOfFamily(own, name))
+      );
+    });
+  const ours = facts.filter(isOwn);
+  for (const fact of ours) {
     const [from = "job"] = fact.from;
-    const own = fact.from.every((file) => brought?.has(file) === true || installed.owner(file).length === 0);
-    if (!own) continue;
     if (fact.kind === "timer") {
-      services ??= await readServices(source, tree);
-      await addTimer(result, { machine, services, fact, taken });
+      await addTimer(result, { machine, services: await services(), fact, taken });
       continue;
     }
+    if (await isTimerToo(source, installed, fact, ours)) continue;
     const job = jobOf(fact, fact.kind === "cron" ? await source.text(from) : undefined);
     if (job === undefined) continue;
     const name = freeName(`cron-${baseName(from)}`, taken);
@@ -79,6 +100,24 @@ export async function applicationSchedules(request: SchedulesRequest): Promise<A
       result.seeds.push({ path, reason: { kind: "configuration", from } });
   }
   return result;
+}
+
+/** Debian's packages have a timer and a job that does nothing where systemd runs; in a package, where it does not, it would be both. */
+async function isTimerToo(
+  source: Source,
+  installed: InstalledPackages,
+  fact: ScheduleFact,
+  ours: readonly ScheduleFact[],
+): Promise<boolean> {
+  const owners = fact.from.flatMap((file) => [...installed.owner(file)]);
+  const timer = ours.some(
+    (one) =>
+      one.kind === "timer" &&
+      one.from.some((file) => installed.owner(file).some((name) => owners.includes(name))),
+  );
+  if (!timer) return false;
+  const path = fact.kind === "directory" ? fact.command : (fact.from[0] ?? "");
+  return /\/run\/systemd\/system/.test((await source.text(path)) ?? "");
 }
 
 /** Files of /etc/cron.daily and its like are run by run-parts, which takes only such names. */

@@ -6,7 +6,7 @@ import { applicationSchedules } from "../../../src/capture/application/schedules
 import { type Evidence, newEvidence, noteUse } from "../../../src/capture/evidence/evidence.ts";
 import { loadInstalled } from "../../../src/closure/installed.ts";
 import { cronCommand, parseCrontab } from "../../../src/formats/cron.ts";
-import { memoryMachine } from "../../support/memory-machine.ts";
+import { type MadeUpTree, memoryMachine } from "../../support/memory-machine.ts";
 
 const dpkg = "Package: other\nStatus: install ok installed\nVersion: 1\nArchitecture: all\nDescription: x\n";
 const machine = memoryMachine({
@@ -177,6 +177,114 @@ test("logs of the application are rotated as on the machine, those of others are
     written.seeds.some(({ path }) => path === "/etc/logrotate.d/other"),
     "it writes there",
   );
+});
+
+const packaged = (name: string, ...paths: string[]) => ({
+  [`/var/lib/dpkg/info/${name}.list`]: ["/.", ...paths, ""].join("\n"),
+});
+const statusOf = (...names: string[]) =>
+  names
+    .map(
+      (name) =>
+        `Package: ${name}\nStatus: install ok installed\nVersion: 1\nArchitecture: all\nDescription: x\n`,
+    )
+    .join("\n");
+const elf = { bytes: Buffer.from("\x7fELF", "latin1"), mode: 0o755 };
+
+async function ofShop(more: MadeUpTree, evidence?: Evidence) {
+  const host = memoryMachine({
+    "/etc/passwd": "root:x:0:0::/root:/bin/sh\n",
+    "/bin/sh": elf,
+    "/bin/readlink": elf,
+    "/usr/sbin/shop-core": elf,
+    "/usr/sbin/shopd": "-> shop-core",
+    "/usr/sbin/logrotate": elf,
+    "/etc/logrotate.conf": "include /etc/logrotate.d\n",
+    "/etc/cron.daily/logrotate": { text: "#!/bin/sh\n", mode: 0o755 },
+    "/lib/systemd/system/shop.service":
+      "[Service]\nExecStart=/usr/sbin/shopd\nExecReload=/bin/kill -USR1 $MAINPID\n",
+    "/etc/init.d/shop": { text: "#!/bin/sh\ncase $1 in\n  rotate) helper;;\nesac\n", mode: 0o755 },
+    "/usr/bin/helper": elf,
+    "/var/lib/dpkg/status": statusOf("shop-server", "shop-core", "logrotate", "other"),
+    ...packaged("shop-core", "/usr/sbin/shop-core", "/usr/sbin/shopd"),
+    ...packaged("shop-server", "/lib/systemd/system/shop.service", "/etc/logrotate.d/shop"),
+    ...packaged("logrotate", "/etc/cron.daily/logrotate"),
+    ...more,
+  });
+  const asked = { name: "shop", services: ["shop"], command: [], environment: {}, ports: [] };
+  const descriptor = await describeApplication(host, asked);
+  const installed = await loadInstalled(host.files);
+  return await applicationSchedules({ machine: host, installed, descriptor, evidence });
+}
+
+const rule = (script: string) => ({ "/etc/logrotate.d/shop": `/var/log/shop.log {\n postrotate\n${script}\n endscript\n}\n` }); // biome-ignore format: short
+
+test("a rule of the package that has the unit comes along; what it asks a service manager for is told without one", async () => {
+  const cases: [script: string, told: RegExp][] = [
+    ["systemctl reload shop.service >/dev/null", /\nshop:reload\) tell USR1 \/usr\/sbin\/shop-core ;;\n/],
+    ["systemctl kill -s HUP shop", /\nshop:kill\) tell HUP \/usr\/sbin\/shop-core ;;\n/],
+    [
+      "if invoke-rc.d --quiet shop status; then invoke-rc.d shop rotate; fi",
+      /\nshop:rotate\) \/etc\/init.d\/shop rotate ;;\n/,
+    ],
+    ["[ -x /usr/sbin/service ] && service shop force-reload || true", /\nshop:force-reload\) tell USR1/],
+  ];
+  for (const [script, told] of cases) {
+    const { programs, notes, seeds } = await ofShop(rule(script));
+    const [logrotate] = programs;
+    assert.deepEqual(notes, [], script);
+    assert.match(logrotate?.command.join("\n") ?? "", told);
+    assert.deepEqual(logrotate?.command.slice(-2), ["/usr/sbin/logrotate", "/etc/logrotate.conf"]);
+    const paths = new Set(seeds.map(({ path }) => path));
+    assert.ok(paths.has("/bin/readlink") && paths.has("/etc/logrotate.d/shop"));
+    assert.equal(paths.has("/usr/bin/helper"), script.includes("rotate;"), "what the init script calls");
+  }
+});
+
+test("a call that nobody can carry out without a service manager leaves the rule behind", async () => {
+  for (const script of [
+    "systemctl restart shop", "systemctl reload other", "/bin/systemctl reload shop", "sh -c 'systemctl reload shop'", "invoke-rc.d shop unknown",
+    "initctl reload shop", "$SERVICE shop reload; systemctl $verb shop", "systemctl kill -s HUP shop; systemctl kill -s USR2 shop",
+  ]) {
+    const { schedules, notes } = await ofShop(rule(script));
+    assert.deepEqual(schedules, [], script);
+    assert.match(notes[0] ?? "", /logrotate\.d\/shop does not come along/, script);
+  } // biome-ignore format: a list
+});
+
+test("jobs of the application's own packages and their family come along, a timer in place of its job, those of others do not", async () => {
+  const job = { text: "#!/bin/sh\n[ -d /run/systemd/system ] && exit 0\n", mode: 0o755 };
+  const more = {
+    "/etc/cron.daily/shop-server": { text: "#!/bin/sh\n", mode: 0o755 },
+    "/etc/cron.daily/shop-tools": job,
+    "/etc/cron.d/other": "0 4 * * * root other\n",
+    "/etc/cron.d/plug": "0 5 * * * root plug\n",
+    "/lib/systemd/system/shop-tools.timer":
+      "[Timer]\nOnCalendar=*-*-* 04:00\n[Install]\nWantedBy=timers.target\n",
+    "/lib/systemd/system/shop-tools.service": "[Service]\nExecStart=/usr/bin/helper\n",
+    "/etc/systemd/system/timers.target.wants/shop-tools.timer": "-> /lib/systemd/system/shop-tools.timer",
+    "/usr/lib/plug/plug.so": elf,
+    "/var/lib/dpkg/status": statusOf(
+      "shop-server",
+      "shop-core",
+      "logrotate",
+      "other",
+      "shop-tools",
+      "plug7-so",
+      "plug-common",
+    ),
+    ...packaged("shop-server", "/lib/systemd/system/shop.service", "/etc/cron.daily/shop-server"),
+    ...packaged("shop-tools", "/etc/cron.daily/shop-tools", "/lib/systemd/system/shop-tools.timer"),
+    ...packaged("other", "/etc/cron.d/other"),
+    ...packaged("plug7-so", "/usr/lib/plug/plug.so"),
+    ...packaged("plug-common", "/etc/cron.d/plug"),
+  };
+  const names = async (evidence?: Evidence) =>
+    (await ofShop(more, evidence)).schedules.map((one) => one.name).sort();
+  assert.deepEqual(await names(), ["cron-shop-server", "timer-shop-tools"]);
+  const evidence = newEvidence();
+  noteUse(evidence, "/usr/lib/plug/plug.so", "open", "/usr/sbin/shopd").found = true;
+  assert.deepEqual(await names(evidence), ["cron-plug", "cron-shop-server", "timer-shop-tools"]);
 });
 
 test("crontab: percent signs, and variables in number", () => {
