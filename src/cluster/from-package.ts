@@ -8,6 +8,7 @@ import type {
   TaskDefinitionPlacementConstraint,
   Volume,
 } from "./api/shapes.ts";
+import { callsLabel, macLabel } from "./own-labels.ts";
 
 export interface DeployOptions {
   service: string;
@@ -54,6 +55,7 @@ export function taskDefinitionOf(
         ...(options.secrets.size === 0
           ? {}
           : { secrets: [...options.secrets].map(([name, valueFrom]) => ({ name, valueFrom })) }),
+        ...labelsOf(descriptor),
         portMappings: descriptor.ports.flatMap(({ port, protocol }): PortMapping[] =>
           protocol === "sctp"
             ? []
@@ -67,6 +69,17 @@ export function taskDefinitionOf(
     ],
     volumes,
   };
+}
+
+/** What nodes beside our own runtime have to be told. */
+function labelsOf({ identity, syscalls }: Descriptor): { dockerLabels?: Record<string, string> } {
+  const labels = {
+    ...(identity.macAddress === null ? {} : { [macLabel]: identity.macAddress }),
+    ...(syscalls.profile === "learned" && (syscalls.calls ?? []).length > 0
+      ? { [callsLabel]: (syscalls.calls ?? []).join(" ") }
+      : {}),
+  };
+  return Object.keys(labels).length === 0 ? {} : { dockerLabels: labels };
 }
 
 /**

@@ -28,7 +28,6 @@ function needsOurRuntime({ redirections, elements, identity }: Descriptor): bool
     redirections.files.length + redirections.network.length > 0 ||
     elements.clock !== null ||
     elements.uname !== null ||
-    identity.macAddress !== null ||
     identity.machineId !== null ||
     identity.hostId !== null ||
     identity.dmi !== null

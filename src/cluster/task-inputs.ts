@@ -1,8 +1,8 @@
 // What tasks get that does not stand in their definition: secrets, and variables from files.
 import { join } from "node:path";
 import { readInput } from "../host/files.ts";
-import type { ContainerDefinition, KeyValuePair, TaskDefinition } from "./api/shapes.ts";
-import type { ContainerInputs } from "./drivers/driver.ts";
+import type { ContainerDefinition, KeyValuePair, TaskDefinition, TaskOverride } from "./api/shapes.ts";
+import type { ContainerInputs, RegistryLogin } from "./drivers/driver.ts";
 import { SecretStore } from "./secret-store.ts";
 
 export interface TaskInputsOptions {
@@ -13,18 +13,24 @@ export interface TaskInputsOptions {
 }
 
 /** Resolves what a definition asks for; a text says what is missing, without any value. */
-export type ResolveInputs = (definition: TaskDefinition) => Record<string, ContainerInputs> | string;
+export type ResolveInputs = (
+  definition: TaskDefinition,
+  overrides?: TaskOverride,
+) => Record<string, ContainerInputs> | string;
 
 const largestFile = 1 << 20;
 
 export function inputResolver(options: TaskInputsOptions): ResolveInputs {
   const secrets = new SecretStore(options.root);
-  return (definition) => {
+  return (definition, { containerOverrides = [] } = {}) => {
     const inputs: Record<string, ContainerInputs> = {};
     for (const container of definition.containerDefinitions ?? []) {
-      const found = ofContainer(container, secrets, options.environmentFiles);
+      const override = containerOverrides.find(({ name }) => name === container.name);
+      const files = [...(container.environmentFiles ?? []), ...(override?.environmentFiles ?? [])];
+      const found = ofContainer({ ...container, environmentFiles: files }, secrets, options.environmentFiles);
       if (typeof found === "string") return `ResourceInitializationError: ${found}`;
-      if (found.secrets.length + found.environment.length > 0) inputs[container.name ?? ""] = found;
+      if (found.secrets.length + found.environment.length > 0 || found.registry !== undefined)
+        inputs[container.name ?? ""] = found;
     }
     return inputs;
   };
@@ -48,7 +54,19 @@ function ofContainer(
       return `unable to read the environment file ${file.slice(0, 200)} of container ${container.name}`;
     found.environment.push(...parseEnvironment(text));
   }
-  return found;
+  const { credentialsParameter: login } = container.repositoryCredentials ?? {};
+  if (login === undefined) return found;
+  const registry = loginOf(secretValue(secrets, login));
+  if (registry === undefined)
+    return `unable to pull registry auth: the secret ${login.slice(0, 200)} of container ${container.name} is not known, or is no JSON object with username and password`;
+  return { ...found, registry };
+}
+
+/** As the vendor has them: {"username": ..., "password": ...}. */
+function loginOf(text: string | undefined): RegistryLogin | undefined {
+  if (text === undefined) return undefined;
+  const [username, password] = [memberOf(text, "username"), memberOf(text, "password")];
+  return username === undefined || password === undefined ? undefined : { username, password };
 }
 
 /** A name; the ARN of a parameter; or that of a secret, with the key of a JSON object where one is wanted. */

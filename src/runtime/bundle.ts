@@ -189,7 +189,7 @@ function nameMounts(
     0o644,
   );
   writeFilePlain(hostname, `${record.hostname}\n`, 0o644);
-  writeFilePlain(resolv, resolvText(own, record.identity?.domain ?? null), 0o644);
+  writeFilePlain(resolv, resolvText(own, record.identity?.domain ?? null, record.network.resolver), 0o644);
   return mounts;
 }
 

@@ -40,9 +40,13 @@ export interface CreateOptions extends NetworkOptions {
   capAdd?: readonly string[];
   capDrop?: readonly string[];
   readOnly?: boolean;
+  /** Settings of its ipc namespace. */
+  sysctls?: Readonly<Record<string, string>>;
   /** Default: host. */
   userns?: UsernsRequest;
   syscalls?: SyscallProfile;
+  /** Names of a learned profile, in place of the package's. */
+  calls?: readonly string[];
   restart?: RestartRule;
   stopSignal?: string;
   /** Milliseconds. */

@@ -65,6 +65,7 @@ function makeRecord(given: Given, options: CreateOptions, opened: OpenPackage): 
     network: {
       ...networkRecord(given.plugged, ports, taken),
       ...(redirected.length === 0 ? {} : { redirections: redirected }),
+      ...optional("resolver", options.resolver),
     },
     mounts: mountsOf(options.mounts ?? [], opened, options.engine === "inprocess"),
     ...elementsOf(options, opened),
@@ -76,6 +77,7 @@ function makeRecord(given: Given, options: CreateOptions, opened: OpenPackage): 
     capDrop: options.capDrop ?? [],
     ...(facts?.capabilities ? { capabilities: neededCapabilities(facts.capabilities).given } : {}),
     readOnly: options.readOnly ?? false,
+    ...optional("sysctls", options.sysctls),
     ...profileOf(options, facts),
     restart: options.restart ?? { policy: "no", attempts: 0 },
     stop: {

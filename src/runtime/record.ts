@@ -56,6 +56,8 @@ export interface InstanceRecord {
   /** What the package needs of docker's set. Absent: all of it. */
   readonly capabilities?: readonly string[];
   readonly readOnly: boolean;
+  /** Of its own ipc namespace, by name ("kernel.msgmax"). Absent: the kernel's defaults. */
+  readonly sysctls?: Readonly<Record<string, string>>;
   /** Which filter of system calls. Absent: default. */
   readonly syscalls?: SyscallProfile;
   /** Of the learned profile. */
@@ -93,6 +95,12 @@ export interface InstanceImage {
 
 export type NetworkMode = "bridge" | "host" | "none" | "container";
 
+/** What resolv.conf says in place of the host's. Nothing of a kind: as the host has it. */
+export interface Resolver {
+  readonly servers: readonly string[];
+  readonly search: readonly string[];
+}
+
 /** One network of an instance. */
 export interface Attachment {
   /** Its name. */
@@ -118,6 +126,8 @@ export interface InstanceNetwork {
   readonly mac: string | null;
   /** In its own namespace: those of its package and of --connect. Absent: none. */
   readonly redirections?: readonly InstanceNetworkRedirection[];
+  /** Name servers and domains to search that were asked for. Absent: the host's. */
+  readonly resolver?: Resolver;
   /** Port 0 on the host: chosen anew at each start. */
   readonly ports: readonly PortRequest[];
 }

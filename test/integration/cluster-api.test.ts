@@ -139,25 +139,6 @@ describe("an SDK client", () => {
     assert.deepEqual(big.tasks, []);
   });
 
-  test("refuses by name what would have no effect", async () => {
-    const { client } = cluster;
-    const create = (more: object) =>
-      client.send(
-        new CreateServiceCommand({ serviceName: "vain", taskDefinition: "web", desiredCount: 0, ...more }),
-      );
-    const alarms = { alarmNames: ["errors"], enable: true, rollback: true };
-    const deployment = (deploymentConfiguration: object) => create({ deploymentConfiguration });
-    await assert.rejects(deployment({ alarms }), /deploymentConfiguration.alarms is not supported/);
-    await assert.rejects(deployment({ bakeTimeInMinutes: 5 }), /bakeTimeInMinutes is not supported/);
-    const disk = { name: "disk", managedEBSVolume: { roleArn: "arn:aws:iam::000000000000:role/disk" } };
-    const volumeConfigurations = [disk];
-    await assert.rejects(create({ volumeConfigurations }), /volumeConfigurations is not supported/);
-    await assert.rejects(
-      client.send(new RunTaskCommand({ taskDefinition: "web", volumeConfigurations })),
-      /volumeConfigurations is not supported/,
-    );
-  });
-
   test("keeps a service at its desired count through updates", async () => {
     const { client } = cluster;
     await client.send(

@@ -96,6 +96,11 @@ function sayHow(context: Context, url: string, region: string, credentials: stri
 /** undefined: the driver null, which runs nothing. */
 function agentsDriver(call: Call, context: Context): AgentsDriver | undefined {
   const name = text(call.options, "driver") ?? "local";
+  const [idle] = name === "agents" || name === "null" ? keepingWords(call) : [];
+  if (idle !== undefined)
+    throw usage(
+      `${idle} has no effect with --driver ${name}, which runs no tasks: give it to \`cluster join\``,
+    );
   if (name === "null") return undefined;
   if (name === "agents" || name === "swarm") return new AgentsDriver(name);
   const { root, log } = context;

@@ -5,6 +5,7 @@ import { clientError, invalidParameter } from "../api/ecs-error.ts";
 import type { ContainerDefinition, RegisterTaskDefinitionRequest } from "../api/shapes.ts";
 import { dependenciesOf } from "../drivers/dependencies.ts";
 import { logProblem } from "../logs/log-options.ts";
+import { labelProblem } from "../own-labels.ts";
 import { parseExpression } from "../placement/expression.ts";
 
 export function checkDefinition(input: RegisterTaskDefinitionRequest): void {
@@ -99,10 +100,11 @@ function checkContainer(container: ContainerDefinition, input: RegisterTaskDefin
         `When networkMode=${input.networkMode}, the host ports and container ports in port mappings must match.`,
       );
   }
-  const problem = logProblem(container);
+  const problem = logProblem(container) ?? labelProblem(container, input);
   if (problem !== undefined) throw clientError(problem);
   if ((container.links ?? []).length > 0) checkLinks(container, input);
   checkHosts(container, input);
+  checkResolver(container);
   if (input.networkMode === "none" && (container.portMappings ?? []).length > 0)
     throw clientError("When networkMode=none, port mappings are not allowed.");
   checkHealthCheck(container);
@@ -114,6 +116,17 @@ function checkContainer(container: ContainerDefinition, input: RegisterTaskDefin
   }
   if ((container.stopTimeout ?? 0) < 0 || (container.startTimeout ?? 2) < 2)
     throw clientError(`Invalid timeout of container '${name}'.`);
+}
+
+function checkResolver({ name, dnsServers = [], dnsSearchDomains = [] }: ContainerDefinition): void {
+  for (const server of dnsServers)
+    if (!/^[0-9a-fA-F.:]+$/.test(server) || !isAddress(server))
+      throw clientError(`Invalid address '${server.slice(0, 60)}' in dnsServers of container '${name}'.`);
+  for (const domain of dnsSearchDomains)
+    if (!/^(?=.{1,253}$)[A-Za-z0-9_.]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?$/.test(domain))
+      throw clientError(
+        `Invalid domain '${domain.slice(0, 60)}' in dnsSearchDomains of container '${name}'.`,
+      );
 }
 
 function checkHosts(

@@ -26,6 +26,7 @@ import type { Call } from "./control.ts";
 import { registerNodes } from "./instances.ts";
 import { checkName, clusterName, clusterOf } from "./names.ts";
 import { page } from "./pages.ts";
+import { refuseClusterFields } from "./refused-fields.ts";
 import { checkTags } from "./tags.ts";
 
 /** The same name again gives the cluster that is there. */
@@ -36,6 +37,7 @@ export function createCluster(call: Call, input: CreateClusterRequest): CreateCl
   const found = state.cluster.get(name);
   if (found?.wire.status === "ACTIVE")
     return { cluster: shown(state, found, ["SETTINGS", "TAGS", "CONFIGURATIONS"]) };
+  refuseClusterFields(input);
   checkStrategy(call, input.defaultCapacityProviderStrategy, input.capacityProviders ?? []);
   const cluster: ClusterEntity = {
     name,
@@ -105,6 +107,7 @@ export function deleteCluster(call: Call, input: DeleteClusterRequest): DeleteCl
 export function updateCluster(call: Call, input: UpdateClusterRequest): UpdateClusterResponse {
   const { state } = call.control;
   const cluster = clusterOf(state, input.cluster);
+  refuseClusterFields(input);
   if (input.settings !== undefined) cluster.wire.settings = withDefaults(input.settings);
   if (input.configuration !== undefined) cluster.wire.configuration = input.configuration;
   state.cluster.put(cluster);

@@ -150,7 +150,8 @@ export interface Call {
 
 function unresolved(definition: TaskDefinition): Record<string, never> | string {
   const asked = definition.containerDefinitions?.some(
-    ({ secrets = [], environmentFiles = [] }) => secrets.length + environmentFiles.length > 0,
+    ({ secrets = [], environmentFiles = [], repositoryCredentials }) =>
+      secrets.length + environmentFiles.length > 0 || repositoryCredentials !== undefined,
   );
   return asked
     ? "ResourceInitializationError: this control plane knows no secrets and no environment files"

@@ -1,5 +1,5 @@
 // A task comes into being: placed, written down, and handed to the driver by the next step of the reconciler.
-import type { Attachment, Container, Tag, TaskOverride } from "../api/shapes.ts";
+import type { Attachment, Container, LaunchType, Tag, TaskOverride } from "../api/shapes.ts";
 import type { InstanceEntity, TaskDefinitionEntity, TaskEntity } from "../state/entities.ts";
 import type { Control } from "./control.ts";
 import type { Needs } from "./demand.ts";
@@ -17,6 +17,8 @@ export interface NewTask {
   tags: Tag[];
   enableExecuteCommand: boolean;
   capacityProvider?: string | undefined;
+  /** Default: EC2. */
+  launchType?: LaunchType | undefined;
   service?: string;
   deployment?: string;
 }
@@ -49,7 +51,7 @@ export function makeTask(control: Control, made: NewTask): TaskEntity {
       group: made.group,
       ...(made.startedBy === undefined ? {} : { startedBy: made.startedBy }),
       ...(made.capacityProvider === undefined
-        ? { launchType: "EC2" }
+        ? { launchType: made.launchType ?? "EC2" }
         : { capacityProviderName: made.capacityProvider }),
       ...(zone === undefined ? {} : { availabilityZone: zone }),
       enableExecuteCommand: made.enableExecuteCommand,

@@ -37,7 +37,7 @@ function specOf(control: Control, task: TaskEntity): TaskSpec | string {
   const instance = task.instance === undefined ? undefined : control.state.instance.get(task.instance);
   if (definition === undefined || instance === undefined)
     return "Task definition or container instance is gone.";
-  const inputs = control.resolve(definition.wire);
+  const inputs = control.resolve(definition.wire, task.wire.overrides);
   if (typeof inputs === "string") return inputs;
   return {
     id: task.id,

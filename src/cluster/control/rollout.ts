@@ -25,12 +25,31 @@ export function judgeRollout(
     control.state.service.put(service);
   }
   countFailures(control, service, primary, tasks);
-  const soon = noteWell(control, primary, tasks);
+  const soon = [noteWell(control, primary, tasks)];
   if (record !== undefined && ["ROLLBACK_REQUESTED", "STOP_REQUESTED"].includes(record.wire.status))
     obeyStop(control, service, primary, record);
   else if (breaks(service, primary, record)) trip(control, service, primary, record);
-  else complete(control, service, primary, record, tasks);
-  return soon;
+  else soon.push(complete(control, service, primary, record, tasks));
+  const times = soon.filter((time) => time !== undefined);
+  return times.length === 0 ? undefined : Math.min(...times);
+}
+
+/** Milliseconds that the tasks of a rollout have to do well before it is completed, where a circuit breaker watches over it and could go back: a program that ends at once has been RUNNING too. */
+const provenAfter = 5_000;
+
+/** When a rollout that has what it wants may be called completed; undefined: now. */
+function provenAt(
+  control: Control,
+  service: ServiceEntity,
+  primary: DeploymentEntity,
+  record: ServiceDeploymentEntity | undefined,
+  tasks: readonly TaskEntity[],
+): number | undefined {
+  const breaker = service.wire.deploymentConfiguration?.deploymentCircuitBreaker;
+  if (!breaker?.enable || primary.rollback === true || record === undefined) return undefined;
+  if (lastCompleted(control, service, record) === undefined) return undefined;
+  const latest = Math.max(0, ...tasks.map(({ wellSince }) => wellSince ?? 0));
+  return latest + provenAfter > control.clock.now() ? latest + provenAfter : undefined;
 }
 
 /** A task that ends by itself before it has worked for a while has failed its deployment; so has one whose health check failed. */
@@ -111,7 +130,8 @@ function breaks(
     breaker.resetOnHealthyTask === false
       ? (primary.wire.failedTasks ?? 0)
       : (primary.consecutiveFailures ?? 0);
-  if (record?.wire.deploymentCircuitBreaker !== undefined) {
+  // What is told stays that of the rollout which failed, while its rollback is under way.
+  if (record?.wire.deploymentCircuitBreaker !== undefined && primary.rollback !== true) {
     record.wire.deploymentCircuitBreaker.failureCount = failures;
     record.wire.deploymentCircuitBreaker.threshold = thresholdOf(service);
   }
@@ -209,7 +229,7 @@ function complete(
   primary: DeploymentEntity,
   record: ServiceDeploymentEntity | undefined,
   tasks: readonly TaskEntity[],
-): void {
+): number | undefined {
   const live = tasks.filter(({ wire }) => wire.lastStatus !== "STOPPED");
   const well = live.filter((task) => task.deployment === primary.id && isWell(control, task)).length;
   const others = live.some((task) => task.deployment !== primary.id);
@@ -219,6 +239,8 @@ function complete(
   );
   const reached = well === service.wire.desiredCount && live.length === well && !others && !draining;
   if (reached && primary.wire.rolloutState === "IN_PROGRESS") {
+    const at = provenAt(control, service, primary, record, live);
+    if (at !== undefined) return at;
     primary.wire.rolloutState = "COMPLETED";
     primary.wire.rolloutStateReason = `ECS deployment ${primary.id} completed.`;
     primary.wire.updatedAt = control.seconds;
@@ -232,6 +254,7 @@ function complete(
     delete service.steady;
     control.state.service.put(service);
   }
+  return undefined;
 }
 
 /** Deployments whose last task has gone vanish. A failed one that is not PRIMARY too. */

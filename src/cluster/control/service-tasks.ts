@@ -60,6 +60,7 @@ export function start(
         tags: inherited(service, definition.tags),
         enableExecuteCommand: service.wire.enableExecuteCommand ?? false,
         capacityProvider: providers[index],
+        launchType: service.wire.launchType,
         service: service.key,
         deployment: primary.id,
       }),

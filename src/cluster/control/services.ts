@@ -23,6 +23,7 @@ import { startDeployment } from "./deployments.ts";
 import { once } from "./idempotency.ts";
 import { checkName, clusterOf, definitionOf, serviceKey, serviceOf } from "./names.ts";
 import { page } from "./pages.ts";
+import { refuseLaunch, refuseServiceFields } from "./refused-fields.ts";
 import { shownService } from "./shown-service.ts";
 import { checkTags } from "./tags.ts";
 
@@ -74,6 +75,7 @@ export function createService(call: Call, input: CreateServiceRequest): CreateSe
         : { healthCheckGracePeriodSeconds: input.healthCheckGracePeriodSeconds }),
       placementConstraints: input.placementConstraints ?? [],
       placementStrategy: input.placementStrategy ?? [],
+      availabilityZoneRebalancing: "DISABLED",
       loadBalancers: [],
       serviceRegistries: [],
       createdAt: control.seconds,
@@ -101,6 +103,9 @@ export function updateService(call: Call, input: UpdateServiceRequest): UpdateSe
     throw new EcsError("ServiceNotActiveException", "Service was not ACTIVE.");
   checkCommon(call, { ...input, schedulingStrategy: service.wire.schedulingStrategy });
   const { wire } = service;
+  const { type: controller = "ECS" } = wire.deploymentController ?? {};
+  if (input.deploymentController !== undefined && input.deploymentController.type !== controller)
+    throw invalidParameter("The deployment controller of a service cannot be changed.");
   if (input.desiredCount !== undefined) {
     if (wire.schedulingStrategy === "DAEMON")
       throw invalidParameter("The daemon scheduling strategy takes no desiredCount.");
@@ -237,16 +242,8 @@ function checkCommon(call: Call, input: Omit<CreateServiceRequest, "serviceName"
     );
   checkPlacement(input.placementConstraints, input.placementStrategy);
   checkStrategy(call, input.capacityProviderStrategy);
-  for (const [field, value] of [
-    ["loadBalancers", input.loadBalancers],
-    ["serviceRegistries", input.serviceRegistries],
-    ["vpcLatticeConfigurations", input.vpcLatticeConfigurations],
-    ["volumeConfigurations", input.volumeConfigurations],
-    ["deploymentConfiguration.lifecycleHooks", input.deploymentConfiguration?.lifecycleHooks],
-  ] as const)
-    if ((value?.length ?? 0) > 0) throw clientError(`${field} is not supported by this control plane.`);
-  if (input.serviceConnectConfiguration?.enabled)
-    throw clientError("serviceConnectConfiguration is not supported by this control plane.");
+  refuseLaunch(input);
+  refuseServiceFields(input);
   checkDeployment(input);
 }
 
@@ -260,11 +257,6 @@ function checkDeployment({
     maximumPercent: most,
     deploymentCircuitBreaker,
   } = deploymentConfiguration;
-  for (const field of ["alarms", "earlySuccessCriteria"] as const)
-    if (deploymentConfiguration[field]?.enable)
-      throw clientError(`deploymentConfiguration.${field} is not supported by this control plane.`);
-  if ((deploymentConfiguration.bakeTimeInMinutes ?? 0) > 0)
-    throw clientError("deploymentConfiguration.bakeTimeInMinutes is not supported by this control plane.");
   if (strategy !== undefined && strategy !== "ROLLING")
     throw clientError(`The deployment strategy ${strategy} is not supported; ROLLING is.`);
   if (least !== undefined && !(least >= 0 && least <= 100))

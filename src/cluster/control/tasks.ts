@@ -26,6 +26,7 @@ import { once } from "./idempotency.ts";
 import { makeTask } from "./make-task.ts";
 import { clusterName, clusterOf, definitionOf, idOf, serviceKey } from "./names.ts";
 import { page } from "./pages.ts";
+import { refuseLaunch, refuseOverrides } from "./refused-fields.ts";
 import { endTask } from "./stop-task.ts";
 import { checkTags } from "./tags.ts";
 
@@ -116,7 +117,7 @@ interface Making {
   definition: TaskDefinitionEntity;
   instance: InstanceEntity;
   group: string;
-  input: Pick<RunTaskRequest, "overrides" | "startedBy" | "enableExecuteCommand">;
+  input: Pick<RunTaskRequest, "overrides" | "startedBy" | "enableExecuteCommand" | "launchType">;
   tags: Tag[];
   provider?: string | undefined;
 }
@@ -135,6 +136,7 @@ function newTask(call: Call, made: Making): TaskEntity {
     tags: made.tags,
     enableExecuteCommand: made.input.enableExecuteCommand ?? false,
     capacityProvider: made.provider,
+    launchType: made.input.launchType,
   });
 }
 
@@ -146,10 +148,13 @@ function usable(call: Call, text: string): TaskDefinitionEntity {
 
 function checkOverrides(
   { wire }: TaskDefinitionEntity,
-  input: Pick<RunTaskRequest, "overrides" | "startedBy" | "group" | "volumeConfigurations">,
+  input: Pick<RunTaskRequest, "overrides" | "startedBy" | "group" | "networkConfiguration"> &
+    Pick<RunTaskRequest, "volumeConfigurations" | "launchType" | "platformVersion">,
 ): void {
   if ((input.volumeConfigurations?.length ?? 0) > 0)
     throw clientError("volumeConfigurations is not supported by this control plane.");
+  refuseLaunch(input);
+  refuseOverrides(input.overrides);
   checkSizes(input.overrides ?? {});
   const names = new Set((wire.containerDefinitions ?? []).map(({ name }) => name));
   for (const { name } of input.overrides?.containerOverrides ?? [])

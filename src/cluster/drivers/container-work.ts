@@ -1,9 +1,8 @@
 // Starts and stops the containers of tasks, each with what goes along: its image, what its task shares, the log of the one before it, its health check.
-import { TranshipError } from "../../base/errors.ts";
 import type { Log } from "../../base/log.ts";
 import type { ContainerDefinition } from "../api/shapes.ts";
 import type { TaskLogs } from "../logs/task-logs.ts";
-import { type Containers, containerName, type SeenContainer } from "./containers.ts";
+import { type Containers, containerName, loginFor, type SeenContainer } from "./containers.ts";
 import type { TaskSpec } from "./driver.ts";
 import type { TaskEndpoint } from "./endpoint/task-endpoint.ts";
 import type { HealthChecks } from "./health-checks.ts";
@@ -60,7 +59,7 @@ export class ContainerWork {
       await this.#logs.keep(task, container.name);
       await this.#containers.remove(name);
       task.times.pullStartedAt ??= Date.now() / 1000;
-      await this.#containers.fetch(definition.image ?? "");
+      await this.#fetch(task.spec, definition);
       task.times.pullStoppedAt = Date.now() / 1000;
       refuseSyslog(definition, this.#syslog);
       await this.#prepare(task.spec);
@@ -71,7 +70,17 @@ export class ContainerWork {
       this.watchHealth(task, container);
     } catch (error) {
       container.status = "STOPPED";
-      container.reason = startFailure(error, definition.image ?? "");
+      container.reason = startFailure(error);
+    }
+  }
+
+  /** Whatever keeps the image away is told in the same words: a registry that does not answer, one that refuses, an image that is none. */
+  async #fetch(spec: TaskSpec, definition: ContainerDefinition): Promise<void> {
+    const image = definition.image ?? "";
+    try {
+      await this.#containers.fetch(image, loginFor(spec, definition));
+    } catch (error) {
+      throw new Error(`CannotPullContainerError: ${image}: ${words(error)}`);
     }
   }
 
@@ -109,10 +118,9 @@ export function definitionOf({ spec }: HeldTask, container: string): ContainerDe
 }
 
 /** The words of the real agent where clients look for them. */
-function startFailure(error: unknown, image: string): string {
-  if (error instanceof TranshipError && error.code === "E_IMAGE_NOT_FOUND")
-    return `CannotPullContainerError: ${image}: ${error.message}`;
-  return `CannotStartContainerError: ${words(error)}`;
+function startFailure(error: unknown): string {
+  const text = words(error);
+  return text.startsWith("CannotPullContainerError: ") ? text : `CannotStartContainerError: ${text}`;
 }
 
 export function words(error: unknown): string {

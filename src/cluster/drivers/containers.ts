@@ -1,7 +1,7 @@
 // What runs the containers of tasks on one machine: our runtime, or an engine beside us. The task driver decides, this carries out.
-import type { ContainerDefinition, KeyValuePair, NetworkBinding } from "../api/shapes.ts";
+import type { ContainerDefinition, KeyValuePair, NetworkBinding, TaskDefinition } from "../api/shapes.ts";
 import type { LogEvent } from "../logs/log-event.ts";
-import type { Running, TaskSpec } from "./driver.ts";
+import type { RegistryLogin, Running, TaskSpec } from "./driver.ts";
 import type { Health } from "./health-checks.ts";
 
 export interface SeenContainer {
@@ -30,8 +30,8 @@ export interface ReadOptions {
 }
 
 export interface Containers {
-  /** Sees to it that the image is on the machine. E_IMAGE_NOT_FOUND where it is not and may not be fetched. */
-  fetch(image: string): Promise<void>;
+  /** Sees to it that the image is on the machine; `login` is for its registry alone. E_IMAGE_NOT_FOUND where it is not and may not be fetched. */
+  fetch(image: string, login?: RegistryLogin): Promise<void>;
   /** What the containers of a task share, before the first of them; the same again changes nothing. */
   prepare(spec: TaskSpec): Promise<void>;
   /** Whether others find the task by the name of its service; absent where that cannot be changed while it runs. Without effect on one without names. */
@@ -61,6 +61,14 @@ export interface Containers {
   probe(name: string, command: readonly string[], timeout: number): Promise<boolean>;
 }
 
+/** How its image may be fetched, where the definition says so. */
+export function loginFor(
+  { inputs }: TaskSpec,
+  { name = "" }: ContainerDefinition,
+): RegistryLogin | undefined {
+  return inputs[name]?.registry;
+}
+
 /** The name of a container on its machine. */
 export function containerName(task: string, container: string | undefined): string {
   return `ecs-${task.slice(0, 12)}-${container ?? ""}`;
@@ -83,6 +91,20 @@ export function taskLabels(spec: TaskSpec, definition: ContainerDefinition): Rec
 /** What holds the network of a task whose containers share one; undefined where each has its own. No container is called so. */
 export function holderOf(spec: TaskSpec): string | undefined {
   return spec.definition.networkMode === "awsvpc" ? `ecs-${spec.id.slice(0, 12)}.network` : undefined;
+}
+
+/** Of all containers of a task that share a network, and with it what names things there. */
+export function sharedResolver({ containerDefinitions = [] }: TaskDefinition): {
+  servers: string[];
+  search: string[];
+} {
+  const all = (lists: (readonly string[] | undefined)[]): string[] => [
+    ...new Set(lists.flatMap((list) => list ?? [])),
+  ];
+  return {
+    servers: all(containerDefinitions.map(({ dnsServers }) => dnsServers)),
+    search: all(containerDefinitions.map(({ dnsSearchDomains }) => dnsSearchDomains)),
+  };
 }
 
 /** By which others of its network find a task of a service: WEB, and WEB.CLUSTER. */

@@ -52,6 +52,14 @@ export interface ContainerInputs {
   secrets: { name: string; value: string }[];
   /** From files; what the definition itself says goes before it. */
   environment: KeyValuePair[];
+  /** Of the registry that its image is fetched from, where the definition names them. */
+  registry?: RegistryLogin;
+}
+
+/** Not to be shown or logged. */
+export interface RegistryLogin {
+  username: string;
+  password: string;
 }
 
 /** As the real agent answers; not to be logged or kept. */

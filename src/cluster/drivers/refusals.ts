@@ -27,6 +27,8 @@ function firstOf(
   for (const container of containers) {
     const found = ofContainers.find(([, isSet]) => isSet(container));
     if (found !== undefined) return inContainer(`containerDefinitions.${found[0]}`, container);
+    if (container.versionConsistency === "enabled")
+      return inContainer("containerDefinitions.versionConsistency enabled", container);
     const driver = container.logConfiguration?.logDriver;
     if (driver !== undefined && !logDrivers.includes(driver))
       return inContainer(`logConfiguration.logDriver ${driver}`, container);
@@ -51,6 +53,9 @@ function firstOf(
     if (docker?.driver !== undefined && docker.driver !== "local")
       return `the driver ${docker.driver} of the volume ${name}`;
     if (Object.keys(docker?.driverOpts ?? {}).length > 0) return `driverOpts of the volume ${name}`;
+    // Volumes are made where they are missing.
+    if (docker?.scope === "shared" && docker.autoprovision === false)
+      return `autoprovision false of the volume ${name}`;
   }
   return undefined;
 }

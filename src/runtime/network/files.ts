@@ -1,6 +1,7 @@
 // The files that name things inside an instance: hosts, hostname, resolv.conf.
 import { readText } from "../../host/files.ts";
 import { readLayerFile } from "../layers.ts";
+import type { Resolver } from "../record.ts";
 import type { NamedAddress } from "./hosts-section.ts";
 
 const localNames = new Set([
@@ -57,8 +58,22 @@ export function packageHostname(layers: readonly string[]): string | undefined {
     : undefined;
 }
 
-/** The host's, with the application's own domain to search, and without resolvers on its own loopback, which an instance with a network of its own cannot reach. */
-export function resolvText(ownNetwork: boolean, domain: string | null): string {
+/** The host's, with the application's own domain to search, and without resolvers on its own loopback, which an instance with a network of its own cannot reach; what was asked for in place of the host's. */
+export function resolvText(ownNetwork: boolean, domain: string | null, asked?: Resolver): string {
+  const { servers = [], search = [] } = asked ?? {};
+  const instead = [
+    ...(search.length === 0 ? [] : [`search ${search.join(" ")}`]),
+    ...servers.map((server) => `nameserver ${server}`),
+  ];
+  if (instead.length === 0) return hostsResolvText(ownNetwork, domain);
+  const own = hostsResolvText(ownNetwork, search.length === 0 ? domain : null);
+  const replaced = new RegExp(
+    `^\\s*(${[...(search.length === 0 ? [] : ["search", "domain"]), ...(servers.length === 0 ? [] : ["nameserver"])].join("|")})\\s`,
+  );
+  return [...instead, ...own.split("\n").filter((line) => !replaced.test(line))].join("\n");
+}
+
+function hostsResolvText(ownNetwork: boolean, domain: string | null): string {
   const given = readText("/etc/resolv.conf") ?? "";
   const others = given.split("\n").filter((line) => !/^\s*(search|domain)\s/.test(line));
   const text = domain === null ? given : [`search ${domain}`, ...others].join("\n");

@@ -4,7 +4,13 @@ import type { StateRoot } from "../../host/state-root.ts";
 import type { NetworkRedirection } from "../../package/descriptor.ts";
 import { networkRule } from "../../redirect/endpoints.ts";
 import type { TakenIdentity } from "../identity/identity.ts";
-import type { Attachment, InstanceNetwork, InstanceNetworkRedirection, NetworkMode } from "../record.ts";
+import type {
+  Attachment,
+  InstanceNetwork,
+  InstanceNetworkRedirection,
+  NetworkMode,
+  Resolver,
+} from "../record.ts";
 import { freeAddress, leaseAddress, leaseAddress6, type Pool, type Pool6 } from "./addresses.ts";
 import { defaultNetwork, withAttachments } from "./attachments.ts";
 import { chooseSubnet } from "./choice.ts";
@@ -35,6 +41,8 @@ export interface NetworkOptions {
   hostname?: string;
   ports?: readonly PortRequest[];
   publishAll?: boolean;
+  /** Not with the network of another instance, whose it has then. */
+  resolver?: Resolver;
   /** --connect: before those of the package. */
   connect?: readonly NetworkRedirection[];
 }

@@ -82,8 +82,33 @@ export function namesInUse(root: StateRoot): boolean {
   return names.some((name) => name !== defaultNetwork);
 }
 
-export function lockNetwork(root: StateRoot): Promise<Lock> {
-  return acquireLock(join(root.locks, "network"), "network");
+/** Milliseconds: on a busy machine a bridge with its rules takes a second, and many commands may want it at once. */
+const patience = 60_000;
+/** Who is last among those of this process that want it, by path: they come one after the other, as of many that ask for a file again and again one may never be lucky. */
+const queues = new Map<string, Promise<void>>();
+
+export async function lockNetwork(root: StateRoot): Promise<Lock> {
+  const path = join(root.locks, "network");
+  const before = queues.get(path);
+  const { promise: left, resolve: leave } = Promise.withResolvers<void>();
+  queues.set(path, left);
+  const done = (): void => {
+    if (queues.get(path) === left) queues.delete(path);
+    leave();
+  };
+  await before;
+  try {
+    const lock = await acquireLock(path, "network", patience);
+    return {
+      release: () => {
+        lock.release();
+        done();
+      },
+    };
+  } catch (error) {
+    done();
+    throw error;
+  }
 }
 
 /** Makes networks usable. The caller has already made itself seen as starting: see releaseNetworks(). E_NETWORK, E_NETWORK_NOT_FOUND. */

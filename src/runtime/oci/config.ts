@@ -130,10 +130,7 @@ export function ociConfig(input: ConfigInput): object {
     hostname: record.hostname,
     mounts: [...mountsWith(record), ...input.mounts],
     linux: {
-      // The host's own would show through. Without root enter sets it.
-      ...(input.rootless || input.userns !== undefined
-        ? {}
-        : { sysctl: { "kernel.domainname": domainOf(record) } }),
+      ...sysctlsOf(input),
       ...(input.userns === undefined ? {} : mappings(record)),
       namespaces: [
         ...(input.userns === undefined ? [] : [{ type: "user", path: input.userns }]),
@@ -151,6 +148,13 @@ export function ociConfig(input: ConfigInput): object {
       ...(input.filter.seccomp === undefined ? {} : { seccomp: input.filter.seccomp }),
     },
   };
+}
+
+/** Of the host the name of the domain would show through; without root enter sets it. */
+function sysctlsOf({ record, rootless, userns }: ConfigInput): { sysctl?: Record<string, string> } {
+  const own = rootless || userns !== undefined ? {} : { "kernel.domainname": domainOf(record) };
+  const sysctl = { ...own, ...record.sysctls };
+  return Object.keys(sysctl).length === 0 ? {} : { sysctl };
 }
 
 /** For runtimes that want to know them of a namespace that is joined, too. */

@@ -1,7 +1,15 @@
 // A container definition as what the Engine API wants for a container. Pure.
-import type { ContainerDefinition, PortMapping } from "../../api/shapes.ts";
+import { capabilitySet } from "../../../runtime/oci/capabilities.ts";
+import { learnedRules, seccompJson } from "../../../runtime/oci/seccomp.ts";
+import type {
+  ContainerDefinition,
+  ContainerOverride,
+  PortMapping,
+  TaskDefinition,
+} from "../../api/shapes.ts";
 import { defaultMaxFiles, defaultMaxSize } from "../../logs/log-options.ts";
-import { containerName, taskLabels, taskVolume } from "../containers.ts";
+import { callsOf, macOf } from "../../own-labels.ts";
+import { containerName, sharedResolver, taskLabels, taskVolume } from "../containers.ts";
 import type { TaskSpec } from "../driver.ts";
 import { checkRule } from "../health-checks.ts";
 
@@ -14,6 +22,7 @@ export interface ContainerSpec {
   WorkingDir?: string;
   User?: string;
   Hostname?: string;
+  MacAddress?: string;
   Tty: boolean;
   OpenStdin: boolean;
   StopTimeout: number;
@@ -55,6 +64,7 @@ export function containerSpec(
     ...(definition.workingDirectory === undefined ? {} : { WorkingDir: definition.workingDirectory }),
     ...(definition.user === undefined ? {} : { User: definition.user }),
     ...(definition.hostname === undefined || holder !== undefined ? {} : { Hostname: definition.hostname }),
+    ...macAddress(holder === undefined ? macOf(definition) : undefined),
     Tty: definition.pseudoTerminal ?? false,
     OpenStdin: definition.interactive ?? false,
     StopTimeout: definition.stopTimeout ?? 30,
@@ -78,11 +88,26 @@ export function containerSpec(
       CapAdd: definition.linuxParameters?.capabilities?.add ?? [],
       CapDrop: definition.linuxParameters?.capabilities?.drop ?? [],
       Init: definition.linuxParameters?.initProcessEnabled ?? false,
+      ...security(definition),
       ReadonlyRootfs: definition.readonlyRootFilesystem ?? false,
       RestartPolicy: { Name: "no" },
       LogConfig: logging(definition),
     },
   };
+}
+
+/** In the form that every version of the engine takes. */
+export function macAddress(mac: string | undefined): { MacAddress?: string } {
+  return mac === undefined ? {} : { MacAddress: mac };
+}
+
+/** The engine's own filter of system calls, or a narrower one: with the label nothing is allowed that is not without. */
+function security(definition: ContainerDefinition): { SecurityOpt?: string[] } {
+  const calls = callsOf(definition);
+  if (calls === undefined) return {};
+  const { add = [], drop = [] } = definition.linuxParameters?.capabilities ?? {};
+  const rules = learnedRules(calls, capabilitySet(add, drop));
+  return { SecurityOpt: [`seccomp=${JSON.stringify(seccompJson(rules, process.arch))}`] };
 }
 
 /** As with the real service a check of the image itself does not count. */
@@ -101,12 +126,12 @@ function healthcheck({ healthCheck }: ContainerDefinition): ContainerSpec["Healt
 function limits(
   spec: TaskSpec,
   definition: ContainerDefinition,
-  override: { memory?: number | undefined; cpu?: number | undefined } | undefined,
+  override: ContainerOverride | undefined,
 ): Record<string, unknown> {
   const task = Number(spec.overrides.memory ?? spec.definition.memory);
   const memory = override?.memory ?? definition.memory ?? (Number.isInteger(task) ? task : undefined);
   const cpu = override?.cpu ?? definition.cpu ?? 0;
-  const reserved = definition.memoryReservation;
+  const reserved = override?.memoryReservation ?? definition.memoryReservation;
   const { sharedMemorySize, maxSwap, swappiness } = definition.linuxParameters ?? {};
   return {
     ...(memory === undefined ? {} : { Memory: memory * mebi }),
@@ -130,7 +155,11 @@ function network(
   definition: ContainerDefinition,
   holder: string | undefined,
 ): Record<string, unknown> {
-  if (holder !== undefined) return { NetworkMode: `container:${holder}` };
+  if (holder !== undefined)
+    return {
+      NetworkMode: `container:${holder}`,
+      Sysctls: sysctls([definition], (name) => !isOfNetwork(name)),
+    };
   const { networkMode = "bridge" } = spec.definition;
   const none = networkMode === "none" || definition.disableNetworking === true;
   return {
@@ -140,19 +169,35 @@ function network(
       const [name, alias = name] = link.split(":");
       return `${containerName(spec.id, name)}:${alias}`;
     }),
-    ...hosts(definition),
+    ...hosts({ containerDefinitions: [definition] }),
+    Sysctls: sysctls([definition]),
   };
 }
 
-/** Names and name servers, which belong to whoever has the network. */
-export function hosts(definition: ContainerDefinition): Record<string, unknown> {
+const isOfNetwork = (name: string): boolean => name.startsWith("net.");
+
+/** Later ones go before. */
+function sysctls(
+  containers: readonly ContainerDefinition[],
+  which: (name: string) => boolean = () => true,
+): Record<string, string> {
+  const all = containers.flatMap(({ systemControls }) => systemControls ?? []);
+  return Object.fromEntries(
+    all.flatMap(({ namespace = "", value = "" }) => (which(namespace) ? [[namespace, value]] : [])),
+  );
+}
+
+/** Names, name servers and settings of the kernel, which belong to whoever has the network: of all containers that share it. */
+export function hosts(definition: TaskDefinition): Record<string, unknown> {
+  const { containerDefinitions = [] } = definition;
+  const { servers, search } = sharedResolver(definition);
   return {
-    ExtraHosts: (definition.extraHosts ?? []).map(({ hostname, ipAddress }) => `${hostname}:${ipAddress}`),
-    Dns: definition.dnsServers ?? [],
-    DnsSearch: definition.dnsSearchDomains ?? [],
-    Sysctls: Object.fromEntries(
-      (definition.systemControls ?? []).map(({ namespace = "", value = "" }) => [namespace, value]),
+    ExtraHosts: containerDefinitions.flatMap(({ extraHosts = [] }) =>
+      extraHosts.map(({ hostname, ipAddress }) => `${hostname}:${ipAddress}`),
     ),
+    Dns: servers,
+    DnsSearch: search,
+    Sysctls: sysctls(containerDefinitions, isOfNetwork),
   };
 }
 
@@ -168,6 +213,7 @@ function mounts(spec: TaskSpec, definition: ContainerDefinition): object[] {
       Source: shared ? sourceVolume : taskVolume(spec.id, sourceVolume),
       Target: containerPath,
       ReadOnly: readOnly,
+      ...(docker?.labels === undefined ? {} : { VolumeOptions: { Labels: docker.labels } }),
     };
   });
 }

@@ -10,12 +10,13 @@ import {
   type Containers,
   containerName,
   holderOf,
+  loginFor,
   type ReadOptions,
   type SeenContainer,
   taskLabel,
   volumesOfTask,
 } from "../containers.ts";
-import type { Running, TaskSpec } from "../driver.ts";
+import type { RegistryLogin, Running, TaskSpec } from "../driver.ts";
 import { type ContainerSpec, containerSpec } from "./container-spec.ts";
 import { endpointNetwork, joinEndpoint } from "./endpoint-place.ts";
 import type { Engine } from "./engine.ts";
@@ -45,14 +46,14 @@ export class DockerContainers implements Containers {
     this.#options = options;
   }
 
-  async fetch(image: string): Promise<void> {
+  async fetch(image: string, login?: RegistryLogin): Promise<void> {
     if ((await this.#engine.get(`/images/${image}/json`)) !== undefined) return;
     const { registry = "docker.io" } = parseReference(image);
     if (!this.#options.registries.includes(registry))
       throw new TranshipError("E_IMAGE_NOT_FOUND", `${image} is not on the node`, {
         hint: "pull it there, or name its registry with --registry where the agent is started",
       });
-    const headers = await credentialsFor(registry);
+    const headers = await credentialsFor(registry, login);
     const query = { fromImage: image };
     for await (const line of this.#engine.lines("POST", "/images/create", {
       query,
@@ -68,7 +69,7 @@ export class DockerContainers implements Containers {
     const name = holderOf(spec);
     const [first] = spec.definition.containerDefinitions ?? [];
     if (name === undefined || first === undefined) return;
-    await this.fetch(first.image ?? "");
+    await this.fetch(first.image ?? "", loginFor(spec, first));
     await startHolder(this.#engine, spec, {
       name,
       first,
@@ -194,8 +195,8 @@ function withEnvironment(made: ContainerSpec, more: readonly KeyValuePair[]): Co
   return { ...made, Env: [...made.Env, ...assignments(more)] };
 }
 
-async function credentialsFor(registry: string): Promise<Record<string, string>> {
-  const found = await new CredentialStore({}).get(registry);
+async function credentialsFor(registry: string, login?: RegistryLogin): Promise<Record<string, string>> {
+  const found = login ?? (await new CredentialStore({}).get(registry));
   if (found === undefined) return {};
   const sent =
     "identityToken" in found

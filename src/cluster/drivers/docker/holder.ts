@@ -4,9 +4,10 @@ import { tarEnd, tarPadding } from "../../../formats/tar.ts";
 import { putTarHeader, tarBlock } from "../../../formats/tar-header.ts";
 import { nativePath } from "../../../host/native.ts";
 import type { ContainerDefinition } from "../../api/shapes.ts";
+import { sharedMac } from "../../own-labels.ts";
 import { aliasesOf, taskLabels } from "../containers.ts";
 import type { TaskSpec } from "../driver.ts";
-import { hosts } from "./container-spec.ts";
+import { hosts, macAddress } from "./container-spec.ts";
 import { joinEndpoint } from "./endpoint-place.ts";
 import type { Engine } from "./engine.ts";
 import type { Inspected } from "./inspected.ts";
@@ -16,7 +17,7 @@ const program = ".tranship-pause";
 
 export interface Holder {
   name: string;
-  /** Has names and name servers for all containers of the task, and the image to borrow. */
+  /** Has the image to borrow. */
   first: ContainerDefinition;
   network: string;
   /** Whether there is an endpoint that the task can ask. */
@@ -41,13 +42,14 @@ export async function startHolder(
       Cmd: [],
       User: "0",
       Hostname: first.hostname ?? spec.id.slice(0, 12),
+      ...macAddress(sharedMac(spec.definition)),
       Labels: { ...taskLabels(spec, { name: "" }), "com.tranship.holder": "true" },
       Healthcheck: { Test: ["NONE"] },
       // The engine's own bridge knows no names.
       ...(network === "bridge"
         ? {}
         : { NetworkingConfig: { EndpointsConfig: { [network]: { Aliases: aliasesOf(spec) } } } }),
-      HostConfig: { NetworkMode: network, RestartPolicy: { Name: "no" }, ...hosts(first) },
+      HostConfig: { NetworkMode: network, RestartPolicy: { Name: "no" }, ...hosts(spec.definition) },
     },
   });
   await engine.json("PUT", `/containers/${Id}/archive`, {

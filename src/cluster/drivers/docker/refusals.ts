@@ -12,7 +12,6 @@ const refusals: Refusals = {
     ["resourceRequirements", ({ resourceRequirements }) => filled(resourceRequirements)],
     ["firelensConfiguration", ({ firelensConfiguration }) => firelensConfiguration !== undefined],
     ["credentialSpecs", ({ credentialSpecs }) => filled(credentialSpecs)],
-    ["repositoryCredentials", ({ repositoryCredentials }) => repositoryCredentials !== undefined],
     ["secrets with a path", ({ secrets }) => secrets?.some(({ name }) => name.startsWith("/")) ?? false],
     [
       "portMappings.containerPortRange",

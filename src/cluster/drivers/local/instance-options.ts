@@ -4,10 +4,11 @@ import type { NetworkRedirection } from "../../../package/descriptor.ts";
 import type { CreateOptions } from "../../../runtime/create-options.ts";
 import type { HealthRequest } from "../../../runtime/health/rule.ts";
 import type { Limits } from "../../../runtime/limits/limits.ts";
-import type { InstanceLog, InstanceMount } from "../../../runtime/record.ts";
+import type { InstanceLog, InstanceMount, Resolver } from "../../../runtime/record.ts";
 import type { ContainerDefinition } from "../../api/shapes.ts";
 import { defaultMaxFiles, defaultMaxSize, sizeOption } from "../../logs/log-options.ts";
-import { containerName, holderOf, taskLabels, taskVolume } from "../containers.ts";
+import { callsOf, macOf, sharedMac } from "../../own-labels.ts";
+import { containerName, holderOf, sharedResolver, taskLabels, taskVolume } from "../containers.ts";
 import type { TaskSpec } from "../driver.ts";
 import { checkRule } from "../health-checks.ts";
 
@@ -60,6 +61,8 @@ export function holderOptions(spec: TaskSpec, first: ContainerDefinition, name: 
     ...(first.hostname === undefined ? {} : { hostname: first.hostname }),
     network: "bridge",
     networks: [{ network: networkName(spec), aliases: [] }],
+    ...resolverOf(sharedResolver(spec.definition)),
+    ...identityOf(sharedMac(spec.definition)),
     mounts: [
       {
         kind: "bind",
@@ -89,12 +92,15 @@ export function optionsOf(spec: TaskSpec, definition: ContainerDefinition): Crea
     ...(definition.workingDirectory === undefined ? {} : { workingDirectory: definition.workingDirectory }),
     ...(definition.user === undefined ? {} : { user: definition.user }),
     terminal: definition.pseudoTerminal ?? false,
+    interactive: definition.interactive ?? false,
     ...networkOf(spec, definition),
     mounts: mountsOf(spec, definition),
     limits: limitsOf(spec, definition),
     capAdd: definition.linuxParameters?.capabilities?.add ?? [],
     capDrop: definition.linuxParameters?.capabilities?.drop ?? [],
     readOnly: definition.readonlyRootFilesystem ?? false,
+    ...syscallsOf(definition),
+    ...sysctlsOf(definition),
     stopTimeout: (definition.stopTimeout ?? 30) * 1000,
     health: healthOf(definition),
     log: logOf(definition),
@@ -118,24 +124,52 @@ function logOf({ logConfiguration }: ContainerDefinition): InstanceLog {
   };
 }
 
-type NetworkChoice = Pick<CreateOptions, "network" | "networks" | "networkOf" | "hostname" | "ports">;
+function syscallsOf(definition: ContainerDefinition): Pick<CreateOptions, "calls"> {
+  const calls = callsOf(definition);
+  return calls === undefined ? {} : { calls };
+}
+
+/** Those of a network are refused: see refusals.ts. */
+function sysctlsOf({ systemControls = [] }: ContainerDefinition): Pick<CreateOptions, "sysctls"> {
+  if (systemControls.length === 0) return {};
+  return {
+    sysctls: Object.fromEntries(systemControls.map(({ namespace = "", value = "" }) => [namespace, value])),
+  };
+}
+
+function resolverOf({ servers, search }: Resolver): Pick<CreateOptions, "resolver"> {
+  return servers.length + search.length === 0 ? {} : { resolver: { servers, search } };
+}
+
+/** It is lent to one running container of the node at a time. */
+function identityOf(mac: string | undefined): Pick<CreateOptions, "identity"> {
+  return mac === undefined ? {} : { identity: { mac } };
+}
+
+type NetworkChoice = Pick<
+  CreateOptions,
+  "network" | "networks" | "networkOf" | "hostname" | "ports" | "resolver" | "identity"
+>;
 
 function networkOf(spec: TaskSpec, definition: ContainerDefinition): NetworkChoice {
   const { networkMode = "bridge" } = spec.definition;
   const holder = holderOf(spec);
   if (holder !== undefined) return { network: "container", networkOf: holder };
-  const hostname = definition.hostname === undefined ? {} : { hostname: definition.hostname };
-  if (networkMode === "host") return { network: "host", ...hostname };
-  if (networkMode === "none" || definition.disableNetworking) return { network: "none", ...hostname };
+  const own = {
+    ...(definition.hostname === undefined ? {} : { hostname: definition.hostname }),
+    ...resolverOf({ servers: definition.dnsServers ?? [], search: definition.dnsSearchDomains ?? [] }),
+  };
+  if (networkMode === "host") return { network: "host", ...own };
+  if (networkMode === "none" || definition.disableNetworking) return { network: "none", ...own };
   const ports = (definition.portMappings ?? []).map((mapping) => ({
     hostAddress: "",
     hostPort: mapping.hostPort ?? 0,
     containerPort: mapping.containerPort ?? 0,
     protocol: mapping.protocol ?? "tcp",
   }));
-  const own = ownNetworkOf(spec);
-  const networks = own === undefined ? {} : { networks: [{ network: own, aliases: [] }] };
-  return { network: "bridge", ...networks, ports, ...hostname };
+  const network = ownNetworkOf(spec);
+  const networks = network === undefined ? {} : { networks: [{ network, aliases: [] }] };
+  return { network: "bridge", ...networks, ports, ...own, ...identityOf(macOf(definition)) };
 }
 
 function limitsOf(spec: TaskSpec, definition: ContainerDefinition): Limits {
@@ -143,7 +177,8 @@ function limitsOf(spec: TaskSpec, definition: ContainerDefinition): Limits {
   const memory =
     override?.memory ?? definition.memory ?? numeric(spec.overrides.memory ?? spec.definition.memory);
   const cpu = override?.cpu ?? definition.cpu ?? 0;
-  const { memoryReservation, linuxParameters: { sharedMemorySize, maxSwap } = {}, ulimits } = definition;
+  const { linuxParameters: { sharedMemorySize, maxSwap } = {}, ulimits } = definition;
+  const memoryReservation = override?.memoryReservation ?? definition.memoryReservation;
   const bytes = (mib: number | undefined): number | null => (mib === undefined ? null : mib * mebi);
   return {
     memory: bytes(memory),

@@ -17,10 +17,11 @@ import { chooseSubnet } from "../../../runtime/network/choice.ts";
 import { type NetworkDefinition, readDefinition } from "../../../runtime/network/definition.ts";
 import { createNetwork } from "../../../runtime/network/manage.ts";
 import { gatewayOf } from "../../../runtime/network/subnet.ts";
-import type { InstanceRecord } from "../../../runtime/record.ts";
+import type { InstanceMount, InstanceRecord } from "../../../runtime/record.ts";
 import { runInstance } from "../../../runtime/run.ts";
 import type { InstanceStatus } from "../../../runtime/state.ts";
 import { removeInstance, stopInstance } from "../../../runtime/stop.ts";
+import { createVolume } from "../../../runtime/volumes/list.ts";
 import { removeVolume } from "../../../runtime/volumes/volumes.ts";
 import type { ContainerDefinition, KeyValuePair } from "../../api/shapes.ts";
 import {
@@ -30,11 +31,13 @@ import {
   type Containers,
   containerName,
   holderOf,
+  loginFor,
   type ReadOptions,
   type SeenContainer,
+  taskVolume,
   volumesOfTask,
 } from "../containers.ts";
-import type { Running, TaskSpec } from "../driver.ts";
+import type { RegistryLogin, Running, TaskSpec } from "../driver.ts";
 import { taskAddress } from "../endpoint/task-server.ts";
 import { endpointPort } from "./endpoint-place.ts";
 import { startExec } from "./exec.ts";
@@ -71,7 +74,7 @@ export class LocalContainers implements Containers {
     this.#forwarders = new LogForwarders(positions, (name, options) => this.logs(name, options), log);
   }
 
-  async fetch(image: string): Promise<void> {
+  async fetch(image: string, login?: RegistryLogin): Promise<void> {
     const store = openStore(this.#root);
     if (isStored(store, image)) return;
     const { registry } = parseReference(image);
@@ -79,7 +82,8 @@ export class LocalContainers implements Containers {
       throw new TranshipError("E_IMAGE_NOT_FOUND", `${image} is not in the store`, {
         hint: "pull it with `tranship pull`, or name its registry with `cluster serve --registry HOST`",
       });
-    await pullImage(store, image, this.#registries.settings);
+    const { settings } = this.#registries;
+    await pullImage(store, image, login === undefined ? settings : { ...settings, credentials: login });
   }
 
   /** The instance that holds the network, where containers share one. */
@@ -88,7 +92,7 @@ export class LocalContainers implements Containers {
     const [first] = spec.definition.containerDefinitions ?? [];
     if (name === undefined || first === undefined || this.see(name)?.running) return;
     await this.remove(name);
-    await this.fetch(first.image ?? "");
+    await this.fetch(first.image ?? "", loginFor(spec, first));
     const { gateway } = await this.#network(networkName(spec));
     const connect = [endpointRule(gateway)];
     await runInstance(this.#root, { ...holderOptions(spec, first, name), connect }, this.#log);
@@ -112,8 +116,35 @@ export class LocalContainers implements Containers {
         own === undefined ? gatewayOf(chooseSubnet(this.#root)) : (await this.#network(own)).gateway;
       if (more.length > 0) connect.push(endpointRule(gateway));
     }
-    await runInstance(this.#root, { ...options, environment, secrets, connect }, this.#log);
+    const mounts = [...(options.mounts ?? []), ...this.#borrowed(spec, definition, options.mounts ?? [])];
+    this.#makeVolumes(spec, definition);
+    await runInstance(this.#root, { ...options, environment, secrets, connect, mounts }, this.#log);
     this.adopt(spec, definition);
+  }
+
+  /** What other containers of the task have mounted, where they have it; they have started before. Its own goes before. */
+  #borrowed(
+    spec: TaskSpec,
+    { volumesFrom = [] }: ContainerDefinition,
+    own: readonly InstanceMount[],
+  ): InstanceMount[] {
+    const taken = new Set(own.map(({ target }) => target));
+    return volumesFrom.flatMap(({ sourceContainer, readOnly = false }) => {
+      const { record } = inspectInstance(this.#root, containerName(spec.id, sourceContainer));
+      return record.mounts
+        .filter(({ kind, target }) => kind !== "tmpfs" && !taken.has(target) && taken.add(target))
+        .map((mount) => ({ ...mount, readOnly: mount.readOnly || readOnly, anonymous: false, seed: false }));
+    });
+  }
+
+  /** Those with labels; others are made by whoever mounts them first. */
+  #makeVolumes({ id, definition }: TaskSpec, { mountPoints = [] }: ContainerDefinition): void {
+    for (const volume of definition.volumes ?? []) {
+      const { labels = {}, scope } = volume.dockerVolumeConfiguration ?? {};
+      const { name = "" } = volume;
+      if (Object.keys(labels).length > 0 && mountPoints.some(({ sourceVolume }) => sourceVolume === name))
+        createVolume(this.#root, scope === "shared" ? name : taskVolume(id, name), labels);
+    }
   }
 
   adopt(spec: TaskSpec, definition: ContainerDefinition): void {

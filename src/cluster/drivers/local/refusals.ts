@@ -5,23 +5,21 @@ import { filled, type Refusals, refusalBy } from "../refusals.ts";
 const refusals: Refusals = {
   driver: "local",
   containers: [
-    ["volumesFrom", ({ volumesFrom }) => filled(volumesFrom)],
     ["privileged", ({ privileged }) => privileged === true],
-    ["dnsServers", ({ dnsServers }) => filled(dnsServers)],
-    ["dnsSearchDomains", ({ dnsSearchDomains }) => filled(dnsSearchDomains)],
     ["dockerSecurityOptions", ({ dockerSecurityOptions }) => filled(dockerSecurityOptions)],
-    ["systemControls", ({ systemControls }) => filled(systemControls)],
+    [
+      "systemControls of a network",
+      ({ systemControls }) => systemControls?.some(({ namespace = "" }) => !isOfIpc(namespace)) ?? false,
+    ],
     ["resourceRequirements", ({ resourceRequirements }) => filled(resourceRequirements)],
     ["firelensConfiguration", ({ firelensConfiguration }) => firelensConfiguration !== undefined],
     ["credentialSpecs", ({ credentialSpecs }) => filled(credentialSpecs)],
-    ["repositoryCredentials", ({ repositoryCredentials }) => repositoryCredentials !== undefined],
     ["linuxParameters.swappiness", ({ linuxParameters }) => linuxParameters?.swappiness !== undefined],
     [
       "linuxParameters.tmpfs.mountOptions",
       ({ linuxParameters }) =>
         linuxParameters?.tmpfs?.some(({ mountOptions }) => filled(mountOptions)) ?? false,
     ],
-    ["interactive", ({ interactive }) => interactive === true],
     ["linuxParameters.devices", ({ linuxParameters }) => filled(linuxParameters?.devices)],
     [
       "portMappings.containerPortRange",
@@ -31,6 +29,11 @@ const refusals: Refusals = {
   ],
   logDrivers: ["json-file", "awslogs", "syslog"],
 };
+
+/** The runtime is started inside of the network, which is not its to change. */
+function isOfIpc(name: string): boolean {
+  return /^(?:kernel\.(?:msg|shm)[a-z_]*|kernel\.sem|fs\.mqueue\.[a-z_]+)$/.test(name);
+}
 
 export function refusalOf(definition: TaskDefinition): string | undefined {
   return refusalBy(refusals, definition);

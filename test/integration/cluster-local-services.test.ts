@@ -1,0 +1,240 @@
+// Services on this machine: rollouts, failures, names, data, a control plane that is killed.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import {
+  CreateServiceCommand,
+  DeleteServiceCommand,
+  DescribeServicesCommand,
+  DescribeTasksCommand,
+  ListTasksCommand,
+  RegisterTaskDefinitionCommand,
+  StopTaskCommand,
+  type Task,
+  UpdateServiceCommand,
+  waitUntilServicesInactive,
+  waitUntilServicesStable,
+} from "@aws-sdk/client-ecs";
+import { type LocalCluster, makeLocalCluster, quick } from "../support/local-cluster.ts";
+import { type Fixture, makePackage, until, whyNot } from "./runtime-fixture.ts";
+
+const skip = whyNot() ?? false;
+
+describe("services on this machine", { skip, timeout: 400_000 }, () => {
+  let cluster: LocalCluster;
+  before(async () => {
+    cluster = await makeLocalCluster();
+  });
+  after(() => cluster?.close());
+
+  test("a service is found by its name", async () => {
+    const vpc = { networkMode: "awsvpc" as const };
+    const networkConfiguration = { awsvpcConfiguration: { subnets: ["any"] } };
+    const box = { image: "box:1", memory: 32, stopTimeout: 1 };
+    const ports = { portMappings: [{ containerPort: 80 }] };
+    const serve = { ...box, ...ports, name: "web", command: ["httpd", "-f", "-h", "/srv"] };
+    const asks =
+      "until wget -q -O - http://pages.default/data/seed.txt; do sleep 0.2; done; wget -q -O - http://pages/data/seed.txt";
+    const read = { ...box, name: "main", command: ["sh", "-c", asks] };
+    for (const [family, container] of Object.entries({ pages: serve, reader: read }))
+      await cluster.client.send(
+        new RegisterTaskDefinitionCommand({ family, ...vpc, containerDefinitions: [container] }),
+      );
+    const service = { serviceName: "pages", taskDefinition: "pages", desiredCount: 1, networkConfiguration };
+    await cluster.client.send(new CreateServiceCommand(service));
+    const task = await cluster.runOne("reader", { networkConfiguration });
+    await cluster.become(task, "STOPPED");
+    assert.equal(await cluster.logsOf(task, "main"), "from the image\nfrom the image\n");
+
+    // One that is let go answers on, and is not found any more: by another task that looks on.
+    await cluster.client.send(
+      new RegisterTaskDefinitionCommand({
+        family: "looker",
+        ...vpc,
+        containerDefinitions: [{ ...box, name: "main", command: ["sleep", "1000"] }],
+      }),
+    );
+    const looker = await cluster.runOne("looker", { networkConfiguration });
+    await cluster.become(looker, "RUNNING");
+    const holder = `ecs-${looker.split("/").at(-1)?.slice(0, 12)}.network`;
+    const id = (await cluster.fixture.cli(["inspect", "-f", "{{.Id}}", holder])).stdout.trim();
+    const found = (): string[] =>
+      readFileSync(join(cluster.fixture.root.instances, id, "files/hosts"), "utf8")
+        .split("\n")
+        .flatMap((line) => (/\spages\b/.test(line) ? [line.split(/\s/)[0] ?? ""] : []));
+    const tasks = async (): Promise<Task[]> => {
+      const { taskArns } = await cluster.client.send(new ListTasksCommand({ serviceName: "pages" }));
+      return (await cluster.client.send(new DescribeTasksCommand({ tasks: taskArns }))).tasks ?? [];
+    };
+    const [old] = await tasks();
+    const address = old?.containers?.[0]?.networkInterfaces?.[0]?.privateIpv4Address ?? "";
+    assert.deepEqual(found(), [address]);
+    await cluster.client.send(new UpdateServiceCommand({ service: "pages", forceNewDeployment: true }));
+    await cluster.become(old?.taskArn ?? "", "DEACTIVATING");
+    await until(() => !found().includes(address));
+    assert.equal((await cluster.see(old?.taskArn ?? "")).lastStatus, "DEACTIVATING", "it still runs");
+    await until(() => found().length === 1);
+    await cluster.client.send(new StopTaskCommand({ task: looker }));
+    await cluster.client.send(new DeleteServiceCommand({ service: "pages", force: true }));
+    await waitUntilServicesInactive({ client: cluster.client, ...quick }, { services: ["pages"] });
+  });
+
+  test("a service keeps its tasks, also over a killed control plane", async () => {
+    await cluster.define("idle", {
+      name: "main",
+      command: ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done"],
+    });
+    await cluster.client.send(
+      new CreateServiceCommand({ serviceName: "idle", taskDefinition: "idle", desiredCount: 3 }),
+    );
+    await waitUntilServicesStable({ client: cluster.client, ...quick }, { services: ["idle"] });
+    const tasks = async (): Promise<Task[]> => {
+      const { taskArns = [] } = await cluster.client.send(new ListTasksCommand({ serviceName: "idle" }));
+      return Promise.all(taskArns.map(cluster.see));
+    };
+    const runtimes = async (): Promise<string[]> =>
+      (await tasks()).map(({ containers }) => containers?.[0]?.runtimeId ?? "").sort();
+    const { events } = await cluster.service("idle");
+    assert.ok(events?.some(({ message }) => message === "(service idle) has reached a steady state."));
+    const before = await runtimes();
+    assert.equal(before.length, 3);
+    await cluster.served.end("SIGKILL");
+    await cluster.serve();
+    await waitUntilServicesStable({ client: cluster.client, ...quick }, { services: ["idle"] });
+    assert.deepEqual(await runtimes(), before, "the same instances go on");
+    // Killed behind the control plane's back: replaced.
+    assert.equal((await cluster.fixture.cli(["kill", before[0] ?? ""])).status, 0);
+    await until(async () => {
+      const now = await tasks();
+      return (
+        now.filter(({ lastStatus }) => lastStatus === "RUNNING").length === 3 &&
+        !now.some(({ containers }) => containers?.[0]?.runtimeId === before[0])
+      );
+    });
+    await cluster.client.send(
+      new UpdateServiceCommand({ service: "idle", desiredCount: 1, forceNewDeployment: true }),
+    );
+    await waitUntilServicesStable({ client: cluster.client, ...quick }, { services: ["idle"] });
+    const { services } = await cluster.client.send(new DescribeServicesCommand({ services: ["idle"] }));
+    assert.equal(services?.[0]?.deployments?.[0]?.rolloutState, "COMPLETED");
+    await cluster.client.send(new DeleteServiceCommand({ service: "idle", force: true }));
+    await waitUntilServicesInactive({ client: cluster.client, ...quick }, { services: ["idle"] });
+    const { stdout } = await cluster.fixture.cli(["ps", "-q"]);
+    assert.equal(stdout, "");
+  });
+
+  test("a package says on which nodes it runs", async () => {
+    const redirections = {
+      files: [{ from: "/opt/old", to: "/srv/data", match: "folder" as const, mode: "full" as const }],
+      network: [],
+      registry: [],
+    };
+    await makePackage(cluster.fixture.root, "plain:1", { descriptor: {} });
+    await makePackage(cluster.fixture.root, "led:1", { descriptor: { redirections } });
+    const expressions = async (reference: string): Promise<string[]> => {
+      const { stdout } = await cluster.fixture.cli([
+        "cluster",
+        "deploy",
+        reference,
+        "--service",
+        "s",
+        "--dry-run",
+      ]);
+      const { placementConstraints } = JSON.parse(stdout) as {
+        placementConstraints: { expression: string }[];
+      };
+      return placementConstraints.map(({ expression }) => expression);
+    };
+    const architecture = "attribute:ecs.cpu-architecture == x86_64";
+    assert.deepEqual(await expressions("plain:1"), [architecture]);
+    assert.deepEqual(await expressions("led:1"), [architecture, "attribute:tranship.engines == namespace"]);
+  });
+
+  test("a package with data is deployed, updated and rolled back, and never runs twice", async () => {
+    for (const version of ["1", "2"]) {
+      const write = `echo start ${version} >>/srv/data/log; trap 'echo end ${version} >>/srv/data/log; exit 0' TERM; while :; do sleep 0.1; done`;
+      await makePackage(cluster.fixture.root, `keeps:${version}`, {
+        descriptor: {
+          volumes: [{ path: "/srv/data", initial: "copy", reason: "test" }],
+          ports: [{ port: 80, protocol: "tcp" }],
+        },
+        config: { Entrypoint: ["/.tranship/init"], Cmd: ["sh", "-c", write] },
+      });
+    }
+    const deploy = (...words: string[]): ReturnType<Fixture["cli"]> =>
+      cluster.fixture.cli(["cluster", "deploy", ...words, "--service", "keeps", "--memory", "32"]);
+    const copies = await deploy("keeps:1", "--count", "2");
+    assert.match(copies.stderr, /2 copies would share the data in \/srv\/data/);
+    assert.equal(copies.status, 2);
+    const shared = await deploy("keeps:1", "--count", "2", "--shared-volumes", "--dry-run");
+    assert.equal(shared.status, 0, shared.stderr);
+    // No node has so much memory: nothing starts.
+    const large = ["keeps:1", "--service", "several", "--memory", "100000000"];
+    const several = await cluster.fixture.cli([
+      ...["cluster", "deploy", ...large, "--count", "2", "--shared-volumes", "--detach"],
+    ]);
+    assert.equal(several.status, 0, several.stderr);
+    const again = await cluster.fixture.cli(["cluster", "deploy", ...large, "--detach"]);
+    assert.match(again.stderr, /2 copies would share the data in \/srv\/data/);
+    await cluster.client.send(new DeleteServiceCommand({ service: "several", force: true }));
+    for (const version of ["1", "2"]) {
+      const done = await deploy(`keeps:${version}`);
+      assert.equal(done.status, 0, done.stderr);
+    }
+    const back = await cluster.fixture.cli(["cluster", "rollback", "--service", "keeps"]);
+    assert.equal(back.status, 0, back.stderr);
+    await cluster.client.send(new DeleteServiceCommand({ service: "keeps", force: true }));
+    await waitUntilServicesInactive({ client: cluster.client, ...quick }, { services: ["keeps"] });
+    const { stdout } = await cluster.fixture.inside([
+      "cat",
+      `${cluster.fixture.root.volumes}/keeps-data-1/data/log`,
+    ]);
+    assert.deepEqual(stdout.trim().split("\n"), ["start 1", "end 1", "start 2", "end 2", "start 1", "end 1"]);
+  });
+
+  test("init checks the health of tasks, over a restart of the control plane, and an unhealthy one is replaced", async () => {
+    // Only what init starts has it as its parent.
+    const line = 'test $PPID = 1 && test "$WORD" = said && test -e /tmp/well';
+    const healthCheck = { command: ["CMD-SHELL", line], interval: 1, retries: 2, startPeriod: 300 };
+    const environment = [{ name: "WORD", value: "said" }];
+    const command = ["sh", "-c", "chmod 1777 /tmp; exec sleep 1000"];
+    await cluster.define("checked", { name: "main", command, environment, healthCheck, stopTimeout: 1 });
+    const service = { serviceName: "checked", taskDefinition: "checked", desiredCount: 1 };
+    await cluster.client.send(new CreateServiceCommand(service));
+    const running = async (): Promise<string | undefined> =>
+      (await cluster.client.send(new ListTasksCommand({ serviceName: "checked" }))).taskArns?.[0];
+    await until(async () => (await running()) !== undefined);
+    const task = (await running()) ?? "";
+    const { containers } = await cluster.become(task, "RUNNING");
+    const inside = async (...words: string[]): Promise<void> => {
+      const done = await cluster.fixture.cli(["exec", containers?.[0]?.runtimeId ?? "", ...words]);
+      assert.equal(done.status, 0, done.stderr);
+    };
+    const health = async (): Promise<string | undefined> => (await cluster.see(task)).healthStatus;
+    const state = async (): Promise<{ Health?: { Log: { ExitCode: number }[] } }> => {
+      const { stdout } = await cluster.fixture.cli(["inspect", containers?.[0]?.runtimeId ?? ""]);
+      return (JSON.parse(stdout) as [{ State: object }])[0].State;
+    };
+    await until(async () => ((await state()).Health?.Log.length ?? 0) > 2);
+    assert.equal(await health(), "UNKNOWN", "failures of the start period do not count");
+    await inside("touch", "/tmp/well");
+    await until(async () => (await health()) === "HEALTHY");
+    await cluster.served.end("SIGKILL");
+    await cluster.serve();
+    await cluster.become(task, "RUNNING");
+    assert.equal(await health(), "HEALTHY");
+    await cluster.served.end("SIGKILL");
+    await inside("rm", "/tmp/well");
+    await cluster.serve();
+    const ended = await cluster.become(task, "STOPPED");
+    assert.equal(ended.stopCode, "ServiceSchedulerInitiated");
+    assert.match(ended.stoppedReason ?? "", /failed container health checks/);
+    assert.equal(ended.containers?.[0]?.healthStatus, "UNHEALTHY");
+    assert.equal(ended.containers?.[0]?.runtimeId, containers?.[0]?.runtimeId);
+    await until(async () => ![undefined, task].includes(await running()));
+    await cluster.client.send(new DeleteServiceCommand({ service: "checked", force: true }));
+    await waitUntilServicesInactive({ client: cluster.client, ...quick }, { services: ["checked"] });
+  });
+});
