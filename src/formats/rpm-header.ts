@@ -66,6 +66,10 @@ export function parseRpmHeader(bytes: Uint8Array): RpmHeaderResult {
         problem: `tag ${tag} with type ${entry.type} and count ${entry.count} at ${entry.offset} does not fit`,
       };
     }
+    // What rpm changed when it installed stands behind the region, under the tag that it replaces; a type that it has not is damage.
+    const replaced = index.get(tag);
+    if (replaced !== undefined && replaced.type !== entry.type)
+      return { problem: `tag ${tag} twice, with the types ${replaced.type} and ${entry.type}` };
     index.set(tag, { ...entry, end });
   }
   return { header: new RpmHeader(bytes, data, index) };

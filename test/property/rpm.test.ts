@@ -41,6 +41,16 @@ for (const name of rpmDatabases) {
   });
 }
 
+test("a tag that became another one, outside of what the digest covers, is told", async () => {
+  const bytes = Buffer.from(rpmDatabase("Packages"));
+  // File states (1029) of a package, of which the last byte is changed: sizes of files (1028) a second time, of another type.
+  const at = bytes.indexOf(Buffer.from([0, 0, 4, 5, 0, 0, 0, 1]));
+  assert.ok(at > 0);
+  bytes[at + 3] = 4;
+  const { problems } = await readRpmDatabase({ main: inMemory(bytes) }, hash);
+  assert.match(problems.join(), /tag 1028 twice/);
+});
+
 test("headers of any bytes", () => {
   const word = fc.oneof(
     fc.nat(20),
