@@ -53,10 +53,12 @@ export async function describeProcess(
     environment: { ...environment.kept, ...options.environment },
   };
   noteRights(main, lines);
+  const files = openFiles(main);
   return {
     descriptor: {
       ...base,
       identity,
+      ...(files === undefined ? {} : { limits: { ...base.limits, files } }),
       environment: identity.locale === null ? {} : { LANG: identity.locale },
       ports: options.ports.map((port) => ({ port, protocol: "tcp" })),
       programs: [described],
@@ -206,11 +208,16 @@ async function userOf(
   return group === undefined ? `${uid}:${gid}` : `${user.name}:${group.name}`;
 }
 
+/** undefined: what everybody has. */
+function openFiles(main: ProcessSnapshot): number | undefined {
+  const files = Number(main.limits.find((limit) => limit.name === "Max open files")?.soft);
+  return Number.isSafeInteger(files) && files > 1024 ? files : undefined;
+}
+
 /** What the process has and an instance does not give it by itself. */
 function noteRights(main: ProcessSnapshot, lines: Lines): void {
-  const files = main.limits.find((limit) => limit.name === "Max open files");
-  if (files !== undefined && Number(files.soft) > 1024)
-    lines.told.push(`its limit of open files is ${files.soft}; in an instance it is the host's`);
+  const files = openFiles(main);
+  if (files !== undefined) lines.told.push(`its limit of open files is ${files}, also in the package`);
   if ((main.uids[0] ?? 0) !== 0 && /[1-9a-f]/.test(main.capabilities.effective))
     lines.notes.push(
       `it has the capabilities ${main.capabilities.effective} without being root: give them with run --cap-add`,
