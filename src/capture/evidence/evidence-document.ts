@@ -266,7 +266,8 @@ export function whyOf(document: EvidenceDocument, path: string): Answer {
   if (key === "/.tranship" || key.startsWith("/.tranship/"))
     return { packed: true, because: ["put in by Tranship: init and the compiled descriptor"] };
   const told: string[] = [];
-  if (Object.hasOwn(document.excluded, key)) told.push(`left out: ${document.excluded[key]}`);
+  if (Object.hasOwn(document.excluded, key))
+    told.push(`left out: ${document.excluded[key]?.replace(/^left out /, "")}`);
   if (Object.hasOwn(document.candidates, key))
     told.push(`reachable, not packed: ${document.candidates[key]}`);
   if (Object.hasOwn(document.missing, key)) told.push(`not on the source: ${document.missing[key]}`);
