@@ -285,6 +285,39 @@ describe("a swarm", { skip, timeout: 400_000 }, () => {
     assert.equal(logs("--group", "/pages", "--stream", `p/main/${ids[1]}`).split("\n").length, 3);
   });
 
+  test("a task on any machine has the MAC address and the system calls that its labels name", async () => {
+    const mac = "02:00:5e:10:d0:c4";
+    const asks =
+      "busybox grep -q $MAC /sys/class/net/*/address || exit 3; busybox mknod /tmp/p p 2>&1 || exit 4";
+    const main = { name: "main", command: ["sh", "-c", asks], environment: [{ name: "MAC", value: mac }] };
+    const labels = { "com.tranship.mac-address": mac };
+    const narrow = { ...labels, "com.tranship.syscalls": "nanosleep sync" };
+    const ended = async (family: string, networkMode: string, dockerLabels: Record<string, string>) => {
+      await define(family, [{ ...main, dockerLabels }], { networkMode });
+      const vpc = { networkConfiguration: { awsvpcConfiguration: { subnets: ["any"] } } };
+      const { tasks: made } = await served.client.send(
+        new RunTaskCommand({ taskDefinition: family, ...(networkMode === "awsvpc" ? vpc : {}) }),
+      );
+      const arn = made?.[0]?.taskArn ?? "";
+      const see = async (): Promise<Task | undefined> =>
+        (await served.client.send(new DescribeTasksCommand({ tasks: [arn] }))).tasks?.[0];
+      await until(async () => (await see())?.lastStatus === "STOPPED");
+      return await see();
+    };
+    for (const networkMode of ["bridge", "awsvpc"])
+      for (const [given, status, why] of [
+        [{}, 3, "another address"],
+        [labels, 0, "its own"],
+        [narrow, 4, "mknod is not among its calls"],
+      ] as const) {
+        const seen = await ended(`labelled-${networkMode}`, networkMode, given);
+        assert.equal(seen?.containers?.[0]?.exitCode, status, `${why}: ${seen?.stoppedReason}`);
+      }
+    const seen = await ended("told", "awsvpc", labels);
+    const details = seen?.attachments?.[0]?.details ?? [];
+    assert.equal(details.find(({ name }) => name === "macAddress")?.value, mac);
+  });
+
   test("an engine checks the health of its containers itself", async () => {
     const command = ["sh", "-c", "sleep 3; touch /tmp/well; exec sleep 1000"];
     const healthCheck = { command: ["CMD-SHELL", "test -e /tmp/well"], interval: 1, startPeriod: 300 };

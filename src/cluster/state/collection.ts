@@ -3,7 +3,8 @@ export class Collection<T> {
   readonly #keyOf: (value: T) => string;
   readonly #groupOf: ((value: T) => string) | undefined;
   readonly #values = new Map<string, T>();
-  readonly #groups = new Map<string, Set<string>>();
+  /** By group and key: calls ask for all of a group, and not one by one. */
+  readonly #groups = new Map<string, Map<string, T>>();
   /** Keys to write at the next commit; what is not in #values by then is removed. */
   readonly changed = new Set<string>();
 
@@ -27,9 +28,9 @@ export class Collection<T> {
     this.changed.add(key);
     const group = this.#groupOf?.(value);
     if (group === undefined) return;
-    const keys = this.#groups.get(group);
-    if (keys === undefined) this.#groups.set(group, new Set([key]));
-    else keys.add(key);
+    const members = this.#groups.get(group);
+    if (members === undefined) this.#groups.set(group, new Map([[key, value]]));
+    else members.set(key, value);
   }
 
   delete(key: string): void {
@@ -39,9 +40,9 @@ export class Collection<T> {
     this.changed.add(key);
     const group = this.#groupOf?.(value);
     if (group === undefined) return;
-    const keys = this.#groups.get(group);
-    keys?.delete(key);
-    if (keys?.size === 0) this.#groups.delete(group);
+    const members = this.#groups.get(group);
+    members?.delete(key);
+    if (members?.size === 0) this.#groups.delete(group);
   }
 
   all(): IterableIterator<T> {
@@ -52,11 +53,8 @@ export class Collection<T> {
     return this.#values.keys();
   }
 
-  *group(group: string): Generator<T> {
-    for (const key of this.#groups.get(group) ?? []) {
-      const value = this.#values.get(key);
-      if (value !== undefined) yield value;
-    }
+  group(group: string): IterableIterator<T> {
+    return this.#groups.get(group)?.values() ?? [][Symbol.iterator]();
   }
 
   sizeOfGroup(group: string): number {

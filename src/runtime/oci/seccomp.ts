@@ -169,8 +169,8 @@ export function defaultRules(capabilities: readonly string[]): CallRules {
 /** What init and the OCI runtime need once the filter is in force, and what every program of a C library begins and ends with. */
 const ownCalls = words(`
   accept accept4 access arch_prctl bind brk capget capset chdir chmod chown clock_gettime clock_nanosleep clone close close_range connect dup dup2 dup3
-  epoll_create1 epoll_ctl epoll_pwait epoll_wait execve execveat exit exit_group faccessat fchdir fchmod fchown fchownat fcntl
-  fcntl64 fdatasync fork fstat fstat64 fstatat64 fsync ftruncate futex getcwd getdents getdents64 getegid geteuid getgid getpgid
+  epoll_create1 epoll_ctl epoll_pwait epoll_wait execve execveat exit exit_group faccessat faccessat2 fchdir fchmod fchown fchownat fcntl
+  fcntl64 fdatasync fork fstat fstat64 fstatat64 fstatfs fstatfs64 fsync ftruncate futex getcwd getdents getdents64 getegid geteuid getgid getpgid
   getpid getppid getrandom getrlimit getsid getsockname getsockopt gettid gettimeofday getuid getxattr inotify_add_watch inotify_init1 inotify_rm_watch
   ioctl kill listen lseek _llseek lstat lstat64 madvise mkdir mkdirat mmap mmap2 mprotect mremap munmap nanosleep newfstatat open openat pause
   pipe pipe2 poll ppoll prctl pread64 prlimit64 pselect6 pwrite64 read readlink readlinkat readv recvfrom recvmsg rename renameat
