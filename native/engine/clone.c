@@ -13,6 +13,7 @@
 #include "gate.h"
 #include "patch.h"
 #include "places.h"
+#include "root.h"
 #include "signals.h"
 #include "sys.h"
 
@@ -78,6 +79,7 @@ static long clone_shared(struct record *r, unsigned long flags, long ptid,
 	/* As the kernel: a thread starts without one, a child of vfork with. */
 	child->stack = waits ? t->stack : (stack_t){ NULL, 2, 0 };
 	child->own_blocked = t->own_blocked;
+	root_child(child, t, flags & CLONE_FS);
 	child->vfork_child = waits;
 	if (!waits)
 		many_threads = true;

@@ -2,6 +2,7 @@
 #include "exe.h"
 #include "paths.h"
 #include "program.h"
+#include "root.h"
 #include "sys.h"
 #include "text.h"
 
@@ -43,7 +44,7 @@ bool exe_asked(const char *path)
 	const char *name, *slash;
 	size_t n;
 
-	if (strncmp(path, "/proc/", 6) != 0 || !own[0])
+	if (strncmp(path, "/proc/", 6) != 0 || !own[0] || root_changed())
 		return false;
 	name = path + 6;
 	slash = strchr(name, '/');

@@ -13,18 +13,21 @@
 #include "paths.h"
 #include "places.h"
 #include "program.h"
+#include "root.h"
 #include "sys.h"
 #include "text.h"
 
 #define F_GETFD 1
 #define F_SETFD 2
 #define FD_CLOEXEC 1
-#define WORDS_OWN 8	/* around the options: the engine, resume, file, end */
+#define WORDS_OWN 9	/* around the options: the engine, resume, file, end */
+#define ROOT_OPTION "--root="
 
 struct start {
 	char file[PATH_SIZE];
 	char resume[RESUME_SIZE];
 	char close[32];
+	char root[sizeof(ROOT_OPTION) + PATH_SIZE];
 	long fd;	/* to be inherited for a moment, or -1 */
 	unsigned long argv, envp;
 	bool engine;	/* it is the engine itself, with options of its own */
@@ -98,6 +101,10 @@ static long fill(char **to, struct start *s, long given)
 		*to++ = engine.options[i];
 	options_resume(s->resume, &engine.policy.clock, flags);
 	*to++ = s->resume;
+	if (root_changed()) {
+		text_join(s->root, sizeof(s->root), ROOT_OPTION, root_location());
+		*to++ = s->root;
+	}
 	if (s->fd >= 0) {
 		text_copy(s->close, sizeof(s->close), "--close=");
 		text_decimal(s->close + 8, s->fd);
@@ -142,7 +149,7 @@ static long start(struct start *s)
 		text_copy(s->file, sizeof(s->file), exe_path());
 	if (leave_wanted(s->file))
 		return leave_execute(s->file, s->argv, s->envp, given);
-	s->engine = is_engine(s->file);
+	s->engine = !root_changed() && is_engine(s->file);
 	result = s->engine ? 0 : check(s->file);
 	/* Dispatch ends with execve(); the kernel's own checks count. */
 	if (exec_leaves(result))

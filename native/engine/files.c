@@ -14,6 +14,7 @@
 #include "merged.h"
 #include "paths.h"
 #include "places.h"
+#include "root.h"
 #include "sys.h"
 #include "text.h"
 
@@ -787,4 +788,5 @@ void files_add(void)
 	if (files.on)
 		sockets_add();
 	names_add();
+	root_add();
 }

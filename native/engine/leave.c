@@ -13,6 +13,7 @@
 #include "leave.h"
 #include "options.h"
 #include "paths.h"
+#include "root.h"
 #include "sys.h"
 #include "text.h"
 #include "thread.h"
@@ -30,7 +31,8 @@ struct room {
 
 bool leave_wanted(const char *file)
 {
-	return files.table.exclude_count > 0 &&
+	/* Another root is none of the host's. */
+	return files.table.exclude_count > 0 && !root_changed() &&
 	       policy_excludes(&files.table, text_base(file));
 }
 

@@ -12,6 +12,7 @@
 #include "options.h"
 #include "paths.h"
 #include "places.h"
+#include "root.h"
 #include "signals.h"
 #include "sys.h"
 #include "text.h"
@@ -99,6 +100,7 @@ static void read_options(char **words, struct options *o)
 	if (o->policy_file)
 		paths_start(o->policy_file, o->package ? o->package : "",
 			    o->copies, now.tv_sec * NS_PER_S + now.tv_nsec);
+	root_start(o->root ? o->root : "");
 	places_start((uint32_t)(o->flags >> RESUME_PLACE));
 	options_over(&engine.policy, o);
 	engine.filter_inherited = o->flags & RESUME_FILTER;

@@ -11,6 +11,7 @@
 #include "names.h"
 #include "paths.h"
 #include "places.h"
+#include "root.h"
 #include "sys.h"
 #include "text.h"
 
@@ -19,12 +20,16 @@
 
 static long call_getcwd(struct record *r)
 {
-	char path[PATH_SIZE];
+	char path[PATH_SIZE], location[PATH_SIZE];
 	long n = SYS(__NR_getcwd, path, sizeof(path));
 
 	if (n < 0)
 		return n;
 	path_location(path, sizeof(path), places_rule(AT_FDCWD));
+	if (!root_name(path)) {
+		text_copy(location, sizeof(location), path);
+		text_join(path, sizeof(path), "(unreachable)", location);
+	}
 	n = (long)strlen(path) + 1;
 	if ((unsigned long)n > r->rsi)
 		return -ERANGE;
@@ -79,7 +84,7 @@ static long link_of(struct record *r, unsigned long path, unsigned long to,
 		return otherwise(r);
 	if (exe_asked(name))
 		return give(exe_path(), to, size);
-	if (!files.on || !is_proc_link(name))
+	if (!files.on || root_changed() || !is_proc_link(name))
 		return otherwise(r);
 	n = SYS(__NR_readlinkat, AT_FDCWD, name, text, sizeof(text) - 1);
 	if (n < 0)

@@ -111,6 +111,10 @@ static bool with_value(struct options *o, const char *name, const char *value,
 			return false;
 		return clock_option(o, name, value, now);
 	}
+	if (strcmp(name, "--root") == 0) {
+		o->root = value;
+		return *value == '/' && strlen(value) < ROOT_SIZE;
+	}
 	if (strcmp(name, "--policy") == 0)
 		o->policy_file = value;
 	if (strcmp(name, "--package") == 0)
@@ -166,6 +170,7 @@ static bool is_added(const char *word)
 	return strcmp(word, "--argv0") == 0 ||
 	       strcmp(word, "--search") == 0 ||
 	       strncmp(word, "--resume=", 9) == 0 ||
+	       strncmp(word, "--root=", 7) == 0 ||
 	       strncmp(word, "--close=", 8) == 0;
 }
 

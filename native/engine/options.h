@@ -23,6 +23,7 @@
  * and for the engine itself, in what it gives to execve():
  *
  *   --argv0                   the first of ARGUMENTS is argv[0]
+ *   --root=PATH               what chroot() has set, as the application knows it
  *   --close=FD                the program was given as this descriptor
  *   --resume=KERNEL,APP,RATE,FLAGS   the clock as it runs; 1 = the seccomp
  *                             filter is in force, 2 = that of the vsyscall page,
@@ -46,7 +47,7 @@ struct options {
 	struct policy policy;
 	enum trap_way trap;
 	bool argv0, resumed, search;
-	const char *policy_file, *package, *copies, *log;	/* NULL = none */
+	const char *policy_file, *package, *copies, *log, *root;	/* NULL = none */
 	int64_t close;		/* -1 = none */
 	int64_t flags;		/* RESUME_* */
 	unsigned int count;	/* words that are options; FILE follows */
@@ -55,6 +56,7 @@ struct options {
 };
 
 #define RESUME_SIZE 96
+#define ROOT_SIZE 4096
 
 /* options_read() - from the words behind argv[0]; @now is the kernel's wall
  * clock in ns. False where something is wrong. */

@@ -17,6 +17,7 @@
 #include "log.h"
 #include "paths.h"
 #include "places.h"
+#include "root.h"
 #include "sys.h"
 #include "text.h"
 #include "vdso.h"
@@ -168,6 +169,8 @@ static long check_directory(const struct walk *w)
 
 static void go_up(struct walk *w)
 {
+	if (root_is(w->done, w->n))
+		return;
 	while (w->n > 0 && w->done[--w->n] != '/')
 		;
 	w->done[w->n] = 0;
@@ -213,6 +216,11 @@ static long step(struct walk *w, const char *name, size_t size,
 	if ((!*rest && last != LAST_FOLLOW) ||
 	    (*rest && is_verified(w->done, w->n)))
 		return 0;
+	if (root_link(w->done)) {
+		w->n = root_begin(w->done);
+		w->touched = true;
+		return 0;
+	}
 	n = link_target(w->done, w->n, target);
 	if (n < 0)
 		return n;
@@ -235,8 +243,10 @@ static long step(struct walk *w, const char *name, size_t size,
 		return -ENAMETOOLONG;
 	memmove(w->todo + n, rest, behind + 1);
 	memcpy(w->todo, target, (size_t)n);
-	w->n = target[0] == '/' ? 0 : start;
+	w->n = start;
 	w->done[w->n] = 0;
+	if (target[0] == '/')
+		w->n = root_begin(w->done);
 	return 1;
 }
 
@@ -368,7 +378,8 @@ long path_exact(struct found *f, long fd, const char *path,
 	w.links = 0;
 	f->native = false;
 	f->directory = ends_as_directory(path);
-	f->location[0] = 0;
+	w.n = path[0] == '/' ? root_begin(f->location) : 0;
+	f->location[w.n] = 0;
 	f->real[0] = 0;
 	if (!path[0])
 		return -ENOENT;
@@ -387,7 +398,7 @@ long path_exact(struct found *f, long fd, const char *path,
 	}
 	result = walk(&w, last);
 	/* Where no rule was on the way the kernel says the same, and better. */
-	f->native = !w.touched;
+	f->native = !w.touched && !root_changed();
 	f->directory = f->directory || w.slash;
 	return result < 0 ? result : settle(f, w.n);
 }
@@ -468,7 +479,7 @@ static int find_quickly(struct found *f, long fd, const char *path,
 {
 	size_t n;
 
-	if (path[0] == '.' || !is_plain(path))
+	if (path[0] == '.' || !is_plain(path) || root_changed())
 		return 1;
 	if (path[0] != '/')
 		return !always_exact && seems_free(f, fd, path) ? 0 : 1;
@@ -658,8 +669,12 @@ bool path_of_descriptor(long fd, char *location)
 long path_real(char *path, size_t size)
 {
 	struct found f;
-	long result = path_find(&f, AT_FDCWD, path, LAST_FOLLOW);
+	long result;
 
+	/* A descriptor that execveat() was given, whatever the root is. */
+	if (root_changed() && path_is_below(path, "/proc/self/fd", 13))
+		return 0;
+	result = path_find(&f, AT_FDCWD, path, LAST_FOLLOW);
 	if (result < 0 || f.native)
 		return result;
 	if (is_hidden(f.rule))

@@ -10,6 +10,7 @@
 #include "files-call.h"
 #include "files.h"
 #include "gate.h"
+#include "root.h"
 #include "sockets.h"
 #include "sys.h"
 #include "text.h"
@@ -206,6 +207,7 @@ static unsigned int known_address(struct address *a, unsigned int size,
 	a->path[size - HEAD] = 0;
 	text_copy(path, PATH_SIZE, a->path);
 	path_location(path, PATH_SIZE, NO_RULE);
+	root_name(path);
 	if (!text_copy(a->path, UNIX_PATH, path))
 		return size;
 	return (unsigned int)(HEAD + strlen(path) + 1);

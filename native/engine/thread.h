@@ -48,6 +48,12 @@ struct sighand {
 	struct sigaction action[SIGNALS];
 };
 
+/* A root that chroot() set: see root.h. Two places, as one may be read. */
+struct root {
+	unsigned int which;
+	char location[2][4096];
+};
+
 struct thread {
 	struct thread *self;
 	struct record *record;
@@ -68,6 +74,8 @@ struct thread {
 	void *signal_stack;	/* the one that the kernel has */
 	struct sighand *sighand;
 	struct sighand own_sighand;
+	struct root *root;	/* NULL = that of the process */
+	struct root own_root;
 	struct stub trapped;	/* for a call that came by a trap */
 };
 

@@ -76,7 +76,7 @@ const usual = [
 const host = `mkdir app ro; mkdir app/dir; echo host > one; echo host > app/file; echo host > app/new; echo host > app/dir/new`;
 
 const mounts = `mkdir app ro && touch one && mount --bind "$1/srv/app" app && mount --bind "$1/srv/ro" ro &&
-  mount -o remount,bind,ro ro && mount --bind "$1/srv/one" one && exec "$2" "$3" "$4"`;
+  mount -o remount,bind,ro ro && mount --bind "$1/srv/one" one && exec "$2" "$3" "$4" $6`;
 
 /** Package over host, below what is written. */
 const overlay = `mkdir -p app ro && touch one && mount -t tmpfs none "$5" && mkdir "$5/u" "$5/w" && mount -t overlay none -o \
@@ -84,16 +84,35 @@ const overlay = `mkdir -p app ro && touch one && mount -t tmpfs none "$5" && mkd
   mount -o remount,bind,ro ro && mount --bind "$1/srv/one" one && exec "$2" "$3" "$4"`;
 
 /** Whether `from` is also there on the host, below what the package shows. */
-async function compareOnce(program: string, seed: number, there: boolean, script = mounts): Promise<void> {
+async function compareOnce(
+  program: string,
+  seed: number,
+  there: boolean,
+  script = mounts,
+  below: readonly string[] = [],
+): Promise<void> {
   const count = "300";
   makeTree();
   if (there && script === overlay) execFileSync("sh", ["-c", host], { cwd: tree });
-  const words = ["unshare", "-m", "sh", "-c", script, "sh", inPackage, program, String(seed), count, copies];
+  const words = [
+    "unshare",
+    "-m",
+    "sh",
+    "-c",
+    script,
+    "sh",
+    inPackage,
+    program,
+    String(seed),
+    count,
+    copies,
+    ...below,
+  ];
   const kernel = await run(words, { cwd: tree });
   assert.equal(kernel.status, 0, kernel.stderr);
   makeTree();
   if (there) execFileSync("sh", ["-c", host], { cwd: tree });
-  const ours = await run([...under, program, String(seed), count], { cwd: tree });
+  const ours = await run([...under, program, String(seed), count, ...below], { cwd: tree });
   const [expected, got] = [kernel.stdout.split("\n"), ours.stdout.split("\n")];
   const at = expected.findIndex((line, index) => line !== got[index]);
   assert.equal(
@@ -119,6 +138,15 @@ describe("redirected files", { skip: cannotRun }, () => {
       for (let n = 0; n < (soaking ? 2000 : 12); n++) await compareOnce(program, first + n, n % 3 === 2);
     });
   }
+
+  test("random calls below another root say what they say there", {
+    skip: root ? false : "needs root for mounts",
+  }, async () => {
+    const program = compile("paths", "static");
+    const first = Date.now() % 100_000;
+    for (let n = 0; n < (soaking ? 2000 : 12); n++)
+      await compareOnce(program, first + n, n % 3 === 2, mounts, ["below"]);
+  });
 
   test("random calls say what they say on an overlay", {
     skip: root ? false : "needs root for mounts",
@@ -150,6 +178,8 @@ describe("redirected files", { skip: cannotRun }, () => {
       await sh("cd app/dir && pwd && /bin/pwd && readlink /proc/self/cwd && cat ../file ../../plain"),
       "TREE/app/dir\nTREE/app/dir\nTREE/app/dir\napp-file\nplain\n",
     );
+    assert.equal(await sh("cat /proc/self/root$PWD/app/file; cat /proc/$$/root$PWD/one"), "app-file\n");
+    assert.equal(await sh("exec cat /proc/$$/root$PWD/one"), "one-file\n");
     assert.match(await sh("cat secret"), /No such file/);
     assert.match(await sh("echo x > ro/file"), /Read-only file system/);
     assert.equal(

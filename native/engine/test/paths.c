@@ -2,7 +2,7 @@
 /*
  * Random calls on paths, and what came of each, one a line: the same seed gives
  * the same calls. The working directory is the tree; names are its files.
- *   paths SEED COUNT
+ *   paths SEED COUNT [below]	below: with the tree as its root
  */
 #include <dirent.h>
 #include <errno.h>
@@ -303,6 +303,8 @@ int main(int argc, char **argv)
 
 	state = argc > 1 ? strtoul(argv[1], NULL, 10) : 1;
 	umask(022);
+	if (argc > 3 && strcmp(argv[3], "below") == 0 && chroot(".") < 0)
+		return 3;
 	if (!getcwd(tree, sizeof(tree)))
 		return 3;
 	for (int i = 0; i < count; i++) {
