@@ -75,6 +75,10 @@ bool process_option(struct reader *r)
 	} else if (strcmp(r->option, "--refusals") == 0) {
 		for (int i = 0; i < 4; i++)
 			c->refusals[i] = next_word(r);
+	} else if (strcmp(r->option, "--cgroup") == 0) {
+		if (c->cgroup_count >= CGROUPS_MAX)
+			fail("more than %d --cgroup", CGROUPS_MAX);
+		c->cgroups[c->cgroup_count++] = next_absolute(r);
 	} else if (strcmp(r->option, "--watcher") == 0) {
 		c->watcher_count = (size_t)next_number(r, WATCHER_MAX);
 		c->watcher = r->at;

@@ -82,6 +82,7 @@ struct veth {
 
 #define GROUPS_MAX 64
 #define KEEP_FDS_MAX 64
+#define CGROUPS_MAX 16
 
 struct config {
 	struct op *ops;
@@ -139,6 +140,8 @@ struct config {
 	bool cloned_runtime;	/* see process_exec() */
 	/* refusals, its socket, log and instance; see beside.c */
 	const char *refusals[4];
+	const char *cgroups[CGROUPS_MAX];	/* directories that it goes into */
+	size_t cgroup_count;
 	char **watcher;		/* who watches the limits, and its words; or NULL */
 	size_t watcher_count;
 	int exec_fd;

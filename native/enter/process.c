@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -219,10 +220,27 @@ static void null_stdin(void)
 		close(null);
 }
 
+/* enter_cgroups() - 0 is who writes. */
+static void enter_cgroups(const struct config *c)
+{
+	for (size_t i = 0; i < c->cgroup_count; i++) {
+		char path[PATH_MAX];
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/cgroup.procs", c->cgroups[i]);
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		if (fd < 0 || write(fd, "0", 1) != 1)
+			fail_errno("cannot go into the control group %s",
+				   c->cgroups[i]);
+		close(fd);
+	}
+}
+
 void process_exec(const struct config *c)
 {
 	int clone;
 
+	enter_cgroups(c);
 	if (c->new_session)
 		setsid();
 	if (c->null_stdin)

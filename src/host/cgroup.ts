@@ -3,6 +3,7 @@ import { closeSync, existsSync, openSync, readdirSync, readFileSync, rmdirSync, 
 import { TranshipError } from "../base/errors.ts";
 import { errnoOf, ioError } from "./files.ts";
 import { mountsBelow } from "./mountinfo.ts";
+import { givenHierarchies } from "./rootless/given-groups.ts";
 import { rootlessUser } from "./rootless-user.ts";
 
 const sleep = (milliseconds: number): Promise<void> =>
@@ -10,7 +11,7 @@ const sleep = (milliseconds: number): Promise<void> =>
 
 export interface CgroupHierarchy {
   version: 1 | 2;
-  /** Where its root is mounted. */
+  /** Where its root is mounted; of an ordinary user's, the group that the user was given. */
   path: string;
   /** v1: "cpu", "memory", "name=systemd"; v2: what the tree offers. */
   controllers: readonly string[];
@@ -28,8 +29,8 @@ const knownV1 = [
   "hugetlb", "rdma", "misc",
 ]; // biome-ignore format: a table
 
-/** What this host has. "hybrid": a v2 tree beside v1 trees; it may offer controllers of its own or none. */
-export function cgroupMode(): CgroupMode {
+/** All that are mounted, whoever may use them. */
+export function hostHierarchies(): CgroupHierarchy[] {
   const hierarchies: CgroupHierarchy[] = [];
   for (const mount of mountsBelow("/")) {
     if (mount.fstype === "cgroup2") {
@@ -40,14 +41,22 @@ export function cgroupMode(): CgroupMode {
       hierarchies.push({ version: 1, path: mount.target, controllers });
     }
   }
+  return hierarchies;
+}
+
+/** What this host has. "hybrid": a v2 tree beside v1 trees; it may offer controllers of its own or none. */
+export function cgroupMode(): CgroupMode {
+  const hierarchies = hostHierarchies();
   const v1 = hierarchies.some((one) => one.version === 1);
   const v2 = hierarchies.some((one) => one.version === 2);
-  const limits = hierarchies.flatMap((one) => one.controllers).filter((name) => !name.startsWith("name="));
+  const user = rootlessUser();
+  // Of the host's only what was given to it is an ordinary user's.
+  const usable = user === undefined ? hierarchies : givenHierarchies(hierarchies, user);
+  const limits = usable.flatMap((one) => one.controllers).filter((name) => !name.startsWith("name="));
   return {
     kind: v1 && v2 ? "hybrid" : v1 ? "v1" : v2 ? "v2" : "none",
-    // Those of the host are not an ordinary user's.
-    controllers: rootlessUser() === undefined ? [...new Set(limits)].sort() : [],
-    hierarchies: rootlessUser() === undefined ? hierarchies : [],
+    controllers: [...new Set(limits)].sort(),
+    hierarchies: usable,
   };
 }
 

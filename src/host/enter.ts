@@ -105,6 +105,8 @@ export interface LaunchOptions {
   refusals?: { program: string; socket: string; log: string; instance: string };
   /** A program and its words, started outside of the namespaces with the pid of the command as its last ones. */
   watcher?: readonly ByteString[];
+  /** Directories of control groups that the command goes into, where the OCI runtime does not. */
+  cgroups?: readonly string[];
   /** Of the instance, where the OCI runtime cannot set it. */
   domainname?: string;
   command: EnterCommand;
@@ -168,6 +170,7 @@ export function launchParts(options: Omit<LaunchOptions, "command"> & { command?
     command: [
       ...(options.clonedRuntime ? ["--cloned-runtime"] : []),
       ...refusalsWords(options.refusals),
+      ...(options.cgroups ?? []).flatMap((group) => ["--cgroup", group]),
       ...(options.domainname === undefined ? [] : ["--domainname", options.domainname]),
       ...(options.watcher === undefined
         ? []

@@ -20,6 +20,7 @@ import { freeIdentity } from "./identity/lease.ts";
 import type { InstancePaths } from "./instance-paths.ts";
 import type { Launching } from "./launch.ts";
 import type { EndRecord, LaunchRecord } from "./launch-record.ts";
+import { groupsOf } from "./limits/groups.ts";
 import { breachesOf } from "./limits/watch.ts";
 import { addressesOf, attachmentsOf, hasNames } from "./network/attachments.ts";
 import { free, leases } from "./network/lease.ts";
@@ -137,6 +138,8 @@ export async function removeEnded(
 ): Promise<EndRecord | undefined> {
   const { paths, record } = instance;
   if (!record.autoRemove || existsSync(`${paths.oci}/${record.id}`)) return undefined;
+  // These the OCI runtime does not know.
+  if (groupsOf(record).length > 0) return undefined;
   const end = endRecord(instance, status);
   tell(root, instance, end);
   if (record.network.ports.length > 0) await unpublish(root, record.id, leasedPorts(root, record.id));

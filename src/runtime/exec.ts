@@ -15,6 +15,7 @@ import { findAny, type Instance } from "./find.ts";
 import { refusalsOf } from "./launch.ts";
 import { writtenOf } from "./limits/disk.ts";
 import { givenLimits } from "./limits/given.ts";
+import { groupsOf } from "./limits/groups.ts";
 import { ociRlimits } from "./limits/oci.ts";
 import { namespaceOf } from "./network/share.ts";
 import { capabilitiesOf } from "./oci/capabilities.ts";
@@ -149,6 +150,7 @@ async function runExec(
     // The runtime gives the listener of this command's filter to whoever answers for the instance, unless that one was killed.
     ...(refusals === undefined || isListening(refusals.socket) ? {} : { refusals }),
     hideCgroup2: runtime.hideCgroup2,
+    cgroups: groupsOf(record),
     mounts: rootMounts(stageOf(root, record, runtime)),
     ...networkOf(runtime, instance),
     command: {

@@ -14,6 +14,7 @@ import { holdsIdentity, takenAt } from "./identity/identity.ts";
 import { type Chain, type Launching, startFailure } from "./launch.ts";
 import type { EndRecord, LaunchRecord } from "./launch-record.ts";
 import { hasDisk } from "./limits/disk.ts";
+import { groupsOf } from "./limits/groups.ts";
 import { lingerFiles, releaseLater, waiterCommand } from "./linger.ts";
 import { lingerSeconds } from "./linger-time.ts";
 import { addressesOf, hasNames } from "./network/attachments.ts";
@@ -61,6 +62,7 @@ function mayEndSimply({ record }: Instance): boolean {
     (record.elements?.clock ?? null) === null &&
     !hasDisk(record.limits) &&
     record.userns === undefined &&
+    groupsOf(record).length === 0 &&
     lingerSeconds() > 0 &&
     record.network.ports.length === 0 &&
     !hasNames(record) &&

@@ -26,6 +26,7 @@ import { takenAt } from "./identity/identity.ts";
 import { leaseIdentity } from "./identity/lease.ts";
 import type { LaunchRecord } from "./launch-record.ts";
 import { diskMounts, hasDisk, writtenIn } from "./limits/disk.ts";
+import { makeGroups } from "./limits/groups.ts";
 import { chosenLimits } from "./limits/limits.ts";
 import { watcherOf } from "./limits/watch.ts";
 import { hasNames } from "./network/attachments.ts";
@@ -180,6 +181,7 @@ function launchOptions(
     hideCgroup2: runtime.hideCgroup2,
     ...refusalsOf(root, instance),
     ...watched(watcherOf(root, instance)),
+    cgroups: makeGroups(record),
     ...(rootlessUser() === undefined && stage === undefined ? {} : { domainname: domainOf(record) }),
     clonedRuntime: runtime.kind === "crun" && record.observe === undefined,
     command: {

@@ -1,10 +1,21 @@
 // Instances of an ordinary user: a real one, made for these tests, without any capability, with state where XDG has it.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { hostHierarchies } from "../../src/host/cgroup.ts";
 import { installRoot } from "../../src/host/native.ts";
 import { rangeOf } from "../../src/host/rootless/needs.ts";
 import { openStateRoot } from "../../src/host/state-root.ts";
@@ -23,6 +34,26 @@ function whyNotRootless(): string | undefined {
 }
 
 const skip = whyNot() ?? whyNotRootless() ?? false;
+const idle = ["box:1", "sh", "-c", "while :; do sleep 0.1; done"];
+/** Where the memory of processes is limited, in cgroup v1. */
+const placeOf = (controller: string): string | undefined =>
+  hostHierarchies().find((one) => one.version === 1 && one.controllers.includes(controller))?.path;
+const memory = placeOf("memory");
+
+/** A group in each hierarchy of v1, as the manual has it. */
+function giveGroups(user: string, name: string): string[] {
+  return hostHierarchies()
+    .filter((one) => one.version === 1)
+    .map(({ path, controllers }) => {
+      const group = join(path, name);
+      mkdirSync(group, { recursive: true });
+      for (const file of controllers.includes("cpuset") ? ["cpuset.cpus", "cpuset.mems"] : [])
+        writeFileSync(join(group, file), readFileSync(join(path, file)));
+      execFileSync("chown", [user, group]);
+      return group;
+    });
+}
+
 const noSlirp = existsSync("/usr/bin/slirp4netns") ? false : "needs slirp4netns";
 
 it("takes the largest range of ids of a user, by name or number", () => {
@@ -32,21 +63,26 @@ it("takes the largest range of ids of a user, by name or number", () => {
   assert.equal(rangeOf(text, "eve", 5), undefined);
 });
 
-describe("an ordinary user", { skip, timeout: 120_000 }, () => {
+describe("an ordinary user", { skip, timeout: 300_000 }, () => {
   const user = `trl${process.pid}`;
   let home: string;
   let state: string;
+  let given: string;
   before(async () => {
     home = mkdtempSync(join(tmpdir(), "tranship-rootless-"));
     chmodSync(home, 0o755);
     state = join(home, ".local/share/tranship");
     execFileSync("useradd", ["-M", "-d", home, "-s", "/bin/sh", user]);
+    given = `tranship-${execFileSync("id", ["-u", user], { encoding: "utf8" }).trim()}`;
     if (rangeOf(readFileSync("/etc/subuid", "latin1"), user, -1) === undefined)
       execFileSync("usermod", ["--add-subuids", "700000-765535", "--add-subgids", "700000-765535", user]);
     execFileSync("mkdir", ["-p", state]);
     const root = openStateRoot(state);
     await makePackage(root, "box:1");
     execFileSync("chown", ["-R", `${user}:`, home]);
+    // The launcher may be started by one first who cannot write down that its Node runs here.
+    for (const arch of ["x64", "arm64"])
+      rmSync(join(installRoot, `node_modules/node-linux-${arch}/.runs-here`), { force: true });
   });
   after(async () => {
     endHolder();
@@ -154,7 +190,7 @@ describe("an ordinary user", { skip, timeout: 120_000 }, () => {
     assert.doesNotMatch(result.stdout, /made/);
   });
 
-  it("has ulimits, and is told that limits by control groups are not to be had", () => {
+  it("has ulimits, and is told what is missing for limits by control groups", () => {
     assert.match(
       works("run", "--rm", "--ulimit", "nofile=64", "box:1", "cat", "/proc/self/limits"),
       /^Max open files +64 +64 /m,
@@ -162,6 +198,55 @@ describe("an ordinary user", { skip, timeout: 120_000 }, () => {
     const refused = cli(["run", "--rm", "--memory", "20m", "box:1", "true"]);
     assert.equal(refused.status, 125);
     assert.match(refused.stderr, /E_LIMIT_UNSUPPORTED.*--memory/);
+    if (memory === undefined) return;
+    assert.match(
+      refused.stderr,
+      new RegExp(`${memory}/${given} is not there or not yours \\(as root: mkdir`),
+    );
+    assert.match(
+      cli(["doctor"]).stdout,
+      /^warn +rootless: limits by control groups .*not there or not yours/m,
+    );
+  });
+
+  it("has limits in control groups that root gave", {
+    skip: memory === undefined ? "the controller memory is not one of cgroup v1 here" : false,
+  }, async () => {
+    const groups = giveGroups(user, given);
+    try {
+      const killed = cli([
+        "run",
+        "--rm",
+        "--memory",
+        "32m",
+        "box:1",
+        "dd",
+        "if=/dev/zero",
+        "of=/dev/null",
+        "bs=64M",
+        "count=1",
+      ]);
+      assert.equal(killed.status, 137, killed.stderr);
+      works("run", "-d", "--name", "held", "--memory", "64m", "--cpus", "0.5", "--pids-limit", "20", ...idle);
+      const id = works("inspect", "--format", "{{.Id}}", "held").trim();
+      const group = (controller: string): string => join(placeOf(controller) ?? "", given, "tranship", id);
+      assert.equal(readFileSync(join(group("memory"), "memory.limit_in_bytes"), "latin1"), `${64 << 20}\n`);
+      assert.equal(readFileSync(join(group("cpu"), "cpu.cfs_quota_us"), "latin1"), "50000\n");
+      const script = "for i in $(seq 40); do sleep 1 & done; wait; echo all";
+      const forks = cli(["exec", "held", "sh", "-c", script]);
+      assert.match(forks.stderr, /fork: Resource temporarily unavailable/);
+      assert.doesNotMatch(forks.stdout, /all/);
+      works("update", "--memory", "80m", "held");
+      assert.equal(readFileSync(join(group("memory"), "memory.limit_in_bytes"), "latin1"), `${80 << 20}\n`);
+      assert.match(works("stats", "--no-stream", "held"), /\/ 80MiB/);
+      works("pause", "held");
+      works("unpause", "held");
+      works("rm", "-f", "held");
+      await until(() => groups.every((path) => !existsSync(join(path, "tranship"))));
+    } finally {
+      cli(["rm", "-f", "held"]);
+      for (const path of groups) rmdirSync(path);
+    }
   });
 
   it("reaches its instances also when the process that kept the namespaces was killed", async () => {

@@ -1,6 +1,8 @@
 // What an ordinary user needs on this host to run instances, and what of it is missing.
 import { accessSync, constants, readFileSync } from "node:fs";
+import { hostHierarchies } from "../cgroup.ts";
 import { onPath } from "../on-path.ts";
+import { missingGroup } from "./given-groups.ts";
 
 export interface RootlessNeed {
   name: string;
@@ -127,10 +129,17 @@ function mayUse(path: string): boolean {
 }
 
 function groupNeed(): RootlessNeed {
+  const all = hostHierarchies();
+  const uid = process.getuid?.() ?? 0;
+  const wanted = ["memory", "cpu", "pids"];
+  const missing = wanted.flatMap((name) => missingGroup(all, name, uid) ?? []);
+  const unique = (words: readonly string[]): string => [...new Set(words)].join("; ");
+  const name = "limits by control groups";
+  if (missing.length === 0) return { name, state: "ok", found: `given: ${wanted.join(", ")}`, remedy: "" };
   return {
-    name: "limits by control groups",
+    name,
     state: "warn",
-    found: "not to be had without root: such limits are refused, ulimits and others hold",
-    remedy: "run what needs them as root",
+    found: `${unique(missing.map(({ why }) => why))}: such limits are refused`,
+    remedy: unique(missing.map(({ remedy }) => remedy)),
   };
 }

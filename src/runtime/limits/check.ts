@@ -2,9 +2,11 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { TranshipError } from "../../base/errors.ts";
 import { formatSize } from "../../base/units.ts";
-import { type CgroupMode, cgroupMode } from "../../host/cgroup.ts";
+import { type CgroupMode, cgroupMode, hostHierarchies } from "../../host/cgroup.ts";
 import type { CgroupRates } from "../../host/cgroup-limits.ts";
 import { onPath } from "../../host/on-path.ts";
+import { missingGroup } from "../../host/rootless/given-groups.ts";
+import { rootlessUser } from "../../host/rootless-user.ts";
 import type { InstanceRecord, NetworkMode } from "../record.ts";
 import { type DiskRate, type Limits, parseSet } from "./limits.ts";
 
@@ -86,11 +88,17 @@ function isSet(value: unknown): boolean {
 }
 
 function controller(name: string): (mode: CgroupMode) => string | undefined {
-  return (mode) =>
-    mode.controllers.includes(name) ? undefined : `it has no controller ${name} of control groups`;
+  return (mode) => {
+    if (mode.controllers.includes(name)) return undefined;
+    const user = rootlessUser();
+    const missing = user === undefined ? undefined : missingGroup(hostHierarchies(), name, user);
+    if (missing === undefined) return `it has no controller ${name} of control groups`;
+    return `${missing.why} (${missing.remedy})`;
+  };
 }
 
 function diskController(mode: CgroupMode): string | undefined {
+  if (rootlessUser() !== undefined) return "rates and weights of disks are root's to set";
   const has = mode.controllers.includes("blkio") || mode.controllers.includes("io");
   return has ? undefined : "it has no controller io or blkio of control groups";
 }

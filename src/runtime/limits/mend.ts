@@ -1,6 +1,6 @@
 // A control group that somebody removed under a running instance: its processes were moved out first, so nothing limits them any more.
 // It is made anew with the limits of the record, and they are moved back.
-import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { readlinkSync, writeFileSync } from "node:fs";
 import type { Log } from "../../base/log.ts";
 import { cgroupMode } from "../../host/cgroup.ts";
 import { cgroupLimits, setCgroupLimits } from "../../host/cgroup-limits.ts";
@@ -10,6 +10,7 @@ import { step } from "../../host/steps.ts";
 import { note } from "../events/note.ts";
 import { processesOf } from "../processes.ts";
 import type { InstanceRecord } from "../record.ts";
+import { makeGroup } from "./groups.ts";
 import { type Limits, weightOfShares } from "./limits.ts";
 
 /** Whether something had to be mended. `pid`: of its PID 1. Costs a small file where all is well. */
@@ -23,7 +24,7 @@ export function mendGroups(root: StateRoot, record: InstanceRecord, pid: number,
   if (places.length === 0) return false;
   step("mend control groups");
   log.warn(`the control groups of ${record.name} were gone: they are made anew, with its limits`);
-  for (const { path } of places) makeGroup(`${path}/tranship`, record.id);
+  for (const { path } of places) makeGroup(`${path}/tranship`, `${path}/tranship/${record.id}`);
   setCgroupLimits(`tranship/${record.id}`, record.limits, {
     only: cgroupLimits.filter((name) => record.limits[name] !== null && record.limits[name] !== undefined),
     weight: weightOfShares,
@@ -58,16 +59,6 @@ export function lostGroups(text: string, id: string, wanted: readonly string[]):
     const line = lines.find((one) => one.names.includes(name)) ?? unified;
     return line !== undefined && !line.path.endsWith(`/tranship/${id}`);
   });
-}
-
-function makeGroup(parent: string, id: string): void {
-  mkdirSync(`${parent}/${id}`, { recursive: true });
-  // A new group of v1 has no processors, and takes no process without.
-  for (const file of ["cpuset.cpus", "cpuset.mems"]) {
-    const own = `${parent}/${id}/${file}`;
-    if (existsSync(own) && readFileSync(own, "latin1").trim() === "")
-      writeFileSync(own, readFileSync(`${parent}/${file}`));
-  }
 }
 
 function processesInside(id: string, main: number): number[] {

@@ -120,7 +120,8 @@ export function describeRuntime(path: string, mode: CgroupMode = cgroupMode()): 
   return {
     path,
     kind,
-    cgroups: mode.hierarchies.length > 0,
+    // In the groups that an ordinary user was given enter puts it: see limits/groups.ts.
+    cgroups: rootlessUser() === undefined && mode.hierarchies.length > 0,
     // With controllers on both sides crun refuses the host; runc works as it is.
     hideCgroup2: kind === "crun" && mode.kind === "hybrid",
   };
