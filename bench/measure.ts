@@ -26,17 +26,19 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
 }
 
-/** Runs every way once a round, round after round, so that a slow moment of the machine meets all of them alike. */
+/**
+ * Runs every way once a round, round after round, so that a slow moment of the machine meets all of them alike. `warm`: with a round before
+ * the first that fills caches and is not counted.
+ */
 export function interleaved(
   ways: ReadonlyMap<string, readonly string[]>,
   rounds: number,
-  env?: NodeJS.ProcessEnv,
+  { env, warm = true }: { env?: NodeJS.ProcessEnv; warm?: boolean } = {},
 ): Map<string, Sample[]> {
   const samples = new Map([...ways.keys()].map((name): [string, Sample[]] => [name, []]));
-  for (let round = -1; round < rounds; round++) {
+  for (let round = warm ? -1 : 0; round < rounds; round++) {
     for (const [name, command] of ways) {
       const sample = measure(command, env);
-      // The round before the first fills caches and is not counted.
       if (sample !== undefined && round >= 0) samples.get(name)?.push(sample);
     }
   }

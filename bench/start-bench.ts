@@ -36,7 +36,7 @@ try {
   ];
   // A CA file in the environment costs every start of Node some 50 ms and has nothing to do with us.
   const { NODE_EXTRA_CA_CERTS: _, ...environment } = process.env;
-  console.log(table(interleaved(ways, Number(values.rounds), environment), goals));
+  console.log(table(interleaved(ways, Number(values.rounds), { env: environment }), goals));
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }

@@ -1,8 +1,10 @@
-// kill -9 of the tool at every step of run, stop and rm: the next command works, and nothing is left.
+// kill -9 of the tool at every step of run, start, stop, restart and rm: the next command works, and nothing is left. Of start, stop and
+// restart `npm test` tries three steps.
 import assert from "node:assert/strict";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { soaking } from "../support/counts.ts";
 import { type Fixture, makeFixture, makePackage, programWords, whyNot } from "./runtime-fixture.ts";
 
 const skip = whyNot() ?? false;
@@ -23,6 +25,21 @@ describe("repair after kill -9", { skip, timeout: 900_000 }, () => {
 
   const sleeper = ["sh", "-c", "while :; do sleep 0.1; done"];
 
+  const started = [
+    ...["run", "-d", "--name", "bg", "-p", "8070:80", "-v", "/srv/data"],
+    ...["box:1", "sh", "-c", "httpd -p 80 -h /srv/data; while :; do sleep 0.1; done"],
+  ];
+  /** Inside, and by its port. */
+  async function usable(): Promise<void> {
+    const done = await fixture.cli(["exec", "bg", "true"]);
+    assert.equal(done.status, 0, done.stderr);
+    const get = ["busybox", "wget", "-q", "-T", "2", "-O", "-", "http://127.0.0.1:8070/seed.txt"];
+    let answer = await fixture.inside(get);
+    // Its server may be on its way yet.
+    for (let tries = 0; answer.status !== 0 && tries < 50; tries++) answer = await fixture.inside(get);
+    assert.equal(answer.stdout, "from the image\n", answer.stderr);
+  }
+
   async function stepsOf(
     command: readonly string[],
     env: Readonly<Record<string, string>>,
@@ -41,9 +58,13 @@ describe("repair after kill -9", { skip, timeout: 900_000 }, () => {
   /** What comes before the command, the command that is killed, what a person would then do. */
   const cases: {
     name: string;
-    before?: string[];
+    before?: string[][];
     command: string[];
+    /** These then have to work, and leave it running. */
+    works?: string[][];
     afterwards: string[][];
+    /** Not every step but in the soak. */
+    sampled?: boolean;
     env?: Readonly<Record<string, string>>;
     /** See programWords(). */
     prepared?: boolean;
@@ -73,25 +94,65 @@ describe("repair after kill -9", { skip, timeout: 900_000 }, () => {
     },
     {
       name: "rm -f -v",
-      before: ["run", "-d", "--name", "bg", "-p", "8070:80", "-v", "/srv/data", "box:1", ...sleeper],
+      before: [started],
       command: ["rm", "-f", "-v", "bg"],
       afterwards: [["rm", "-f", "-v", "bg"]],
     },
+    {
+      name: "start of one that was stopped",
+      before: [started, ["stop", "-t", "0", "bg"]],
+      command: ["start", "bg"],
+      works: [["start", "bg"]],
+      afterwards: [["rm", "-f", "-v", "bg"]],
+      sampled: true,
+    },
+    {
+      name: "stop",
+      before: [started],
+      command: ["stop", "-t", "0", "bg"],
+      works: [
+        ["stop", "-t", "0", "bg"],
+        ["start", "bg"],
+      ],
+      afterwards: [["rm", "-f", "-v", "bg"]],
+      sampled: true,
+    },
+    {
+      name: "restart",
+      before: [started],
+      command: ["restart", "-t", "0", "bg"],
+      works: [["start", "bg"]],
+      afterwards: [["rm", "-f", "-v", "bg"]],
+      sampled: true,
+    },
   ];
 
-  for (const { name, before: first, command, afterwards, env = {}, prepared = false } of cases) {
+  for (const { name, before: first = [], command, works = [], ...rest } of cases) {
+    const { afterwards, env = {}, prepared = false, sampled = false } = rest;
     const words = [...programWords(prepared), ...command];
     it(name, async (t) => {
-      if (first !== undefined) await fixture.cli(first);
+      const makeReady = async (): Promise<void> => {
+        for (const args of first) {
+          const made = await fixture.cli(args);
+          assert.equal(made.status, 0, made.stderr);
+        }
+      };
+      await makeReady();
       const steps = await stepsOf(words, env);
       for (const args of afterwards) await fixture.cli(args);
       await repaired();
       assert.ok(steps.length >= 5, `only ${steps.length} steps`);
-      for (let n = 1; n <= steps.length; n++) {
+      const all = steps.map((_, index) => index + 1);
+      for (const n of sampled && !soaking ? [2, Math.ceil(all.length / 2), all.length] : all) {
         await t.test(`killed at ${steps[n - 1]}`, async () => {
-          if (first !== undefined) assert.equal((await fixture.cli(first)).status, 0);
+          await makeReady();
           const killed = await fixture.inside(words, { env: { ...env, TRANSHIP_CRASH_AT: String(n) } });
           assert.equal(killed.status, 137, killed.stderr);
+          for (const args of works) {
+            const done = await fixture.cli(args);
+            assert.equal(done.status, 0, `${args.join(" ")}: ${done.stderr}`);
+          }
+          if (works.length > 0) await usable();
           for (const args of afterwards) await fixture.cli(args);
           await repaired();
         });
