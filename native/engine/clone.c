@@ -11,6 +11,7 @@
 #include "dispatch.h"
 #include "engine.h"
 #include "gate.h"
+#include "loopback.h"
 #include "patch.h"
 #include "places.h"
 #include "root.h"
@@ -34,6 +35,7 @@ static long clone_copy(struct record *r, unsigned long flags, long ptid,
 	long pid;
 
 	patch_lock();
+	loopback_fork_begin();
 	sighand_lock(t->sighand);
 	mask = signals_block();
 	if (t->pending) {
@@ -48,6 +50,7 @@ static long clone_copy(struct record *r, unsigned long flags, long ptid,
 		signals_set(mask);
 	}
 	sighand_unlock(t->sighand);
+	loopback_fork_end();
 	patch_unlock();
 	return pid;
 }

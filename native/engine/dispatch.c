@@ -15,6 +15,7 @@
 #include "files.h"
 #include "gate.h"
 #include "hardware.h"
+#include "loopback.h"
 #include "signals.h"
 #include "sockets.h"
 #include "sys.h"
@@ -116,6 +117,7 @@ void dispatch_prepare(void)
 		clock_add();
 	identity_add();
 	files_add();
+	loopback_add();
 	network_add();
 	hardware_add();
 	rtnetlink_add();

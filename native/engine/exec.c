@@ -9,6 +9,7 @@
 #include "exe.h"
 #include "gate.h"
 #include "leave.h"
+#include "loopback.h"
 #include "options.h"
 #include "paths.h"
 #include "places.h"
@@ -20,7 +21,7 @@
 #define F_GETFD 1
 #define F_SETFD 2
 #define FD_CLOEXEC 1
-#define WORDS_OWN 9	/* around the options: the engine, resume, file, end */
+#define WORDS_OWN 10	/* around the options: the engine, resume, file, end */
 #define ROOT_OPTION "--root="
 
 struct start {
@@ -28,6 +29,7 @@ struct start {
 	char resume[RESUME_SIZE];
 	char close[32];
 	char root[sizeof(ROOT_OPTION) + PATH_SIZE];
+	char loopback[LOOPBACK_WORD];
 	long fd;	/* to be inherited for a moment, or -1 */
 	unsigned long argv, envp;
 	bool engine;	/* it is the engine itself, with options of its own */
@@ -105,6 +107,9 @@ static long fill(char **to, struct start *s, long given)
 		text_join(s->root, sizeof(s->root), ROOT_OPTION, root_location());
 		*to++ = s->root;
 	}
+	loopback_pass(s->loopback);
+	if (s->loopback[0])
+		*to++ = s->loopback;
 	if (s->fd >= 0) {
 		text_copy(s->close, sizeof(s->close), "--close=");
 		text_decimal(s->close + 8, s->fd);
@@ -147,14 +152,18 @@ static long start(struct start *s)
 		return given;
 	if (exe_asked(s->file))
 		text_copy(s->file, sizeof(s->file), exe_path());
-	if (leave_wanted(s->file))
+	if (leave_wanted(s->file)) {
+		loopback_leave();
 		return leave_execute(s->file, s->argv, s->envp, given);
+	}
 	s->engine = !root_changed() && is_engine(s->file);
 	result = s->engine ? 0 : check(s->file);
 	/* Dispatch ends with execve(); the kernel's own checks count. */
-	if (exec_leaves(result))
+	if (exec_leaves(result)) {
+		loopback_leave();
 		return gate_app(__NR_execve, (long)s->file, (long)s->argv,
 				(long)s->envp, 0, 0, 0);
+	}
 	if (result < 0)
 		return errno_of(result);
 	size = PAGE_UP(((size_t)given + engine.option_count + WORDS_OWN) * 8);
@@ -168,6 +177,7 @@ static long start(struct start *s)
 	result = fill((char **)memory, s, given);
 	if (result == 0)
 		result = start_engine((char **)memory, s);
+	loopback_stay();
 	t->exec_memory = NULL;
 	SYS(__NR_munmap, memory, size);
 	return result;

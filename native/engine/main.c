@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "exe.h"
 #include "first-stack.h"
+#include "loopback.h"
 #include "gate.h"
 #include "options.h"
 #include "paths.h"
@@ -250,6 +251,8 @@ void engine_main(unsigned long *stack)
 		SYS(__NR_mprotect, PAGE_DOWN(first.rsp), PAGE, PROT_READ |
 		    PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN);
 	dispatch_prepare();
+	if (o.loopback && !loopback_resume(o.loopback))
+		engine_die(EXIT_ENGINE, "bad value", o.loopback);
 	thread_attach(t);
 	signals_start(t);
 	choose_dispatch(&o);

@@ -14,6 +14,7 @@
 #include "engine.h"
 #include "files.h"
 #include "gate.h"
+#include "inet.h"
 #include "log.h"
 #include "paths.h"
 #include "peers.h"
@@ -21,76 +22,9 @@
 #include "sys.h"
 #include "text.h"
 
-#define AF_INET 2
-#define AF_INET6 10
-#define INET_SIZE 16
-#define INET6_LEAST 24	/* before there were scopes */
-#define INET6_SIZE 28
-
-struct inet {
-	unsigned int size;
-	unsigned char bytes[INET6_SIZE + 4];
-};
-
 static struct before before;
 
 #define rules (&files.table.network)
-
-static unsigned int family_of(const struct inet *a)
-{
-	return a->bytes[0] | (unsigned int)a->bytes[1] << 8;
-}
-
-static bool is_whole(const struct inet *a)
-{
-	return (family_of(a) == AF_INET && a->size >= INET_SIZE) ||
-	       (family_of(a) == AF_INET6 && a->size >= INET6_LEAST);
-}
-
-/* False for other addresses than those of IP. */
-static bool read_inet(struct inet *a, unsigned long at, unsigned int size)
-{
-	memset(a, 0, sizeof(*a));
-	a->size = size < INET6_SIZE ? size : INET6_SIZE;
-	return at && size >= INET_SIZE &&
-	       copy_bytes(a->bytes, (const void *)at, a->size) == 0 &&
-	       is_whole(a);
-}
-
-static bool is_mapped(const struct inet *a)
-{
-	static const unsigned char prefix[12] = { [10] = 0xff, [11] = 0xff };
-
-	return family_of(a) == AF_INET6 && memcmp(a->bytes + 8, prefix, 12) == 0;
-}
-
-static struct endpoint endpoint_of(const struct inet *a)
-{
-	struct endpoint e = { .port = (uint16_t)(a->bytes[2] << 8 | a->bytes[3]) };
-
-	if (family_of(a) == AF_INET) {
-		e.size = 4;
-		memcpy(e.address, a->bytes + 4, 4);
-	} else if (is_mapped(a)) {
-		e.size = 4;
-		memcpy(e.address, a->bytes + 20, 4);
-	} else {
-		e.size = 16;
-		memcpy(e.address, a->bytes + 8, 16);
-	}
-	return e;
-}
-
-/* Of the same family, which rules keep. */
-static void put_endpoint(struct inet *a, const struct endpoint *e)
-{
-	a->bytes[2] = (unsigned char)(e->port >> 8);
-	a->bytes[3] = (unsigned char)e->port;
-	if (e->size == 4)
-		memcpy(a->bytes + (family_of(a) == AF_INET ? 4 : 20), e->address, 4);
-	else
-		memcpy(a->bytes + 8, e->address, 16);
-}
 
 static void put_hex(char *to, unsigned int value)
 {
@@ -160,9 +94,9 @@ static long towards(struct record *r, unsigned long at, unsigned int size)
 	struct endpoint asked, real;
 	struct inet a;
 
-	if (!read_inet(&a, at, size))
+	if (!inet_read(&a, at, size))
 		return call_before(&before, r);
-	asked = endpoint_of(&a);
+	asked = inet_endpoint(&a);
 	if (!net_lead(rules, NET_CONNECT, &asked, &real)) {
 		if (r->nr == __NR_connect)
 			forget_peer((int)r->rdi, &asked);
@@ -171,7 +105,7 @@ static long towards(struct record *r, unsigned long at, unsigned int size)
 	}
 	tell_led("connect", &asked, &real);
 	peers_keep((int)r->rdi, &asked, &real);
-	put_endpoint(&a, &real);
+	inet_put(&a, &real);
 	return call_with_address(r, a.bytes, (long)a.size);
 }
 
@@ -200,15 +134,15 @@ static long call_bind(struct record *r)
 	struct endpoint asked, real;
 	struct inet a;
 
-	if (!read_inet(&a, r->rsi, (unsigned int)r->rdx))
+	if (!inet_read(&a, r->rsi, (unsigned int)r->rdx))
 		return call_before(&before, r);
-	asked = endpoint_of(&a);
+	asked = inet_endpoint(&a);
 	if (!net_lead(rules, NET_BIND, &asked, &real)) {
 		tell_led("bind", &asked, NULL);
 		return call_before(&before, r);
 	}
 	tell_led("bind", &asked, &real);
-	put_endpoint(&a, &real);
+	inet_put(&a, &real);
 	return call_with_address(r, a.bytes, (long)a.size);
 }
 
@@ -221,14 +155,14 @@ static long call_name(struct record *r)
 	memset(&a, 0, sizeof(a));
 	a.size = sizeof(a.bytes);
 	if (SYS(r->nr, r->rdi, a.bytes, &a.size) < 0 ||
-	    a.size > sizeof(a.bytes) || !is_whole(&a))
+	    a.size > sizeof(a.bytes) || !inet_is_whole(&a))
 		return call_before(&before, r);
-	real = endpoint_of(&a);
+	real = inet_endpoint(&a);
 	other = peer ? asked_peer((int)r->rdi, &real, &asked)
 		     : net_known(rules, NET_BIND, &real, &asked);
 	if (!other)
 		return call_before(&before, r);
-	put_endpoint(&a, &asked);
+	inet_put(&a, &asked);
 	return tell_address(a.bytes, a.size, r->rsi, r->rdx);
 }
 
@@ -239,12 +173,12 @@ static void name_sender(long fd, unsigned long at, unsigned int size)
 	struct endpoint real, asked;
 	struct inet a;
 
-	if (!read_inet(&a, at, size))
+	if (!inet_read(&a, at, size))
 		return;
-	real = endpoint_of(&a);
+	real = inet_endpoint(&a);
 	if (!peers_find(fd, &real, &asked))
 		return;
-	put_endpoint(&a, &asked);
+	inet_put(&a, &asked);
 	copy_bytes((void *)at, a.bytes, a.size);
 }
 

@@ -134,6 +134,10 @@ static bool with_value(struct options *o, const char *name, const char *value,
 		return trap_option(o, value);
 	if (strcmp(name, "--resume") == 0)
 		return resume_option(o, value);
+	if (strcmp(name, "--loopback") == 0) {
+		o->loopback = value;
+		return true;
+	}
 	if (strcmp(name, "--close") == 0)
 		return text_number(value, &o->close) && o->close >= 0;
 	return false;
@@ -149,6 +153,8 @@ static bool one_option(struct options *o, const char *word, int64_t now)
 		o->argv0 = true;
 	else if (strcmp(word, "--vsyscall") == 0)
 		o->policy.vsyscall = true;
+	else if (strcmp(word, "--fast-loopback") == 0)
+		o->policy.loopback = true;
 	else if (strcmp(word, "--set-id") == 0)
 		o->policy.allow_set_id = true;
 	else if (strcmp(word, "--leave") == 0)
@@ -171,6 +177,7 @@ static bool is_added(const char *word)
 	       strcmp(word, "--search") == 0 ||
 	       strncmp(word, "--resume=", 9) == 0 ||
 	       strncmp(word, "--root=", 7) == 0 ||
+	       strncmp(word, "--loopback=", 11) == 0 ||
 	       strncmp(word, "--close=", 8) == 0;
 }
 
@@ -218,6 +225,7 @@ void options_over(struct policy *policy, const struct options *o)
 	put(policy->version, own->version);
 	put(policy->machine, own->machine);
 	policy->vsyscall = policy->vsyscall || own->vsyscall;
+	policy->loopback = policy->loopback || own->loopback;
 	policy->allow_set_id = own->allow_set_id;
 	policy->leave = own->leave;
 }

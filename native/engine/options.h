@@ -8,6 +8,8 @@
  *   --clock-rate=NUMBER       it runs that fast; 0 = it stands
  *   --node=, --domain=, --release=, --version=, --machine=   what uname() tells
  *   --vsyscall                the vsyscall page too shows the application's time
+ *   --fast-loopback           connections of TCP at 127.0.0.0/8 and ::1 between
+ *                             programs that have this go over AF_UNIX
  *   --policy=FILE             policy.bin: what of the above is not given otherwise
  *   --package=DIRECTORY       where the package's files are that its rules name
  *   --copies=DIRECTORY        where the instance keeps what the mode write-copy
@@ -28,6 +30,7 @@
  *   --resume=KERNEL,APP,RATE,FLAGS   the clock as it runs; 1 = the seccomp
  *                             filter is in force, 2 = that of the vsyscall page,
  *                             256 * N = the rule of the directory
+ *   --loopback=FD:FD,...      listeners and their mailboxes
  */
 #ifndef TRANSHIP_ENGINE_OPTIONS_H
 #define TRANSHIP_ENGINE_OPTIONS_H
@@ -47,7 +50,8 @@ struct options {
 	struct policy policy;
 	enum trap_way trap;
 	bool argv0, resumed, search;
-	const char *policy_file, *package, *copies, *log, *root;	/* NULL = none */
+	/* NULL = none */
+	const char *policy_file, *package, *copies, *log, *root, *loopback;
 	int64_t close;		/* -1 = none */
 	int64_t flags;		/* RESUME_* */
 	unsigned int count;	/* words that are options; FILE follows */

@@ -272,8 +272,7 @@ static const char *read_names(const struct policy_table *t,
 	    !put_name(policy->domain, t, i->at + 8))
 		return "a policy with damaged names";
 	policy->vsyscall = e->at[0] == 1;
-	if (e->at[1] != 0)
-		return "fast loopback is not for this engine";
+	policy->loopback = e->at[1] == 1;
 	/* They are files: who starts an instance makes rules of them. */
 	if (u32(i->at + 16) || u32(i->at + 20) || i->at[31])
 		return "machine id and host id are not for this engine";

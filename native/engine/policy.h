@@ -18,6 +18,7 @@ struct policy {
 		version[UTS_SIZE], machine[UTS_SIZE];
 	bool mac_on;
 	unsigned char mac[6];
+	bool loopback;		/* fast, of TCP over AF_UNIX */
 	bool vsyscall;		/* answered also where the page executes */
 	bool allow_set_id;	/* such programs start, without the change */
 	bool leave;		/* what it cannot run is the kernel's */

@@ -108,8 +108,12 @@ export async function writeBundle(input: BundleInput): Promise<EnterMount[]> {
 }
 
 /** What loads its programs where the kernel's own clock or names will not do. */
-export function elementsAt({ elements }: InstanceRecord, startedAt: string): string[] {
-  return elements === undefined ? [] : elementWords(elements, startedAt);
+export function elementsAt({ elements, network }: InstanceRecord, startedAt: string): string[] {
+  if (elements === undefined) return [];
+  const { loopback, ...others } = elements;
+  // Rules of the namespace may lead a connection elsewhere, which fast loopback would not see.
+  const led = (network.redirections ?? []).length > 0;
+  return elementWords(loopback === undefined || led ? others : elements, startedAt);
 }
 
 /** init takes this plan before the one in the layers. What an earlier run of the instance made of it does not count. */

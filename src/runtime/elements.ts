@@ -11,6 +11,7 @@ export interface InstanceElements {
   readonly clock: ClockElement | null;
   readonly uname: UnameElement | null;
   readonly vsyscall: Elements["vsyscall"];
+  readonly loopback?: "fast";
 }
 
 /** As uname(2) has room. */
@@ -27,8 +28,14 @@ export function chosenElements(
   const vsyscall = declared?.vsyscall ?? "auto";
   const names = Object.values(uname).some((value) => value !== undefined);
   const rule = clockRule(clock);
-  if (rule === undefined && !names && vsyscall !== "on") return undefined;
-  return { clock: rule === undefined ? null : clock, uname: names ? uname : null, vsyscall };
+  const fast = declared?.loopback === "fast";
+  if (rule === undefined && !names && vsyscall !== "on" && !fast) return undefined;
+  return {
+    clock: rule === undefined ? null : clock,
+    uname: names ? uname : null,
+    vsyscall,
+    ...(fast ? { loopback: "fast" } : {}),
+  };
 }
 
 function checkName(name: string, value: unknown): void {
@@ -49,6 +56,12 @@ export const engineCalls: readonly string[] = [
   "rt_sigsuspend", "rt_tgsigqueueinfo", "seccomp", "sigaltstack", "stat", "tgkill", "time", "uname", "write",
 ]; // biome-ignore format: a table
 
+/** And for fast loopback beside them. */
+export const loopbackCalls: readonly string[] = [
+  "accept4", "bind", "connect", "dup3", "epoll_ctl", "getsockname", "getpeername", "getsockopt", "listen", "poll", "prlimit64",
+  "recvfrom", "sendto", "setsockopt", "shutdown", "socket",
+]; // biome-ignore format: a table
+
 /** Where the engine is in an instance of the namespace engine. */
 export const enginePath = "/.tranship/engine";
 
@@ -62,7 +75,8 @@ export function elementWords(elements: InstanceElements, startedAt: string): str
     value === undefined ? [] : [`--${name}=${value}`],
   );
   const page = elements.vsyscall === "on" ? ["--vsyscall"] : [];
-  return [enginePath, "--leave", ...names, ...page, ...clockWords(elements, startedAt)];
+  const loopback = elements.loopback === "fast" ? ["--fast-loopback"] : [];
+  return [enginePath, "--leave", ...names, ...page, ...loopback, ...clockWords(elements, startedAt)];
 }
 
 /** The clock as it runs since `startedAt`. */

@@ -135,6 +135,28 @@ describe("elements under namespaces", { skip: whyNot() ?? cannotRun, timeout: 24
     assert.equal(await seen("off", "--clock", "-3650d"), `${now} ${now}`);
   });
 
+  it("put connections on loopback over AF_UNIX where the descriptor says so, under both engines", async () => {
+    const fast = { ...plain.elements, loopback: "fast" };
+    await makePackage(fixture.root, "fast:1", { descriptor: { elements: fast } as never });
+    const led = {
+      ...plain.redirections,
+      network: [{ kind: "connect", from: "192.0.2.1:1", to: "127.0.0.1:1" }],
+    };
+    await makePackage(fixture.root, "led:1", { descriptor: { elements: fast, redirections: led } as never });
+    const port = 20_000 + Math.trunc(Math.random() * 10_000);
+    const script = `busybox nc -l -p ${port} -e busybox cat & sleep 0.5
+      (echo there and back; sleep 1) | busybox nc 127.0.0.1 ${port} & sleep 0.5; grep -q tranship-tcp /proc/net/unix && echo fast; wait`;
+    for (const flags of [
+      ["--network", "none"],
+      ["--engine", "inprocess"],
+    ]) {
+      const said = await cli("run", "--rm", ...flags, "fast:1", "/bin/sh", "-c", script);
+      assert.equal(said.stdout, "there and back\nfast\n", said.stderr);
+    }
+    for (const reference of ["led:1", "new:1"])
+      assert.equal((await inside(reference, script)).stdout, "there and back\n", reference);
+  });
+
   it("run under a filter of learned calls too", async () => {
     const file = join(fixture.root.path, "learned.yaml");
     const calls =

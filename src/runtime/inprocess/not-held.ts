@@ -12,8 +12,7 @@ export function notHeld(
   if (limits.length > 0) found.push(`not held in process: limits of ${limits.join(", ")}`);
   if (healthRule(asked, config.healthcheck) !== undefined)
     found.push("not held in process: its health check");
-  const { elements, identity, excludes = [] } = descriptor ?? {};
-  if (elements?.loopback === "fast") found.push("not held in process: fast loopback");
+  const { identity, excludes = [] } = descriptor ?? {};
   if (excludes.length > 0)
     found.push(`these programs are the host's own, outside of the package's view: ${excludes.join(", ")}`);
   if ((identity?.addresses ?? []).length > 0)

@@ -52,8 +52,7 @@ export function instancePolicy(input: PolicyInput): Policy {
   return compilePolicy({
     descriptor: {
       redirections: { ...plain.redirections, files, network },
-      // Fast loopback is the one element that it does not have: the kernel's is right too.
-      elements: { clock: null, uname: null, vsyscall: "auto", ...record.elements, loopback: "kernel" },
+      elements: { clock: null, uname: null, vsyscall: "auto", loopback: "kernel", ...record.elements },
       links: [],
       excludes: record.excludes ?? [],
     },

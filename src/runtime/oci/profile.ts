@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { capabilityMask } from "../../host/enter.ts";
 import { makeDirectory, readText, writeFileAtomic } from "../../host/files.ts";
 import type { StateRoot } from "../../host/state-root.ts";
-import { engineCalls } from "../elements.ts";
+import { engineCalls, loopbackCalls } from "../elements.ts";
 import type { InstanceRecord } from "../record.ts";
 import { capabilitiesOf, capabilityNames } from "./capabilities.ts";
 import type { OciRuntime } from "./runtime.ts";
@@ -27,7 +27,7 @@ export async function seccompPart(
   const calls =
     record.calls === undefined || record.elements === undefined
       ? record.calls
-      : [...record.calls, ...engineCalls];
+      : [...record.calls, ...engineCalls, ...(record.elements.loopback === "fast" ? loopbackCalls : [])];
   const rules = calls === undefined ? defaultRules(capabilities) : learnedRules(calls, capabilities);
   const socket = refusalsSocket(root, record);
   if (runtime.kind === "crun" && process.arch === "x64") {
