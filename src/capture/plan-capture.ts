@@ -114,7 +114,9 @@ async function planWhole(
     seeds,
     left: parts.left ?? [],
     logs: parts.logs ?? new Set(),
-    data: await configuredData(machine, application, installed, namesFor(parts.choices)),
+    data: await configuredData(machine, application, installed, namesFor(parts.choices), (note) =>
+      tools.log.warn(note),
+    ),
     ...parts.choices,
   });
   warnOfUnmet(planned.plan.unmet, tools.log);

@@ -7,13 +7,14 @@
 import { isNoData, isOneThing, type NamedData } from "../../closure/data-places.ts";
 import type { InstalledPackages } from "../../closure/installed.ts";
 import { isSweepable } from "../../closure/policy.ts";
-import { dirname, machineTree } from "../../closure/tree.ts";
+import { dirname, isBelow, machineTree } from "../../closure/tree.ts";
 import type { ByteString, Entry } from "../../formats/entry.ts";
-import { encodeText } from "../../formats/escape.ts";
+import { encodeText, escapeBytes } from "../../formats/escape.ts";
 import { parsePasswd } from "../../formats/passwd.ts";
 import { findPathSettings, findRunUsers, type PathSetting } from "../../formats/path-settings.ts";
 import { isUnreadable, type Machine } from "../../machine/machine.ts";
 import type { Descriptor } from "../../package/descriptor.ts";
+import { closedDirectories } from "../plan/whole-machine.ts";
 import {
   type ConfigurationText,
   configurationTexts,
@@ -35,12 +36,14 @@ export async function configuredData(
   descriptor: Descriptor,
   installed: InstalledPackages,
   names?: readonly string[],
+  tell?: (note: string) => void,
 ): Promise<NamedData[]> {
   const starts = await serviceStarts(machine, descriptor, installed, names);
   if (starts.length === 0) return [];
   const tree = machineTree(machine.files);
   const texts = await configurationTexts(machine, tree, starts, installed);
   const users = await usersOf(machine, starts, texts);
+  const closed = [...(await closedDirectories({ machine, notOurs: [] }))];
   const found = new Map<ByteString, NamedData>();
   for (const { setting, from, since } of settingsOf(starts, texts)) {
     if (found.size >= maxDirectories) break;
@@ -52,10 +55,18 @@ export async function configuredData(
     if (place?.kind !== "directory" || found.has(place.path) || !isPlace(place, users, named)) continue;
     if (!named && isServed.test(setting.key)) continue;
     // Beside a data base in one file there may be the program that keeps it.
+    const [, foreign] = closed.find(([above]) => isBelow(place.path, above)) ?? [];
+    if (foreign !== undefined) {
+      tell?.(
+        `${escapeBytes(place.path)}, which ${escapeBytes(from)} names, is not taken (${foreign}): give it to instances with run -v`,
+      );
+      found.set(place.path, { path: place.path, from: "" });
+      continue;
+    }
     if ((named && !isFile) || (await changes(machine, place, users, isFile ? 0n : since)))
       found.set(place.path, { path: place.path, from });
   }
-  const paths = [...found.keys()].sort();
+  const paths = [...found.values()].flatMap((one) => (one.from === "" ? [] : [one.path])).sort();
   return paths
     .filter((path) => !paths.some((above) => path.startsWith(`${above}/`)))
     .flatMap((path) => found.get(path) ?? []);

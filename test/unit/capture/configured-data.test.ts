@@ -129,6 +129,28 @@ test("without a service: of all that the machine starts, or of the named install
   assert.deepEqual(await found(tree, [], []), []);
 });
 
+test("what lies on a file system from elsewhere is told, not taken", async () => {
+  const tree = {
+    ...base,
+    "/etc/sqld/sqld.conf": "datadir /mnt/nas/sql\nqueue_dir /srv/queue\n",
+    "/mnt/nas/sql": directory(100),
+    "/srv/queue": directory(100),
+    "/proc/self/mountinfo":
+      "30 1 0:1 / / rw - ext4 /dev/sda1 rw\n31 30 0:40 / /mnt/nas rw - nfs4 nas:/all rw\n",
+  };
+  const machine = { ...memoryMachine(tree, { live: true }), root: undefined };
+  const asked = { name: "x", services: ["sqld"], command: [], environment: {}, ports: [] };
+  const descriptor = await describeApplication(machine, asked);
+  const notes: string[] = [];
+  const installed = await loadInstalled(machine.files);
+  const data = await configuredData(machine, descriptor, installed, [], (note) => notes.push(note));
+  assert.deepEqual(data.map((one) => one.path), ["/srv/queue"]); // biome-ignore format: short
+  assert.match(
+    notes.join("\n"),
+    /^\/mnt\/nas\/sql, which \/etc\/sqld\/sqld\.conf names, is not taken \(.*nfs4.*run -v$/,
+  );
+});
+
 test("settings: the name nearest to a path, lists, no comments, no parts of something else", () => {
   const text = [
     "a /x/1", "b = '/x/2 y'", "# c /x/3", 'd: ["/x/4", "/x/5"]', "e: http://host/x/6", "f: ./x/7", '<s i="/x/8" j="/x/9"/>', "list:", "  - /x/10",
