@@ -40,6 +40,8 @@ export class Connections {
       origin: url.origin,
       path: url.pathname + url.search,
       method,
+      // One piece of a body at a time: several would be joined, and what they were joined from is left for the collector.
+      highWaterMark: 1,
       headers: { "user-agent": "tranship", ...headers },
       ...(body === undefined ? {} : { body }),
       ...(signal === undefined ? {} : { signal }),
