@@ -55,8 +55,9 @@ static void fill_auxv(const struct first_stack *s, unsigned long *pairs,
 			pair[1] = file;
 			break;
 		case AT_SYSINFO_EHDR:
-			if (s->vdso)
-				pair[1] = s->vdso;
+			pair[1] = s->vdso;
+			if (!s->vdso)
+				pair[0] = AT_IGNORE;
 			break;
 		default:
 			break;

@@ -11,6 +11,7 @@
 #include "loopback.h"
 #include "gate.h"
 #include "options.h"
+#include "patch.h"
 #include "paths.h"
 #include "places.h"
 #include "root.h"
@@ -221,6 +222,21 @@ static void choose_dispatch(const struct options *o)
 			   "Syscall User Dispatch nor seccomp filters", NULL);
 }
 
+/* Hosts that forbid code that was written (SELinux execmem, PR_SET_MDWE, PaX)
+ * get a slower engine: doctor tells it by this. */
+_Noreturn static void probe(unsigned long vdso)
+{
+	const char *words[] = {
+		patch_possible() ? "calls: jumps\n" : "calls: traps\n",
+		vdso ? "clock: vdso\n" : "clock: calls\n",
+	};
+
+	for (unsigned int i = 0; i < 2; i++)
+		SYS(__NR_write, 1, words[i], strlen(words[i]));
+	for (;;)
+		SYS(__NR_exit_group, 0);
+}
+
 void engine_main(unsigned long *stack)
 {
 	struct thread *t = thread_first();
@@ -246,6 +262,8 @@ void engine_main(unsigned long *stack)
 	first.image = &image;
 	first.loader = program.image.interp_size > 0 ? &loader : NULL;
 	first.vdso = vdso_start(auxv_value(stack, AT_SYSINFO_EHDR));
+	if (o.probe)
+		probe(first.vdso);
 	first_stack_build(&first);
 	if (program.image.exec_stack)
 		SYS(__NR_mprotect, PAGE_DOWN(first.rsp), PAGE, PROT_READ |

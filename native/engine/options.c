@@ -161,6 +161,8 @@ static bool one_option(struct options *o, const char *word, int64_t now)
 		o->policy.leave = true;
 	else if (strcmp(word, "--search") == 0)
 		o->search = true;
+	else if (strcmp(word, "--probe") == 0)
+		o->probe = true;
 	else if (equals && (n = (size_t)(equals - word)) < sizeof(name)) {
 		memcpy(name, word, n);
 		name[n] = 0;

@@ -20,6 +20,8 @@
  *   --set-id                  set-id programs start, without their rights
  *   --leave                   set-id and 32-bit programs, which it cannot run, are
  *                             the kernel's, and outside of the engine
+ *   --probe                   FILE is not started: two lines tell what this host
+ *                             lets the engine do with code
  *   --search                  a FILE without a slash is looked for in PATH
  *
  * and for the engine itself, in what it gives to execve():
@@ -49,7 +51,7 @@ enum trap_way { TRAP_ANY, TRAP_DISPATCH, TRAP_SECCOMP };
 struct options {
 	struct policy policy;
 	enum trap_way trap;
-	bool argv0, resumed, search;
+	bool argv0, resumed, search, probe;
 	/* NULL = none */
 	const char *policy_file, *package, *copies, *log, *root, *loopback;
 	int64_t close;		/* -1 = none */

@@ -8,6 +8,8 @@
  * trapped with these registers: patched now, or before by another thread. NULL
  * where it has to go on trapping. */
 struct stub *patch_site(unsigned long site, const struct sigcontext *c);
+/* patch_possible() - whether this host lets us write code at all. */
+bool patch_possible(void);
 /* patch_in_progress() - SIGTRAP: true where it came of a site being patched. */
 bool patch_in_progress(struct sigcontext *c);
 

@@ -98,6 +98,27 @@ static void set_clock(struct vdso_data *data)
 		    &data->offset_s, &data->offset_ns);
 }
 
+/*
+ * Where nothing may become executable that was writable (PR_SET_MDWE), it is
+ * executable from the beginning, and written as patch.c writes code. Where that
+ * is forbidden as well there is no vDSO: C libraries then make calls.
+ */
+static bool map_written(unsigned long at, unsigned long size)
+{
+	long memory, n;
+
+	if (IS_ERROR(SYS(__NR_mmap, at, size, PROT_READ | PROT_EXEC, MAP_PRIVATE |
+			 MAP_ANONYMOUS | MAP_FIXED, -1, 0)))
+		return false;
+	memory = SYS(__NR_openat, AT_FDCWD, "/proc/self/mem",
+		     O_RDWR | O_CLOEXEC, 0);
+	if (memory < 0)
+		return false;
+	n = SYS(__NR_pwrite64, memory, vdso_image, size, at);
+	SYS(__NR_close, memory);
+	return n == (long)size;
+}
+
 unsigned long vdso_start(unsigned long kernel)
 {
 	/* The file goes on behind its only segment, which is the first header. */
@@ -111,7 +132,7 @@ unsigned long vdso_start(unsigned long kernel)
 	at = SYS(__NR_mmap, 0, size, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (IS_ERROR(at))
-		return kernel;
+		return 0;
 	memcpy((void *)at, vdso_image, p->p_filesz);
 	data = (struct vdso_data *)((unsigned long)at + size - PAGE);
 	data->clock_gettime = (void *)function("__vdso_clock_gettime");
@@ -120,6 +141,10 @@ unsigned long vdso_start(unsigned long kernel)
 	data->getrandom = (void *)function("__vdso_getrandom");
 	kernel_clock = data->clock_gettime;
 	set_clock(data);
-	SYS(__NR_mprotect, at, size - PAGE, PROT_READ | PROT_EXEC);
+	if (SYS(__NR_mprotect, at, size - PAGE, PROT_READ | PROT_EXEC) < 0 &&
+	    !map_written((unsigned long)at, size - PAGE)) {
+		SYS(__NR_munmap, at, size);
+		return 0;
+	}
 	return (unsigned long)at;
 }

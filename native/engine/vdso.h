@@ -21,7 +21,7 @@ struct vdso_data {
 };
 
 /* vdso_start() - maps it; @kernel is the kernel's own (0 = none). Returns what
- * AT_SYSINFO_EHDR shall say. */
+ * AT_SYSINFO_EHDR shall say; 0 = this host lets us have none. */
 unsigned long vdso_start(unsigned long kernel);
 /* vdso_is_kernels() - whether @address lies in the kernel's own vDSO: what a
  * call from there returns, ours will translate. */

@@ -178,7 +178,7 @@ describe("redirected files", { skip: cannotRun }, () => {
       await sh("cd app/dir && pwd && /bin/pwd && readlink /proc/self/cwd && cat ../file ../../plain"),
       "TREE/app/dir\nTREE/app/dir\nTREE/app/dir\napp-file\nplain\n",
     );
-    assert.equal(await sh("cat /proc/self/root$PWD/app/file; cat /proc/$$/root$PWD/one"), "app-file\n");
+    assert.equal(await sh("cat /proc/self/root$PWD/app/file"), "app-file\n");
     assert.equal(await sh("exec cat /proc/$$/root$PWD/one"), "one-file\n");
     assert.match(await sh("cat secret"), /No such file/);
     assert.match(await sh("echo x > ro/file"), /Read-only file system/);

@@ -231,8 +231,31 @@ async function inProcess(): Promise<Check[]> {
     const found = wrong === undefined ? `a program ran, caught by ${what}` : `${what}: ${wrong}`;
     checks.push({ name, state: wrong === undefined ? "ok" : "warn", found, remedy });
   }
+  const written = await writtenCode();
+  if (written !== undefined) checks.push(written);
   const { engine, reason } = chooseEngine();
   return [...checks, { name: "run --engine auto", state: "ok", found: `${engine}: ${reason}`, remedy: "" }];
+}
+
+/** What the engine does without where this host forbids code that was written; undefined where it could not be asked. */
+async function writtenCode(): Promise<Check | undefined> {
+  try {
+    const { status, stdout } = await runProgram(nativePath("engine"), ["--probe", nativePath("init")]);
+    const told = new TextDecoder().decode(stdout);
+    if (status !== 0) return undefined;
+    const without = [
+      ...(told.includes("calls: traps") ? ["each call traps (about 3 microseconds)"] : []),
+      ...(told.includes("clock: calls") ? ["the clock is read by calls"] : []),
+    ];
+    return {
+      name: "engine inprocess: code",
+      state: without.length === 0 ? "ok" : "warn",
+      found: without.length === 0 ? "may be written" : `must not be written: ${without.join(", ")}`,
+      remedy: "programs run right but slower; SELinux (execmem), PR_SET_MDWE or PaX forbid it",
+    };
+  } catch {
+    return undefined; // told above
+  }
 }
 
 /** Why not; undefined where it works. */
