@@ -15,6 +15,7 @@
 #include "files.h"
 #include "gate.h"
 #include "hardware.h"
+#include "kernel-views.h"
 #include "loopback.h"
 #include "signals.h"
 #include "sockets.h"
@@ -117,6 +118,8 @@ void dispatch_prepare(void)
 		clock_add();
 	identity_add();
 	files_add();
+	views_add();
+	sysctl_add();
 	loopback_add();
 	network_add();
 	hardware_add();

@@ -10,6 +10,7 @@
 #include "engine.h"
 #include "gate.h"
 #include "hardware.h"
+#include "memory-file.h"
 #include "program.h"
 #include "sys.h"
 #include "text.h"
@@ -17,8 +18,6 @@
 #define SIOCGIFHWADDR 0x8927
 #define SIOCETHTOOL 0x8946
 #define ETHTOOL_GPERMADDR 0x20
-#define MFD_CLOEXEC 1
-#define SEEK_SET 0
 
 static struct before before;
 
@@ -113,24 +112,13 @@ static long address_file(unsigned long flags)
 {
 	static const char digits[] = "0123456789abcdef";
 	char text[MAC_SIZE * 3];
-	long fd, n;
 
 	for (unsigned int i = 0; i < MAC_SIZE; i++) {
 		text[i * 3] = digits[engine.policy.mac[i] >> 4];
 		text[i * 3 + 1] = digits[engine.policy.mac[i] & 15];
 		text[i * 3 + 2] = i + 1 < MAC_SIZE ? ':' : '\n';
 	}
-	fd = SYS(__NR_memfd_create, "address",
-		 flags & O_CLOEXEC ? MFD_CLOEXEC : 0);
-	if (fd < 0)
-		return fd;
-	n = SYS(__NR_write, fd, text, sizeof(text));
-	if (n < 0) {
-		SYS(__NR_close, fd);
-		return n;
-	}
-	SYS(__NR_lseek, fd, 0, SEEK_SET);
-	return fd;
+	return memory_file("address", text, sizeof(text), flags);
 }
 
 /* What cannot be answered fails: nobody is told the device's own address. */
