@@ -16,6 +16,8 @@
 #include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
+#include <sys/utsname.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "die.h"
@@ -116,6 +118,42 @@ void userns_network(const struct config *c)
 	close(fd);
 }
 
+/* fail_unmapped() - which file system, which kernel, and what would do. */
+__attribute__((noreturn))
+static void fail_unmapped(const char *source)
+{
+	static const struct {
+		long magic;
+		const char *name, *since;
+	} known[] = {
+		{ 0xef53, "ext4", "5.12" }, { 0x58465342, "XFS", "5.12" },
+		{ 0x9123683e, "btrfs", "5.15" }, { 0xf2f52010, "f2fs", "5.16" },
+		{ 0x01021994, "tmpfs", "6.3" }, { 0x794c7630, "overlay", NULL },
+		{ 0x6969, "NFS", NULL }, { 0x2fc12fc1, "ZFS", NULL },
+		{ 0x65735546, "FUSE", NULL },
+	};
+	struct utsname name = { 0 };
+	struct statfs fs = { 0 };
+
+	uname(&name);
+	statfs(source, &fs);
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (known[i].magic == (long)fs.f_type)
+			fail("the owners of %s cannot be mapped into a user "
+			     "namespace: it lies on %s, which has %s%s; this "
+			     "kernel is %s. The state has to lie on ext4, XFS "
+			     "or btrfs, or leave out --userns",
+			     source, known[i].name,
+			     known[i].since ? "idmapped mounts since kernel " :
+					      "no idmapped mounts",
+			     known[i].since ? known[i].since : "",
+			     name.release);
+	fail("the owners of %s cannot be mapped into a user namespace: its file "
+	     "system (0x%lx) or this kernel (%s) has no idmapped mounts. The "
+	     "state has to lie on ext4, XFS or btrfs, or leave out --userns",
+	     source, (unsigned long)fs.f_type, name.release);
+}
+
 int userns_mapped(const struct config *c, const char *source)
 {
 	const struct tr_mount_attr attr = {
@@ -128,9 +166,7 @@ int userns_mapped(const struct config *c, const char *source)
 		fail_errno("cannot take %s", source);
 	if (sys_mount_setattr(fd, 0, &attr) < 0) {
 		if (errno == ENOSYS || errno == EINVAL)
-			fail("the owners of %s cannot be mapped into a user "
-			     "namespace: its file system or this kernel lacks "
-			     "idmapped mounts", source);
+			fail_unmapped(source);
 		fail_errno("cannot map the owners of %s", source);
 	}
 	return fd;

@@ -282,3 +282,28 @@ test("a cloned runtime is executed from a mount that nobody can write to", { ski
     [],
   );
 });
+
+test("names the file system and the kernel where owners cannot be mapped", { skip }, (t) => {
+  const work = temporary(t);
+  const place = join(work, "place");
+  const script = `mkdir ${work}/lower ${work}/upper ${work}/work ${work}/merged ${place} && mount -t overlay o -o lowerdir=${work}/lower,upperdir=${work}/upper,workdir=${work}/work ${work}/merged && exec "$@"`;
+  const call = [
+    "launch",
+    "--userns",
+    place,
+    "200000",
+    "65536",
+    "--idmap",
+    `${work}/merged`,
+    `${place}/x`,
+    "--",
+    "true",
+  ];
+  const done = spawnSync("unshare", ["-m", "sh", "-c", script, "sh", nativePath("enter"), ...call], {
+    encoding: "utf8",
+  });
+  assert.equal(done.status, 125);
+  const words = "it lies on overlay, which has no idmapped mounts; this kernel is ";
+  assert.ok(done.stderr.includes(`the owners of ${work}/merged cannot be mapped`), done.stderr);
+  assert.ok(done.stderr.includes(words), done.stderr);
+});

@@ -40,6 +40,8 @@ const placeOf = (controller: string): string | undefined =>
   hostHierarchies().find((one) => one.version === 1 && one.controllers.includes(controller))?.path;
 const memory = placeOf("memory");
 
+const unified = hostHierarchies().find((one) => one.version === 2)?.path;
+
 /** A group in each hierarchy of v1, as the manual has it. */
 function giveGroups(user: string, name: string): string[] {
   return hostHierarchies()
@@ -101,13 +103,23 @@ describe("an ordinary user", { skip, timeout: 300_000 }, () => {
   const processesOf = (): string[] =>
     spawnSync("pgrep", ["-u", user], { encoding: "utf8" }).stdout.split("\n").filter(Boolean);
   /** `tun`: with a node of tunnels that everybody may use, as distributions have it; else with one that only root may. */
-  function cli(args: readonly string[], tun = true): { status: number; stdout: string; stderr: string } {
+  function cli(
+    args: readonly string[],
+    tun = true,
+    session = "",
+  ): { status: number; stdout: string; stderr: string } {
     const node = `mknod ${home}/tun$$ c 10 200 && chmod ${tun ? 666 : 600} ${home}/tun$$ && mount --bind ${home}/tun$$ /dev/net/tun && rm -f ${home}/tun$$`;
     const { NODE_EXTRA_CA_CERTS: _, TRANSHIP_ROOT: __, ...env } = process.env;
     const result = spawnSync(
       "unshare",
       [
-        ...["-m", "sh", "-c", `${node} && exec "$@"`, "sh"],
+        ...[
+          "-m",
+          "sh",
+          "-c",
+          `${node} && ${session === "" ? "" : `echo $$ >${session}/cgroup.procs &&`} exec "$@"`,
+          "sh",
+        ],
         ...["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--inh-caps=-all"],
         ...[join(installRoot, "bin/tranship"), ...args],
       ],
@@ -246,6 +258,45 @@ describe("an ordinary user", { skip, timeout: 300_000 }, () => {
     } finally {
       cli(["rm", "-f", "held"]);
       for (const path of groups) rmdirSync(path);
+    }
+  });
+
+  it("goes into the group of cgroup v2 that its session stands in, where that was given", {
+    skip: unified === undefined ? "no cgroup v2 here" : false,
+  }, async () => {
+    const whole = join(unified ?? "", given);
+    mkdirSync(join(whole, "session"), { recursive: true });
+    for (const path of [whole, join(whole, "session")])
+      for (const name of ["", "cgroup.procs", "cgroup.subtree_control"])
+        execFileSync("chown", [user, join(path, name)]);
+    const inSession = (...args: string[]): string => {
+      const result = cli(args, true, join(whole, "session"));
+      assert.equal(result.status, 0, result.stderr);
+      return result.stdout;
+    };
+    try {
+      inSession("run", "-d", "--name", "placed", "--network", "none", ...idle);
+      const [id, pid] = inSession("inspect", "--format", "{{.Id}} {{.State.Pid}}", "placed")
+        .trim()
+        .split(" ");
+      const groups = (of: string | undefined): string => readFileSync(`/proc/${of}/cgroup`, "latin1");
+      assert.match(groups(pid), new RegExp(`^0::/${given}/tranship/${id}$`, "m"));
+      const offered = readFileSync(join(whole, "cgroup.controllers"), "latin1");
+      assert.equal(readFileSync(join(whole, "tranship", "cgroup.subtree_control"), "latin1"), offered);
+      assert.match(
+        inSession("exec", "placed", "cat", "/proc/self/cgroup"),
+        new RegExp(`^0::.*/tranship/${id}$`, "m"),
+      );
+      // From a session beside it the group cannot be reached: that is said, with what to do.
+      const beside = cli(["run", "--rm", "--memory", "20m", "box:1", "true"]);
+      assert.match(beside.stderr, /E_LIMIT_UNSUPPORTED/);
+      inSession("rm", "-f", "placed");
+      await until(() => !existsSync(join(whole, "tranship")));
+    } finally {
+      cli(["rm", "-f", "placed"], true, join(whole, "session"));
+      endHolder();
+      await until(() => processesOf().length === 0);
+      for (const path of [join(whole, "session"), whole]) rmdirSync(path);
     }
   });
 

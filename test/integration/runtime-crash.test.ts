@@ -33,7 +33,7 @@ describe("repair after kill -9", { skip, timeout: 900_000 }, () => {
   async function usable(): Promise<void> {
     const done = await fixture.cli(["exec", "bg", "true"]);
     assert.equal(done.status, 0, done.stderr);
-    const get = ["busybox", "wget", "-q", "-T", "2", "-O", "-", "http://127.0.0.1:8070/seed.txt"];
+    const get = ["busybox", "wget", "-q", "-O", "-", "http://127.0.0.1:8070/seed.txt"];
     let answer = await fixture.inside(get);
     // Its server may be on its way yet.
     for (let tries = 0; answer.status !== 0 && tries < 50; tries++) answer = await fixture.inside(get);
