@@ -121,7 +121,7 @@ describe("repair after kill -9", { skip, timeout: 900_000 }, () => {
       name: "restart",
       before: [started],
       command: ["restart", "-t", "0", "bg"],
-      works: [["start", "bg"]],
+      works: [["restart", "-t", "0", "bg"]],
       afterwards: [["rm", "-f", "-v", "bg"]],
       sampled: true,
     },
