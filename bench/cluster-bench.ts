@@ -72,21 +72,27 @@ async function main(): Promise<void> {
       tasks: { taskArn: string }[];
     };
     const described = { tasks: tasks.map(({ taskArn }) => taskArn) };
-    const ways: [string, string, object][] = [
-      ["register", "RegisterTaskDefinition", { family: "base", containerDefinitions }],
-      ["describe 10 tasks", "DescribeTasks", described],
-      ["list 100 of the tasks", "ListTasks", {}],
-      ["run a task", "RunTask", { taskDefinition: "base" }],
+    const running: string[] = [];
+    const ways: Way[] = [
+      always("register", "RegisterTaskDefinition", { family: "base", containerDefinitions }),
+      always("describe 10 tasks", "DescribeTasks", described),
+      always("list 100 of the tasks", "ListTasks", {}),
+      always("run a task", "RunTask", { taskDefinition: "base" }),
+      { name: "stop a task", operation: "StopTask", input: () => ({ task: running.pop() }) },
     ];
     console.log(
       "| call | calls/s | p99 ms | bare node:http, same bytes | ratio (goal: at least 0.5) | CPU of the server, µs a call | of the bare one | ratio |\n|---|---|---|---|---|---|---|---|",
     );
-    for (const [name, operation, input] of ways) {
-      const answer = await post(ours, operation, input);
+    for (const { name, operation, input } of ways) {
+      // Each is stopped once.
+      if (operation === "StopTask")
+        running.push(...(await manyTasks(ours, (rounds + warmUp) * callsPerRound)));
+      const first = input();
+      const answer = await post(ours, operation, first);
       await plain(bare, "/answer", answer);
       const sides = [
-        { call: () => post(ours, operation, input), rates: [] as number[], cpu: [] as number[] },
-        { call: () => plain(bare, "/", JSON.stringify(input)), rates: [] as number[], cpu: [] as number[] },
+        { call: () => post(ours, operation, input()), rates: [] as number[], cpu: [] as number[] },
+        { call: () => plain(bare, "/", JSON.stringify(first)), rates: [] as number[], cpu: [] as number[] },
       ] as const;
       const all: number[] = [];
       for (let round = -warmUp; round < rounds; round++)
@@ -110,6 +116,28 @@ async function main(): Promise<void> {
   }
   await holding();
   placing();
+}
+
+interface Way {
+  name: string;
+  operation: string;
+  input: () => object;
+}
+
+function always(name: string, operation: string, input: object): Way {
+  return { name, operation, input: () => input };
+}
+
+/** ARNs of so many that run, and one more. */
+async function manyTasks(port: number, count: number): Promise<string[]> {
+  const arns: string[] = [];
+  while (arns.length <= count) {
+    const { tasks } = JSON.parse(await post(port, "RunTask", { taskDefinition: "base", count: 10 })) as {
+      tasks: { taskArn: string }[];
+    };
+    arns.push(...tasks.map(({ taskArn }) => taskArn));
+  }
+  return arns;
 }
 
 /** A control plane of its own, which has done nothing else. */

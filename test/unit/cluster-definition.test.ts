@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ContainerDefinition, TaskDefinition } from "../../src/cluster/api/shapes.ts";
 import { checkDefinition, checkSizes, plainSizes } from "../../src/cluster/control/check-definition.ts";
+import { containerSpec } from "../../src/cluster/drivers/docker/container-spec.ts";
 import { refusalOfEngine } from "../../src/cluster/drivers/docker/refusals.ts";
+import type { TaskSpec } from "../../src/cluster/drivers/driver.ts";
 import { refusalOf } from "../../src/cluster/drivers/local/refusals.ts";
 import { nextActions, type TaskState } from "../../src/cluster/drivers/supervisor.ts";
 
@@ -90,6 +92,14 @@ test("what no node honours is refused by its name", () => {
     [{ ephemeralStorage: { sizeInGiB: 30 } }, /ephemeralStorage/],
     [{ enableFaultInjection: true }, /enableFaultInjection/],
     [{ volumes: [{ name: "data", configuredAtLaunch: true }] }, /configuredAtLaunch of the volume data/],
+    [
+      { volumes: [{ name: "data", dockerVolumeConfiguration: { scope: "shared", autoprovision: false } }] },
+      /autoprovision false of the volume data/,
+    ],
+    [
+      { containerDefinitions: [container("a", { versionConsistency: "enabled" })] },
+      /versionConsistency enabled \(container a\)/,
+    ],
   ] as const)
     for (const refuses of both) assert.match(refuses(definition(more as TaskDefinition)) ?? "", name);
   for (const refuses of both)
@@ -97,12 +107,60 @@ test("what no node honours is refused by its name", () => {
   const tuned = (linuxParameters: ContainerDefinition["linuxParameters"]): TaskDefinition => ({
     containerDefinitions: [container("a", { linuxParameters })],
   });
+  const controls = (namespace: string): TaskDefinition => ({
+    containerDefinitions: [container("a", { systemControls: [{ namespace, value: "1" }] })],
+  });
+  assert.equal(refusalOf(controls("kernel.msgmax")), undefined);
+  assert.equal(refusalOf(controls("fs.mqueue.queues_max")), undefined);
   const mounted = tuned({ tmpfs: [{ containerPath: "/t", size: 1, mountOptions: ["noexec"] }] });
   for (const [given, name] of [
     [tuned({ swappiness: 10 }), /swappiness/],
     [mounted, /tmpfs.mountOptions/],
+    [controls("net.ipv4.ip_forward"), /systemControls that are not of the ipc namespace/],
+    [controls("kernel.core_pattern"), /systemControls that are not of the ipc namespace/],
   ] as const) {
     assert.match(refusalOf(given) ?? "", name);
     assert.equal(refusalOfEngine(given), undefined);
   }
+});
+
+test("name servers are addresses, and domains are names", () => {
+  check(
+    container("a", { dnsServers: ["192.0.2.53", "2001:db8::53"], dnsSearchDomains: ["old.example", "."] }),
+  );
+  for (const dnsServers of [["ns.example"], ["192.0.2.53\nsearch x"], [""]])
+    assert.throws(() => check(container("a", { dnsServers })), /Invalid address/);
+  for (const dnsSearchDomains of [["a b"], ["x\nnameserver 192.0.2.1"], [""]])
+    assert.throws(() => check(container("a", { dnsSearchDomains })), /Invalid domain/);
+});
+
+test("a narrower filter never allows what the engine's own refuses", () => {
+  const label = { "com.tranship.syscalls": "read mount init_module bpf sync" };
+  const spec: TaskSpec = {
+    ...{ id: "0".repeat(32), taskArn: "arn", cluster: "c", node: "n", family: "f", revision: 1, group: "g" },
+    definition: {},
+    overrides: {},
+    enableExecuteCommand: false,
+    containerArns: {},
+    inputs: {},
+    exclusive: false,
+    createdAt: 0,
+  };
+  const profile = (more: ContainerDefinition): { allowed: string[]; action: string } => {
+    const { SecurityOpt } = containerSpec(spec, container("a", more), undefined).HostConfig;
+    const [, text = "{}"] = /^seccomp=(.*)$/.exec((SecurityOpt as string[] | undefined)?.[0] ?? "") ?? [];
+    const { defaultAction = "", syscalls = [] } = JSON.parse(text) as {
+      defaultAction?: string;
+      syscalls?: { names: string[]; action: string }[];
+    };
+    const allowed = syscalls
+      .filter(({ action }) => action === "SCMP_ACT_ALLOW")
+      .flatMap(({ names }) => names);
+    return { allowed, action: defaultAction };
+  };
+  assert.equal(profile({}).action, "", "without the label the engine's own");
+  const { allowed, action } = profile({ dockerLabels: label });
+  assert.equal(action, "SCMP_ACT_ERRNO");
+  assert.ok(allowed.includes("read") && allowed.includes("sync") && !allowed.includes("mknod"));
+  for (const name of ["mount", "init_module", "bpf"]) assert.ok(!allowed.includes(name), name);
 });

@@ -1,8 +1,12 @@
 // How secrets and environment files are named, and what a file says.
 
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
-import { parseEnvironment, secretValue } from "../../src/cluster/task-inputs.ts";
+import { SecretStore } from "../../src/cluster/secret-store.ts";
+import { inputResolver, parseEnvironment, secretValue } from "../../src/cluster/task-inputs.ts";
 
 const values = new Map([
   ["shop/db", '{"user":"web","port":3306}'],
@@ -38,4 +42,37 @@ test("an environment file is taken as it stands", () => {
     { name: "C", value: '"q"=x' },
     { name: "D", value: "" },
   ]);
+});
+
+test("files of a call come after those of the definition, and a login is a secret with two members", (t) => {
+  const root = mkdtempSync(join(tmpdir(), "tranship-inputs-"));
+  t.after(() => rmSync(root, { recursive: true, force: true }));
+  const environmentFiles = join(root, "buckets");
+  mkdirSync(join(environmentFiles, "set"), { recursive: true });
+  for (const name of ["one", "two"])
+    writeFileSync(join(environmentFiles, `set/${name}.env`), `WHICH=${name}\n`);
+  const store = new SecretStore(root);
+  store.put("login", Buffer.from('{"username":"ann","password":"s3cret"}'));
+  store.put("half", Buffer.from('{"username":"ann"}'));
+  const resolve = inputResolver({ root, environmentFiles });
+  const file = (name: string) => ({ type: "s3" as const, value: `arn:aws:s3:::set/${name}.env` });
+  const main = { name: "main", environmentFiles: [file("one")] };
+  const containerOverrides = [{ name: "main", environmentFiles: [file("two")] }];
+  const found = resolve({ containerDefinitions: [main] }, { containerOverrides });
+  assert.ok(typeof found !== "string");
+  assert.deepEqual(
+    found.main?.environment.map(({ value }) => value),
+    ["one", "two"],
+  );
+  const login = (credentialsParameter: string) =>
+    resolve({ containerDefinitions: [{ name: "main", repositoryCredentials: { credentialsParameter } }] });
+  const given = login("login");
+  assert.ok(typeof given !== "string");
+  assert.deepEqual(given.main?.registry, { username: "ann", password: "s3cret" });
+  for (const name of ["half", "absent"]) {
+    const refused = login(name);
+    assert.ok(typeof refused === "string");
+    assert.match(refused, /unable to pull registry auth/);
+    assert.doesNotMatch(refused, /ann/);
+  }
 });

@@ -8,7 +8,7 @@ const refusals: Refusals = {
     ["privileged", ({ privileged }) => privileged === true],
     ["dockerSecurityOptions", ({ dockerSecurityOptions }) => filled(dockerSecurityOptions)],
     [
-      "systemControls of a network",
+      "systemControls that are not of the ipc namespace",
       ({ systemControls }) => systemControls?.some(({ namespace = "" }) => !isOfIpc(namespace)) ?? false,
     ],
     ["resourceRequirements", ({ resourceRequirements }) => filled(resourceRequirements)],
