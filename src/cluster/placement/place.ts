@@ -75,8 +75,6 @@ function choose(
   scores: readonly Score[],
   distinct: ReadonlyMap<string, number> | undefined,
 ): number | undefined {
-  const drawn = distinct === undefined ? drawOne(members, demand) : undefined;
-  if (drawn !== undefined) return drawn;
   let best: number | undefined;
   const bestScores: number[] = [];
   for (let index = 0; index < members.length; index++) {
@@ -88,21 +86,6 @@ function choose(
     for (const [which, score] of scores.entries()) bestScores[which] = score.of(index);
   }
   return best;
-}
-
-/** So many are looked at before all are. */
-const draws = 8;
-
-/** Any that fits, each as likely as the others, where chance alone decides: to look at thousands for that would be a waste. */
-function drawOne(members: readonly Candidate[], demand: Demand): number | undefined {
-  const [first, ...others] = demand.strategy;
-  if (first?.type !== "random" || others.length > 0) return undefined;
-  for (let left = draws; left > 0; left--) {
-    const index = Math.floor(demand.random() * members.length);
-    const candidate = members[index];
-    if (candidate !== undefined && fits(candidate, demand)) return index;
-  }
-  return undefined;
 }
 
 function better(index: number, scores: readonly Score[], best: readonly number[]): boolean {
