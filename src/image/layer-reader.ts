@@ -124,14 +124,22 @@ export async function* readLayerTar(
   const packed = new Digester(descriptor.digest);
   const unpacked = new Digester(diffId);
   const bound = new LayerBound(descriptor, limits);
+  const announced = (bytes: number): void => bound.check(bytes);
   let size = 0;
+  if (compression !== "none" && bound.isCountedFirst(descriptor)) {
+    for await (const { length } of decompress(compression, readBlobFile(store, descriptor), announced)) {
+      size += length;
+      bound.check(size);
+    }
+    size = 0;
+  }
   const blob = async function* (): AsyncGenerator<Uint8Array, void, void> {
     for await (const chunk of readBlobFile(store, descriptor)) {
       packed.update(chunk);
       yield chunk;
     }
   };
-  for await (const chunk of decompress(compression, blob(), (bytes) => bound.check(bytes))) {
+  for await (const chunk of decompress(compression, blob(), announced)) {
     size += chunk.length;
     bound.check(size);
     unpacked.update(chunk);
