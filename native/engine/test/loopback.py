@@ -574,20 +574,22 @@ def full_backlog():
     s = listener(backlog=1)
     s.setblocking(False)
     clients = []
-    for n in range(12):
+    # One more than there is room for: TCP tries again a second later. With more, some wait for minutes.
+    for _ in range(3):
         c = socket.socket()
         c.setblocking(False)
         c.connect_ex(s.getsockname())
         clients.append(c)
 
-    def speak():
-        for n, c in enumerate(clients):
-            select.select([], [c], [], 20)
-            c.setblocking(True)
-            c.sendall(b"%d" % n)
+    def speak(n, c):
+        select.select([], [c], [])
+        c.setblocking(True)
+        c.sendall(b"%d" % n)
 
-    t = threading.Thread(target=speak)
-    t.start()
+    # Each by itself: one that has no place yet must not keep another from it.
+    threads = [threading.Thread(target=speak, args=one) for one in enumerate(clients)]
+    for t in threads:
+        t.start()
     got = []
     while len(got) < len(clients):
         select.select([s], [], [])
@@ -595,7 +597,8 @@ def full_backlog():
         if accepted != "EAGAIN":
             accepted[0].setblocking(True)
             got.append(int(accepted[0].recv(9)))
-    t.join()
+    for t in threads:
+        t.join()
     print(sorted(got))
 
 
