@@ -23,10 +23,14 @@ export function dataStates(machine: Machine, descriptor: Descriptor): DataState[
       : "no running machine";
     return paths.map((path) => ({ path, state, why }));
   }
-  const root = encodeText(machine.root === "/" ? "" : machine.root);
+  // A program's own root, by which /proc shows its files, has another name in the links of its descriptors.
+  const seer = /^\/proc\/(\d+)\/root$/.exec(machine.root)?.[1];
+  const named =
+    seer === undefined ? encodeText(machine.root) : (linkOf(machine.root) ?? encodeText(machine.root));
+  const root = named === "/" ? "" : named;
   // Content from elsewhere, such as a snapshot, is written to by whoever writes there.
   const placeOf = (path: ByteString): ByteString => machine.placeOf?.(path) ?? root + path;
-  const writers = openForWriting(paths.map(placeOf));
+  const writers = openForWriting(paths.map(placeOf), seer);
   return paths.map((path) => {
     const by = writers.get(placeOf(path));
     if (by === undefined)
@@ -35,11 +39,12 @@ export function dataStates(machine: Machine, descriptor: Descriptor): DataState[
   });
 }
 
-/** Directory -> the first program with a file below it open for writing. */
-function openForWriting(directories: readonly string[]): Map<string, string> {
+/** Directory -> the first program with a file below it open for writing. `seer`: of those that share the mounts of this process. */
+function openForWriting(directories: readonly string[], seer: string | undefined): Map<string, string> {
   const found = new Map<string, string>();
+  const mounts = seer === undefined ? undefined : linkOf(`/proc/${seer}/ns/mnt`);
   for (const pid of readdirSync("/proc")) {
-    if (!/^\d+$/.test(pid)) continue;
+    if (!/^\d+$/.test(pid) || (mounts !== undefined && linkOf(`/proc/${pid}/ns/mnt`) !== mounts)) continue;
     for (const fd of names(`/proc/${pid}/fd`)) {
       const target = linkOf(`/proc/${pid}/fd/${fd}`);
       const directory = directories.find((one) => target?.startsWith(`${one}/`));

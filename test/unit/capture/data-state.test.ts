@@ -33,6 +33,9 @@ test("data that a program has open for writing is live; read or closed it is sti
     dataStates(machine, descriptor)[0]?.why ?? "",
     new RegExp(`\\(pid ${process.pid}\\) writes there`),
   );
+  const seen = { ...memoryMachine({}), root: `/proc/${process.pid}/root` };
+  const inside = { ...descriptor, volumes: [{ path: join(root, "var/lib/shop"), initial: "copy" as const }] };
+  assert.equal(dataStates(seen, inside)[0]?.state, "live", "seen by a program's own root");
   closeSync(writing);
   closeSync(reading);
   assert.deepEqual(state(), ["/var/lib/shop still"]);
