@@ -24,9 +24,10 @@ static bool is_wall(long id)
 
 static void to_app(struct timespec *ts)
 {
+	struct clock_now now = clock_page_read(engine.clock_page);
 	int64_t s, ns;
 
-	clock_split(clock_to_app(&engine.policy.clock,
+	clock_split(clock_to_app(&now.clock,
 				 clock_join(ts->tv_sec, ts->tv_nsec)), &s, &ns);
 	ts->tv_sec = s;
 	ts->tv_nsec = ns;
@@ -36,11 +37,12 @@ static void to_app(struct timespec *ts)
  * before 1970 and none after what it can count. */
 static void deadline(struct timespec *ts)
 {
+	struct clock_now now = clock_page_read(engine.clock_page);
 	int64_t when, s, ns;
 
 	if (ts->tv_nsec < 0 || ts->tv_nsec >= NS_PER_S || ts->tv_sec < 0)
 		return; /* the kernel says what is wrong */
-	when = clock_to_kernel(&engine.policy.clock,
+	when = clock_to_kernel(&now.clock,
 			       clock_join(ts->tv_sec, ts->tv_nsec));
 	clock_split(when < 0 ? 0 : when, &s, &ns);
 	ts->tv_sec = s;

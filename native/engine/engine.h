@@ -3,6 +3,7 @@
 #ifndef TRANSHIP_ENGINE_ENGINE_H
 #define TRANSHIP_ENGINE_ENGINE_H
 
+#include "clock-page.h"
 #include "policy.h"
 #include "sys.h"
 
@@ -20,6 +21,7 @@ struct engine {
 	bool filter_inherited;	/* it is already in force */
 	bool vsyscall_filter;	/* in force: the vsyscall page traps */
 	struct policy policy;
+	const struct clock_page *clock_page;	/* of it, as it is now */
 	const char *log;	/* directory for what led where; NULL = none */
 	const char *path;	/* of the engine's own file */
 	char **options;		/* as given, to be passed on by execve() */

@@ -97,11 +97,12 @@ static long fill(char **to, struct start *s, long given)
 	int64_t flags = (engine.filter_inherited ? RESUME_FILTER : 0) |
 			(engine.vsyscall_filter ? RESUME_VSYSCALL : 0) |
 			(int64_t)places_passed() << RESUME_PLACE;
+	struct clock_now now = clock_page_read(engine.clock_page);
 
 	*to++ = (char *)(uintptr_t)engine.path;
 	for (unsigned int i = 0; i < engine.option_count; i++)
 		*to++ = engine.options[i];
-	options_resume(s->resume, &engine.policy.clock, flags);
+	options_resume(s->resume, &now.clock, flags);
 	*to++ = s->resume;
 	if (root_changed()) {
 		text_join(s->root, sizeof(s->root), ROOT_OPTION, root_location());

@@ -79,11 +79,12 @@ static long execute(struct room *m, unsigned long argv, unsigned long envp,
 	bool filtered = engine.filter_inherited || engine.vsyscall_filter;
 	int64_t flags = (engine.filter_inherited ? RESUME_FILTER : 0) |
 			(engine.vsyscall_filter ? RESUME_VSYSCALL : 0);
+	struct clock_now now = clock_page_read(engine.clock_page);
 	char **to = m->words, *file = m->file;
 	long result;
 
 	if (filtered) {
-		options_resume(m->resume, &engine.policy.clock, flags);
+		options_resume(m->resume, &now.clock, flags);
 		*to++ = (char *)(uintptr_t)engine.path;
 		*to++ = m->resume;
 		*to++ = (char *)(uintptr_t)"--argv0";

@@ -84,6 +84,21 @@ static unsigned long auxv_value(const unsigned long *stack, unsigned long type)
 	return 0;
 }
 
+/* The page of @file before what was said otherwise: that is how the clock runs
+ * by now. A program that outlives the file goes on with the clock it had. */
+static void take_clock(const char *file)
+{
+	struct policy *p = &engine.policy;
+
+	engine.clock_page = file ? clock_page_open(file) : NULL;
+	if (engine.clock_page)
+		p->clock_on = true;
+	else if (file && !p->clock_on)
+		engine_die(EXIT_ENGINE, "not the page of a clock", file);
+	else
+		engine.clock_page = clock_page_of(&p->clock);
+}
+
 static void read_options(char **words, struct options *o)
 {
 	struct timespec now = { 0, 0 };
@@ -105,6 +120,7 @@ static void read_options(char **words, struct options *o)
 	root_start(o->root ? o->root : "");
 	places_start((uint32_t)(o->flags >> RESUME_PLACE));
 	options_over(&engine.policy, o);
+	take_clock(o->clock_page);
 	engine.filter_inherited = o->flags & RESUME_FILTER;
 	engine.vsyscall_filter = o->flags & RESUME_VSYSCALL;
 	engine.traps_by_seccomp = o->trap == TRAP_SECCOMP ||

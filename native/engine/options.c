@@ -105,6 +105,10 @@ static bool with_value(struct options *o, const char *name, const char *value,
 			return text_copy((char *)&o->policy + names[i].at,
 					 UTS_SIZE, value);
 	}
+	if (strcmp(name, "--clock-page") == 0) {
+		o->clock_page = value;
+		return *value == '/';
+	}
 	if (strncmp(name, "--clock-", 8) == 0) {
 		if (strcmp(name + 8, "offset") && strcmp(name + 8, "at") &&
 		    strcmp(name + 8, "rate"))

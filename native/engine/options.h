@@ -6,6 +6,7 @@
  *   --clock-offset=SECONDS    the wall clock is that far ahead (or behind: -)
  *   --clock-at=SECONDS        it shows this time (seconds since 1970) at the start
  *   --clock-rate=NUMBER       it runs that fast; 0 = it stands
+ *   --clock-page=FILE         it runs as this page says, also when that changes
  *   --node=, --domain=, --release=, --version=, --machine=   what uname() tells
  *   --vsyscall                the vsyscall page too shows the application's time
  *   --fast-loopback           connections of TCP at 127.0.0.0/8 and ::1 between
@@ -53,7 +54,8 @@ struct options {
 	enum trap_way trap;
 	bool argv0, resumed, search, probe;
 	/* NULL = none */
-	const char *policy_file, *package, *copies, *log, *root, *loopback;
+	const char *policy_file, *package, *copies, *log, *root, *loopback,
+		   *clock_page;
 	int64_t close;		/* -1 = none */
 	int64_t flags;		/* RESUME_* */
 	unsigned int count;	/* words that are options; FILE follows */

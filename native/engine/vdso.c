@@ -87,17 +87,6 @@ int64_t vdso_coarse(void)
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
-static void set_clock(struct vdso_data *data)
-{
-	const struct app_clock *c = &engine.policy.clock;
-
-	data->clock_on = !engine.policy.clock_on ? 0 :
-			 c->rate == RATE_ONE ? 1 : 2;
-	data->clock = *c;
-	clock_split(clock_clamp((__int128)c->app_base - c->kernel_base),
-		    &data->offset_s, &data->offset_ns);
-}
-
 /*
  * Where nothing may become executable that was writable (PR_SET_MDWE), it is
  * executable from the beginning, and written as patch.c writes code. Where that
@@ -140,7 +129,8 @@ unsigned long vdso_start(unsigned long kernel)
 	data->getcpu = (void *)function("__vdso_getcpu");
 	data->getrandom = (void *)function("__vdso_getrandom");
 	kernel_clock = data->clock_gettime;
-	set_clock(data);
+	data->clock_on = engine.policy.clock_on;
+	data->page = engine.clock_page;
 	if (SYS(__NR_mprotect, at, size - PAGE, PROT_READ | PROT_EXEC) < 0 &&
 	    !map_written((unsigned long)at, size - PAGE)) {
 		SYS(__NR_munmap, at, size);

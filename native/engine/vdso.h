@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "clock-math.h"
+#include "clock-page.h"
 
 /* Shared by the engine and the vDSO's code, in a page of its own behind it. */
 struct vdso_data {
@@ -14,10 +14,8 @@ struct vdso_data {
 	long (*clock_getres)(long id, void *ts);
 	long (*getrandom)(void *to, uint64_t n, unsigned int flags, void *state,
 			  uint64_t size);
-	unsigned int clock_on;	/* 1 = an offset, 2 = another rate as well */
-	unsigned int sequence;	/* odd while the clock is being changed */
-	struct app_clock clock;
-	int64_t offset_s, offset_ns;	/* of 1: the same, ready to be added */
+	unsigned long clock_on;	/* the wall clock is the application's */
+	const struct clock_page *page;
 };
 
 /* vdso_start() - maps it; @kernel is the kernel's own (0 = none). Returns what

@@ -109,6 +109,7 @@ const withoutNamespaces = new Set([
   "rm",
   "history",
   "events",
+  "update",
 ]);
 
 /** Whether all that is concerned runs in process, so that a host that forbids namespaces does not matter. */

@@ -81,10 +81,26 @@ export function elementWords(elements: InstanceElements, startedAt: string): str
 
 /** The clock as it runs since `startedAt`. */
 export function clockWords(elements: InstanceElements | undefined, startedAt: string): string[] {
+  const clock = runningClock(elements, BigInt(Date.parse(startedAt)) * 1_000_000n);
+  return clock === undefined
+    ? []
+    : ["--clock-rate=1", `--resume=${clock.kernel},${clock.app},${clock.rate},0`];
+}
+
+/** What the application's clock shows (`app`) when the kernel's shows `kernel`, in nanoseconds; rate: 32.32 fixed point. */
+export interface RunningClock {
+  readonly kernel: bigint;
+  readonly app: bigint;
+  readonly rate: bigint;
+}
+
+/** As it begins at `start`. undefined: the kernel's own. */
+export function runningClock(
+  elements: InstanceElements | undefined,
+  start: bigint,
+): RunningClock | undefined {
   const rule = clockRule(elements?.clock ?? null);
-  if (rule === undefined) return [];
-  const start = BigInt(Date.parse(startedAt)) * 1_000_000n;
-  const shown = rule.mode === "offset" ? start + rule.nanoseconds : rule.nanoseconds;
-  const rate = rule.mode === "frozen" ? 0n : rule.rate;
-  return ["--clock-rate=1", `--resume=${start},${shown},${rate},0`];
+  if (rule === undefined) return undefined;
+  const app = rule.mode === "offset" ? start + rule.nanoseconds : rule.nanoseconds;
+  return { kernel: start, app, rate: rule.mode === "frozen" ? 0n : rule.rate };
 }

@@ -47,6 +47,8 @@ export interface InstancePaths {
   readonly tree: string;
   readonly engine: string;
   readonly policy: string;
+  /** The page of its clock, where it has one of its own. */
+  readonly clock: string;
   readonly environment: string;
   /** Its init: "PID STARTTIME". */
   readonly main: string;
@@ -94,6 +96,7 @@ export function pathsIn(directory: string): InstancePaths {
     tree: `${directory}/root`,
     engine: `${directory}/engine`,
     policy: `${directory}/policy.bin`,
+    clock: `${directory}/clock`,
     environment: `${directory}/environment`,
     main: `${directory}/main`,
     led: `${directory}/led`,

@@ -1,9 +1,12 @@
 // Critical system elements: clock, uname and vsyscall, each an application's own.
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { encodePolicy } from "../../src/redirect/policy-codec.ts";
+import { changeClockPage, giveClockPage } from "../../src/runtime/inprocess/clock-page.ts";
 import { soaking } from "../support/counts.ts";
 import { cannotRun, compile, engine, linkings, place, run } from "../support/engine.ts";
 import { enginePolicy } from "../support/engine-policy.ts";
@@ -85,6 +88,42 @@ describe("the clock", { skip: cannotRun }, () => {
       "let last = 0n; for (let i = 0; i < 200000; i++) { const now = BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)); if (now < last) process.exit(1); last = now; } console.log(new Date().getFullYear())";
     const { stdout, status } = await run([engine, "--clock-at=1230768000", process.execPath, "-e", code]);
     assert.deepEqual([stdout, status], ["2009\n", 0]);
+  });
+
+  test("a clock changes under a program that runs, in its vDSO, its calls and what it starts", async () => {
+    const page = join(place, "clock");
+    const script = `
+import ctypes, subprocess, sys, time
+libc = ctypes.CDLL(None)
+def raw():
+    ts = (ctypes.c_long * 2)()
+    libc.syscall(228, 0, ts)
+    return time.gmtime(ts[0]).tm_year
+def show():
+    print(time.gmtime().tm_year, raw(), subprocess.check_output(["date", "+%Y"]).decode().strip(), flush=True)
+show(); sys.stdin.readline(); show(); sys.stdin.readline(); show()
+`;
+    const at = (time: string, rate = 1n << 32n): Parameters<typeof changeClockPage>[1] => ({
+      kernel: BigInt(Date.now()) * 1_000_000n,
+      app: BigInt(Date.parse(time)) * 1_000_000n,
+      rate,
+    });
+    giveClockPage(page, at("2001-05-01"));
+    const child = spawn(engine, [`--clock-page=${page}`, "/usr/bin/python3", "-c", script]);
+    let told = "";
+    child.stdout.setEncoding("utf8");
+    const lines = async (count: number): Promise<void> => {
+      while (told.split("\n").length <= count)
+        told += String((await once(child.stdout, "data", { signal: AbortSignal.timeout(30_000) }))[0]);
+    };
+    await lines(1);
+    changeClockPage(page, at("2037-05-01"));
+    child.stdin.write("\n");
+    await lines(2);
+    changeClockPage(page, at("1999-05-01", 0n));
+    child.stdin.end("\n");
+    await lines(3);
+    assert.equal(told, "2001 2001 2001\n2037 2037 2037\n1999 1999 1999\n");
   });
 });
 

@@ -121,6 +121,34 @@ describe("instances in process that are kept", { skip: whyNot() ?? cannotRun, ti
   const inProcess = ["run", "--engine", "inprocess"];
 
   for (const who of ["root", "user"] as const) {
+    it(`changes the clock of programs that run, and of what starts later (${who})`, async () => {
+      const script = 'while :; do echo "in $(date +%Y)"; sleep 0.2; done';
+      const now = (): string => done(who, "exec", "timed", "/bin/sh", "-c", "date '+%F %T'");
+      const year = (): string => now().slice(0, 4);
+      const told = (): string => done(who, "logs", "timed");
+      const flags = ["-d", "--name", "timed", "--clock", "@2001-06-01"];
+      done(who, ...inProcess, ...flags, "box:1", "/bin/sh", "-c", script);
+      await until(() => /in 2001/.test(told()));
+      assert.equal(done(who, "update", "--clock", "@2009-06-01", "timed"), "timed\n");
+      await until(() => /in 2009/.test(told()));
+      assert.equal(year(), "2009");
+      done(who, "update", "--clock", "@2011-06-01", "--clock-rate", "0", "timed");
+      const standing = now();
+      assert.match(standing, /^2011-06-01/);
+      assert.equal(now(), standing);
+      await until(() => /in 2011/.test(told()));
+      done(who, "restart", "-t", "0", "timed");
+      assert.equal(year(), "2011");
+      done(who, "rm", "-f", "timed");
+      done(who, ...inProcess, "-d", "--name", "timed", "box:1", "/bin/sh", "-c", "sleep 60");
+      const { status, stderr } = cli(who, "update", "--clock", "+1h", "timed");
+      assert.equal(status === 0, false);
+      assert.match(stderr, /E_INSTANCE_STATE.*clock of this host/);
+      done(who, "rm", "-f", "timed");
+    });
+  }
+
+  for (const who of ["root", "user"] as const) {
     it(`keeps what is written by write-copy over stop and start, and shows it by diff and cp (${who})`, () => {
       rmSync(shared, { recursive: true, force: true });
       mkdirSync(join(shared, "of-the-host"), { recursive: true });

@@ -32,28 +32,18 @@ static int in_set(long id, unsigned int set)
 
 static void to_app(struct __kernel_timespec *ts)
 {
-	unsigned int before, on;
-	struct app_clock c;
+	struct clock_now now = clock_page_read(vdso_data.page);
 	int64_t s, ns;
 
-	do {
-		before = __atomic_load_n(&vdso_data.sequence, __ATOMIC_ACQUIRE);
-		on = vdso_data.clock_on;
-		s = vdso_data.offset_s;
-		ns = vdso_data.offset_ns;
-		if (on != 1)
-			c = vdso_data.clock;
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	} while (before & 1 || before != vdso_data.sequence);
-	if (on == 1) {
-		s += ts->tv_sec;
-		ns += ts->tv_nsec;
+	if (now.clock.rate == RATE_ONE) {
+		s = now.offset_s + ts->tv_sec;
+		ns = now.offset_ns + ts->tv_nsec;
 		if (ns >= NS_PER_S) {
 			ns -= NS_PER_S;
 			s++;
 		}
 	} else {
-		clock_split(clock_to_app(&c, clock_join(ts->tv_sec,
+		clock_split(clock_to_app(&now.clock, clock_join(ts->tv_sec,
 							ts->tv_nsec)),
 			    &s, &ns);
 	}

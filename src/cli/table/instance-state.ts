@@ -1,7 +1,7 @@
 // Verbs that change what an instance is doing, or what is known of it: as in docker.
 import type { Verb } from "../verb.ts";
 import { limitOptions } from "./limits.ts";
-import { dryRunOption } from "./options.ts";
+import { clockOptions, dryRunOption } from "./options.ts";
 import { instances as group } from "./run.ts";
 
 const instance = { name: "INSTANCE", summary: "name or id, shortened while unique" };
@@ -48,13 +48,19 @@ export const instanceStateVerbs: readonly Verb[] = [
   {
     name: "update",
     group,
-    summary: "Change limits and the restart rule of instances, also while they run",
-    description: "0 takes a limit away.",
-    examples: ["tranship update --memory 1g --cpus 2 shop", "tranship update --restart unless-stopped shop"],
+    summary: "Change limits, the restart rule and the clock of instances, also while they run",
+    description:
+      "0 takes a limit away. The clock is that of instances in process; its programs see it at once, and later starts have it.",
+    examples: [
+      "tranship update --memory 1g --cpus 2 shop",
+      "tranship update --restart unless-stopped shop",
+      "tranship update --clock @2009-01-01 shop",
+    ],
     arguments: [instances],
     options: [
       ...limitOptions,
       { flags: "--restart <POLICY>", summary: "no, on-failure[:N], always or unless-stopped" },
+      ...clockOptions,
     ],
     load: () => import("../instances/update.ts"),
   },

@@ -172,3 +172,11 @@ export const captureOptions: readonly OptionSpec[] = [
   },
   formatOption,
 ];
+
+export const clockOptions: readonly OptionSpec[] = [
+  {
+    flags: "--clock <CHANGE>",
+    summary: "the application's wall clock: +DURATION, -DURATION, or @TIME from which it goes on",
+  },
+  { flags: "--clock-rate <NUMBER>", summary: "how fast that clock runs; 0: it stands at --clock @TIME" },
+];

@@ -1,7 +1,7 @@
 // `run` apart from the other verbs of instances: its own file of the built form holds no other (hot-run.ts).
 import type { OptionSpec, Verb } from "../verb.ts";
 import { fixedLimitOptions, limitOptions } from "./limits.ts";
-import { reachOptions } from "./options.ts";
+import { clockOptions, reachOptions } from "./options.ts";
 
 /** The group of all of them. */
 export const instances = "Instances";
@@ -36,11 +36,7 @@ export const createOptions: readonly OptionSpec[] = [
     many: true,
   },
   { flags: "--new-identity", summary: "ids and addresses of its own, whatever the package takes on" },
-  {
-    flags: "--clock <CHANGE>",
-    summary: "the application's wall clock: +DURATION, -DURATION, or @TIME from which it goes on",
-  },
-  { flags: "--clock-rate <NUMBER>", summary: "how fast that clock runs; 0: it stands at --clock @TIME" },
+  ...clockOptions,
   { flags: "--uname-release <RELEASE>", summary: "the release of the kernel that uname tells" },
   ...limitOptions,
   ...fixedLimitOptions,

@@ -14,7 +14,7 @@ import { planEnvironment } from "../plan-environment.ts";
 import { engineMain, type LiveProcess } from "../processes.ts";
 import { ended, forwardSignals, stdioFor } from "../stdio.ts";
 import { placeOf } from "./policy.ts";
-import { engineWords, logWords, userOf } from "./start.ts";
+import { clockPageWords, engineWords, logWords, userOf } from "./start.ts";
 import { onHost } from "./volumes.ts";
 
 /** How long an instance may have ended before its commands do. */
@@ -48,6 +48,7 @@ export async function execInProcess(
     ...["--become", "--bound", "--directory", ...start, "--environment-file", file],
     ...(user.uid === 0 ? [] : ["--user", [user.uid, user.gid, ...user.groups].join(":")]),
     ...["--", ...engineWords(paths, record), ...clockWords(record.elements, startedAt)],
+    ...clockPageWords(paths),
     ...[...logWords(paths, record), "--search", "--", ...options.command],
   ];
   // Variables may be secret, and command lines are not.

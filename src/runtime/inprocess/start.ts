@@ -8,7 +8,7 @@ import { step } from "../../host/steps.ts";
 import { changeBelow } from "../../host/untrusted.ts";
 import { encodePolicy } from "../../redirect/policy-codec.ts";
 import { environmentOf, forgetRun, givePlan, giveRun } from "../bundle.ts";
-import { clockWords } from "../elements.ts";
+import { clockWords, runningClock } from "../elements.ts";
 import { instanceIds } from "../find.ts";
 import { takenAt } from "../identity/identity.ts";
 import { leaseIdentity } from "../identity/lease.ts";
@@ -19,6 +19,7 @@ import type { InstanceRecord } from "../record.ts";
 import { requireSecret } from "../secrets.ts";
 import { lookUpUser, type User } from "../user.ts";
 import { isInProcess } from "./apart.ts";
+import { giveClockPage } from "./clock-page.ts";
 import { identityRules } from "./identity.ts";
 import { instancePolicy, type PolicyInput, placeOf } from "./policy.ts";
 import { writeNames } from "./tree.ts";
@@ -53,7 +54,11 @@ export async function prepareEngine({
   const identity = identityRules({ paths, record }, launch);
   writePolicy({ paths, record: onHost(root, record), identity, mac: taken.mac });
   const start = placeOf(onHost(root, record), paths.tree, record.workingDirectory);
-  const clock = clockWords(record.elements, launch.startedAt);
+  giveClockPage(
+    paths.clock,
+    runningClock(record.elements, BigInt(Date.parse(launch.startedAt)) * 1_000_000n),
+  );
+  const clock = [...clockWords(record.elements, launch.startedAt), ...clockPageWords(paths)];
   return {
     command: [
       ...engineWords(paths, record),
@@ -84,6 +89,11 @@ export function engineWords(paths: InstancePaths, { redirections }: InstanceReco
     ...(copies ? [`--copies=${paths.redirect}`] : []),
     ...(redirections?.host ?? []).map((path) => `--allow-host=${path}`),
   ];
+}
+
+/** How the clock runs by now goes before how it began. */
+export function clockPageWords({ clock }: InstancePaths): string[] {
+  return existsSync(clock) ? [`--clock-page=${clock}`] : [];
 }
 
 /** Every user of the instance writes there, and nobody into another one's file. */
