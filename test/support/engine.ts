@@ -71,9 +71,11 @@ export function run(command: readonly string[], how: How = {}): Promise<Ended> {
   child.stdin.on("error", () => {}).end(how.input ?? "");
   return new Promise((resolve, reject) => {
     child.on("error", reject);
-    child.on("close", (code, signal) =>
-      resolve({ status: code ?? 128 + signalNumber(signal), stdout, stderr }),
-    );
+    child.on("close", (code, signal) => {
+      // Else a minute that was too short looks like a program that something killed.
+      if (child.killed) stderr += "killed by this test after a minute\n";
+      resolve({ status: code ?? 128 + signalNumber(signal), stdout, stderr });
+    });
   });
 }
 
