@@ -290,6 +290,9 @@ static long cannot_move(const struct side *a, const struct side *b,
 		return -EEXIST;
 	if (!there && flags & RENAME_EXCHANGE)
 		return b->l.error;
+	if (flags & RENAME_EXCHANGE && b->c->f.directory &&
+	    !is_directory(b->l.mode))
+		return -ENOTDIR;
 	if (is_inside(b->c->f.location, a->c->f.location))
 		return -EINVAL;
 	if (!directory && (a->c->f.directory ||

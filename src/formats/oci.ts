@@ -91,6 +91,12 @@ export interface Healthcheck {
   Retries?: number;
 }
 
+/**
+ * When a layer of ours says that it was made. What is captured alike has to give the same image on every day, so it is no time at all; but some readers
+ * (umoci's `stat`) fail where an entry of the history has none.
+ */
+export const noTime = "1970-01-01T00:00:00Z";
+
 export interface HistoryEntry {
   created?: string;
   created_by?: string;

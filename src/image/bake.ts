@@ -9,6 +9,7 @@ import {
   type ImageIndex,
   type ImageManifest,
   mediaType,
+  noTime,
 } from "../formats/oci.ts";
 import { nativePath } from "../host/native.ts";
 import { step } from "../host/steps.ts";
@@ -106,7 +107,7 @@ async function putImage(
     ...before,
     config: request.config,
     rootfs: { type: "layers", diff_ids: [...layers.map((one) => one.diffId), layer.diffId] },
-    history: [...history, { created_by: "tranship package bake", comment: bakedOrigin }],
+    history: [...history, { created: noTime, created_by: "tranship package bake", comment: bakedOrigin }],
   } satisfies ImageConfig);
   const { mediaType: type, digest, size } = layer.descriptor;
   const image = await putJson(session, mediaType.manifest, {

@@ -13,6 +13,7 @@ import {
   type ImageIndex,
   type ImageManifest,
   mediaType,
+  noTime,
   type Platform,
 } from "../formats/oci.ts";
 import type { Digest } from "../formats/oci-reference.ts";
@@ -101,7 +102,11 @@ function imageConfig(content: ImageContent): ImageConfig {
     os: "linux",
     config: content.config,
     rootfs: { type: "layers", diff_ids: content.layers.map((layer) => layer.diffId) },
-    history: content.layers.map((layer) => ({ created_by: "tranship", comment: layer.origin })),
+    history: content.layers.map((layer) => ({
+      created: noTime,
+      created_by: "tranship",
+      comment: layer.origin,
+    })),
   };
 }
 

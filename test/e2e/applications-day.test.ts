@@ -2,7 +2,7 @@
 // stopped, starved, its logs are rotated, and midnight comes. In soak alone. TRANSHIP_APPLICATIONS=NAME,NAME tries these.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -24,6 +24,14 @@ const hogInside = "/var/tmp/busybox";
 /** Half a minute before midnight in the package's time zone, and some weeks from now. */
 const beforeMidnight = "2027-03-01T22:59:30Z";
 
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1");
+  } catch {
+    return ""; // gone
+  }
+}
+
 async function provoke(day: ApplicationDay, fixture: Fixture): Promise<void> {
   await day.cli("cp", hog, `day:${hogInside}`);
   // It is the one to go, however large the application is.
@@ -36,6 +44,7 @@ async function provoke(day: ApplicationDay, fixture: Fixture): Promise<void> {
     const told = await day.cli("events", "--since", "10m", "--until", "0s", "--filter", "instance=day");
     return / oom .*limit=memory/.test(told) && / breach .*limit=pids/.test(told);
   });
+  await until(() => !day.processes("day").some((pid) => commandOf(pid).startsWith(hogInside)));
 }
 
 /** logrotate by hand, as its schedule starts it: the application writes on into the new file. */
@@ -56,7 +65,7 @@ async function rotate(day: ApplicationDay, work: DayWork): Promise<void> {
 /** Another instance with the same data, whose clock is shortly before midnight. */
 async function night(day: ApplicationDay, work: DayWork): Promise<void> {
   await day.start("night", "--clock", `@${beforeMidnight}`, "--hostname", "night");
-  if (work.inVolumes) assert.equal((await day.marks("night")).length, lastHour - 1);
+  if (work.inVolumes) await day.has("night", lastHour - 1);
   if (work.rotates) {
     await until(() => day.inside("night", "/var/lib/logrotate/status").includes("logrotate state"));
     if (work.log !== undefined)
@@ -77,7 +86,7 @@ async function wholeDay(work: DayWork, day: ApplicationDay, fixture: Fixture): P
   let hour = 0;
   const begins = async (): Promise<void> => {
     console.log(`# ${work.name}: hour ${hour + 1} at ${Math.round(process.uptime())} s`);
-    if (hour > 0) assert.equal((await day.marks("day")).length, hour, `marks in hour ${hour + 1}`);
+    if (hour > 0) await day.has("day", hour);
     await day.mark("day", ++hour);
   };
   await begins(); // 1: work
@@ -102,7 +111,8 @@ async function wholeDay(work: DayWork, day: ApplicationDay, fixture: Fixture): P
 
   await begins(); // 4: stopped and started
   await day.cli("stop", "day");
-  assert.match(await day.cli("ps", "-a", "--filter", "name=day", "--format", "{{.Status}}"), /^Exited \(0\)/);
+  const ended = await day.cli("ps", "-a", "--filter", "name=day", "--format", "{{.Status}}");
+  assert.ok(ended.startsWith(`Exited (${work.stopStatus ?? 0})`), ended);
   await day.cli("start", "day");
   await day.answers("day");
 
@@ -120,10 +130,7 @@ async function wholeDay(work: DayWork, day: ApplicationDay, fixture: Fixture): P
   await begins(); // 7: evening
   day.keptLogs("day");
   assert.deepEqual(await day.behaviour("day"), original.evening, "evening");
-  assert.deepEqual(
-    await day.marks("day"),
-    Array.from({ length: lastHour }, (_, index) => `hour ${index + 1}`),
-  );
+  await day.has("day", lastHour);
   const all = runs();
   const told = all.flatMap(({ breaches }) => Object.entries(breaches));
   assert.deepEqual([...new Set(told.map(([limit]) => limit))].sort(), ["memory", "pids"]);

@@ -119,6 +119,7 @@ test("umoci unpacks the exported archive with every attribute", needs("umoci", "
   await exportImage(store, "app:1", join(top, "archive"), { type: "oci-archive" });
   mkdirSync(join(top, "layout"));
   run("tar", "-xf", join(top, "archive"), "-C", join(top, "layout"));
+  assert.match(run("umoci", "stat", "--image", `${join(top, "layout")}:app:1`), /tranship/);
   run("umoci", "unpack", "--image", `${join(top, "layout")}:app:1`, join(top, "bundle"));
   assert.equal(fingerprint(join(top, "bundle/rootfs")), fingerprint(join(top, "tree")));
 });

@@ -293,9 +293,13 @@ function processesNaming(path: string): string[] {
   return found;
 }
 
-/** Waits for what another process is about to make true; the test runner's own time limit ends it. */
-export async function until(what: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await what())) await pause(20);
+/** Waits for what another process is about to make true. Fails where it has not become so in `seconds`, so that a hang says where it was. */
+export async function until(what: () => boolean | Promise<boolean>, seconds = 240): Promise<void> {
+  const end = performance.now() + seconds * 1000;
+  while (!(await what())) {
+    assert.ok(performance.now() < end, `in ${seconds} s it did not become true: ${what}`);
+    await pause(20);
+  }
 }
 
 const pause = (milliseconds: number): Promise<void> =>

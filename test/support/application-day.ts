@@ -98,12 +98,30 @@ export class ApplicationDay {
     return mainProcess(paths, record.id)?.pid ?? 0;
   }
 
-  /** Waits until its port is open. */
+  /** Waits until its port stays open: a program that only tries its configuration may open it for a moment. */
   async answers(name: string): Promise<void> {
-    await until(() => {
+    let seen = 0;
+    await until(async () => {
       const pid = this.pid(name);
-      return pid !== 0 && existsSync(`/proc/${pid}`) && listeningPorts(pid).has(this.#work.port);
+      const open = pid !== 0 && existsSync(`/proc/${pid}`) && listeningPorts(pid).has(this.#work.port);
+      seen = open ? seen + 1 : 0;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return seen >= 5;
     });
+  }
+
+  /** Waits until the marks of the first `hours` are there: some appear only when all has been read in again. */
+  async has(name: string, hours: number): Promise<void> {
+    const wanted = Array.from({ length: hours }, (_, index) => `hour ${index + 1}`);
+    let found: unknown;
+    const complete = async (): Promise<boolean> => {
+      // A server that reads its data in again refuses to answer.
+      const marks = await this.marks(name).catch((error: Error) => error);
+      found = marks;
+      return Array.isArray(marks) && marks.length >= hours;
+    };
+    await until(complete, 60).catch(() => {});
+    assert.deepEqual(found, wanted, `${this.#work.name}: what the hours left`);
   }
 
   /** All but its init. */

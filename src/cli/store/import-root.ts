@@ -1,5 +1,5 @@
 import { kernelPartByPath } from "../../formats/kernel-part.ts";
-import { mediaType } from "../../formats/oci.ts";
+import { mediaType, noTime } from "../../formats/oci.ts";
 import type { Imported } from "../../image/import/imported.ts";
 import type { LayerItem } from "../../image/layer-item.ts";
 import { writeLayer } from "../../image/layer-writer.ts";
@@ -39,7 +39,7 @@ export async function importRoot(
           os: "linux",
           config: { Cmd: ["/bin/sh"] },
           rootfs: { type: "layers", diff_ids: [diffId] },
-          history: [{ created_by: "tranship package import" }],
+          history: [{ created: noTime, created_by: "tranship package import" }],
         }),
       );
       const manifest = { schemaVersion: 2, mediaType: mediaType.manifest, config, layers: [descriptor] };
