@@ -216,10 +216,11 @@ export class ApplicationDay {
   }
 
   #settled(results: ReadonlyMap<string, Uint8Array>): Map<string, string> {
-    const { counted } = this.#work;
+    const { counted, unordered } = this.#work;
     return new Map(
       [...results].map(([name, bytes]) => {
-        const text = Buffer.from(bytes).toString("latin1");
+        const told = Buffer.from(bytes).toString("latin1");
+        const text = name === unordered ? told.split("\n").sort().join("\n") : told;
         return [name, counted === undefined ? text : text.replace(counted, "N")];
       }),
     );

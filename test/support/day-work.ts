@@ -23,6 +23,8 @@ export interface DayWork {
   logged?: string;
   /** What it ends with when it is stopped; 0 unless said. */
   stopStatus?: number;
+  /** An answer whose lines come in an order that is another after each start. */
+  unordered?: string;
   /** What counts sessions or runs in an answer, and is another after a day. */
   counted?: RegExp;
 }
@@ -103,6 +105,7 @@ su postgres -c 'pgbench -n -c 4 -T 5 postgres'`,
     log: undefined,
     // As every Java that is told to end.
     stopStatus: 143,
+    unordered: "manager-list",
     counted: /(?<=:running:)\d+/g,
   },
   {
