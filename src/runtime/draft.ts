@@ -1,6 +1,6 @@
 // The directory of an instance that is being put together. Its name tells its owner, a process that lives as long as that: what
 // a dead one left is removed by the next command. It becomes the instance's by one rename.
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ioError } from "../host/files.ts";
 import { processStartTime } from "../host/lock.ts";
@@ -18,6 +18,11 @@ export interface Draft {
 
 function draftOf(root: StateRoot, id: string, owner: number): Draft {
   return { id, path: join(root.instances, `.new-${id}-${owner}-${processStartTime(owner) ?? ""}`) };
+}
+
+/** Ids of the instances that are being put together, also by commands that are dead. */
+export function draftIds(root: StateRoot): string[] {
+  return readdirSync(root.instances).flatMap((name) => /^\.new-([0-9a-f]{64})-/.exec(name)?.[1] ?? []);
 }
 
 /** The one that native/supervise has made meanwhile, with the files too that every start writes, still empty; undefined where there is none. */

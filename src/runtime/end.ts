@@ -1,6 +1,6 @@
 // The end of an instance, whoever notices it first: rules and leases freed, cgroups removed, its record written, then
 // removed or started again by its rule. Every part looks at what is there, so that it can be run again after a crash.
-import { existsSync, readdirSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, renameSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
@@ -13,6 +13,7 @@ import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { readBelow } from "../host/untrusted.ts";
 import { removeBundle } from "./bundle.ts";
+import { draftIds } from "./draft.ts";
 import { summarize } from "./events/history.ts";
 import { note, noteEnd } from "./events/note.ts";
 import { type Instance, instanceIds, readInstance } from "./find.ts";
@@ -227,11 +228,8 @@ export function freeLeases(root: StateRoot): void {
   // Leases first: who holds one of them had a directory before it.
   const held = (["names", "addresses", "ids"] as const).map((kind) => ({ kind, list: leases(root, kind) }));
   if (held.every(({ list }) => list.length === 0)) return;
-  const alive = new Set(instanceIds(root));
-  for (const name of readdirSync(root.instances)) {
-    const draft = /^\.new-([0-9a-f]{64})-/.exec(name);
-    if (draft?.[1] !== undefined) alive.add(draft[1]);
-  }
+  // Drafts before instances: what becomes an instance between the two is in the second list.
+  const alive = new Set([...draftIds(root), ...instanceIds(root)]);
   for (const { kind, list } of held) {
     for (const lease of list) if (!alive.has(lease.id)) free(root, kind, lease.name, lease.id);
   }
