@@ -60,7 +60,8 @@ test("the file witness sees what the tracer cannot, and both are one evidence", 
     "--",
     "/bin/sh",
     "-c",
-    "/opt/fixture uring /opt/uring.conf; cat /opt/both.conf; cat /proc/self/stat >/dev/null; : >/var/tmp/made; rm /var/tmp/made",
+    // A file that the line names whole would come by its name alone.
+    "name=uring; /opt/fixture uring /opt/$name.conf; cat /opt/both.conf; cat /proc/self/stat >/dev/null; : >/var/tmp/made; rm /var/tmp/made",
   ];
   await t.test("io_uring", { skip: ioUring() ? false : "this kernel has no io_uring" }, async () => {
     const both = await planOf(host, ...command);
