@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "enter.h"
 #include "look.h"
@@ -285,6 +286,12 @@ bool call_enter(struct task *t, const struct entry *e)
 	}
 }
 
+/* /dev/null, zero, full, random and their kind: nobody waits in their open(). */
+static bool is_memory_device(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && major(st->st_rdev) == 1;
+}
+
 bool call_may_sleep(struct task *t, const struct call *c,
 		    const struct entry *e)
 {
@@ -295,5 +302,6 @@ bool call_may_sleep(struct task *t, const struct call *c,
 	if (c->kind != KIND_OPEN || get_name(t, c, e, c->dir, c->path) != GOT_NAME)
 		return false;
 	return look(t, &first_name, no_follow(c, e), &st) == 0 &&
-	       !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+	       !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) &&
+	       !is_memory_device(&st);
 }

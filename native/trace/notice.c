@@ -8,7 +8,10 @@
  * SA_RESTART, it fails with EINTR, which no program expects of stat(). The
  * signal stops the task before that is decided: there the result becomes
  * -ERESTARTNOINTR, which always begins the call again. Only where the call
- * itself may have slept, such as the open() of a FIFO, it is left as it is.
+ * itself may have slept, such as the open() of a FIFO, it is left as it is. An
+ * answer that was taken is no proof that the call ran: a signal may end the
+ * wait after the answer and before the task reads it. So what cannot sleep
+ * always begins again, and what can has to expect EINTR anyway.
  *
  * Where the result is wanted (a link of /proc, a task with less rights), the
  * task is taken out of its wait by PTRACE_INTERRUPT and begins the call again
