@@ -11,6 +11,7 @@ import { hosts, macAddress } from "./container-spec.ts";
 import { joinEndpoint } from "./endpoint-place.ts";
 import type { Engine } from "./engine.ts";
 import type { Inspected } from "./inspected.ts";
+import { startContainer } from "./start-container.ts";
 
 /** Where the program is put; no image has a file of that name. */
 const program = ".tranship-pause";
@@ -58,7 +59,7 @@ export async function startHolder(
     headers: { "Content-Type": "application/x-tar" },
   });
   if (endpoint) await joinEndpoint(engine, Id);
-  await engine.post(`/containers/${Id}/start`);
+  await startContainer(engine, Id);
 }
 
 function archiveOf(content: Uint8Array): Uint8Array {
