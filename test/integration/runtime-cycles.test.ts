@@ -30,7 +30,12 @@ describe("instances again and again", { skip, timeout: soaking ? 3_600_000 : 600
     await cli("run", "--rm", "web:1", "true");
     quiet = await tracesOf(fixture, ids);
   });
-  after(() => fixture.remove());
+  after(async () => {
+    // What a test that failed has left: fifty of them.
+    const left = (await fixture.cli(["ps", "-aq"])).stdout.split("\n").filter(Boolean);
+    if (left.length > 0) await fixture.cli(["rm", "-f", "-v", ...left]);
+    await fixture.remove();
+  });
 
   async function cli(...words: string[]): Promise<string> {
     const { status, stdout, stderr } = await fixture.cli(words);
