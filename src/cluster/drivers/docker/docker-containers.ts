@@ -24,7 +24,6 @@ import { startExec } from "./exec.ts";
 import { startHolder } from "./holder.ts";
 import { type Inspected, type Listed, listedHealth, seenOf } from "./inspected.ts";
 import { readLogs } from "./logs.ts";
-import { startContainer } from "./start-container.ts";
 
 export interface DockerOptions {
   engine: Engine;
@@ -104,7 +103,7 @@ export class DockerContainers implements Containers {
     for (const warning of Warnings ?? []) this.#options.log.warn(`${name}: ${warning}`);
     // It has no network of its own otherwise, or the host's.
     if (environment.length > 0 && isBridged(spec)) await joinEndpoint(this.#engine, Id);
-    await startContainer(this.#engine, Id);
+    await this.#engine.post(`/containers/${Id}/start`);
     await this.#look(name);
   }
 

@@ -1,5 +1,10 @@
 // The container that holds the network of a task: the others come and go, its addresses stay.
+//
+// Where the last one on an overlay network of this node has just ended, the engine may still be taking the network away from the node while it is asked to
+// bring it there again. It then says that the network is not there, keeps what it had begun for the container under its id, and waits in vain at each further
+// start of it. So another container is made in its place.
 import { readFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
 import { tarEnd, tarPadding } from "../../../formats/tar.ts";
 import { putTarHeader, tarBlock } from "../../../formats/tar-header.ts";
 import { nativePath } from "../../../host/native.ts";
@@ -9,12 +14,14 @@ import { aliasesOf, taskLabels } from "../containers.ts";
 import type { TaskSpec } from "../driver.ts";
 import { hosts, macAddress } from "./container-spec.ts";
 import { joinEndpoint } from "./endpoint-place.ts";
-import type { Engine } from "./engine.ts";
+import { type Engine, EngineError } from "./engine.ts";
 import type { Inspected } from "./inspected.ts";
-import { startContainer } from "./start-container.ts";
 
 /** Where the program is put; no image has a file of that name. */
 const program = ".tranship-pause";
+
+/** Milliseconds before another one is made. */
+const waits = [100, 300, 900, 2700];
 
 export interface Holder {
   name: string;
@@ -25,14 +32,26 @@ export interface Holder {
   endpoint: boolean;
 }
 
-/** Starts it where it does not run. */
-export async function startHolder(
+/** Starts it where it does not run. EngineError as the engine says. */
+export async function startHolder(engine: Engine, spec: TaskSpec, holder: Holder): Promise<void> {
+  const known = await engine.get<Inspected>(`/containers/${holder.name}/json`);
+  if (known?.State.Running) return;
+  for (const wait of waits) {
+    try {
+      return await startAnew(engine, spec, holder);
+    } catch (error) {
+      if (!isBetween(error)) throw error;
+      await pause(wait);
+    }
+  }
+  await startAnew(engine, spec, holder);
+}
+
+async function startAnew(
   engine: Engine,
   spec: TaskSpec,
   { name, first, network, endpoint }: Holder,
 ): Promise<void> {
-  const known = await engine.get<Inspected>(`/containers/${name}/json`);
-  if (known?.State.Running) return;
   await engine.delete(`/containers/${name}`, { query: { force: "1" } });
   const { Id } = await engine.post<{ Id: string }>("/containers/create", {
     query: { name },
@@ -59,7 +78,15 @@ export async function startHolder(
     headers: { "Content-Type": "application/x-tar" },
   });
   if (endpoint) await joinEndpoint(engine, Id);
-  await startContainer(engine, Id);
+  await engine.post(`/containers/${Id}/start`);
+}
+
+/** Of a network that comes and goes, as above. */
+function isBetween(error: unknown): boolean {
+  return (
+    error instanceof EngineError &&
+    /^network \S+ not found|^attaching to network failed.*deadline exceeded/.test(error.message)
+  );
 }
 
 function archiveOf(content: Uint8Array): Uint8Array {
