@@ -83,6 +83,7 @@ static long clone_shared(struct record *r, unsigned long flags, long ptid,
 	child->stack = waits ? t->stack : (stack_t){ NULL, 2, 0 };
 	child->own_blocked = t->own_blocked;
 	root_child(child, t, flags & CLONE_FS);
+	child->rules = t->rules;
 	child->vfork_child = waits;
 	if (!waits)
 		many_threads = true;

@@ -17,6 +17,7 @@
 #include "hardware.h"
 #include "kernel-views.h"
 #include "loopback.h"
+#include "rules.h"
 #include "signals.h"
 #include "sockets.h"
 #include "sys.h"
@@ -34,8 +35,9 @@ static call_fn *calls[CALLS];
 
 void dispatch_add(unsigned int nr, call_fn *fn)
 {
-	calls[nr] = fn;
-	hooked[nr] = 1;
+	/* Also while programs run, see rules.c. */
+	__atomic_store_n(&calls[nr], fn, __ATOMIC_RELEASE);
+	__atomic_store_n(&hooked[nr], 1, __ATOMIC_RELEASE);
 }
 
 call_fn *dispatch_get(unsigned int nr)
@@ -64,6 +66,7 @@ long call_before(const struct before *b, struct record *r)
 
 long hook(struct record *r)
 {
+	rules_take();
 	return calls[r->nr](r);
 }
 

@@ -158,10 +158,10 @@ static uint32_t side_of(const struct found *f, bool itself)
 
 	if (rule == NO_RULE)
 		return NO_RULE;
-	r = rule_get(&files.table, rule);
+	r = rule_get(rules_now(), rule);
 	if ((f->border && !itself) || (r.exact && r.mode == RULE_WRITE_COPY))
 		rule = r.outer;
-	if (rule != NO_RULE && rule_get(&files.table, rule).mode == RULE_HOST)
+	if (rule != NO_RULE && rule_get(rules_now(), rule).mode == RULE_HOST)
 		rule = NO_RULE;
 	return rule;
 }
@@ -169,7 +169,7 @@ static uint32_t side_of(const struct found *f, bool itself)
 static bool is_read_only(uint32_t rule)
 {
 	return rule != NO_RULE &&
-	       rule_get(&files.table, rule).mode == RULE_READ_ONLY;
+	       rule_get(rules_now(), rule).mode == RULE_READ_ONLY;
 }
 
 /* Removing the border's name, as a mount point's. */
@@ -303,7 +303,7 @@ static uint32_t rule_of_descriptor(const struct changed *c, char *location)
 	}
 	if (fd < 0 || !path_of_descriptor(fd, location))
 		return NO_RULE;
-	return rule_for(&files.table, location, strlen(location));
+	return rule_for(rules_now(), location, strlen(location));
 }
 
 /*
@@ -318,7 +318,7 @@ static void take_descriptor(struct changed *c)
 
 	if (rule == NO_RULE)
 		return;
-	mode = rule_get(&files.table, rule).mode;
+	mode = rule_get(rules_now(), rule).mode;
 	/* Removed since: it has no location any more. */
 	if ((mode != RULE_WRITE_COPY && mode != RULE_READ_ONLY &&
 	     mode != RULE_MERGED) ||
@@ -485,7 +485,7 @@ static uint32_t source_side(const struct changed *a)
 		return side_of(&a->f, true);
 	rule = rule_of_descriptor(a, location);
 	return rule != NO_RULE &&
-	       rule_get(&files.table, rule).mode == RULE_HOST ? NO_RULE : rule;
+	       rule_get(rules_now(), rule).mode == RULE_HOST ? NO_RULE : rule;
 }
 
 static long link_forbidden(const struct changed *a, const struct changed *b)

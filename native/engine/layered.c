@@ -561,9 +561,9 @@ static long call_by_descriptor(struct record *r, long fd, unsigned int nr,
 	if ((long)SYS(__NR_fcntl, fd, F_GETFL) & O_PATH ||
 	    !path_of_descriptor(fd, location))
 		return otherwise(r);
-	rule = rule_for(&files.table, location, strlen(location));
+	rule = rule_for(rules_now(), location, strlen(location));
 	if (rule != NO_RULE &&
-	    rule_get(&files.table, rule).mode == RULE_READ_ONLY)
+	    rule_get(rules_now(), rule).mode == RULE_READ_ONLY)
 		return -EROFS;
 	if (!(layers_apply(rule) || layers_merged(rule)) ||
 	    layers_find(&l, rule, location) < 0 ||

@@ -25,7 +25,7 @@
 bool layers_apply(uint32_t rule)
 {
 	return rule != NO_RULE &&
-	       rule_get(&files.table, rule).mode == RULE_WRITE_COPY;
+	       rule_get(rules_now(), rule).mode == RULE_WRITE_COPY;
 }
 
 bool layers_merged(uint32_t rule)
@@ -34,7 +34,7 @@ bool layers_merged(uint32_t rule)
 
 	if (rule == NO_RULE)
 		return false;
-	r = rule_get(&files.table, rule);
+	r = rule_get(rules_now(), rule);
 	return r.mode == RULE_MERGED && !r.exact;
 }
 
@@ -205,7 +205,7 @@ static long find_below(struct layered *l, const struct rule *r,
 bool layers_on_host(uint32_t rule, const char *location,
 		    struct file_status *st)
 {
-	struct rule r = rule_get(&files.table, rule);
+	struct rule r = rule_get(rules_now(), rule);
 	struct layered l;
 
 	return find_host(&l, &r, location, st);
@@ -263,7 +263,7 @@ static long find_own(struct layered *l, const struct rule *r,
 
 long layers_find(struct layered *l, uint32_t rule, const char *location)
 {
-	struct rule r = rule_get(&files.table, rule);
+	struct rule r = rule_get(rules_now(), rule);
 	struct file_status st = { 0 };
 	long result;
 
@@ -294,9 +294,15 @@ long layers_find(struct layered *l, uint32_t rule, const char *location)
 
 static struct memory {
 	unsigned long changes;	/* when it was asked; 0 = it is being written */
-	uint32_t rule;
+	uint64_t rule;	/* rule_key() */
 	char location[KNOWN_TEXT], real[KNOWN_TEXT];
 } memories[KNOWN];
+
+/* Of one table: another has other rules. */
+static uint64_t rule_key(uint32_t rule)
+{
+	return (uint64_t)thread_self()->rules->changes << 32 | rule;
+}
 
 /* Never 0 or 1. */
 static unsigned long count_changes(void)
@@ -318,7 +324,7 @@ bool layers_known(char *real, uint32_t rule, const char *location)
 	struct memory *k = known_place(location);
 	unsigned long at = __atomic_load_n(&k->changes, __ATOMIC_ACQUIRE);
 
-	if (at == 0 || at & 1 || at != count_changes() || k->rule != rule ||
+	if (at == 0 || at & 1 || at != count_changes() || k->rule != rule_key(rule) ||
 	    strcmp(k->location, location) != 0)
 		return false;
 	text_copy(real, KNOWN_TEXT, k->real);
@@ -338,7 +344,7 @@ static void learn(uint32_t rule, const char *location, const char *real,
 	    !__atomic_compare_exchange_n(&k->changes, &was, 1, false,
 					 __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
 		return;
-	k->rule = rule;
+	k->rule = rule_key(rule);
 	text_copy(k->location, KNOWN_TEXT, location);
 	text_copy(k->real, KNOWN_TEXT, real);
 	__atomic_store_n(&k->changes, changes, __ATOMIC_RELEASE);
@@ -394,7 +400,7 @@ long layers_start(void)
 
 bool layers_below(uint32_t rule, const char *location)
 {
-	struct rule r = rule_get(&files.table, rule);
+	struct rule r = rule_get(rules_now(), rule);
 	struct file_status st;
 	struct layered l;
 
@@ -406,7 +412,7 @@ bool layers_below(uint32_t rule, const char *location)
 
 long layers_parent(uint32_t rule, const char *location, bool itself)
 {
-	struct rule r = rule_get(&files.table, rule);
+	struct rule r = rule_get(rules_now(), rule);
 	char parent[PATH_SIZE];
 	struct layered l;
 	char *slash;
@@ -436,7 +442,7 @@ static bool is_directory_at(const char *path)
 unsigned int layers_directories(uint32_t rule, const char *location,
 				char (*real)[PATH_SIZE], bool *lower)
 {
-	struct rule r = rule_get(&files.table, rule);
+	struct rule r = rule_get(rules_now(), rule);
 	struct file_status st;
 	struct layered l;
 	unsigned int n = 0;
@@ -632,7 +638,7 @@ static long raise_one(const struct rule *r, const struct layered *l,
 /* One directory on the way down to what is raised. */
 static long raise_directory(uint32_t rule, const char *location)
 {
-	struct rule r = rule_get(&files.table, rule);
+	struct rule r = rule_get(rules_now(), rule);
 	struct layered l;
 	long result = layers_find(&l, rule, location);
 
@@ -647,7 +653,7 @@ static long raise_directory(uint32_t rule, const char *location)
 
 long layers_raise_parent(uint32_t rule, const char *location)
 {
-	struct rule r = rule_get(&files.table, rule);
+	struct rule r = rule_get(rules_now(), rule);
 	char way[PATH_SIZE];
 	size_t top = r.from_length > 1 ? r.from_length : 0;
 	long result = make_room(&r, way);
@@ -672,7 +678,7 @@ long layers_raise_parent(uint32_t rule, const char *location)
 
 long layers_raise(uint32_t rule, const char *location, bool content)
 {
-	struct rule r = rule_get(&files.table, rule);
+	struct rule r = rule_get(rules_now(), rule);
 	struct layered l;
 	long result = layers_find(&l, rule, location);
 
@@ -770,7 +776,7 @@ long layers_raise_all(uint32_t rule, const char *location)
 
 long layers_whiten(uint32_t rule, const char *own, bool there, bool directory)
 {
-	struct rule r = rule_get(&files.table, rule);
+	struct rule r = rule_get(rules_now(), rule);
 	char temporary[PATH_SIZE];
 	long result;
 

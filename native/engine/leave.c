@@ -32,8 +32,8 @@ struct room {
 bool leave_wanted(const char *file)
 {
 	/* Another root is none of the host's. */
-	return files.table.exclude_count > 0 && !root_changed() &&
-	       policy_excludes(&files.table, text_base(file));
+	return rules_now()->exclude_count > 0 && !root_changed() &&
+	       policy_excludes(rules_now(), text_base(file));
 }
 
 /* The host's own at this path, or else where the rules lead. */

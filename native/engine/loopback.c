@@ -128,7 +128,7 @@ static long call_recvmsg(struct record *r)
 void loopback_add(void)
 {
 	/* Beside rules for addresses, who is asked for is not who is reached. */
-	if (files.table.network.count > 0)
+	if (rules_now()->network.count > 0)
 		engine.policy.loopback = false;
 	if (!engine.policy.loopback)
 		return;

@@ -15,6 +15,7 @@
 #include "paths.h"
 #include "places.h"
 #include "root.h"
+#include "rules.h"
 #include "signals.h"
 #include "sys.h"
 #include "text.h"
@@ -99,6 +100,17 @@ static void take_clock(const char *file)
 		engine.clock_page = clock_page_of(&p->clock);
 }
 
+static void take_policy(const struct options *o, int64_t now)
+{
+	rules_start(o->policy_file, o->rules_page, now);
+	if (rules_now()->rule_count > 0)
+		paths_start(o->package ? o->package : "", o->copies);
+	else if (o->rules_page) /* calls that take no path would not notice */
+		engine_die(EXIT_ENGINE, "no rules for files are there to change",
+			   o->rules_page);
+	rules_check();
+}
+
 static void read_options(char **words, struct options *o)
 {
 	struct timespec now = { 0, 0 };
@@ -115,8 +127,10 @@ static void read_options(char **words, struct options *o)
 	engine.option_count = o->passed;
 	engine.log = o->log;
 	if (o->policy_file)
-		paths_start(o->policy_file, o->package ? o->package : "",
-			    o->copies, now.tv_sec * NS_PER_S + now.tv_nsec);
+		take_policy(o, now.tv_sec * NS_PER_S + now.tv_nsec);
+	else if (o->rules_page)
+		engine_die(EXIT_ENGINE, "--rules without --policy",
+			   o->rules_page);
 	root_start(o->root ? o->root : "");
 	places_start((uint32_t)(o->flags >> RESUME_PLACE));
 	options_over(&engine.policy, o);
@@ -261,6 +275,8 @@ void engine_main(unsigned long *stack)
 	unsigned long entry;
 	struct options o;
 
+	thread_attach(t);
+	t->rules = rules_first();
 	read_options(words, &o);
 	words += o.count;
 	find_own_path(((char **)(stack + 1))[0]);
@@ -287,7 +303,6 @@ void engine_main(unsigned long *stack)
 	dispatch_prepare();
 	if (o.loopback && !loopback_resume(o.loopback))
 		engine_die(EXIT_ENGINE, "bad value", o.loopback);
-	thread_attach(t);
 	signals_start(t);
 	choose_dispatch(&o);
 	gate_start(first.rsp, entry);

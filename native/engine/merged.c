@@ -67,7 +67,7 @@ static long make_directory(uint32_t rule, const char *way)
 /* The directories above @location. */
 static long make_way(uint32_t rule, const char *location)
 {
-	struct rule r = rule_get(&files.table, rule);
+	struct rule r = rule_get(rules_now(), rule);
 	char way[PATH_SIZE];
 	long result = 0;
 

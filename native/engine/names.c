@@ -113,10 +113,10 @@ bool names_ruled(const char *directory, const char *name)
 {
 	size_t n = strlen(directory);
 
-	for (uint32_t i = rule_below(&files.table, directory, n, 0);
+	for (uint32_t i = rule_below(rules_now(), directory, n, 0);
 	     i != NO_RULE;
-	     i = rule_below(&files.table, directory, n, i + 1)) {
-		struct rule r = rule_get(&files.table, i);
+	     i = rule_below(rules_now(), directory, n, i + 1)) {
+		struct rule r = rule_get(rules_now(), i);
 
 		if (r.mode != RULE_HOST && strcmp(added_name(&r, n), name) == 0)
 			return true;
@@ -126,7 +126,7 @@ bool names_ruled(const char *directory, const char *name)
 
 static bool fill_entry(struct entry *e, uint32_t rule, const char *name)
 {
-	struct rule r = rule_get(&files.table, rule);
+	struct rule r = rule_get(rules_now(), rule);
 	char real[PATH_SIZE];
 	struct file_status st;
 	size_t n = strlen(name);
@@ -146,9 +146,9 @@ bool names_added(struct entry *e, const char *directory, uint32_t *i)
 {
 	size_t n = strlen(directory);
 
-	for (*i = rule_below(&files.table, directory, n, *i); *i != NO_RULE;
-	     *i = rule_below(&files.table, directory, n, *i + 1)) {
-		struct rule r = rule_get(&files.table, *i);
+	for (*i = rule_below(rules_now(), directory, n, *i); *i != NO_RULE;
+	     *i = rule_below(rules_now(), directory, n, *i + 1)) {
+		struct rule r = rule_get(rules_now(), *i);
 		const char *name = added_name(&r, n);
 
 		if (r.mode != RULE_HIDE && r.mode != RULE_HOST &&
@@ -216,13 +216,13 @@ static long call_getdents64(struct record *r)
 	if (!path_of_descriptor((int)r->rdi, directory))
 		return call_through(r);
 	n = (long)strlen(directory);
-	rule = rule_for(&files.table, directory, (size_t)n);
+	rule = rule_for(rules_now(), directory, (size_t)n);
 	/* Also where only one layer has it: another may before the end. */
 	if ((layers_apply(rule) || layers_merged(rule)) &&
 	    layers_directories(rule, directory, real, &lower) > 0 && lower)
 		return listing_answer((int)r->rdi, r->rsi, (unsigned int)r->rdx,
 				      rule, directory);
-	if (rule_below(&files.table, directory, (size_t)n, 0) == NO_RULE)
+	if (rule_below(rules_now(), directory, (size_t)n, 0) == NO_RULE)
 		return call_through(r);
 	start = SYS(__NR_lseek, r->rdi, 0, SEEK_CUR);
 	do {

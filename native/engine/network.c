@@ -24,7 +24,7 @@
 
 static struct before before;
 
-#define rules (&files.table.network)
+#define rules (&rules_now()->network)
 
 static void put_hex(char *to, unsigned int value)
 {
@@ -221,9 +221,13 @@ static long call_recvmmsg(struct record *r)
 	return n;
 }
 
-void network_add(void)
+void network_turned(const struct policy_table *t)
 {
-	if (net_rules_have(rules, NET_CONNECT)) {
+	static bool connects, binds;
+
+	/* Once: what they took over is what they ask. */
+	if (net_rules_have(&t->network, NET_CONNECT) &&
+	    !__atomic_exchange_n(&connects, true, __ATOMIC_RELAXED)) {
 		dispatch_over(&before, __NR_connect, call_connect);
 		dispatch_over(&before, __NR_sendto, call_sendto);
 		dispatch_over(&before, __NR_sendmsg, call_sendmsg);
@@ -232,9 +236,15 @@ void network_add(void)
 		dispatch_over(&before, __NR_recvmmsg, call_recvmmsg);
 		dispatch_over(&before, __NR_getpeername, call_name);
 	}
-	if (net_rules_have(rules, NET_BIND)) {
+	if (net_rules_have(&t->network, NET_BIND) &&
+	    !__atomic_exchange_n(&binds, true, __ATOMIC_RELAXED)) {
 		dispatch_over(&before, __NR_bind, call_bind);
 		dispatch_over(&before, __NR_getsockname, call_name);
 	}
 	batches_add();
+}
+
+void network_add(void)
+{
+	network_turned(rules_now());
 }

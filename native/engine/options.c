@@ -109,6 +109,10 @@ static bool with_value(struct options *o, const char *name, const char *value,
 		o->clock_page = value;
 		return *value == '/';
 	}
+	if (strcmp(name, "--rules") == 0) {
+		o->rules_page = value;
+		return *value == '/';
+	}
 	if (strncmp(name, "--clock-", 8) == 0) {
 		if (strcmp(name + 8, "offset") && strcmp(name + 8, "at") &&
 		    strcmp(name + 8, "rate"))

@@ -12,6 +12,7 @@
  *   --fast-loopback           connections of TCP at 127.0.0.0/8 and ::1 between
  *                             programs that have this go over AF_UNIX
  *   --policy=FILE             policy.bin: what of the above is not given otherwise
+ *   --rules=FILE              its rules may change: see rules.h
  *   --package=DIRECTORY       where the package's files are that its rules name
  *   --copies=DIRECTORY        where the instance keeps what the mode write-copy
  *                             copies and changes
@@ -55,7 +56,7 @@ struct options {
 	bool argv0, resumed, search, probe;
 	/* NULL = none */
 	const char *policy_file, *package, *copies, *log, *root, *loopback,
-		   *clock_page;
+		   *clock_page, *rules_page;
 	int64_t close;		/* -1 = none */
 	int64_t flags;		/* RESUME_* */
 	unsigned int count;	/* words that are options; FILE follows */

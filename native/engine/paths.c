@@ -28,7 +28,6 @@
 #define VERIFIED_NS 50000000LL
 
 struct files files;
-static bool always_exact;
 static unsigned int changes;
 
 static struct { uint64_t key; int64_t until; unsigned int change; }
@@ -54,10 +53,17 @@ static uint64_t hash(const char *text, size_t n)
 	return h ^ h >> 32;
 }
 
+/* The same location is another's by other rules. */
+static uint64_t key_of(const char *location, size_t n)
+{
+	return hash(location, n) ^
+	       thread_self()->rules->changes * 0xc2b2ae3d27d4eb4fULL;
+}
+
 /* A torn entry has a wrong key, or a right one and another's few ms. */
 static bool is_verified(const char *location, size_t n)
 {
-	uint64_t key = hash(location, n);
+	uint64_t key = key_of(location, n);
 	unsigned int slot = key % VERIFIED;
 
 	return __atomic_load_n(&verified[slot].key, __ATOMIC_ACQUIRE) == key &&
@@ -67,7 +73,7 @@ static bool is_verified(const char *location, size_t n)
 
 static void set_verified(const char *location, size_t n)
 {
-	uint64_t key = hash(location, n);
+	uint64_t key = key_of(location, n);
 	unsigned int slot = key % VERIFIED;
 
 	__atomic_store_n(&verified[slot].key, 0, __ATOMIC_RELEASE);
@@ -76,9 +82,15 @@ static void set_verified(const char *location, size_t n)
 	__atomic_store_n(&verified[slot].key, key, __ATOMIC_RELEASE);
 }
 
+/* Where the host has what a rule is about, no ENOENT tells of links to it. */
+static bool always_exact(void)
+{
+	return thread_self()->rules->host_has;
+}
+
 static bool redirects(uint32_t rule)
 {
-	return rule != NO_RULE && rule_get(&files.table, rule).mode != RULE_HOST;
+	return rule != NO_RULE && rule_get(rules_now(), rule).mode != RULE_HOST;
 }
 
 static bool real_of(char *real, size_t size, const char *location,
@@ -91,7 +103,7 @@ static bool real_of(char *real, size_t size, const char *location,
 		return text_copy(real, size, location);
 	if (layers_apply(rule) || layers_merged(rule))
 		return layers_seen(real, rule, location);
-	r = rule_get(&files.table, rule);
+	r = rule_get(rules_now(), rule);
 	if (r.mode == RULE_MERGED)
 		return text_join(real, size, files.package, r.to) &&
 		       (SYS(__NR_newfstatat, AT_FDCWD, real, &st,
@@ -112,7 +124,7 @@ bool path_real_of(char *real, size_t size, const char *location, uint32_t rule)
 
 static bool is_hidden(uint32_t rule)
 {
-	return rule != NO_RULE && rule_get(&files.table, rule).mode == RULE_HIDE;
+	return rule != NO_RULE && rule_get(rules_now(), rule).mode == RULE_HIDE;
 }
 
 /* What the kernel follows by itself better than by its text. */
@@ -124,7 +136,7 @@ static bool is_magic(const char *location, uint32_t rule)
 /* The target of the link at @location: its length, 0 = there is none. */
 static long link_target(const char *location, size_t n, char *target)
 {
-	uint32_t rule = rule_for(&files.table, location, n);
+	uint32_t rule = rule_for(rules_now(), location, n);
 	char real[PATH_SIZE];
 	long got;
 
@@ -151,7 +163,7 @@ struct walk {
 /* ".." of what is no directory is an error. */
 static long check_directory(const struct walk *w)
 {
-	uint32_t rule = rule_for(&files.table, w->done, w->n);
+	uint32_t rule = rule_for(rules_now(), w->done, w->n);
 	char real[PATH_SIZE + 2];
 	struct file_status st;
 	long result;
@@ -187,7 +199,7 @@ static bool only_slashes(const char *text)
  * has there. */
 static long check_single(const struct walk *w, uint32_t rule)
 {
-	struct rule r = rule_get(&files.table, rule);
+	struct rule r = rule_get(rules_now(), rule);
 
 	return r.exact && r.mode != RULE_HIDE ? check_directory(w) : 0;
 }
@@ -207,7 +219,7 @@ static long step(struct walk *w, const char *name, size_t size,
 	memcpy(w->done + w->n, name, size);
 	w->n += size;
 	w->done[w->n] = 0;
-	rule = rule_for(&files.table, w->done, w->n);
+	rule = rule_for(rules_now(), w->done, w->n);
 	if (redirects(rule))
 		w->touched = true;
 	/* A name to be made or removed is none to be followed, slash or not. */
@@ -232,7 +244,7 @@ static long step(struct walk *w, const char *name, size_t size,
 	if (n == 0) {
 		/* A single file has to be looked at each time, as above. */
 		if (*rest && !(redirects(rule) &&
-			       rule_get(&files.table, rule).exact))
+			       rule_get(rules_now(), rule).exact))
 			set_verified(w->done, w->n);
 		return 0;
 	}
@@ -308,12 +320,12 @@ static long settle(struct found *f, size_t n)
 		text_copy(f->location, sizeof(f->location), "/");
 		n = 1;
 	}
-	f->rule = rule_for(&files.table, f->location, n);
+	f->rule = rule_for(rules_now(), f->location, n);
 	f->border = false;
 	f->layered = false;
 	f->mode = RULE_HOST;
 	if (f->rule != NO_RULE) {
-		r = rule_get(&files.table, f->rule);
+		r = rule_get(rules_now(), f->rule);
 		f->mode = r.mode;
 		f->layered = r.mode == RULE_WRITE_COPY || r.mode == RULE_MERGED;
 		/* A single file's copy is not tied to its place. */
@@ -373,7 +385,7 @@ long path_exact(struct found *f, long fd, const char *path,
 	w.done = f->location;
 	w.n = 0;
 	/* A rule for the root itself holds before any component is seen. */
-	w.touched = path[0] == '/' && redirects(rule_for(&files.table, "/", 1));
+	w.touched = path[0] == '/' && redirects(rule_for(rules_now(), "/", 1));
 	w.slash = false;
 	w.links = 0;
 	f->native = false;
@@ -391,7 +403,7 @@ long path_exact(struct found *f, long fd, const char *path,
 			return 0;
 		}
 		w.n = strlen(f->location);
-		w.touched = redirects(rule_for(&files.table, f->location, w.n));
+		w.touched = redirects(rule_for(rules_now(), f->location, w.n));
 		if (w.n == 1)
 			w.n = 0;
 		f->location[w.n] = 0;
@@ -420,7 +432,7 @@ static bool is_free(const char *location)
 
 	if (n > 1 && location[n - 1] == '/')
 		n--;
-	return !redirects(rule_for(&files.table, location, n));
+	return !redirects(rule_for(rules_now(), location, n));
 }
 
 /* A relative path that no rule seems to be about. */
@@ -448,7 +460,7 @@ static bool is_quick(struct found *f, const char *path, size_t n)
 	if (parent < 2 || n - parent > NAME_BYTES ||
 	    !is_verified(path, parent - 1))
 		return false;
-	r = rule_get(&files.table, f->rule);
+	r = rule_get(rules_now(), f->rule);
 	if (r.mode == RULE_WRITE_COPY && !r.exact) {
 		if (!layers_known(f->real, f->rule, path))
 			return false;
@@ -482,12 +494,12 @@ static int find_quickly(struct found *f, long fd, const char *path,
 	if (path[0] == '.' || !is_plain(path) || root_changed())
 		return 1;
 	if (path[0] != '/')
-		return !always_exact && seems_free(f, fd, path) ? 0 : 1;
+		return !always_exact() && seems_free(f, fd, path) ? 0 : 1;
 	n = strlen(path);
-	f->rule = rule_for(&files.table, path,
+	f->rule = rule_for(rules_now(), path,
 			   n > 1 && path[n - 1] == '/' ? n - 1 : n);
 	if (!redirects(f->rule))
-		return always_exact;
+		return always_exact();
 	return last == LAST_FOLLOW || !is_quick(f, path, n);
 }
 
@@ -495,7 +507,7 @@ static long find(struct found *f, long fd, const char *path, enum path_last last
 {
 	/* Nobody will look later where a link that leads to what the host has
 	 * as well is followed by the kernel. */
-	if (always_exact && last == LAST_LATER)
+	if (always_exact() && last == LAST_LATER)
 		last = LAST_FOLLOW;
 	f->native = true;
 	f->dots = false;
@@ -543,8 +555,8 @@ static bool location_of_copy(char *path, size_t size)
 {
 	char number[24], *at = path + strlen(files.copies) + 1;
 
-	for (uint32_t i = 0; i < files.table.rule_count; i++) {
-		struct rule r = rule_get(&files.table, i);
+	for (uint32_t i = 0; i < rules_now()->rule_count; i++) {
+		struct rule r = rule_get(rules_now(), i);
 		size_t n = text_decimal(number, (int64_t)r.declared);
 		const char *rest = at + n + 6;
 
@@ -581,8 +593,8 @@ static long nearest(struct rule *chosen, const char *inside)
 {
 	long best = -1;
 
-	for (uint32_t i = 0; i < files.table.rule_count; i++) {
-		struct rule r = rule_get(&files.table, i);
+	for (uint32_t i = 0; i < rules_now()->rule_count; i++) {
+		struct rule r = rule_get(rules_now(), i);
 		long n = stands_for(&r, inside);
 
 		if (n > best || (n >= 0 && n == best &&
@@ -616,12 +628,12 @@ static bool name_as_known(char *path, size_t size, uint32_t rule)
 	struct rule r;
 	long n;
 
-	if (rule >= files.table.rule_count)
+	if (rule >= rules_now()->rule_count)
 		return false;
-	r = rule_get(&files.table, rule);
+	r = rule_get(rules_now(), rule);
 	n = stands_for(&r, inside);
 	if (n < 0 || !name_by(location, sizeof(location), &r, inside + n) ||
-	    rule_for(&files.table, location, strlen(location)) != rule)
+	    rule_for(rules_now(), location, strlen(location)) != rule)
 		return false;
 	return text_copy(path, size, location);
 }
@@ -698,28 +710,10 @@ static void take_copies(const char *copies)
 		engine_die(EXIT_ENGINE, "cannot write the copies", copies);
 }
 
-void paths_start(const char *file, const char *package, const char *copies,
-		 int64_t now)
+void paths_start(const char *package, const char *copies)
 {
-	long fd = SYS(__NR_openat, AT_FDCWD, file, O_RDONLY | O_CLOEXEC, 0), at;
-	struct file_status st;
-	const char *wrong;
 	size_t n;
 
-	if (file[0] != '/' || fd < 0 || SYS(__NR_fstat, fd, &st) < 0 || st.size < 1 ||
-	    st.size > POLICY_SIZE_MAX)
-		engine_die(EXIT_ENGINE, "cannot read the policy", file);
-	at = SYS(__NR_mmap, 0, st.size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (IS_ERROR(at))
-		engine_die(EXIT_ENGINE, "cannot map the policy", file);
-	SYS(__NR_close, fd);
-	wrong = policy_table_read(&files.table, &engine.policy, (void *)at,
-				  (size_t)st.size, now);
-	if (wrong)
-		engine_die(EXIT_ENGINE, wrong, file);
-	files.on = files.table.rule_count > 0;
-	if (!files.on)
-		return;
 	if (package[0] != '/' ||
 	    !text_copy(files.package, sizeof(files.package), package))
 		engine_die(EXIT_ENGINE, "not the absolute path of a package's "
@@ -727,20 +721,7 @@ void paths_start(const char *file, const char *package, const char *copies,
 	for (n = strlen(files.package); n > 0 && files.package[n - 1] == '/';)
 		files.package[--n] = 0;
 	files.package_length = n;
-	for (uint32_t i = 0; i < files.table.rule_count; i++) {
-		struct rule r = rule_get(&files.table, i);
-
-		if (r.mode == RULE_MERGED && !path_host_allowed(r.from))
-			engine_die(EXIT_ENGINE, "the mode merged needs "
-				   "--allow-host", r.from);
-		if (r.mode == RULE_WRITE_COPY && !copies)
-			engine_die(EXIT_ENGINE, "the mode write-copy needs "
-				   "--copies", r.from);
-		else if (r.mode == RULE_WRITE_COPY && !files.copies)
-			take_copies(copies);
-		if (r.mode != RULE_HOST &&
-		    SYS(__NR_newfstatat, AT_FDCWD, r.from, &st,
-			AT_SYMLINK_NOFOLLOW) == 0)
-			always_exact = true;
-	}
+	files.on = true;
+	if (copies)
+		take_copies(copies);
 }

@@ -8,10 +8,10 @@
 
 #include "policy-table.h"
 #include "program.h"
+#include "rules.h"
 
 struct files {
 	bool on;			/* there are rules */
-	struct policy_table table;
 	char package[PATH_SIZE];	/* where the package's files are; no slash
 					 * at its end, empty for the root */
 	size_t package_length;
@@ -33,10 +33,9 @@ struct found {
 	char real[PATH_SIZE + 2];
 };
 
-/* paths_start() - maps the policy @file and takes the package at @package; the
- * instance's own layers are in @copies (NULL = nowhere). */
-void paths_start(const char *file, const char *package, const char *copies,
-		 int64_t now);
+/* paths_start() - where the package's files are, and the instance's own layers
+ * (@copies; NULL = nowhere). */
+void paths_start(const char *package, const char *copies);
 
 enum path_last {
 	LAST_FOLLOW,	/* a link as the last name is followed */

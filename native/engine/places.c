@@ -12,12 +12,14 @@
 #include "paths.h"
 #include "places.h"
 #include "sys.h"
+#include "text.h"
 
 #define DESCRIPTORS 4096
 #define RULES_COMPARED 64
 #define F_DUPFD 0
 #define F_DUPFD_CLOEXEC 1030
 
+static struct before before;
 static bool kept;
 /* Index of the rule + 1; 0 = none. */
 static uint32_t directory;
@@ -59,7 +61,7 @@ void places_returned(uint32_t passed)
 
 static long call_fchdir(struct record *r)
 {
-	long result = call_through(r);
+	long result = call_before(&before, r);
 
 	if (result == 0)
 		places_entered(places_rule((int)r->rdi));
@@ -68,7 +70,7 @@ static long call_fchdir(struct record *r)
 
 static long call_dup(struct record *r)
 {
-	long result = call_through(r);
+	long result = call_before(&before, r);
 
 	if (result >= 0)
 		places_opened(result, places_rule((int)r->rdi));
@@ -79,7 +81,7 @@ static long call_fcntl(struct record *r)
 {
 	if ((int)r->rsi == F_DUPFD || (int)r->rsi == F_DUPFD_CLOEXEC)
 		return call_dup(r);
-	return call_through(r);
+	return call_before(&before, r);
 }
 
 static bool leads(const struct rule *r)
@@ -98,29 +100,49 @@ static bool meet(const struct rule *a, const struct rule *b)
 							   outer->to_length : 0);
 }
 
-void places_start(uint32_t passed)
+static bool are_needed(const struct policy_table *t)
 {
 	/* All pairs of thousands would take longer than keeping notes. */
-	kept = files.table.rule_count > RULES_COMPARED;
-	for (uint32_t i = 0; i < files.table.rule_count && !kept; i++) {
-		struct rule a = rule_get(&files.table, i);
+	if (t->rule_count > RULES_COMPARED)
+		return true;
+	for (uint32_t i = 0; i < t->rule_count; i++) {
+		struct rule a = rule_get(t, i);
 
-		for (uint32_t j = 0; j < i && !kept; j++) {
-			struct rule b = rule_get(&files.table, j);
+		for (uint32_t j = 0; j < i; j++) {
+			struct rule b = rule_get(t, j);
 
-			kept = meet(&a, &b);
+			if (meet(&a, &b))
+				return true;
 		}
 	}
-	directory = kept && passed <= files.table.rule_count ? passed : 0;
+	return false;
+}
+
+void places_start(uint32_t passed)
+{
+	kept = are_needed(rules_now());
+	directory = kept && passed <= rules_now()->rule_count ? passed : 0;
 }
 
 void places_add(void)
 {
-	if (!kept)
+	static bool added;
+
+	if (!kept || __atomic_exchange_n(&added, true, __ATOMIC_RELAXED))
 		return;
-	dispatch_add(__NR_fchdir, call_fchdir);
-	dispatch_add(__NR_dup, call_dup);
-	dispatch_add(__NR_dup2, call_dup);
-	dispatch_add(__NR_dup3, call_dup);
-	dispatch_add(__NR_fcntl, call_fcntl);
+	dispatch_over(&before, __NR_fchdir, call_fchdir);
+	dispatch_over(&before, __NR_dup, call_dup);
+	dispatch_over(&before, __NR_dup2, call_dup);
+	dispatch_over(&before, __NR_dup3, call_dup);
+	dispatch_over(&before, __NR_fcntl, call_fcntl);
+}
+
+void places_turned(const struct policy_table *t)
+{
+	directory = 0;
+	memset(opened, 0, sizeof(opened));
+	if (kept || !are_needed(t))
+		return;
+	kept = true;
+	places_add();
 }

@@ -11,10 +11,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "policy-table.h"
+
 /* places_start() - once the rules are read; @directory is what places_passed()
  * said before execve(). */
 void places_start(uint32_t directory);
 void places_add(void);
+/* places_turned() - other rules are in force: nothing of what was noted is
+ * about them. */
+void places_turned(const struct policy_table *t);
 /* places_kept() - whether anything is kept at all. */
 bool places_kept(void);
 /* places_entered(), places_opened() - by @rule (NO_RULE: by none). */

@@ -319,6 +319,7 @@ const char *policy_table_read(struct policy_table *t, struct policy *policy,
 	if (wrong)
 		return wrong;
 	t->base = file;
+	t->size = size;
 	t->texts = (const char *)parts[S_TEXT].at;
 	t->texts_size = parts[S_TEXT].size;
 	if (t->texts && (t->texts_size < 1 || t->texts[0] ||

@@ -32,6 +32,7 @@ struct rule {
 
 struct policy_table {
 	const unsigned char *base;
+	size_t size;
 	const unsigned char *filter;	/* NULL = no rules */
 	const unsigned char *rules;
 	uint32_t rule_count;

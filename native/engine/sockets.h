@@ -4,6 +4,7 @@
 #define TRANSHIP_ENGINE_SOCKETS_H
 
 #include "dispatch.h"
+#include "policy-table.h"
 
 /* socket_of() - what tells this socket from all others; 0 = nothing. */
 uint64_t socket_of(long fd);
@@ -14,6 +15,8 @@ long tell_address(const void *a, unsigned int size, unsigned long to,
 		  unsigned long length);
 /* network_add() - answers calls with addresses of IP, where there are rules. */
 void network_add(void);
+/* network_turned() - the same for rules that are in force from now on. */
+void network_turned(const struct policy_table *t);
 
 /* Of struct mmsghdr, a struct msghdr with the length of what was sent or
  * received behind it. */

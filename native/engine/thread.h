@@ -54,6 +54,8 @@ struct root {
 	char location[2][4096];
 };
 
+struct rules;
+
 struct thread {
 	struct thread *self;
 	struct record *record;
@@ -74,6 +76,7 @@ struct thread {
 	void *signal_stack;	/* the one that the kernel has */
 	struct sighand *sighand;
 	struct sighand own_sighand;
+	const struct rules *rules;	/* that answer its call */
 	struct root *root;	/* NULL = that of the process */
 	struct root own_root;
 	struct stub trapped;	/* for a call that came by a trap */

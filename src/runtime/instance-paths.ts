@@ -49,6 +49,10 @@ export interface InstancePaths {
   readonly policy: string;
   /** The page of its clock, where it has one of its own. */
   readonly clock: string;
+  /** Counts the changes of its rules; their tables are beside it. */
+  readonly rules: string;
+  /** What its rules were made of at this start, beside the record. */
+  readonly started: string;
   readonly environment: string;
   /** Its init: "PID STARTTIME". */
   readonly main: string;
@@ -97,6 +101,8 @@ export function pathsIn(directory: string): InstancePaths {
     engine: `${directory}/engine`,
     policy: `${directory}/policy.bin`,
     clock: `${directory}/clock`,
+    rules: `${directory}/rules`,
+    started: `${directory}/started.json`,
     environment: `${directory}/environment`,
     main: `${directory}/main`,
     led: `${directory}/led`,

@@ -159,6 +159,8 @@ export interface InstanceRedirections {
 export interface InstanceRedirection extends FileRedirection {
   readonly by: "package" | "command line";
   readonly made: Made | InEngine;
+  /** Taken away by `update`; its position stays that of nobody else. */
+  readonly removed?: true;
 }
 
 /** Carried out by native/engine, by the rule of this place in its policy. */

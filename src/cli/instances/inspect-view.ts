@@ -42,7 +42,9 @@ export function instanceView(root: StateRoot, one: ListedInstance): object {
     Capabilities: record.engine === "inprocess" ? null : capabilitiesOf(record),
     HostConfig: hostConfig(record),
     Mounts: record.mounts.map((mount) => mountOf(root, mount)),
-    Redirections: (record.redirections?.rules ?? []).map(redirectionOf),
+    Redirections: (record.redirections?.rules ?? [])
+      .filter((rule) => rule.removed !== true)
+      .map(redirectionOf),
     NetworkRedirections: (record.network.redirections ?? []).map(({ kind, from, to, by }) => ({
       Kind: kind,
       From: from,

@@ -1,7 +1,7 @@
 // Verbs that change what an instance is doing, or what is known of it: as in docker.
 import type { Verb } from "../verb.ts";
 import { limitOptions } from "./limits.ts";
-import { clockOptions, dryRunOption } from "./options.ts";
+import { clockOptions, dryRunOption, ruleOptions } from "./options.ts";
 import { instances as group } from "./run.ts";
 
 const instance = { name: "INSTANCE", summary: "name or id, shortened while unique" };
@@ -48,19 +48,23 @@ export const instanceStateVerbs: readonly Verb[] = [
   {
     name: "update",
     group,
-    summary: "Change limits, the restart rule and the clock of instances, also while they run",
+    summary: "Change limits, the restart rule, the clock and redirections of instances, also while they run",
     description:
-      "0 takes a limit away. The clock is that of instances in process; its programs see it at once, and later starts have it.",
+      "0 takes a limit away. Clock and redirections are those of instances in process; their programs see them at once, and later starts have them.",
     examples: [
       "tranship update --memory 1g --cpus 2 shop",
       "tranship update --restart unless-stopped shop",
       "tranship update --clock @2009-01-01 shop",
+      "tranship update --redirect /opt/legacy=/srv/legacy-2 --connect-rm 192.168.2.1:3306 shop",
     ],
     arguments: [instances],
     options: [
       ...limitOptions,
       { flags: "--restart <POLICY>", summary: "no, on-failure[:N], always or unless-stopped" },
       ...clockOptions,
+      ...ruleOptions,
+      { flags: "--redirect-rm <FROM>", summary: "take the redirection of this path away", many: true },
+      { flags: "--connect-rm <IP:PORT>", summary: "take the redirection of this address away", many: true },
     ],
     load: () => import("../instances/update.ts"),
   },

@@ -180,3 +180,18 @@ export const clockOptions: readonly OptionSpec[] = [
   },
   { flags: "--clock-rate <NUMBER>", summary: "how fast that clock runs; 0: it stands at --clock @TIME" },
 ];
+
+/** Redirections from the command line. */
+export const ruleOptions: readonly OptionSpec[] = [
+  {
+    flags: "--connect <IP:PORT=IP:PORT>",
+    summary: "what programs ask for at the first address leads to the second",
+    many: true,
+  },
+  {
+    flags: "--redirect <RULE>",
+    summary:
+      "FROM=TO[:MODE]: whoever asks for FROM gets TO of the package; mode full, write-copy, merged, read-only, or FROM=:hide",
+    many: true,
+  },
+];

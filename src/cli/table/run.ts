@@ -1,7 +1,7 @@
 // `run` apart from the other verbs of instances: its own file of the built form holds no other (hot-run.ts).
 import type { OptionSpec, Verb } from "../verb.ts";
 import { fixedLimitOptions, limitOptions } from "./limits.ts";
-import { clockOptions, reachOptions } from "./options.ts";
+import { clockOptions, reachOptions, ruleOptions } from "./options.ts";
 
 /** The group of all of them. */
 export const instances = "Instances";
@@ -79,17 +79,7 @@ export const createOptions: readonly OptionSpec[] = [
     summary: "start this manual service too, and those that it comes after",
     many: true,
   },
-  {
-    flags: "--connect <IP:PORT=IP:PORT>",
-    summary: "what programs ask for at the first address leads to the second",
-    many: true,
-  },
-  {
-    flags: "--redirect <RULE>",
-    summary:
-      "FROM=TO[:MODE]: whoever asks for FROM gets TO of the package; mode full, write-copy, merged, read-only, or FROM=:hide",
-    many: true,
-  },
+  ...ruleOptions,
   {
     flags: "--allow-host <PATH>",
     summary: "what of the host redirections may show, with all below it",

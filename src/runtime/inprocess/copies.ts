@@ -5,10 +5,13 @@
 //   redirect/changes  a page that counts changes, which all processes of the instance map
 import {
   chmodSync,
+  closeSync,
+  constants,
   lchownSync,
   lstatSync,
   lutimesSync,
   mkdirSync,
+  openSync,
   type Stats,
   statSync,
   writeFileSync,
@@ -41,14 +44,32 @@ export async function buildCopies(paths: InstancePaths, record: InstanceRecord):
     if (rule.mode === "write-copy") await copiesOf(paths, record, rule, index, host);
 }
 
-/** The directories above a rule's place, which no rule shows. Where a file is in the way no path leads there. */
-function makeWay(tree: string, at: string): void {
-  let way = tree;
-  for (const name of dirname(at).split("/").filter(Boolean)) {
-    way = join(way, name);
-    const stat = lstatSync(way, { throwIfNoEntry: false });
-    if (stat === undefined) mkdirSync(way, { mode: 0o755 });
-    else if (!stat.isDirectory()) return;
+/** The directories above a rule's place, which no rule shows. Where a file is in the way no path leads there. What runs in the instance may change them meanwhile. */
+export function makeWay(tree: string, at: string): void {
+  let fd = openSync(tree, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    for (const name of dirname(at).split("/").filter(Boolean)) {
+      const next = enter(`/proc/self/fd/${fd}/${name}`);
+      if (next === undefined) return;
+      closeSync(fd);
+      fd = next;
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A descriptor of a directory that is made where nothing is; undefined: it is none, or a link. */
+function enter(path: string): number | undefined {
+  try {
+    mkdirSync(path, { mode: 0o755 });
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST") throw error;
+  }
+  try {
+    return openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  } catch {
+    return undefined;
   }
 }
 

@@ -74,6 +74,8 @@ function rule(from: string, source: string, readOnly: boolean): FileRedirection 
 /** As decided when it was made. A package's part that leads nowhere is a name that nothing has. */
 function redirectionRule({ record, paths }: PolicyInput, given: InstanceRedirection): FileRedirection {
   const { match, made } = given;
+  // Its place in the list is what counts.
+  if (given.removed === true) return { from: "/.tranship/removed", to: "/", match: "exact", mode: "hide" };
   const from = made.at;
   const mode = given.mode === "merged" && "host" in made && made.host === null ? "read-only" : given.mode;
   if (mode === "hide") return { from, to: "/", match, mode };

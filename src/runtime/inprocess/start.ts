@@ -22,6 +22,7 @@ import { isInProcess } from "./apart.ts";
 import { giveClockPage } from "./clock-page.ts";
 import { identityRules } from "./identity.ts";
 import { instancePolicy, type PolicyInput, placeOf } from "./policy.ts";
+import { giveRulesPage } from "./rules-page.ts";
 import { writeNames } from "./tree.ts";
 import { onHost, prepareVolumes } from "./volumes.ts";
 
@@ -53,6 +54,8 @@ export async function prepareEngine({
   await prepareVolumes(root, paths.tree, record);
   const identity = identityRules({ paths, record }, launch);
   writePolicy({ paths, record: onHost(root, record), identity, mac: taken.mac });
+  writeFilePlain(paths.started, JSON.stringify({ identity, mac: taken.mac }), 0o600);
+  giveRulesPage(paths.rules);
   const start = placeOf(onHost(root, record), paths.tree, record.workingDirectory);
   giveClockPage(
     paths.clock,
@@ -86,6 +89,8 @@ export function engineWords(paths: InstancePaths, { redirections }: InstanceReco
   const copies = (redirections?.rules ?? []).some(({ mode }) => mode === "write-copy");
   return [
     ...[paths.engine, `--policy=${paths.policy}`, "--package=/"],
+    // What an earlier version has started knows of none.
+    ...(existsSync(paths.rules) ? [`--rules=${paths.rules}`] : []),
     ...(copies ? [`--copies=${paths.redirect}`] : []),
     ...(redirections?.host ?? []).map((path) => `--allow-host=${path}`),
   ];
