@@ -316,6 +316,14 @@ describe("a swarm", { skip, timeout: 400_000 }, () => {
     const seen = await ended("told", "awsvpc", labels);
     const details = seen?.attachments?.[0]?.details ?? [];
     assert.equal(details.find(({ name }) => name === "macAddress")?.value, mac);
+    // The network stays where tasks were on it: an engine that takes it away loses addresses of it.
+    await running(0);
+    const filters = JSON.stringify({ label: ["com.tranship.network-keeper=tranship-tasks"] });
+    const keepers = await Promise.all(
+      machines.nodes.map(({ engine }) => engine.get<object[]>("/containers/json", { query: { filters } })),
+    );
+    assert.ok(keepers.flat().length > 0);
+    assert.ok(keepers.every((each) => (each?.length ?? 0) <= 1));
   });
 
   test("an engine checks the health of its containers itself", async () => {

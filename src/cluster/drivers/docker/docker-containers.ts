@@ -10,7 +10,6 @@ import {
   type Containers,
   containerName,
   holderOf,
-  loginFor,
   type ReadOptions,
   type SeenContainer,
   taskLabel,
@@ -21,9 +20,10 @@ import { type ContainerSpec, containerSpec } from "./container-spec.ts";
 import { endpointNetwork, joinEndpoint } from "./endpoint-place.ts";
 import type { Engine } from "./engine.ts";
 import { startExec } from "./exec.ts";
-import { startHolder } from "./holder.ts";
+import { defaultNetwork, startHolder } from "./holder.ts";
 import { type Inspected, type Listed, listedHealth, seenOf } from "./inspected.ts";
 import { readLogs } from "./logs.ts";
+import { keepNetwork } from "./overlay-network.ts";
 
 export interface DockerOptions {
   engine: Engine;
@@ -40,6 +40,7 @@ export class DockerContainers implements Containers {
   readonly #seen = new Map<string, SeenContainer>();
   /** Names that `start`, `stop` or `remove` changed while a list was under way: it may be older. */
   readonly #changed = new Set<string>();
+  #kept: Promise<void> = Promise.resolve();
 
   constructor(options: DockerOptions) {
     this.#engine = options.engine;
@@ -67,15 +68,21 @@ export class DockerContainers implements Containers {
   /** The holder of the network, where the containers of the task share one. */
   async prepare(spec: TaskSpec): Promise<void> {
     const name = holderOf(spec);
-    const [first] = spec.definition.containerDefinitions ?? [];
-    if (name === undefined || first === undefined) return;
-    await this.fetch(first.image ?? "", loginFor(spec, first));
+    if (name === undefined) return;
+    const { network = defaultNetwork } = this.#options;
+    if (network !== defaultNetwork) await this.#keep(network);
     await startHolder(this.#engine, spec, {
       name,
-      first,
-      network: this.#options.network ?? "bridge",
+      network,
       endpoint: (await this.#engine.get(`/networks/${endpointNetwork}`)) !== undefined,
     });
+  }
+
+  /** One after another: two tasks at once would make the same container. */
+  #keep(network: string): Promise<void> {
+    const kept = this.#kept.then(() => keepNetwork(this.#engine, network));
+    this.#kept = kept.catch(() => {});
+    return kept;
   }
 
   async release(spec: TaskSpec): Promise<void> {
