@@ -43,11 +43,12 @@ static const char *root_of(char *const *args)
 {
 	const char *root = getenv("TRANSHIP_ROOT");
 
+	/* The last one counts. */
 	for (; *args && strcmp(*args, "run") != 0; args++) {
 		if (strcmp(*args, "--root") == 0 && args[1])
-			return args[1];
-		if (strncmp(*args, "--root=", 7) == 0)
-			return *args + 7;
+			root = *++args;
+		else if (strncmp(*args, "--root=", 7) == 0)
+			root = *args + 7;
 	}
 	if (root && *root)
 		return root;

@@ -23,10 +23,13 @@ export interface StateRoot {
   readonly journal: string;
 }
 
+/** Of root. */
+export const usualRoot = "/var/lib/tranship";
+
 export function defaultStateRoot(env: NodeJS.ProcessEnv = process.env): string {
   const chosen = env.TRANSHIP_ROOT;
   if (chosen !== undefined && chosen !== "") return resolve(chosen);
-  if (process.getuid?.() === 0) return "/var/lib/tranship";
+  if (process.getuid?.() === 0) return usualRoot;
   const data = env.XDG_DATA_HOME;
   return join(
     data !== undefined && data !== ""

@@ -48,6 +48,27 @@ export async function lockInstance(instance: Instance, what: string): Promise<Lo
   }
 }
 
+/** Does `work` with an instance as it is under its lock. E_INSTANCE_NOT_FOUND where it has just been removed. */
+export async function whileLocked<T>(
+  root: StateRoot,
+  found: Instance,
+  what: string,
+  work: (instance: Instance) => T | Promise<T>,
+): Promise<T> {
+  const lock = await lockInstance(found, what);
+  try {
+    const instance = readInstance(root, found.record.id);
+    if (lock === undefined || instance === undefined) {
+      throw new TranshipError("E_INSTANCE_NOT_FOUND", `no such instance: ${found.record.name}`, {
+        hint: "it was removed a moment ago",
+      });
+    }
+    return await work(instance);
+  } finally {
+    lock?.release();
+  }
+}
+
 /**
  * Deals with the end. `status`: what the waiting process saw, where init left no word. Call with the instance's lock held,
  * when PID 1 is gone or is to go. What is left of it is looked for, unless the runtime itself has cleaned up.

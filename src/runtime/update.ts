@@ -6,9 +6,9 @@ import { cgroupLimits, setCgroupLimits } from "../host/cgroup-limits.ts";
 import { readJson, writeFileAtomic } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
-import { lockInstance } from "./end.ts";
+import { whileLocked } from "./end.ts";
 import { note } from "./events/note.ts";
-import { findInstance, type Instance, readInstance } from "./find.ts";
+import { findInstance, type Instance } from "./find.ts";
 import { checkLimits } from "./limits/check.ts";
 import { type Limits, weightOfShares } from "./limits/limits.ts";
 import { setRates } from "./limits/rates.ts";
@@ -22,19 +22,7 @@ export interface Update {
 }
 
 export async function updateInstance(root: StateRoot, text: string, update: Update): Promise<void> {
-  const found = findInstance(root, text);
-  const lock = await lockInstance(found, "update");
-  try {
-    const instance = readInstance(root, found.record.id);
-    if (lock === undefined || instance === undefined) {
-      throw new TranshipError("E_INSTANCE_NOT_FOUND", `no such instance: ${text}`, {
-        hint: "it was removed a moment ago",
-      });
-    }
-    await change(root, instance, update);
-  } finally {
-    lock?.release();
-  }
+  await whileLocked(root, findInstance(root, text), "update", (instance) => change(root, instance, update));
 }
 
 async function change(root: StateRoot, { paths, record }: Instance, update: Update): Promise<void> {

@@ -66,6 +66,24 @@ test("help: --root may stand before it, and whoever reads it may go", (t) => {
   }
 });
 
+test("bin/tranship finds the verb behind flags of every verb and their values", (t) => {
+  const directory = scratch(t);
+  const told = join(directory, "supervise");
+  writeFileSync(told, '#!/bin/sh\necho "supervised: $*"\n', { mode: 0o755 });
+  const supervised = (...words: string[]): boolean =>
+    tool(words, { TRANSHIP_NATIVE: directory }).stdout.startsWith("supervised: --prepare ");
+  for (const before of [
+    [],
+    ["--root", "/a"],
+    ["--root=/a"],
+    ["--root", "/a", "--root", "/b"],
+    ["--log-level", "debug", "--root", "run", "--no-color", "--yes"],
+  ])
+    assert.ok(supervised(...before, "run", "nosuch:1"), before.join(" "));
+  for (const words of [["--root", "run", "version"], ["--log-level", "run", "help"], ["help", "run"]])
+    assert.ok(!supervised(...words), words.join(" "));
+});
+
 test("exit statuses; an error is two lines on stderr and nothing on stdout", (t) => {
   const root = join(scratch(t), "state");
   const cases: readonly (readonly [status: number, code: string, args: readonly string[]])[] = [

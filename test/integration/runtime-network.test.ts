@@ -1,6 +1,10 @@
 // Bridge, addresses and published ports, in a network namespace made for it.
 import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { openStateRoot } from "../../src/host/state-root.ts";
 import {
   type CliResult,
   type Fixture,
@@ -120,11 +124,13 @@ describe("network of instances", { skip, timeout: 300_000 }, () => {
   });
 
   it("takes the address and the MAC that it is given, and frees all with the last instance", async () => {
+    const { stdout } = await cli("exec", "one", "ip", "-4", "a", "show", "eth0");
+    const wanted = `${/inet (10\.\d+)\./.exec(stdout)?.[1]}.7.7`;
     const given = await cli(
       "run",
       "--rm",
       "--ip",
-      "10.213.7.7",
+      wanted,
       "--mac-address",
       "02:00:00:00:00:07",
       "web:1",
@@ -132,12 +138,45 @@ describe("network of instances", { skip, timeout: 300_000 }, () => {
       "a",
     );
     assert.match(given.stdout, /link\/ether 02:00:00:00:00:07/);
-    assert.match(given.stdout, /inet 10\.213\.7\.7\/16/);
+    assert.ok(given.stdout.includes(`inet ${wanted}/16`), given.stdout);
     assert.equal((await cli("run", "--rm", "--ip", "10.1.1.1", "web:1", "true")).status, 2);
     assert.equal((await cli("rm", "-f", "one", "two", "any")).status, 0);
     await fixture.clean();
     const forward = await fixture.inside(["cat", "/proc/sys/net/ipv4/ip_forward"]);
     assert.equal(forward.stdout, forwarding);
+  });
+
+  it("another state root on the machine has another subnet, unless its instances have addresses of this one", async () => {
+    const other = openStateRoot(mkdtempSync(join(tmpdir(), "tranship-other-")));
+    const chosen = join(other.path, "network/subnet.json");
+    const inOther = (...words: string[]) => fixture.cli(words, { env: { TRANSHIP_ROOT: other.path } });
+    try {
+      await makePackage(other, "web:1");
+      mkdirSync(join(other.path, "network"), { recursive: true });
+      await start("--name", "here", "web:1", ...serve);
+      const taken = readFileSync(join(fixture.root.path, "network/subnet.json"), "utf8");
+      // As if both had chosen while nothing of the other ran.
+      writeFileSync(chosen, taken);
+      const ran = await inOther("run", "--rm", "web:1", "ip", "a");
+      assert.equal(ran.status, 0, ran.stderr);
+      assert.match(ran.stdout, /inet 10\./);
+      assert.notEqual(readFileSync(chosen, "utf8"), taken);
+      assert.equal((await cli("rm", "-f", "here")).status, 0);
+      await fixture.clean();
+
+      writeFileSync(chosen, taken);
+      assert.equal((await inOther("create", "--name", "kept", "web:1", "true")).status, 0);
+      await start("--name", "here", "web:1", ...serve);
+      const refused = await inOther("start", "-a", "kept");
+      assert.equal(refused.status, 1, refused.stderr);
+      assert.match(refused.stderr, /E_NETWORK.*collides with .* on tr[0-9a-f]{8}\n.*TRANSHIP_SUBNET/);
+      assert.equal((await inOther("rm", "kept")).status, 0);
+    } finally {
+      await cli("rm", "-f", "here");
+      await inOther("rm", "-f", "kept");
+      await fixture.clean();
+      rmSync(other.path, { recursive: true, force: true });
+    }
   });
 
   it("refuses a subnet that a route of the host has", async () => {

@@ -5,28 +5,16 @@ import { step } from "../../host/steps.ts";
 import type { ClockElement } from "../../package/descriptor.ts";
 import { clockRule } from "../../redirect/clock.ts";
 import { runningClock } from "../elements.ts";
-import { lockInstance } from "../end.ts";
+import { whileLocked } from "../end.ts";
 import { note } from "../events/note.ts";
-import { findAny, type Instance, readInstance } from "../find.ts";
+import { findAny, type Instance } from "../find.ts";
 import { writeRecord } from "../record.ts";
 import { statusOf } from "../state.ts";
 import { changeClockPage } from "./clock-page.ts";
 
 /** From now on, and for later starts. E_INSTANCE_STATE where that cannot be. */
 export async function updateClock(root: StateRoot, text: string, clock: ClockElement): Promise<void> {
-  const found = findAny(root, text);
-  const lock = await lockInstance(found, "update");
-  try {
-    const instance = readInstance(root, found.record.id);
-    if (lock === undefined || instance === undefined) {
-      throw new TranshipError("E_INSTANCE_NOT_FOUND", `no such instance: ${text}`, {
-        hint: "it was removed a moment ago",
-      });
-    }
-    change(root, instance, clock);
-  } finally {
-    lock?.release();
-  }
+  await whileLocked(root, findAny(root, text), "update", (instance) => change(root, instance, clock));
 }
 
 function change(root: StateRoot, { paths, record }: Instance, clock: ClockElement): void {

@@ -3,15 +3,31 @@ import { join } from "node:path";
 import { isTranshipError, TranshipError } from "../../base/errors.ts";
 import { makeDirectory, readJson, writeFileAtomic } from "../../host/files.ts";
 import { randomHex } from "../../host/random.ts";
-import type { StateRoot } from "../../host/state-root.ts";
+import { type StateRoot, usualRoot } from "../../host/state-root.ts";
 import { listDefinitions } from "./definition.ts";
-import { networkNames } from "./devices.ts";
+import { networkNames, shortHash } from "./devices.ts";
+import { leases } from "./lease.ts";
 import { readRoutes, readRoutes6 } from "./routes.ts";
-import { collision, formatSubnet, overlaps, parseSubnet, type Subnet } from "./subnet.ts";
+import {
+  collision,
+  contains,
+  formatSubnet,
+  overlaps,
+  parseAddress,
+  parseSubnet,
+  type Route,
+  type Subnet,
+} from "./subnet.ts";
 import { collision6, formatSubnet6, overlaps6, parseSubnet6, type Subnet6 } from "./subnet6.ts";
 
-/** Tried in this order where TRANSHIP_SUBNET names none. */
+/** Tried where TRANSHIP_SUBNET names none. */
 const candidates = Array.from({ length: 16 }, (_, index) => `10.${213 + index}.0.0/16`);
+
+/** Each state root begins elsewhere, so that two on one machine seldom want the same: what runs of neither shows in no route. */
+function candidatesFor(root: StateRoot): string[] {
+  const first = root.path === usualRoot ? 0 : Number.parseInt(shortHash(root.path), 16) % candidates.length;
+  return [...candidates.slice(first), ...candidates.slice(0, first)];
+}
 
 /** For networks that people make: small ones, as each is one application's. */
 function* smallCandidates(): Generator<Subnet> {
@@ -48,20 +64,36 @@ export function chooseSubnet(root: StateRoot): Subnet {
   const known = readRoutes();
   const device = networkNames(root).bridge;
   const fixed = knownSubnet(root);
-  if (fixed !== undefined) {
-    const other = collision(fixed, known, device);
-    if (other !== undefined) {
-      throw new TranshipError(
-        "E_NETWORK",
-        `the subnet ${formatSubnet(fixed)} collides with ${formatSubnet(other.subnet)} on ${other.device}`,
-        { hint: "name a free one with TRANSHIP_SUBNET, for example 10.231.0.0/16, or use --network none" },
-      );
-    }
+  const other = fixed === undefined ? undefined : collision(fixed, known, device);
+  if (fixed !== undefined && other === undefined) {
     if (formatSubnet(fixed) !== storedSubnet(root)) storeSubnet(root, fixed);
     return fixed;
   }
+  if (fixed !== undefined && other !== undefined && (isAsked() || hasAddresses(root, fixed))) {
+    throw new TranshipError(
+      "E_NETWORK",
+      `the subnet ${formatSubnet(fixed)} collides with ${formatSubnet(other.subnet)} on ${other.device}`,
+      { hint: "name a free one with TRANSHIP_SUBNET, for example 10.231.0.0/16, or use --network none" },
+    );
+  }
+  return chooseAnew(root, known, device);
+}
+
+function isAsked(): boolean {
+  return (process.env.TRANSHIP_SUBNET ?? "") !== "";
+}
+
+/** An instance keeps its address, so its subnet cannot be another one. */
+function hasAddresses(root: StateRoot, subnet: Subnet): boolean {
+  return leases(root, "addresses").some(({ name }) => {
+    const address = parseAddress(name);
+    return address !== undefined && contains(subnet, address);
+  });
+}
+
+function chooseAnew(root: StateRoot, known: readonly Route[], device: string): Subnet {
   const others = listDefinitions(root).map(({ subnet }) => parseSubnet(subnet));
-  for (const candidate of candidates) {
+  for (const candidate of candidatesFor(root)) {
     const subnet = parseSubnet(candidate);
     if (collision(subnet, known, device) !== undefined || others.some((one) => overlaps(one, subnet)))
       continue;

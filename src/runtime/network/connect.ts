@@ -9,9 +9,9 @@ import { nativePath } from "../../host/native.ts";
 import { runChecked } from "../../host/process.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
-import { lockInstance } from "../end.ts";
+import { whileLocked } from "../end.ts";
 import { noteOther } from "../events/note.ts";
-import { findInstance, type Instance, readInstance } from "../find.ts";
+import { findInstance, type Instance } from "../find.ts";
 import { takenAt } from "../identity/identity.ts";
 import { type InstanceRecord, writeRecord } from "../record.ts";
 import { statusOf } from "../state.ts";
@@ -88,15 +88,7 @@ async function changed(
   log: Log,
   decide: (record: InstanceRecord) => Change,
 ): Promise<void> {
-  const found = findInstance(root, text);
-  const lock = await lockInstance(found, "network");
-  try {
-    const instance = readInstance(root, found.record.id);
-    if (lock === undefined || instance === undefined) {
-      throw new TranshipError("E_INSTANCE_NOT_FOUND", `no such instance: ${text}`, {
-        hint: "it was removed a moment ago",
-      });
-    }
+  await whileLocked(root, findInstance(root, text), "network", async (instance) => {
     const { record, paths } = instance;
     if (statusOf(paths, record.id).state === "starting") {
       throw new TranshipError("E_INSTANCE_STATE", `${record.name} is starting`, { hint: "try again" });
@@ -112,9 +104,7 @@ async function changed(
     }
     const attributes = { container: record.id, instance: record.name };
     noteOther(root, { type: "network", action: change.event, id: change.network, attributes });
-  } finally {
-    lock?.release();
-  }
+  });
 }
 
 interface Where {

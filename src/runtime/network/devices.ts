@@ -1,5 +1,5 @@
 // Names of network devices and tables on the host. Pure.
-import type { StateRoot } from "../../host/state-root.ts";
+import { type StateRoot, usualRoot } from "../../host/state-root.ts";
 import type { InstanceRecord } from "../record.ts";
 import { attachmentsOf } from "./attachments.ts";
 import type { NetworkDefinition } from "./definition.ts";
@@ -25,7 +25,7 @@ export function isBridge(device: string): boolean {
 }
 
 /** FNV-1a: tells state roots apart, protects nothing, and needs no library. */
-function shortHash(text: string): string {
+export function shortHash(text: string): string {
   let hash = 0x811c_9dc5;
   for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x0100_0193);
   return (hash >>> 0).toString(16).padStart(8, "0");
@@ -35,7 +35,7 @@ function shortHash(text: string): string {
 export function networkNames(root: StateRoot): { bridge: string; table: string } {
   const hash = shortHash(root.path);
   return {
-    bridge: root.path === "/var/lib/tranship" ? "tranship0" : `tr${hash}`,
+    bridge: root.path === usualRoot ? "tranship0" : `tr${hash}`,
     table: `tranship_${hash}`,
   };
 }
