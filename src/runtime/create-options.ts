@@ -62,4 +62,6 @@ export interface CreateOptions extends NetworkOptions {
   services?: readonly string[];
   tether?: TetherChoice;
   autoRemove?: boolean;
+  /** Is made with the id in it. */
+  idFile?: string;
 }

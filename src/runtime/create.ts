@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { bootId } from "../host/boot-id.ts";
-import { writeFileAtomic, writeFilePlain } from "../host/files.ts";
+import { createExclusive, writeFileAtomic, writeFilePlain } from "../host/files.ts";
 import { processStartTime } from "../host/lock.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
@@ -94,6 +94,7 @@ export async function createInstance(
     }
     writeDraft(draft, record, launch, opened.givenPlan);
     if (hasDisk(record.limits)) await makeDisk(pathsIn(draft), record.limits.disk ?? 0);
+    writeIdFile(options.idFile, id);
     step("instance directory");
     renameSync(draft, join(root.instances, id));
     note(root, record, "create");
@@ -105,6 +106,13 @@ export async function createInstance(
     if (userns !== undefined) freeIds(root, { id, userns });
     throw error;
   }
+}
+
+/** E_USAGE where another one has been faster. */
+function writeIdFile(path: string | undefined, id: string): void {
+  if (path === undefined) return;
+  if (createExclusive(path, id, 0o644)) return;
+  throw new TranshipError("E_USAGE", `container ID file found: ${path}`, { hint: "remove the file" });
 }
 
 /** Whether the package or the command line redirects files: then more is to be made ready than a root. */

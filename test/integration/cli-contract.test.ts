@@ -80,7 +80,11 @@ test("bin/tranship finds the verb behind flags of every verb and their values", 
     ["--log-level", "debug", "--root", "run", "--no-color", "--yes"],
   ])
     assert.ok(supervised(...before, "run", "nosuch:1"), before.join(" "));
-  for (const words of [["--root", "run", "version"], ["--log-level", "run", "help"], ["help", "run"]])
+  for (const words of [
+    ["--root", "run", "version"],
+    ["--log-level", "run", "help"],
+    ["help", "run"],
+  ])
     assert.ok(!supervised(...words), words.join(" "));
 });
 

@@ -1,19 +1,22 @@
 // Flags of run and create into what the runtime is asked for.
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import { parseDuration, parseSize } from "../../base/units.ts";
 import type { CreateOptions } from "../../runtime/create-options.ts";
 import { parsePublish } from "../../runtime/network/ports.ts";
+import { isOfIpc } from "../../runtime/oci/sysctls.ts";
 import type { RestartRule } from "../../runtime/record.ts";
 import { parseRedirect } from "../../runtime/redirect/parse.ts";
 import { signalNumber } from "../../runtime/stop.ts";
 import { parseUserns } from "../../runtime/userns/request.ts";
-import { parseVolume } from "../../runtime/volumes/parse.ts";
 import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
 import { elementOptions } from "./element-options.ts";
 import { healthOptions } from "./health-options.ts";
 import { identityOptions } from "./identity-options.ts";
 import { checkSwap, fixedLimits, limits } from "./limit-options.ts";
+import { mountOptions } from "./mount-options.ts";
+import { addedHosts, resolverOptions } from "./name-options.ts";
 import { connections, networkOptions } from "./network-options.ts";
 import { secretOption } from "./secret-option.ts";
 
@@ -46,15 +49,17 @@ export function createOptions({ args, options }: Call): CreateOptions {
     interactive: flag(options, "interactive"),
     environment: environment(options),
     ...networkOptions(options),
-    ...connections(options),
+    connect: [...connections(options), ...addedHosts(options)],
+    ...resolverOptions(options),
     ports: list(options, "publish").flatMap(parsePublish),
     publishAll: flag(options, "publishAll"),
-    mounts: list(options, "volume").map(parseVolume),
+    mounts: mountOptions(options),
     secrets: list(options, "secret").map(secretOption),
     limits: asked,
     capAdd: list(options, "capAdd"),
     capDrop: list(options, "capDrop"),
     readOnly: flag(options, "readOnly"),
+    ...sysctls(list(options, "sysctl")),
     ...userns(text(options, "userns")),
     ...healthOptions(options),
     services: list(options, "service"),
@@ -63,7 +68,8 @@ export function createOptions({ args, options }: Call): CreateOptions {
     ...(stopSignal === undefined ? {} : { stopSignal }),
     ...(stopTimeout === undefined ? {} : { stopTimeout: parseDuration(stopTimeout) }),
     ...logOptions(list(options, "logOpt")),
-    labels: Object.fromEntries(list(options, "label").map(label)),
+    labels: labels(options),
+    ...idFile(text(options, "cidfile")),
     autoRemove: flag(options, "rm"),
   };
 }
@@ -94,7 +100,7 @@ function checkNamed(found: Record<string, string>): void {
 }
 
 export function environment(options: OptionValues): string[] {
-  const fromFiles = list(options, "envFile").flatMap((path) => environmentFile(path));
+  const fromFiles = list(options, "envFile").flatMap((path) => linesOf(path, "variables"));
   return [...fromFiles, ...list(options, "env")].flatMap((entry) => {
     if (/^[^=\0\s][^=\0]*=/.test(entry)) return [entry];
     if (!/^[^=\0\s]+$/.test(entry))
@@ -104,12 +110,12 @@ export function environment(options: OptionValues): string[] {
   });
 }
 
-function environmentFile(path: string): string[] {
+function linesOf(path: string, what: string): string[] {
   let content: string;
   try {
     content = readFileSync(path, "utf8");
   } catch (cause) {
-    throw new TranshipError("E_IO", `cannot read the variables of ${path}`, {
+    throw new TranshipError("E_IO", `cannot read the ${what} of ${path}`, {
       hint: "check its name",
       cause,
     });
@@ -155,6 +161,37 @@ function logOptions(entries: readonly string[]): Pick<CreateOptions, "log"> {
       throw usage(`not an option of the log: ${JSON.stringify(entry)}`, "write max-size=10m or max-file=3");
   }
   return { log };
+}
+
+function sysctls(entries: readonly string[]): Pick<CreateOptions, "sysctls"> {
+  if (entries.length === 0) return {};
+  const given = entries.map((entry): [string, string] => {
+    const [, name = "", value = ""] = /^([^=]+)=(.*)$/s.exec(entry) ?? [];
+    if (name === "") throw usage(`not a setting: ${JSON.stringify(entry)}`, "write NAME=VALUE");
+    if (isOfIpc(name)) return [name, value];
+    throw usage(
+      `--sysctl ${name} cannot be given to one instance`,
+      "kernel.msg*, kernel.shm*, kernel.sem and fs.mqueue.* can; others are the host's, or its network's: set them there",
+    );
+  });
+  return { sysctls: Object.fromEntries(given) };
+}
+
+/** Where the id goes; docker's words for one that is there. */
+function idFile(path: string | undefined): Pick<CreateOptions, "idFile"> {
+  if (path === undefined) return {};
+  if (existsSync(path)) {
+    throw usage(
+      `container ID file found: ${path}`,
+      "make sure that the other instance is gone, and remove the file",
+    );
+  }
+  return { idFile: resolve(path) };
+}
+
+function labels(options: OptionValues): Record<string, string> {
+  const fromFiles = list(options, "labelFile").flatMap((path) => linesOf(path, "labels"));
+  return Object.fromEntries([...fromFiles, ...list(options, "label")].map(label));
 }
 
 function label(entry: string): [string, string] {

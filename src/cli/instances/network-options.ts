@@ -13,6 +13,8 @@ export function networkOptions(
   const container = /^container:(.+)$/s.exec(only)?.[1];
   if (alone && container !== undefined) {
     refuseAddressing(options);
+    // Its files of names are that one's too.
+    refuse(options, "addHost", "dns", "dnsSearch");
     return { network: "container", networkOf: container };
   }
   if (alone && (only === "host" || only === "none")) {
@@ -27,13 +29,18 @@ export function networkOptions(
 }
 
 function refuseAddressing(options: OptionValues): void {
-  const given = ["ip", "ip6"].find((name) => text(options, name) !== undefined);
-  const what = given ?? (list(options, "networkAlias").length > 0 ? "network-alias" : undefined);
-  if (what !== undefined)
-    throw usage(
-      `conflicting options: --${what} and the network ${list(options, "network")[0] ?? ""}`,
-      "leave one of them out",
-    );
+  refuse(options, "ip", "ip6", "networkAlias");
+}
+
+/** What contradicts the network that was asked for. */
+function refuse(options: OptionValues, ...names: string[]): void {
+  const given = names.find((name) => text(options, name) !== undefined || list(options, name).length > 0);
+  if (given === undefined) return;
+  const what = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw usage(
+    `conflicting options: --${what} and the network ${list(options, "network")[0] ?? ""}`,
+    "leave one of them out",
+  );
 }
 
 function withFlags(one: NetworkRequest, options: OptionValues): NetworkRequest {
@@ -45,8 +52,8 @@ function withFlags(one: NetworkRequest, options: OptionValues): NetworkRequest {
 }
 
 /** --connect FROM=TO: what is asked for at one address leads to the other. */
-export function connections(options: OptionValues): Pick<NetworkOptions, "connect"> {
-  const connect = list(options, "connect").map((entry) => {
+export function connections(options: OptionValues): NonNullable<NetworkOptions["connect"]> {
+  return list(options, "connect").map((entry) => {
     const [, from = "", to = ""] = /^([^=]+)=([^=]+)$/.exec(entry) ?? [];
     const rule = { kind: "connect", from, to } as const;
     try {
@@ -59,7 +66,6 @@ export function connections(options: OptionValues): Pick<NetworkOptions, "connec
     }
     return rule;
   });
-  return connect.length === 0 ? {} : { connect };
 }
 
 /** NAME, or docker's longer form name=NAME,alias=NAME,ip=ADDRESS,ip6=ADDRESS. */

@@ -14,6 +14,17 @@ export const createOptions: readonly OptionSpec[] = [
   { flags: "-P, --publish-all", summary: "publish every port of the package on a random port of the host" },
   { flags: "-v, --volume <VOLUME>", summary: "DIR:PATH[:ro] or NAME:PATH", many: true },
   {
+    flags: "--mount <MOUNT>",
+    summary:
+      "type=bind,source=/DIR,target=/PATH, type=volume,source=NAME,target=/PATH or type=tmpfs,target=/PATH, with readonly where it is only read",
+    many: true,
+  },
+  {
+    flags: "--tmpfs <PATH>",
+    summary: "PATH[:size=SIZE,mode=MODE,exec,ro]: files that are in memory and go at its end",
+    many: true,
+  },
+  {
     flags: "-e, --env <NAME=VALUE>",
     summary: "a variable; without =VALUE it is taken from here",
     many: true,
@@ -27,6 +38,9 @@ export const createOptions: readonly OptionSpec[] = [
   { flags: "--ip <ADDRESS>", summary: "IPv4 address on its first network" },
   { flags: "--ip6 <ADDRESS>", summary: "IPv6 address on its first network" },
   { flags: "--network-alias <NAME>", summary: "a further name on its first network", many: true },
+  { flags: "--add-host <NAME:ADDRESS>", summary: "a line of /etc/hosts", many: true },
+  { flags: "--dns <ADDRESS>", summary: "a name server, in place of the host's", many: true },
+  { flags: "--dns-search <DOMAIN>", summary: "a domain to search, in place of the host's", many: true },
   { flags: "--machine-id <ID>", summary: "/etc/machine-id: 32 hexadecimal digits" },
   { flags: "--hostid <ID>", summary: "what gethostid() gives: 8 hexadecimal digits" },
   { flags: "--dmi <NAME=VALUE>", summary: "a file of /sys/class/dmi/id", many: true },
@@ -46,6 +60,13 @@ export const createOptions: readonly OptionSpec[] = [
     summary: "bridge (default), host, none, container:INSTANCE or networks of yours",
     many: true,
   },
+  {
+    flags: "--sysctl <NAME=VALUE>",
+    summary:
+      "a setting of its messages, semaphores and shared memory (kernel.msg*, kernel.sem, kernel.shm*, fs.mqueue.*)",
+    many: true,
+  },
+  { flags: "--init", summary: "as in docker; every instance has an init anyway" },
   { flags: "--restart <POLICY>", summary: "no, on-failure[:N], always or unless-stopped", default: "no" },
   { flags: "--entrypoint <CMD>", summary: "run this instead of the package's init" },
   { flags: "--cap-add <NAME>", summary: "add a capability", many: true },
@@ -72,7 +93,9 @@ export const createOptions: readonly OptionSpec[] = [
   { flags: "--health-start-interval <TIME>", summary: "from check to check in that time (default 5s)" },
   { flags: "--health-on-failure <ACTION>", summary: "when it is unhealthy: none (default), kill or stop" },
   { flags: "--no-healthcheck", summary: "no check, whatever the package says" },
-  { flags: "--label <KEY=VALUE>", summary: "a label", many: true },
+  { flags: "-l, --label <KEY=VALUE>", summary: "a label", many: true },
+  { flags: "--label-file <FILE>", summary: "labels, one a line", many: true },
+  { flags: "--cidfile <FILE>", summary: "write the id to a file that is not there yet" },
   { flags: "--descriptor <FILE>", summary: "a descriptor (YAML) in place of the package's own" },
   {
     flags: "--service <NAME>",

@@ -1,4 +1,5 @@
 // What of a task definition our runtime cannot honour: named, so that nobody believes it to be in force.
+import { isOfIpc } from "../../../runtime/oci/sysctls.ts";
 import type { TaskDefinition } from "../../api/shapes.ts";
 import { filled, type Refusals, refusalBy } from "../refusals.ts";
 
@@ -29,11 +30,6 @@ const refusals: Refusals = {
   ],
   logDrivers: ["json-file", "awslogs", "syslog"],
 };
-
-/** The runtime is started inside of the network, which is not its to change. */
-function isOfIpc(name: string): boolean {
-  return /^(?:kernel\.(?:msg|shm)[a-z_]*|kernel\.sem|fs\.mqueue\.[a-z_]+)$/.test(name);
-}
 
 export function refusalOf(definition: TaskDefinition): string | undefined {
   return refusalBy(refusals, definition);

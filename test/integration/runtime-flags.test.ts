@@ -1,0 +1,138 @@
+// Flags of `run` as docker has them, by what the programs see.
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { type CliResult, type Fixture, makeFixture, makePackage, whyNot } from "./runtime-fixture.ts";
+
+const skip = whyNot() ?? false;
+
+describe("flags of run", { skip, timeout: 300_000 }, () => {
+  let fixture: Fixture;
+  let scratch: string;
+  before(async () => {
+    fixture = await makeFixture();
+    await makePackage(fixture.root, "box:1");
+    scratch = mkdtempSync(join(tmpdir(), "tranship-flags-"));
+  });
+  after(async () => {
+    await fixture.cli(["rm", "-f", "owner"]);
+    await fixture.cli(["volume", "rm", "kept"]);
+    await fixture.clean();
+    await fixture.remove();
+    rmSync(scratch, { recursive: true, force: true });
+  });
+
+  const run = (...words: string[]): Promise<CliResult> => fixture.cli(["run", "--rm", ...words]);
+  async function printed(...words: string[]): Promise<string> {
+    const { status, stdout, stderr } = await run(...words);
+    assert.equal(status, 0, `${words.join(" ")}: ${stderr}`);
+    return stdout.trim();
+  }
+  async function refused(message: RegExp, ...words: string[]): Promise<void> {
+    const { status, stderr } = await run(...words);
+    assert.equal(status, 2, `${words.join(" ")}: ${stderr}`);
+    assert.match(stderr, message);
+  }
+
+  it("--tmpfs: in memory, not executable unless asked for, of the size that is given", async () => {
+    const script =
+      "stat -c %a /srv/quick; grep /srv/quick /proc/mounts; cp /bin/busybox /srv/quick/true; /srv/quick/true && echo ran";
+    const usual = await printed("--tmpfs", "/srv/quick", "box:1", "sh", "-c", `${script} || true`);
+    assert.match(usual, /^1777\ntmpfs \/srv\/quick tmpfs rw,nosuid,nodev,noexec,/);
+    assert.doesNotMatch(usual, /ran$/);
+    const asked = await printed("--tmpfs", "/srv/quick:size=2m,mode=0750,exec", "box:1", "sh", "-c", script);
+    assert.match(asked, /^750\ntmpfs .* rw,nosuid,nodev,relatime,size=2048k,mode=750.*\nran$/s);
+    const inside = "dd if=/dev/zero of=/srv/quick/x bs=1M count=5";
+    assert.equal((await run("--tmpfs", "/srv/quick:size=2m", "box:1", "sh", "-c", inside)).status, 1);
+    await refused(/--tmpfs: not an option: "suid"/, "--tmpfs", "/srv/quick:suid", "box:1", "true");
+    await refused(/not a mount: "srv"/, "--tmpfs", "srv", "box:1", "true");
+    await refused(/two mounts at \/srv\/x/, "--tmpfs", "/srv/x", "-v", "/srv/x", "box:1", "true");
+  });
+
+  it("--mount: the longer form of -v and --tmpfs", async () => {
+    const folder = join(scratch, "folder");
+    mkdirSync(folder);
+    writeFileSync(join(folder, "page"), "of the host\n");
+    const bind = `type=bind,source=${folder},target=/srv/host`;
+    assert.equal(await printed("--mount", bind, "box:1", "cat", "/srv/host/page"), "of the host");
+    const write = ["box:1", "touch", "/srv/host/new"];
+    assert.equal((await run("--mount", `${bind},readonly`, ...write)).status, 1);
+    await printed("--mount", bind, ...write);
+    const volume = "source=kept,dst=/srv/data";
+    await printed("--mount", volume, "box:1", "touch", "/srv/data/by-mount");
+    assert.equal(await printed("-v", "kept:/srv/data", "box:1", "ls", "/srv/data"), "by-mount\nseed.txt");
+    const memory = "type=tmpfs,destination=/srv/quick,tmpfs-size=2m,tmpfs-mode=0700";
+    assert.match(
+      await printed("--mount", memory, "box:1", "grep", "/srv/quick", "/proc/mounts"),
+      /noexec.*size=2048k,mode=700/,
+    );
+    await refused(
+      /not a key: "bind-propagation"/,
+      "--mount",
+      `${bind},bind-propagation=shared`,
+      "box:1",
+      "true",
+    );
+    await refused(/not a mount/, "--mount", "type=bind,source=folder,target=/srv/x", "box:1", "true");
+    await refused(
+      /source is not for type=tmpfs/,
+      "--mount",
+      "type=tmpfs,source=x,target=/y",
+      "box:1",
+      "true",
+    );
+  });
+
+  it("--add-host, --dns and --dns-search: the files of names", async () => {
+    const names = ["--add-host", "db:192.0.2.9", "--add-host", "six=[2001:db8::9]"];
+    const hosts = await printed(...names, "box:1", "cat", "/etc/hosts");
+    assert.match(hosts, /^192\.0\.2\.9\tdb$/m);
+    assert.match(hosts, /^2001:db8::9\tsix$/m);
+    const given = ["--dns", "192.0.2.53", "--dns", "2001:db8::53", "--dns-search", "example.org"];
+    const resolver = await printed(...given, "box:1", "cat", "/etc/resolv.conf");
+    assert.match(resolver, /^search example\.org\nnameserver 192\.0\.2\.53\nnameserver 2001:db8::53$/m);
+    assert.equal(resolver.match(/^nameserver/gm)?.length, 2);
+    await refused(/not a host: "db"/, "--add-host", "db", "box:1", "true");
+    await refused(/not a host: "db:host-gateway"/, "--add-host", "db:host-gateway", "box:1", "true");
+    await refused(/--dns: not an address: "resolver"/, "--dns", "resolver", "box:1", "true");
+    assert.equal((await fixture.cli(["run", "-d", "--name", "owner", "box:1", "sleep", "600"])).status, 0);
+    for (const [flag, value] of [
+      ["--add-host", "db:192.0.2.9"],
+      ["--dns", "192.0.2.53"],
+      ["--dns-search", "example.org"],
+    ] as const)
+      await refused(
+        new RegExp(`conflicting options: ${flag} and the network container:owner`),
+        ...["--network", "container:owner", flag, value, "box:1", "true"],
+      );
+  });
+
+  it("--sysctl: of messages, semaphores and shared memory", async () => {
+    const file = "/proc/sys/kernel/shmmni";
+    const own = await printed("box:1", "cat", file);
+    assert.notEqual(own, "77");
+    assert.equal(await printed("--sysctl", "kernel.shmmni=77", "box:1", "cat", file), "77");
+    await refused(/--sysctl net.core.somaxconn cannot/, "--sysctl", "net.core.somaxconn=7", "box:1", "true");
+    await refused(/--sysctl kernel.panic cannot/, "--sysctl", "kernel.panic=1", "box:1", "true");
+  });
+
+  it("--cidfile, --label-file, -l, --init", async () => {
+    const id = join(scratch, "id");
+    const labels = join(scratch, "labels");
+    writeFileSync(labels, "# of the test\ntier=web\nempty\n");
+    const words = ["--cidfile", id, "--label-file", labels, "-l", "tier=data", "-l", "more=1", "--init"];
+    const made = await fixture.cli(["create", "--name", "labelled", ...words, "box:1", "true"]);
+    assert.equal(made.status, 0, made.stderr);
+    assert.equal(readFileSync(id, "utf8"), made.stdout.trim());
+    const format = "{{json .Config.Labels}}";
+    const told = JSON.parse((await fixture.cli(["inspect", "--format", format, "labelled"])).stdout);
+    assert.deepEqual([told.tier, told.empty, told.more], ["data", "", "1"]);
+    await refused(/container ID file found/, "--cidfile", id, "box:1", "true");
+    assert.equal((await fixture.cli(["rm", "labelled"])).status, 0);
+    await printed("--cidfile", join(scratch, "of-run"), "box:1", "true");
+    assert.match(readFileSync(join(scratch, "of-run"), "utf8"), /^[0-9a-f]{64}$/);
+    assert.equal((await run("--cidfile", join(scratch, "nowhere/id"), "box:1", "true")).status, 125);
+  });
+});
