@@ -29,7 +29,7 @@ function ruleChanges(options: OptionValues): RuleChanges | undefined {
   const changes: RuleChanges = {
     redirect: list(options, "redirect").map(parseRedirect),
     redirectRemove: list(options, "redirectRm").map(absolute),
-    connect: connections(options).connect ?? [],
+    connect: connections(options),
     connectRemove: list(options, "connectRm").map(endOf),
   };
   return Object.values(changes).some((one) => one.length > 0) ? changes : undefined;
