@@ -56,6 +56,7 @@ export const errorCodes = {
   E_IDENTITY_TAKEN: "A part of the identity that an instance takes on belongs to another running instance.",
   E_PORT_TAKEN: "The port of the host is already taken.",
   E_NETWORK: "The network of an instance could not be set up.",
+  E_NOT_CARRIED_OUT: "A descriptor asks for what this engine does not do.",
   E_LIMIT_UNSUPPORTED: "This host cannot hold a limit that was asked for.",
   E_USERNS: "A user namespace could not be given its ids.",
   E_RUNTIME: "The OCI runtime could not start the instance.",

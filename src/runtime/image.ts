@@ -16,7 +16,7 @@ import { changedConfig } from "../package/container-config.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import { decodeInitPlan } from "../package/init-codec.ts";
 import type { InitPlan } from "../package/init-plan.ts";
-import { notCarriedOut } from "../package/not-carried-out.ts";
+import { checkCarriedOut } from "../package/not-carried-out.ts";
 import type { RunFacts } from "../package/run-facts.ts";
 import { inLayers, readLayerFile } from "./layers.ts";
 import { clean } from "./volumes/parse.ts";
@@ -88,8 +88,7 @@ export async function openPackage(
   const found = file === undefined ? image.packaged : await packagedOf(readDescriptorFile(file), file);
   const asked = options.services ?? [];
   const chosen = asked.length === 0 ? found : await startedToo(found, asked, reference);
-  for (const { message, key } of chosen === null ? [] : notCarriedOut(chosen.descriptor))
-    if (key !== "excludes" || options.inProcess !== true) log.warn(`${file ?? reference}: ${message}`);
+  if (chosen !== null) checkCarriedOut(chosen.descriptor, file ?? reference, options.inProcess === true);
   const { diffIds } = image;
   const layers = await (options.layers?.() ?? layerDirectories(root, diffIds));
   const isPackage = inLayers(layers, initPath.slice(1));

@@ -103,7 +103,7 @@ describe("the descriptor of a package", { skip, concurrency: false }, () => {
     await fixture.clean();
   });
 
-  it("manual services start where they are asked for, with those that they come after; what is kept only is named", async () => {
+  it("manual services start where they are asked for, with those that they come after", async () => {
     const service = (name: string, startup: string, after: string[]) => ({
       name,
       program: name,
@@ -128,15 +128,11 @@ describe("the descriptor of a package", { skip, concurrency: false }, () => {
         service("third", "manual", []),
         service("never", "disabled", []),
       ],
-      links: ["other_1"],
-      excludes: ["calc"],
     };
     writeFileSync(file, JSON.stringify(descriptor));
     const run = (...words: string[]) => cli("run", "--rm", "--descriptor", file, ...words, "app:1");
     const plain = await run();
     assert.equal(plain.stdout, "main ran\n", plain.stderr);
-    assert.match(plain.stderr, /links to other_1/);
-    assert.match(plain.stderr, /excludes calc/);
     const more = await run("--service", "second");
     assert.deepEqual(
       more.stdout.trim().split("\n").sort(),
@@ -151,6 +147,29 @@ describe("the descriptor of a package", { skip, concurrency: false }, () => {
       assert.equal(refused.status, 2, name);
       assert.match(refused.stderr, words);
     }
+    await fixture.clean();
+  });
+
+  it("refuses by name what no engine, or not this one, carries out", async () => {
+    const file = join(work, "kept.yaml");
+    const text = JSON.parse((await cli("package", "show", "--format", "json", "app:1")).stdout);
+    const run = (changes: object, ...words: string[]): Promise<CliResult> => {
+      writeFileSync(file, JSON.stringify({ ...text, ...changes }));
+      return cli("run", "--rm", ...words, "--descriptor", file, "app:1", "/bin/sh", "-c", "echo ran");
+    };
+    for (const engine of ["namespace", "inprocess"]) {
+      const linked = await run({ links: ["other_1"] }, "--engine", engine);
+      assert.equal(linked.status, 125, linked.stderr);
+      assert.match(
+        linked.stderr,
+        /E_NOT_CARRIED_OUT.*links to other_1[\s\S]*hint: .*descriptor's own redirections/,
+      );
+    }
+    const excluding = await run({ excludes: ["calc"] });
+    assert.equal(excluding.status, 125, excluding.stderr);
+    assert.match(excluding.stderr, /E_NOT_CARRIED_OUT.*excludes calc[\s\S]*hint: .*--engine inprocess/);
+    if (process.arch === "x64")
+      assert.equal((await run({ excludes: ["calc"] }, "--engine", "inprocess")).stdout, "ran\n");
     await fixture.clean();
   });
 

@@ -76,6 +76,8 @@ export const advice: Record<ErrorCode, string> = {
   E_PORT_TAKEN: "Choose another port of the host with -p, or stop what listens there.",
   E_NETWORK:
     "The message names the step. `tranship doctor` checks bridge, nftables and addresses; --network none or host needs none of them.",
+  E_NOT_CARRIED_OUT:
+    "The message names the key and its values. `tranship package edit` changes the descriptor of a package, `run --descriptor FILE` takes another one for one instance.",
   E_LIMIT_UNSUPPORTED:
     "The message names the limit and what is missing. A limit is never left out silently: start it without, or on another host.",
   E_USERNS:
