@@ -1,7 +1,10 @@
 // The control plane of clusters: calls per second against a bare HTTP server that answers the same bytes, placement, memory. `node bench/cluster-bench.ts [--rounds N]`
 import { type ChildProcess, fork } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
 import { Agent, createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { performance } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { signedHeaders } from "../src/cluster/api/sigv4.ts";
@@ -30,7 +33,7 @@ else await main();
 async function serve(): Promise<void> {
   const nodes = Array.from({ length: 100 }, (_, index) => plainNode(`n${index}`, 1 << 20, 1 << 22));
   const plane = await makeControlPlane({
-    stateFile: ":memory:",
+    stateFile: process.argv[3] ?? ":memory:",
     driver: new NullDriver(nodes),
     secretOf: (id) => (id === key.accessKeyId ? key.secretAccessKey : undefined),
     onDefect: (error) => console.error(error),
@@ -76,7 +79,7 @@ async function main(): Promise<void> {
     const ways: Way[] = [
       always("register", "RegisterTaskDefinition", { family: "base", containerDefinitions }),
       always("describe 10 tasks", "DescribeTasks", described),
-      always("list 100 of the tasks", "ListTasks", {}),
+      always("list 100 of 1,000 tasks", "ListTasks", {}),
       always("run a task", "RunTask", { taskDefinition: "base" }),
       { name: "stop a task", operation: "StopTask", input: () => ({ task: running.pop() }) },
     ];
@@ -84,6 +87,7 @@ async function main(): Promise<void> {
       "| call | calls/s | p99 ms | bare node:http, same bytes | ratio (goal: at least 0.5) | CPU of the server, µs a call | of the bare one | ratio |\n|---|---|---|---|---|---|---|---|",
     );
     for (const { name, operation, input } of ways) {
+      if (operation === "ListTasks") await manyTasks(ours, 1000);
       // Each is stopped once.
       if (operation === "StopTask")
         running.push(...(await manyTasks(ours, (rounds + warmUp) * callsPerRound)));
@@ -167,7 +171,10 @@ async function startServers(): Promise<{
   bare: number;
   ask: (what: string) => Promise<number>;
 }> {
-  const child = fork(import.meta.filename, ["serve"]);
+  // On a disk, as `cluster serve` has it.
+  const directory = mkdtempSync(join(tmpdir(), "tranship-cluster-bench-"));
+  const child = fork(import.meta.filename, ["serve", join(directory, "state.db")]);
+  child.once("exit", () => rmSync(directory, { recursive: true, force: true }));
   const told = <T>(): Promise<T> =>
     new Promise((resolve) => child.once("message", (value) => resolve(value as T)));
   const [ours = 0, bare = 0] = await told<number[]>();

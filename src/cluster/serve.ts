@@ -34,6 +34,8 @@ export interface ServeOptions {
   agents?: AgentEntry;
   onEvent?: (event: ClusterEvent) => void;
   onDefect: (error: unknown) => void;
+  /** Told what is answered to calls. */
+  onAnswer?: (operation: string, text: string) => void;
 }
 
 export interface ControlPlane {
@@ -69,6 +71,7 @@ export async function makeControlPlane(options: ServeOptions): Promise<ControlPl
     unsigned: options.unsigned ?? false,
     allowReset: options.allowReset ?? false,
     onDefect: options.onDefect,
+    ...(options.onAnswer === undefined ? {} : { onAnswer: options.onAnswer }),
   });
   return {
     control,

@@ -27,12 +27,8 @@ export async function testCluster(
     driver: new NullDriver(),
     secretOf: (key) => (key === accessKey.accessKeyId ? accessKey.secretAccessKey : undefined),
     onDefect: (error) => defects.push(error),
+    onAnswer: (operation, text) => checkOutput(operation, JSON.parse(text)),
     ...options,
-  });
-  plane.server.addHook("onSend", async (request, reply, payload) => {
-    const operation = String(request.headers["x-amz-target"]).split(".")[1] ?? "";
-    if (reply.statusCode === 200 && request.url === "/") checkOutput(operation, JSON.parse(String(payload)));
-    return payload;
   });
   await plane.server.listen({ host: "127.0.0.1", port: options.port ?? 0 });
   const { port } = plane.server.server.address() as AddressInfo;

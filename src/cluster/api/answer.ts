@@ -31,11 +31,14 @@ export async function answer(call: Call, operation: string, body: Uint8Array): P
   return text;
 }
 
+/** A body with bytes that are no UTF-8 is refused. */
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
 function parse(body: Uint8Array): unknown {
   if (body.length === 0) return {};
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body));
+    value = JSON.parse(decoder.decode(body));
   } catch {
     throw new EcsError("SerializationException", "The body is not JSON.");
   }

@@ -1,13 +1,7 @@
 // AWS Signature Version 4, verified. Source of the algorithm: the AWS General Reference, "Create a signed AWS API request".
-import {
-  createHmac,
-  createSecretKey,
-  hash as digestOf,
-  type KeyObject,
-  randomUUID,
-  timingSafeEqual,
-} from "node:crypto";
+import { hash as digestOf, randomUUID, timingSafeEqual } from "node:crypto";
 import { EcsError } from "./ecs-error.ts";
+import { HmacKey } from "./hmac.ts";
 
 export interface SignedRequest {
   method: string;
@@ -106,8 +100,6 @@ function one(request: SignedRequest, name: string): string | undefined {
 }
 
 const sha256 = (data: string | Uint8Array): string => digestOf("sha256", data);
-const hmac = (key: string | Uint8Array | KeyObject, data: string): Buffer =>
-  createHmac("sha256", key).update(data).digest();
 const invalid = (message: string): EcsError =>
   new EcsError("InvalidSignatureException", message, { status: 403 });
 
@@ -116,7 +108,9 @@ export class ReplayGuard {
   readonly #seen = new Map<string, number>();
 
   /** Throws when the signature was taken before. */
-  take(signature: string, now: number): void {
+  take(whole: string, now: number): void {
+    // Half of it is as good, and a text of its own: a part of the header would keep all of the header.
+    const signature = Buffer.from(whole.slice(0, 32), "hex").toString("latin1");
     for (const [old, until] of this.#seen) {
       if (until > now) break;
       this.#seen.delete(old);
@@ -168,18 +162,19 @@ function signatureOf(
 ): Buffer {
   const where = `${scope.date}/${scope.region}/${service}/aws4_request`;
   const toSign = ["AWS4-HMAC-SHA256", scope.stamp, where, sha256(canonical(request, names, hash))].join("\n");
-  return hmac(keyOf(secret, scope.date, scope.region), toSign);
+  return keyOf(secret, scope.date, scope.region).sign(toSign);
 }
 
-/** Keys of a day and a region, made once: callers ask thousands of times with the same, and a key from bytes costs more than the digest. */
-const signingKeys = new Map<string, KeyObject>();
+/** Keys of a day and a region, made once: callers ask thousands of times with the same. */
+const signingKeys = new Map<string, HmacKey>();
 
-function keyOf(secret: string, date: string, region: string): KeyObject {
+function keyOf(secret: string, date: string, region: string): HmacKey {
   const name = JSON.stringify([secret, date, region]);
   const known = signingKeys.get(name);
   if (known !== undefined) return known;
-  const key = createSecretKey(
-    [region, service, "aws4_request"].reduce((under, word) => hmac(under, word), hmac(`AWS4${secret}`, date)),
+  const key = [date, region, service, "aws4_request"].reduce(
+    (under, word) => new HmacKey(under.sign(word)),
+    new HmacKey(Buffer.from(`AWS4${secret}`)),
   );
   // A caller chooses date and region: what he may keep here is bounded.
   if (signingKeys.size >= 64) signingKeys.clear();

@@ -184,7 +184,7 @@ export function distribute(
   had: ReadonlyMap<string, number>,
   count: number,
 ): (string | undefined)[] {
-  if (strategy.length === 0) return Array.from({ length: count }, () => undefined);
+  if (strategy.length === 0) return new Array<undefined>(count).fill(undefined);
   const counts = new Map(had);
   const base = strategy.find((item) => (item.base ?? 0) > 0);
   const weighted = strategy.filter(({ weight = 0 }) => weight > 0);

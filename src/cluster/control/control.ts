@@ -5,6 +5,7 @@ import type { Driver } from "../drivers/driver.ts";
 import type { TaskRoles } from "../roles/task-roles.ts";
 import type { State } from "../state/state.ts";
 import type { ResolveInputs } from "../task-inputs.ts";
+import { Candidates } from "./demand.ts";
 import { ExecSessions } from "./execute-command.ts";
 import { Occupancy } from "./occupancy.ts";
 
@@ -43,6 +44,7 @@ export interface ControlOptions {
 export class Control {
   readonly state: State;
   readonly occupancy: Occupancy;
+  readonly candidates: Candidates;
   readonly sessions = new ExecSessions(this);
   readonly driver: Driver;
   readonly clock: Clock;
@@ -73,6 +75,7 @@ export class Control {
   constructor(options: ControlOptions) {
     this.state = options.state;
     this.occupancy = new Occupancy(options.state);
+    this.candidates = new Candidates(options.state, this.occupancy);
     this.driver = options.driver;
     this.clock = options.clock ?? { now: () => Date.now() };
     this.account = options.account ?? "000000000000";

@@ -3,8 +3,9 @@ import type { PlacementConstraint, PlacementStrategy, TaskDefinition, TaskOverri
 import type { Subject } from "../placement/expression.ts";
 import type { Candidate } from "../placement/place.ts";
 import type { InstanceEntity, TaskEntity } from "../state/entities.ts";
+import type { State } from "../state/state.ts";
 import { sizeOf } from "./check-definition.ts";
-import type { Control } from "./control.ts";
+import type { Occupancy, Taken } from "./occupancy.ts";
 
 export interface Needs {
   /** CPU units, MiB. */
@@ -39,53 +40,72 @@ function sized(text: string | undefined, field: "cpu" | "memory"): number | unde
   return text === undefined ? undefined : sizeOf(text, field);
 }
 
-/** All container instances of a cluster, with what is left of them. Changing a candidate changes nothing else. */
-export function candidatesOf(control: Control, cluster: string): Candidate[] {
-  const candidates: Candidate[] = [];
-  for (const instance of control.state.instance.group(cluster))
-    candidates.push(candidateOf(control, instance));
-  return candidates;
+/** The container instances of clusters as placement sees them: made once, and again when an instance has come, gone or changed. */
+export class Candidates {
+  readonly #state: State;
+  readonly #occupancy: Occupancy;
+  readonly #lists = new Map<string, readonly Candidate[]>();
+  #version = -1;
+
+  constructor(state: State, occupancy: Occupancy) {
+    this.#state = state;
+    this.#occupancy = occupancy;
+  }
+
+  /** All of a cluster, with what is left of them now. */
+  of(cluster: string): readonly Candidate[] {
+    if (this.#version !== this.#state.instance.version) this.#lists.clear();
+    this.#version = this.#state.instance.version;
+    let list = this.#lists.get(cluster);
+    if (list === undefined) {
+      list = Array.from(this.#state.instance.group(cluster), (instance) => this.one(instance));
+      this.#lists.set(cluster, list);
+    }
+    return list;
+  }
+
+  one(instance: InstanceEntity): Candidate {
+    return new InstanceCandidate(this.#occupancy, instance);
+  }
 }
 
-export function candidateOf(control: Control, instance: InstanceEntity): Candidate {
-  return new InstanceCandidate(control, instance);
-}
-
-/** What not every placement asks for is made when it is asked for: there may be thousands of these for one task. */
 class InstanceCandidate implements Candidate {
   readonly id: string;
-  cpu: number;
-  memory: number;
   readonly available: boolean;
-  readonly #control: Control;
+  readonly #occupancy: Occupancy;
+  readonly #taken: Taken;
   readonly #instance: InstanceEntity;
   #subject: Subject | undefined;
-  #ports: Set<string> | undefined;
+  readonly ports = {
+    has: (port: string): boolean =>
+      this.#taken.ports.has(port) || this.#instance.reservedPorts.includes(port),
+  };
 
-  constructor(control: Control, instance: InstanceEntity) {
-    const taken = control.occupancy.of(instance.id);
+  constructor(occupancy: Occupancy, instance: InstanceEntity) {
     this.id = instance.id;
-    this.cpu = instance.cpu - taken.cpu;
-    this.memory = instance.memory - taken.memory;
     // One that an agent of somebody else's registered is not reached by the driver: nothing could be started there.
     this.available =
       instance.own && instance.wire.status === "ACTIVE" && instance.wire.agentConnected === true;
-    this.#control = control;
+    this.#occupancy = occupancy;
+    this.#taken = occupancy.of(instance.id);
     this.#instance = instance;
   }
 
-  get subject(): Subject {
-    this.#subject ??= subjectOf(this.#control, this.#instance);
-    return this.#subject;
+  get cpu(): number {
+    return this.#instance.cpu - this.#taken.cpu;
   }
 
-  get ports(): Set<string> {
-    this.#ports ??= new Set([...this.#instance.reservedPorts, ...this.#control.occupancy.of(this.id).ports]);
-    return this.#ports;
+  get memory(): number {
+    return this.#instance.memory - this.#taken.memory;
+  }
+
+  get subject(): Subject {
+    this.#subject ??= subjectOf(this.#occupancy, this.#instance);
+    return this.#subject;
   }
 }
 
-export function subjectOf(control: Control, instance: InstanceEntity): Subject {
+export function subjectOf(occupancy: Occupancy, instance: InstanceEntity): Subject {
   return {
     attribute: (name) => {
       const found = instance.attributes.find((attribute) => attribute.name === name);
@@ -96,10 +116,10 @@ export function subjectOf(control: Control, instance: InstanceEntity): Subject {
       if (name === "agentVersion") return instance.wire.versionInfo?.agentVersion;
       if (name === "ec2InstanceId") return instance.wire.ec2InstanceId;
       if (name === "registeredAt") return new Date((instance.wire.registeredAt ?? 0) * 1000).toISOString();
-      return String(control.occupancy.of(instance.id).tasks.size);
+      return String(occupancy.of(instance.id).tasks.size);
     },
     hasTaskOfGroup: (group) => {
-      for (const task of control.occupancy.tasksOf(instance.id)) if (task.wire.group === group) return true;
+      for (const task of occupancy.tasksOf(instance.id)) if (task.wire.group === group) return true;
       return false;
     },
   };

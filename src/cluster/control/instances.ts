@@ -196,7 +196,7 @@ export function listContainerInstances(
   const arns: string[] = [];
   for (const instance of control.state.instance.group(cluster.name)) {
     if (input.status !== undefined && instance.wire.status !== input.status) continue;
-    if (test(subjectOf(control, instance))) arns.push(instance.wire.containerInstanceArn);
+    if (test(subjectOf(control.occupancy, instance))) arns.push(instance.wire.containerInstanceArn);
   }
   const { keys, ...more } = page(arns, input, { question: `ListContainerInstances/${cluster.name}` });
   return { containerInstanceArns: keys, ...more };

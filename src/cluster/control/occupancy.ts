@@ -2,7 +2,8 @@
 import type { TaskEntity } from "../state/entities.ts";
 import type { State } from "../state/state.ts";
 
-interface Taken {
+/** Of one container instance; the same object as long as it is there. */
+export interface Taken {
   cpu: number;
   memory: number;
   ports: Set<string>;
@@ -57,7 +58,7 @@ export class Occupancy {
     this.#byService.clear();
   }
 
-  of(instance: string): Readonly<Taken> {
+  of(instance: string): Taken {
     return this.#taken(instance);
   }
 

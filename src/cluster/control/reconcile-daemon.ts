@@ -2,7 +2,7 @@
 import { place } from "../placement/place.ts";
 import type { ServiceEntity, TaskEntity } from "../state/entities.ts";
 import type { Control } from "./control.ts";
-import { allConstraints, candidateOf, needsOf } from "./demand.ts";
+import { allConstraints, needsOf } from "./demand.ts";
 import { isProtected } from "./protection.ts";
 import { isWell } from "./reconcile-tasks.ts";
 import { sayStopped, start, type View } from "./service-tasks.ts";
@@ -16,7 +16,7 @@ export function stepDaemon(control: Control, service: ServiceEntity, view: View)
   const constraints = allConstraints(definition.wire, service.constraints);
   const needs = needsOf(definition.wire);
   const wanted = [...control.state.instance.group(service.cluster)].filter((instance) => {
-    const { id, subject, available } = candidateOf(control, instance);
+    const { id, subject, available } = control.candidates.one(instance);
     const { cpu, memory } = needs;
     const candidate = { id, subject, available, cpu, memory, ports: new Set<string>() };
     return (
@@ -59,7 +59,7 @@ export function stepDaemon(control: Control, service: ServiceEntity, view: View)
   const empty = wanted.filter(({ id }) => !busy.has(id));
   if (empty.length === 0) return;
   start(control, service, primary, empty.length, (_definition, demand) => {
-    const placed = empty.map((instance) => candidateOf(control, instance));
+    const placed = empty.map((instance) => control.candidates.one(instance));
     const results = placed.map((candidate) =>
       place([candidate], 1, {
         ...demand,

@@ -3,7 +3,7 @@ import type { PlacementStrategy } from "../api/shapes.ts";
 import { place } from "../placement/place.ts";
 import type { DeploymentEntity, ServiceEntity, TaskEntity } from "../state/entities.ts";
 import type { Control } from "./control.ts";
-import { allConstraints, candidatesOf, countByInstance, spreadByDefault } from "./demand.ts";
+import { allConstraints, countByInstance, spreadByDefault } from "./demand.ts";
 import { isProtected } from "./protection.ts";
 import { stepDaemon } from "./reconcile-daemon.ts";
 import { isWell } from "./reconcile-tasks.ts";
@@ -123,7 +123,7 @@ function startMissing(control: Control, service: ServiceEntity, view: View): num
     const strategy: readonly PlacementStrategy[] =
       service.strategy.length > 0 ? service.strategy : spreadByDefault;
     const all = [...good, ...old];
-    return place(candidatesOf(control, service.cluster), missing, {
+    return place(control.candidates.of(service.cluster), missing, {
       ...needs,
       constraints: allConstraints(definition.wire, service.constraints),
       strategy,

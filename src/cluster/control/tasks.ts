@@ -21,11 +21,11 @@ import { providersFor } from "./capacity-providers.ts";
 import { checkSizes, plainSizes } from "./check-definition.ts";
 import { checkPlacement } from "./check-placement.ts";
 import type { Call, Control } from "./control.ts";
-import { allConstraints, candidateOf, candidatesOf, countByInstance, needsOf } from "./demand.ts";
+import { allConstraints, countByInstance, needsOf } from "./demand.ts";
 import { once } from "./idempotency.ts";
 import { makeTask } from "./make-task.ts";
 import { clusterName, clusterOf, definitionOf, idOf, serviceKey } from "./names.ts";
-import { page } from "./pages.ts";
+import { pageByNumber } from "./pages.ts";
 import { refuseLaunch, refuseOverrides } from "./refused-fields.ts";
 import { endTask } from "./stop-task.ts";
 import { checkTags } from "./tags.ts";
@@ -50,7 +50,7 @@ export function runTask(call: Call, input: RunTaskRequest): RunTaskResponse {
   const needs = needsOf(definition.wire, input.overrides);
   const providers = providersFor(call, cluster, input, count);
   const group = input.group ?? `family:${definition.family}`;
-  const { placed, failure } = place(candidatesOf(control, cluster.name), count, {
+  const { placed, failure } = place(control.candidates.of(cluster.name), count, {
     ...needs,
     constraints: allConstraints(definition.wire, input.placementConstraints),
     strategy: input.placementStrategy ?? [{ type: "random" }],
@@ -76,8 +76,12 @@ function needsCounts({ placementStrategy, placementConstraints }: RunTaskRequest
   );
 }
 
-function* ofGroup(control: Control, cluster: string, group: string): Generator<TaskEntity> {
-  for (const task of control.state.task.group(cluster)) if (task.wire.group === group) yield task;
+function ofGroup(control: Control, cluster: string, group: string): Iterable<TaskEntity> {
+  return those(control.state.task.group(cluster), ({ wire }) => wire.group === group);
+}
+
+function* those(tasks: Iterable<TaskEntity>, are: (task: TaskEntity) => boolean): Generator<TaskEntity> {
+  for (const task of tasks) if (are(task)) yield task;
 }
 
 export function startTask(call: Call, input: StartTaskRequest): StartTaskResponse {
@@ -97,7 +101,7 @@ export function startTask(call: Call, input: StartTaskRequest): StartTaskRespons
       failures.push({ arn: text, reason: "MISSING" });
       continue;
     }
-    const { failure } = place([candidateOf(control, instance)], 1, {
+    const { failure } = place([control.candidates.one(instance)], 1, {
       ...needsOf(definition.wire, input.overrides),
       constraints: [],
       strategy: [],
@@ -242,19 +246,16 @@ export function listTasks(call: Call, input: ListTasksRequest): ListTasksRespons
   const instance =
     input.containerInstance === undefined ? undefined : idOf(input.containerInstance, "container-instance");
   const wanted = input.desiredStatus ?? "RUNNING";
-  const arns: string[] = [];
-  for (const task of service === undefined
-    ? state.task.group(cluster.name)
-    : control.occupancy.ofService(service)) {
-    const { wire } = task;
+  const isAsked = (task: TaskEntity): boolean =>
     // PENDING tasks have the desired status RUNNING: asking for PENDING gives none, as with the real service.
-    if (wire.desiredStatus !== wanted) continue;
-    if (input.family !== undefined && !task.definition.startsWith(`${input.family}:`)) continue;
-    if (input.startedBy !== undefined && wire.startedBy !== input.startedBy) continue;
-    if (instance !== undefined && task.instance !== instance) continue;
-    if (input.launchType !== undefined && wire.launchType !== input.launchType) continue;
-    arns.push(wire.taskArn);
-  }
-  const { keys, ...more } = page(arns, input, { question: `ListTasks/${cluster.name}` });
-  return { taskArns: keys, ...more };
+    task.wire.desiredStatus === wanted &&
+    (input.family === undefined || task.definition.startsWith(`${input.family}:`)) &&
+    (input.startedBy === undefined || task.wire.startedBy === input.startedBy) &&
+    (instance === undefined || task.instance === instance) &&
+    (input.launchType === undefined || task.wire.launchType === input.launchType);
+  const tasks = service === undefined ? state.task.group(cluster.name) : control.occupancy.ofService(service);
+  const { items, ...more } = pageByNumber(those(tasks, isAsked), ({ id }) => state.task.numberOf(id), input, {
+    question: `ListTasks/${cluster.name}`,
+  });
+  return { taskArns: items.map(({ wire }) => wire.taskArn), ...more };
 }

@@ -1,14 +1,27 @@
+/** The last number that any collection of a state has given: each is given once. */
+export interface Numbering {
+  last: number;
+}
+
 /** Documents of one kind, in the order in which they were first put, with an index by group. Tells the store which have changed. */
 export class Collection<T> {
+  readonly #numbering: Numbering;
   readonly #keyOf: (value: T) => string;
   readonly #groupOf: ((value: T) => string) | undefined;
   readonly #values = new Map<string, T>();
+  /** By key: the store's row, which grows in the order in which documents were first put, over restarts too. */
+  readonly #numbers = new Map<string, number>();
   /** By group and key: calls ask for all of a group, and not one by one. */
   readonly #groups = new Map<string, Map<string, T>>();
-  /** Keys to write at the next commit; what is not in #values by then is removed. */
+  /** Another one whenever a document has come, gone or changed. */
+  version = 0;
+  /** Keys to write at the next commit. */
   readonly changed = new Set<string>();
+  /** Rows to remove at the next commit. */
+  readonly removed = new Set<number>();
 
-  constructor(keyOf: (value: T) => string, groupOf?: (value: T) => string) {
+  constructor(numbering: Numbering, keyOf: (value: T) => string, groupOf?: (value: T) => string) {
+    this.#numbering = numbering;
     this.#keyOf = keyOf;
     this.#groupOf = groupOf;
   }
@@ -25,7 +38,9 @@ export class Collection<T> {
   put(value: T): void {
     const key = this.#keyOf(value);
     this.#values.set(key, value);
+    if (!this.#numbers.has(key)) this.#numbers.set(key, ++this.#numbering.last);
     this.changed.add(key);
+    this.version++;
     const group = this.#groupOf?.(value);
     if (group === undefined) return;
     const members = this.#groups.get(group);
@@ -33,16 +48,31 @@ export class Collection<T> {
     else members.set(key, value);
   }
 
+  /** One that the store has; in the order of the numbers. */
+  load(value: T, number: number): void {
+    this.#numbers.set(this.#keyOf(value), number);
+    this.#numbering.last = number;
+    this.put(value);
+  }
+
   delete(key: string): void {
     const value = this.#values.get(key);
     if (value === undefined) return;
     this.#values.delete(key);
-    this.changed.add(key);
+    this.removed.add(this.numberOf(key));
+    this.#numbers.delete(key);
+    this.changed.delete(key);
+    this.version++;
     const group = this.#groupOf?.(value);
     if (group === undefined) return;
     const members = this.#groups.get(group);
     members?.delete(key);
     if (members?.size === 0) this.#groups.delete(group);
+  }
+
+  /** Its row: greater than those of all that were put before it, and never another one's. */
+  numberOf(key: string): number {
+    return this.#numbers.get(key) ?? 0;
   }
 
   all(): IterableIterator<T> {

@@ -1,48 +1,56 @@
 // The state of the control plane: in memory to be read, in SQLite to survive. What one request or one step of a reconciler changes is written in one transaction.
 import { DatabaseSync } from "node:sqlite";
 import { TranshipError } from "../../base/errors.ts";
-import { Collection } from "./collection.ts";
+import { Collection, type Numbering } from "./collection.ts";
 import type { Kinds } from "./entities.ts";
 
 type Collections = { [K in keyof Kinds]: Collection<Kinds[K]> };
 
-/** Of the schema below; a newer one is refused, an older one migrated. */
-const version = 1;
-
 export class State implements Collections {
-  readonly cluster = new Collection<Kinds["cluster"]>((value) => value.name);
+  readonly #numbering: Numbering = { last: 0 };
+  readonly cluster = new Collection<Kinds["cluster"]>(this.#numbering, (value) => value.name);
   readonly definition = new Collection<Kinds["definition"]>(
+    this.#numbering,
     (value) => value.key,
     (value) => value.family,
   );
-  readonly family = new Collection<Kinds["family"]>((value) => value.name);
+  readonly family = new Collection<Kinds["family"]>(this.#numbering, (value) => value.name);
   readonly task = new Collection<Kinds["task"]>(
+    this.#numbering,
     (value) => value.id,
     (value) => value.cluster,
   );
   readonly service = new Collection<Kinds["service"]>(
+    this.#numbering,
     (value) => value.key,
     (value) => value.cluster,
   );
   readonly serviceDeployment = new Collection<Kinds["serviceDeployment"]>(
+    this.#numbering,
     (value) => value.id,
     (value) => value.service,
   );
   readonly revision = new Collection<Kinds["revision"]>(
+    this.#numbering,
     (value) => value.id,
     (value) => value.service,
   );
   readonly instance = new Collection<Kinds["instance"]>(
+    this.#numbering,
     (value) => value.id,
     (value) => value.cluster,
   );
-  readonly capacityProvider = new Collection<Kinds["capacityProvider"]>((value) => value.name);
+  readonly capacityProvider = new Collection<Kinds["capacityProvider"]>(
+    this.#numbering,
+    (value) => value.name,
+  );
   readonly taskSet = new Collection<Kinds["taskSet"]>(
+    this.#numbering,
     (value) => value.id,
     (value) => value.service,
   );
-  readonly setting = new Collection<Kinds["setting"]>((value) => value.key);
-  readonly token = new Collection<Kinds["token"]>((value) => value.key);
+  readonly setting = new Collection<Kinds["setting"]>(this.#numbering, (value) => value.key);
+  readonly token = new Collection<Kinds["token"]>(this.#numbering, (value) => value.key);
 
   readonly #database: DatabaseSync;
   readonly #write;
@@ -58,15 +66,15 @@ export class State implements Collections {
     this.#database = open(file);
     this.#all = Object.entries(this).filter(([, value]) => value instanceof Collection);
     this.#write = this.#database.prepare(
-      "INSERT INTO documents (kind, key, body) VALUES (?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body",
+      "INSERT INTO documents (number, kind, body) VALUES (?, ?, ?) ON CONFLICT (number) DO UPDATE SET body = excluded.body",
     );
     this.#begin = this.#database.prepare("BEGIN");
     this.#end = this.#database.prepare("COMMIT");
-    this.#remove = this.#database.prepare("DELETE FROM documents WHERE kind = ? AND key = ?");
-    // By row: in the order in which they were first written.
+    this.#remove = this.#database.prepare("DELETE FROM documents WHERE number = ?");
     const kinds = new Map(this.#all);
-    for (const row of this.#database.prepare("SELECT kind, body FROM documents ORDER BY number").iterate())
-      kinds.get(String(row.kind))?.put(JSON.parse(String(row.body)));
+    const rows = this.#database.prepare("SELECT number, kind, body FROM documents ORDER BY number");
+    for (const { number, kind, body } of rows.iterate())
+      kinds.get(String(kind))?.load(JSON.parse(String(body)), Number(number));
     for (const [, collection] of this.#all) collection.changed.clear();
   }
 
@@ -95,7 +103,7 @@ export class State implements Collections {
   }
 
   #isDirty(): boolean {
-    return this.#all.some(([, collection]) => collection.changed.size > 0);
+    return this.#all.some(([, collection]) => isDirty(collection));
   }
 
   /** Writes what has changed since the last commit, all or nothing. */
@@ -112,23 +120,24 @@ export class State implements Collections {
   }
 
   #commit(): void {
-    const dirty = this.#all.filter(([, collection]) => collection.changed.size > 0);
+    const dirty = this.#all.filter(([, collection]) => isDirty(collection));
     if (dirty.length === 0) return;
     this.#begin.run();
     try {
       for (const [kind, collection] of dirty) {
-        for (const key of collection.changed) {
-          const value = collection.get(key);
-          if (value === undefined) this.#remove.run(kind, key);
-          else this.#write.run(kind, key, JSON.stringify(value));
-        }
+        for (const number of collection.removed) this.#remove.run(number);
+        for (const key of collection.changed)
+          this.#write.run(collection.numberOf(key), kind, JSON.stringify(collection.get(key)));
       }
       this.#end.run();
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
       throw error;
     }
-    for (const [, collection] of dirty) collection.changed.clear();
+    for (const [, collection] of dirty) {
+      collection.changed.clear();
+      collection.removed.clear();
+    }
   }
 
   /** Forgets everything. */
@@ -157,15 +166,35 @@ function open(file: string): DatabaseSync {
       },
     );
   }
-  const found = Number(database.prepare("PRAGMA user_version").get()?.user_version ?? 0);
-  if (found > version)
-    throw new TranshipError("E_STATE_VERSION", `${file} has version ${found}; this tool knows ${version}`, {
-      hint: "use the newer tranship that wrote it",
-    });
-  if (found === 0)
-    database.exec(
-      `BEGIN; CREATE TABLE documents (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (kind, key));
-       PRAGMA user_version = ${version}; COMMIT`,
-    );
+  migrate(database, file);
   return database;
+}
+
+function isDirty({ changed, removed }: Collection<unknown>): boolean {
+  return changed.size > 0 || removed.size > 0;
+}
+
+/**
+ * What makes a schema of the one before it, from an empty file on. Documents are found in memory and written by number: an index by key would
+ * cost more than the documents themselves.
+ */
+const migrations = [
+  "CREATE TABLE documents (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (kind, key))",
+  `CREATE TABLE numbered (number INTEGER PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL);
+   INSERT INTO numbered SELECT number, kind, body FROM documents ORDER BY number;
+   DROP TABLE documents;
+   ALTER TABLE numbered RENAME TO documents`,
+];
+
+/** E_STATE_VERSION for a state that a newer tool wrote. */
+function migrate(database: DatabaseSync, file: string): void {
+  const found = Number(database.prepare("PRAGMA user_version").get()?.user_version ?? 0);
+  if (found > migrations.length)
+    throw new TranshipError(
+      "E_STATE_VERSION",
+      `${file} has version ${found}; this tool knows ${migrations.length}`,
+      { hint: "use the newer tranship that wrote it" },
+    );
+  for (const [index, step] of migrations.entries())
+    if (index >= found) database.exec(`BEGIN; ${step}; PRAGMA user_version = ${index + 1}; COMMIT`);
 }
