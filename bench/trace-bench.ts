@@ -1,4 +1,4 @@
-// The modes of native/trace, and native/witness, against strace, reprozip, care and proot:
+// The modes of native/trace, and native/witness, against strace, reprozip, care and proot, and a supervisor that records nothing (`floor`):
 // `node bench/trace-bench.ts [--rounds N] [--only WORD]... [--ways NAME,NAME] [--json FILE]`.
 // Rounds are interleaved; a figure is the ratio of the medians to the untraced run. CPU time is that of the tracer and all it traced.
 import { spawn, spawnSync } from "node:child_process";
@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { postgresWorkloads } from "./trace-postgres.ts";
-import { ways as everyWay, goals, type Way } from "./trace-ways.ts";
+import { buildFloor, ways as everyWay, goals, type Way } from "./trace-ways.ts";
 import { commandWorkloads, serverWorkloads, type Workload } from "./trace-workloads.ts";
 
 /** Seconds: for a server, of one request. */
@@ -200,6 +200,7 @@ const ways = everyWay.filter((way) => way.name === "native" || (named?.includes(
 const top = mkdtempSync(join(tmpdir(), "tranship-bench-"));
 chmodSync(top, 0o755); // nginx serves as another user
 try {
+  buildFloor(top);
   const all = [...commandWorkloads(top), ...(await serverWorkloads(top)), ...(await postgresWorkloads(top))];
   const rows: Row[] = [];
   for (const work of all) {

@@ -1,4 +1,5 @@
 // How a command is watched: our modes and the peers.
+import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 
@@ -21,7 +22,7 @@ function tracer(mode: string): Way {
 
 function peer(name: string, words: (scratch: string) => string[]): Way {
   const program = name.split(" ")[0] ?? "";
-  const ours = name === "native" || name === "witness";
+  const ours = name === "native" || name === "witness" || name === "floor";
   return { name, ...(ours ? {} : { program }), wrap: (scratch, command) => [...words(scratch), ...command] };
 }
 
@@ -32,10 +33,18 @@ function care(scratch: string): string[] {
   return ["env", "PROOT_NO_SECCOMP=1", "care", "-o", archive];
 }
 
+/** What `notify` cannot be faster than: a supervisor of the same calls that records nothing. Built by `buildFloor()`. */
+const floorProgram = (scratch: string): string => join(scratch, "notify-floor");
+
+export function buildFloor(scratch: string): void {
+  execFileSync("cc", ["-O2", "-o", floorProgram(scratch), join(import.meta.dirname, "notify-floor.c")]);
+}
+
 export const ways: readonly Way[] = [
   peer("native", () => []),
   tracer("seccomp"),
   tracer("notify"),
+  peer("floor", (scratch) => [floorProgram(scratch)]),
   tracer("plain"),
   peer("witness", () => [
     ..."unshare --mount --propagation private".split(" "),

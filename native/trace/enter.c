@@ -3,10 +3,12 @@
  * Theory. A stop costs more than all else, so the exit of a call is only
  * waited for where nothing else tells the result:
  *  - what was already recorded as a success is not looked at again;
- *  - of a call that changes nothing the tracer foretells the result by
- *    looking for the file itself, where it has the same root, namespace and
- *    rights as the task (PATH_FORETOLD). What matters later is whether the
- *    file was there, and that is what the lookup answers;
+ *  - of a call that changes nothing, of one that finds nothing to change, and
+ *    of an open that only may write later, the tracer foretells the result by
+ *    looking for the file itself, where it has the same root and namespace as
+ *    the task, and the same rights or can borrow them (PATH_FORETOLD). What
+ *    matters later is whether the file was there, and that is what the lookup
+ *    answers;
  *  - all other calls are resumed to their exit.
  */
 #include <errno.h>
@@ -19,6 +21,7 @@
 #include "look.h"
 #include "memory.h"
 #include "names.h"
+#include "rights.h"
 #include "special.h"
 
 static bool wait_exit(struct task *t, const struct call *c,
@@ -47,19 +50,70 @@ static bool wait_unresolved(struct task *t, const struct call *c)
 	return true;
 }
 
+/* What may() is to be asked of an open for @op; of O_WRONLY and O_RDWR, which
+ * are one here, more than the first needs. */
+static int mode_of(uint8_t op)
+{
+	if (op == OP_WRITE)
+		return R_OK | W_OK;
+	return op == OP_READ || op == OP_LIST ? R_OK : F_OK;
+}
+
+/* What a lookup tells of where the task has less rights: access() has a mode,
+ * and attributes have rules of their own. */
+static bool tells_all(uint8_t op)
+{
+	return op == OP_STAT || op == OP_READLINK || mode_of(op) != F_OK;
+}
+
+/* find() - as lookup(), with the rights of @t and, for an open, asking whether
+ * it would be allowed where that is not certain. @sure: what was found is so
+ * for the task too; where it may be refused, only with its own rights. */
+static int find(struct task *t, const struct path_record *r, struct stat *st,
+		bool *sure)
+{
+	bool nofollow = (r->flags & PATH_NOFOLLOW) != 0;
+	bool less = t->less_rights || t->orphan;
+	bool lent = less && !t->orphan && tells_all(r->op) && rights_borrow(t);
+	int result = lookup(&first_name, nofollow, st);
+
+	/* To root nothing is denied but writing to what is read-only. */
+	if (result == 0 && !S_ISLNK(st->st_mode) && mode_of(r->op) != F_OK &&
+	    (lent || r->op == OP_WRITE))
+		result = may(&first_name, mode_of(r->op), nofollow);
+	if (lent)
+		*sure = rights_return() && (result == 0 || result == -EACCES);
+	else
+		*sure = !less && result == 0;
+	return result;
+}
+
+static bool not_there(int result)
+{
+	return result == -ENOENT || result == -ENOTDIR;
+}
+
+static void say_foretold(const struct task *t, struct path_record *r,
+			 struct seen_key key, int result)
+{
+	r->flags |= PATH_FORETOLD;
+	r->result = result;
+	record_path(t->pid, r, key);
+}
+
 /* foretell() - true where the record is written already. */
 static bool foretell(struct task *t, struct path_record *r,
 		     struct seen_key key)
 {
-	bool less = t->less_rights || t->orphan;
 	struct stat st;
+	bool sure;
 	int result;
 
 	if (lookups_off || !first_name.plain || first_name.magic)
 		return false;
-	result = lookup(&first_name, (r->flags & PATH_NOFOLLOW) != 0, &st);
+	result = find(t, r, &st, &sure);
 	/* What is not there for the tracer is not there for anybody. */
-	if (result != -ENOENT && result != -ENOTDIR && (less || result != 0))
+	if (!not_there(result) && !sure)
 		return false;
 	if (result == 0) {
 		if (r->op == OP_READLINK && !S_ISLNK(st.st_mode))
@@ -71,9 +125,42 @@ static bool foretell(struct task *t, struct path_record *r,
 		else if (r->op == OP_READ && S_ISLNK(st.st_mode))
 			result = -ELOOP;
 	}
-	r->flags |= PATH_FORETOLD;
-	r->result = result;
-	record_path(t->pid, r, key);
+	say_foretold(t, r, key, result);
+	return true;
+}
+
+/* Fails where nothing is there, and makes nothing. */
+static bool needs_object(const struct call *c, uint8_t op)
+{
+	return (c->kind == KIND_PATH || c->kind == KIND_OPEN) &&
+	       (op == OP_WRITE || op == OP_UNLINK || op == OP_RMDIR ||
+		op == OP_META || op == OP_TRUNCATE);
+}
+
+/*
+ * foretell_change() - as foretell(), of a call that changes what is there: that
+ * it finds nothing, or that it opens a file for writing. Else @r is told
+ * whether there was something.
+ */
+static bool foretell_change(struct task *t, struct path_record *r,
+			    struct seen_key key)
+{
+	struct stat st;
+	bool sure;
+	int result;
+
+	if (lookups_off || !first_name.plain || first_name.magic)
+		return false;
+	result = find(t, r, &st, &sure);
+	if (not_there(result)) {
+		say_foretold(t, r, key, result);
+		return true;
+	}
+	r->flags |= PATH_EXISTED;
+	if (result != 0 || !sure || r->op != OP_WRITE ||
+	    (r->flags & PATH_TRUNCATED) || !S_ISREG(st.st_mode))
+		return false;
+	say_foretold(t, r, key, 0);
 	return true;
 }
 
@@ -94,7 +181,8 @@ static bool say(struct task *t, const struct call *c, struct path_record *r)
 		statistics.suppressed++;
 		return false;
 	}
-	if (!waits && foretell(t, r, key))
+	if (waits ? needs_object(c, r->op) && foretell_change(t, r, key)
+		  : foretell(t, r, key))
 		return false;
 	if (t->notice && lookups_off) {
 		/* Asking would touch the file system that a task serves. */
@@ -102,7 +190,8 @@ static bool say(struct task *t, const struct call *c, struct path_record *r)
 		record_path(t->pid, r, key);
 		return false;
 	}
-	if (waits && r->op != OP_CHDIR && r->op != OP_OTHER) {
+	if (waits && r->op != OP_CHDIR && r->op != OP_OTHER &&
+	    !(r->flags & PATH_EXISTED)) {
 		const struct name *made =
 			c->kind == KIND_TWO ? &second_name : &first_name;
 
@@ -158,6 +247,9 @@ static bool say_open(struct task *t, const struct call *c,
 		r.flags |= PATH_TRUNCATED;
 	if (flags & O_CREAT && flags & O_EXCL)
 		r.flags |= PATH_NOFOLLOW;
+	/* Its rule is not one of paths: only for the owner of the file. */
+	if ((flags & O_NOATIME) && t->less_rights)
+		first_name.plain = false;
 	if (r.op != OP_CREATE && r.op != OP_WRITE)
 		return say(t, c, &r);
 	writes = *c;

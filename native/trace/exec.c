@@ -7,6 +7,7 @@
 #include "exec.h"
 #include "memory.h"
 #include "names.h"
+#include "rights.h"
 #include "special.h"
 
 static void put_args(struct task *t, const struct entry *e, uint64_t argv)
@@ -55,6 +56,7 @@ void call_executed(struct task *t)
 
 	t->fs->cwd_gone = false;
 	fs_forget_cwd(t);
+	rights_forget(t);
 	if (!k->call || k->call->kind != KIND_EXEC)
 		return;
 	if (!resolve_exe(t, &first_name))

@@ -10,6 +10,8 @@
 #include "look.h"
 #include "without.h"
 
+#define NR_FACCESSAT2 439
+
 bool lookups_off;
 
 int lookup(const struct name *name, bool nofollow, struct stat *st)
@@ -17,6 +19,16 @@ int lookup(const struct name *name, bool nofollow, struct stat *st)
 	int flags = AT_NO_AUTOMOUNT | (nofollow ? AT_SYMLINK_NOFOLLOW : 0);
 
 	return fstatat(AT_FDCWD, name->text, st, flags) < 0 ? -errno : 0;
+}
+
+int may(const struct name *name, int mode, bool nofollow)
+{
+	int flags = AT_EACCESS | (nofollow ? AT_SYMLINK_NOFOLLOW : 0);
+
+	if (without.faccessat2)
+		return -ENOSYS;
+	return syscall(NR_FACCESSAT2, AT_FDCWD, name->text, mode, flags) < 0
+		       ? -errno : 0;
 }
 
 /* look_below() - @rel with the directory @root as its root. */

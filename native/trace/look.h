@@ -11,6 +11,9 @@
 extern bool lookups_off;
 /* lookup() - 0 or a negative errno as the tracer itself finds it now. */
 int lookup(const struct name *name, bool nofollow, struct stat *st);
+/* may() - 0 or a negative errno: whether what @mode says (R_OK, W_OK) is
+ * allowed; by the file system's ids of the tracer, see rights.c. */
+int may(const struct name *name, int mode, bool nofollow);
 /* look() - lookup() in @t's own root, also where that is not the tracer's; a
  * positive value where that cannot be asked. */
 int look(const struct task *t, const struct name *name, bool nofollow,

@@ -26,6 +26,7 @@
 #define ROOM 512	/* a newer kernel may say more */
 
 static int listener = -1;
+static size_t told_size = ROOM;	/* what this kernel wants to find zeroed */
 static union {
 	struct seccomp_notif told;
 	char room[ROOM];
@@ -102,6 +103,7 @@ bool notify_open(int socket)
 	if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) < 0 ||
 	    sizes.seccomp_notif > ROOM || sizes.seccomp_notif_resp > ROOM)
 		die("the kernel's notifications are of an unknown size");
+	told_size = sizes.seccomp_notif;
 	/* Without it the answer is the same and comes later. */
 	if (!without.sync_wake_up)
 		ioctl(listener, SET_FLAGS, SYNC_WAKE_UP);
@@ -119,7 +121,7 @@ bool notify_event(void)
 
 const struct seccomp_notif *notify_wait(void)
 {
-	memset(&in, 0, sizeof(in));
+	memset(&in, 0, told_size);
 	if (sigsetjmp(away, 0) == 0) {
 		sleeping = 1;
 		if (!event)
@@ -136,7 +138,7 @@ bool notify_valid(uint64_t id)
 
 bool notify_continue(uint64_t id)
 {
-	memset(&out.said, 0, sizeof(out.said));
+	/* Nothing else of it is ever set, so the rest stays 0. */
 	out.said.id = id;
 	out.said.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &out) == 0;

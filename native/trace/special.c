@@ -12,6 +12,7 @@
 #include "exec.h"
 #include "look.h"
 #include "memory.h"
+#include "rights.h"
 #include "sockets.h"
 #include "special.h"
 
@@ -80,14 +81,15 @@ bool special_enter(struct task *t, const struct call *c,
 		return enter_socketcall(t, c, e);
 	case KIND_UNSHARE:
 		if (e->arg[0] & CLONE_NEWUSER)
-			t->less_rights = true;
+			t->less_rights = t->other_users = true;
 		return (e->arg[0] & (CLONE_FS | CLONE_NEWNS |
 				     CLONE_NEWUSER)) && special_keep(t, c, none);
 	case KIND_SETNS:
-		t->less_rights = true;
+		t->less_rights = t->other_users = true;
 		return special_keep(t, c, none);
 	case KIND_IDS:
 		t->less_rights = true;
+		rights_forget(t);
 		return false;
 	case KIND_PTRACE:
 		lost(t, LOST_PTRACE, "asked to trace; it is traced itself");

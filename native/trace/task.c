@@ -5,6 +5,7 @@
 
 #include "die.h"
 #include "dirs.h"
+#include "rights.h"
 #include "task.h"
 
 /* pid_max is at most 2^22: two levels, pages made when first needed. */
@@ -79,6 +80,7 @@ void task_free(struct task *t)
 	*slot(t->pid, true) = NULL;
 	fs_put(t->fs);
 	dirs_gone(t->pid);
+	rights_forget(t);
 	free(t->pending.text);
 	free(t);
 }
@@ -123,8 +125,9 @@ void task_inherit(struct task *child, const struct task *parent,
 	/* It may have executed another before its parent's event came. */
 	if (child->program == 0)
 		child->program = parent->program;
-	child->less_rights |= parent->less_rights ||
+	child->other_users |= parent->other_users ||
 			      (flags & CLONE_NEWUSER) != 0;
+	child->less_rights |= parent->less_rights || child->other_users;
 }
 
 void task_exec(struct task *t, pid_t former)
@@ -140,6 +143,8 @@ void task_exec(struct task *t, pid_t former)
 	t->pending = old->pending;
 	old->pending = pending;
 	t->less_rights |= old->less_rights;
+	t->other_users |= old->other_users;
+	rights_forget(t);
 	t->want_exit = old->want_exit;
 	t->in_call = old->in_call;
 	t->asking = ASK_NOTHING;

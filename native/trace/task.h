@@ -85,6 +85,8 @@ struct task {
 	uint64_t clone_flags;	/* of the clone() it is in */
 	uint64_t program;	/* hash of what it runs; 0: nothing yet */
 	bool less_rights;	/* may see less than the tracer does */
+	bool other_users;	/* its user namespace may be another */
+	struct rights *rights;	/* rights.c; NULL: to be asked anew */
 	bool makes;		/* its call opens what is there, or makes it */
 	uint32_t question;	/* waits for the answer to it; 0: none */
 	bool held_entry;	/* ... before its call */

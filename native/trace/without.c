@@ -16,6 +16,7 @@ static const struct {
 	{ "syscall-info", &without.syscall_info },
 	{ "pidfd", &without.pidfd },
 	{ "openat2", &without.openat2 },
+	{ "faccessat2", &without.faccessat2 },
 	{ "sync-wake-up", &without.sync_wake_up },
 };
 

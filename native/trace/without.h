@@ -13,6 +13,7 @@ struct without {
 	bool syscall_info;	/* PTRACE_GET_SYSCALL_INFO: 5.3 */
 	bool pidfd;		/* pidfd_getfd(): 5.6 */
 	bool openat2;		/* 5.6 */
+	bool faccessat2;	/* 5.8 */
 	bool sync_wake_up;	/* of the listener: 6.6 */
 };
 

@@ -22,11 +22,11 @@ const sampled: readonly Way[] = [
   { mode: "seccomp" },
   { mode: "notify" },
   { mode: "plain" },
-  { mode: "seccomp", without: "syscall-info,vm-readv,pidfd,openat2" },
+  { mode: "seccomp", without: "syscall-info,vm-readv,pidfd,openat2,faccessat2" },
   { mode: "notify", without: "sync-wake-up,pidfd,openat2" },
-  { mode: "plain", without: "seize,exit-kill,vm-readv,syscall-info,pidfd,openat2" },
+  { mode: "plain", without: "seize,exit-kill,vm-readv,syscall-info,pidfd,openat2,faccessat2" },
 ];
-const switches = ["seize", "exit-kill", "vm-readv", "syscall-info", "pidfd", "openat2"];
+const switches = ["seize", "exit-kill", "vm-readv", "syscall-info", "pidfd", "openat2", "faccessat2"];
 const each = (["seccomp", "plain"] as const).flatMap((mode) =>
   switches.map((without): Way => ({ mode, without })),
 );
