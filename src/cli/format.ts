@@ -1,4 +1,4 @@
-// --format: json, or a template of the subset of Go's that docker users know: fields, json, range, join, len.
+// --format: json, or a template of the subset of Go's that docker users know: fields, json, range, join, index, len.
 import { TranshipError } from "../base/errors.ts";
 
 /** One value. */
@@ -7,12 +7,36 @@ export function printValue(value: unknown, format: string): string {
   return renderTemplate(format, value);
 }
 
-/** A listing: json is one document, a template is applied to each row. */
-export function printRows(rows: readonly unknown[], format: string): string {
+/**
+ * A listing: json is one document, a template is applied to each row; behind the word table it is one with titles. `id`: the title of
+ * the field ID.
+ */
+export function printRows(rows: readonly unknown[], format: string, id = "ID"): string {
   if (format === "json") return printJson(rows);
+  const [, template] = /^table\s+(.*)$/s.exec(format) ?? [];
   // Read once, also where there is no row: what is wrong with it is told.
-  const nodes = parseTemplate(format.replace(/^table /, ""));
-  return rows.map((row) => `${evaluate(nodes, row)}\n`).join("");
+  const nodes = parseTemplate(template ?? format);
+  const lines = rows.map((row) => evaluate(nodes, row));
+  if (template === undefined) return lines.map((line) => `${line}\n`).join("");
+  const titles = nodes.map((node) => titleOf(node, id)).join("");
+  return printTable(
+    titles.split("\t"),
+    lines.map((line) => line.split("\t")),
+  );
+}
+
+/** Docker's titles that are not the field's name. */
+const otherTitles: Readonly<Record<string, string>> = {
+  runningfor: "CREATED", createdsince: "CREATED", cpuperc: "CPU %", memperc: "MEM %", memusage: "MEM USAGE / LIMIT",
+  netio: "NET I/O", blockio: "BLOCK I/O", pids: "PIDS",
+}; // biome-ignore format: a table
+
+function titleOf(node: Node, id: string): string {
+  if (node.kind === "text") return node.text;
+  const path = node.kind === "value" ? node.call.find((word) => word.startsWith(".")) : node.path;
+  const name = path?.split(".").at(-1) ?? "";
+  if (name.toLowerCase() === "id") return id;
+  return otherTitles[name.toLowerCase()] ?? name.replace(/([a-z])([A-Z])/g, "$1 $2").toUpperCase();
 }
 
 /** JSON leaves DEL and the C1 controls as they are; terminals do not. */
@@ -135,6 +159,8 @@ function evaluateCall(call: readonly string[], value: unknown): unknown {
       return JSON.stringify(argument(0), jsonValue);
     case "join":
       return (argument(0) as unknown[]).map(show).join(String(argument(1)));
+    case "index":
+      return args.slice(1).reduce(itemOf, argument(0));
     case "len":
       return lengthOf(argument(0));
     case "upper":
@@ -145,6 +171,14 @@ function evaluateCall(call: readonly string[], value: unknown): unknown {
       if (!first.startsWith(".")) throw bad(`unknown word ${JSON.stringify(first)}`);
       return field(first, value);
   }
+}
+
+/** "name" of an object, or the number of an item; nothing where there is none, as in Go's maps. */
+function itemOf(found: unknown, word: string): unknown {
+  if (typeof found !== "object" || found === null) return undefined;
+  const key = word.startsWith('"') ? String(JSON.parse(word)) : word;
+  if (found instanceof Map) return found.get(key);
+  return Object.hasOwn(found, key) ? (found as Record<string, unknown>)[key] : undefined;
 }
 
 function lengthOf(value: unknown): number {

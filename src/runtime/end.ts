@@ -35,6 +35,7 @@ import { runtimeWords } from "./oci/runtime.ts";
 import { killAll } from "./processes.ts";
 import { chainStatus, hasRun, readExit, statusOf } from "./state.ts";
 import { mayWait, setAside } from "./trash.ts";
+import { lastUsage } from "./usage/last.ts";
 import { freeIds } from "./userns/lend.ts";
 import { removeVolume } from "./volumes/volumes.ts";
 
@@ -106,7 +107,7 @@ export function giveBack(instance: Instance): void {
 function tell(root: StateRoot, instance: Instance, end: EndRecord): void {
   const { paths, record } = instance;
   const launch = readJson(paths.launch) as LaunchRecord | undefined;
-  noteEnd(root, record, end, summarize(instance, launch, end, exitText(paths)));
+  noteEnd(root, record, end, summarize(instance, launch, end, exitText(paths), lastUsage(instance, launch)));
 }
 
 /** Whether something in it was killed for want of memory. Only its own limit kills inside of it alone. */

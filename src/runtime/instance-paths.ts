@@ -10,6 +10,8 @@ export interface InstancePaths {
   readonly launch: string;
   readonly ended: string;
   readonly stopAsked: string;
+  /** What it had used when it was killed: see usage/last.ts. */
+  readonly lastUsage: string;
   readonly upper: string;
   readonly work: string;
   /** Of an instance whose disk is limited: the file that holds what it writes, and where its launch mounts that. See limits/disk.ts. */
@@ -76,6 +78,7 @@ export function pathsIn(directory: string): InstancePaths {
     launch: `${directory}/launch.json`,
     ended: `${directory}/ended.json`,
     stopAsked: `${directory}/stop-asked`,
+    lastUsage: `${directory}/last-usage.json`,
     upper: `${directory}/upper`,
     work: `${directory}/work`,
     diskImage: `${directory}/disk.img`,

@@ -14,6 +14,7 @@ import { pause, signalProcess, waitGone } from "./processes.ts";
 import { repairInstances } from "./repair.ts";
 import { startInstance } from "./run.ts";
 import { type InstanceStatus, statusOf } from "./state.ts";
+import { noteLastUsage } from "./usage/last.ts";
 
 export interface StopOptions {
   /** Milliseconds until SIGKILL; default: the instance's own. */
@@ -78,13 +79,16 @@ async function endInstance(root: StateRoot, instance: Instance, options: StopOpt
   ask();
   let killed = false;
   if (seen.pid !== undefined && seen.startTime !== undefined) {
+    const signal = signalNumber(options.signal ?? record.stop.signal);
+    killed = signal === sigkill;
+    if (killed) noteLastUsage(instance);
     step("stop signal");
-    signalProcess(seen.pid, signalNumber(options.signal ?? record.stop.signal));
+    signalProcess(seen.pid, signal);
     thaw(instance);
     const target = { pid: seen.pid, startTime: seen.startTime };
-    killed = signalNumber(options.signal ?? record.stop.signal) === sigkill;
     const timeout = options.timeout ?? record.stop.timeout;
     if (!(await waitGone(target, timeout))) {
+      noteLastUsage(instance);
       step("stop kill");
       signalProcess(seen.pid, "SIGKILL");
       killed = true;

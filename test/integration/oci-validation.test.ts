@@ -193,9 +193,9 @@ const changes: Readonly<Record<string, (config: OciConfig) => void>> = {
     const held = capabilities as Record<string, string[]>;
     held.inheritable = held.ambient = held.bounding ?? [];
   },
-  // They end with a nil pointer where a rule is for all numbers.
-  linux_cgroups_devices: withNumberedDevices,
-  linux_cgroups_relative_devices: withNumberedDevices,
+  // They take the kernel's list for their own rules behind one that denies all.
+  linux_cgroups_devices: withoutDevices,
+  linux_cgroups_relative_devices: withoutDevices,
 };
 
 function withoutKernelFiles(config: OciConfig): void {
@@ -204,9 +204,9 @@ function withoutKernelFiles(config: OciConfig): void {
   delete config.linux.readonlyPaths;
 }
 
-function withNumberedDevices({ linux: { resources } }: OciConfig): void {
-  const given = resources as { devices: { major?: number; minor?: number }[] };
-  given.devices = given.devices.filter(({ major, minor }) => major !== undefined && minor !== undefined);
+function withoutDevices({ linux: { resources } }: OciConfig): void {
+  const given = resources as { devices: object[] };
+  given.devices = given.devices.slice(0, 1);
 }
 
 /** Ours as what a program of the suite changes: without what lies in the state root, and with nobody to tell what the filter refuses. */

@@ -9,12 +9,14 @@ import { openDescriptors, type Traces, tracesOf, zombies } from "../support/trac
 import { type Fixture, makeFixture, makePackage, whyNot } from "./runtime-fixture.ts";
 
 const skip = whyNot() ?? false;
-const cycles = soaking ? 1000 : 50;
+const cycles = Number(process.env.TRANSHIP_CYCLES ?? (soaking ? 1000 : 50));
+/** What is left is looked for so often: a long run that is cut off has told something. */
+const stretch = 100;
 const many = 50;
 /** Commands at once: what a script with `xargs -P` does. */
 const hands = 8;
 
-describe("instances again and again", { skip, timeout: soaking ? 3_600_000 : 600_000 }, () => {
+describe("instances again and again", { skip, timeout: soaking ? 10_800_000 : 600_000 }, () => {
   let fixture: Fixture;
   let quiet: Traces;
   const earlier = zombies();
@@ -99,6 +101,10 @@ describe("instances again and again", { skip, timeout: soaking ? 3_600_000 : 600
       // Half of them end by a signal they do not expect.
       await cli(...(cycle % 2 === 0 ? ["stop", "--timeout", "1"] : ["kill"]), "cycles");
       if (cycle % 2 === 1) await cli("wait", "cycles");
+      if (cycle % stretch === stretch - 1) {
+        await asBefore(withOne);
+        console.log(`# ${cycle + 1} starts and stops: nothing is left`);
+      }
     }
     assert.match(await cli("history", "cycles", "--format", "{{.status}}"), /./);
     await cli("rm", "cycles");

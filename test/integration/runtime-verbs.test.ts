@@ -274,7 +274,41 @@ describe("verbs of instances", { skip, timeout: 300_000 }, () => {
       (await cli("history", "quick")).stdout,
       /^[0-9a-f]{12} +quick +box:1 +.* ago +\S+ +1 +0\.\d\ds +[\d.]+MiB +0 +-$/m,
     );
+    assert.doesNotMatch((await cli("history")).stdout, / ago +-\d/);
     assert.match((await cli("history", "shop")).stdout, / running +- +- +- +-$/m);
+    // Nothing of it can tell any more what it used.
+    const busy =
+      "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; trap '' TERM; touch /tmp/done; sleep 600 & wait; sleep 600";
+    const killed = async (name: string, ...by: string[]): Promise<void> => {
+      await cli(
+        "run",
+        "-d",
+        "--name",
+        name,
+        "--network",
+        "none",
+        "--restart",
+        "no",
+        "box:1",
+        "sh",
+        "-c",
+        busy,
+      );
+      await until(async () => (await cli("exec", name, "stat", "/tmp/done")).status === 0);
+      await cli(...by, name);
+      const [run] = JSON.parse((await cli("history", "--format", "json", name)).stdout) as Record<
+        string,
+        unknown
+      >[];
+      assert.ok(
+        Number(run?.cpuSeconds) > 0 && Number(run?.peakBytes) > 0,
+        `${by.join(" ")}: ${JSON.stringify(run)}`,
+      );
+      assert.equal(run?.status, 137);
+      await cli("rm", "-f", name);
+    };
+    await killed("killed", "kill");
+    await killed("forced", "rm", "-f");
     assert.equal((await cli("history", "nothing")).status, 1);
   });
 

@@ -20,7 +20,9 @@ export async function run({ options }: Call, context: Context): Promise<undefine
     .slice(0, last);
   const size = flag(options, "size");
   const rows = found.map((one) => rowOf(context.root, one, { whole: options.trunc === false, size }));
-  context.print(listing(options, rows, { quiet: ({ ID }) => ID, table: () => table(rows, size) }));
+  context.print(
+    listing(options, rows, { quiet: ({ ID }) => ID, table: () => table(rows, size), id: "INSTANCE ID" }),
+  );
 }
 
 /** -n, -l: of all, whatever their state. */

@@ -83,7 +83,8 @@ function show(rows: readonly Row[], format: string, live: boolean): void {
   const cells = (row: Row): string[] => [
     row.ID, row.Name, row.CPUPerc, row.MemUsage, row.MemPerc, row.NetIO, row.BlockIO, row.PIDs,
   ]; // biome-ignore format: short
-  const words = format === "table" ? printTable(titles, rows.map(cells)) : printRows(rows, format);
+  const words =
+    format === "table" ? printTable(titles, rows.map(cells)) : printRows(rows, format, "INSTANCE ID");
   printText(`${clear}${words}${words === "" || words.endsWith("\n") ? "" : "\n"}`);
 }
 

@@ -17,7 +17,7 @@ export async function run({ options }: Call, context: Context): Promise<undefine
       DRIVER: ({ Driver }) => Driver,
       SCOPE: ({ Scope }) => Scope,
     });
-  context.print(listing(options, rows, { quiet: ({ ID }) => ID, table }));
+  context.print(listing(options, rows, { quiet: ({ ID }) => ID, table, id: "NETWORK ID" }));
 }
 
 /** By the names that docker's templates have. */

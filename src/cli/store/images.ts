@@ -19,7 +19,7 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   const id = (row: Row) => (full ? row.Digest : row.ID);
   const format = text(options, "format");
   if (flag(options, "quiet")) context.print(rows.map((row) => `${id(row)}\n`).join(""));
-  else if (format !== undefined && format !== "table") context.print(printRows(rows, format));
+  else if (format !== undefined && format !== "table") context.print(printRows(rows, format, "IMAGE ID"));
   else {
     const cells = rows.map((row) => [
       row.Repository,

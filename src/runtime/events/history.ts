@@ -45,14 +45,16 @@ function numberOf(value: unknown): number | null {
   return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : null;
 }
 
-/** `exit`: the text of exit.json. */
+/** `exit`: the text of exit.json; `usage` stands in where init wrote none. */
 export function summarize(
   { paths, record }: Instance,
   launch: LaunchRecord | undefined,
   end: EndRecord,
   exit: string | undefined,
+  usage: Pick<ExitFacts, "cpuSeconds" | "peakBytes"> | undefined,
 ): RunSummary {
-  const { startedAt: _, ...facts } = exitFacts(exit);
+  const { startedAt: _, ...told } = exitFacts(exit);
+  const facts = exit === undefined ? { ...told, ...usage } : told;
   return {
     launch: launch === undefined ? "" : launchName(launch),
     startedAt: launch?.startedAt ?? "",
@@ -88,11 +90,17 @@ export function historyOf(root: StateRoot): Run[] {
       const ended = endedRun(event);
       const run = open.get(`${event.id} ${ended.launch}`);
       if (run === undefined) runs.push(ended);
-      else Object.assign(run, { ...ended, startedAt: run.startedAt, breaches: run.breaches });
+      else Object.assign(run, { ...ended, startedAt: startOf(run, ended), breaches: run.breaches });
     }
   }
   // By the last name that it had: that is how people ask for it.
   return runs.map((run) => ({ ...run, name: names.get(run.id) ?? run.name }));
+}
+
+/** A start is told when it is done; what ended before that began when its launch did. */
+function startOf(run: Run, ended: Run): string {
+  const told = Date.parse(run.startedAt) <= Date.parse(ended.endedAt ?? run.startedAt);
+  return told || ended.startedAt === "" ? run.startedAt : ended.startedAt;
 }
 
 /** Events before 2026-12 name neither limit nor count: they were of memory. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { filterRows, printTable, renderTemplate } from "../../../src/cli/format.ts";
+import { filterRows, printRows, printTable, renderTemplate } from "../../../src/cli/format.ts";
 
 const value = {
   ID: "abc",
@@ -20,6 +20,20 @@ test("templates of docker users", () => {
   assert.equal(renderTemplate("{{if .Empty}}yes{{else}}no{{end}}{{if .ID}}!{{end}}", value), "no!");
   assert.equal(renderTemplate("{{.ID}}\\t{{len .Names}}", value), "abc\t2");
   assert.equal(renderTemplate("{{.Label}}", value), "");
+});
+
+test("tables of a template have titles, in columns", () => {
+  const rows = [
+    { ID: "abc", RunningFor: "2 hours ago", LocalVolumes: "1", Labels: { tier: "web" } },
+    { ID: "a longer id", RunningFor: "1 second ago", LocalVolumes: "0", Labels: {} },
+  ];
+  assert.equal(
+    printRows(rows, "table {{.ID}}\\t{{.RunningFor}}\\t{{.LocalVolumes}}", "INSTANCE ID"),
+    "INSTANCE ID   CREATED        LOCAL VOLUMES\nabc           2 hours ago    1\na longer id   1 second ago   0\n",
+  );
+  assert.equal(printRows([], "table {{.ID}}"), "ID\n");
+  assert.equal(printRows(rows, '{{index .Labels "tier"}};'), "web;\n;\n");
+  assert.equal(renderTemplate("{{index .Names 1}}", value), "b");
 });
 
 test("mistakes in templates are told", () => {
