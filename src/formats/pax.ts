@@ -95,23 +95,28 @@ function isTimeKey(bytes: Uint8Array, at: number): boolean {
   );
 }
 
+/** What a fraction of so many digits is to be multiplied by to be nanoseconds. */
+const scales: readonly number[] = [1e9, 1e8, 1e7, 1e6, 1e5, 1e4, 1e3, 100, 10, 1];
+
 /** "SECONDS" or "SECONDS.FRACTION", up to 15 and up to 9 digits; undefined for all else. */
 function plainTime(bytes: Uint8Array, start: number, end: number): bigint | undefined {
   let seconds = 0;
   let at = start;
+  // Nine digits are a small number, which costs a fraction of a large one.
+  for (const part = Math.min(end, start + 9); at < part && isDigit(bytes[at]); at++)
+    seconds = (seconds * 10 + (bytes[at] as number) - 0x30) | 0;
   for (; at < end && isDigit(bytes[at]); at++) seconds = seconds * 10 + (bytes[at] as number) - 0x30;
   if (at === start || at - start > 15) return undefined;
   if (at === end) return nanoseconds(seconds);
   if (bytes[at] !== 0x2e || end - at > 10) return undefined;
+  const scale = scales[end - at - 1] ?? 0;
   let fraction = 0;
-  let unit = 1_000_000_000;
   for (at++; at < end; at++) {
     const digit = (bytes[at] as number) - 0x30;
     if (digit < 0 || digit > 9) return undefined;
-    fraction = fraction * 10 + digit;
-    unit /= 10;
+    fraction = (fraction * 10 + digit) | 0;
   }
-  return nanoseconds(seconds) + BigInt(fraction * unit);
+  return nanoseconds(seconds) + BigInt(fraction * scale);
 }
 
 function isDigit(byte: number | undefined): boolean {

@@ -51,8 +51,6 @@ export interface Extensions {
   records: PaxRecord[];
   longName: ByteString | undefined;
   longLink: ByteString | undefined;
-  /** Where the records are of times alone: that of the last change, nanoseconds; the records are left out then. */
-  mtime: bigint | undefined;
 }
 
 /** Where data lies: in one piece, as listed, or as a map at the start of the content says. */
@@ -75,18 +73,13 @@ export const noExtensions: Extensions = {
   records: [],
   longName: undefined,
   longLink: undefined,
-  mtime: undefined,
 };
 
-/** Whether they say nothing, or nothing but a time. */
-export function isPlain({ records, longName, longLink }: Extensions): boolean {
-  return records.length === 0 && longName === undefined && longLink === undefined;
-}
-
-/** `stored` is how many bytes of content follow the headers. */
+/** `stored` is how many bytes of content follow the headers; `mtime` counts before what the records say (nanoseconds). */
 export function entryOf(
   header: TarHeader,
   extensions: Extensions,
+  mtime: bigint | undefined,
   oldSparse: { extents: Extent[]; realSize: number } | undefined,
 ): { entry: TarEntry; sparse: SparseSource; stored: number } {
   const { records } = extensions;
@@ -97,7 +90,7 @@ export function entryOf(
   const size = paxSize === undefined ? header.size : parsePaxNumber(paxSize, "size");
   const sparse = kind === "file" ? sparseOf(pax, records, oldSparse) : "whole";
   const realSize = sparse === "whole" ? undefined : realSizeOf(pax, oldSparse);
-  const time = extensions.mtime === undefined ? pax.get("mtime") : undefined;
+  const time = pax.get("mtime");
   const hasContent = kind === "file" || kind === "unknown";
   const entry: TarEntry = {
     name,
@@ -107,7 +100,7 @@ export function entryOf(
     uid: numberOf(pax, "uid", header.uid),
     gid: numberOf(pax, "gid", header.gid),
     size: hasContent ? (realSize ?? size) : 0,
-    mtime: time === undefined ? (extensions.mtime ?? nanoseconds(header.mtime)) : parsePaxTime(time),
+    mtime: mtime ?? (time === undefined ? nanoseconds(header.mtime) : parsePaxTime(time)),
     linkName: pax.get("linkpath") ?? extensions.longLink ?? header.linkName,
     devMajor: header.devMajor,
     devMinor: header.devMinor,
@@ -143,10 +136,13 @@ export function readPlainEntry(block: Uint8Array, at: number, mtime: bigint | un
     linkName: block[at + 157] === 0 ? "" : readText(block, at + 157, 100),
     devMajor: device ? readNumber(block, at + 329, 8, "device") : 0,
     devMinor: device ? readNumber(block, at + 337, 8, "device") : 0,
-    xattrs: [],
+    xattrs: none,
     extents: undefined,
   };
 }
+
+/** Most entries have none, and nobody changes the list of one. */
+const none: TarEntry["xattrs"] = [];
 
 const noRecords: ReadonlyMap<string, string> = new Map();
 function kindOf(type: string, name: ByteString): TarKind {

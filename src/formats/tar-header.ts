@@ -120,9 +120,21 @@ export function isZeroBlock(block: Uint8Array, at: number): boolean {
 }
 
 export function checkSum(block: Uint8Array, at: number): void {
-  const given = readNumber(block, at + 148, 8, "checksum");
+  const given = readCheckSum(block, at + 148);
   if (unsignedSum(block, at) !== given && signedSum(block, at) !== given)
     throw malformed("header has a wrong checksum");
+}
+
+/** Six digits, a NUL and a blank, as nearly all have it, or any other number. */
+function readCheckSum(block: Uint8Array, at: number): number {
+  const view = viewOf(block);
+  const low = view.getInt32(at + 4);
+  if ((low & 0xffff) === 0x20) {
+    const high = fourDigits(view.getInt32(at));
+    const rest = fourDigits((low >>> 16) | 0x30300000);
+    if ((high | rest) >= 0) return (high << 6) | rest;
+  }
+  return readNumber(block, at, 8, "checksum");
 }
 
 /** Type of the object, or of the metadata, that a block announces. */
@@ -204,8 +216,14 @@ function readSparseTable(block: Uint8Array, at: number, count: number): Extent[]
 }
 
 export function readText(block: Uint8Array, at: number, width: number): ByteString {
+  const view = viewOf(block);
+  const last = at + width;
   let end = at;
-  while (end < at + width && block[end] !== 0) end++;
+  for (; end + 4 <= last; end += 4) {
+    const four = view.getInt32(end);
+    if (((four - 0x01010101) & ~four & 0x80808080) !== 0) break; // one of them is a NUL
+  }
+  while (end < last && block[end] !== 0) end++;
   return byteStringOf(block, at, end);
 }
 
@@ -244,21 +262,21 @@ export function readOwner(block: Uint8Array, at: number): Owner {
   return owner;
 }
 
-/** Octal text among blanks and NULs, or base-256 where the top bit of the first byte is set (GNU). */
+/** Octal text among blanks and NULs, or base-256 where the top bit of the first byte is set (GNU). `width` is 8 or 12. */
 export function readNumber(block: Uint8Array, at: number, width: number, what: string): number {
+  // Nearly always digits alone, but for the last byte.
+  const view = viewOf(block);
+  const last = view.getInt32(at + width - 4);
+  if ((last & 0xff) === 0) {
+    const high = width === 8 ? 0 : fourDigits(view.getInt32(at));
+    const middle = fourDigits(view.getInt32(at + width - 8));
+    const low = fourDigits((last >>> 8) | 0x30000000);
+    if ((high | middle | low) >= 0) return high * 0o10000000 + ((middle << 9) | low);
+  }
   if (((block[at] ?? 0) & 0x80) !== 0) return readBase256(block, at, width, what);
   const end = at + width;
   let i = at;
   let value = 0;
-  // Nearly always digits alone, but for the last byte.
-  for (const last = end - 1; i < last; i++) {
-    const digit = (block[i] as number) ^ 0x30;
-    if (digit > 7) break;
-    value = value * 8 + digit;
-  }
-  if (i === end - 1 && block[i] === 0) return value;
-  i = at;
-  value = 0;
   while (i < end && (block[i] === 0x20 || block[i] === 0)) i++;
   for (; i < end; i++) {
     const digit = (block[i] as number) - 0x30;
@@ -267,6 +285,13 @@ export function readNumber(block: Uint8Array, at: number, width: number, what: s
     else throw malformed(`${what} is not octal: ${JSON.stringify(byteStringOf(block, at, end))}`);
   }
   return value;
+}
+
+/** Value of four octal digits, the first in the highest byte; -1 where any is none. */
+function fourDigits(text: number): number {
+  const digits = text ^ 0x30303030;
+  if ((digits & 0xf8f8f8f8) !== 0) return -1;
+  return ((digits >> 15) & 0o7000) | ((digits >> 10) & 0o700) | ((digits >> 5) & 0o70) | (digits & 7);
 }
 
 function readBase256(block: Uint8Array, at: number, width: number, what: string): number {

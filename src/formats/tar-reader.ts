@@ -1,5 +1,5 @@
 // Reading tar of any make as a stream: v7, ustar, PAX (also global), GNU long names, old GNU sparse and PAX sparse
-// 0.0, 0.1 and 1.0. Bytes are pushed in chunks of any size; events come out; memory is bounded by the caps below.
+// 0.0, 0.1 and 1.0. Bytes are pushed in chunks of any size and a sink is told what they hold; memory is bounded by the caps below.
 // Input is hostile: whatever does not follow the format is E_IMAGE_CORRUPT, what is too large is E_LIMIT.
 import { TranshipError } from "../base/errors.ts";
 import { byteStringOf } from "./byte-string.ts";
@@ -8,13 +8,12 @@ import { decodePax, paxTimeAlone } from "./pax.ts";
 import {
   type Extensions,
   entryOf,
-  isPlain,
   noExtensions,
   readPlainEntry,
   type SparseSource,
   type TarEntry,
 } from "./tar-entry.ts";
-import { TarData, type TarEvent } from "./tar-event.ts";
+import type { TarSink } from "./tar-event.ts";
 import {
   isZeroBlock,
   malformed,
@@ -32,8 +31,6 @@ import { checkExtents, maxExtents, parseSparseMap, tooManyExtents } from "./tar-
 const maxMetadata = 8 << 20;
 const maxSparseMap = 4 << 20;
 
-const endEvent = { type: "end" } as const;
-
 type State = "header" | "sparse-extension" | "metadata" | "sparse-map" | "content" | "skip" | "zeros";
 
 export class TarReader {
@@ -46,6 +43,8 @@ export class TarReader {
   #metadata = "";
   #global: Extensions["records"] = [];
   #extensions: Extensions = noExtensions;
+  /** Of records of times alone, which stand before most entries of precise archives; nanoseconds. The next entry has it. */
+  #mtime: bigint | undefined;
   #header: TarHeader | undefined;
   #entry: TarEntry | undefined;
   #oldSparse: OldSparse | undefined;
@@ -59,24 +58,27 @@ export class TarReader {
   #extent = 0;
   #inExtent = 0;
 
-  /** Events of this chunk, in order. The bytes of data events are views into the chunk. */
-  push(chunk: Uint8Array): TarEvent[] {
-    const events: TarEvent[] = [];
-    for (let at = 0; at < chunk.length; ) at = this.#step(chunk, at, events);
-    return events;
+  /** Tells the sink of what this chunk holds, in order. */
+  push(chunk: Uint8Array, sink: TarSink): void {
+    for (let at = 0; at < chunk.length; ) {
+      // The usual case needs no copy: the whole header lies in this chunk.
+      if (this.#state === "header" && this.#have === 0 && chunk.length - at >= tarBlock)
+        at = this.#readHeader(chunk, at, sink);
+      else at = this.#step(chunk, at, sink);
+    }
   }
 
   /** Call after the last chunk: E_IMAGE_CORRUPT where the archive ends inside an entry. */
   finish(): void {
     const between = this.#state === "zeros" || (this.#state === "header" && this.#have === 0);
-    if (!between || this.#extensions.records.length > 0 || this.#extensions.mtime !== undefined)
+    if (!between || this.#extensions.records.length > 0 || this.#mtime !== undefined)
       throw malformed("the archive ends in the middle of an entry");
   }
 
-  #step(chunk: Uint8Array, at: number, events: TarEvent[]): number {
+  #step(chunk: Uint8Array, at: number, sink: TarSink): number {
     switch (this.#state) {
       case "content":
-        return this.#content(chunk, at, events);
+        return this.#content(chunk, at, sink);
       case "skip": {
         const count = Math.min(this.#padding, chunk.length - at);
         this.#padding -= count;
@@ -88,7 +90,7 @@ export class TarReader {
           if (chunk[i] !== 0) throw malformed("data after the end of the archive");
         return chunk.length;
       default:
-        return this.#collect(chunk, at, events);
+        return this.#collect(chunk, at, sink);
     }
   }
 
@@ -98,23 +100,17 @@ export class TarReader {
     this.#need = need;
   }
 
-  #collect(chunk: Uint8Array, at: number, events: TarEvent[]): number {
-    // The usual case needs no copy: the whole part lies in this chunk.
+  #collect(chunk: Uint8Array, at: number, sink: TarSink): number {
     if (this.#have === 0 && chunk.length - at >= this.#need) {
-      if (this.#state === "header") {
-        this.#readHeader(chunk, at, events);
-        return at + tarBlock;
-      }
       const end = at + this.#need;
-      if (this.#state === "metadata") this.#readMetadata(chunk, at);
-      else this.#collected(chunk.subarray(at, end), events);
+      this.#collected(chunk.subarray(at, end), sink);
       return end;
     }
     const count = Math.min(this.#need - this.#have, chunk.length - at);
     this.#grow(this.#have + count);
     this.#held.set(chunk.subarray(at, at + count), this.#have);
     this.#have += count;
-    if (this.#have === this.#need) this.#collected(this.#held.subarray(0, this.#need), events);
+    if (this.#have === this.#need) this.#collected(this.#held.subarray(0, this.#need), sink);
     return at + count;
   }
 
@@ -126,65 +122,88 @@ export class TarReader {
     this.#held = larger;
   }
 
-  #collected(part: Uint8Array, events: TarEvent[]): void {
+  #collected(part: Uint8Array, sink: TarSink): void {
     switch (this.#state) {
       case "header":
-        this.#readHeader(part, 0, events);
+        this.#readHeader(part, 0, sink);
         break;
       case "metadata":
-        this.#readMetadata(part, 0);
+        this.#readMetadata(part, 0, part.length - this.#padding);
         break;
       case "sparse-extension":
-        this.#readSparseExtension(part, events);
+        this.#readSparseExtension(part, sink);
         break;
       case "sparse-map":
-        this.#readSparseMap(part, events);
+        this.#readSparseMap(part, sink);
         break;
     }
   }
 
-  #readHeader(block: Uint8Array, at: number, events: TarEvent[]): void {
-    if (isZeroBlock(block, at)) {
+  /** The block at `at`, and what belongs to it where the chunk holds all of it. Returns where the next part begins. */
+  #readHeader(chunk: Uint8Array, at: number, sink: TarSink): number {
+    const next = at + tarBlock;
+    if (isZeroBlock(chunk, at)) {
       this.#state = "zeros";
-      return;
+      return next;
     }
-    const type = readTarType(block, at);
-    if (type === "x" || type === "g" || type === "L" || type === "K") {
-      this.#announce(type, readMetadataSize(block, at));
-      return;
-    }
-    if (type !== "S" && this.#global.length === 0 && isPlain(this.#extensions)) {
-      this.#entry = readPlainEntry(block, at, this.#extensions.mtime);
-      this.#extensions = noExtensions;
-      this.#oldSparse = undefined;
-      this.#left = this.#entry.size;
-      this.#padding = pad(this.#left);
-      this.#start("whole", events);
-      return;
-    }
-    this.#header = readTarHeader(block, at);
-    this.#oldSparse = type === "S" ? readOldSparse(block, at) : undefined;
+    const type = readTarType(chunk, at);
+    if (type === "x" || type === "g" || type === "L" || type === "K") return this.#announce(type, chunk, at);
+    if (this.#extensions === noExtensions && this.#global.length === 0 && type !== "S")
+      return this.#plain(chunk, at, sink);
+    this.#header = readTarHeader(chunk, at);
+    this.#oldSparse = type === "S" ? readOldSparse(chunk, at) : undefined;
     if (this.#oldSparse?.more === true) this.#expect("sparse-extension", tarBlock);
-    else this.#begin(events);
+    else this.#begin(sink);
+    return next;
   }
 
-  #announce(type: string, size: number): void {
+  /** An entry that needs nothing but its block and, at most, a time. */
+  #plain(chunk: Uint8Array, at: number, sink: TarSink): number {
+    const entry = readPlainEntry(chunk, at, this.#mtime);
+    this.#mtime = undefined;
+    const { size } = entry;
+    const content = at + tarBlock;
+    const end = content + size;
+    const next = end + pad(size);
+    if (next <= chunk.length) {
+      sink.entry(entry);
+      if (size > 0) sink.data(0, chunk, content, end);
+      sink.end();
+      this.#expect("header", tarBlock);
+      return next;
+    }
+    this.#entry = entry;
+    this.#left = size;
+    this.#padding = pad(size);
+    this.#start("whole", sink);
+    return content;
+  }
+
+  #announce(type: string, chunk: Uint8Array, at: number): number {
+    const size = readMetadataSize(chunk, at);
     if (size > maxMetadata) {
       const message = `tar metadata of ${size} bytes, at most ${maxMetadata} are accepted`;
       throw new TranshipError("E_LIMIT", message);
     }
+    const body = at + tarBlock;
+    const next = body + size + pad(size);
     this.#metadata = type;
     this.#padding = pad(size);
     if (size === 0) this.#expect("header", tarBlock);
-    else this.#expect("metadata", size + this.#padding);
+    else if (next <= chunk.length) this.#readMetadata(chunk, body, body + size);
+    else {
+      this.#expect("metadata", next - body);
+      return body;
+    }
+    return next;
   }
 
-  #readMetadata(bytes: Uint8Array, at: number): void {
-    const end = at + this.#need - this.#padding;
+  #readMetadata(bytes: Uint8Array, at: number, end: number): void {
+    this.#expect("header", tarBlock);
     const time = this.#metadata === "x" ? paxTimeAlone(bytes, at, end) : undefined;
     if (time !== undefined) {
-      this.#extensions = { ...this.#extensions, records: [], mtime: time };
-      this.#expect("header", tarBlock);
+      if (this.#extensions.records.length > 0) this.#extensions = { ...this.#extensions, records: [] };
+      this.#mtime = time;
       return;
     }
     const body = bytes.subarray(at, end);
@@ -195,22 +214,21 @@ export class TarReader {
       else if (this.#metadata === "K") this.#extensions.longLink = untilNul(body);
       else {
         this.#extensions.records = decodePax(body);
-        this.#extensions.mtime = undefined;
+        this.#mtime = undefined;
       }
     }
-    this.#expect("header", tarBlock);
   }
 
-  #readSparseExtension(block: Uint8Array, events: TarEvent[]): void {
+  #readSparseExtension(block: Uint8Array, sink: TarSink): void {
     const { extents, more } = readOldSparseExtension(block, 0);
     this.#oldSparse?.extents.push(...extents);
     if ((this.#oldSparse?.extents.length ?? 0) > maxExtents) throw tooManyExtents();
     if (more) this.#expect("sparse-extension", tarBlock);
-    else this.#begin(events);
+    else this.#begin(sink);
   }
 
   /** All of an entry's headers are there. */
-  #begin(events: TarEvent[]): void {
+  #begin(sink: TarSink): void {
     if (this.#header === undefined) throw malformed("content without a header");
     const extensions = this.#extensions;
     const { entry, sparse, stored } = entryOf(
@@ -218,18 +236,20 @@ export class TarReader {
       this.#global.length === 0
         ? extensions
         : { ...extensions, records: [...this.#global, ...extensions.records] },
+      this.#mtime,
       this.#oldSparse,
     );
     this.#extensions = noExtensions;
+    this.#mtime = undefined;
     this.#entry = entry;
     this.#left = stored;
     this.#padding = pad(stored);
     if (sparse === "map-in-content") this.#expect("sparse-map", tarBlock);
-    else this.#start(sparse, events);
+    else this.#start(sparse, sink);
   }
 
   /** GNU sparse 1.0: the map grows block by block until its last line is there. */
-  #readSparseMap(part: Uint8Array, events: TarEvent[]): void {
+  #readSparseMap(part: Uint8Array, sink: TarSink): void {
     const map = parseSparseMap(part);
     if (part.length > this.#left) throw malformed("sparse map is longer than the content");
     if (map === undefined) {
@@ -244,12 +264,12 @@ export class TarReader {
       return;
     }
     this.#left -= map.size;
-    this.#start(map.extents, events);
+    this.#start(map.extents, sink);
     const rest = part.slice(map.size);
-    for (let at = 0; at < rest.length; ) at = this.#step(rest, at, events);
+    for (let at = 0; at < rest.length; ) at = this.#step(rest, at, sink);
   }
 
-  #start(sparse: SparseSource, events: TarEvent[]): void {
+  #start(sparse: SparseSource, sink: TarSink): void {
     const entry = this.#entry;
     if (entry === undefined) throw malformed("content without a header");
     if (Array.isArray(sparse)) {
@@ -262,28 +282,28 @@ export class TarReader {
     }
     this.#extent = 0;
     this.#inExtent = 0;
-    events.push({ type: "entry", entry });
+    sink.entry(entry);
     this.#state = "content";
-    if (this.#left === 0) this.#contentEnds(events);
+    if (this.#left === 0) this.#contentEnds(sink);
   }
 
-  #content(chunk: Uint8Array, at: number, events: TarEvent[]): number {
+  #content(chunk: Uint8Array, at: number, sink: TarSink): number {
     const extent = this.#extents[this.#extent];
     if (extent === undefined) throw malformed("more content than the sparse map says");
     const count = Math.min(chunk.length - at, this.#left, extent.length - this.#inExtent);
-    events.push(new TarData(extent.offset + this.#inExtent, chunk, at, at + count));
+    sink.data(extent.offset + this.#inExtent, chunk, at, at + count);
     this.#inExtent += count;
     this.#left -= count;
     if (this.#inExtent === extent.length) {
       this.#extent++;
       this.#inExtent = 0;
     }
-    if (this.#left === 0) this.#contentEnds(events);
+    if (this.#left === 0) this.#contentEnds(sink);
     return at + count;
   }
 
-  #contentEnds(events: TarEvent[]): void {
-    events.push(endEvent);
+  #contentEnds(sink: TarSink): void {
+    sink.end();
     if (this.#padding > 0) this.#state = "skip";
     else this.#expect("header", tarBlock);
   }

@@ -8,6 +8,7 @@ import type { ByteString, Entry, EntryKind } from "../formats/entry.ts";
 import { type Descriptor, layerCompression } from "../formats/oci.ts";
 import type { Digest } from "../formats/oci-reference.ts";
 import type { TarEntry } from "../formats/tar-entry.ts";
+import { endEvent, TarData, type TarSink } from "../formats/tar-event.ts";
 import { TarReader } from "../formats/tar-reader.ts";
 import { decompress } from "./decompress.ts";
 import { Digester } from "./digest.ts";
@@ -86,11 +87,8 @@ export async function* readTarObjects(
   const translator = new Translator({ ...defaultLimits, ...options }, bound);
   for await (const chunk of chunks) {
     for (let at = 0; at < chunk.length; at += batchSize) {
-      const events: LayerEvent[] = [];
-      for (const event of tar.push(chunk.subarray(at, at + batchSize))) {
-        if (event.type === "entry") translator.entry(event.entry, events);
-        else if (translator.regular) events.push(event);
-      }
+      tar.push(chunk.subarray(at, at + batchSize), translator);
+      const events = translator.take();
       if (events.length > 0) yield events;
     }
   }
@@ -184,8 +182,9 @@ function check(what: string, found: Digest, expected: Digest): void {
 const maxLeftOut = 8 << 20;
 
 /** Tar entries into objects of a layer. */
-class Translator {
+class Translator implements TarSink {
   readonly #limits: LayerLimits;
+  #events: LayerEvent[] = [];
   readonly #bound: LayerBound | undefined;
   #entries = 0;
   /** Bytes of content that the entries so far say they have. */
@@ -194,24 +193,39 @@ class Translator {
   readonly #leftOut = new Set<ByteString>();
   #leftOutBytes = 0;
   /** The current entry is a regular file: its content counts. */
-  regular = false;
+  #regular = false;
 
   constructor(limits: LayerLimits, bound: LayerBound | undefined) {
     this.#limits = limits;
     this.#bound = bound;
   }
 
-  entry(tar: TarEntry, events: LayerEvent[]): void {
+  /** The objects since it was asked last. */
+  take(): LayerEvent[] {
+    const events = this.#events;
+    this.#events = [];
+    return events;
+  }
+
+  data(offset: number, chunk: Uint8Array, from: number, to: number): void {
+    if (this.#regular) this.#events.push(new TarData(offset, chunk, from, to));
+  }
+
+  end(): void {
+    if (this.#regular) this.#events.push(endEvent);
+  }
+
+  entry(tar: TarEntry): void {
     if (++this.#entries > this.#limits.maxEntries) {
       throw new TranshipError("E_LIMIT", `a layer has more than ${this.#limits.maxEntries} entries`);
     }
     this.#announced += contentOf(tar);
     this.#bound?.check(this.#announced);
     const name = layerName(tar.name);
-    this.regular = name.type === "object" && tar.kind === "file";
-    if (name.type === "whiteout" || name.type === "opaque") events.push(name);
+    this.#regular = name.type === "object" && tar.kind === "file";
+    if (name.type === "whiteout" || name.type === "opaque") this.#events.push(name);
     if (name.type === "object" && tar.kind !== "unknown" && !this.#leavesOut(tar, name.path))
-      events.push(this.#object(tar, name.path));
+      this.#events.push(this.#object(tar, name.path));
   }
 
   #object(tar: TarEntry, path: ByteString): LayerEvent {

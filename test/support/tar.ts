@@ -1,7 +1,7 @@
 // Small tars and entries for tests, also such as no honest tool makes.
 import type { Entry } from "../../src/formats/entry.ts";
 import { encodePax, type PaxRecord } from "../../src/formats/pax.ts";
-import type { TarEvent } from "../../src/formats/tar-event.ts";
+import { type TarEvent, TarEvents } from "../../src/formats/tar-event.ts";
 import { putTarHeader, type TarHeader, tarBlock } from "../../src/formats/tar-header.ts";
 import { TarReader } from "../../src/formats/tar-reader.ts";
 
@@ -58,9 +58,11 @@ export function tarOf(...members: Uint8Array[]): Buffer {
 /** All events of an archive that comes in chunks of this size. Content is copied. */
 export function readTar(bytes: Uint8Array, chunk = bytes.length): TarEvent[] {
   const reader = new TarReader();
+  const read = new TarEvents();
   const events: TarEvent[] = [];
   for (let at = 0; at < bytes.length; at += chunk) {
-    for (const event of reader.push(bytes.subarray(at, at + chunk))) {
+    reader.push(bytes.subarray(at, at + chunk), read);
+    for (const event of read.take()) {
       events.push(event.type === "data" ? { ...event, bytes: Buffer.from(event.bytes) } : event);
     }
   }

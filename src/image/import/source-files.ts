@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import { maxDocument } from "../../formats/oci.ts";
 import { type Digest, splitDigest } from "../../formats/oci-reference.ts";
+import { TarEvents } from "../../formats/tar-event.ts";
 import { TarReader } from "../../formats/tar-reader.ts";
 import { ioError, readInput } from "../../host/files.ts";
 import { decompress } from "../decompress.ts";
@@ -40,6 +41,7 @@ export async function archiveFiles(archive: string, work: string): Promise<Sourc
   const members = new Map<string, SourceFile>();
   const links = new Map<string, string>();
   const tar = new TarReader();
+  const events = new TarEvents();
   let out: Awaited<ReturnType<typeof open>> | undefined;
   let current: SourceFile | undefined;
   let total = 0;
@@ -51,7 +53,8 @@ export async function archiveFiles(archive: string, work: string): Promise<Sourc
       total += chunk.length;
       if (total > defaultLimits.maxBytes)
         throw new TranshipError("E_LIMIT", `${archive} unpacks to more than ${defaultLimits.maxBytes} bytes`);
-      for (const event of tar.push(chunk)) {
+      tar.push(chunk, events);
+      for (const event of events.take()) {
         if (event.type === "entry") {
           const name = plainName(event.entry.name);
           if (members.size + links.size >= maxMembers)

@@ -4,6 +4,7 @@ import { isTranshipError } from "../../../src/base/errors.ts";
 import { isUtf8 } from "../../../src/formats/byte-string.ts";
 import { decodePax, encodePax, formatPaxTime, parsePaxTime } from "../../../src/formats/pax.ts";
 import { encodeTarHeader, tarEnd } from "../../../src/formats/tar.ts";
+import { TarEvents } from "../../../src/formats/tar-event.ts";
 import { putTarHeader, readTarHeader, splitName, tarBlock } from "../../../src/formats/tar-header.ts";
 import { TarReader } from "../../../src/formats/tar-reader.ts";
 import { blankEntry, padded, readTar, readTarFiles, tarMember, tarOf } from "../../support/tar.ts";
@@ -48,8 +49,9 @@ test("what ustar cannot say goes into PAX, and only that", () => {
 
 test("a file of 9 GiB has its size in PAX, and a sparse one of 64 GiB needs a few blocks", () => {
   const large = encodeTarHeader({ ...blankEntry, size: 9 * 2 ** 30 });
-  const reader = new TarReader();
-  const [event] = reader.push(large.bytes);
+  const events = new TarEvents();
+  new TarReader().push(large.bytes, events);
+  const [event] = events.take();
   assert.equal(event?.type === "entry" ? event.entry.size : undefined, 9 * 2 ** 30);
   const extents = [{ offset: 2 ** 35, length: 3 }];
   const sparse = encodeTarHeader({ ...blankEntry, size: 2 ** 36, extents });
