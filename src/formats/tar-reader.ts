@@ -29,6 +29,9 @@ import {
 import { checkExtents, maxExtents, parseSparseMap, tooManyExtents } from "./tar-sparse.ts";
 
 const maxMetadata = 8 << 20;
+/** Of all metadata so far: some, and what the kernel lets a file have for each entry. */
+const metadataFree = 32 << 20;
+const metadataOfEntry = 128 << 10;
 const maxSparseMap = 4 << 20;
 
 type State = "header" | "sparse-extension" | "metadata" | "sparse-map" | "content" | "skip" | "zeros";
@@ -41,6 +44,8 @@ export class TarReader {
   #need = tarBlock;
   /** Type of the metadata body being collected: x, g, L or K. */
   #metadata = "";
+  #metadataBytes = 0;
+  #entries = 0;
   #global: Extensions["records"] = [];
   #extensions: Extensions = noExtensions;
   /** Of records of times alone, which stand before most entries of precise archives; nanoseconds. The next entry has it. */
@@ -161,6 +166,7 @@ export class TarReader {
   #plain(chunk: Uint8Array, at: number, sink: TarSink): number {
     const entry = readPlainEntry(chunk, at, this.#mtime);
     this.#mtime = undefined;
+    this.#entries++;
     const { size } = entry;
     const content = at + tarBlock;
     const end = content + size;
@@ -183,6 +189,11 @@ export class TarReader {
     const size = readMetadataSize(chunk, at);
     if (size > maxMetadata) {
       const message = `tar metadata of ${size} bytes, at most ${maxMetadata} are accepted`;
+      throw new TranshipError("E_LIMIT", message);
+    }
+    this.#metadataBytes += size;
+    if (this.#metadataBytes > metadataFree + this.#entries * metadataOfEntry) {
+      const message = `tar metadata of ${this.#metadataBytes} bytes for ${this.#entries} entries, at most ${metadataFree} and ${metadataOfEntry} for each are accepted`;
       throw new TranshipError("E_LIMIT", message);
     }
     const body = at + tarBlock;
@@ -241,6 +252,7 @@ export class TarReader {
     );
     this.#extensions = noExtensions;
     this.#mtime = undefined;
+    this.#entries++;
     this.#entry = entry;
     this.#left = stored;
     this.#padding = pad(stored);

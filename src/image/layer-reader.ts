@@ -10,10 +10,9 @@ import type { Digest } from "../formats/oci-reference.ts";
 import type { TarEntry } from "../formats/tar-entry.ts";
 import { endEvent, TarData, type TarSink } from "../formats/tar-event.ts";
 import { TarReader } from "../formats/tar-reader.ts";
-import { decompress } from "./decompress.ts";
 import { Digester } from "./digest.ts";
 import { giveBack } from "./give-back.ts";
-import { LayerBound } from "./layer-bound.ts";
+import { allowedRatio, UnpackBound, unpackBounded } from "./layer-bound.ts";
 import type { LayerData } from "./layer-item.ts";
 import { hostile, layerName, layerPath } from "./layer-path.ts";
 import { machineXattr } from "./layer-writer.ts";
@@ -25,7 +24,7 @@ export interface LayerLimits {
   maxBytes: number;
   /** Default 10 million. */
   maxEntries: number;
-  /** Of the tar to the whole blob, beyond the first GiB. Default 1000. */
+  /** Of the tar to the whole blob, beyond the first GiB. Default 1000, or what the environment says. */
   maxRatio: number;
   /** Device nodes that may be in the layer: "c 1:3". Default the harmless ones. */
   devices: ReadonlySet<string>;
@@ -38,7 +37,9 @@ export interface LayerLimits {
 export const defaultLimits: LayerLimits = {
   maxBytes: 256 * 2 ** 30,
   maxEntries: 10_000_000,
-  maxRatio: 1000,
+  get maxRatio() {
+    return allowedRatio();
+  },
   devices: harmlessDevices,
 };
 
@@ -69,7 +70,7 @@ export async function* readLayer(
   options: Partial<LayerLimits> = {},
 ): AsyncGenerator<LayerEvent[], void, void> {
   const limits = { ...defaultLimits, ...options };
-  const bound = new LayerBound(layer.descriptor, limits);
+  const bound = boundOf(layer.descriptor, limits);
   try {
     yield* readTarObjects(readLayerTar({ store, layer }, limits), limits, bound);
   } catch (error) {
@@ -81,7 +82,7 @@ export async function* readLayer(
 export async function* readTarObjects(
   chunks: AsyncIterable<Uint8Array>,
   options: Partial<LayerLimits> = {},
-  bound?: LayerBound,
+  bound?: UnpackBound,
 ): AsyncGenerator<LayerEvent[], void, void> {
   const tar = new TarReader();
   const translator = new Translator({ ...defaultLimits, ...options }, bound);
@@ -93,6 +94,10 @@ export async function* readTarObjects(
     }
   }
   tar.finish();
+}
+
+function boundOf({ digest, size }: Descriptor, limits: LayerLimits): UnpackBound {
+  return new UnpackBound(`layer ${digest}`, size, limits);
 }
 
 /** Says which layer it was. */
@@ -121,25 +126,9 @@ export async function* readLayerTar(
   }
   const packed = new Digester(descriptor.digest);
   const unpacked = new Digester(diffId);
-  const bound = new LayerBound(descriptor, limits);
-  const announced = (bytes: number): void => bound.check(bytes);
-  let size = 0;
-  if (compression !== "none" && bound.isCountedFirst(descriptor)) {
-    for await (const { length } of decompress(compression, readBlobFile(store, descriptor), announced)) {
-      size += length;
-      bound.check(size);
-    }
-    size = 0;
-  }
-  const blob = async function* (): AsyncGenerator<Uint8Array, void, void> {
-    for await (const chunk of readBlobFile(store, descriptor)) {
-      packed.update(chunk);
-      yield chunk;
-    }
-  };
-  for await (const chunk of decompress(compression, blob(), announced)) {
-    size += chunk.length;
-    bound.check(size);
+  const blob = { compression, size: descriptor.size, read: () => readBlobFile(store, descriptor) };
+  const bound = boundOf(descriptor, limits);
+  for await (const chunk of unpackBounded(blob, bound, (bytes) => packed.update(bytes))) {
     unpacked.update(chunk);
     yield chunk;
   }
@@ -185,7 +174,7 @@ const maxLeftOut = 8 << 20;
 class Translator implements TarSink {
   readonly #limits: LayerLimits;
   #events: LayerEvent[] = [];
-  readonly #bound: LayerBound | undefined;
+  readonly #bound: UnpackBound | undefined;
   #entries = 0;
   /** Bytes of content that the entries so far say they have. */
   #announced = 0;
@@ -195,7 +184,7 @@ class Translator implements TarSink {
   /** The current entry is a regular file: its content counts. */
   #regular = false;
 
-  constructor(limits: LayerLimits, bound: LayerBound | undefined) {
+  constructor(limits: LayerLimits, bound: UnpackBound | undefined) {
     this.#limits = limits;
     this.#bound = bound;
   }

@@ -7,7 +7,7 @@ import { buffer } from "node:stream/consumers";
 import { test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { createZstdCompress, gzipSync, zstdCompressSync } from "node:zlib";
+import { constants, createZstdCompress, deflateRawSync, gzipSync, zstdCompressSync } from "node:zlib";
 import { type ErrorCode, isTranshipError } from "../../src/base/errors.ts";
 import { mediaType } from "../../src/formats/oci.ts";
 import { Digester, digestOf } from "../../src/image/digest.ts";
@@ -248,6 +248,87 @@ test("bombs end at the limit of bytes, of entries, of the ratio", async (t) => {
     );
     await refusal(`a bomb: ${name}`, () => assert.rejects(readAll(store, layer, limits), limit));
   }
+});
+
+/** As `zstd` writes 10 GiB of zeros that come by a pipe: a frame of blocks that say one byte and how often. */
+function zstdOfZeros(blocks: number): Buffer {
+  const bytes = Buffer.alloc(6 + blocks * 4);
+  bytes.writeUInt32LE(0xfd2fb528);
+  bytes[5] = 7 << 3; // a window of 128 KiB
+  for (let i = 0; i < blocks; i++)
+    bytes.writeUIntLE(((128 << 10) << 3) | 2 | (i === blocks - 1 ? 1 : 0), 6 + i * 4, 3);
+  return bytes;
+}
+
+/** One member of gzip: a match of 258 zeros, in two bits, again and again. */
+function gzipOfZeros(size: number): Buffer {
+  const piece = 64 << 20;
+  const raw = (input: Buffer, flush: number): Buffer => deflateRawSync(input, { finishFlush: flush });
+  const one = raw(Buffer.alloc(piece), constants.Z_FULL_FLUSH);
+  const last = raw(Buffer.alloc(0), constants.Z_FINISH);
+  const head = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3]);
+  return Buffer.concat([head, ...Array(Math.ceil(size / piece)).fill(one), last, Buffer.alloc(8)]);
+}
+
+test("what hides 10 GB is refused by a count, behind data that makes it look like less too", async (t) => {
+  const store = newStore(t);
+  const records = Buffer.alloc(8 << 20, "16 comment=aaaa\n");
+  const pax = Buffer.concat([tarMember({ name: "p", type: "x", size: records.length }), records]);
+  const noise = randomBytes(9 << 20);
+  const ten = 10 * 2 ** 30;
+  const size = (64 << 20) - 512;
+  const text = await unsizedFrame(Buffer.concat([tarMember({ size }), Buffer.alloc(size, "abcdefgh\n")]));
+  const times = (count: number, one: Buffer): Buffer[] => Array.from({ length: count }, () => one);
+  const cases: [string, Buffer[], string][] = [
+    ["zstd, one frame", [zstdOfZeros(ten / 2 ** 17)], mediaType.layerZstd],
+    ["zstd, zeros, then noise", [zstdOfZeros(ten / 2 ** 17), zstdCompressSync(noise)], mediaType.layerZstd],
+    ["zstd, frames of text, then what is skipped", [...times(160, text), Buffer.from([0x5a, 0x2a, 0x4d, 0x18, 0, 0, 0x90, 0]), Buffer.alloc(9 << 20)], mediaType.layerZstd],
+    ["gzip, one member", [gzipOfZeros(ten)], mediaType.layerGzip],
+    ["gzip, members", times(160, gzipSync(Buffer.alloc(64 << 20))), mediaType.layerGzip],
+    ["gzip, records of PAX and no entry", times(1280, gzipSync(pax)), mediaType.layerGzip],
+    ["zstd, records of PAX and no entry", times(1280, zstdCompressSync(pax)), mediaType.layerZstd],
+  ]; // biome-ignore format: a table
+  for (const [name, parts, type] of cases) {
+    const layer = await withSession(store, (session) =>
+      rawLayer(session, { bytes: Buffer.concat(parts), type }),
+    );
+    const began = process.cpuUsage();
+    await refusal(`10 GB: ${name}`, () => assert.rejects(readAll(store, layer), limit));
+    const { user, system } = process.cpuUsage(began);
+    console.log(
+      `# | 10 GB: ${name} | ${layer.descriptor.size} bytes | ${((user + system) / 1e6).toFixed(2)} s of processor time |`,
+    );
+  }
+});
+
+/** The rest of 2 GiB of zeros, and the end of the archive. */
+function times16(): Buffer[] {
+  const zeros = Buffer.alloc(16 << 20);
+  return [...Array(127).fill(zeros), zeros.subarray(32768), Buffer.alloc(1024)];
+}
+
+test("a ratio that is allowed by the environment holds for layers", async (t) => {
+  const store = newStore(t);
+  const size = 2 ** 31 - 512;
+  const frames = [Buffer.concat([tarMember({ size }), Buffer.alloc(32768 - 512)]), ...times16()];
+  const packed = new Map<Buffer, Buffer>();
+  const bytes = Buffer.concat(
+    frames.map((part) => packed.get(part) ?? (packed.set(part, zstdCompressSync(part)).get(part) as Buffer)),
+  );
+  const digester = new Digester();
+  for (const part of frames) digester.update(part);
+  const layer = await withSession(store, (session) =>
+    rawLayer(session, { bytes, type: mediaType.layerZstd, diffId: digester.digest() }),
+  );
+  await assert.rejects(
+    readAll(store, layer),
+    (error) => limit(error) && String(error).includes("1000 times"),
+  );
+  t.after(() => delete process.env.TRANSHIP_UNPACK_RATIO);
+  process.env.TRANSHIP_UNPACK_RATIO = "100000";
+  assert.equal(await readAll(store, layer), size);
+  process.env.TRANSHIP_UNPACK_RATIO = "many";
+  await assert.rejects(readAll(store, layer), /TRANSHIP_UNPACK_RATIO is not a number/);
 });
 
 test("a layer may be zeros first and the rest behind: what counts is its whole size", async (t) => {

@@ -9,7 +9,7 @@ import { type Digest, splitDigest } from "../../formats/oci-reference.ts";
 import { TarEvents } from "../../formats/tar-event.ts";
 import { TarReader } from "../../formats/tar-reader.ts";
 import { ioError, readInput } from "../../host/files.ts";
-import { decompress } from "../decompress.ts";
+import { UnpackBound, unpackBounded } from "../layer-bound.ts";
 import { defaultLimits } from "../layer-reader.ts";
 
 export interface SourceFile {
@@ -44,15 +44,13 @@ export async function archiveFiles(archive: string, work: string): Promise<Sourc
   const events = new TarEvents();
   let out: Awaited<ReturnType<typeof open>> | undefined;
   let current: SourceFile | undefined;
-  let total = 0;
   try {
-    for await (const chunk of decompress(
-      compressionOf(archive),
-      createReadStream(archive, { highWaterMark: 1 << 20 }),
-    )) {
-      total += chunk.length;
-      if (total > defaultLimits.maxBytes)
-        throw new TranshipError("E_LIMIT", `${archive} unpacks to more than ${defaultLimits.maxBytes} bytes`);
+    const blob = {
+      compression: compressionOf(archive),
+      size: statSync(archive).size,
+      read: () => createReadStream(archive, { highWaterMark: 1 << 20 }),
+    };
+    for await (const chunk of unpackBounded(blob, new UnpackBound(archive, blob.size, defaultLimits))) {
       tar.push(chunk, events);
       for (const event of events.take()) {
         if (event.type === "entry") {
