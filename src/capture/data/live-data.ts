@@ -1,7 +1,8 @@
 // Data of a program that runs while it is packed: files that change under our hands.
 //
 // A small file is read as a whole before it goes into a layer, again where it changed meanwhile, so that each packed file is one that
-// was there at one moment. A large one is read straight into the layer, and ends the packing where it changes.
+// was there at one moment. One that grows all the time, as a log does, is held against a second reading of what the first found. A large
+// one is read straight into the layer, and ends the packing where it changes.
 import { TranshipError } from "../../base/errors.ts";
 import { formatSize } from "../../base/units.ts";
 import type { ByteString, Entry } from "../../formats/entry.ts";
@@ -13,6 +14,8 @@ import type { Plan } from "../plan/plan.ts";
 /** Held in memory, one at a time (and the next one, which the writer reads ahead). */
 const smallFile = 16 << 20;
 const attempts = 5;
+/** Of reading what came to a file while its end was read: each time it is less. */
+const attemptsAtItsEnd = 50;
 
 /** Whether a path is data that may change while it is packed: below a volume of a machine that runs. */
 export function liveData(machine: Machine, plan: Plan): (path: ByteString) => boolean {
@@ -40,12 +43,66 @@ export async function steadyItem(machine: Machine, path: ByteString): Promise<La
       if (bytes > smallFile) throw unsteady(stream.entry);
       parts.push({ offset: part.offset, bytes: Uint8Array.from(part.bytes) });
     }
-    if (stream.changed()) continue;
-    return { entry: { ...stream.entry, nlink: 1 }, data: each(parts) };
+    if (!stream.changed()) return { entry: { ...stream.entry, nlink: 1 }, data: each(parts) };
+    const grown = await whileItGrows(machine, stream.entry, parts);
+    if (grown !== undefined) return grown;
   }
   const entry = await machine.files.stat(path);
   if (entry === undefined) return undefined;
   throw unsteady(entry);
+}
+
+/**
+ * The file of `first`, of which `parts` were read while it changed, as it was at one moment after that: all of it had been read by then,
+ * and reads the same afterwards. Undefined where more happens to it than that it grows.
+ */
+async function whileItGrows(
+  machine: Machine,
+  first: Entry,
+  parts: readonly LayerData[],
+): Promise<LayerItem | undefined> {
+  const read = first.extents === undefined ? await toItsEnd(machine, first, joined(parts)) : undefined;
+  if (read === undefined) return undefined;
+  const { entry, bytes } = read;
+  const again = await machine.files.readRange(entry.path, 0, bytes.length);
+  const after = await machine.files.stat(entry.path);
+  if (again === undefined || after === undefined || !isFileOf(after, first)) return undefined;
+  if (again.length !== bytes.length || !bytes.every((byte, at) => byte === again[at])) return undefined;
+  return { entry: { ...entry, nlink: 1 }, data: each([{ offset: 0, bytes }]) };
+}
+
+/** `entry` is of the moment at which `bytes` was all of the file. */
+async function toItsEnd(
+  machine: Machine,
+  first: Entry,
+  start: Uint8Array,
+): Promise<{ entry: Entry; bytes: Uint8Array } | undefined> {
+  let bytes = start;
+  for (let attempt = 0; attempt < attemptsAtItsEnd; attempt++) {
+    const entry = await machine.files.stat(first.path);
+    if (entry === undefined || !isFileOf(entry, first) || entry.extents !== undefined || !isSmall(entry))
+      return undefined;
+    if (entry.size === bytes.length) return { entry, bytes };
+    if (entry.size < bytes.length) return undefined;
+    const more = await machine.files.readRange(first.path, bytes.length, entry.size - bytes.length);
+    if (more === undefined) return undefined;
+    bytes = joined([{ bytes }, { bytes: more }]);
+  }
+  return undefined;
+}
+
+function isFileOf(entry: Entry, first: Entry): boolean {
+  return entry.kind === "file" && entry.dev === first.dev && entry.ino === first.ino;
+}
+
+function joined(parts: readonly { bytes: Uint8Array }[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, { bytes }) => sum + bytes.length, 0));
+  let at = 0;
+  for (const { bytes } of parts) {
+    all.set(bytes, at);
+    at += bytes.length;
+  }
+  return all;
 }
 
 async function* each(parts: readonly LayerData[]): AsyncGenerator<LayerData> {
