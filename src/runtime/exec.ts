@@ -225,9 +225,18 @@ function translate(status: number, words: string | undefined, options: ExecOptio
   // Its words are on stderr already, where it writes them too.
   const missing = /no such file|not found/i.test(words);
   const refused = /permission denied|not permitted|exec format|is a directory/i.test(words);
+  const details = { reason: words };
+  const exitStatus = missing ? 127 : refused ? 126 : 125;
+  if (options.workingDirectory !== undefined && /chdir/i.test(words)) {
+    throw new TranshipError("E_RUNTIME", `cannot enter the working directory ${options.workingDirectory}`, {
+      hint: "name a directory of the instance that this user may enter",
+      details,
+      exitStatus,
+    });
+  }
   throw new TranshipError("E_RUNTIME", `cannot execute ${options.command[0] ?? ""}`, {
     hint: missing ? "name a program of the package" : "name a program that this user may execute",
-    details: { reason: words },
-    exitStatus: missing ? 127 : refused ? 126 : 125,
+    details,
+    exitStatus,
   });
 }

@@ -2,9 +2,16 @@
 import assert from "node:assert/strict";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { type CliResult, type Fixture, makeFixture, makePackage, whyNot } from "./runtime-fixture.ts";
+import {
+  type CliResult,
+  type Fixture,
+  mainProgram,
+  makeFixture,
+  makePackage,
+  whyNot,
+} from "./runtime-fixture.ts";
 
 const skip = whyNot() ?? false;
 
@@ -83,6 +90,26 @@ describe("flags of run", { skip, timeout: 300_000 }, () => {
       "box:1",
       "true",
     );
+  });
+
+  it("-v: a directory below that of the caller; exec -w tells which directory is not there", async () => {
+    const folder = mkdtempSync(join(scratch, "here-"));
+    writeFileSync(join(folder, "page"), "of here\n");
+    const [program, main] = [process.execPath, mainProgram];
+    const inFolder = (volume: string): Promise<CliResult> => {
+      const words = ["run", "--rm", "-v", volume, "box:1", "cat", "/srv/here/page"];
+      return fixture.inside(["sh", "-c", `cd ${folder} && exec "$@"`, "sh", program, main, ...words]);
+    };
+    const name = basename(folder);
+    for (const volume of [".:/srv/here", `../${name}:/srv/here:ro`, `./../${name}/:/srv/here`])
+      assert.equal((await inFolder(volume)).stdout, "of here\n", volume);
+    assert.equal((await inFolder(".hidden:/srv/here")).status, 2);
+
+    assert.equal((await fixture.cli(["run", "-d", "--name", "placed", "box:1", "sleep", "600"])).status, 0);
+    const entered = await fixture.cli(["exec", "-w", "/nowhere", "placed", "true"]);
+    assert.equal(entered.status, 127);
+    assert.match(entered.stderr, /E_RUNTIME\]: cannot enter the working directory \/nowhere/);
+    assert.equal((await fixture.cli(["rm", "-f", "placed"])).status, 0);
   });
 
   it("--add-host, --dns and --dns-search: the files of names", async () => {

@@ -1,4 +1,5 @@
-// What lies over the package's files: -v, --mount and --tmpfs. Pure.
+// What lies over the package's files: -v, --mount and --tmpfs.
+import { resolve } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import type { InstanceMount } from "../../runtime/record.ts";
 import { parseVolume } from "../../runtime/volumes/parse.ts";
@@ -6,7 +7,7 @@ import { list, type OptionValues } from "../verb.ts";
 
 export function mountOptions(options: OptionValues): InstanceMount[] {
   const mounts = [
-    ...list(options, "volume").map(parseVolume),
+    ...list(options, "volume").map(fromHere).map(parseVolume),
     ...list(options, "mount").map(parseMount),
     ...list(options, "tmpfs").map(parseTmpfs),
   ];
@@ -16,6 +17,12 @@ export function mountOptions(options: OptionValues): InstanceMount[] {
     taken.add(target);
   }
   return mounts;
+}
+
+/** ./DIR:PATH and ../DIR:PATH: below the directory of the caller. */
+function fromHere(entry: string): string {
+  const [, directory = "", rest = ""] = /^(\.{1,2}(?:\/[^:]*)?)(:.*)$/s.exec(entry) ?? [];
+  return directory === "" ? entry : `${resolve(directory)}${rest}`;
 }
 
 /** PATH[:OPTION,...], with mount's own words. */
