@@ -24,6 +24,12 @@ struct layered {
 				 * kernel does not find either */
 };
 
+/* layers_look() - at the name itself. */
+long layers_look(const char *path, struct file_status *st);
+/* layers_own_path() - the directory of a rule's own, and in it @name with what
+ * follows; @to has PATH_SIZE. */
+bool layers_own_path(char *to, const struct rule *r, const char *name,
+		     const char *rest);
 /* layers_apply() - whether @rule has a layer of the instance's own. */
 bool layers_apply(uint32_t rule);
 /* layers_merged() - whether it is a folder that is merged with the host's: it

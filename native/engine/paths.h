@@ -33,6 +33,10 @@ struct found {
 	char real[PATH_SIZE + 2];
 };
 
+/* rule_redirects() - whether it leads elsewhere than to the host's own. */
+bool rule_redirects(uint32_t rule);
+bool rule_hides(uint32_t rule);
+
 /* paths_start() - where the package's files are, and the instance's own layers
  * (@copies; NULL = nowhere). */
 void paths_start(const char *package, const char *copies);

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The walk from a path to a location, name by name as the kernel walks
+ * (fs/namei.c). That a directory and all above it are no links is remembered for
+ * a moment (VERIFIED_NS); what this process changes itself makes it forget at
+ * once.
+ */
+#include "paths.h"
+#include "root.h"
+#include "sys.h"
+#include "text.h"
+#include "vdso.h"
+#include "walk.h"
+
+#define LINKS_MAX 40
+#define VERIFIED 256
+#define VERIFIED_NS 50000000LL
+
+static unsigned int changes;
+
+static struct { uint64_t key; int64_t until; unsigned int change; }
+	verified[VERIFIED];
+
+void paths_changed(void)
+{
+	__atomic_add_fetch(&changes, 1, __ATOMIC_RELAXED);
+}
+
+static uint64_t hash(const char *text, size_t n)
+{
+	uint64_t h = 0x9e3779b97f4a7c15ULL ^ n, word;
+	size_t i = 0;
+
+	for (; i + sizeof(word) <= n; i += sizeof(word)) {
+		__builtin_memcpy(&word, text + i, sizeof(word));
+		h = (h ^ word) * 0xff51afd7ed558ccdULL;
+		h ^= h >> 32;
+	}
+	for (; i < n; i++)
+		h = (h ^ (unsigned char)text[i]) * 0xff51afd7ed558ccdULL;
+	return h ^ h >> 32;
+}
+
+/* The same location is another's by other rules. */
+static uint64_t key_of(const char *location, size_t n)
+{
+	return hash(location, n) ^
+	       thread_self()->rules->changes * 0xc2b2ae3d27d4eb4fULL;
+}
+
+/* A torn entry has a wrong key, or a right one and another's few ms. */
+bool walk_verified(const char *location, size_t n)
+{
+	uint64_t key = key_of(location, n);
+	unsigned int slot = key % VERIFIED;
+
+	return __atomic_load_n(&verified[slot].key, __ATOMIC_ACQUIRE) == key &&
+	       verified[slot].change == changes &&
+	       verified[slot].until > vdso_coarse();
+}
+
+static void set_verified(const char *location, size_t n)
+{
+	uint64_t key = key_of(location, n);
+	unsigned int slot = key % VERIFIED;
+
+	__atomic_store_n(&verified[slot].key, 0, __ATOMIC_RELEASE);
+	verified[slot].until = vdso_coarse() + VERIFIED_NS;
+	verified[slot].change = changes;
+	__atomic_store_n(&verified[slot].key, key, __ATOMIC_RELEASE);
+}
+
+/* What the kernel follows by itself better than by its text. */
+static bool is_magic(const char *location, uint32_t rule)
+{
+	return !rule_redirects(rule) && strncmp(location, "/proc/", 6) == 0;
+}
+
+/* The target of the link at @location: its length, 0 = there is none. */
+static long link_target(const char *location, size_t n, char *target)
+{
+	uint32_t rule = rule_for(rules_now(), location, n);
+	char real[PATH_SIZE];
+	long got;
+
+	if (rule_hides(rule) || is_magic(location, rule))
+		return 0;
+	if (!path_real_of(real, sizeof(real), location, rule))
+		return -ENAMETOOLONG;
+	got = SYS(__NR_readlinkat, AT_FDCWD, real, target, PATH_SIZE - 1);
+	if (got <= 0)
+		return got == 0 ? -ENOENT : 0;
+	target[got] = 0;
+	return got;
+}
+
+/* ".." of what is no directory is an error. */
+static long check_directory(const struct walk *w)
+{
+	uint32_t rule = rule_for(rules_now(), w->done, w->n);
+	char real[PATH_SIZE + 2];
+	struct file_status st;
+	long result;
+
+	if (w->n == 0)
+		return 0;
+	if (rule_hides(rule))
+		return -ENOENT;
+	if (!path_real_of(real, PATH_SIZE, w->done, rule))
+		return -ENAMETOOLONG;
+	text_join(real, sizeof(real), real, "/");
+	result = SYS(__NR_newfstatat, AT_FDCWD, real, &st, 0);
+	return result < 0 ? result : 0;
+}
+
+static void go_up(struct walk *w)
+{
+	if (root_is(w->done, w->n))
+		return;
+	while (w->n > 0 && w->done[--w->n] != '/')
+		;
+	w->done[w->n] = 0;
+}
+
+static bool only_slashes(const char *text)
+{
+	while (*text == '/')
+		text++;
+	return !*text;
+}
+
+/* Behind a single file that a rule names there is nothing, whatever the host
+ * has there. */
+static long check_single(const struct walk *w, uint32_t rule)
+{
+	struct rule r = rule_get(rules_now(), rule);
+
+	return r.exact && r.mode != RULE_HIDE ? check_directory(w) : 0;
+}
+
+/* Goes one name further; @rest is what stands behind it. */
+static long step(struct walk *w, const char *name, size_t size,
+		 const char *rest, enum path_last last)
+{
+	char target[PATH_SIZE];
+	size_t start = w->n, behind;
+	uint32_t rule;
+	long n;
+
+	if (size > NAME_BYTES || w->n + 1 + size >= PATH_SIZE)
+		return -ENAMETOOLONG;
+	w->done[w->n++] = '/';
+	memcpy(w->done + w->n, name, size);
+	w->n += size;
+	w->done[w->n] = 0;
+	rule = rule_for(rules_now(), w->done, w->n);
+	if (rule_redirects(rule))
+		w->touched = true;
+	/* A name to be made or removed is none to be followed, slash or not. */
+	if (last == LAST_NAME && only_slashes(rest))
+		rest = "";
+	if ((!*rest && last != LAST_FOLLOW) ||
+	    (*rest && walk_verified(w->done, w->n)))
+		return 0;
+	if (root_link(w->done)) {
+		w->n = root_begin(w->done);
+		w->touched = true;
+		return 0;
+	}
+	n = link_target(w->done, w->n, target);
+	if (n < 0)
+		return n;
+	if (n == 0 && rule_redirects(rule) && !only_slashes(rest)) {
+		n = check_single(w, rule);
+		if (n < 0)
+			return n;
+	}
+	if (n == 0) {
+		/* A single file has to be looked at each time, as above. */
+		if (*rest && !(rule_redirects(rule) &&
+			       rule_get(rules_now(), rule).exact))
+			set_verified(w->done, w->n);
+		return 0;
+	}
+	if (++w->links > LINKS_MAX)
+		return -ELOOP;
+	behind = strlen(rest);
+	if ((size_t)n + 1 + behind >= sizeof(w->todo))
+		return -ENAMETOOLONG;
+	memmove(w->todo + n, rest, behind + 1);
+	memcpy(w->todo, target, (size_t)n);
+	w->n = start;
+	w->done[w->n] = 0;
+	if (target[0] == '/')
+		w->n = root_begin(w->done);
+	return 1;
+}
+
+long walk_on(struct walk *w, enum path_last last)
+{
+	const char *at = w->todo;
+
+	while (*at) {
+		const char *name = at;
+		size_t size = 0;
+		long result = 0;
+
+		while (name[size] && name[size] != '/')
+			size++;
+		at = name + size;
+		if (size == 0) {
+			at++;
+			continue;
+		}
+		w->slash = *at != 0;
+		if (size == 1 && name[0] == '.') {
+			/* Of what is no directory, or not there, an error. */
+			result = *at ? 0 : check_directory(w);
+			if (result < 0)
+				return result;
+			w->slash = true;
+			continue;
+		}
+		if (size == 2 && name[0] == '.' && name[1] == '.') {
+			result = check_directory(w);
+			go_up(w);
+		} else {
+			result = step(w, name, size, at, last);
+		}
+		if (result < 0)
+			return result;
+		if (result == 1)
+			at = w->todo;
+	}
+	return 0;
+}

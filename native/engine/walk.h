@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The way from a path to a location: between paths.c and walk.c. */
+#ifndef TRANSHIP_ENGINE_WALK_H
+#define TRANSHIP_ENGINE_WALK_H
+
+#include "paths.h"
+
+#define NAME_BYTES 255
+
+struct walk {
+	char *done;		/* the location up to here; empty = the root */
+	size_t n;
+	char todo[2 * PATH_SIZE];
+	bool touched;		/* a rule had to do with the way */
+	bool slash;		/* behind the last name, maybe a link's */
+	unsigned int links;
+};
+
+/* walk_on() - through all of `todo`. 0 or -errno. */
+long walk_on(struct walk *w, enum path_last last);
+/* walk_verified() - whether @location of @n bytes was found to be no link, a
+ * moment ago and by these rules. */
+bool walk_verified(const char *location, size_t n);
+
+#endif
