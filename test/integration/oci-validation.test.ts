@@ -164,7 +164,12 @@ if (soaking)
         writeFileSync(base, JSON.stringify(baseFor(name, config)));
         const ours = programs.validate(name, base);
         passed += ours.passed;
-        for (const line of ours.failed) if (!failed.has(line)) lines.push(`${name}: ${line}`);
+        const more = [...ours.failed].filter((line) => !failed.has(line));
+        if (more.length === 0) continue;
+        // runc itself, held to a GiB of addresses, does not always start where much else runs.
+        console.log(`# validation: ${name} once more: ${more.join("; ")}`);
+        const again = programs.validate(name, base).failed;
+        for (const line of more) if (again.has(line)) lines.push(`${name}: ${line}`);
       }
       console.log(
         `# validation: ${own.size} programs; runc's own: ${[...own.values()].reduce((sum, one) => sum + one.failed.size, 0)} findings; ${passed} judgements passed with our configuration`,
