@@ -44,9 +44,9 @@ export function connectionError(url: URL, cause: unknown): TranshipError {
   // An AggregateError (all addresses of a name failed) has no message of its own.
   const first = error instanceof AggregateError ? (error.errors[0] as Error | undefined) : undefined;
   const tls = /ERR_SSL|EPROTO/.test(code);
-  const reason = tls
-    ? "it does not answer in TLS"
-    : (error.message || first?.message || code).split("\n")[0]?.slice(0, 200);
+  // Node adds what its own command line could do.
+  const said = (error.message || first?.message || code).replace(/; if the root CA is installed .*/s, "");
+  const reason = tls ? "it does not answer in TLS" : said.split("\n")[0]?.slice(0, 200);
   const hint = certificateCodes.test(code)
     ? `put the authority's certificate into certs.d/${url.host}/ca.crt or a directory for --cert-dir; --insecure accepts any`
     : tls
