@@ -1,4 +1,5 @@
-// Clusters: from CreateService to the last task running, against a service of the same Docker node created by itself. `node bench/cluster-start-bench.ts [--rounds N] [--counts N,N]`
+// Clusters: from CreateService to the last task running, against a service of the same Docker node created by itself. `node bench/cluster-start-bench.ts [--rounds N] [--counts N,N] [--only docker,local]`
+// A signal ends it with what it has measured, and takes away what it has made.
 import { loadavg } from "node:os";
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
@@ -23,7 +24,11 @@ import { median } from "./measure.ts";
 
 const { values } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: "string", default: "5" }, counts: { type: "string", default: "10,50" } },
+  options: {
+    rounds: { type: "string", default: "5" },
+    counts: { type: "string", default: "10,50" },
+    only: { type: "string", default: "docker,local" },
+  },
 });
 const rounds = Number(values.rounds);
 const counts = values.counts.split(",").map(Number);
@@ -46,8 +51,30 @@ if (why !== undefined) {
   process.exit(1);
 }
 const closing: (() => Promise<void>)[] = [];
+const ended = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"])
+  process.once(signal, () => ended.abort(new Error(signal)));
 try {
-  const ways = [...(await dockerWays()), await localWay()];
+  await Promise.race([measureAll(), told(ended.signal)]);
+} catch (error) {
+  if (!ended.signal.aborted) throw error;
+  console.error(`cluster-start: ended by ${String(ended.signal.reason)}`);
+  process.exitCode = 1;
+} finally {
+  for (const close of closing.reverse()) await close().catch((error: unknown) => console.error(error));
+}
+process.exit();
+
+function told(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+}
+
+async function measureAll(): Promise<void> {
+  const only = values.only.split(",");
+  const ways = [
+    ...(only.includes("docker") ? await dockerWays() : []),
+    ...(only.includes("local") ? [await localWay()] : []),
+  ];
   console.log(
     "| way | tasks | seconds to the last one running, median (all rounds) | x service of Docker |\n|---|---|---|---|",
   );
@@ -57,9 +84,15 @@ try {
       for (const { name, start, end } of ways) {
         const at = performance.now();
         await start(count);
+        const spent = (performance.now() - at) / 1000;
         // The round before the first fills caches and is not counted.
-        if (round >= 0) times.get(name)?.push((performance.now() - at) / 1000);
+        if (round >= 0) times.get(name)?.push(spent);
+        const at2 = performance.now();
         await end();
+        const ending = (performance.now() - at2) / 1000;
+        console.error(
+          `${name}, ${count} tasks, ${round < 0 ? "not counted" : `round ${round + 1}`}: ${spent.toFixed(2)} s, ended in ${ending.toFixed(2)} s`,
+        );
       }
     const first = median(times.get(ways[0]?.name ?? "") ?? []);
     for (const [name, all] of times)
@@ -68,8 +101,6 @@ try {
       );
   }
   console.log(`\nLoad at the end: ${loadavg()[0]?.toFixed(1)}.`);
-} finally {
-  for (const close of closing.reverse()) await close();
 }
 
 async function dockerWays(): Promise<Way[]> {

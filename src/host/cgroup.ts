@@ -29,8 +29,18 @@ const knownV1 = [
   "hugetlb", "rdma", "misc",
 ]; // biome-ignore format: a table
 
+/** Milliseconds for which they are taken to be the same: a process that ends fifty instances at once asks for them hundreds of times. */
+const lasting = 1000;
+let last: { at: number; hierarchies: CgroupHierarchy[] } | undefined;
+
 /** All that are mounted, whoever may use them. */
 export function hostHierarchies(): CgroupHierarchy[] {
+  const now = performance.now();
+  if (last === undefined || now - last.at > lasting) last = { at: now, hierarchies: mountedHierarchies() };
+  return last.hierarchies;
+}
+
+function mountedHierarchies(): CgroupHierarchy[] {
   const hierarchies: CgroupHierarchy[] = [];
   for (const mount of mountsBelow("/")) {
     if (mount.fstype === "cgroup2") {

@@ -15,8 +15,9 @@ export interface OomKill {
 /** Of the group that ran out of memory, "/tranship/ID". Empty too where the log cannot be read. `since`: milliseconds since the kernel began, which no setting of the clock changes. */
 export function oomKillsIn(group: string, since: number): OomKill[] {
   const found: OomKill[] = [];
+  const boot = began();
   for (const record of records()) {
-    const kill = parseOomKill(record, group, began());
+    const kill = parseOomKill(record, group, boot);
     if (kill !== undefined && kill.uptime >= since) found.push(kill);
   }
   return found;

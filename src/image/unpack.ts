@@ -36,7 +36,7 @@ export async function ensureLayer(
   diffId: Digest,
   limits: Partial<LayerLimits> = {},
 ): Promise<string> {
-  return unpackedLayer(root, diffId) ?? (await makeLayer(store, store.layer(diffId), limits));
+  return unpackedLayer(root, diffId) ?? (await makeOnce(store, store.layer(diffId), limits));
 }
 
 /** As ensureLayer(), for a layer of an image that has no name yet. */
@@ -45,7 +45,22 @@ export async function ensureStoredLayer(
   layer: StoredLayer,
   limits: Partial<LayerLimits> = {},
 ): Promise<string> {
-  return unpackedLayer(store.root, layer.diffId) ?? (await makeLayer(store, layer, limits));
+  return unpackedLayer(store.root, layer.diffId) ?? (await makeOnce(store, layer, limits));
+}
+
+/** By directory: layers that this process unpacks now. Fifty tasks of an image that is new here are one unpacking, not fifty of which one counts. */
+const making = new Map<string, Promise<string>>();
+
+function makeOnce(store: ImageStore, layer: StoredLayer, limits: Partial<LayerLimits>): Promise<string> {
+  // Whoever has limits of his own wants to see them kept.
+  if (Object.keys(limits).length > 0) return makeLayer(store, layer, limits);
+  const place = layerDirectory(store.root, layer.diffId);
+  let made = making.get(place);
+  if (made === undefined) {
+    made = makeLayer(store, layer, limits).finally(() => making.delete(place));
+    making.set(place, made);
+  }
+  return made;
 }
 
 async function makeLayer(

@@ -218,10 +218,12 @@ function isUp(root: StateRoot, id: string): Instance | undefined {
   return state === "running" || state === "starting" ? instance : undefined;
 }
 
-/** Networks that an instance is on that runs, or is about to. One that shares a network has its owner's, which goes on also where the owner has ended. */
-function usedNetworks(root: StateRoot): ReadonlySet<string> {
+/** Networks that an instance is on that runs, or is about to; of those that nobody knows as set up not all, where there are others. One that shares a network has its owner's, which goes on also where the owner has ended. */
+function usedNetworks(root: StateRoot, known: readonly string[]): ReadonlySet<string> {
   const used = new Set<string>();
   for (const id of instanceIds(root)) {
+    // With many on few networks the first ones tell it all.
+    if (used.size > 0 && known.every((name) => used.has(name))) break;
     const instance = isUp(root, id);
     const { container } = instance?.record.network ?? {};
     const owner = container === undefined ? instance : readInstance(root, container);
@@ -232,7 +234,7 @@ function usedNetworks(root: StateRoot): ReadonlySet<string> {
 
 /** What the host keeps for instances as a whole goes with the last one, and what for a network with the last on it. */
 export async function releaseHost(root: StateRoot, log: Log): Promise<void> {
-  await releaseNetworks(root, log, () => usedNetworks(root));
+  await releaseNetworks(root, log, (known) => usedNetworks(root, known));
   if (!instanceIds(root).some((id) => isUp(root, id) !== undefined)) removeParentCgroup();
 }
 

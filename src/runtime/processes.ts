@@ -29,9 +29,10 @@ export function mainProcess(paths: InstancePaths, id: string): LiveProcess | und
   return undefined;
 }
 
-function executes(pid: string): string {
+/** "exe", "root", "ns/mnt" of /proc/PID. */
+function linkOf(pid: string, name: string): string {
   try {
-    return readlinkSync(`/proc/${pid}/exe`);
+    return readlinkSync(`/proc/${pid}/${name}`);
   } catch {
     return ""; // gone, of the kernel, or somebody else's
   }
@@ -65,26 +66,35 @@ export function processesOf(id: string): number[] {
   const found = new Set<number>(cgroupProcesses(`tranship/${id}`));
   // The second: of an instance that an earlier version has started.
   const marks = [` ${overlaySource(id)} `, `/${id}/upper`];
+  const shows = mountTables((text) => marks.some((mark) => text.includes(mark)));
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name) || found.has(Number(name))) continue;
-    if (
-      readLines(`/proc/${name}/mountinfo`).some((line) => marks.some((mark) => line.includes(mark))) ||
-      executes(name).endsWith(`/${id}/engine`)
-    )
-      found.add(Number(name));
+    if (shows(name) || linkOf(name, "exe").endsWith(`/${id}/engine`)) found.add(Number(name));
   }
   found.delete(process.pid);
   return [...found];
 }
 
-function readLines(path: string): string[] {
+function mountTable(pid: string): string {
   try {
-    return readFileSync(path, "latin1")
-      .split("\n")
-      .filter((line) => line !== "");
+    return readFileSync(`/proc/${pid}/mountinfo`, "latin1");
   } catch {
-    return [];
+    return ""; // gone, of the kernel, or dead and not waited for
   }
+}
+
+/** Whether the mount table of a process is such a one. Those of one namespace with one root see the same table: it is read once for all of them. */
+function mountTables(isSuch: (text: string) => boolean): (pid: string) => boolean {
+  const known = new Map<string, boolean>();
+  return (pid) => {
+    const [namespace, root] = [linkOf(pid, "ns/mnt"), linkOf(pid, "root")];
+    const key = `${namespace} ${root}`;
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const such = isSuch(mountTable(pid));
+    if (namespace !== "" && root !== "") known.set(key, such);
+    return such;
+  };
 }
 
 const pause = (milliseconds: number): Promise<void> =>

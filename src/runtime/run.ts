@@ -36,6 +36,8 @@ import { emptyTrash } from "./trash.ts";
 export interface RunOptions extends CreateOptions {
   /** In the foreground: our own command line up to the verb, for the end. Absent: detached. */
   foreground?: readonly string[];
+  /** The caller starts and ends many: it looks for what others left unfinished (repairInstances) and gives back what the host keeps (releaseHost) itself. */
+  amongMany?: boolean;
 }
 
 /** Creates and starts; in the foreground it does not return, as this process becomes another: see runForeground(). */
@@ -46,7 +48,7 @@ export async function runInstance(root: StateRoot, options: RunOptions, log: Log
   const begun = await beginInstance(root, options, log);
   const runtime = await chooseRuntime(root, log);
   const mounted = !detached && mountAhead(root, options, begun, runtime);
-  await repairInstances(root, log, false);
+  if (options.amongMany !== true) await repairInstances(root, log, false);
   // Chosen before, so that the launch record is written once.
   const launch = newLaunch(detached ? "detached" : "foreground", true, runtime.path);
   const created = await createInstance(root, options, begun, launch);

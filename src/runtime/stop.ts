@@ -22,6 +22,8 @@ export interface StopOptions {
   signal?: string;
   /** Why, for whoever starts it again: see boot.ts. Default: somebody wants it stopped. */
   reason?: string;
+  /** The caller starts and ends many: it looks for what others left unfinished (repairInstances) and gives back what the host keeps (releaseHost) itself. */
+  amongMany?: boolean;
 }
 
 /** Asks it to end, then makes it end. An instance that does not run is left as it is. Returns its record's name. */
@@ -31,11 +33,11 @@ export async function stopInstance(
   options: StopOptions,
   log: Log,
 ): Promise<void> {
-  await repairInstances(root, log);
+  if (options.amongMany !== true) await repairInstances(root, log);
   const instance = findAny(root, text);
   await endInstance(root, instance, options);
   note(root, instance.record, "stop");
-  await releaseHost(root, log);
+  if (options.amongMany !== true) await releaseHost(root, log);
 }
 
 /** What stopAsked says where an instance was stopped because the host goes down. */
@@ -177,6 +179,8 @@ export interface RemoveOptions {
   force?: boolean;
   /** Its anonymous volumes too. */
   volumes?: boolean;
+  /** As in StopOptions. */
+  amongMany?: boolean;
 }
 
 export async function removeInstance(
@@ -185,7 +189,7 @@ export async function removeInstance(
   options: RemoveOptions,
   log: Log,
 ): Promise<void> {
-  await repairInstances(root, log);
+  if (options.amongMany !== true) await repairInstances(root, log);
   const instance = findAny(root, text);
   const { state } = statusOf(instance.paths, instance.record.id);
   if (state === "running" || state === "starting") {
@@ -204,7 +208,7 @@ export async function removeInstance(
       lock.release();
     }
   }
-  await releaseHost(root, log);
+  if (options.amongMany !== true) await releaseHost(root, log);
 }
 
 /** Waits until it does not run; its exit status, 255 where nobody could tell. */

@@ -105,12 +105,33 @@ test(
     const store = newStore(t);
     await imageOf(t, store, "a:1", [tree]);
     const { diffId } = store.image("a:1").layers[0] ?? assert.fail("no layer");
-    const paths = await Promise.all([1, 2, 3].map(() => ensureLayer(store.root, store, diffId)));
+    // With limits of its own each unpacks for itself, as processes do.
+    const limits = { maxEntries: 100_000 };
+    const paths = await Promise.all([1, 2, 3].map(() => ensureLayer(store.root, store, diffId, limits)));
     assert.equal(new Set(paths).size, 1);
     assert.equal(fingerprint(paths[0] ?? ""), fingerprint(tree));
     assert.deepEqual(readdirSync(store.root.work), []);
   },
 );
+
+test("one process unpacks a layer once, however many wait for it", needsRoot, async (t) => {
+  const tree = join(scratch(t), "tree");
+  makeAttributeTree(tree);
+  const store = newStore(t);
+  await imageOf(t, store, "a:1", [tree]);
+  const { diffId } = store.image("a:1").layers[0] ?? assert.fail("no layer");
+  const asked = Array.from({ length: 8 }, () => ensureLayer(store.root, store, diffId));
+  let most = 0;
+  const looking = setInterval(() => {
+    most = Math.max(most, readdirSync(store.root.work).length);
+  }, 1);
+  most = readdirSync(store.root.work).length;
+  const paths = await Promise.all(asked).finally(() => clearInterval(looking));
+  assert.equal(most, 1);
+  assert.equal(new Set(paths).size, 1);
+  // Nobody waits any more: what has gone meanwhile is made again.
+  assert.equal(fingerprint(await ensureLayer(store.root, store, diffId)), fingerprint(tree));
+});
 
 test("GNU tar and Python's tarfile unpack and read the same", needsRoot, async (t) => {
   const top = scratch(t);

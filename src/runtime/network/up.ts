@@ -233,29 +233,31 @@ function ownBridges(journal: Journal): ReadonlySet<string> {
 
 /**
  * Undoes what nobody uses: a bridge, or all where there is no user left. First the file is set aside, then the users are counted: a
- * starting instance shows itself first and reads the file then, so one of the two always sees the other. `used`: names of networks.
+ * starting instance shows itself first and reads the file then, so one of the two always sees the other. `used`: names of networks; those that are
+ * known are asked for.
  */
 export async function releaseNetworks(
   root: StateRoot,
   log: Log,
-  used: () => ReadonlySet<string>,
+  used: (known: readonly string[]) => ReadonlySet<string>,
 ): Promise<boolean> {
   const file = upFile(root);
   const aside = `${file}.undo`;
   const present = () => existsSync(file) || existsSync(aside);
   const journal = new Journal(root.journal, log);
-  const stray = (up: Up | undefined, users: ReadonlySet<string>): string[] =>
-    strayOwners(journal, up).filter((name) => !users.has(name));
+  const known = (): string[] => strayOwners(journal, readRecorded(root));
   const entries = journal.entries().some(({ entry }) => isOwner(entry.owner));
   if (!present() && !entries) return false;
-  const idle = (users: ReadonlySet<string>): boolean =>
-    users.size === 0 || stray(readRecorded(root), users).length > 0;
-  if (!idle(used())) return false;
+  const names = known();
+  const before = used(names);
+  if (before.size > 0 && names.every((name) => before.has(name))) return false;
   const lock = await lockNetwork(root);
   try {
     if (existsSync(file)) renameSync(file, aside);
-    const users = used();
-    if (users.size > 0) return await releaseSome({ root, journal, log }, stray(readRecorded(root), users));
+    const owners = known();
+    const users = used(owners);
+    const stray = owners.filter((name) => !users.has(name));
+    if (users.size > 0) return await releaseSome({ root, journal, log }, stray);
     step("network undo");
     await undoAll({ root, journal, log });
     log.debug("network: bridges, table and sysctls undone with the last instance");

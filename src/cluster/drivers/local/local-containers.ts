@@ -9,6 +9,7 @@ import { pullImage } from "../../../image/registry/pull.ts";
 import type { RegistrySettings } from "../../../image/registry/settings.ts";
 import { openStore } from "../../../image/store.ts";
 import type { NetworkRedirection } from "../../../package/descriptor.ts";
+import { releaseHost } from "../../../runtime/end.ts";
 import { inspectInstance } from "../../../runtime/find.ts";
 import { healthWord } from "../../../runtime/health/seen.ts";
 import { logLines } from "../../../runtime/logs.ts";
@@ -18,7 +19,8 @@ import { type NetworkDefinition, readDefinition } from "../../../runtime/network
 import { createNetwork } from "../../../runtime/network/manage.ts";
 import { gatewayOf } from "../../../runtime/network/subnet.ts";
 import type { InstanceMount, InstanceRecord } from "../../../runtime/record.ts";
-import { runInstance } from "../../../runtime/run.ts";
+import { repairInstances } from "../../../runtime/repair.ts";
+import { type RunOptions, runInstance } from "../../../runtime/run.ts";
 import type { InstanceStatus } from "../../../runtime/state.ts";
 import { removeInstance, stopInstance } from "../../../runtime/stop.ts";
 import { createVolume } from "../../../runtime/volumes/list.ts";
@@ -51,6 +53,10 @@ export interface Registries {
   settings: RegistrySettings;
 }
 
+/** Milliseconds. It looks at every instance: done for each of fifty that end, it would take longer than all the rest. */
+const repairInterval = 1000;
+const releaseDelay = 200;
+
 /** Milliseconds that the monitor of an instance has to look at its end. */
 const patience = 30_000;
 
@@ -60,6 +66,9 @@ export class LocalContainers implements Containers {
   readonly #registries: Registries;
   readonly #self: readonly string[];
   readonly #forwarders: LogForwarders;
+  #repairedAt = Number.NEGATIVE_INFINITY;
+  #repaired: Promise<number> | undefined;
+  #releasing: NodeJS.Timeout | undefined;
   /** Directory of the values that instances are given. */
   readonly #secrets: string;
 
@@ -95,7 +104,7 @@ export class LocalContainers implements Containers {
     await this.fetch(first.image ?? "", loginFor(spec, first));
     const { gateway } = await this.#network(networkName(spec));
     const connect = [endpointRule(gateway)];
-    await runInstance(this.#root, { ...holderOptions(spec, first, name), connect }, this.#log);
+    await this.#run({ ...holderOptions(spec, first, name), connect });
   }
 
   async setFound(spec: TaskSpec, found: boolean): Promise<void> {
@@ -118,7 +127,7 @@ export class LocalContainers implements Containers {
     }
     const mounts = [...(options.mounts ?? []), ...this.#borrowed(spec, definition, options.mounts ?? [])];
     this.#makeVolumes(spec, definition);
-    await runInstance(this.#root, { ...options, environment, secrets, connect, mounts }, this.#log);
+    await this.#run({ ...options, environment, secrets, connect, mounts });
     this.adopt(spec, definition);
   }
 
@@ -153,8 +162,9 @@ export class LocalContainers implements Containers {
     if (seen !== undefined) this.#forwarders.attend(name, seen.runtimeId, definition);
   }
 
-  close(): Promise<void> {
-    return this.#forwarders.close();
+  async close(): Promise<void> {
+    if (this.#releasing !== undefined) await this.#release();
+    await this.#forwarders.close();
   }
 
   /** The runtime's records are read anew each time. */
@@ -218,7 +228,9 @@ export class LocalContainers implements Containers {
   }
 
   async stop(name: string, seconds: number): Promise<void> {
-    await stopInstance(this.#root, name, { timeout: seconds * 1000 }, this.#log);
+    await this.#repair();
+    await stopInstance(this.#root, name, { timeout: seconds * 1000, amongMany: true }, this.#log);
+    this.#releaseSoon();
   }
 
   async release(spec: TaskSpec): Promise<void> {
@@ -233,8 +245,40 @@ export class LocalContainers implements Containers {
 
   async remove(name: string): Promise<void> {
     await this.#forwarders.leave(name);
-    if (this.see(name) !== undefined)
-      await removeInstance(this.#root, name, { force: true, volumes: true }, this.#log);
+    if (this.see(name) === undefined) return;
+    await this.#repair();
+    await removeInstance(this.#root, name, { force: true, volumes: true, amongMany: true }, this.#log);
+    this.#releaseSoon();
+  }
+
+  /** What the host keeps for instances goes with the last one: looked for when a while nothing has ended. */
+  #releaseSoon(): void {
+    clearTimeout(this.#releasing);
+    this.#releasing = setTimeout(() => void this.#release(), releaseDelay);
+  }
+
+  async #release(): Promise<void> {
+    clearTimeout(this.#releasing);
+    this.#releasing = undefined;
+    try {
+      await releaseHost(this.#root, this.#log);
+    } catch (error) {
+      this.#log.warn(`what the host keeps for instances: ${(error as Error).message}`);
+    }
+  }
+
+  async #run(options: RunOptions): Promise<void> {
+    await this.#repair();
+    await runInstance(this.#root, { ...options, amongMany: true }, this.#log);
+  }
+
+  /** What commands that died have left unfinished; one look serves all that is started and ended within its time. */
+  async #repair(): Promise<void> {
+    if (Date.now() - this.#repairedAt >= repairInterval) {
+      this.#repairedAt = Date.now();
+      this.#repaired = repairInstances(this.#root, this.#log);
+    }
+    await this.#repaired;
   }
 
   async *logs(name: string, options: ReadOptions): AsyncGenerator<ContainerLine> {
