@@ -62,6 +62,7 @@ if (soaking)
     after(async () => {
       await fixture.clean();
       await fixture.remove();
+      programs.removeGroups();
       rmSync(scratch, { recursive: true, force: true });
     });
 

@@ -1,7 +1,8 @@
 // The validation programs of the Open Container Initiative: github.com/opencontainers/runtime-tools, in a checkout that TRANSHIP_RUNTIME_TOOLS names.
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { cgroupDirectories } from "../../src/host/cgroup.ts";
 
 const checkout = process.env.TRANSHIP_RUNTIME_TOOLS;
 
@@ -47,11 +48,14 @@ function go(directory: string, ...words: string[]): void {
 
 export class ValidationPrograms {
   readonly directory: string;
+  readonly #bundles: string;
 
   /** A copy of the checkout in `directory`, with runtimetest built. */
   constructor(directory: string) {
     this.directory = directory;
+    this.#bundles = join(directory, "bundles");
     execFileSync("cp", ["-a", `${checkout}/.`, directory]);
+    mkdirSync(this.#bundles);
     go(directory, "build", "-tags", "netgo osusergo", "-o", "runtimetest", "./cmd/runtimetest");
   }
 
@@ -78,13 +82,27 @@ export class ValidationPrograms {
     writeFileSync(file, text);
   }
 
+  /** Control groups that they have left. */
+  removeGroups(): void {
+    for (const path of ["testdir/cgrouptest", "cgrouptest", "testdir"].flatMap((name) =>
+      cgroupDirectories(name),
+    ))
+      if (existsSync(path)) rmdirSync(path);
+  }
+
   /** What one program finds wrong with runc. */
   validate(name: string, base?: string): Findings {
-    const { status, stdout, stderr } = spawnSync(`validation/${name}/${name}.t`, [], {
+    const { status, stdout, stderr } = spawnSync("unshare", ["--mount", `validation/${name}/${name}.t`], {
       cwd: this.directory,
       encoding: "utf8",
       timeout: 120_000,
-      env: { ...process.env, RUNTIME: "runc", ...(base === undefined ? {} : { [baseVariable]: base }) },
+      // They leave their bundles behind; their mounts go with the namespace.
+      env: {
+        ...process.env,
+        RUNTIME: "runc",
+        TMPDIR: this.#bundles,
+        ...(base === undefined ? {} : { [baseVariable]: base }),
+      },
     });
     const found = findings(stdout);
     if (status !== 0) found.failed.add(`ended with ${status}: ${stderr.split("\n")[0]}`);
