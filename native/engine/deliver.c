@@ -16,6 +16,7 @@
 #define FLAG_DIRECTION (1UL << 10)
 #define FLAG_RESUME (1UL << 16)
 #define SS_ONSTACK 1
+#define SI_FROM_KERNEL 0x80
 #define SS_DISABLE 2
 #define SS_AUTODISARM (1U << 31)
 
@@ -86,6 +87,25 @@ static bool put_frame(struct thread *t, const struct sigaction *a,
 	return copy_bytes((void *)*at, &copy, sizeof(copy)) == 0;
 }
 
+/* force_sigsegv() of kernel/signal.c: the handler of SIGSEGV is told that there
+ * is no room for another's frame, and the other is lost. */
+static void no_room(struct thread *t, int sig, struct signal_frame *f,
+		    set_t blocked)
+{
+	const struct sigaction *a = &t->sighand->action[SIGSEGV - 1];
+
+	if (sig == SIGSEGV || SIG_IS(a, SIG_DFL) || SIG_IS(a, SIG_IGN) ||
+	    t->own_blocked & SIGBIT(SIGSEGV)) {
+		put_default(SIGSEGV);
+		SYS(__NR_tgkill, SYS(__NR_getpid), SYS(__NR_gettid), SIGSEGV);
+		return;
+	}
+	memset(&f->info, 0, sizeof(f->info));
+	f->info.si_signo = SIGSEGV;
+	f->info.si_code = SI_FROM_KERNEL;
+	deliver(t, SIGSEGV, f, blocked);
+}
+
 void deliver(struct thread *t, int sig, struct signal_frame *f, set_t blocked)
 {
 	struct sigaction *shared = &t->sighand->action[sig - 1], a;
@@ -110,8 +130,7 @@ void deliver(struct thread *t, int sig, struct signal_frame *f, set_t blocked)
 		return;
 	}
 	if (!put_frame(t, &a, f, &at)) {
-		put_default(SIGSEGV);
-		SYS(__NR_tgkill, SYS(__NR_getpid), SYS(__NR_gettid), SIGSEGV);
+		no_room(t, sig, f, blocked);
 		return;
 	}
 	if ((unsigned int)t->stack.ss_flags & SS_AUTODISARM)

@@ -109,6 +109,28 @@ size_t path_before_dots(const char *path)
 	return n;
 }
 
+/* "." or ".." and nothing else, slashes aside. */
+static bool is_only_dots(const char *path)
+{
+	size_t n = path[0] == '.' ? 1 + (path[1] == '.') : 0;
+
+	while (n > 0 && path[n] == '/')
+		n++;
+	return n > 0 && !path[n];
+}
+
+/* A relative path whose directory has no location: what the kernel says of a
+ * descriptor that is none, or no directory's; all else is its own to say. */
+static long no_directory(long fd)
+{
+	struct file_status st;
+	long result = fd == AT_FDCWD ? 0 : SYS(__NR_fstat, fd, &st);
+
+	if (fd == AT_FDCWD || result < 0)
+		return result;
+	return (st.mode & S_IFMT) == S_IFDIR ? 0 : -ENOTDIR;
+}
+
 static long exact_dots(struct found *f, long fd, const char *path, size_t n)
 {
 	char before[PATH_SIZE];
@@ -118,7 +140,7 @@ static long exact_dots(struct found *f, long fd, const char *path, size_t n)
 		return -ENAMETOOLONG;
 	memcpy(before, path, n);
 	before[n] = 0;
-	result = path_exact(f, fd, before, LAST_FOLLOW);
+	result = path_exact(f, fd, n > 0 ? before : ".", LAST_FOLLOW);
 	f->dots = true;
 	f->border = false;
 	if (result == 0 && !f->native &&
@@ -134,7 +156,7 @@ long path_exact(struct found *f, long fd, const char *path,
 	struct walk w;	/* large: not cleared */
 	long result;
 
-	if (dots > 0)
+	if (dots > 0 || (last == LAST_NAME && is_only_dots(path)))
 		return exact_dots(f, fd, path, dots);
 	f->dots = false;
 	f->layered = false;
@@ -157,7 +179,7 @@ long path_exact(struct found *f, long fd, const char *path,
 	if (path[0] != '/') {
 		if (!path_of_descriptor(fd, f->location)) {
 			f->native = true;
-			return 0;
+			return no_directory(fd);
 		}
 		w.n = strlen(f->location);
 		w.touched = rule_redirects(rule_for(rules_now(), f->location, w.n));

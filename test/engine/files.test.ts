@@ -198,6 +198,40 @@ describe("redirected files", { skip: cannotRun }, () => {
     assert.equal(spawnSync("cat", [join(tree, "app/file")]).status, 1);
   });
 
+  test("names that are only dots, and descriptors that are none, are what they are to the kernel", async () => {
+    makeTree();
+    const calls = `
+import errno, os, sys
+def say(name, call, *args, **more):
+    try: call(*args, **more); print(name, 0)
+    except OSError as e: print(name, errno.errorcode[e.errno])
+os.chdir(sys.argv[1])
+for path in (".", "..", "./", "../", "dir/.", "dir/.."):
+    say("rmdir " + path, os.rmdir, path)
+    say("mkdir " + path, os.mkdir, path)
+    say("unlink " + path, os.unlink, path)
+    say("rename " + path, os.rename, path, "new")
+    say("onto " + path, os.rename, "dir", path)
+    say("link " + path, os.link, "file", path)
+    say("symlink " + path, os.symlink, "x", path)
+d = os.open(".", os.O_DIRECTORY); f = os.open("file", os.O_RDONLY); r, w = os.pipe()
+for fd in (d, f, r, 99):
+    say("to", os.link, "file", "new", dst_dir_fd=fd)
+    say("from", os.link, "file", "new", src_dir_fd=fd)
+    say("moved", os.rename, "file", "other", dst_dir_fd=fd)
+    say("back", os.rename, "other", "file", src_dir_fd=fd)
+    say("stat", os.stat, "file", dir_fd=fd)
+    say("made", os.mkdir, "made", dir_fd=fd)
+    say("gone", os.rmdir, "made", dir_fd=fd)
+    say("new", os.unlink, "new", dir_fd=fd)
+`;
+    const native = await run(["/usr/bin/python3", "-c", calls, join(inPackage, "srv/app")]);
+    makeTree();
+    const ours = await run([...under, "/usr/bin/python3", "-c", calls, join(tree, "app")]);
+    assert.deepEqual(ours, native);
+    assert.match(native.stdout, /rmdir \. EINVAL/);
+  });
+
   test("sockets are where rules lead, also where their real path is too long for an address", async () => {
     makeTree();
     const long = "l".repeat(100 - tree.length);

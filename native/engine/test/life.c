@@ -411,6 +411,35 @@ static void case_alt(void)
 	CHECK(write(2, text, 0) == 0);
 }
 
+static volatile int no_room_code;
+
+static void told_no_room(int sig, siginfo_t *info, void *unused)
+{
+	(void)sig;
+	(void)unused;
+	no_room_code = info->si_code;
+}
+
+/* Where there is no room for a handler's frame, that of SIGSEGV is told. */
+static void case_full(void)
+{
+	struct sigaction a = { .sa_sigaction = told_no_room,
+			       .sa_flags = SA_SIGINFO };
+	void *place = mmap(NULL, 65536, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
+			   -1, 0);
+	stack_t stack = { .ss_sp = place, .ss_size = 65536 };
+	volatile double before = 123.456;
+
+	CHECK(sigaltstack(&stack, NULL) == 0);
+	CHECK(sigaction(SIGSEGV, &a, NULL) == 0);
+	handle(SIGUSR1, SA_ONSTACK);
+	raise(SIGUSR1);
+	CHECK(count == 0 && no_room_code == 0x80 && before == 123.456);
+	CHECK(mprotect(place, 65536, PROT_READ | PROT_WRITE) == 0);
+	raise(SIGUSR1);
+	CHECK(count == 1);
+}
+
 static volatile long seen_address, seen_rax;
 
 static void look(int sig, siginfo_t *info, void *context)
@@ -595,6 +624,7 @@ static const struct named cases[] = {
 	{ "cancel", case_cancel }, { "storm", case_storm },
 	{ "arrive", case_arrive }, { "suspend", case_suspend },
 	{ "restart", case_restart }, { "jump", case_jump }, { "alt", case_alt },
+	{ "full", case_full },
 	{ "context", case_context }, { "once", case_once },
 	{ "floats", case_floats }, { "pointers", case_pointers },
 	{ "jit", case_jit }, { "exec", case_exec },
