@@ -11,6 +11,7 @@
 #include "dispatch.h"
 #include "engine.h"
 #include "gate.h"
+#include "held.h"
 #include "loopback.h"
 #include "patch.h"
 #include "places.h"
@@ -23,6 +24,7 @@ static void forked(struct thread *t)
 {
 	thread_alone(t);
 	patch_forked();
+	held_forked(t);
 	dispatch_on();
 }
 
@@ -110,6 +112,7 @@ void child_start(struct thread *t)
 	set_t mask = t->saved_mask;
 
 	thread_attach(t);
+	t->tid = (int)SYS(__NR_gettid);
 	dispatch_on();
 	signals_set(mask);
 }

@@ -6,6 +6,7 @@
  * One return from it changes stack, registers and mask at once.
  */
 #include "gate.h"
+#include "held.h"
 #include "patch.h"
 #include "signals.h"
 #include "sys.h"
@@ -136,7 +137,7 @@ void deliver(struct thread *t, int sig, struct signal_frame *f, set_t blocked)
 	if ((unsigned int)t->stack.ss_flags & SS_AUTODISARM)
 		t->stack = (stack_t){ NULL, SS_DISABLE, 0 };
 	blocked |= a.sa_mask | (a.sa_flags & SA_NODEFER ? 0 : SIGBIT(sig));
-	t->own_blocked |= a.sa_mask & OWN_SIGNALS;
+	t->own_blocked = blocked & OWN_SIGNALS;
 	f->uc.uc_sigmask = signals_unblocked(blocked);
 	c->fpstate = NULL; /* a handler starts with a fresh state */
 	c->rip = (unsigned long)a.sa_handler;
@@ -187,21 +188,23 @@ long call_sigaltstack(struct record *r)
 long call_rt_sigreturn(struct record *r)
 {
 	struct thread *t = thread_self();
-	struct ucontext uc, *at = (struct ucontext *)r->rsp;
+	/* A copy: the program's may be where nobody can write any more, and is
+	 * needed again where a signal makes us begin anew. */
+	struct signal_frame f;
+	struct ucontext *uc = &f.uc;
 
-	if (copy_bytes(&uc, at, sizeof(uc)) < 0)
+	if (copy_bytes(uc, (void *)r->rsp, sizeof(*uc)) < 0)
 		gate_sigreturn(r->rsp); /* the kernel has the answer to that */
-	/* Already done where a signal made us begin again. */
-	if (uc.uc_stack.ss_sp != t->signal_stack) {
-		t->stack = uc.uc_stack;
-		if (t->stack.ss_size == 0)
-			t->stack.ss_flags = SS_DISABLE;
-		t->own_blocked = uc.uc_sigmask & OWN_SIGNALS;
+	t->stack = uc->uc_stack;
+	if (t->stack.ss_size == 0)
+		t->stack.ss_flags = SS_DISABLE;
+	t->own_blocked = uc->uc_sigmask & OWN_SIGNALS;
+	uc->uc_stack = (stack_t){ t->signal_stack, 0, SIGNAL_STACK };
+	uc->uc_sigmask = signals_unblocked(uc->uc_sigmask);
+	patch_find_tail(&uc->uc_mcontext);
+	if (held_ready(t)) {
+		signals_block();
+		t->deferred |= held_release(t);
 	}
-	uc.uc_stack = (stack_t){ t->signal_stack, 0, SIGNAL_STACK };
-	uc.uc_sigmask = signals_unblocked(uc.uc_sigmask);
-	patch_find_tail(&uc.uc_mcontext);
-	if (copy_bytes(at, &uc, sizeof(uc)) < 0)
-		return -EFAULT;
-	gate_sigreturn(r->rsp);
+	gate_sigreturn((unsigned long)uc);
 }

@@ -15,6 +15,7 @@
 #include "files.h"
 #include "gate.h"
 #include "hardware.h"
+#include "held.h"
 #include "kernel-views.h"
 #include "loopback.h"
 #include "rules.h"
@@ -99,6 +100,8 @@ void dispatch_prepare(void)
 	dispatch_add(__NR_rt_sigprocmask, call_rt_sigprocmask);
 	dispatch_add(__NR_rt_sigreturn, call_rt_sigreturn);
 	dispatch_add(__NR_sigaltstack, call_sigaltstack);
+	dispatch_add(__NR_rt_sigpending, call_rt_sigpending);
+	dispatch_add(__NR_rt_sigtimedwait, call_rt_sigtimedwait);
 	dispatch_add(__NR_rt_sigsuspend, call_rt_sigsuspend);
 	dispatch_add(__NR_ppoll, call_ppoll);
 	dispatch_add(__NR_pselect6, call_pselect6);

@@ -8,6 +8,7 @@
 #include "engine.h"
 #include "exe.h"
 #include "gate.h"
+#include "held.h"
 #include "leave.h"
 #include "loopback.h"
 #include "options.h"
@@ -134,12 +135,12 @@ static long fill(char **to, struct start *s, long given)
 
 static long start_engine(char **words, const struct start *s)
 {
-	long result = gate_app(__NR_execve, (long)"/proc/self/exe", (long)words,
-			       (long)s->envp, 0, 0, 0);
+	long result = held_execve("/proc/self/exe", (unsigned long)words,
+				  s->envp);
 
 	if (result == -ENOENT || result == -EACCES)
-		result = gate_app(__NR_execve, (long)engine.path, (long)words,
-				  (long)s->envp, 0, 0, 0);
+		result = held_execve(engine.path, (unsigned long)words,
+				     s->envp);
 	return result;
 }
 
@@ -162,8 +163,7 @@ static long start(struct start *s)
 	/* Dispatch ends with execve(); the kernel's own checks count. */
 	if (exec_leaves(result)) {
 		loopback_leave();
-		return gate_app(__NR_execve, (long)s->file, (long)s->argv,
-				(long)s->envp, 0, 0, 0);
+		return held_execve(s->file, s->argv, s->envp);
 	}
 	if (result < 0)
 		return errno_of(result);

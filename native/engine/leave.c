@@ -10,6 +10,7 @@
  */
 #include "engine.h"
 #include "gate.h"
+#include "held.h"
 #include "leave.h"
 #include "options.h"
 #include "paths.h"
@@ -95,8 +96,7 @@ static long execute(struct room *m, unsigned long argv, unsigned long envp,
 	result = fill(m, to, argv, given);
 	if (result < 0)
 		return result;
-	return gate_app(__NR_execve, (long)file, (long)m->words, (long)envp,
-			0, 0, 0);
+	return held_execve(file, (unsigned long)m->words, envp);
 }
 
 long leave_execute(const char *file, unsigned long argv, unsigned long envp,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Calls that change dispositions or masks: the engine's signals stay open. */
 #include "gate.h"
+#include "held.h"
 #include "signals.h"
 #include "sys.h"
 #include "text.h"
@@ -33,6 +34,8 @@ long call_rt_sigaction(struct record *r)
 			t->sighand->action[sig - 1] = old;
 	}
 	sighand_unlock(t->sighand);
+	if (r->rsi && (OWN_SIGNALS & SIGBIT(sig)) && SIG_IS(&new, SIG_IGN))
+		held_forget(sig);
 	if (result == 0 && r->rdx)
 		result = copy_bytes((void *)r->rdx, &old, sizeof(old));
 	return result;
@@ -66,6 +69,8 @@ long call_rt_sigprocmask(struct record *r)
 		return result;
 	if (given)
 		t->own_blocked = own_after(own, (long)r->rdi, set);
+	if (given && held_ready(t))
+		held_note(t);
 	old |= own;
 	if (r->rdx && copy_bytes((void *)r->rdx, &old, sizeof(old)) < 0)
 		return -EFAULT;
@@ -77,9 +82,18 @@ static bool begin_wait(struct thread *t, unsigned long mask, set_t *copy)
 {
 	if (copy_bytes(copy, (void *)mask, sizeof(*copy)) < 0)
 		return false;
-	*copy = signals_unblocked(*copy);
 	t->temporary_mask = *copy;
+	*copy = signals_unblocked(*copy);
 	t->temporary = true;
+	return true;
+}
+
+/* What is kept, and open now, ends the wait before it begins. */
+static bool already_here(struct thread *t)
+{
+	if (!t->temporary || !held_ready(t))
+		return false;
+	held_note(t);
 	return true;
 }
 
@@ -100,6 +114,8 @@ long call_rt_sigsuspend(struct record *r)
 		return -EINVAL;
 	if (!begin_wait(t, r->rdi, &mask))
 		return -EFAULT;
+	if (already_here(t))
+		return -EINTR;
 	return end_wait(t, gate_app(__NR_rt_sigsuspend, (long)&mask,
 				    sizeof(mask), 0, 0, 0, 0));
 }
@@ -115,6 +131,8 @@ static long wait_with(struct record *r, unsigned long *mask, unsigned long size)
 	if (was && size == sizeof(set_t)) {
 		if (!begin_wait(t, was, &copy))
 			return -EFAULT;
+		if (already_here(t))
+			return -EINTR;
 		*mask = (unsigned long)&copy;
 	}
 	result = gate_app((long)r->nr, (long)r->rdi, (long)r->rsi,
@@ -146,6 +164,8 @@ long call_pselect6(struct record *r)
 	if (pair.mask && pair.size == sizeof(set_t)) {
 		if (!begin_wait(t, pair.mask, &copy))
 			return -EFAULT;
+		if (already_here(t))
+			return -EINTR;
 		pair.mask = (unsigned long)&copy;
 	}
 	result = gate_app(__NR_pselect6, (long)r->rdi, (long)r->rsi,

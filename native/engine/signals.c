@@ -11,6 +11,7 @@
  */
 #include "engine.h"
 #include "gate.h"
+#include "held.h"
 #include "patch.h"
 #include "signals.h"
 #include "sys.h"
@@ -21,7 +22,7 @@
 #define SYS_DISPATCH_CODE 2
 
 /* Blocked while signal_entry() runs: it may meet bad pointers itself. */
-#define ENTRY_MASK (~OWN_SIGNALS)
+#define ENTRY_MASK (~(SIGBIT(SIGSEGV) | SIGBIT(SIGBUS)))
 
 void sighand_lock(struct sighand *s)
 {
@@ -49,7 +50,7 @@ set_t signals_unblocked(set_t mask)
 
 set_t signals_block(void)
 {
-	set_t all = ~OWN_SIGNALS, old = 0;
+	set_t all = ~0UL, old = 0;
 
 	SYS(__NR_rt_sigprocmask, SIG_SETMASK, &all, &old, sizeof(old));
 	return old;
@@ -73,16 +74,20 @@ static void send_again(int sig, siginfo_t *info)
 	    info);
 }
 
+/* The hook's end looks at what waits; until then all is blocked. */
+static void note(struct thread *t, struct signal_frame *f)
+{
+	if (!t->pending)
+		t->saved_mask = f->uc.uc_sigmask;
+	t->pending = 1;
+	f->uc.uc_sigmask = ~OWN_SIGNALS;
+}
+
 static void defer(struct thread *t, int sig, struct signal_frame *f)
 {
 	send_again(sig, &f->info);
-	if (!t->pending)
-		t->saved_mask = f->uc.uc_sigmask;
 	t->deferred |= SIGBIT(sig);
-	t->pending = 1;
-	/* Its own bit also where it is one of the engine's: or it would come
-	 * again at once. */
-	f->uc.uc_sigmask = ~OWN_SIGNALS | SIGBIT(sig);
+	note(t, f);
 }
 
 /* A call was trapped: go into the gate as a patched site would. */
@@ -216,6 +221,61 @@ static bool met_inside(struct thread *t, struct sigcontext *c)
 	return true;
 }
 
+/* Calls that only a signal or what they wait for ends. */
+static bool waits_for_ever(const struct record *r)
+{
+	switch (r->nr) {
+	case __NR_pause:
+	case __NR_rt_sigsuspend:
+		return true;
+	case __NR_poll:
+		return (int)r->rdx < 0;
+	case __NR_epoll_wait:
+	case __NR_epoll_pwait:
+		return (int)r->r10 < 0;
+	case __NR_ppoll:
+	case __NR_rt_sigtimedwait:
+		return r->rdx == 0;
+	case __NR_select:
+	case __NR_pselect6:
+		return r->r8 == 0;
+	default:
+		return false;
+	}
+}
+
+/*
+ * One of the engine's signals that somebody sent; true where nothing is left to
+ * do now. See held.c.
+ */
+static bool sent(struct thread *t, int sig, struct signal_frame *f)
+{
+	struct sigcontext *c = &f->uc.uc_mcontext;
+	bool ended = c->rax == (unsigned long)-EINTR &&
+		     (c->rip == (unsigned long)gate_exit_begin ||
+		      c->rip == (unsigned long)gate_app_syscall + 2);
+	bool inside;
+
+	/* In signal_entry() itself: it comes again when that returns. */
+	if (c->rsp - (unsigned long)t->signal_stack <= SIGNAL_STACK) {
+		send_again(sig, &f->info);
+		f->uc.uc_sigmask |= SIGBIT(sig);
+		return true;
+	}
+	if (c->rip == (unsigned long)gate_unmask_after)
+		return !held_arrived(t, sig, &f->info, false);
+	inside = met_inside(t, c);
+	if (held_arrived(t, sig, &f->info, inside))
+		return false;
+	if (!inside)
+		return true;
+	/* The program is told of none, so the wait goes on. */
+	if (ended && waits_for_ever(t->record) && !held_ready(t))
+		c->rax = (unsigned long)RESTART;
+	note(t, f);
+	return true;
+}
+
 static void signal_entry(int sig, siginfo_t *info, void *context)
 {
 	struct signal_frame *f = (struct signal_frame *)
@@ -226,9 +286,14 @@ static void signal_entry(int sig, siginfo_t *info, void *context)
 
 	if (info->si_code > 0 && own_signal(t, sig, info, c))
 		return;
+	if (info->si_code <= 0 && (OWN_SIGNALS & SIGBIT(sig)) &&
+	    sent(t, sig, f))
+		return;
+	blocked |= t->own_blocked;
 	if (c->rip == (unsigned long)gate_unmask_after) {
 		compose(c, t->record);
-		blocked = t->temporary ? t->temporary_mask : t->saved_mask;
+		blocked = t->temporary ? t->temporary_mask :
+			t->saved_mask | t->own_blocked;
 		f->uc.uc_sigmask = t->saved_mask;
 		t->temporary = false;
 		t->deferred = 0;
@@ -249,14 +314,24 @@ void finish_pending(struct record *r)
 {
 	struct thread *t = thread_self();
 
-	if (t->deferred) {
-		set_t mask = ~OWN_SIGNALS & ~t->deferred;
+	/* From here on one mask follows the other with nothing in between, or
+	 * a signal of the engine's would save the wrong one. */
+	signals_block();
+	for (;;) {
+		t->deferred |= held_release(t);
+		if (t->deferred) {
+			set_t mask = ~OWN_SIGNALS & ~t->deferred;
 
-		gate_unmask(&mask);
-		/* Still here: it was taken away, by a new disposition. */
-		t->deferred = 0;
+			gate_unmask(&mask);
+			/* Still here: a new disposition took it away. */
+			signals_block();
+			t->deferred = 0;
+			continue;
+		}
+		if (!t->temporary)
+			break;
+		t->temporary = false;
 	}
-	t->temporary = false;
 	t->pending = 0;
 	if (r->result == RESTART) {
 		r->result = (long)r->nr;
@@ -298,6 +373,7 @@ void signals_start(struct thread *t)
 		if (!(OWN_SIGNALS & SIGBIT(sig)))
 			SYS(__NR_rt_sigaction, sig, 0, a, sizeof(set_t));
 	}
+	t->tid = (int)SYS(__NR_gettid);
 	SYS(__NR_rt_sigprocmask, SIG_SETMASK, 0, &mask, sizeof(mask));
 	t->own_blocked = mask & OWN_SIGNALS;
 	if (t->own_blocked)

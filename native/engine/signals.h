@@ -16,8 +16,8 @@
 void signals_start(struct thread *t);
 /* signals_unblocked() - @mask as the kernel may have it. */
 set_t signals_unblocked(set_t mask);
-/* signals_block() - blocks everything but the engine's, and tells what was
- * blocked; signals_set() puts a mask in force. */
+/* signals_block() - blocks everything, the engine's too, and tells what was
+ * blocked: no pointer of the program's may be used then; signals_set() puts a mask in force. */
 set_t signals_block(void);
 void signals_set(set_t mask);
 /* sighand_copy(), sighand_lock(): for clone.c. */
@@ -48,7 +48,7 @@ struct signal_frame {
 
 /* deliver() - @frame is the kernel's, with the program's state already in it.
  * After it, returning from that frame starts the program's handler for @sig,
- * with @blocked and what the handler asks blocked. */
+ * with @blocked, the engine's among them, and what the handler asks blocked. */
 void deliver(struct thread *t, int sig, struct signal_frame *frame,
 	     set_t blocked);
 

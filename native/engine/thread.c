@@ -55,9 +55,14 @@ struct thread *thread_first(void)
 	return all;
 }
 
+struct thread *thread_all(void)
+{
+	return __atomic_load_n(&all, __ATOMIC_ACQUIRE);
+}
+
 static struct thread *reuse(void)
 {
-	struct thread *t = __atomic_load_n(&all, __ATOMIC_ACQUIRE);
+	struct thread *t = thread_all();
 
 	for (; t; t = t->next) {
 		unsigned int none = 0;
@@ -80,6 +85,9 @@ struct thread *thread_new(void)
 		t->pending = 0;
 		t->deferred = 0;
 		t->temporary = false;
+		t->tid = 0;
+		t->held.set = 0;
+		t->waits_for = 0;
 		t->vfork_child = false;
 		t->exec_memory = NULL;
 		t->sighand = &t->own_sighand;

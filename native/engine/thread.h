@@ -48,6 +48,13 @@ struct sighand {
 	struct sigaction action[SIGNALS];
 };
 
+/* Of the engine's signals, those that were sent and wait, and what is told of
+ * each: see held.h. */
+struct held {
+	set_t set;
+	siginfo_t info[4];
+};
+
 /* A root that chroot() set: see root.h. Two places, as one may be read. */
 struct root {
 	unsigned int which;
@@ -70,6 +77,9 @@ struct thread {
 	set_t deferred;		/* the signals that wait */
 	bool temporary;		/* sigsuspend() and its like: */
 	set_t temporary_mask;	/* the mask while they wait */
+	int tid;
+	struct held held;
+	set_t waits_for;	/* of the engine's, in rt_sigtimedwait() */
 	set_t own_blocked;	/* of the engine's signals, those that the
 				 * program believes to be blocked */
 	stack_t stack;		/* sigaltstack() as the program set it */
@@ -97,6 +107,8 @@ static inline struct thread *thread_self(void)
 
 /* thread_first() - the main thread's block; it is there from the start. */
 struct thread *thread_first(void);
+/* thread_all() - the list of blocks, free ones too; none is ever taken out. */
+struct thread *thread_all(void);
 /* thread_new() - a free block; NULL without memory. Not yet told to the kernel. */
 struct thread *thread_new(void);
 /* thread_attach() - GS base and signal stack of the calling thread. */

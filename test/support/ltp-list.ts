@@ -37,8 +37,6 @@ export const differing: Readonly<Record<string, string>> = {
   clone301: "clone3() is ENOSYS: C libraries turn to clone()",
   clone303: "the same",
   clone304: "the same",
-  signal06: "a frame that became read-only after its handler began cannot be returned from",
-  sigrelse01: "SIGSEGV, SIGBUS, SIGTRAP and SIGSYS that are sent are not held while they are blocked",
   sysctl01: "sysctl(2) is answered, which the kernel has no more",
   sysctl03: "the same",
   sysctl04: "the same",

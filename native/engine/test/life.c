@@ -411,6 +411,264 @@ static void case_alt(void)
 	CHECK(write(2, text, 0) == 0);
 }
 
+static const int four[] = { SIGSEGV, SIGBUS, SIGTRAP, SIGSYS };
+
+static sigset_t set_of_four(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (int i = 0; i < 4; i++)
+		sigaddset(&set, four[i]);
+	return set;
+}
+
+/* Signals that are mostly caused are kept pending where they are sent. */
+static void case_held(void)
+{
+	sigset_t set = set_of_four(), old, pending;
+	struct timespec none = { 0, 0 };
+	siginfo_t info;
+
+	for (int i = 0; i < 4; i++)
+		handle(four[i], 0);
+	for (int round = 0; round < 20; round++) {
+		CHECK(sigprocmask(SIG_BLOCK, &set, &old) == 0);
+		count = 0;
+		for (int i = 0; i < 4; i++)
+			CHECK((i + round) % 2 ? raise(four[i]) == 0 :
+			      kill(getpid(), four[i]) == 0);
+		CHECK(sigpending(&pending) == 0 && count == 0);
+		for (int i = 0; i < 4; i++)
+			CHECK(sigismember(&pending, four[i]));
+		CHECK(sigtimedwait(&set, &info, &none) > 0 && count == 0);
+		CHECK(info.si_pid == getpid());
+		if (round % 4 == 0)
+			CHECK(sigsuspend(&old) == -1 && errno == EINTR);
+		else if (round % 4 == 1)
+			CHECK(ppoll(NULL, 0, NULL, &old) == -1 &&
+			      errno == EINTR);
+		else
+			CHECK(sigprocmask(SIG_SETMASK, &old, NULL) == 0);
+		CHECK(count > 0);
+		CHECK(sigprocmask(SIG_SETMASK, &old, NULL) == 0);
+		CHECK(count == 3);
+		CHECK(sigpending(&pending) == 0 &&
+		      !sigismember(&pending, SIGSEGV));
+	}
+	/* What is ignored, even for a moment, is forgotten. */
+	CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+	raise(SIGTRAP);
+	signal(SIGTRAP, SIG_IGN);
+	handle(SIGTRAP, 0);
+	CHECK(sigprocmask(SIG_UNBLOCK, &set, NULL) == 0 && count == 3);
+}
+
+static volatile int depth, deepest;
+
+static void again(int sig)
+{
+	deepest = ++depth > deepest ? depth : deepest;
+	if (++count < 10)
+		raise(sig);
+	depth--;
+}
+
+static void case_heldinside(void)
+{
+	struct sigaction a = { .sa_handler = again };
+	sigset_t pending;
+
+	for (int i = 0; i < 4; i++) {
+		count = 0;
+		CHECK(sigaction(four[i], &a, NULL) == 0);
+		raise(four[i]);
+		CHECK(count == 10 && deepest == 1);
+		CHECK(sigprocmask(SIG_BLOCK, NULL, &pending) == 0);
+		CHECK(!sigismember(&pending, four[i]));
+	}
+}
+
+static void case_heldend(void)
+{
+	sigset_t set = set_of_four(), pending;
+
+	for (int i = 0; i < 4; i++) {
+		int pipes[2];
+		pid_t pid;
+		char c;
+
+		CHECK(pipe(pipes) == 0);
+		pid = fork();
+		if (pid == 0) {
+			CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+			raise(four[i]);
+			pid = fork();
+			if (pid == 0) /* which has none */
+				_exit(sigpending(&pending) ||
+				      sigismember(&pending, four[i]));
+			if (wait_status(pid) != 0)
+				_exit(1);
+			write(pipes[1], "", 1);
+			sigprocmask(SIG_UNBLOCK, &set, NULL);
+			_exit(0);
+		}
+		CHECK(WTERMSIG(wait_status(pid)) == four[i]);
+		close(pipes[1]);
+		CHECK(read(pipes[0], &c, 1) == 1);
+		close(pipes[0]);
+	}
+}
+
+static void case_heldexec(void)
+{
+	char *const none[] = { NULL }, *const args[] = { "life", "kept", NULL };
+	sigset_t set = set_of_four();
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+		raise(SIGSEGV);
+		kill(getpid(), SIGSYS);
+		execve("/no/such", args, none);
+		execve(self, args, none);
+		_exit(99);
+	}
+	CHECK(WEXITSTATUS(wait_status(pid)) == 43);
+}
+
+static void case_kept(void)
+{
+	sigset_t set, pending;
+
+	CHECK(sigprocmask(SIG_BLOCK, NULL, &set) == 0);
+	CHECK(sigpending(&pending) == 0);
+	for (int i = 0; i < 4; i++)
+		CHECK(sigismember(&set, four[i]));
+	CHECK(sigismember(&pending, SIGSEGV) && sigismember(&pending, SIGSYS));
+	CHECK(!sigismember(&pending, SIGBUS));
+	_exit(43);
+}
+
+static void *take_one(void *argument)
+{
+	sigset_t set = set_of_four();
+	int sig = 0;
+
+	__atomic_add_fetch(&begun, 1, __ATOMIC_SEQ_CST);
+	CHECK(sigwait(&set, &sig) == 0);
+	*(volatile int *)argument = sig;
+	return NULL;
+}
+
+static void *open_all(void *argument)
+{
+	sigset_t set = set_of_four();
+
+	(void)argument;
+	CHECK(pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0);
+	__atomic_add_fetch(&begun, 1, __ATOMIC_SEQ_CST);
+	while (count < 4)
+		usleep(100);
+	return NULL;
+}
+
+/* The process's go to a thread that takes them, a thread's stay its own. */
+static void case_heldthreads(void)
+{
+	sigset_t set = set_of_four(), pending;
+	pthread_t thread;
+	int taken = 0;
+
+	for (int i = 0; i < 4; i++)
+		handle(four[i], 0);
+	CHECK(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
+	for (int i = 0; i < 4; i++) {
+		begun = 0;
+		CHECK(pthread_create(&thread, NULL, take_one, &taken) == 0);
+		while (!__atomic_load_n(&begun, __ATOMIC_SEQ_CST))
+			sched_yield();
+		if (i % 2)
+			usleep(2000);
+		CHECK(kill(getpid(), four[i]) == 0);
+		CHECK(pthread_join(thread, NULL) == 0);
+		CHECK(taken == four[i] && count == 0);
+	}
+	begun = 0;
+	CHECK(pthread_create(&thread, NULL, open_all, NULL) == 0);
+	while (!__atomic_load_n(&begun, __ATOMIC_SEQ_CST))
+		sched_yield();
+	CHECK(pthread_kill(pthread_self(), SIGBUS) == 0);
+	for (int i = 0; i < 4; i++) {
+		CHECK(kill(getpid(), four[i]) == 0);
+		while (count < i + 1)
+			usleep(100);
+	}
+	CHECK(pthread_join(thread, NULL) == 0 && count == 4);
+	CHECK(sigpending(&pending) == 0 && sigismember(&pending, SIGBUS));
+	CHECK(pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0 && count == 5);
+}
+
+/* All four as fast as another process can, while this one blocks and opens
+ * them; what ends a program ends it. */
+static void case_heldstorm(void)
+{
+	sigset_t set = set_of_four();
+	pid_t parent = getpid(), pid;
+
+	for (int i = 0; i < 4; i++)
+		handle(four[i], 0);
+	pid = fork();
+	if (pid == 0) {
+		for (int i = 0; i < 2000; i++)
+			kill(parent, four[i % 4]);
+		_exit(0);
+	}
+	while (waitpid(pid, NULL, WNOHANG) == 0) {
+		CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+		CHECK(access("/", R_OK) == 0 && getppid() > 0);
+		CHECK(syscall(SYS_stat, "/", (void *)16) == -1 &&
+		      errno == EFAULT);
+		CHECK(sigprocmask(SIG_UNBLOCK, &set, NULL) == 0);
+	}
+	CHECK(count > 0);
+	handle(SIGTERM, 0);
+	count = 0;
+	raise(SIGTERM);
+	CHECK(count == 1);
+}
+
+static char *locked;
+
+static void lock_stack(int sig)
+{
+	long result;
+
+	(void)sig;
+	count++;
+	/* Not the library's, which may write to the stack afterwards. */
+	__asm__ volatile("syscall" : "=a"(result)
+			 : "0"(SYS_mprotect), "D"(locked), "S"(65536),
+			   "d"(PROT_READ) : "rcx", "r11", "memory");
+}
+
+/* A handler returns though its frame cannot be written to any more. */
+static void case_locked(void)
+{
+	struct sigaction a = { .sa_handler = lock_stack,
+			       .sa_flags = SA_ONSTACK };
+	stack_t stack = { .ss_size = 65536 };
+
+	locked = mmap(NULL, 65536, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	stack.ss_sp = locked;
+	CHECK(sigaltstack(&stack, NULL) == 0);
+	CHECK(sigaction(SIGUSR1, &a, NULL) == 0);
+	raise(SIGUSR1);
+	CHECK(count == 1 && sigaltstack(NULL, &stack) == 0);
+	CHECK(stack.ss_sp == locked && stack.ss_flags == 0);
+}
+
 static volatile int no_room_code;
 
 static void told_no_room(int sig, siginfo_t *info, void *unused)
@@ -624,14 +882,17 @@ static const struct named cases[] = {
 	{ "cancel", case_cancel }, { "storm", case_storm },
 	{ "arrive", case_arrive }, { "suspend", case_suspend },
 	{ "restart", case_restart }, { "jump", case_jump }, { "alt", case_alt },
-	{ "full", case_full },
+	{ "held", case_held }, { "heldinside", case_heldinside },
+	{ "heldend", case_heldend }, { "heldexec", case_heldexec },
+	{ "heldthreads", case_heldthreads }, { "heldstorm", case_heldstorm },
+	{ "locked", case_locked }, { "full", case_full },
 	{ "context", case_context }, { "once", case_once },
 	{ "floats", case_floats }, { "pointers", case_pointers },
 	{ "jit", case_jit }, { "exec", case_exec },
 #ifndef STATIC
 	{ "dlopen", case_dlopen },
 #endif
-	{ "told", case_told },
+	{ "told", case_told }, { "kept", case_kept },
 };
 
 int main(int argc, char **argv)
@@ -639,7 +900,8 @@ int main(int argc, char **argv)
 	self = "/proc/self/exe";
 	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		if (argc < 2) {
-			if (strcmp(cases[i].name, "told"))
+			if (strcmp(cases[i].name, "told") &&
+			    strcmp(cases[i].name, "kept"))
 				puts(cases[i].name);
 		} else if (strcmp(argv[1], cases[i].name) == 0) {
 			cases[i].run();
