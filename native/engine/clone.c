@@ -152,6 +152,9 @@ long call_exit(struct record *r)
 	struct thread *t = thread_self();
 
 	signals_block();
+	/* One that came just before may be the process's: it would be lost. */
+	if (t->pending)
+		return RESTART;
 	if (t->vfork_child) /* the parent waits, and frees the block */
 		SYS(__NR_exit, r->rdi);
 	gate_exit((long)r->rdi, &t->in_use);

@@ -638,6 +638,64 @@ static void case_heldstorm(void)
 	CHECK(count == 1);
 }
 
+static int counted;
+
+static void count_one(int sig)
+{
+	(void)sig;
+	__atomic_add_fetch(&counted, 1, __ATOMIC_SEQ_CST);
+}
+
+/* Without the library, which blocks all signals before. */
+static int end_at_once(void *unused)
+{
+	(void)unused;
+	__asm__ volatile("syscall" : : "a"(SYS_exit), "D"(0)
+			 : "rcx", "r11", "memory");
+	return 0;
+}
+
+/* What is sent to the process is not lost with a thread that ends. */
+static void case_ending(void)
+{
+	static char stack[1 << 16];
+	static volatile int tid;
+	pid_t parent = getpid(), pid;
+	int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+		    CLONE_THREAD | CLONE_SYSVSEM | CLONE_CHILD_CLEARTID;
+	const int sent = 10000;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	signal(SIGRTMIN, count_one);
+	pid = fork();
+	if (pid == 0) {
+		for (int i = 0; i < sent; i++) {
+			union sigval none = { 0 };
+			struct timespec moment = { 0, 1000 };
+
+			while (sigqueue(parent, SIGRTMIN, none) != 0)
+				usleep(100);
+			nanosleep(&moment, NULL);
+			for (volatile int j = 0; j < i % 50 * 20; j++)
+				;
+		}
+		_exit(0);
+	}
+	while (waitpid(pid, NULL, WNOHANG) == 0) {
+		tid = 1;
+		CHECK(clone(end_at_once, stack + sizeof(stack), flags, NULL,
+			    NULL, NULL, &tid) > 0);
+		/* The thread began with it open, and is the only one. */
+		CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
+		while (tid)
+			sched_yield();
+		CHECK(sigprocmask(SIG_UNBLOCK, &set, NULL) == 0);
+	}
+	CHECK(counted == sent);
+}
+
 static char *locked;
 
 static void lock_stack(int sig)
@@ -885,7 +943,7 @@ static const struct named cases[] = {
 	{ "held", case_held }, { "heldinside", case_heldinside },
 	{ "heldend", case_heldend }, { "heldexec", case_heldexec },
 	{ "heldthreads", case_heldthreads }, { "heldstorm", case_heldstorm },
-	{ "locked", case_locked }, { "full", case_full },
+	{ "ending", case_ending }, { "locked", case_locked }, { "full", case_full },
 	{ "context", case_context }, { "once", case_once },
 	{ "floats", case_floats }, { "pointers", case_pointers },
 	{ "jit", case_jit }, { "exec", case_exec },
