@@ -1,7 +1,7 @@
 // Puts the control plane together: state, control, reconcilers, front. `cluster serve` and tests build it here.
 import type { FastifyInstance } from "fastify";
 import type { AgentEntry } from "./api/agent-stream.ts";
-import { makeServer } from "./api/server.ts";
+import { makeServer, type Patience } from "./api/server.ts";
 import { type Clock, type ClusterEvent, Control } from "./control/control.ts";
 import { Loop } from "./control/loop.ts";
 import type { Driver } from "./drivers/driver.ts";
@@ -32,6 +32,8 @@ export interface ServeOptions {
   tls?: { cert: Buffer; key: Buffer };
   /** Takes the agents of nodes in. */
   agents?: AgentEntry;
+  /** With slow peers. */
+  patience?: Patience;
   onEvent?: (event: ClusterEvent) => void;
   onDefect: (error: unknown) => void;
   /** Told what is answered to calls. */
@@ -67,6 +69,7 @@ export async function makeControlPlane(options: ServeOptions): Promise<ControlPl
     control,
     ...(options.tls === undefined ? {} : { tls: options.tls }),
     ...(options.agents === undefined ? {} : { agents: options.agents }),
+    ...(options.patience === undefined ? {} : { patience: options.patience }),
     secretOf: options.secretOf ?? (() => undefined),
     unsigned: options.unsigned ?? false,
     allowReset: options.allowReset ?? false,

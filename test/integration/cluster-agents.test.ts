@@ -1,6 +1,7 @@
 // Nodes that join by their agents: the real connection between both, with drivers that run nothing.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -24,7 +25,7 @@ import { agentPath } from "../../src/cluster/drivers/agents/protocol.ts";
 import { NullDriver, plainNode } from "../../src/cluster/drivers/null-driver.ts";
 import { type TestCluster, testCluster } from "../support/cluster.ts";
 import { silentLog } from "../support/images.ts";
-import { until } from "./runtime-fixture.ts";
+import { programWords, until } from "./runtime-fixture.ts";
 
 const token = "the token of this cluster, long enough";
 
@@ -275,4 +276,18 @@ describe("nodes that join", { timeout: 120_000 }, () => {
     assert.equal((await tasks())[0]?.lastStatus, "RUNNING");
     socket.close();
   });
+});
+
+test("what is kept of tasks is said where they run, not to a control plane that runs none", () => {
+  const flags = ["--log-retention=1h", "--log-limit=1g", "--task-cleanup-wait=1m", "--syslog=127.0.0.1:514"];
+  for (const driver of ["agents", "null"])
+    for (const flag of flags) {
+      const [program = "", ...words] = [...programWords(false), "cluster", "serve", "--driver", driver];
+      const { status, stderr } = spawnSync(program, [...words, flag], { encoding: "utf8" });
+      assert.equal(status, 2, stderr);
+      assert.match(
+        stderr,
+        new RegExp(`${flag.split("=")[0]} has no effect with --driver ${driver}.*cluster join`),
+      );
+    }
 });

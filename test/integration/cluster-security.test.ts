@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { after, before, describe, test } from "node:test";
+import { ListClustersCommand } from "@aws-sdk/client-ecs";
 import { operationNames, otherOperations } from "../../src/cluster/api/model.ts";
 import { signedHeaders } from "../../src/cluster/api/sigv4.ts";
 import { accessKey, type TestCluster, testCluster } from "../support/cluster.ts";
@@ -119,6 +120,38 @@ describe("the API refuses", () => {
     for (;;) {
       const answer = await send(sign("ListClusters", "{}"), "{}").catch(() => undefined);
       if (answer?.status === 200) break;
+    }
+  });
+
+  test("requests that are sent a byte at a time, and goes on", async () => {
+    const patience = { connection: 5_000, request: 900, headers: 600, keepAlive: 5_000, look: 100 };
+    const slow = await testCluster({ patience });
+    const { port } = new URL(slow.url);
+    const head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n";
+    const sendSlowly = (first: string, rest: string): Promise<string> =>
+      new Promise((resolve) => {
+        const socket = connect(Number(port), "127.0.0.1");
+        let seen = "";
+        let at = 0;
+        const drip = setInterval(() => socket.write(rest[at++ % rest.length] ?? ""), 50);
+        socket.on("data", (chunk) => (seen += String(chunk)));
+        socket.on("error", () => {});
+        socket.on("close", () => {
+          clearInterval(drip);
+          resolve(seen);
+        });
+        socket.write(first);
+      });
+    try {
+      const [headers, ...bodies] = await Promise.all([
+        sendSlowly("POST / HTTP/1.1\r\n", "X-A: b\r\n"),
+        ...Array.from({ length: 50 }, () => sendSlowly(`${head}\r\n`, "x")),
+      ]);
+      assert.match(headers ?? "", /^HTTP\/1\.1 408 /);
+      for (const body of bodies) assert.match(body, /^HTTP\/1\.1 40[08] /);
+      await slow.client.send(new ListClustersCommand({}));
+    } finally {
+      await slow.close();
     }
   });
 });

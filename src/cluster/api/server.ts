@@ -19,11 +19,30 @@ export interface ServerOptions
   tls?: { cert: Buffer; key: Buffer };
   /** Without it nodes cannot join. */
   agents?: AgentEntry;
+  patience?: Patience;
+}
+
+/** With one connection, in milliseconds: a peer that is slow loses its connection, not we ours. */
+export interface Patience {
+  /** Without a byte in either direction. */
+  connection: number;
+  /** From the first byte of a request to its last. */
+  request: number;
+  /** From the first byte of a request to the end of its headers. */
+  headers: number;
+  keepAlive: number;
+  /** Between two looks at what is over the times for requests and headers. */
+  look: number;
 }
 
 const connectionsPerPeer = 256;
-/** Of one connection in milliseconds: a peer that is slow loses its connection, not we ours. */
-const patience = { connection: 120_000, request: 30_000, headers: 20_000, keepAlive: 65_000 };
+const usual: Patience = {
+  connection: 120_000,
+  request: 30_000,
+  headers: 20_000,
+  keepAlive: 65_000,
+  look: 5_000,
+};
 
 export function makeServer(options: ServerOptions): FastifyInstance {
   const { control, onDefect } = options;
@@ -34,7 +53,7 @@ export function makeServer(options: ServerOptions): FastifyInstance {
     forceCloseConnections: true,
     logger: false,
     serverFactory: (others) =>
-      listener(options.tls, (request, response) => {
+      listener(options, (request, response) => {
         if (request.url === "/" && request.method === "POST") calls(request, response);
         else others(request, response);
       }),
@@ -77,11 +96,15 @@ function asAnswer(error: Error & { statusCode?: number; code?: string }): Error 
   return new EcsError("SerializationException", error.message);
 }
 
-function listener(tls: ServerOptions["tls"], answer: RequestListener): ReturnType<typeof createServer> {
+function listener(
+  { tls, patience = usual }: ServerOptions,
+  answer: RequestListener,
+): ReturnType<typeof createServer> {
   const bounds: HttpOptions = {
     requestTimeout: patience.request,
     headersTimeout: patience.headers,
     keepAliveTimeout: patience.keepAlive,
+    connectionsCheckingInterval: patience.look,
   };
   const server =
     tls === undefined ? createServer(bounds, answer) : createSecureServer({ ...bounds, ...tls }, answer);
