@@ -93,6 +93,10 @@ static bool inner_option(struct reader *r)
 		c->lo_addresses[c->lo_count++] = next_word(r);
 	} else if (strcmp(r->option, "--route-localnet") == 0) {
 		c->route_localnet = true;
+	} else if (strcmp(r->option, "--net-setting") == 0) {
+		if (c->setting_count >= SETTINGS_MAX)
+			fail("more than %d settings", SETTINGS_MAX);
+		c->settings[c->setting_count++] = next_word(r);
 	} else {
 		return false;
 	}

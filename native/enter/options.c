@@ -102,6 +102,7 @@ bool parse_stage(struct config *c)
 	c->rules = NULL;
 	c->lo_count = 0;
 	c->route_localnet = false;
+	c->setting_count = 0;
 	read_options(&r);
 	if (*r.at && !r.at[1])
 		fail("no command after --");

@@ -83,6 +83,7 @@ struct veth {
 #define GROUPS_MAX 64
 #define KEEP_FDS_MAX 64
 #define CGROUPS_MAX 16
+#define SETTINGS_MAX 64
 
 struct config {
 	struct op *ops;
@@ -104,8 +105,11 @@ struct config {
 	struct veth veths[VETHS_MAX];	/* in their order: eth0, eth1 ... */
 	size_t veth_count;
 	/* For the own network namespace: nftables rules in a file, addresses of
-	 * its loopback device, and packets that may come in for 127.0.0.1. */
+	 * its loopback device, packets that may come in for 127.0.0.1, and
+	 * settings of the kernel, each NAME=VALUE. */
 	const char *rules;
+	const char *settings[SETTINGS_MAX];
+	size_t setting_count;
 	const char *lo_addresses[ADDRESSES_MAX];
 	size_t lo_count;
 	bool route_localnet;

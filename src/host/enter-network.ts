@@ -24,11 +24,13 @@ export interface VethOptions {
 /** What belongs into a network namespace beside devices. */
 export interface InnerNetwork {
   /** A file of nftables rules. */
-  rules: string;
+  rules?: string;
   /** Of its loopback device, with prefix length. */
   addresses: readonly string[];
   /** Packets for 127.0.0.1 may come in. */
   routeLocalnet: boolean;
+  /** Of the kernel, by name: net.core.somaxconn. */
+  settings: Readonly<Record<string, string>>;
 }
 
 export type LaunchNetwork =
@@ -49,11 +51,12 @@ export function networkWords(network: LaunchNetwork): string[] {
   ];
 }
 
-function innerWords({ rules, addresses, routeLocalnet }: InnerNetwork): string[] {
+function innerWords({ rules, addresses, routeLocalnet, settings }: InnerNetwork): string[] {
   return [
     ...addresses.flatMap((address) => ["--lo-address", address]),
     ...(routeLocalnet ? ["--route-localnet"] : []),
-    ...["--rules", rules],
+    ...(rules === undefined ? [] : ["--rules", rules]),
+    ...Object.entries(settings).flatMap(([name, value]) => ["--net-setting", `${name}=${value}`]),
   ];
 }
 

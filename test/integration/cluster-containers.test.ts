@@ -103,7 +103,7 @@ describe("containers of tasks", { skip, timeout: 400_000 }, () => {
     const mac = "02:00:5e:10:be:ef";
     const asks = [
       "until test -s /srv/lent/f; do sleep 0.1; done; cat /srv/lent/f; touch /srv/lent/x 2>&1",
-      "grep -v '^#' /etc/resolv.conf; cat /proc/sys/kernel/msgmax; cat /sys/class/net/eth0/address",
+      "grep -v '^#' /etc/resolv.conf; cat /proc/sys/kernel/msgmax /proc/sys/net/core/somaxconn; cat /sys/class/net/eth0/address",
       "busybox timeout 1 cat && echo closed || echo open",
     ];
     const mountPoints = [{ sourceVolume: "lent", containerPath: "/srv/lent" }];
@@ -118,7 +118,10 @@ describe("containers of tasks", { skip, timeout: 400_000 }, () => {
         volumesFrom: [{ sourceContainer: "lender", readOnly: true }],
         dnsServers: ["192.0.2.53"],
         dnsSearchDomains: ["old.example"],
-        systemControls: [{ namespace: "kernel.msgmax", value: "4096" }],
+        systemControls: [
+          { namespace: "kernel.msgmax", value: "4096" },
+          { namespace: "net.core.somaxconn", value: "77" },
+        ],
         dockerLabels: { "com.tranship.mac-address": mac },
         interactive: true,
       },
@@ -129,7 +132,7 @@ describe("containers of tasks", { skip, timeout: 400_000 }, () => {
     assert.match(text, /^lent\ntouch: \/srv\/lent\/x: Read-only file system\n/, ended.stoppedReason);
     assert.match(text, /^search old\.example$/m);
     assert.deepEqual(text.match(/^nameserver .*$/gm), ["nameserver 192.0.2.53"]);
-    assert.ok(text.endsWith(`4096\n${mac}\nopen\n`), text);
+    assert.ok(text.endsWith(`4096\n77\n${mac}\nopen\n`), text);
   });
 
   test("a task has the MAC address that its definition wants, and its containers have what names things", async () => {
@@ -137,12 +140,20 @@ describe("containers of tasks", { skip, timeout: 400_000 }, () => {
     await cluster.defineWith(
       { networkMode: "awsvpc" },
       "addressed",
-      { name: "main", command: ["sh", "-c", "cat /sys/class/net/eth0/address; cat /etc/resolv.conf"] },
+      {
+        name: "main",
+        command: [
+          "sh",
+          "-c",
+          "cat /sys/class/net/eth0/address /proc/sys/net/core/somaxconn; cat /etc/resolv.conf",
+        ],
+      },
       {
         name: "beside",
         command: ["sleep", "1000"],
         stopTimeout: 1,
         dnsServers: ["192.0.2.54"],
+        systemControls: [{ namespace: "net.core.somaxconn", value: "78" }],
         dockerLabels: { "com.tranship.mac-address": mac },
       },
     );
@@ -150,7 +161,7 @@ describe("containers of tasks", { skip, timeout: 400_000 }, () => {
     const task = await cluster.runOne("addressed", vpc);
     const seen = await cluster.become(task, "STOPPED");
     const text = await cluster.logsOf(task, "main");
-    assert.match(text, new RegExp(`^${mac}\n`));
+    assert.match(text, new RegExp(`^${mac}\n78\n`));
     assert.match(text, /^nameserver 192\.0\.2\.54$/m);
     const details = seen.attachments?.[0]?.details ?? [];
     assert.equal(details.find(({ name }) => name === "macAddress")?.value, mac);

@@ -37,9 +37,11 @@ describe("flags of run", { skip, timeout: 300_000 }, () => {
     assert.equal(status, 0, `${words.join(" ")}: ${stderr}`);
     return stdout.trim();
   }
-  async function refused(message: RegExp, ...words: string[]): Promise<void> {
+  const refused = (message: RegExp, ...words: string[]): Promise<void> => ends(2, message, ...words);
+
+  async function ends(wanted: number, message: RegExp, ...words: string[]): Promise<void> {
     const { status, stderr } = await run(...words);
-    assert.equal(status, 2, `${words.join(" ")}: ${stderr}`);
+    assert.equal(status, wanted, `${words.join(" ")}: ${stderr}`);
     assert.match(stderr, message);
   }
 
@@ -141,8 +143,37 @@ describe("flags of run", { skip, timeout: 300_000 }, () => {
     const own = await printed("box:1", "cat", file);
     assert.notEqual(own, "77");
     assert.equal(await printed("--sysctl", "kernel.shmmni=77", "box:1", "cat", file), "77");
-    await refused(/--sysctl net.core.somaxconn cannot/, "--sysctl", "net.core.somaxconn=7", "box:1", "true");
     await refused(/--sysctl kernel.panic cannot/, "--sysctl", "kernel.panic=1", "box:1", "true");
+  });
+
+  it("--sysctl: of a network of its own", async () => {
+    const file = "/proc/sys/net/ipv4/ip_default_ttl";
+    const host = readFileSync(file, "utf8");
+    const ttl = ["--sysctl", "net.ipv4.ip_default_ttl=17"];
+    for (const network of ["none", "bridge"])
+      assert.equal(await printed("--network", network, ...ttl, "box:1", "cat", file), "17");
+    assert.equal(readFileSync(file, "utf8"), host);
+    assert.notEqual(await printed("box:1", "cat", file), "17");
+    const named = ["--sysctl", "net.ipv4.conf.eth0.proxy_arp=1"];
+    assert.equal(await printed(...named, "box:1", "cat", "/proc/sys/net/ipv4/conf/eth0/proxy_arp"), "1");
+    await refused(
+      /--sysctl net.ipv4.ip_default_ttl and a network/,
+      "--network",
+      "host",
+      ...ttl,
+      "box:1",
+      "true",
+    );
+    await ends(125, /has no setting .*net\/no\/such/, "--sysctl", "net.no.such=1", "box:1", "true");
+    await ends(
+      125,
+      /cannot set .*ip_default_ttl to much/,
+      "--sysctl",
+      "net.ipv4.ip_default_ttl=much",
+      "box:1",
+      "true",
+    );
+    await refused(/cannot be given to one instance/, "--sysctl", "net...core.somaxconn=1", "box:1", "true");
   });
 
   it("--cidfile, --label-file, -l, --init", async () => {

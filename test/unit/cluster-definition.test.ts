@@ -112,12 +112,17 @@ test("what no node honours is refused by its name", () => {
   });
   assert.equal(refusalOf(controls("kernel.msgmax")), undefined);
   assert.equal(refusalOf(controls("fs.mqueue.queues_max")), undefined);
+  assert.equal(refusalOf(controls("net.ipv4.ip_forward")), undefined);
+  for (const refuses of both)
+    assert.match(
+      refuses({ ...controls("net.ipv4.ip_forward"), networkMode: "host" }) ?? "",
+      /systemControls of a network with networkMode host/,
+    );
   const mounted = tuned({ tmpfs: [{ containerPath: "/t", size: 1, mountOptions: ["noexec"] }] });
   for (const [given, name] of [
     [tuned({ swappiness: 10 }), /swappiness/],
     [mounted, /tmpfs.mountOptions/],
-    [controls("net.ipv4.ip_forward"), /systemControls that are not of the ipc namespace/],
-    [controls("kernel.core_pattern"), /systemControls that are not of the ipc namespace/],
+    [controls("kernel.core_pattern"), /systemControls that are not of the ipc or network namespace/],
   ] as const) {
     assert.match(refusalOf(given) ?? "", name);
     assert.equal(refusalOfEngine(given), undefined);

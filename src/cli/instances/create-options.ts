@@ -5,10 +5,10 @@ import { TranshipError } from "../../base/errors.ts";
 import { parseDuration, parseSize } from "../../base/units.ts";
 import type { CreateOptions } from "../../runtime/create-options.ts";
 import { parsePublish } from "../../runtime/network/ports.ts";
-import { isOfIpc } from "../../runtime/oci/sysctls.ts";
 import type { RestartRule } from "../../runtime/record.ts";
 import { parseRedirect } from "../../runtime/redirect/parse.ts";
 import { signalNumber } from "../../runtime/stop.ts";
+import { isOfIpc, isOfNetwork } from "../../runtime/sysctls.ts";
 import { parseUserns } from "../../runtime/userns/request.ts";
 import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
 import { elementOptions } from "./element-options.ts";
@@ -59,7 +59,7 @@ export function createOptions({ args, options }: Call): CreateOptions {
     capAdd: list(options, "capAdd"),
     capDrop: list(options, "capDrop"),
     readOnly: flag(options, "readOnly"),
-    ...sysctls(list(options, "sysctl")),
+    ...sysctls(options),
     ...userns(text(options, "userns")),
     ...healthOptions(options),
     services: list(options, "service"),
@@ -163,15 +163,22 @@ function logOptions(entries: readonly string[]): Pick<CreateOptions, "log"> {
   return { log };
 }
 
-function sysctls(entries: readonly string[]): Pick<CreateOptions, "sysctls"> {
+function sysctls(options: OptionValues): Pick<CreateOptions, "sysctls"> {
+  const entries = list(options, "sysctl");
   if (entries.length === 0) return {};
+  const { network } = networkOptions(options);
   const given = entries.map((entry): [string, string] => {
     const [, name = "", value = ""] = /^([^=]+)=(.*)$/s.exec(entry) ?? [];
     if (name === "") throw usage(`not a setting: ${JSON.stringify(entry)}`, "write NAME=VALUE");
-    if (isOfIpc(name)) return [name, value];
+    if (isOfNetwork(name) && (network === "host" || network === "container"))
+      throw usage(
+        `conflicting options: --sysctl ${name} and a network that is not the instance's own`,
+        "set it where the network is made",
+      );
+    if (isOfIpc(name) || isOfNetwork(name)) return [name, value];
     throw usage(
       `--sysctl ${name} cannot be given to one instance`,
-      "kernel.msg*, kernel.shm*, kernel.sem and fs.mqueue.* can; others are the host's, or its network's: set them there",
+      "net.*, kernel.msg*, kernel.shm*, kernel.sem and fs.mqueue.* can; others are the host's: set them there",
     );
   });
   return { sysctls: Object.fromEntries(given) };

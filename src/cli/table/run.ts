@@ -63,7 +63,7 @@ export const createOptions: readonly OptionSpec[] = [
   {
     flags: "--sysctl <NAME=VALUE>",
     summary:
-      "a setting of its messages, semaphores and shared memory (kernel.msg*, kernel.sem, kernel.shm*, fs.mqueue.*)",
+      "a setting of its network, messages, semaphores or shared memory (net.*, kernel.msg*, kernel.sem, kernel.shm*, fs.mqueue.*)",
     many: true,
   },
   { flags: "--init", summary: "as in docker; every instance has an init anyway" },

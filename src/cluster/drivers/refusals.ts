@@ -1,6 +1,6 @@
 // What of a task definition a driver cannot honour: the parts that all drivers have in common.
 import { TranshipError } from "../../base/errors.ts";
-import type { ContainerDefinition, TaskDefinition } from "../api/shapes.ts";
+import type { ContainerDefinition, SystemControl, TaskDefinition } from "../api/shapes.ts";
 import { defaultSyslog } from "../logs/log-options.ts";
 
 export interface Refusals {
@@ -29,6 +29,8 @@ function firstOf(
     if (found !== undefined) return inContainer(`containerDefinitions.${found[0]}`, container);
     if (container.versionConsistency === "enabled")
       return inContainer("containerDefinitions.versionConsistency enabled", container);
+    if (definition.networkMode === "host" && container.systemControls?.some(isOfNetwork))
+      return inContainer("containerDefinitions.systemControls of a network with networkMode host", container);
     const driver = container.logConfiguration?.logDriver;
     if (driver !== undefined && !logDrivers.includes(driver))
       return inContainer(`logConfiguration.logDriver ${driver}`, container);
@@ -68,6 +70,10 @@ export function refuseSyslog({ logConfiguration }: ContainerDefinition, allowed:
   throw new TranshipError("E_USAGE", `the node sends no logs to ${address}`, {
     hint: "name it with --syslog where the control plane or the agent is started",
   });
+}
+
+function isOfNetwork({ namespace = "" }: SystemControl): boolean {
+  return namespace.startsWith("net.");
 }
 
 function inContainer(what: string, { name }: ContainerDefinition): string {

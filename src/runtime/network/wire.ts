@@ -9,6 +9,7 @@ import { nothingTaken, type TakenIdentity, takenAt } from "../identity/identity.
 import type { LaunchRecord } from "../launch-record.ts";
 import { ratesOfNetwork } from "../limits/limits.ts";
 import type { Attachment, InstanceRecord } from "../record.ts";
+import { settingsOfNetwork } from "../sysctls.ts";
 import { attachmentsOf, networksOf } from "./attachments.ts";
 import { deviceName, macOf } from "./devices.ts";
 import { innerRules } from "./inner-rules.ts";
@@ -60,15 +61,17 @@ export async function prepareNetwork(
   return inner === undefined ? { veths } : { veths, inner };
 }
 
-/** The redirections of its package, as rules in a file. */
+/** The redirections of its package, as rules in a file, and its settings of the kernel. */
 function innerNetwork({ paths, record }: Instance, gateways: readonly string[]): InnerNetwork | undefined {
   const declared = record.network.redirections ?? [];
   const rules = declared.length === 0 ? undefined : innerRules(declared, gateways);
-  if (rules === undefined) return undefined;
+  const settings = settingsOfNetwork(record.sysctls);
+  if (rules === undefined)
+    return Object.keys(settings).length === 0 ? undefined : { addresses: [], routeLocalnet: false, settings };
   const file = `${paths.bundle}/network.nft`;
   step("network rules");
   writeFilePlain(file, rules.text);
-  return { rules: file, addresses: rules.addresses, routeLocalnet: rules.routeLocalnet };
+  return { rules: file, addresses: rules.addresses, routeLocalnet: rules.routeLocalnet, settings };
 }
 
 /** What is asked for without an address is published in each family that the instance has. */

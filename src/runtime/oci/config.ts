@@ -2,10 +2,12 @@
 //
 // Nothing of the image reaches it but environment, working directory and mount targets: none of its annotations (crun acts on
 // run.oci.*), no hooks. The network namespace is not named: the runtime is started inside of it.
+
 import type { CgroupRates } from "../../host/cgroup-limits.ts";
 import type { GivenLimits } from "../limits/given.ts";
 import { ociResources, ociRlimits } from "../limits/oci.ts";
 import type { InstanceRecord } from "../record.ts";
+import { settingsOfIpc } from "../sysctls.ts";
 import { capabilitiesOf } from "./capabilities.ts";
 import type { SeccompPart } from "./profile.ts";
 
@@ -153,7 +155,7 @@ export function ociConfig(input: ConfigInput): object {
 /** Of the host the name of the domain would show through; without root enter sets it. */
 function sysctlsOf({ record, rootless, userns }: ConfigInput): { sysctl?: Record<string, string> } {
   const own = rootless || userns !== undefined ? {} : { "kernel.domainname": domainOf(record) };
-  const sysctl = { ...own, ...record.sysctls };
+  const sysctl = { ...own, ...settingsOfIpc(record.sysctls) };
   return Object.keys(sysctl).length === 0 ? {} : { sysctl };
 }
 

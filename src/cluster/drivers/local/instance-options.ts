@@ -5,6 +5,7 @@ import type { CreateOptions } from "../../../runtime/create-options.ts";
 import type { HealthRequest } from "../../../runtime/health/rule.ts";
 import type { Limits } from "../../../runtime/limits/limits.ts";
 import type { InstanceLog, InstanceMount, Resolver } from "../../../runtime/record.ts";
+import { isOfIpc, isOfNetwork } from "../../../runtime/sysctls.ts";
 import type { ContainerDefinition } from "../../api/shapes.ts";
 import { defaultMaxFiles, defaultMaxSize, sizeOption } from "../../logs/log-options.ts";
 import { callsOf, macOf, sharedMac } from "../../own-labels.ts";
@@ -63,6 +64,7 @@ export function holderOptions(spec: TaskSpec, first: ContainerDefinition, name: 
     networks: [{ network: networkName(spec), aliases: [] }],
     ...resolverOf(sharedResolver(spec.definition)),
     ...identityOf(sharedMac(spec.definition)),
+    ...sysctlsOf(spec.definition.containerDefinitions ?? [], isOfNetwork),
     mounts: [
       {
         kind: "bind",
@@ -100,7 +102,7 @@ export function optionsOf(spec: TaskSpec, definition: ContainerDefinition): Crea
     capDrop: definition.linuxParameters?.capabilities?.drop ?? [],
     readOnly: definition.readonlyRootFilesystem ?? false,
     ...syscallsOf(definition),
-    ...sysctlsOf(definition),
+    ...sysctlsOf([definition], holderOf(spec) === undefined ? () => true : isOfIpc),
     stopTimeout: (definition.stopTimeout ?? 30) * 1000,
     health: healthOf(definition),
     log: logOf(definition),
@@ -129,12 +131,15 @@ function syscallsOf(definition: ContainerDefinition): Pick<CreateOptions, "calls
   return calls === undefined ? {} : { calls };
 }
 
-/** Those of a network are refused: see refusals.ts. */
-function sysctlsOf({ systemControls = [] }: ContainerDefinition): Pick<CreateOptions, "sysctls"> {
-  if (systemControls.length === 0) return {};
-  return {
-    sysctls: Object.fromEntries(systemControls.map(({ namespace = "", value = "" }) => [namespace, value])),
-  };
+/** Of several containers for which one instance holds the network: later ones go before. */
+function sysctlsOf(
+  containers: readonly ContainerDefinition[],
+  which: (name: string) => boolean,
+): Pick<CreateOptions, "sysctls"> {
+  const controls = containers.flatMap(({ systemControls = [] }) => systemControls);
+  const chosen = controls.filter(({ namespace = "" }) => which(namespace));
+  if (chosen.length === 0) return {};
+  return { sysctls: Object.fromEntries(chosen.map(({ namespace = "", value = "" }) => [namespace, value])) };
 }
 
 function resolverOf({ servers, search }: Resolver): Pick<CreateOptions, "resolver"> {

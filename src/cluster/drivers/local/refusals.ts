@@ -1,5 +1,5 @@
 // What of a task definition our runtime cannot honour: named, so that nobody believes it to be in force.
-import { isOfIpc } from "../../../runtime/oci/sysctls.ts";
+import { isOfIpc, isOfNetwork } from "../../../runtime/sysctls.ts";
 import type { TaskDefinition } from "../../api/shapes.ts";
 import { filled, type Refusals, refusalBy } from "../refusals.ts";
 
@@ -9,8 +9,9 @@ const refusals: Refusals = {
     ["privileged", ({ privileged }) => privileged === true],
     ["dockerSecurityOptions", ({ dockerSecurityOptions }) => filled(dockerSecurityOptions)],
     [
-      "systemControls that are not of the ipc namespace",
-      ({ systemControls }) => systemControls?.some(({ namespace = "" }) => !isOfIpc(namespace)) ?? false,
+      "systemControls that are not of the ipc or network namespace",
+      ({ systemControls }) =>
+        systemControls?.some(({ namespace = "" }) => !isOfIpc(namespace) && !isOfNetwork(namespace)) ?? false,
     ],
     ["resourceRequirements", ({ resourceRequirements }) => filled(resourceRequirements)],
     ["firelensConfiguration", ({ firelensConfiguration }) => firelensConfiguration !== undefined],
