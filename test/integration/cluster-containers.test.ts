@@ -68,7 +68,7 @@ describe("containers of tasks", { skip, timeout: 400_000 }, () => {
     const inside = [
       "id -u; pwd; hostname; ulimit -n; grep -c '192.0.2.9[[:space:]]*db.old' /etc/hosts",
       "touch /srv/x; dd if=/dev/zero of=/run/small/f bs=1M count=3; wc -c </run/small/f",
-      "tty; grep CapBnd /proc/self/status; echo $WHERE",
+      "grep /run/small /proc/mounts; tty; grep CapBnd /proc/self/status; echo $WHERE",
     ];
     await cluster.define("bounded", {
       name: "main",
@@ -82,7 +82,7 @@ describe("containers of tasks", { skip, timeout: 400_000 }, () => {
       extraHosts: [{ hostname: "db.old", ipAddress: "192.0.2.9" }],
       ulimits: [{ name: "nofile", softLimit: 77, hardLimit: 99 }],
       linuxParameters: {
-        tmpfs: [{ containerPath: "/run/small", size: 1 }],
+        tmpfs: [{ containerPath: "/run/small", size: 1, mountOptions: ["mode=0777", "exec", "gid=33"] }],
         capabilities: { drop: ["NET_RAW"] },
       },
     });
@@ -93,7 +93,10 @@ describe("containers of tasks", { skip, timeout: 400_000 }, () => {
     const text = lines.join("\n");
     assert.match(text, /touch: \/srv\/x: Read-only file system/);
     assert.match(text, /No space left on device/);
-    assert.match(text, /\n1048576\n\/dev\/\S+\n/, "as large as it may be, and on a terminal");
+    const [options = ""] = /^tmpfs \/run\/small tmpfs (.*)$/m.exec(text)?.slice(1) ?? [];
+    assert.match(options, /nosuid,nodev,.*size=1024k,mode=777,gid=33/);
+    assert.doesNotMatch(options, /noexec/);
+    assert.match(text, /\n1048576\ntmpfs .*\n\/dev\/\S+\n/, "as large as it may be, and on a terminal");
     const [, capabilities = "0"] = /CapBnd:\s*([0-9a-f]+)/.exec(text) ?? [];
     assert.equal((BigInt(`0x${capabilities}`) >> 13n) & 1n, 0n, "CAP_NET_RAW");
     assert.match(text, /\nhere\n$/);

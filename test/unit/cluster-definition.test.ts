@@ -118,10 +118,13 @@ test("what no node honours is refused by its name", () => {
       refuses({ ...controls("net.ipv4.ip_forward"), networkMode: "host" }) ?? "",
       /systemControls of a network with networkMode host/,
     );
-  const mounted = tuned({ tmpfs: [{ containerPath: "/t", size: 1, mountOptions: ["noexec"] }] });
+  const mounted = (...mountOptions: string[]): TaskDefinition =>
+    tuned({ tmpfs: [{ containerPath: "/t", size: 1, mountOptions }] });
+  assert.equal(refusalOf(mounted("exec", "mode=0700", "uid=1")), undefined);
   for (const [given, name] of [
     [tuned({ swappiness: 10 }), /swappiness/],
-    [mounted, /tmpfs.mountOptions/],
+    [mounted("exec", "suid"), /tmpfs.mountOptions/],
+    [mounted("bind"), /tmpfs.mountOptions/],
     [controls("kernel.core_pattern"), /systemControls that are not of the ipc or network namespace/],
   ] as const) {
     assert.match(refusalOf(given) ?? "", name);

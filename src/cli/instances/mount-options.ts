@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import type { InstanceMount } from "../../runtime/record.ts";
 import { parseVolume } from "../../runtime/volumes/parse.ts";
+import { isTmpfsOption, tmpfsMount } from "../../runtime/volumes/tmpfs.ts";
 import { list, type OptionValues } from "../verb.ts";
 
 export function mountOptions(options: OptionValues): InstanceMount[] {
@@ -34,19 +35,14 @@ function parseTmpfs(entry: string): InstanceMount {
 }
 
 function tmpfs(path: string, words: readonly string[], entry: string): InstanceMount {
-  const known =
-    /^(rw|ro|noexec|exec|nosuid|nodev|noatime|size=\d+[kmgKMG]?|size=\d+%|mode=[0-7]{3,4}|(uid|gid|nr_inodes)=\d+)$/;
-  const wrong = words.find((word) => !known.test(word));
+  const wrong = words.find((word) => !isTmpfsOption(word));
   if (wrong !== undefined) {
     throw usage(
       `--tmpfs: not an option: ${JSON.stringify(wrong)}`,
       "give ro, exec, size=64m, mode=1777, uid=N, gid=N or nr_inodes=N",
     );
   }
-  // Nothing in it is run, unless that is asked for.
-  const options = words.some((word) => word === "exec" || word === "noexec") ? words : ["noexec", ...words];
-  const { target } = at(path, entry);
-  return { kind: "tmpfs", source: options.join(","), target, readOnly: false, anonymous: true, seed: false };
+  return tmpfsMount(at(path, entry).target, words);
 }
 
 /** docker's longer form: type=bind|volume|tmpfs,source=,target=,readonly. */

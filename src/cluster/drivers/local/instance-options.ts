@@ -6,6 +6,7 @@ import type { HealthRequest } from "../../../runtime/health/rule.ts";
 import type { Limits } from "../../../runtime/limits/limits.ts";
 import type { InstanceLog, InstanceMount, Resolver } from "../../../runtime/record.ts";
 import { isOfIpc, isOfNetwork } from "../../../runtime/sysctls.ts";
+import { tmpfsMount } from "../../../runtime/volumes/tmpfs.ts";
 import type { ContainerDefinition } from "../../api/shapes.ts";
 import { defaultMaxFiles, defaultMaxSize, sizeOption } from "../../logs/log-options.ts";
 import { callsOf, macOf, sharedMac } from "../../own-labels.ts";
@@ -221,14 +222,7 @@ function mountsOf(spec: TaskSpec, definition: ContainerDefinition): InstanceMoun
       };
     },
   );
-  for (const { containerPath, size } of definition.linuxParameters?.tmpfs ?? [])
-    mounts.push({
-      kind: "tmpfs",
-      source: `size=${size}m`,
-      target: containerPath,
-      readOnly: false,
-      anonymous: true,
-      seed: false,
-    });
+  for (const { containerPath = "", size, mountOptions = [] } of definition.linuxParameters?.tmpfs ?? [])
+    mounts.push(tmpfsMount(containerPath, [...mountOptions, `size=${size}m`]));
   return mounts;
 }

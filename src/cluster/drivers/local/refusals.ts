@@ -1,5 +1,6 @@
 // What of a task definition our runtime cannot honour: named, so that nobody believes it to be in force.
 import { isOfIpc, isOfNetwork } from "../../../runtime/sysctls.ts";
+import { isTmpfsOption } from "../../../runtime/volumes/tmpfs.ts";
 import type { TaskDefinition } from "../../api/shapes.ts";
 import { filled, type Refusals, refusalBy } from "../refusals.ts";
 
@@ -18,9 +19,9 @@ const refusals: Refusals = {
     ["credentialSpecs", ({ credentialSpecs }) => filled(credentialSpecs)],
     ["linuxParameters.swappiness", ({ linuxParameters }) => linuxParameters?.swappiness !== undefined],
     [
-      "linuxParameters.tmpfs.mountOptions",
+      "linuxParameters.tmpfs.mountOptions that let set-user-id programs or devices work, or that are no tmpfs's",
       ({ linuxParameters }) =>
-        linuxParameters?.tmpfs?.some(({ mountOptions }) => filled(mountOptions)) ?? false,
+        linuxParameters?.tmpfs?.some(({ mountOptions = [] }) => !mountOptions.every(isTmpfsOption)) ?? false,
     ],
     ["linuxParameters.devices", ({ linuxParameters }) => filled(linuxParameters?.devices)],
     [
