@@ -1,9 +1,14 @@
 // Bytes in, compressed members out, in order: the input is cut into pieces of a fixed size, each compressed by itself on
 // the thread pool, a few at a time. Pieces do not depend on each other, so the output is the same however many are
 // under way. zstd gives a frame per piece (seekable, with its content size), gzip a member.
+//
+// A data file that its database has filled with zeros packs better than what readers take for a bomb (layer-bound.ts). Where that would be so for the whole,
+// parts without content stand between the others, a thousandth of what was packed: decoders pass over them.
 import { availableParallelism } from "node:os";
 import { constants, createGzip, createZstdCompress, type Gzip, type ZstdCompress } from "node:zlib";
 import { giveBack } from "./give-back.ts";
+import { ratioFree, usualRatio } from "./layer-bound.ts";
+import { partWithoutContent } from "./padding.ts";
 
 export type Compression = "zstd" | "gzip";
 
@@ -52,7 +57,12 @@ export interface CompressorOptions {
   concurrency?: number;
   /** Sees each piece before it is compressed, in order. The bytes are only valid during the call. */
   onPiece?: (piece: Uint8Array) => void;
+  /** Bytes that may pack as well as they do. Default: as readers have it. */
+  free?: number;
 }
+
+/** Nearer to what readers allow than it has to be would leave nothing for what other layers' tools count differently. */
+const ratio = usualRatio * 0.9;
 
 export class Compressor {
   readonly #kind: Compression;
@@ -60,6 +70,10 @@ export class Compressor {
   readonly #write: (bytes: Uint8Array) => Promise<void>;
   readonly #onPiece: (piece: Uint8Array) => void;
   readonly #limit: number;
+  readonly #unpadded: number;
+  /** Bytes of all pieces that are written, as they came and as they went. */
+  #given = 0;
+  #written = 0;
   /** Buffers that are free to be filled again. */
   readonly #free: Uint8Array[] = [];
   #buffer: Uint8Array;
@@ -77,6 +91,7 @@ export class Compressor {
     this.#write = write;
     this.#onPiece = options.onPiece ?? (() => {});
     this.#limit = Math.max(1, options.concurrency ?? piecesAtOnce);
+    this.#unpadded = options.free ?? ratioFree;
     this.#buffer = Buffer.allocUnsafeSlow(pieceSize[kind]);
   }
 
@@ -132,13 +147,28 @@ export class Compressor {
     const done = (async () => {
       const [parts] = await Promise.all([work, before]);
       this.#free.push(buffer);
-      for (const part of parts) await this.#write(part);
+      for (const part of parts) {
+        this.#written += part.length;
+        await this.#write(part);
+      }
       parts.forEach(giveBack);
+      await this.#pad(piece.length);
     })();
     done.catch(() => {}); // it is awaited below or by finish()
     this.#pending.push(done);
     if (this.#pending.length >= this.#limit) await this.#pending.shift();
     this.#buffer = this.#free.pop() ?? Buffer.allocUnsafeSlow(pieceSize[this.#kind]);
     this.#used = 0;
+  }
+
+  /** After a piece of that many bytes. */
+  async #pad(length: number): Promise<void> {
+    this.#given += length;
+    if (this.#given <= this.#unpadded) return;
+    const missing = Math.ceil(this.#given / ratio) - this.#written;
+    if (missing <= 0) return;
+    const part = partWithoutContent(this.#kind, missing);
+    this.#written += part.length;
+    await this.#write(part);
   }
 }

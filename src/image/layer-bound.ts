@@ -6,7 +6,10 @@ import { ZstdSize } from "../formats/zstd-size.ts";
 import { decompress } from "./decompress.ts";
 
 /** Below this many bytes the ratio does not matter: a few files of zeros are no bomb. */
-const ratioFree = 2 ** 30;
+export const ratioFree = 2 ** 30;
+
+/** What readers of layers allow unless they are told otherwise, and so what our own layers keep. */
+export const usualRatio = 1000;
 
 /** What gives fewer bytes, or fewer for each byte that was read, does not have to be counted. */
 const doubtful = { bytes: 16 << 20, ratio: 64 };
@@ -18,7 +21,7 @@ export const ratioVariable = "TRANSHIP_UNPACK_RATIO";
 
 /** How many times its size a blob may unpack to, beyond the first GiB: 1000, or what the environment says. E_USAGE where that is no number. */
 export function allowedRatio(): number {
-  const text = process.env[ratioVariable] ?? "1000";
+  const text = process.env[ratioVariable] ?? String(usualRatio);
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw new TranshipError("E_USAGE", `${ratioVariable} is not a number from 1 on: ${text}`);
 }
