@@ -221,6 +221,14 @@ static long call_recvmmsg(struct record *r)
 	return n;
 }
 
+static void take_connect(void)
+{
+	static bool taken;
+
+	if (!__atomic_exchange_n(&taken, true, __ATOMIC_RELAXED))
+		dispatch_over(&before, __NR_connect, call_connect);
+}
+
 void network_turned(const struct policy_table *t)
 {
 	static bool connects, binds;
@@ -228,7 +236,7 @@ void network_turned(const struct policy_table *t)
 	/* Once: what they took over is what they ask. */
 	if (net_rules_have(&t->network, NET_CONNECT) &&
 	    !__atomic_exchange_n(&connects, true, __ATOMIC_RELAXED)) {
-		dispatch_over(&before, __NR_connect, call_connect);
+		take_connect();
 		dispatch_over(&before, __NR_sendto, call_sendto);
 		dispatch_over(&before, __NR_sendmsg, call_sendmsg);
 		dispatch_over(&before, __NR_recvfrom, call_recvfrom);
@@ -244,7 +252,19 @@ void network_turned(const struct policy_table *t)
 	batches_add();
 }
 
+/* Like every call that is hooked, it notices rules that have changed. */
+static long call_socket(struct record *r)
+{
+	return call_before(&before, r);
+}
+
 void network_add(void)
 {
 	network_turned(rules_now());
+	/* A program that makes no other call of ours before would not notice
+	 * the first rule for addresses. */
+	if (rules_may_change() && !engine.policy.loopback) {
+		take_connect();
+		dispatch_over(&before, __NR_socket, call_socket);
+	}
 }

@@ -93,6 +93,11 @@ static void page_start(const char *page)
 	rules_changes = &p->changes;
 }
 
+bool rules_may_change(void)
+{
+	return page_file != NULL;
+}
+
 void rules_start(const char *policy, const char *page, int64_t now)
 {
 	char file[PATH_SIZE];

@@ -44,6 +44,9 @@ void rules_check(void);
 /* rules_turn() - to the newest table, as far as there is one. */
 void rules_turn(struct thread *t);
 
+/* rules_may_change() - whether there is a page of rules. */
+bool rules_may_change(void);
+
 /* rules_take() - a call begins. */
 static inline void rules_take(void)
 {
