@@ -202,10 +202,27 @@ static long descriptor_path(char *to, size_t size, long fd, const char *rest)
 			   text_join(to, size, to, rest))) ? 0 : -ENAMETOOLONG;
 }
 
+/* AT_SYMLINK_NOFOLLOW: a link is an error, wherever the rules lead to it. */
+static long refuse_link(int fd, const char *path)
+{
+	struct file_status st;
+	struct found f;
+	long result = path_find(&f, fd, path, LAST_KEEP);
+
+	if (result < 0)
+		return result;
+	if (!f.native && rule_hides(f.rule))
+		return -ENOENT;
+	result = SYS(__NR_newfstatat, f.native ? fd : AT_FDCWD,
+		     f.native ? path : f.real, &st, AT_SYMLINK_NOFOLLOW);
+	if (result < 0)
+		return result;
+	return (st.mode & S_IFMT) == S_IFLNK ? -ELOOP : 0;
+}
+
 long call_execveat(struct record *r)
 {
 	struct start s = { .fd = -1, .argv = r->rdx, .envp = r->r10 };
-	struct file_status st;
 	char given[PATH_SIZE];
 	long n = copy_text(given, (const char *)r->rsi, sizeof(given)), result;
 	int fd = (int)r->rdi;
@@ -217,12 +234,9 @@ long call_execveat(struct record *r)
 	if (!given[0] && !(r->r8 & AT_EMPTY_PATH))
 		return -ENOENT;
 	if ((r->r8 & AT_SYMLINK_NOFOLLOW) && given[0]) {
-		result = SYS(__NR_newfstatat, fd, given, &st,
-			     AT_SYMLINK_NOFOLLOW);
+		result = refuse_link(fd, given);
 		if (result < 0)
 			return result;
-		if ((st.mode & S_IFMT) == S_IFLNK)
-			return -ELOOP;
 	}
 	if (given[0] == '/' || fd == AT_FDCWD) {
 		if (!given[0])

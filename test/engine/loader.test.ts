@@ -4,7 +4,10 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, describe, test } from "node:test";
+import { encodePolicy } from "../../src/redirect/policy-codec.ts";
+import { makeTable } from "../../src/redirect/rules.ts";
 import { cannotRun, compile, engine, type How, linkings, place, run } from "../support/engine.ts";
+import { aRule, enginePolicy } from "../support/engine-policy.ts";
 
 const at = (name: string): string => join(place, name);
 const root = process.getuid?.() === 0;
@@ -56,6 +59,32 @@ describe("the loader", { skip: cannotRun }, () => {
       await same([at(name)], { env: {} });
     }
     await same([script("shell", "#!/bin/sh\necho $0 $@; exec $1 $2\n"), told(), "z"]);
+  });
+
+  test("execveat() that follows no link refuses one below a redirected folder too", async () => {
+    const [policy, app] = [at("links.bin"), at("links")];
+    mkdirSync(at("package/srv"), { recursive: true });
+    symlinkSync("/bin/true", at("package/srv/link"));
+    writeFileSync(
+      policy,
+      encodePolicy(
+        enginePolicy({
+          files: makeTable([aRule({ from: app, to: "/srv", mode: "full", match: "folder" }, 0)]),
+        }),
+      ),
+    );
+    const script = `import ctypes, sys
+words = (ctypes.c_char_p * 2)(b"x", None)
+ctypes.CDLL(None, use_errno=True).syscall(322, -100, sys.argv[1].encode(), words, words, int(sys.argv[2]))
+sys.exit(ctypes.get_errno())`;
+    const under = [engine, `--policy=${policy}`, `--package=${at("package")}`, "/usr/bin/python3", "-c", script];
+    const noFollow = "256";
+    for (const [path, flags, status] of [
+      [`${app}/link`, noFollow, 40],
+      [`${app}/link`, "0", 0],
+      [`${app}/none`, noFollow, 2],
+    ] as const)
+      assert.equal((await run([...under, path, flags])).status, status, `${path} ${flags}`);
   });
 
   test("children are started as their parents were", async () => {
