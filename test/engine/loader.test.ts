@@ -77,7 +77,14 @@ describe("the loader", { skip: cannotRun }, () => {
 words = (ctypes.c_char_p * 2)(b"x", None)
 ctypes.CDLL(None, use_errno=True).syscall(322, -100, sys.argv[1].encode(), words, words, int(sys.argv[2]))
 sys.exit(ctypes.get_errno())`;
-    const under = [engine, `--policy=${policy}`, `--package=${at("package")}`, "/usr/bin/python3", "-c", script];
+    const under = [
+      engine,
+      `--policy=${policy}`,
+      `--package=${at("package")}`,
+      "/usr/bin/python3",
+      "-c",
+      script,
+    ];
     const noFollow = "256";
     for (const [path, flags, status] of [
       [`${app}/link`, noFollow, 40],
