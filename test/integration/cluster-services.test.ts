@@ -128,6 +128,27 @@ describe("an SDK client and three nodes", () => {
     await remove("counts");
   });
 
+  test("give up a service of one task on each instance that never runs, instead of calling it complete", async () => {
+    const thresholdConfiguration = { type: "COUNT" as const, value: 2 };
+    await cluster.client.send(
+      new ecs.CreateServiceCommand({
+        serviceName: "everywhere",
+        taskDefinition: "bad",
+        schedulingStrategy: "DAEMON",
+        deploymentConfiguration: {
+          deploymentCircuitBreaker: { enable: true, rollback: false, thresholdConfiguration },
+        },
+      }),
+    );
+    const states = new Set<string | undefined>();
+    while (!states.has("FAILED")) {
+      states.add((await service("everywhere")).deployments?.[0]?.rolloutState);
+      assert.ok(!states.has("COMPLETED"), [...states].join(" "));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await remove("everywhere");
+  });
+
   test("stop a rollout by hand", async () => {
     const { client } = cluster;
     await client.send(

@@ -1,6 +1,6 @@
 // Services with the scheduling strategy DAEMON.
 import { place } from "../placement/place.ts";
-import type { ServiceEntity, TaskEntity } from "../state/entities.ts";
+import type { DeploymentEntity, InstanceEntity, ServiceEntity, TaskEntity } from "../state/entities.ts";
 import type { Control } from "./control.ts";
 import { allConstraints, needsOf } from "./demand.ts";
 import { isProtected } from "./protection.ts";
@@ -8,11 +8,14 @@ import { isWell } from "./reconcile-tasks.ts";
 import { sayStopped, start, type View } from "./service-tasks.ts";
 import { endTask } from "./stop-task.ts";
 
-/** One task on each container instance that satisfies the constraints. */
-export function stepDaemon(control: Control, service: ServiceEntity, view: View): void {
-  const { primary, good, old } = view;
+/** Those that have what a task needs, by definition and constraints; they are the desired count. */
+export function wantedByDaemon(
+  control: Control,
+  service: ServiceEntity,
+  primary: DeploymentEntity,
+): InstanceEntity[] {
   const definition = control.state.definition.get(primary.definition);
-  if (definition === undefined) return;
+  if (definition === undefined) return [];
   const constraints = allConstraints(definition.wire, service.constraints);
   const needs = needsOf(definition.wire);
   const wanted = [...control.state.instance.group(service.cluster)].filter((instance) => {
@@ -30,6 +33,14 @@ export function stepDaemon(control: Control, service: ServiceEntity, view: View)
     );
   });
   service.wire.desiredCount = wanted.length;
+  return wanted;
+}
+
+/** One task on each container instance that satisfies the constraints. */
+export function stepDaemon(control: Control, service: ServiceEntity, view: View): void {
+  const { primary, good, old } = view;
+  if (control.state.definition.get(primary.definition) === undefined) return;
+  const wanted = wantedByDaemon(control, service, primary);
   const { minimumHealthyPercent = 0 } = service.wire.deploymentConfiguration ?? {};
   const least = Math.ceil((wanted.length * minimumHealthyPercent) / 100);
   let spare = Math.max(0, [...good, ...old].filter((task) => isWell(control, task)).length - least);

@@ -5,7 +5,7 @@ import type { DeploymentEntity, ServiceEntity, TaskEntity } from "../state/entit
 import type { Control } from "./control.ts";
 import { allConstraints, countByInstance, spreadByDefault } from "./demand.ts";
 import { isProtected } from "./protection.ts";
-import { stepDaemon } from "./reconcile-daemon.ts";
+import { stepDaemon, wantedByDaemon } from "./reconcile-daemon.ts";
 import { isWell } from "./reconcile-tasks.ts";
 import { judgeRollout } from "./rollout.ts";
 import { serviceEvent, serviceLabel } from "./service-events.ts";
@@ -25,13 +25,17 @@ export function stepService(control: Control, service: ServiceEntity): number | 
   if (service.wire.status === "DRAINING") return drain(control, service, tasks);
   if (service.wire.status !== "ACTIVE" || service.wire.deploymentController?.type === "EXTERNAL")
     return undefined;
+  const [before] = service.deployments;
+  const daemon = service.wire.schedulingStrategy === "DAEMON";
+  // A rollout is judged by what is desired, which for these the instances say.
+  if (daemon && before !== undefined) wantedByDaemon(control, service, before);
   const soon = [judgeRollout(control, service, [...control.occupancy.ofService(service.key)])];
   const primary = service.deployments[0];
   if (primary === undefined) return undefined;
   replaceUnhealthy(control, service, tasks);
   const live = tasks.filter(({ wire }) => wire.desiredStatus !== "STOPPED");
   const view = viewOf(control, service, primary, live, tasks.length - live.length);
-  if (service.wire.schedulingStrategy === "DAEMON") stepDaemon(control, service, view);
+  if (daemon) stepDaemon(control, service, view);
   else {
     soon.push(startMissing(control, service, view));
     stopSurplus(control, service, view);
