@@ -84,13 +84,13 @@ function labelsOf({ identity, syscalls }: Descriptor): { dockerLabels?: Record<s
 
 /**
  * What keeps data in a volume must never run twice: the new task waits until the old one has ended. A descriptor has no volume that is only read. `shared`:
- * its programs are known to write there together.
+ * its programs are known to write there together. `fixed`: a port of the node is named, which two tasks of a node cannot have at a time either.
  */
 export function deploymentOf(
   descriptor: Descriptor,
-  shared: boolean,
+  { shared, fixed }: { shared: boolean; fixed: boolean },
 ): NonNullable<CreateServiceRequest["deploymentConfiguration"]> {
-  const alone = descriptor.volumes.length > 0 && !shared;
+  const alone = fixed || (descriptor.volumes.length > 0 && !shared);
   return {
     minimumHealthyPercent: alone ? 0 : 100,
     maximumPercent: alone ? 100 : 200,

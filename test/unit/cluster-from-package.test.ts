@@ -40,13 +40,15 @@ test("a learned list of calls and a MAC address go with it as labels, for nodes 
 test("data is of one task at a time, unless its programs share it", () => {
   const path = "/var/lib/shop";
   const data: Descriptor = { ...plain, volumes: [{ path } as Descriptor["volumes"][number]] };
-  const percents = (described: Descriptor, shared: boolean): unknown[] => {
-    const { minimumHealthyPercent, maximumPercent } = deploymentOf(described, shared);
+  const percents = (described: Descriptor, shared: boolean, fixed = false): unknown[] => {
+    const { minimumHealthyPercent, maximumPercent } = deploymentOf(described, { shared, fixed });
     return [minimumHealthyPercent, maximumPercent];
   };
   assert.deepEqual(percents(data, false), [0, 100]);
   assert.deepEqual(percents(data, true), [100, 200]);
   assert.deepEqual(percents(plain, false), [100, 200]);
+  // Two tasks of a node cannot have the same of its ports.
+  assert.deepEqual(percents(plain, false, true), [0, 100]);
   assert.deepEqual(registered(data).containerDefinitions[0]?.mountPoints, [
     { sourceVolume: "shop-data-1", containerPath: path },
   ]);

@@ -56,7 +56,8 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   if (!shared) refuseCopies(descriptor, Number(count ?? found?.desiredCount ?? 1));
   const registered = await client.call<RegisterTaskDefinitionResponse>("RegisterTaskDefinition", definition);
   const taskDefinition = registered.taskDefinition?.taskDefinitionArn;
-  const wanted = { cluster, taskDefinition, deploymentConfiguration: deploymentOf(descriptor, shared) };
+  const deploymentConfiguration = deploymentOf(descriptor, { shared, fixed: published.size > 0 });
+  const wanted = { cluster, taskDefinition, deploymentConfiguration };
   if (found !== undefined)
     await client.call("UpdateService", {
       ...wanted,
