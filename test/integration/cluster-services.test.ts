@@ -74,6 +74,10 @@ describe("an SDK client and three nodes", () => {
       }),
     );
     await stable("breaks");
+    const arnsOf = async (): Promise<(string | undefined)[]> =>
+      (await tasksOf("breaks")).map(({ taskArn }) => taskArn).sort();
+    const worked = await arnsOf();
+    const [primary] = (await service("breaks")).deployments ?? [];
     await client.send(new ecs.UpdateServiceCommand({ service: "breaks", taskDefinition: "bad" }));
     for (;;) {
       const { events } = await service("breaks");
@@ -83,6 +87,12 @@ describe("an SDK client and three nodes", () => {
     await stable("breaks");
     const seen = await service("breaks");
     assert.match(seen.taskDefinition ?? "", /good:1$/);
+    // What still runs is gone back to, not started anew.
+    assert.deepEqual(await arnsOf(), worked);
+    assert.deepEqual(
+      seen.deployments?.map(({ id, status, rolloutState }) => [id, status, rolloutState]),
+      [[primary?.id, "PRIMARY", "COMPLETED"]],
+    );
     const { serviceDeployments = [] } = await client.send(
       new ecs.ListServiceDeploymentsCommand({ service: "breaks" }),
     );

@@ -38,7 +38,6 @@ export function startDeployment(
   definition: TaskDefinitionEntity,
   options: StartOptions,
 ): DeploymentEntity {
-  const { state } = control;
   const number = control.newNumber(19);
   const revision = makeRevision(control, region, service, definition);
   const before = service.deployments[0];
@@ -70,17 +69,49 @@ export function startDeployment(
       rolloutStateReason: `ECS deployment ecs-svc/${number} in progress.`,
     },
   };
-  for (const old of service.deployments) {
+  makePrimary(control, service, deployment, record);
+  return deployment;
+}
+
+/** For a rollback: a deployment whose tasks are still there becomes PRIMARY again, with them. `record`: the service deployment that is taken back. */
+export function resumeDeployment(
+  control: Control,
+  service: ServiceEntity,
+  deployment: DeploymentEntity,
+  record: ServiceDeploymentEntity,
+): void {
+  deployment.rollback = true;
+  deployment.serviceDeployment = record.id;
+  delete deployment.consecutiveFailures;
+  delete deployment.notBefore;
+  Object.assign(deployment.wire, {
+    status: "PRIMARY",
+    desiredCount: service.wire.desiredCount,
+    failedTasks: 0,
+    updatedAt: control.seconds,
+    rolloutState: "IN_PROGRESS",
+  });
+  makePrimary(control, service, deployment, record);
+}
+
+function makePrimary(
+  control: Control,
+  service: ServiceEntity,
+  deployment: DeploymentEntity,
+  record: ServiceDeploymentEntity,
+): void {
+  const others = service.deployments.filter((one) => one !== deployment);
+  for (const old of others) {
     old.wire.status = "ACTIVE";
     old.wire.desiredCount = 0;
     supersede(control, old, record);
   }
-  service.deployments.unshift(deployment);
-  service.wire.taskDefinition = definition.wire.taskDefinitionArn;
+  service.deployments = [deployment, ...others];
+  if (deployment.wire.taskDefinition !== undefined)
+    service.wire.taskDefinition = deployment.wire.taskDefinition;
   delete service.steady;
   delete service.lastComplaint;
-  state.service.put(service);
-  return deployment;
+  control.state.service.put(service);
 }
 
 /** A rollout that another one overtakes is STOPPED. */

@@ -1,12 +1,13 @@
 // Judges how far the rollout of a service has come: failed tasks, the circuit breaker, completion, rollback.
 import type {
   DeploymentEntity,
+  RevisionEntity,
   ServiceDeploymentEntity,
   ServiceEntity,
   TaskEntity,
 } from "../state/entities.ts";
 import type { Control } from "./control.ts";
-import { startDeployment } from "./deployments.ts";
+import { resumeDeployment, startDeployment } from "./deployments.ts";
 import { steadyAfter } from "./reconcile-service.ts";
 import { isWell } from "./reconcile-tasks.ts";
 import { serviceEvent } from "./service-events.ts";
@@ -26,10 +27,13 @@ export function judgeRollout(
   }
   countFailures(control, service, primary, tasks);
   const soon = [noteWell(control, primary, tasks)];
-  if (record !== undefined && ["ROLLBACK_REQUESTED", "STOP_REQUESTED"].includes(record.wire.status))
-    obeyStop(control, service, primary, record);
+  const stopped =
+    record !== undefined && ["ROLLBACK_REQUESTED", "STOP_REQUESTED"].includes(record.wire.status);
+  if (stopped) obeyStop(control, service, primary, record);
   else if (breaks(service, primary, record)) trip(control, service, primary, record);
   else soon.push(complete(control, service, primary, record, tasks));
+  // What it went back to may be there already, and nothing else would happen.
+  if (service.deployments[0] !== primary) soon.push(control.clock.now());
   const times = soon.filter((time) => time !== undefined);
   return times.length === 0 ? undefined : Math.min(...times);
 }
@@ -179,7 +183,7 @@ function obeyStop(
   control.state.service.put(service);
 }
 
-/** To the last revision whose rollout was completed. False where there is none. */
+/** To the last revision whose rollout was completed: with the tasks of it that still run, else anew. False where there is none. */
 function rollBack(
   control: Control,
   service: ServiceEntity,
@@ -188,10 +192,12 @@ function rollBack(
   reason: string,
 ): boolean {
   const last = lastCompleted(control, service, record);
-  const definition = last === undefined ? undefined : control.state.definition.get(last);
-  if (definition === undefined) return false;
+  const definition = last === undefined ? undefined : control.state.definition.get(definitionOf(last));
+  if (last === undefined || definition === undefined) return false;
   const region = service.wire.serviceArn.split(":")[3] ?? control.region;
-  const deployment = startDeployment(control, region, service, definition, { reason, rollbackOf: record });
+  let deployment = service.deployments.find((one) => one !== failed && one.revision === last.id);
+  if (deployment !== undefined) resumeDeployment(control, service, deployment, record);
+  else deployment = startDeployment(control, region, service, definition, { reason, rollbackOf: record });
   record.wire.status = "ROLLBACK_IN_PROGRESS";
   record.wire.statusReason = reason;
   record.wire.rollback = {
@@ -207,20 +213,20 @@ function rollBack(
   return true;
 }
 
-/** Key of the task definition. */
+const definitionOf = ({ wire }: RevisionEntity): string => wire.taskDefinition?.split("/").at(-1) ?? "";
+
 function lastCompleted(
   control: Control,
   service: ServiceEntity,
   except: ServiceDeploymentEntity,
-): string | undefined {
+): RevisionEntity | undefined {
   let found: ServiceDeploymentEntity | undefined;
   for (const record of control.state.serviceDeployment.group(service.key)) {
     if (record === except || !["SUCCESSFUL", "ROLLBACK_SUCCESSFUL"].includes(record.wire.status)) continue;
     if (found === undefined || (record.wire.finishedAt ?? 0) >= (found.wire.finishedAt ?? 0)) found = record;
   }
   const arn = found?.wire.rollback?.serviceRevisionArn ?? found?.wire.targetServiceRevision?.arn;
-  const revision = arn === undefined ? undefined : control.state.revision.get(arn.split("/").at(-1) ?? "");
-  return revision?.wire.taskDefinition?.split("/").at(-1);
+  return arn === undefined ? undefined : control.state.revision.get(arn.split("/").at(-1) ?? "");
 }
 
 function complete(
