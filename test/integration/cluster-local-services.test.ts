@@ -194,6 +194,41 @@ describe("services on this machine", { skip, timeout: 400_000 }, () => {
     assert.deepEqual(stdout.trim().split("\n"), ["start 1", "end 1", "start 2", "end 2", "start 1", "end 1"]);
   });
 
+  test("a port of the node that was named stays the service's, also where one node holds it", async () => {
+    for (const version of ["1", "2"])
+      await makePackage(cluster.fixture.root, `shown:${version}`, {
+        descriptor: { ports: [{ port: 80, protocol: "tcp" }] },
+        config: {
+          Entrypoint: ["/.tranship/init"],
+          Cmd: ["sh", "-c", `echo ${version} >/srv/data/index.html; exec httpd -f -p 80 -h /srv/data`],
+        },
+      });
+    const deploy = async (...words: string[]): Promise<void> => {
+      const flags = ["--service", "shown", "--memory", "32"];
+      const done = await cluster.fixture.cli(["cluster", "deploy", ...words, ...flags]);
+      assert.equal(done.status, 0, done.stderr);
+    };
+    const ports = async (): Promise<(number | undefined)[]> => {
+      const { taskArns } = await cluster.client.send(new ListTasksCommand({ serviceName: "shown" }));
+      const { tasks } = await cluster.client.send(new DescribeTasksCommand({ tasks: taskArns }));
+      return (tasks ?? []).flatMap(({ containers }) =>
+        (containers?.[0]?.networkBindings ?? []).map(({ hostPort }) => hostPort),
+      );
+    };
+    for (const words of [
+      ["shown:1", "--publish", "18099:80"],
+      ["shown:2"],
+      ["shown:1", "--publish", "18099:80"],
+    ]) {
+      await deploy(...words);
+      assert.deepEqual(await ports(), [18099], words.join(" "));
+    }
+    await deploy("shown:2", "--publish", "0:80");
+    assert.notDeepEqual(await ports(), [18099]);
+    await cluster.client.send(new DeleteServiceCommand({ service: "shown", force: true }));
+    await waitUntilServicesInactive({ client: cluster.client, ...quick }, { services: ["shown"] });
+  });
+
   test("init checks the health of tasks, over a restart of the control plane, and an unhealthy one is replaced", async () => {
     // Only what init starts has it as its parent.
     const line = 'test $PPID = 1 && test "$WORD" = said && test -e /tmp/well';

@@ -2,6 +2,8 @@
 import { TranshipError } from "../../base/errors.ts";
 import type {
   DescribeServicesResponse,
+  DescribeTaskDefinitionResponse,
+  RegisterTaskDefinitionRequest,
   RegisterTaskDefinitionResponse,
   Service,
 } from "../../cluster/api/shapes.ts";
@@ -37,16 +39,11 @@ export async function run(call: Call, context: Context): Promise<undefined> {
     { address: `oci:${reference}`, options: {}, context, endsAtOnce: true },
     (machine) => nodeNeeds(descriptor, machine),
   );
-  const definition = taskDefinitionOf(descriptor, {
-    needs,
-    service,
-    image: reference,
-    memory: memoryOf(text(call.options, "memory") ?? "512"),
-    secrets,
-    hostPorts: published,
-  });
+  const memory = memoryOf(text(call.options, "memory") ?? "512");
+  const definitionWith = (ports: ReadonlyMap<number, number>): RegisterTaskDefinitionRequest =>
+    taskDefinitionOf(descriptor, { needs, service, image: reference, memory, secrets, hostPorts: ports });
   if (flag(call.options, "dryRun")) {
-    context.print(JSON.stringify(definition, null, 2));
+    context.print(JSON.stringify(definitionWith(published), null, 2));
     return;
   }
   const client = clientOf(call, context);
@@ -54,9 +51,14 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   const found = await activeService(client, cluster, service);
   // An update without --count has as many as there were.
   if (!shared) refuseCopies(descriptor, Number(count ?? found?.desiredCount ?? 1));
-  const registered = await client.call<RegisterTaskDefinitionResponse>("RegisterTaskDefinition", definition);
+  const ports = new Map([...(await portsOf(client, found)), ...published]);
+  const registered = await client.call<RegisterTaskDefinitionResponse>(
+    "RegisterTaskDefinition",
+    definitionWith(ports),
+  );
   const taskDefinition = registered.taskDefinition?.taskDefinitionArn;
-  const deploymentConfiguration = deploymentOf(descriptor, { shared, fixed: published.size > 0 });
+  const fixed = descriptor.ports.some(({ port }) => (ports.get(port) ?? 0) > 0);
+  const deploymentConfiguration = deploymentOf(descriptor, { shared, fixed });
   const wanted = { cluster, taskDefinition, deploymentConfiguration };
   if (found !== undefined)
     await client.call("UpdateService", {
@@ -125,6 +127,16 @@ async function activeService(
     services: [service],
   });
   return seen.services?.find(({ status }) => status === "ACTIVE");
+}
+
+/** Ports of the node by port of the package that the service has now: whoever uses it finds it there after an update too. */
+async function portsOf(client: ClusterClient, service: Service | undefined): Promise<Map<number, number>> {
+  if (service === undefined) return new Map();
+  const { taskDefinition } = await client.call<DescribeTaskDefinitionResponse>("DescribeTaskDefinition", {
+    taskDefinition: service.taskDefinition,
+  });
+  const mappings = taskDefinition?.containerDefinitions?.flatMap(({ portMappings = [] }) => portMappings);
+  return new Map(mappings?.map(({ containerPort = 0, hostPort = 0 }) => [containerPort, hostPort]));
 }
 
 function memoryOf(value: string): number {

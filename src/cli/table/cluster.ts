@@ -192,7 +192,11 @@ export const clusterVerbs: readonly Verb[] = [
     options: [
       { flags: "--service <NAME>", summary: "the service" },
       { flags: "--count <N>", summary: "how many tasks; default 1, or as it is" },
-      { flags: "--publish <HOSTPORT:PORT>", summary: "a port of the node; others are chosen", many: true },
+      {
+        flags: "--publish <HOSTPORT:PORT>",
+        summary: "a port of the node; others are those of the service, or chosen (0: chosen)",
+        many: true,
+      },
       { flags: "--memory <MIB>", summary: "where the descriptor has no limit", default: "512" },
       {
         flags: "--secret <TARGET=NAME>",
