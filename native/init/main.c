@@ -5,6 +5,7 @@
  *	init			all automatic services, in order
  *	init @PROGRAM [ARGS]	a program of the descriptor, more arguments
  *	init COMMAND [ARGS]	any command; no services
+ *	init --ready		beside PID 1: 0 once all its services are ready
  *
  * With --run DIRECTORY before these, DIRECTORY stands for /.tranship/run, and
  * the plan has to be there: for a machine that is no package. The plan is /.tranship/run/init.bin where the tool mounted one, else
@@ -174,6 +175,8 @@ int main(int argc, char **argv)
 		argc -= 2;
 		argv += 2;
 	}
+	if (argc == 2 && strcmp(argv[1], "--ready") == 0)
+		return record_ready() ? 0 : 1;
 	if (argc > 1 && argv[1][0] == '-') {
 		fprintf(stderr, "tranship: unknown option %s\n", argv[1]);
 		return 125;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -151,6 +152,25 @@ static void put_services(struct text *t, const struct service *services,
 		text_format(t, ",\"restarts\":%u}", s->restarts);
 	}
 	text_add(t, "]", 1);
+}
+
+bool record_ready(void)
+{
+	static const char begins[] = "{\"ready\":true";
+	char path[RUN_PATH_MAX], found[sizeof(begins) - 1];
+	struct statvfs fs;
+	bool ready;
+	int fd;
+
+	if (statvfs(directory, &fs) < 0 || fs.f_flag & ST_RDONLY)
+		return true;
+	fd = open(run_path(path, "state.json"), O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	ready = read(fd, found, sizeof(found)) == (ssize_t)sizeof(found) &&
+		memcmp(found, begins, sizeof(found)) == 0;
+	close(fd);
+	return ready;
 }
 
 void record_exit(int status, int signal, const char *reason,

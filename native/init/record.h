@@ -31,6 +31,9 @@ struct service;
 
 /* record_state() - @services may be NULL where @count is 0 */
 void record_state(const struct service *services, size_t count, bool ready);
+/* record_ready() - what record_state() said last; true where nothing is kept,
+ * as nobody can know there */
+bool record_ready(void);
 /**
  * record_exit() - The last word of the instance
  * @signal:	0 where no signal ended it

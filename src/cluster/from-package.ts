@@ -1,8 +1,9 @@
 // A package's descriptor as a task definition: what `cluster deploy` registers.
-import { parseSize } from "../base/units.ts";
+import { parseDuration, parseSize } from "../base/units.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import type {
   CreateServiceRequest,
+  HealthCheck,
   PortMapping,
   RegisterTaskDefinitionRequest,
   TaskDefinitionPlacementConstraint,
@@ -56,6 +57,7 @@ export function taskDefinitionOf(
           ? {}
           : { secrets: [...options.secrets].map(([name, valueFrom]) => ({ name, valueFrom })) }),
         ...labelsOf(descriptor),
+        ...healthOf(descriptor),
         portMappings: descriptor.ports.flatMap(({ port, protocol }): PortMapping[] =>
           protocol === "sctp"
             ? []
@@ -68,6 +70,29 @@ export function taskDefinitionOf(
       },
     ],
     volumes,
+  };
+}
+
+/**
+ * A task counts when its services are ready, as the package says what that is. Without a word of it a running one has to do. Until
+ * their time for it is over, no failure counts; 300 s are the most that a task definition may give.
+ */
+function healthOf({ services }: Descriptor): { healthCheck?: HealthCheck } {
+  const waits = services.flatMap(({ readiness, startup = "auto" }) => {
+    const told = readiness?.port ?? readiness?.file ?? readiness?.exec ?? readiness?.log;
+    return startup !== "auto" || told === undefined ? [] : [parseDuration(readiness?.timeout ?? "30s")];
+  });
+  if (waits.length === 0) return {};
+  // One may wait for another.
+  const startPeriod = Math.ceil(waits.reduce((sum, wait) => sum + wait, 0) / 1000);
+  return {
+    healthCheck: {
+      command: ["CMD", "/.tranship/init", "--ready"],
+      interval: 5,
+      timeout: 5,
+      retries: 3,
+      startPeriod: Math.min(300, startPeriod),
+    },
   };
 }
 

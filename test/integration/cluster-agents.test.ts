@@ -19,6 +19,7 @@ import {
   type Task,
   UpdateServiceCommand,
 } from "@aws-sdk/client-ecs";
+import { TranshipError } from "../../src/base/errors.ts";
 import { runAgent } from "../../src/cluster/drivers/agents/agent.ts";
 import { AgentsDriver } from "../../src/cluster/drivers/agents/agents-driver.ts";
 import { agentPath } from "../../src/cluster/drivers/agents/protocol.ts";
@@ -231,6 +232,25 @@ describe("nodes that join", { timeout: 120_000 }, () => {
     assert.match(await say("{"), /not understood/);
     assert.match(await say(hello({}), hello({})), /second hello/);
     assert.equal((await instances()).size, 2, "none of them has become a node");
+  });
+
+  test("an agent that is refused for good at its first hello ends with the reason", async () => {
+    const controller = new AbortController();
+    await assert.rejects(
+      runAgent({
+        url: cluster.url,
+        token: "another",
+        engine: "namespace",
+        driver: new NullDriver([plainNode("three")]),
+        attributes: [],
+        log: silentLog,
+        signal: controller.signal,
+      }),
+      (error) =>
+        error instanceof TranshipError &&
+        error.code === "E_CLUSTER_REFUSED" &&
+        error.message === `${cluster.url} refuses this node: the token is not the one of this cluster`,
+    );
   });
 
   test("a node takes tasks when it has told what it holds, and keeps them", async () => {

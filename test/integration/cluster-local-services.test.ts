@@ -1,6 +1,7 @@
 // Services on this machine: rollouts, failures, names, data, a control plane that is killed.
 
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -17,8 +18,9 @@ import {
   waitUntilServicesInactive,
   waitUntilServicesStable,
 } from "@aws-sdk/client-ecs";
+import type { Service } from "../../src/package/descriptor.ts";
 import { type LocalCluster, makeLocalCluster, quick } from "../support/local-cluster.ts";
-import { type Fixture, makePackage, until, whyNot } from "./runtime-fixture.ts";
+import { type Fixture, makePackage, programWords, until, whyNot } from "./runtime-fixture.ts";
 
 const skip = whyNot() ?? false;
 
@@ -100,7 +102,19 @@ describe("services on this machine", { skip, timeout: 400_000 }, () => {
     assert.ok(events?.some(({ message }) => message === "(service idle) has reached a steady state."));
     const before = await runtimes();
     assert.equal(before.length, 3);
+    const [program = "", ...words] = [...cluster.fixture.enter, ...programWords(false)];
+    const follower = spawn(program, [...words, "cluster", "events", "-f"], {
+      env: { ...process.env, TRANSHIP_ROOT: cluster.fixture.root.path },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let followed = "";
+    for (const stream of [follower.stdout, follower.stderr])
+      stream.on("data", (chunk: Buffer) => (followed += chunk.toString()));
+    const replaced = /has started 1 tasks/;
+    await until(() => followed.includes("(service idle) has reached a steady state."));
+    assert.doesNotMatch(followed, replaced);
     await cluster.served.end("SIGKILL");
+    await until(() => followed.includes("trying again"));
     await cluster.serve();
     await waitUntilServicesStable({ client: cluster.client, ...quick }, { services: ["idle"] });
     assert.deepEqual(await runtimes(), before, "the same instances go on");
@@ -113,6 +127,8 @@ describe("services on this machine", { skip, timeout: 400_000 }, () => {
         !now.some(({ containers }) => containers?.[0]?.runtimeId === before[0])
       );
     });
+    await until(() => replaced.test(followed));
+    follower.kill("SIGTERM");
     await cluster.client.send(
       new UpdateServiceCommand({ service: "idle", desiredCount: 1, forceNewDeployment: true }),
     );
@@ -227,6 +243,35 @@ describe("services on this machine", { skip, timeout: 400_000 }, () => {
     assert.notDeepEqual(await ports(), [18099]);
     await cluster.client.send(new DeleteServiceCommand({ service: "shown", force: true }));
     await waitUntilServicesInactive({ client: cluster.client, ...quick }, { services: ["shown"] });
+  });
+
+  test("a version that is never ready does not take over, and deploying it fails", async () => {
+    const version = (number: string, readiness: Service["readiness"]): Promise<unknown> =>
+      makePackage(cluster.fixture.root, `tells:${number}`, {
+        descriptor: {
+          programs: [{ name: "web", command: ["sh", "-c", "exec httpd -f -p 80 -h /srv/data"] }],
+          services: [{ name: "web", program: "web", readiness }],
+          ports: [{ port: 80, protocol: "tcp" }],
+        },
+        config: { Entrypoint: ["/.tranship/init"] },
+      });
+    await version("1", { port: 80 });
+    await version("2", { port: 81, timeout: "2s" });
+    const deploy = (reference: string): ReturnType<Fixture["cli"]> =>
+      cluster.fixture.cli(["cluster", "deploy", reference, "--service", "tells", "--memory", "32"]);
+    const tasks = async (): Promise<string[]> =>
+      (await cluster.client.send(new ListTasksCommand({ serviceName: "tells" }))).taskArns ?? [];
+    const first = await deploy("tells:1");
+    assert.equal(first.status, 0, first.stderr);
+    const [task = "", ...more] = await tasks();
+    assert.deepEqual(more, []);
+    assert.equal((await cluster.see(task)).healthStatus, "HEALTHY");
+    const second = await deploy("tells:2");
+    assert.equal(second.status, 1);
+    assert.match(second.stderr, /the deployment of tells failed, and it went back to tells:1: /);
+    assert.deepEqual(await tasks(), [task]);
+    await cluster.client.send(new DeleteServiceCommand({ service: "tells", force: true }));
+    await waitUntilServicesInactive({ client: cluster.client, ...quick }, { services: ["tells"] });
   });
 
   test("init checks the health of tasks, over a restart of the control plane, and an unhealthy one is replaced", async () => {

@@ -492,4 +492,48 @@ describe("an SDK client and three nodes", () => {
     const families = await client.send(new ecs.ListTaskDefinitionFamiliesCommand({ status: "ACTIVE" }));
     assert.deepEqual(families.families, ["bad", "good", "old"]);
   });
+
+  test("have a node's room once for all clusters, and wait for what another cluster gives back", async () => {
+    const { client } = cluster;
+    const count = driver.nodes().length;
+    await client.send(new ecs.CreateClusterCommand({ clusterName: "beside" }));
+    const main = {
+      name: "main",
+      image: "box:1",
+      memory: 900,
+      portMappings: [{ hostPort: 80, containerPort: 80 }],
+    };
+    await client.send(
+      new ecs.RegisterTaskDefinitionCommand({ family: "large", containerDefinitions: [main] }),
+    );
+    const first = await client.send(new ecs.RunTaskCommand({ taskDefinition: "large", count }));
+    assert.deepEqual([first.tasks?.length, first.failures], [count, []]);
+    const beside = { cluster: "beside", taskDefinition: "large" };
+    const refused = await client.send(new ecs.RunTaskCommand(beside));
+    assert.deepEqual([...new Set(refused.failures?.map(({ reason }) => reason))], ["RESOURCE:MEMORY"]);
+    const { containerInstanceArns } = await client.send(
+      new ecs.ListContainerInstancesCommand({ cluster: "beside" }),
+    );
+    const seen = await client.send(
+      new ecs.DescribeContainerInstancesCommand({
+        cluster: "beside",
+        containerInstances: containerInstanceArns,
+      }),
+    );
+    for (const { remainingResources, runningTasksCount, pendingTasksCount } of seen.containerInstances ??
+      []) {
+      assert.equal(remainingResources?.find(({ name }) => name === "MEMORY")?.integerValue, 124);
+      assert.deepEqual([runningTasksCount, pendingTasksCount], [0, 0], "they are the other cluster's");
+    }
+    const waits = { ...beside, serviceName: "waits", desiredCount: 1 };
+    await client.send(new ecs.CreateServiceCommand(waits));
+    await client.send(new ecs.StopTaskCommand({ task: first.tasks?.[0]?.taskArn }));
+    const asked = { cluster: "beside", services: ["waits"] };
+    await ecs.waitUntilServicesStable({ client, ...quick }, asked);
+    for (const { taskArn } of first.tasks ?? [])
+      await client.send(new ecs.StopTaskCommand({ task: taskArn }));
+    await client.send(new ecs.DeleteServiceCommand({ cluster: "beside", service: "waits", force: true }));
+    await ecs.waitUntilServicesInactive({ client, ...quick }, asked);
+    await client.send(new ecs.DeleteClusterCommand({ cluster: "beside" }));
+  });
 });

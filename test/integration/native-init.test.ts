@@ -1,6 +1,7 @@
 // init with services: order, readiness, restarts, kinds, what an end means, how all stops.
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, rmSync } from "node:fs";
 import { describe, test } from "node:test";
 import { cannotRun, makePackage, services, until } from "../support/init-package.ts";
 
@@ -37,6 +38,27 @@ describe("init runs services", { skip: cannotRun, concurrency: true }, () => {
     assert.ok(Number(exit.maxRssKiB) > 0);
     assert.ok(Number(exit.cpuSeconds) > 0);
     assert.ok(String(exit.startedAt) < String(exit.finishedAt));
+  });
+
+  test("who asks beside it is told whether all are ready", async (t) => {
+    const p = await makePackage(
+      t,
+      services({ web: { readiness: { file: "/tmp/made" }, does: tillStopped("web") } }),
+    );
+    const asked = (): number | null =>
+      spawnSync("chroot", [p.root, "/.tranship/init", "--ready"], { stdio: "inherit" }).status;
+    assert.equal(asked(), 1, "it has not started");
+    const running = await p.start();
+    await until(() => p.read(`${run}/state.json`) !== "", "the state is told");
+    assert.equal(asked(), 1);
+    p.write("/tmp/made", "");
+    await p.ready();
+    assert.equal(asked(), 0);
+    running.signal("SIGTERM");
+    await running.ended;
+    assert.equal(asked(), 1, "it has ended");
+    rmSync(p.path(run), { recursive: true });
+    assert.equal(asked(), 0, "where nothing is kept nobody knows");
   });
 
   test("by file (an old one does not count), exec and log readiness", async (t) => {

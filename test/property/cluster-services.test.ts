@@ -181,7 +181,7 @@ class World {
     );
     if (this.#singleton) assert.ok(live.length <= 1, `${live.length} copies of a singleton`);
     for (const instance of this.cluster.state.instance.all()) {
-      const taken = this.cluster.control.occupancy.of(instance.id);
+      const taken = this.cluster.control.occupancy.ofNode(instance.node);
       assert.ok(taken.memory <= instance.memory && taken.cpu <= instance.cpu && taken.cpu >= 0);
     }
   }

@@ -37,6 +37,21 @@ test("a learned list of calls and a MAC address go with it as labels, for nodes 
   assert.equal(registered(usual).containerDefinitions[0]?.dockerLabels, undefined);
 });
 
+test("a task counts when the package's services are ready, where it says what that is", () => {
+  const web = { name: "web", program: "web" };
+  const checked = (...services: Descriptor["services"][number][]): unknown =>
+    registered({ ...plain, services }).containerDefinitions[0]?.healthCheck;
+  assert.equal(checked(web), undefined);
+  assert.equal(checked({ ...web, readiness: { timeout: "9s" } }), undefined);
+  assert.equal(checked({ ...web, startup: "manual", readiness: { port: 80 } }), undefined);
+  const check = { command: ["CMD", "/.tranship/init", "--ready"], interval: 5, timeout: 5, retries: 3 };
+  assert.deepEqual(checked({ ...web, readiness: { port: 80 } }), { ...check, startPeriod: 30 });
+  const slow = { name: "slow", program: "slow", readiness: { log: "ready", timeout: "1500ms" } };
+  assert.deepEqual(checked({ ...web, readiness: { file: "/run/web" } }, slow), { ...check, startPeriod: 32 });
+  const longest = { ...web, readiness: { exec: ["/bin/true"], timeout: "1h" } };
+  assert.deepEqual(checked(longest), { ...check, startPeriod: 300 });
+});
+
 test("data is of one task at a time, unless its programs share it", () => {
   const path = "/var/lib/shop";
   const data: Descriptor = { ...plain, volumes: [{ path } as Descriptor["volumes"][number]] };

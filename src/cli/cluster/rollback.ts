@@ -26,18 +26,14 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   if (found?.status !== "ACTIVE") throw none(`no service ${service} in the cluster ${cluster}`);
   const underWay =
     found.deployments?.[0]?.rolloutState === "IN_PROGRESS" && found.currentServiceDeployment !== undefined;
+  const wanted = underWay ? undefined : await before(client, cluster, service, found.taskDefinition);
   if (underWay)
     await client.call("StopServiceDeployment", {
       serviceDeploymentArn: found.currentServiceDeployment,
       stopType: "ROLLBACK",
     });
-  else
-    await client.call("UpdateService", {
-      cluster,
-      service,
-      taskDefinition: await before(client, cluster, service, found.taskDefinition),
-    });
-  if (!flag(call.options, "detach")) await settled(client, cluster, service, context);
+  else await client.call("UpdateService", { cluster, service, taskDefinition: wanted });
+  if (!flag(call.options, "detach")) await settled(client, { cluster, service, wanted }, context);
 }
 
 /** The task definition of the newest completed deployment that is not the one in force. */

@@ -8,15 +8,21 @@ import type {
 import type { ClusterClient } from "../../cluster/client.ts";
 import type { Context } from "../context.ts";
 
-/** Waits until the newest deployment of a service has been completed, telling what the service says meanwhile. */
-export async function settled(
-  client: ClusterClient,
-  cluster: string,
-  service: string,
-  context: Context,
-): Promise<void> {
+export interface Awaited {
+  readonly cluster: string;
+  readonly service: string;
+  /** The task definition that is to run in the end; undefined: whichever the service goes back to. */
+  readonly wanted: string | undefined;
+}
+
+/**
+ * Waits until the newest deployment of a service has been completed, telling what the service says meanwhile. E_CLUSTER_REFUSED
+ * where it failed, also where the service went back to another version.
+ */
+export async function settled(client: ClusterClient, awaited: Awaited, context: Context): Promise<void> {
+  const { cluster, service, wanted } = awaited;
   const told = new Set<string>();
-  let first = true;
+  let since: number | undefined;
   for (;;) {
     const { services } = await client.call<DescribeServicesResponse>("DescribeServices", {
       cluster,
@@ -24,45 +30,56 @@ export async function settled(
     });
     const found = services?.[0];
     const [primary, ...others] = found?.deployments ?? [];
+    const first = since === undefined;
+    // What was said before this deployment began is known. A deployment that is gone back to began earlier.
+    since ??= primary?.createdAt ?? 0;
     for (const { id = "", message = "", createdAt = 0 } of (found?.events ?? []).toReversed()) {
-      // What was said before this deployment began is known.
-      if (!told.has(id) && createdAt >= (primary?.createdAt ?? 0)) context.say(message);
+      if (!told.has(id) && createdAt >= since) context.say(message);
       told.add(id);
     }
     const done =
       primary?.rolloutState === "COMPLETED" &&
       others.length === 0 &&
       found?.runningCount === found?.desiredCount;
+    const runs = primary?.taskDefinition?.split("/").at(-1);
+    const back = wanted !== undefined && primary?.taskDefinition !== wanted;
+    if (done && back)
+      throw failed(
+        `the deployment of ${service} failed, and it went back to ${runs}`,
+        await lastReason(client, awaited),
+      );
     if (done && !first) {
-      context.print(`${service} runs ${primary?.taskDefinition?.split("/").at(-1)}`);
+      context.print(`${service} runs ${runs}`);
       return;
     }
     if (primary?.rolloutState === "FAILED")
-      throw new TranshipError(
-        "E_CLUSTER_REFUSED",
-        `the deployment of ${service} failed: ${await lastReason(client, cluster, service)}`,
-        {
-          hint: "`tranship cluster events` has the reasons; `tranship logs` what the tasks wrote",
-        },
-      );
-    first = false;
+      throw failed(`the deployment of ${service} failed`, await lastReason(client, awaited));
     if (context.signal.aborted)
       throw new TranshipError("E_INTERRUPTED", "no longer waiting; the deployment goes on");
     await sleep(500, undefined, { signal: context.signal }).catch(() => {});
   }
 }
 
-/** Why the task of a service that stopped last did so. */
-async function lastReason(client: ClusterClient, cluster: string, serviceName: string): Promise<string> {
+function failed(what: string, reason: string): TranshipError {
+  return new TranshipError("E_CLUSTER_REFUSED", `${what}: ${reason}`, {
+    hint: "`tranship cluster events` has the reasons; `tranship logs` what the tasks wrote",
+  });
+}
+
+/** Why the task of the version that was wanted, or of any, that stopped last did so. */
+async function lastReason(client: ClusterClient, { cluster, service, wanted }: Awaited): Promise<string> {
   const listed = await client.call<ListTasksResponse>("ListTasks", {
     cluster,
-    serviceName,
+    serviceName: service,
     desiredStatus: "STOPPED",
   });
   const tasks = listed.taskArns ?? [];
   if (tasks.length === 0) return "its tasks did not start";
   const seen = await client.call<DescribeTasksResponse>("DescribeTasks", { cluster, tasks });
-  const last = (seen.tasks ?? []).toSorted((a, b) => (b.stoppedAt ?? 0) - (a.stoppedAt ?? 0))[0];
+  const ended = (seen.tasks ?? []).filter(
+    ({ taskDefinitionArn }) => wanted === undefined || taskDefinitionArn === wanted,
+  );
+  const last = ended.toSorted((a, b) => (b.stoppedAt ?? 0) - (a.stoppedAt ?? 0))[0];
   const exit = last?.containers?.find(({ exitCode }) => exitCode !== undefined)?.exitCode;
   return `${last?.stoppedReason ?? "its tasks ended"}${exit === undefined ? "" : ` (exit status ${exit})`}`;
 }

@@ -87,7 +87,7 @@ class InstanceCandidate implements Candidate {
     this.available =
       instance.own && instance.wire.status === "ACTIVE" && instance.wire.agentConnected === true;
     this.#occupancy = occupancy;
-    this.#taken = occupancy.of(instance.id);
+    this.#taken = occupancy.ofNode(instance.node);
     this.#instance = instance;
   }
 
@@ -116,7 +116,7 @@ export function subjectOf(occupancy: Occupancy, instance: InstanceEntity): Subje
       if (name === "agentVersion") return instance.wire.versionInfo?.agentVersion;
       if (name === "ec2InstanceId") return instance.wire.ec2InstanceId;
       if (name === "registeredAt") return new Date((instance.wire.registeredAt ?? 0) * 1000).toISOString();
-      return String(occupancy.of(instance.id).tasks.size);
+      return String(occupancy.countOf(instance.id));
     },
     hasTaskOfGroup: (group) => {
       for (const task of occupancy.tasksOf(instance.id)) if (task.wire.group === group) return true;

@@ -27,7 +27,7 @@ import { countsOf } from "./shown-service.ts";
 import { endTask } from "./stop-task.ts";
 import { checkTags } from "./tags.ts";
 
-/** Each ACTIVE cluster sees each node of the driver as a container instance of its own. Nodes that the driver no longer knows are disconnected. */
+/** Each ACTIVE cluster sees each node of the driver as a container instance of its own, whose room is the node's (decision 85). Nodes that the driver no longer knows are disconnected. */
 export function registerNodes(control: Control): void {
   const nodes = new Map(control.driver.nodes().map((node) => [node.name, node]));
   for (const cluster of control.state.cluster.all()) {
@@ -114,7 +114,7 @@ export function shownInstance(
   instance: InstanceEntity,
   withTags: boolean,
 ): ContainerInstance {
-  const taken = control.occupancy.of(instance.id);
+  const taken = control.occupancy.ofNode(instance.node);
   const counts = countsOf(control.occupancy.tasksOf(instance.id));
   const resources = (cpu: number, memory: number, ports: readonly string[]): Resource[] => [
     { name: "CPU", type: "INTEGER", integerValue: cpu },

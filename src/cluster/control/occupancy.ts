@@ -1,18 +1,24 @@
-// What the tasks take of each container instance, and which tasks a service has: kept beside the state, so that placement need not count.
+// What the tasks take of each node, and which ones a container instance and a service have: kept beside the state, so that placement need not count.
+// A node is a container instance of every cluster, and has its room once.
 import type { TaskEntity } from "../state/entities.ts";
 import type { State } from "../state/state.ts";
 
-/** Of one container instance; the same object as long as it is there. */
+/** Of one node, by tasks of whatever cluster; the same object as long as it is there. */
 export interface Taken {
   cpu: number;
   memory: number;
   ports: Set<string>;
+}
+
+interface Held {
+  node: Taken;
   tasks: Set<string>;
 }
 
 export class Occupancy {
   readonly #state: State;
-  readonly #byInstance = new Map<string, Taken>();
+  readonly #byNode = new Map<string, Taken>();
+  readonly #byInstance = new Map<string, Held>();
   readonly #byService = new Map<string, Set<string>>();
 
   constructor(state: State) {
@@ -28,9 +34,10 @@ export class Occupancy {
       else tasks.add(task.id);
     }
     if (task.instance === undefined || task.wire.lastStatus === "STOPPED") return;
-    const taken = this.#taken(task.instance);
-    if (taken.tasks.has(task.id)) return;
-    taken.tasks.add(task.id);
+    const held = this.#held(task.instance);
+    if (held.tasks.has(task.id)) return;
+    held.tasks.add(task.id);
+    const taken = held.node;
     taken.cpu += task.cpu;
     taken.memory += task.memory;
     for (const port of task.ports) taken.ports.add(port);
@@ -38,8 +45,9 @@ export class Occupancy {
 
   /** It has STOPPED. */
   release(task: TaskEntity): void {
-    const taken = task.instance === undefined ? undefined : this.#byInstance.get(task.instance);
-    if (taken === undefined || !taken.tasks.delete(task.id)) return;
+    const held = task.instance === undefined ? undefined : this.#byInstance.get(task.instance);
+    if (held === undefined || !held.tasks.delete(task.id)) return;
+    const taken = held.node;
     taken.cpu -= task.cpu;
     taken.memory -= task.memory;
     for (const port of task.ports) taken.ports.delete(port);
@@ -54,12 +62,23 @@ export class Occupancy {
   }
 
   clear(): void {
+    this.#byNode.clear();
     this.#byInstance.clear();
     this.#byService.clear();
   }
 
-  of(instance: string): Taken {
-    return this.#taken(instance);
+  /** `node`: as the driver calls it. */
+  ofNode(node: string): Taken {
+    let taken = this.#byNode.get(node);
+    if (taken === undefined) {
+      taken = { cpu: 0, memory: 0, ports: new Set() };
+      this.#byNode.set(node, taken);
+    }
+    return taken;
+  }
+
+  countOf(instance: string): number {
+    return this.#byInstance.get(instance)?.tasks.size ?? 0;
   }
 
   *tasksOf(instance: string): Generator<TaskEntity> {
@@ -77,12 +96,13 @@ export class Occupancy {
     }
   }
 
-  #taken(instance: string): Taken {
-    let taken = this.#byInstance.get(instance);
-    if (taken === undefined) {
-      taken = { cpu: 0, memory: 0, ports: new Set(), tasks: new Set() };
-      this.#byInstance.set(instance, taken);
+  /** A task may be there for longer than its container instance, whose node it keeps. */
+  #held(instance: string): Held {
+    let held = this.#byInstance.get(instance);
+    if (held === undefined) {
+      held = { node: this.ofNode(this.#state.instance.get(instance)?.node ?? instance), tasks: new Set() };
+      this.#byInstance.set(instance, held);
     }
-    return taken;
+    return held;
   }
 }

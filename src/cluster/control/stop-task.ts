@@ -62,6 +62,6 @@ export function hasStopped(
   control.state.task.put(task);
   control.occupancy.release(task);
   control.wakeService(task.service);
-  // Room has become free: who waits for it?
-  control.roomChanged(task.cluster);
+  // Room has become free: who waits for it? The node is one of every cluster.
+  for (const { name } of control.state.cluster.all()) control.roomChanged(name);
 }

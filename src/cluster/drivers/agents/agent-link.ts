@@ -9,6 +9,7 @@ import {
   packStream,
   protocolVersion,
   readFromAgent,
+  refusal,
   silenceEnds,
   type ToAgent,
   unpackStream,
@@ -126,11 +127,12 @@ export class AgentLink {
       return;
     }
     if (!this.#entry.mayEnter(token)) {
-      this.#refuse("the token is not the one of this cluster");
+      this.#refuse("the token is not the one of this cluster", refusal.forGood);
       return;
     }
     if (protocol !== protocolVersion) {
-      this.#refuse(`the agent speaks version ${protocol}, the control plane ${protocolVersion}`);
+      const reason = `the agent speaks version ${protocol}, the control plane ${protocolVersion}`;
+      this.#refuse(reason, refusal.forGood);
       return;
     }
     if (!this.#entry.driver.mayJoin(node.name)) {
@@ -151,8 +153,8 @@ export class AgentLink {
     this.#sessions.get(piece.session)?.output(piece.stream, piece.chunk);
   }
 
-  #refuse(reason: string): void {
-    this.#socket.close(1008, reason);
+  #refuse(reason: string, code: number = refusal.now): void {
+    this.#socket.close(code, reason);
   }
 
   #ended(): void {

@@ -1,7 +1,9 @@
 // The agent of a node: a driver of that machine, told what to do by the control plane over a connection that it makes itself.
 //
 // Theory. What the agent runs does not depend on the connection, nor on the agent: containers go on without both. On each connection it
-// tells first all that it holds, then what changes. It tries again for ever, with pauses that grow.
+// tells first all that it holds, then what changes. It tries again for ever, with pauses that grow; only who was never taken in ends
+// where it is refused for good, as its call was wrong: a token that is changed later must not leave what runs without its agent.
+import { TranshipError } from "../../../base/errors.ts";
 import type { Log } from "../../../base/log.ts";
 import type { Attribute } from "../../api/shapes.ts";
 import type { Driver, DriverNode, Running, SeenTask, TaskSpec } from "../driver.ts";
@@ -15,6 +17,7 @@ import {
   packStream,
   protocolVersion,
   readToAgent,
+  refusal,
   silenceEnds,
   type ToAgent,
   unpackStream,
@@ -37,7 +40,7 @@ export interface AgentOptions {
 /** Milliseconds between tries; the last one for all further. */
 const pauses = [200, 500, 1000, 2000, 5000];
 
-/** Returns when the signal comes; what runs goes on. Rejects where the control plane refuses the node for good. */
+/** Returns when the signal comes; what runs goes on. E_CLUSTER_REFUSED where the control plane refuses the node for good, before it was ever taken in. */
 export async function runAgent(options: AgentOptions): Promise<void> {
   const agent = new Agent(options);
   await agent.open();
@@ -74,22 +77,33 @@ class Agent {
 
   async serve(): Promise<void> {
     const { signal, log, driver } = this.#options;
+    let welcome = false;
+    let refused: string | undefined;
     for (let failures = 0; !signal.aborted; failures++) {
-      const reason = await this.#connect(() => {
+      const { reason, code } = await this.#connect(() => {
         failures = 0;
+        welcome = true;
         this.#options.onWelcome?.();
       });
       if (signal.aborted) break;
+      if (code === refusal.forGood && !welcome) {
+        refused = reason;
+        break;
+      }
       const pause = pauses[Math.min(failures, pauses.length - 1)] ?? 5000;
       log.warn(`the connection to ${this.#options.url} ended: ${reason}; trying again in ${pause / 1000} s`);
       await sleep(pause, signal);
     }
     clearTimeout(this.#fence);
     await driver.close();
+    if (refused !== undefined)
+      throw new TranshipError("E_CLUSTER_REFUSED", `${this.#options.url} refuses this node: ${refused}`, {
+        hint: "print the token with `tranship cluster token` where the control plane is; both sides need the same version of tranship",
+      });
   }
 
-  /** Resolves with the reason when the connection has ended. */
-  #connect(onWelcome: () => void): Promise<string> {
+  /** Resolves when the connection has ended. */
+  #connect(onWelcome: () => void): Promise<{ reason: string; code: number }> {
     return new Promise((resolve) => {
       const socket = new WebSocket(`${this.#options.url.replace(/^http/, "ws")}${agentPath}`);
       socket.binaryType = "arraybuffer";
@@ -126,7 +140,7 @@ class Agent {
         for (const running of this.#sessions.values()) running.kill();
         this.#sessions.clear();
         this.#cutOff();
-        resolve(reason || (code === 1006 ? "no answer" : `code ${code}`));
+        resolve({ reason: reason || (code === 1006 ? "no answer" : `code ${code}`), code });
       };
     });
   }

@@ -11,6 +11,9 @@ export const agentPath = "/v1/agent";
 export const beatEvery = 2_000;
 export const silenceEnds = 8_000;
 
+/** Codes of a connection that the control plane ends: what the agent said cannot be used now, or never (another token, another version). */
+export const refusal = { now: 1008, forGood: 4001 } as const;
+
 /** From the agent. `credentials` asks for those of a task that the node has. `hello` comes first, then every task that it holds, then `opened`. */
 export type FromAgent =
   | { hello: { protocol: number; token: string; node: DriverNode; engine: EngineKind } }
