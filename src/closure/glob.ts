@@ -8,20 +8,33 @@ const maxMatches = 10_000;
 /** Paths that exist and fit, as named (links are not followed in the answer), each directory in the tree's order. */
 export async function matchPaths(tree: Tree, pattern: ByteString): Promise<ByteString[]> {
   const parts = pattern.split("/");
+  return await matchBelow(tree, parts[0] === "" ? "/" : "", parts[0] === "" ? parts.slice(1) : parts);
+}
+
+/** `above` is a path, not a pattern: names that were found may have a "[" of their own. */
+async function matchBelow(tree: Tree, above: ByteString, parts: readonly string[]): Promise<ByteString[]> {
   const special = parts.findIndex((part) => /[*?[]/.test(part));
-  if (special < 0) return (await tree.resolve(pattern)).entry === undefined ? [] : [pattern];
-  const above = parts.slice(0, special).join("/") || "/";
-  const directory = await tree.resolve(above);
+  if (special < 0) {
+    const path = below(above, parts);
+    return (await tree.resolve(path)).entry === undefined ? [] : [path];
+  }
+  const place = below(above, parts.slice(0, special)) || "/";
+  const directory = await tree.resolve(place);
   if (directory.entry?.kind !== "directory") return [];
   const part = parts[special] ?? "";
   const found: ByteString[] = [];
   for (const one of (await tree.list(directory.at)) ?? []) {
     const name = basename(one.path);
     if ((name.startsWith(".") && !part.startsWith(".")) || !matchesPattern(name, part)) continue;
-    found.push(...(await matchPaths(tree, [join(above, name), ...parts.slice(special + 1)].join("/"))));
+    found.push(...(await matchBelow(tree, join(place, name), parts.slice(special + 1))));
     if (found.length >= maxMatches) return found.slice(0, maxMatches);
   }
   return found;
+}
+
+function below(above: ByteString, parts: readonly string[]): ByteString {
+  const rest = parts.join("/");
+  return above === "" || above === "/" || rest === "" ? above + rest : `${above}/${rest}`;
 }
 
 /** "*", "?" and "[...]"; in time of the product of both lengths, as the pattern is the source's. */

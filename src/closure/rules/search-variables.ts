@@ -125,11 +125,12 @@ async function addArgument(
   { base, why }: { base: ByteString; why: Reason },
   emit: Emit,
 ): Promise<void> {
-  const names = /^[\w@][\w.@/+-]*$/.test(word)
+  const names = /^[\w@][\w.@/+[\]-]*$/.test(word)
     ? [join(base, word)]
     : word.split(/[=:,]/).filter((one) => one.startsWith("/"));
   for (const name of names.slice(0, 20)) {
-    for (const path of /[*?[]/.test(name) ? await matchPaths(scene.tree, name) : [name]) {
+    // A pattern may be a name as well: pages/[id].js.
+    for (const path of [name, ...(/[*?[]/.test(name) ? await matchPaths(scene.tree, name) : [])]) {
       const { entry } = await scene.tree.resolve(path);
       if (entry?.kind === "file") await addNamed(scene, path, why, emit);
     }
