@@ -116,7 +116,8 @@ function plainTime(bytes: Uint8Array, start: number, end: number): bigint | unde
     if (digit < 0 || digit > 9) return undefined;
     fraction = (fraction * 10 + digit) | 0;
   }
-  return nanoseconds(seconds) + BigInt(fraction * scale);
+  // A small integer, and known as one, becomes a bigint in a third of the time.
+  return nanoseconds(seconds) + BigInt((fraction * scale) | 0);
 }
 
 function isDigit(byte: number | undefined): boolean {

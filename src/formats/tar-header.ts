@@ -87,8 +87,10 @@ const lanes = 0x00ff00ff;
 /** Sum of the block with its checksum field as blanks. */
 function unsignedSum(block: Uint8Array, at: number): number {
   const end = at + tarBlock;
-  // Two sums beside each other in one number: 256 bytes stay below 16 bits.
-  let both = 0;
+  // Words hold four bytes each: `even` sums the first and third, two numbers of 16 bits beside each other; `upper` sums words without their first byte,
+  // so second, third and fourth, and a third is taken off again below. 128 words stay below 32 bits in both.
+  let even = 0;
+  let upper = 0;
   const view = viewOf(block);
   for (let i = at; i < end; i += 16) {
     const a = view.getInt32(i, true);
@@ -96,10 +98,12 @@ function unsignedSum(block: Uint8Array, at: number): number {
     const c = view.getInt32(i + 8, true);
     const d = view.getInt32(i + 12, true);
     if ((a | b | c | d) === 0) continue; // more than half of most headers
-    both = (both + (a & lanes) + ((a >>> 8) & lanes) + (b & lanes) + ((b >>> 8) & lanes)) | 0;
-    both = (both + (c & lanes) + ((c >>> 8) & lanes) + (d & lanes) + ((d >>> 8) & lanes)) | 0;
+    even = (even + (a & lanes) + (b & lanes) + (c & lanes) + (d & lanes)) | 0;
+    upper = (upper + (a >>> 8) + (b >>> 8) + (c >>> 8) + (d >>> 8)) | 0;
   }
-  let sum = 8 * 0x20 + (both & 0xffff) + (both >>> 16);
+  const third = even >>> 16;
+  const odd = (upper - (third << 8)) | 0;
+  let sum = 8 * 0x20 + (even & 0xffff) + third + (odd & 0xffff) + (odd >>> 16);
   for (let i = at + 148; i < at + 156; i++) sum -= block[i] as number;
   return sum;
 }

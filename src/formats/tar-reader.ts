@@ -147,7 +147,7 @@ export class TarReader {
   /** The block at `at`, and what belongs to it where the chunk holds all of it. Returns where the next part begins. */
   #readHeader(chunk: Uint8Array, at: number, sink: TarSink): number {
     const next = at + tarBlock;
-    if (isZeroBlock(chunk, at)) {
+    if (chunk[at] === 0 && isZeroBlock(chunk, at)) {
       this.#state = "zeros";
       return next;
     }
