@@ -54,7 +54,7 @@ static enum elf_verdict add_load(struct elf_image *image, const Elf64_Phdr *p)
 	uint64_t from = p->p_vaddr & ~(PAGE - 1), to;
 	struct elf_load *load;
 
-	if (p->p_memsz == 0)
+	if (p->p_memsz == 0 && p->p_filesz == 0)
 		return ELF_OK;
 	if (p->p_filesz > p->p_memsz || p->p_vaddr >= ADDRESS_MAX ||
 	    p->p_memsz > ADDRESS_MAX - p->p_vaddr ||
@@ -64,10 +64,9 @@ static enum elf_verdict add_load(struct elf_image *image, const Elf64_Phdr *p)
 	to = (p->p_vaddr + p->p_memsz + PAGE - 1) & ~(PAGE - 1);
 	if (image->load_count == ELF_LOADS_MAX)
 		return ELF_BROKEN;
-	if (image->load_count == 0)
+	/* The specification wants them to ascend, the kernel does not. */
+	if (image->load_count == 0 || from < image->low)
 		image->low = from;
-	else if (p->p_vaddr < image->loads[image->load_count - 1].vaddr)
-		return ELF_BROKEN; /* they ascend, says the specification */
 	if (to > image->high)
 		image->high = to;
 	if (p->p_align > image->align && p->p_align <= 1ULL << 30 &&

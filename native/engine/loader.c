@@ -41,6 +41,22 @@ static long reserve(const struct elf_image *image, bool loader, uint64_t random)
 	return (long)hint;
 }
 
+/*
+ * A program that must stand where it was linked: its segments may overlap each
+ * other, as the kernel lets them, but nothing that is there already. So its room
+ * is asked for as a whole and given back; nobody else maps anything meanwhile.
+ */
+static bool is_free(const struct elf_image *image)
+{
+	unsigned long size = image->high - image->low;
+	long at = SYS(__NR_mmap, image->low, size, PROT_NONE, MAP_PRIVATE |
+		      MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (!IS_ERROR(at))
+		SYS(__NR_munmap, at, size);
+	return (unsigned long)at == image->low;
+}
+
 /* The rest of a segment that the file does not fill: zeros up to the end of
  * its page (the C library's first allocations lie there), then empty pages. */
 static long map_rest(const struct elf_load *load, unsigned long bias, int fixed)
@@ -62,10 +78,8 @@ static long map_rest(const struct elf_load *load, unsigned long bias, int fixed)
 }
 
 static long map_segment(const struct program *p, const struct elf_load *load,
-			unsigned long bias)
+			unsigned long bias, int fixed)
 {
-	/* Never over what is there, unless we put it there (reserve()). */
-	int fixed = p->image.dynamic ? MAP_FIXED : MAP_FIXED_NOREPLACE;
 	unsigned long start = PAGE_DOWN(bias + load->vaddr);
 	unsigned long inside = load->vaddr & (PAGE - 1);
 	long got;
@@ -105,6 +119,9 @@ long load(const struct program *p, bool loader, uint64_t random,
 	  struct loaded *to)
 {
 	const struct elf_image *image = &p->image;
+	/* Never over what is there, unless we put it there. */
+	int fixed = image->dynamic || is_free(image) ? MAP_FIXED :
+						       MAP_FIXED_NOREPLACE;
 	long result;
 
 	memset(to, 0, sizeof(*to));
@@ -115,7 +132,7 @@ long load(const struct program *p, bool loader, uint64_t random,
 		to->bias = (unsigned long)result - image->low;
 	}
 	for (unsigned int i = 0; i < image->load_count; i++) {
-		result = map_segment(p, &image->loads[i], to->bias);
+		result = map_segment(p, &image->loads[i], to->bias, fixed);
 		if (result < 0)
 			return result;
 		note_bounds(to, &image->loads[i]);

@@ -7,11 +7,13 @@ import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { encodePolicy } from "../../src/redirect/policy-codec.ts";
 import { type FileRule, makeTable } from "../../src/redirect/rules.ts";
-import { soaking } from "../support/counts.ts";
+import { soaking, times } from "../support/counts.ts";
 import { cannotRun, compile, engine, place, run } from "../support/engine.ts";
 import { aRule, enginePolicy } from "../support/engine-policy.ts";
 
 const root = process.getuid?.() === 0;
+/** Of each of the four tests with random calls: 10,000 together. */
+const sequences = soaking ? 2500 : 12;
 /** Some calls go to the directory above the tree: it is made anew as well. */
 const above = join(place, "t");
 const tree = join(above, "tree");
@@ -135,7 +137,9 @@ describe("redirected files", { skip: cannotRun }, () => {
     }, async () => {
       const program = compile("paths", linking);
       const first = Date.now() % 100_000;
-      for (let n = 0; n < (soaking ? 2000 : 12); n++) await compareOnce(program, first + n, n % 3 === 2);
+      await times(sequences, `calls on mounts (${linking}), from seed ${first}`, (n) =>
+        compareOnce(program, first + n, n % 3 === 2),
+      );
     });
   }
 
@@ -144,8 +148,9 @@ describe("redirected files", { skip: cannotRun }, () => {
   }, async () => {
     const program = compile("paths", "static");
     const first = Date.now() % 100_000;
-    for (let n = 0; n < (soaking ? 2000 : 12); n++)
-      await compareOnce(program, first + n, n % 3 === 2, mounts, ["below"]);
+    await times(sequences, `calls below another root, from seed ${first}`, (n) =>
+      compareOnce(program, first + n, n % 3 === 2, mounts, ["below"]),
+    );
   });
 
   test("random calls say what they say on an overlay", {
@@ -158,8 +163,9 @@ describe("redirected files", { skip: cannotRun }, () => {
     ]);
     const program = compile("paths", "static");
     const first = Date.now() % 100_000;
-    for (let n = 0; n < (soaking ? 2000 : 20); n++)
-      await compareOnce(program, first + n, n % 2 === 1, overlay);
+    await times(soaking ? sequences : 20, `calls on an overlay, from seed ${first}`, (n) =>
+      compareOnce(program, first + n, n % 2 === 1, overlay),
+    );
     setRules(usual);
   });
 

@@ -3,10 +3,11 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { describe, test } from "node:test";
-import { soaking } from "../support/counts.ts";
+import { progress, soaking } from "../support/counts.ts";
 import { all, cannotRun, compile, engine, linkings, run } from "../support/engine.ts";
 
-const rounds = soaking ? 1000 : 3;
+/** Of each linking; a fifth more with the filter. */
+const rounds = soaking ? 300 : 3;
 
 describe("the life of processes, threads and signals", { skip: cannotRun }, () => {
   for (const linking of linkings) {
@@ -19,6 +20,7 @@ describe("the life of processes, threads and signals", { skip: cannotRun }, () =
         ...Array.from({ length: rounds }, () => [engine, "--node=other", program, name]),
         ...Array.from({ length: Math.ceil(rounds / 5) }, () => [engine, "--trap=seccomp", program, name]),
       ]);
+      const tell = progress(tries.length, `life, ${linking}, ${cases.length} cases`);
       await all(tries, 4, async (command) => {
         const { status, stdout, stderr } = await run(command);
         assert.deepEqual(
@@ -26,6 +28,7 @@ describe("the life of processes, threads and signals", { skip: cannotRun }, () =
           { status: 0, stdout: "ok\n", stderr: "" },
           command.join(" "),
         );
+        tell();
       });
     });
   }

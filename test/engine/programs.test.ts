@@ -1,10 +1,10 @@
 // Real programs, as they come: each prints under the engine what it prints without.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { soaking } from "../support/counts.ts";
+import { progress, soaking } from "../support/counts.ts";
 import { all, cannotRun, engine, place, run } from "../support/engine.ts";
 
 const rounds = soaking ? 1000 : 20;
@@ -23,10 +23,38 @@ new Worker("require('worker_threads').parentPort.postMessage(require('fs').readd
 const perl = `$SIG{ALRM} = sub { $n++ }; alarm 0; kill ALRM => $$; my @l = map { my $p = fork; exit 0 unless $p; waitpid $p, 0; $? } 1..5; print \`echo back\`, "@l $n $0 ", -e $^X, "\\n"`;
 const bash = `set -o pipefail; for i in 1 2 3; do echo $i | cat | tr 1 2; done; (echo sub; exit 3); echo $?; x=$(echo a | sed s/a/b/); echo $x; cat < <(echo proc); trap 'echo trapped' USR1; kill -USR1 $$; coproc cat; echo co >&\${COPROC[1]}; read -u \${COPROC[0]} y; echo $y`;
 
+const ruby = `require "open3"; q = Queue.new
+threads = 6.times.map { |i| Thread.new { 50.times { File.stat("/") }; q << i } }.each(&:join)
+Signal.trap("USR1") { $hit = 1 }; Process.kill("USR1", $$); sleep 0.001 until $hit
+pid = fork { exit 3 }; Process.wait pid
+begin; File.open("/no/such"); rescue => e; puts e.message; end
+puts q.size, \`echo sub\`, $?.exitstatus, Open3.capture2("tr a b", stdin_data: "aa")[0], (1..100000).map { |x| x.to_s }.join.size`;
+const java = `import java.util.*; import java.util.concurrent.*;
+public class Life { static int depth(int n) { return depth(n + 1) + 1; }
+  public static void main(String[] args) throws Exception {
+    var pool = Executors.newFixedThreadPool(6); var sums = new ArrayList<Future<Long>>();
+    for (int t = 0; t < 12; t++) sums.add(pool.submit(() -> { long s = 0; for (int i = 0; i < 2000; i++) s += new byte[20000].length + i; return s; }));
+    long sum = 0; for (var one : sums) sum += one.get(); pool.shutdown(); System.gc();
+    String none = args.length > 0 ? "" : null; int caught = 0;
+    for (int i = 0; i < 50; i++) try { none.length(); } catch (NullPointerException e) { caught++; }
+    try { depth(0); } catch (StackOverflowError e) { caught++; }
+    var child = new ProcessBuilder("sh", "-c", "echo sub; exit 3").start();
+    System.out.println(sum + " " + caught + " " + new String(child.getInputStream().readAllBytes()).trim() + " " + child.waitFor());
+  } }`;
+
 interface Case {
   command: readonly string[];
-  /** Of each hundred, how many are run: heavy ones are sampled. */
+  /** Of each hundred, how many are run outside of soaks: heavy ones are sampled. */
   share?: number;
+}
+
+/** A Java program needs its compiler first. */
+function jvm(): Case | undefined {
+  const [compiler, machine] = [findProgram("javac"), findProgram("java")];
+  if (compiler === undefined || machine === undefined) return undefined;
+  writeFileSync(join(place, "Life.java"), java);
+  execFileSync(compiler, ["-d", place, join(place, "Life.java")]);
+  return { command: [machine, "-Xss256k", "-Xmx64m", "-cp", place, "Life"], share: 30 };
 }
 
 function golang(): string | undefined {
@@ -58,7 +86,9 @@ function cases(): Map<string, Case | undefined> {
     ["Go, static, with many threads", go === undefined ? undefined : { command: [go, "--minify", source] }],
     ["Node", { command: [process.execPath, "-e", node], share: 50 }],
     ["Python with threads and children", with_("/usr/bin/python3", "-c", python)],
+    ["JVM", jvm()],
     ["Perl", with_("perl", "-e", perl)],
+    ["Ruby", with_("ruby", "-e", ruby)],
     ["bash", with_("bash", "-c", bash)],
     [
       "busybox, static",
@@ -86,14 +116,14 @@ describe("real programs", { skip: cannotRun }, () => {
       if (one === undefined) return;
       const native = await run(one.command);
       assert.equal(native.status, 0, native.stderr);
-      const tries = Array.from(
-        { length: Math.ceil((rounds * (one.share ?? 100)) / 100) },
-        (_, index) => index,
-      );
+      const length = soaking ? rounds : Math.ceil((rounds * (one.share ?? 100)) / 100);
+      const tell = progress(length, name);
+      const tries = Array.from({ length }, (_, index) => index);
       await all(tries, 2, async (index) => {
         const options = index % 5 === 4 ? ["--trap=seccomp"] : ["--clock-offset=100", "--domain=d"];
         const ours = await run([engine, ...options, ...one.command]);
         assert.deepEqual(ours, native, options.join(" "));
+        tell();
       });
     });
   }

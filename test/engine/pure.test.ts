@@ -18,6 +18,7 @@ test("readers of programs, scripts, call sites and options hold on any input", {
   });
   assert.equal(made.status, 0, made.stderr);
   const seed = String(Date.now() % 1_000_000);
-  const result = spawnSync(program, [soaking ? "5000000" : "50000", seed], { encoding: "utf8" });
+  const result = spawnSync(program, [soaking ? "20000000" : "50000", seed], { encoding: "utf8" });
   assert.equal(result.status, 0, `seed ${seed}: ${result.stderr}`);
+  console.log(`# seed ${seed}: ${result.stdout.split("\n")[0]}`);
 });

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../policy-table.h"
+#include "mutate.h"
 
 static const char *read_policy(struct policy_table *t, struct policy *p,
 			       const void *bytes, size_t n)
@@ -49,33 +50,51 @@ static void lead(const struct policy_table *t)
 	}
 }
 
-static void damage(const unsigned char *bytes, size_t n, long rounds)
+static void search(const struct policy_table *t)
 {
 	static const char *const asked[] = { "/", "/a", "/a/b", "/srv/x/y",
 					     "/legacy/file", "" };
+
+	for (size_t k = 0; k < sizeof(asked) / sizeof(asked[0]); k++) {
+		size_t n = strlen(asked[k]);
+		uint32_t rule = rule_for(t, asked[k], n);
+
+		if (rule != NO_RULE && (rule_get(t, rule).from[0] != '/' ||
+					rule >= t->rule_count))
+			abort();
+		if (n > 0)
+			rule_below(t, asked[k], n, 0);
+	}
+	policy_excludes(t, "program");
+}
+
+static void damage(const unsigned char *bytes, size_t size, long rounds)
+{
+	time_t began = time(NULL);
 	long whole = 0;
 
 	for (long i = 0; i < rounds; i++) {
-		/* Aligned as a mapping is, and of its exact size. */
-		unsigned char *copy = malloc(n);
+		size_t n = size;
+		/* malloc() aligns it as a mapping is. */
+		unsigned char *copy = mutated(bytes, &n);
 		struct policy_table t;
 		struct policy p;
 
-		memcpy(copy, bytes, n);
-		for (int k = 1 + rand() % 3; k > 0; k--)
-			copy[(size_t)rand() % n] ^= (unsigned char)(1 << rand() % 8);
+		/* Its own size is the first that is compared. */
+		if (n >= 12 && random_below(4)) {
+			uint32_t own = (uint32_t)n;
+
+			memcpy(copy + 8, &own, sizeof(own));
+		}
 		if (!read_policy(&t, &p, copy, n)) {
 			whole++;
 			lead(&t);
-			for (size_t k = 0; k < sizeof(asked) / sizeof(asked[0]); k++) {
-				rule_for(&t, asked[k], strlen(asked[k]));
-				if (asked[k][0])
-					rule_below(&t, asked[k], strlen(asked[k]), 0);
-			}
+			search(&t);
 		}
 		free(copy);
 	}
-	printf("%ld of %ld taken\n", whole, rounds);
+	printf("%ld damaged policies, %ld taken; %ld s\n", rounds, whole,
+	       (long)(time(NULL) - began));
 }
 
 int main(int argc, char **argv)
@@ -92,7 +111,7 @@ int main(int argc, char **argv)
 	n = fread(bytes, 1, sizeof(bytes), f);
 	fclose(f);
 	if (argc > 3) {
-		srand((unsigned int)atoi(argv[3]));
+		random_state = (uint32_t)atoi(argv[3]) | 1;
 		damage(bytes, n, atol(argv[2]));
 		return 0;
 	}

@@ -5,6 +5,7 @@
  *   pure ROUNDS [SEED]
  */
 #include <linux/elf.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "../script.h"
 #include "../site.h"
 #include "../text.h"
+#include "mutate.h"
 
 #define CHECK(x) do { if (!(x)) { \
 	fprintf(stderr, "line %d: %s\n", __LINE__, #x); exit(1); } } while (0)
@@ -184,53 +186,95 @@ static void test_elf(const char *path)
 	CHECK(elf_headers("#!/bin/sh\n", 10, &offset, &size) == ELF_NOT);
 }
 
-/* Damaged heads, in blocks of their exact size so that a byte too far shows. */
+/* What the loader trusts: segments lie in the image and in the address space,
+ * and no sum of theirs overflows. */
+static void check_image(const struct elf_image *image)
+{
+	CHECK(image->load_count > 0 && image->load_count <= ELF_LOADS_MAX);
+	CHECK(image->low < image->high && image->high <= 1ULL << 47);
+	CHECK(image->align >= 4096 && !(image->align & (image->align - 1)));
+	CHECK(image->interp_size <= 4096);
+	for (unsigned int i = 0; i < image->load_count; i++) {
+		const struct elf_load *load = &image->loads[i];
+
+		CHECK(load->vaddr >= image->low);
+		CHECK(load->filesz <= load->memsz);
+		CHECK(load->memsz <= image->high - load->vaddr);
+		CHECK((int64_t)(load->offset + load->memsz) >= 0);
+	}
+	CHECK(!image->headers || (image->headers >= image->low &&
+				  image->headers < image->high));
+}
+
+static bool fuzz_elf(const unsigned char *from, size_t n)
+{
+	unsigned char *file = mutated(from, &n), *table;
+	struct elf_image image;
+	uint64_t offset;
+	bool taken = false;
+	size_t size;
+
+	if (elf_headers(file, n, &offset, &size) == ELF_OK && offset <= n &&
+	    size <= n - offset) {
+		table = malloc(size);
+		CHECK(table);
+		memcpy(table, file + offset, size);
+		taken = elf_read(file, table, size, &image) == ELF_OK;
+		if (taken)
+			check_image(&image);
+		free(table);
+	}
+	if (n > 0)
+		site_jumped_into(file, n, random_below(n));
+	free(file);
+	return taken;
+}
+
+static bool fuzz_script(void)
+{
+	static const char *const heads[] = { "#!/bin/sh -e\n", "#! \t/usr/bin/env"
+		" node\0\r\nrest", "#!\n", "#!relative/with/no/end/of/its/line" };
+	const char *head = heads[random_below(4)];
+	size_t n = strlen(head) + 1;
+	unsigned char *file = mutated((const unsigned char *)head, &n);
+	struct script script;
+	bool taken = script_read((char *)file, n, &script) == SCRIPT_OK;
+
+	CHECK(!taken || (script.interpreter[0] &&
+			 strlen(script.interpreter) < n));
+	free(file);
+	return taken;
+}
+
+/* Damaged programs and scripts. */
 static void fuzz(long rounds)
 {
-	for (long round = 0; round < rounds; round++) {
-		size_t n = (size_t)(rand() % 300), size;
-		unsigned char *head = calloc(1, n ? n : 1), *table;
-		struct elf_image image;
-		struct script script;
-		uint64_t offset;
+	static const char *const seeds[] = { "/proc/self/exe", "/bin/sh",
+		"/bin/busybox", "/lib64/ld-linux-x86-64.so.2" };
+	static unsigned char bytes[4][1024];
+	long programs = 0, scripts = 0;
+	time_t began = time(NULL);
+	unsigned int count = 0;
 
-		CHECK(head);
-		for (size_t i = 0; i < n; i++)
-			head[i] = (unsigned char)rand();
-		if (n > 64 && rand() % 4) {
-			memcpy(head, "\177ELF\2\1\1", 7);
-			head[16] = (unsigned char)(2 + rand() % 2);
-			head[17] = head[19] = 0;
-			head[18] = EM_X86_64;
-			head[54] = 56;
-			head[55] = head[57] = 0;
-			if (rand() % 2)
-				head[39] = 0;
-		} else if (n > 2) {
-			memcpy(head, "#!", 2);
-		}
-		script_read((char *)head, n, &script);
-		if (elf_headers(head, n, &offset, &size) == ELF_OK) {
-			table = calloc(1, size);
-			CHECK(table);
-			for (size_t i = 0; i < size; i++)
-				table[i] = rand() % 3 ? 0 : (unsigned char)rand();
-			for (size_t i = 0; i + 56 <= size; i += 56)
-				table[i] = (unsigned char)(1 + rand() % 3);
-			if (elf_read(head, table, size, &image) == ELF_OK)
-				CHECK(image.low < image.high &&
-				      image.load_count > 0);
-			free(table);
-		}
-		if (n > 0)
-			site_jumped_into(head, n, (size_t)rand() % n);
-		free(head);
+	for (unsigned int i = 0; i < 4; i++) {
+		FILE *f = fopen(seeds[i], "rb");
+
+		count += f && fread(bytes[count], 1024, 1, f) == 1;
+		if (f)
+			fclose(f);
 	}
+	CHECK(count > 0);
+	for (long round = 0; round < rounds; round++) {
+		programs += fuzz_elf(bytes[random_below(count)], 1024);
+		scripts += fuzz_script();
+	}
+	printf("%ld damaged programs, %ld taken; as many scripts, %ld taken; %ld s\n",
+	       rounds, programs, scripts, (long)(time(NULL) - began));
 }
 
 int main(int argc, char **argv)
 {
-	srand(argc > 2 ? (unsigned int)atoi(argv[2]) : 1);
+	random_state = argc > 2 ? (uint32_t)atoi(argv[2]) | 1 : 1;
 	test_text();
 	test_script();
 	test_site();
