@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { TranshipError } from "../base/errors.ts";
 import { commonOptions } from "./common-options.ts";
+import { notTakenOfDocker } from "./table/not-taken.ts";
 import type { Call, OptionSpec, Verb } from "./verb.ts";
 
 export interface Parsed {
@@ -27,6 +28,13 @@ export async function parse(verbs: readonly Verb[], argv: readonly string[]): Pr
 
 function usageError(message: string, verbs: readonly Verb[], argv: readonly string[]): TranshipError {
   const clean = message.replace(/^error: /, "");
+  const known = /^unknown option '(--[\w-]+)/.exec(clean)?.[1];
+  const name = verbIn(verbs, argv).join(" ");
+  const reason = name === "run" || name === "create" ? notTakenOfDocker[known ?? ""] : undefined;
+  if (reason !== undefined)
+    return new TranshipError("E_USAGE", `${known} is not taken: ${reason}`, {
+      hint: `see \`tranship ${name} --help\``,
+    });
   const guess = /\n?\(Did you mean (.*?)\?\)/.exec(clean);
   const words = clean.startsWith("unknown command") ? [] : verbIn(verbs, argv);
   const help = `see \`tranship ${[...words, "--help"].join(" ")}\``;

@@ -9,6 +9,7 @@ import { rootlessUser } from "../host/rootless-user.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
 import { changeBelow } from "../host/untrusted.ts";
+import { type DeviceNode, deviceNodes, devicesAreBound } from "./devices.ts";
 import { elementWords, enginePath } from "./elements.ts";
 import { mergeEnvironment } from "./environment.ts";
 import { healthFile } from "./health/rule.ts";
@@ -30,7 +31,7 @@ import type { InstanceRecord } from "./record.ts";
 import { redirectedMounts } from "./redirect/mounts.ts";
 import { requireSecret, secretCopies, secretMounts } from "./secrets.ts";
 import { consoleSize } from "./stdio.ts";
-import { lookUpUser, type User } from "./user.ts";
+import { lookUpUser, type User, withGroups } from "./user.ts";
 import { stageMounts, stageOf } from "./userns/stage.ts";
 import { prepareMount } from "./volumes/volumes.ts";
 
@@ -61,7 +62,8 @@ export function mountPoint(root: StateRoot): string {
 /** Returns what enter is to lay out for it, where it has a user namespace. */
 export async function writeBundle(input: BundleInput): Promise<EnterMount[]> {
   const { root, paths, record, layers, runtime } = input;
-  const user = lookUpUser(layers, record.user);
+  const user = withGroups(layers, lookUpUser(layers, record.user), record.groupAdd);
+  const devices = deviceNodes(record.devices);
   givePlan(paths);
   giveHealth(paths, record);
   forgetRun(paths);
@@ -82,6 +84,7 @@ export async function writeBundle(input: BundleInput): Promise<EnterMount[]> {
     ...redirected.first,
     ...own.filter((mount) => !redirected.instead.has(mount.destination)),
     ...volumes,
+    ...boundDevices(record, devices),
     ...redirected.later,
     ...secrets,
   ];
@@ -98,6 +101,7 @@ export async function writeBundle(input: BundleInput): Promise<EnterMount[]> {
     given,
     rates: ratesOf(record.limits.rates ?? []),
     filter: await seccompPart(root, record, runtime),
+    devices,
     cgroups: runtime.cgroups,
     rootless: rootlessUser() !== undefined,
     ...(stage === undefined ? {} : { userns: `${stage.place}/userns` }),
@@ -146,6 +150,11 @@ function giveHealth({ run }: InstancePaths, { health }: InstanceRecord): void {
 
 function bind(source: string, destination: string, ...options: string[]): OciMount {
   return { destination, type: "bind", source, options: ["rbind", "rprivate", ...options] };
+}
+
+function boundDevices(record: InstanceRecord, devices: readonly DeviceNode[]): OciMount[] {
+  if (!devicesAreBound(record)) return [];
+  return devices.map(({ source, path }) => bind(source, path, "rw", "nosuid", "noexec"));
 }
 
 async function ownMounts(input: BundleInput): Promise<OciMount[]> {

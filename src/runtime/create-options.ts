@@ -4,8 +4,10 @@ import type { HealthRequest } from "./health/rule.ts";
 import type { IdentityOptions } from "./identity/identity.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { NetworkOptions } from "./network/plug.ts";
+import type { GivenProfile } from "./oci/given-profile.ts";
 import type {
   EngineName,
+  InstanceDevice,
   InstanceLog,
   InstanceMount,
   InstanceSecret,
@@ -47,6 +49,13 @@ export interface CreateOptions extends NetworkOptions {
   syscalls?: SyscallProfile;
   /** Names of a learned profile, in place of the package's. */
   calls?: readonly string[];
+  /** With the profile "given". */
+  filter?: GivenProfile;
+  noNewPrivileges?: boolean;
+  groupAdd?: readonly string[];
+  devices?: readonly InstanceDevice[];
+  /** Instances whose mounts it has too, behind its own. */
+  volumesFrom?: readonly { instance: string; readOnly: boolean }[];
   restart?: RestartRule;
   stopSignal?: string;
   /** Milliseconds. */

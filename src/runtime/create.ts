@@ -11,6 +11,7 @@ import { step } from "../host/steps.ts";
 import { supervisorPid } from "../host/supervisor.ts";
 import { monotonicNow } from "../host/uptime.ts";
 import type { CreateOptions } from "./create-options.ts";
+import { deviceNodes } from "./devices.ts";
 import { type Draft, makeDraft, takeDraft } from "./draft.ts";
 import { chosenElements } from "./elements.ts";
 import { note } from "./events/note.ts";
@@ -27,6 +28,7 @@ import { newRecord } from "./new-record.ts";
 import { capabilitySet, neededCapabilities } from "./oci/capabilities.ts";
 import type { InstanceRecord } from "./record.ts";
 import type { ChosenRedirections, RedirectInput } from "./redirect/choose.ts";
+import { lookUpUser, withGroups } from "./user.ts";
 import { checkUserns } from "./userns/check.ts";
 import { freeIds, type LentIds, lendIds } from "./userns/lend.ts";
 
@@ -71,7 +73,7 @@ export async function beginInstance(root: StateRoot, options: CreateOptions, log
 /** `launch`: the launch record of a `run`, so that the instance is seen as starting from its first moment. */
 export async function createInstance(
   root: StateRoot,
-  options: CreateOptions,
+  given: CreateOptions,
   begun: Begun,
   launch?: LaunchRecord,
 ): Promise<Created> {
@@ -81,6 +83,7 @@ export async function createInstance(
   let plugged: Plugged | undefined;
   let userns: LentIds | undefined;
   try {
+    const options = await readyOptions(root, given, opened);
     name = leaseName(root, options.name, id);
     plugged = plug(root, id, options, options.identity);
     userns = lendIds(root, id, options.userns, opened.layers);
@@ -106,6 +109,20 @@ export async function createInstance(
     if (userns !== undefined) freeIds(root, { id, userns });
     throw error;
   }
+}
+
+/** What would fail at the start is told before anything is made; what is borrowed is added. */
+async function readyOptions(
+  root: StateRoot,
+  options: CreateOptions,
+  { layers, config }: OpenPackage,
+): Promise<CreateOptions> {
+  deviceNodes(options.devices);
+  if ((options.groupAdd ?? []).length > 0)
+    withGroups(layers, lookUpUser(layers, options.user ?? config.user), options.groupAdd);
+  if ((options.volumesFrom ?? []).length === 0) return options;
+  // Loaded by those who ask for it alone.
+  return await (await import("./volumes/borrow.ts")).withBorrowed(root, options);
 }
 
 /** E_USAGE where another one has been faster. */

@@ -37,6 +37,7 @@ import { chainStatus, hasRun, readExit, statusOf } from "./state.ts";
 import { mayWait, setAside } from "./trash.ts";
 import { lastUsage } from "./usage/last.ts";
 import { freeIds } from "./userns/lend.ts";
+import { isLent } from "./volumes/lent.ts";
 import { removeVolume } from "./volumes/volumes.ts";
 
 /** One at a time deals with an instance. undefined where it is gone. */
@@ -183,7 +184,7 @@ export async function removeInstanceFiles(
   await leaveShared(root, instance);
   if (volumes) {
     for (const mount of record.mounts) {
-      if (mount.kind !== "volume" || !mount.anonymous) continue;
+      if (mount.kind !== "volume" || !mount.anonymous || isLent(root, mount.source, record.id)) continue;
       step("remove anonymous volume");
       removeVolume(root, mount.source);
     }

@@ -34,7 +34,7 @@ import { parentOf } from "./processes.ts";
 import { instanceLayers } from "./redirect/mounts.ts";
 import { statusOf } from "./state.ts";
 import { consoleSize, ended, forwardSignals, stdioFor } from "./stdio.ts";
-import { lookUpUser, type User } from "./user.ts";
+import { lookUpUser, type User, withGroups } from "./user.ts";
 import { type Stage, stageOf } from "./userns/stage.ts";
 
 export interface ExecOptions {
@@ -84,7 +84,7 @@ export async function execInInstance(
   const runtime = launch?.runtime ? describeRuntime(launch.runtime) : await chooseRuntime(root, log);
   const written = writtenOf(paths, record, pid === undefined ? undefined : parentOf(pid));
   const layers = [...(written === undefined ? [] : [written]), ...(await instanceLayers(root, instance))];
-  const user = lookUpUser(layers, options.user ?? record.user);
+  const user = withGroups(layers, lookUpUser(layers, options.user ?? record.user), record.groupAdd);
   const file = `${paths.bundle}/exec-${randomHex(6)}.json`;
   const logFile = `${file}.log`;
   const engine = elementsAt(record, startedAt);
@@ -131,7 +131,7 @@ function processSpec(
       inheritable: [],
       ambient: [],
     },
-    noNewPrivileges: false,
+    noNewPrivileges: record.noNewPrivileges === true,
     rlimits: ociRlimits(given.ulimits),
     ...(given.oomScoreAdj === undefined ? {} : { oomScoreAdj: given.oomScoreAdj }),
   };

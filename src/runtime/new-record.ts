@@ -79,6 +79,9 @@ function makeRecord(given: Given, options: CreateOptions, opened: OpenPackage): 
     readOnly: options.readOnly ?? false,
     ...optional("sysctls", options.sysctls),
     ...profileOf(options, facts),
+    ...(options.noNewPrivileges === true ? { noNewPrivileges: true } : {}),
+    ...optional("groupAdd", options.groupAdd),
+    ...optional("devices", options.devices),
     restart: options.restart ?? { policy: "no", attempts: 0 },
     stop: {
       signal: options.stopSignal ?? (config.stopSignal || "SIGTERM"),

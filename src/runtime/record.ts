@@ -9,6 +9,7 @@ import type { InstanceIdentity } from "./identity/identity.ts";
 import type { InstancePaths } from "./instance-paths.ts";
 import type { Limits } from "./limits/limits.ts";
 import type { PortRequest } from "./network/ports.ts";
+import type { GivenProfile } from "./oci/given-profile.ts";
 import type { LentIds } from "./userns/lend.ts";
 
 /** What holds an instance: namespaces of the kernel, or native/engine in each of its processes. */
@@ -62,6 +63,14 @@ export interface InstanceRecord {
   readonly syscalls?: SyscallProfile;
   /** Of the learned profile. */
   readonly calls?: readonly string[];
+  /** The filter itself, where it was given. */
+  readonly filter?: GivenProfile;
+  /** Nothing gives its processes more rights than they have. Absent: set-user-id programs do. */
+  readonly noNewPrivileges?: true;
+  /** Further groups of its command and of what is executed in it: names of the package, or numbers. */
+  readonly groupAdd?: readonly string[];
+  /** Of this host. Absent: none. */
+  readonly devices?: readonly InstanceDevice[];
   readonly restart: RestartRule;
   readonly stop: { readonly signal: string; readonly timeout: number };
   /** How it is found out whether it is well. Absent: nobody looks. */
@@ -173,6 +182,14 @@ export interface InEngine {
   readonly host: string | null;
 }
 
+export interface InstanceDevice {
+  /** On the host: a device, or a directory of them. */
+  readonly source: string;
+  readonly target: string;
+  /** Some of r (read), w (write) and m (make the node). */
+  readonly access: string;
+}
+
 export interface InstanceSecret {
   /** Path inside, or a variable (delivery env). */
   readonly target: string;
@@ -190,7 +207,8 @@ export interface InstanceLog {
   readonly maxFiles?: number;
 }
 
-export type SyscallProfile = "default" | "learned" | "off";
+/** given: a file of the caller. */
+export type SyscallProfile = "default" | "learned" | "off" | "given";
 
 export interface RestartRule {
   readonly policy: "no" | "on-failure" | "always" | "unless-stopped";

@@ -6,9 +6,10 @@ import type { InstanceRecord } from "./record.ts";
 
 /** What the package learned holds it, unless somebody says otherwise. It cannot do without a filter by itself: it may come from anywhere. */
 export function profileOf(
-  { syscalls, calls, reference }: CreateOptions,
+  { syscalls, calls, filter, reference }: CreateOptions,
   facts: OpenPackage["facts"],
-): Pick<InstanceRecord, "syscalls" | "calls"> {
+): Pick<InstanceRecord, "syscalls" | "calls" | "filter"> {
+  if (filter !== undefined) return { syscalls: "given", filter };
   const learned = calls ?? (facts?.syscalls.profile === "learned" ? facts.syscalls.calls : undefined);
   const profile = syscalls ?? (learned === undefined ? "default" : "learned");
   if (profile !== "learned") return { syscalls: profile };

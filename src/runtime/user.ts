@@ -42,6 +42,20 @@ export function lookUpUser(layers: readonly string[], text: string): User {
   return { uid, gid, groups: [], home };
 }
 
+/** With further groups: names of the package, or numbers. */
+export function withGroups(layers: readonly string[], user: User, names: readonly string[] = []): User {
+  if (names.length === 0) return user;
+  const known = parseGroup(readLayerFile(layers, "etc/group")?.toString("latin1") ?? "").entries;
+  const more = names.map((name) => {
+    const gid = known.find((entry) => entry.name === name)?.gid ?? numberOf(name);
+    if (gid !== undefined) return gid;
+    throw new TranshipError("E_USAGE", `--group-add: the package has no group ${JSON.stringify(name)}`, {
+      hint: "give a number, or a name of its /etc/group",
+    });
+  });
+  return { ...user, groups: [...new Set([...user.groups, ...more])] };
+}
+
 function numberOf(text: string): number | undefined {
   return /^\d{1,10}$/.test(text) && Number(text) < 0xffff_ffff ? Number(text) : undefined;
 }

@@ -225,6 +225,7 @@ const configOf = (more: Partial<Parameters<typeof ociConfig>[0]> = {}): Config =
     given: { ulimits: [{ name: "nofile", soft: 1024, hard: 20_000 }], oomScoreAdj: undefined, lowered: [] },
     rates: {},
     filter: {},
+    devices: [],
     cgroups: true,
     rootless: false,
     ...more,

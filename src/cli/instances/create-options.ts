@@ -11,6 +11,7 @@ import { signalNumber } from "../../runtime/stop.ts";
 import { isOfIpc, isOfNetwork } from "../../runtime/sysctls.ts";
 import { parseUserns } from "../../runtime/userns/request.ts";
 import { type Call, flag, list, type OptionValues, text } from "../verb.ts";
+import { accessOptions } from "./access-options.ts";
 import { elementOptions } from "./element-options.ts";
 import { healthOptions } from "./health-options.ts";
 import { identityOptions } from "./identity-options.ts";
@@ -20,7 +21,9 @@ import { addedHosts, resolverOptions } from "./name-options.ts";
 import { connections, networkOptions } from "./network-options.ts";
 import { secretOption } from "./secret-option.ts";
 
-export function createOptions({ args, options }: Call): CreateOptions {
+export function createOptions(call: Call): CreateOptions {
+  const { args } = call;
+  const options = withNet(call.options);
   const [reference = "", ...command] = args;
   const entrypoint = text(options, "entrypoint");
   const stopTimeout = text(options, "stopTimeout");
@@ -29,7 +32,7 @@ export function createOptions({ args, options }: Call): CreateOptions {
   if (flag(options, "privileged")) {
     throw usage(
       "--privileged is not given: such an instance could do what this host can",
-      "name what it needs with --cap-add; --cap-add ALL --syscalls off leaves the host's devices and kernel settings out",
+      "name what it needs with --cap-add and --device; --cap-add ALL --syscalls off leaves the host's devices and kernel settings out",
     );
   }
   const asked = { ...limits(options), ...fixedLimits(options) };
@@ -64,6 +67,7 @@ export function createOptions({ args, options }: Call): CreateOptions {
     ...healthOptions(options),
     services: list(options, "service"),
     ...syscalls(text(options, "syscalls")),
+    ...accessOptions(options),
     restart: restart(text(options, "restart") ?? "no"),
     ...(stopSignal === undefined ? {} : { stopSignal }),
     ...(stopTimeout === undefined ? {} : { stopTimeout: parseDuration(stopTimeout) }),
@@ -72,6 +76,12 @@ export function createOptions({ args, options }: Call): CreateOptions {
     ...idFile(text(options, "cidfile")),
     autoRemove: flag(options, "rm"),
   };
+}
+
+/** --net is docker's older word for --network. */
+export function withNet(options: OptionValues): OptionValues {
+  const net = list(options, "net");
+  return net.length === 0 ? options : { ...options, network: [...list(options, "network"), ...net] };
 }
 
 /** Options that are absent rather than undefined. */

@@ -3,9 +3,11 @@ import { repairInstances } from "../../runtime/repair.ts";
 import type { Context } from "../context.ts";
 import type { Call } from "../verb.ts";
 import { createOptions } from "./create-options.ts";
+import { pullWhereAsked } from "./run.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
   const { root, log } = context;
+  await pullWhereAsked(call, context);
   await repairInstances(root, log);
   const options = createOptions(call);
   const { record } = await createInstance(root, options, await beginInstance(root, options, log));

@@ -7,7 +7,7 @@ import type { RunOptions } from "../../runtime/run.ts";
 import type { Context } from "../context.ts";
 import { selfCommand } from "../self.ts";
 import { type Call, flag, type OptionValues, text } from "../verb.ts";
-import { createOptions } from "./create-options.ts";
+import { createOptions, withNet } from "./create-options.ts";
 import { checkInProcess } from "./in-process-flags.ts";
 
 /** `say` is told why, where the choice was left to us. */
@@ -21,7 +21,7 @@ export function wantedEngine(options: OptionValues, say: (words: string) => void
 
 /** In the foreground it does not return. */
 export async function runIn(call: Call, { root, log, print }: Context): Promise<undefined> {
-  checkInProcess(call.options);
+  checkInProcess(withNet(call.options));
   if (text(call.options, "user") !== undefined && process.getuid?.() !== 0) {
     throw new TranshipError("E_USAGE", "--user needs root: only root becomes another user", {
       hint: "leave it out: an ordinary user's programs are that user's own",

@@ -87,6 +87,7 @@ function hostConfig({
   autoRemove,
   mounts,
   userns,
+  ...access
 }: InstanceRecord): object {
   return {
     Binds: mounts
@@ -97,10 +98,34 @@ function hostConfig({
     AutoRemove: autoRemove,
     CapAdd: capAdd,
     CapDrop: capDrop,
+    ...accessView(access),
     ReadonlyRootfs: readOnly,
     UsernsMode: userns === undefined ? "" : "private",
     ...(userns === undefined ? {} : { IDMappings: idMappings(userns) }),
     ...limitsView(limits),
+  };
+}
+
+/** Docker's names and words. */
+function accessView({
+  devices = [],
+  groupAdd = [],
+  noNewPrivileges,
+  syscalls,
+  filter,
+}: Pick<InstanceRecord, "devices" | "groupAdd" | "noNewPrivileges" | "syscalls" | "filter">): object {
+  return {
+    Devices: devices.map(({ source, target, access }) => ({
+      PathOnHost: source,
+      PathInContainer: target,
+      CgroupPermissions: access,
+    })),
+    GroupAdd: groupAdd,
+    SecurityOpt: [
+      ...(noNewPrivileges === true ? ["no-new-privileges"] : []),
+      ...(syscalls === "off" ? ["seccomp=unconfined"] : []),
+      ...(filter === undefined ? [] : [`seccomp=${JSON.stringify(filter)}`]),
+    ],
   };
 }
 

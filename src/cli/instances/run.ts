@@ -8,6 +8,7 @@ import { createOptions } from "./create-options.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
   const { root, log } = context;
+  await pullWhereAsked(call, context);
   if (text(call.options, "engine") !== undefined) {
     // Loaded by those who ask for it alone.
     const { runIn, wantedEngine } = await import("./in-process.ts");
@@ -32,4 +33,11 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   }
   const record = await runInstance(root, options, log);
   context.print(record.id);
+}
+
+/** Also for `create`. */
+export async function pullWhereAsked(call: Call, context: Context): Promise<void> {
+  const when = text(call.options, "pull") ?? "never";
+  // Loaded by those who ask for it alone.
+  if (when !== "never") await (await import("./pull-first.ts")).pullFirst(call, context, when);
 }

@@ -8,6 +8,12 @@ export const instances = "Instances";
 
 export const createOptions: readonly OptionSpec[] = [
   { flags: "--name <NAME>", summary: "the instance's name" },
+  {
+    flags: "--pull <WHEN>",
+    summary: "fetch the package first: always, missing (where it is not here) or never",
+    default: "never",
+    choices: ["always", "missing", "never"],
+  },
   { flags: "-i, --interactive", summary: "keep standard input open" },
   { flags: "-t, --tty", summary: "give it a terminal" },
   { flags: "-p, --publish <PORT>", summary: "[IP:]HOSTPORT:PORT[/PROTO]", many: true },
@@ -17,6 +23,11 @@ export const createOptions: readonly OptionSpec[] = [
     flags: "--mount <MOUNT>",
     summary:
       "type=bind,source=/DIR,target=/PATH, type=volume,source=NAME,target=/PATH or type=tmpfs,target=/PATH, with readonly where it is only read",
+    many: true,
+  },
+  {
+    flags: "--volumes-from <INSTANCE>",
+    summary: "INSTANCE[:ro]: what that instance has mounted, at the same places",
     many: true,
   },
   {
@@ -60,6 +71,7 @@ export const createOptions: readonly OptionSpec[] = [
     summary: "bridge (default), host, none, container:INSTANCE or networks of yours",
     many: true,
   },
+  { flags: "--net <NETWORK>", summary: "the same, as in docker", many: true },
   {
     flags: "--sysctl <NAME=VALUE>",
     summary:
@@ -75,6 +87,22 @@ export const createOptions: readonly OptionSpec[] = [
     flags: "--userns <WORD>",
     summary:
       "whose ids its users are: host (default: this host's), auto (a range of its own), auto:size=COUNT or FIRST:COUNT",
+  },
+  {
+    flags: "--device <DEVICE>",
+    summary: "HOSTDEVICE[:PATH][:rwm]: a device of this host, or all in a directory",
+    many: true,
+  },
+  {
+    flags: "--group-add <GROUP>",
+    summary: "a further group of its command: a name of the package or a number",
+    many: true,
+  },
+  {
+    flags: "--security-opt <OPTION>",
+    summary:
+      "no-new-privileges, seccomp=unconfined (as --syscalls off) or seccomp=FILE, a profile in docker's format",
+    many: true,
   },
   { flags: "--privileged", summary: "refused: it would make the instance the host" },
   { flags: "--log-opt <KEY=VALUE>", summary: "max-size=SIZE (before rotation), max-file=NUMBER", many: true },

@@ -4,6 +4,7 @@
 // run.oci.*), no hooks. The network namespace is not named: the runtime is started inside of it.
 
 import type { CgroupRates } from "../../host/cgroup-limits.ts";
+import { type DeviceNode, devicesAreBound } from "../devices.ts";
 import type { GivenLimits } from "../limits/given.ts";
 import { ociResources, ociRlimits } from "../limits/oci.ts";
 import type { InstanceRecord } from "../record.ts";
@@ -33,6 +34,8 @@ export interface ConfigInput {
   given: GivenLimits;
   rates: CgroupRates;
   filter: SeccompPart;
+  /** Of the host, as they are now. */
+  devices: readonly DeviceNode[];
   cgroups: boolean;
   rootless: boolean;
   /** The path of the namespace that it joins, where it has one of its own. */
@@ -125,8 +128,8 @@ export function ociConfig(input: ConfigInput): object {
       },
       rlimits: ociRlimits(input.given.ulimits),
       ...(input.given.oomScoreAdj === undefined ? {} : { oomScoreAdj: input.given.oomScoreAdj }),
-      // Set-user-id programs of old applications have to work.
-      noNewPrivileges: false,
+      // Set-user-id programs of old applications have to work, unless somebody says otherwise.
+      noNewPrivileges: record.noNewPrivileges === true,
     },
     root: { path: input.rootfs, readonly: record.readOnly },
     hostname: record.hostname,
@@ -142,14 +145,27 @@ export function ociConfig(input: ConfigInput): object {
       ...(input.cgroups
         ? {
             cgroupsPath: `/tranship/${record.id}`,
-            resources: { devices, ...ociResources(record.limits, input.rates) },
+            resources: {
+              devices: [...devices, ...input.devices.map(allowed)],
+              ...ociResources(record.limits, input.rates),
+            },
           }
         : {}),
+      ...(input.devices.length === 0 || devicesAreBound(record) ? {} : { devices: input.devices.map(made) }),
       maskedPaths,
       readonlyPaths,
       ...(input.filter.seccomp === undefined ? {} : { seccomp: input.filter.seccomp }),
     },
   };
+}
+
+function allowed({ type, major, minor, access }: DeviceNode): object {
+  return { allow: true, type, major, minor, access };
+}
+
+/** With owner and mode that the node has on the host. */
+function made({ path, type, major, minor, mode, uid, gid }: DeviceNode): object {
+  return { path, type, major, minor, fileMode: mode, uid, gid };
 }
 
 /** Of the host the name of the domain would show through; without root enter sets it. */

@@ -8,6 +8,7 @@ import type { StateRoot } from "../../host/state-root.ts";
 import { engineCalls, loopbackCalls } from "../elements.ts";
 import type { InstanceRecord } from "../record.ts";
 import { capabilitiesOf, capabilityNames } from "./capabilities.ts";
+import { profileJson } from "./given-profile.ts";
 import type { OciRuntime } from "./runtime.ts";
 import { type CallRules, defaultRules, learnedRules, seccompJson, seccompVersion } from "./seccomp.ts";
 
@@ -23,6 +24,10 @@ export async function seccompPart(
 ): Promise<SeccompPart> {
   if (record.syscalls === "off") return {};
   const capabilities = capabilitiesOf(record);
+  if (record.filter !== undefined) {
+    const kernel = readFileSync("/proc/sys/kernel/osrelease", "latin1");
+    return { seccomp: profileJson(record.filter, { capabilities, architecture: process.arch, kernel }) };
+  }
   // What its programs learned to make, and what their loader makes beside them.
   const calls =
     record.calls === undefined || record.elements === undefined
@@ -71,11 +76,12 @@ async function compile(rules: CallRules, told: boolean): Promise<string> {
 const longestSocket = 107;
 
 /**
- * Where native/refusals listens for the instance; undefined where nobody does: its filter is off or has another listener already (an observed
+ * Where native/refusals listens for the instance; undefined where nobody does: its filter is off, is the caller's own or has another listener already (an observed
  * instance may be), the path of the state root is too long, or the kernel does not tell when the last task of a filter has gone (5.8).
  */
 export function refusalsSocket(root: StateRoot, record: InstanceRecord): string | undefined {
-  if (record.syscalls === "off" || record.observe !== undefined) return undefined;
+  if (record.syscalls === "off" || record.syscalls === "given" || record.observe !== undefined)
+    return undefined;
   const path = socketPath(root, record.id);
   return path.length <= longestSocket && kernelTells() ? path : undefined;
 }

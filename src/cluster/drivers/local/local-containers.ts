@@ -23,6 +23,7 @@ import { repairInstances } from "../../../runtime/repair.ts";
 import { type RunOptions, runInstance } from "../../../runtime/run.ts";
 import type { InstanceStatus } from "../../../runtime/state.ts";
 import { removeInstance, stopInstance } from "../../../runtime/stop.ts";
+import { borrowed } from "../../../runtime/volumes/borrow.ts";
 import { createVolume } from "../../../runtime/volumes/list.ts";
 import { removeVolume } from "../../../runtime/volumes/volumes.ts";
 import type { ContainerDefinition, KeyValuePair } from "../../api/shapes.ts";
@@ -140,9 +141,7 @@ export class LocalContainers implements Containers {
     const taken = new Set(own.map(({ target }) => target));
     return volumesFrom.flatMap(({ sourceContainer, readOnly = false }) => {
       const { record } = inspectInstance(this.#root, containerName(spec.id, sourceContainer));
-      return record.mounts
-        .filter(({ kind, target }) => kind !== "tmpfs" && !taken.has(target) && taken.add(target))
-        .map((mount) => ({ ...mount, readOnly: mount.readOnly || readOnly, anonymous: false, seed: false }));
+      return borrowed(record, readOnly, taken).map((mount) => ({ ...mount, anonymous: false }));
     });
   }
 
