@@ -99,7 +99,8 @@ function removeUnfinished(root: StateRoot, log: Log): number {
   return count;
 }
 
-async function repairOne(root: StateRoot, instance: Instance, log: Log): Promise<boolean> {
+/** Deals with the end of one that nobody else has dealt with yet. */
+export async function repairOne(root: StateRoot, instance: Instance, log: Log): Promise<boolean> {
   const lock = await lockInstance(instance, "repair");
   if (lock === undefined) return false;
   let again: Launching | undefined;

@@ -11,7 +11,7 @@ import { findAny, type Instance, readInstance } from "./find.ts";
 import { healthOf } from "./health/seen.ts";
 import { thaw } from "./pause.ts";
 import { pause, signalProcess, waitGone } from "./processes.ts";
-import { repairInstances } from "./repair.ts";
+import { repairInstances, repairOne } from "./repair.ts";
 import { startInstance } from "./run.ts";
 import { type InstanceStatus, statusOf } from "./state.ts";
 import { noteLastUsage } from "./usage/last.ts";
@@ -155,6 +155,9 @@ export async function killInstance(root: StateRoot, text: string, signal: string
     await releaseHost(root, log);
     return;
   }
+  // What asks it to stop stops it: its restart rule does not start it again.
+  if (number === signalNumber(instance.record.stop.signal))
+    writeFileAtomic(instance.paths.stopAsked, "", { volatile: true });
   signalProcess(pid, number);
 }
 
@@ -212,11 +215,16 @@ export async function removeInstance(
 }
 
 /** Waits until it does not run; its exit status, 255 where nobody could tell. */
-export async function waitInstance(root: StateRoot, text: string, signal?: AbortSignal): Promise<number> {
-  return await waitEnd(root, findAny(root, text), signal);
+export async function waitInstance(
+  root: StateRoot,
+  text: string,
+  log: Log,
+  signal?: AbortSignal,
+): Promise<number> {
+  return await waitEnd(root, findAny(root, text), log, signal);
 }
 
-async function waitEnd(root: StateRoot, instance: Instance, signal?: AbortSignal): Promise<number> {
+async function waitEnd(root: StateRoot, instance: Instance, log: Log, signal?: AbortSignal): Promise<number> {
   for (;;) {
     const seen = statusOf(instance.paths, instance.record.id);
     if (seen.state === "created" || (seen.state === "exited" && seen.settled))
@@ -224,7 +232,7 @@ async function waitEnd(root: StateRoot, instance: Instance, signal?: AbortSignal
     if (seen.state === "exited" && seen.launch === undefined) return 255;
     if (signal?.aborted === true) throw new TranshipError("E_INTERRUPTED", "no longer waiting");
     await pause(20);
-    if (seen.state === "exited") await repairIfLeft(root, instance);
+    if (seen.state === "exited") await repairIfLeft(root, instance, log);
   }
 }
 
@@ -239,6 +247,7 @@ export async function waitFor(
   root: StateRoot,
   text: string,
   conditions: ReadonlySet<string>,
+  log: Log,
   signal?: AbortSignal,
 ): Promise<number> {
   const instance = findAny(root, text);
@@ -248,7 +257,7 @@ export async function waitFor(
     // Its restart rule is carried out within a moment of its end, or not at all.
     down = status.state === "exited" ? down + 1 : 0;
     const over = down > (again ? looksForRestart : 0) || !existsSync(instance.paths.directory);
-    if (over) return await waitEnd(root, instance, signal);
+    if (over) return await waitEnd(root, instance, log, signal);
     const health = healthOf({ ...instance, status })?.status;
     if (
       status.state === "running" &&
@@ -280,9 +289,8 @@ async function toldStatus(root: StateRoot, { record }: Instance): Promise<number
   return historyOf(root).findLast((run) => run.id === record.id && run.endedAt !== undefined)?.status;
 }
 
-/** Nobody may be there to deal with the end; waiting for it would then never end. */
-async function repairIfLeft(root: StateRoot, instance: Instance): Promise<void> {
+/** Nobody may be there to deal with the end; waiting for it would then never end. Whoever does carries out its restart rule. */
+async function repairIfLeft(root: StateRoot, instance: Instance, log: Log): Promise<void> {
   await pause(500);
-  const seen = statusOf(instance.paths, instance.record.id);
-  if (seen.state === "exited" && !seen.settled) await settled(root, instance, null);
+  await repairOne(root, instance, log);
 }

@@ -4,6 +4,8 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "no
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { cgroupProcesses } from "../../src/host/cgroup.ts";
+import { findInstance } from "../../src/runtime/find.ts";
+import { mainProcess, parentOf } from "../../src/runtime/processes.ts";
 import { type Fixture, makeFixture, makePackage, programWords, until, whyNot } from "./runtime-fixture.ts";
 
 const skip = whyNot() ?? false;
@@ -92,6 +94,41 @@ describe("running again", { skip, timeout: 400_000 }, () => {
     assert.equal((await cli("wait", "going")).stdout, "0\n");
     assert.equal(await runs(), 2);
     await cli("rm", "going");
+  });
+
+  it("wait carries out the rule where the monitor is late, and waits on; kill with the stop signal ends it", async () => {
+    const loop = "while :; do sleep 0.05; done";
+    const id = await start(
+      "watched",
+      `trap 'exit 4' USR1; trap 'exit 0' TERM; ${loop}`,
+      "--restart",
+      "always",
+    );
+    const root = findInstance(fixture.root, id);
+    const init = mainProcess(root.paths, id)?.pid ?? 0;
+    const monitor = parentOf(parentOf(init) ?? 0) ?? 0;
+    assert.match(readFileSync(`/proc/${monitor}/cmdline`, "latin1"), /instance-ended/);
+    process.kill(monitor, "SIGSTOP");
+    const waiting = cli("wait", "watched");
+    let over = false;
+    void waiting.then(() => {
+      over = true;
+    });
+    try {
+      await cli("kill", "-s", "USR1", "watched");
+      await until(() => (mainProcess(root.paths, id)?.pid ?? init) !== init);
+    } finally {
+      process.kill(monitor, "SIGCONT");
+    }
+    // The late one finds another start, and leaves it alone.
+    await until(() => !existsSync(`/proc/${monitor}`));
+    await until(async () => (await state("watched")) === "running");
+    assert.equal(over, false);
+    assert.equal((await cli("kill", "-s", "TERM", "watched")).status, 0);
+    assert.equal((await waiting).stdout, "0\n");
+    assert.equal(await state("watched"), "exited");
+    assert.equal((await cli("inspect", "-f", "{{.RestartCount}}", "watched")).stdout, "1\n");
+    await cli("rm", "watched");
   });
 
   it("one in the foreground goes on in the background by its rule", async () => {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { isTranshipError } from "../../src/base/errors.ts";
+import type { Log } from "../../src/base/log.ts";
 import { bootId } from "../../src/host/boot-id.ts";
 import { stampAfter } from "../../src/host/stamp.ts";
 import { openStateRoot } from "../../src/host/state-root.ts";
@@ -393,6 +394,8 @@ it("a health check takes its times from the image as far as they are any, else d
   assert.throws(() => healthRule({ command: ["\u{1f600}".repeat(20_000)] }, undefined), usage);
 });
 
+const silent: Log = { debug() {}, info() {}, warn() {}, error() {} };
+
 it("waiting for a condition ends with the instance that is removed", { timeout: 10_000 }, async (t) => {
   const root = openStateRoot(mkdtempSync(join(tmpdir(), "tranship-unit-wait-")));
   t.after(() => rmSync(root.path, { recursive: true, force: true }));
@@ -401,7 +404,7 @@ it("waiting for a condition ends with the instance that is removed", { timeout: 
   mkdirSync(directory);
   const value = { tranship: "instance", version: 1, id, name: "x", restart: { policy: "no" } };
   writeFileSync(record, JSON.stringify(value));
-  const waiting = waitFor(root, id, new Set(["running"]));
+  const waiting = waitFor(root, id, new Set(["running"]), silent);
   setTimeout(() => rmSync(directory, { recursive: true }), 120);
   assert.equal(await waiting, 255);
 });
@@ -434,6 +437,6 @@ it("the status of a killed instance is what its monitor saw, whoever else deals 
     writeFileSync(paths.record, JSON.stringify(value));
     writeFileSync(paths.launch, JSON.stringify(launch));
     writeFileSync(paths.chainEnded, ended);
-    assert.equal(await waitInstance(root, id), status);
+    assert.equal(await waitInstance(root, id, silent), status);
   }
 });

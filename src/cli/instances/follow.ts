@@ -9,5 +9,5 @@ export async function followToEnd(context: Context, id: string, since: string): 
   await logsOf(context.root, id, { follow: true, since, signal: context.signal }, ({ text, stream }) => {
     printText(text, stream === "stderr" ? 2 : 1);
   });
-  return await waitInstance(context.root, id, context.signal);
+  return await waitInstance(context.root, id, context.log, context.signal);
 }

@@ -17,8 +17,8 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   const ends = wanted.every((word) => word === "stopped" || word === "exited");
   for (const name of call.args) {
     const status = ends
-      ? await waitInstance(context.root, name, context.signal)
-      : await waitFor(context.root, name, new Set(wanted), context.signal);
+      ? await waitInstance(context.root, name, context.log, context.signal)
+      : await waitFor(context.root, name, new Set(wanted), context.log, context.signal);
     context.print(String(status));
   }
 }

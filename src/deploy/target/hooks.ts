@@ -135,7 +135,7 @@ async function alone(
   try {
     await startInstance(root, id, log);
     const over = timeout === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(timeout)]);
-    const status = await waitInstance(root, id, over).catch((error: unknown) => {
+    const status = await waitInstance(root, id, log, over).catch((error: unknown) => {
       if (!over.aborted) throw error;
       late = true;
       return 124;
