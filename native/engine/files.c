@@ -95,8 +95,6 @@ static long ask(struct record *r, const struct path_call *call,
 
 	if (use == USE_ACCESS)
 		use = USE_READ;
-	if (use == USE_MAKE && has_no_target(r))
-		use = USE_READ; /* the kernel looks at that first */
 	/* Of a directory it is wrong whoever owns it. */
 	if (r->nr == __NR_truncate && !c->f.native && !c->empty &&
 	    mode_is_directory(mode_there(&c->f, true)))
@@ -156,8 +154,12 @@ long files_placed(struct record *r, enum use use, struct changed *c)
 static long one_path(struct record *r, const struct path_call *call)
 {
 	struct changed c;
-	long result = take_path(r, &call->one, &c, last_of(r, &call->one));
+	long result;
 
+	/* The kernel looks at that first, wherever the path leads. */
+	if (has_no_target(r))
+		return call_through(r);
+	result = take_path(r, &call->one, &c, last_of(r, &call->one));
 	if (result == 0 && files.on && c.f.native && !c.empty &&
 	    call->use == USE_CHANGE && c.last == LAST_FOLLOW)
 		take_descriptor(&c);

@@ -21,6 +21,7 @@
 
 #include "checks.h"
 #include "die.h"
+#include "engine.h"
 #include "logs.h"
 #include "modes.h"
 #include "plan.h"
@@ -157,6 +158,8 @@ static void fill_standard_streams(void)
 
 int main(int argc, char **argv)
 {
+	bool given_run;
+
 	program_name = "tranship";
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		puts("tranship-init " VERSION " (plan version 1)");
@@ -164,7 +167,8 @@ int main(int argc, char **argv)
 	}
 	if (argc == 3 && strcmp(argv[1], "--check") == 0)
 		return check(argv[2]);
-	if (argc > 2 && strcmp(argv[1], "--run") == 0) {
+	given_run = argc > 2 && strcmp(argv[1], "--run") == 0;
+	if (given_run) {
 		static char path[RUN_PATH_MAX];
 
 		if (!run_directory(argv[2])) {
@@ -182,6 +186,8 @@ int main(int argc, char **argv)
 		return 125;
 	}
 	fill_standard_streams();
+	if (!given_run)
+		engine_enter(argv, argc);
 	record_start();
 	if (getpid() != 1)
 		prctl(PR_SET_CHILD_SUBREAPER, 1);

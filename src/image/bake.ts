@@ -29,10 +29,10 @@ export interface BakeRequest {
   yaml: Uint8Array | string;
   /** init.bin of it. */
   plan: Uint8Array;
-  /** policy.bin of it; undefined: it has nothing to say. */
+  /** policy.bin of it, with which the in-process engine comes; undefined: it has nothing to say. */
   policy: Uint8Array | undefined;
   config: ContainerConfig;
-  /** The image brings no init: ours is put in. */
+  /** The image brings no init, or one that knows of no engine: ours is put in. */
   withInit: boolean;
 }
 
@@ -42,6 +42,8 @@ export interface BakedImage extends BuiltImage {
 }
 
 const bakedOrigin = "descriptor";
+/** init starts below it where no runtime of ours has started init. */
+export const insideEngine = "/.tranship/engine";
 
 /** Evidence and bills of materials of the image are made referrers of the new one too; signatures are not, as they sign a digest. */
 export async function bakeImage(store: ImageStore, request: BakeRequest): Promise<BakedImage> {
@@ -82,7 +84,12 @@ async function* items({ plan, policy, withInit }: BakeRequest): AsyncGenerator<L
   yield ownDirectory("/.tranship");
   if (withInit) yield ownFile("/.tranship/init", readFileSync(nativePath("init")), 0o755);
   yield ownFile("/.tranship/init.bin", plan, 0o644);
-  if (policy !== undefined) yield ownFile("/.tranship/policy.bin", policy, 0o644);
+  if (policy !== undefined) {
+    yield ownFile("/.tranship/policy.bin", policy, 0o644);
+    yield ownFile(insideEngine, readFileSync(nativePath("engine")), 0o755);
+    // For every user: the engine copies with the rights of the program.
+    yield ownDirectory("/.tranship/copies", 0o1777);
+  }
   if (withInit) yield ownDirectory("/.tranship/run");
 }
 

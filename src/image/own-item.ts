@@ -2,8 +2,8 @@
 import type { Entry } from "../formats/entry.ts";
 import type { LayerItem } from "./layer-item.ts";
 
-export function ownDirectory(path: string): LayerItem {
-  return { entry: ownEntry(path, "directory", 0o755, 0) };
+export function ownDirectory(path: string, mode = 0o755): LayerItem {
+  return { entry: ownEntry(path, "directory", mode, 0) };
 }
 
 /** Content in one piece or several, one behind the other. */

@@ -220,6 +220,8 @@ for path in (".", "..", "./", "../", "dir/.", "dir/.."):
     say("onto " + path, os.rename, "dir", path)
     say("link " + path, os.link, "file", path)
     say("symlink " + path, os.symlink, "x", path)
+    say("to nothing " + path, os.symlink, "", path)
+say("to nothing in a loop", os.symlink, "", "loop/x")
 d = os.open(".", os.O_DIRECTORY); f = os.open("file", os.O_RDONLY); r, w = os.pipe()
 for fd in (d, f, r, 99):
     say("to", os.link, "file", "new", dst_dir_fd=fd)

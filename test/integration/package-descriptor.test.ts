@@ -344,6 +344,77 @@ describe("the descriptor of a package", { skip, concurrency: false }, () => {
     }
   });
 
+  it("with redirections and a clock is baked with the engine, which carries them out under podman", {
+    skip: whyNoJudges ?? (process.arch === "x64" ? false : "the in-process engine is for x86-64"),
+  }, async () => {
+    const show =
+      "cat /opt/legacy/file; echo new > /opt/legacy/new; cat /opt/legacy/new; ls /srv/legacy; cat /srv/copy/file; echo changed > /opt/copy/file; cat /opt/copy/file /srv/copy/file; busybox date +%Y; busybox uname -r; echo $$-$TRANSHIP_BELOW_ENGINE";
+    await makePackage(fixture.root, "lead:1", {
+      files: { "/srv/legacy/file": "legacy\n", "/srv/copy/file": "copy\n" },
+      descriptor: {
+        programs: [{ name: "main", command: sh(show) }],
+        elements: {
+          clock: { at: "2009-01-01T00:00:00Z" },
+          uname: { release: "2.6.18" },
+          vsyscall: "auto",
+          loopback: "kernel",
+        },
+        redirections: {
+          files: [
+            { from: "/opt/legacy", to: "/srv/legacy", match: "folder", mode: "full" },
+            { from: "/opt/copy", to: "/srv/copy", match: "folder", mode: "write-copy" },
+          ],
+          network: [{ kind: "name", from: "old-db", to: "127.0.0.1" }],
+          registry: [],
+        },
+      },
+    });
+    const baked = await cli("package", "bake", "-t", "lead:baked", "lead:1");
+    assert.equal(baked.status, 0, baked.stderr);
+    assert.match(baked.stderr, /redirections of names are not carried out where other tools start the image/);
+    assert.match((await cli("package", "bake", "lead:baked")).stdout, /holds this descriptor already/);
+    const archive = join(work, "lead.tar");
+    assert.equal((await cli("package", "export", "-o", archive, "lead:baked")).status, 0);
+    const judges = await makeJudges(fixture, join(work, "lead-judges"));
+    try {
+      await judges.run("podman", "load", "-q", "-i", archive);
+      const words = ["run", "--rm", "--network", "none", "localhost/lead:baked"];
+      const told = await judges.run("podman", ...words);
+      assert.match(told, /^legacy\nnew\nfile\nnew\ncopy\nchanged\ncopy\n2009\n2\.6\.18\n\d+-\n$/);
+      // A command in its place, its status, and who may not be root.
+      const status = await judges.run(
+        "podman",
+        ...words,
+        "/bin/sh",
+        "-c",
+        "cat /opt/legacy/file; (exit 7); echo $?",
+      );
+      assert.equal(status, "legacy\n7\n");
+      const user = [
+        ...words.slice(0, -1),
+        "--user",
+        "1000:1000",
+        "localhost/lead:baked",
+        "/bin/sh",
+        "-c",
+        "cat /opt/legacy/file; busybox date +%Y",
+      ];
+      assert.equal(await judges.run("podman", ...user), "legacy\n2009\n");
+    } finally {
+      judges.close();
+    }
+    // Our own runtime does it without the engine of the image.
+    const own = await cli(
+      "run",
+      "--rm",
+      "lead:baked",
+      "/bin/sh",
+      "-c",
+      "cat /opt/legacy/file; busybox date +%Y",
+    );
+    assert.equal(own.stdout, "legacy\n2009\n", own.stderr);
+  });
+
   it("killed at any step of a change leaves the old one or the new one", async () => {
     const list = join(work, "steps");
     const words = ["package", "edit", "--set", "x-kill=0", "app:3"];

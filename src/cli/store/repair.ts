@@ -133,7 +133,13 @@ function* itemsOf(directory: string): Generator<AsyncIterable<LayerItem>> {
 }
 
 function ownPlace({ path }: Entry): number {
-  const own = ["/.tranship", "/.tranship/init", "/.tranship/init.bin", "/.tranship/policy.bin"];
+  const own = [
+    "/.tranship",
+    "/.tranship/init",
+    "/.tranship/init.bin",
+    "/.tranship/policy.bin",
+    "/.tranship/engine",
+  ];
   const at = own.indexOf(path);
   if (at >= 0) return at;
   return path === "/.tranship/run" ? own.length + 1 : own.length;
