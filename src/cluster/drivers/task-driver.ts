@@ -47,6 +47,9 @@ export interface TaskDriverOptions {
 /** Milliseconds between looks at what runs. */
 const interval = 250;
 
+/** Milliseconds after a start in which an engine may still learn something of a container: its address, its ports. */
+const settling = 10_000;
+
 export class TaskDriver implements Driver {
   readonly name: Driver["name"];
   readonly #options: TaskDriverOptions;
@@ -246,22 +249,28 @@ export class TaskDriver implements Driver {
 
   #look(task: HeldTask): void {
     if (task.state.containers.every(({ status }) => status === "STOPPED")) return;
-    for (const container of task.state.containers) this.#lookAt(task, container);
+    const steady = task.state.containers.map((container) => this.#lookAt(task, container));
+    // A node with many tasks that just run is to cost next to nothing.
+    if (task.state.ending === undefined && !steady.includes(false)) return;
     this.#step(task);
     this.#tell(task);
   }
 
-  #lookAt(task: HeldTask, container: ContainerState): void {
+  /** Whether it runs for a while already, and is as it was told. */
+  #lookAt(task: HeldTask, container: ContainerState): boolean {
     const name = containerName(task.spec.id, container.name);
-    if (container.status !== "RUNNING" || this.#busy.has(name)) return;
+    if (container.status !== "RUNNING" || this.#busy.has(name)) return false;
     const seen = this.#containers.see(name);
     if (seen?.running) {
-      container.health = this.#health.of(name, seen.health) ?? container.health ?? "UNKNOWN";
-      return;
+      const before = container.health;
+      container.health = this.#health.of(name, seen.health) ?? before ?? "UNKNOWN";
+      const age = Date.now() - (container.startedAt ?? 0);
+      return container.health === before && age > settling;
     }
     this.#work.ended(container, seen);
     this.#health.stop(name);
     this.#records.write(task);
+    return false;
   }
 
   #step(task: HeldTask): void {

@@ -10,7 +10,7 @@ import type { RegistrySettings } from "../../../image/registry/settings.ts";
 import { openStore } from "../../../image/store.ts";
 import type { NetworkRedirection } from "../../../package/descriptor.ts";
 import { releaseHost } from "../../../runtime/end.ts";
-import { inspectInstance } from "../../../runtime/find.ts";
+import { inspectInstance, type ListedInstance } from "../../../runtime/find.ts";
 import { healthWord } from "../../../runtime/health/seen.ts";
 import { logLines } from "../../../runtime/logs.ts";
 import { setAliases } from "../../../runtime/network/aliases.ts";
@@ -46,6 +46,7 @@ import { endpointPort } from "./endpoint-place.ts";
 import { startExec } from "./exec.ts";
 import { holderOptions, namesOf, networkName, optionsOf, ownNetworkOf } from "./instance-options.ts";
 import { LogForwarders } from "./log-forwarders.ts";
+import { RunningInstances } from "./running-instances.ts";
 import { removeSecrets, writeSecrets } from "./task-secrets.ts";
 
 /** Whoever may register task definitions makes us connect to these hosts, and to no others. */
@@ -67,6 +68,7 @@ export class LocalContainers implements Containers {
   readonly #registries: Registries;
   readonly #self: readonly string[];
   readonly #forwarders: LogForwarders;
+  readonly #running: RunningInstances;
   #repairedAt = Number.NEGATIVE_INFINITY;
   #repaired: Promise<number> | undefined;
   #releasing: NodeJS.Timeout | undefined;
@@ -76,6 +78,7 @@ export class LocalContainers implements Containers {
   /** `self`: our own command line up to the verb, for commands in containers. */
   constructor(root: StateRoot, log: Log, registries: Registries, self: readonly string[]) {
     this.#root = root;
+    this.#running = new RunningInstances(root);
     this.#self = self;
     this.#secrets = join(root.path, "cluster", "task-secrets");
     this.#log = log;
@@ -166,13 +169,13 @@ export class LocalContainers implements Containers {
     await this.#forwarders.close();
   }
 
-  /** The runtime's records are read anew each time. */
+  /** What has changed of the runtime's records is read anew each time. */
   async refresh(): Promise<void> {}
 
   see(name: string): SeenContainer | undefined {
-    let found: ReturnType<typeof inspectInstance>;
+    let found: ListedInstance;
     try {
-      found = inspectInstance(this.#root, name);
+      found = this.#running.inspect(name);
     } catch {
       return undefined;
     }
@@ -245,6 +248,7 @@ export class LocalContainers implements Containers {
   async remove(name: string): Promise<void> {
     await this.#forwarders.leave(name);
     if (this.see(name) === undefined) return;
+    this.#running.forget(name);
     await this.#repair();
     await removeInstance(this.#root, name, { force: true, volumes: true, amongMany: true }, this.#log);
     this.#releaseSoon();
