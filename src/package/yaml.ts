@@ -64,7 +64,8 @@ export function readDocument<T>(
     const range = rangeAt(document, path, key);
     return range === undefined ? undefined : lines.linePos(range[0]).line;
   };
-  const unknown = unknownKeys(schema, plain).map(({ path, meant }) => ({
+  const strangers = unknownKeys(schema, plain);
+  const unknown = strangers.map(({ path, meant }) => ({
     line: lineOf(path, true),
     where: wherePath(path),
     message: "is no key that Tranship knows",
@@ -75,8 +76,8 @@ export function readDocument<T>(
   const problems = result.error.issues.map((issue) => ({
     line: lineOf(issue.path),
     where: wherePath(issue.path),
-    message: issue.code === "invalid_key" ? (issue.issues[0]?.message ?? issue.message) : issue.message,
-    ...hintOf(issue, plain),
+    message: messageOf(issue, plain),
+    ...hintOf(issue, plain, strangers.map(({ path }) => path)),
   }));
   return { value: undefined, problems, unknown };
 }
@@ -91,11 +92,35 @@ export function lineFinder(text: string): (path: readonly PropertyKey[]) => numb
   };
 }
 
-/** What was probably meant, for words of a fixed list; issues of our own bring theirs along. */
-function hintOf(issue: z.core.$ZodIssue, plain: unknown): { hint?: string } {
-  if (issue.code === "custom") return issue.params?.hint === undefined ? {} : { hint: issue.params.hint };
+function valueAt(plain: unknown, path: readonly PropertyKey[]): unknown {
   let value = plain;
-  for (const part of issue.path) value = (value as Record<PropertyKey, unknown> | undefined)?.[part];
+  for (const part of path) value = (value as Record<PropertyKey, unknown> | null | undefined)?.[part];
+  return value;
+}
+
+function messageOf(issue: z.core.$ZodIssue, plain: unknown): string {
+  if (issue.code === "invalid_key") return issue.issues[0]?.message ?? issue.message;
+  const missing = issue.code === "invalid_type" || issue.code === "invalid_value";
+  return missing && valueAt(plain, issue.path) === undefined ? "is missing" : issue.message;
+}
+
+/** What was probably meant: for words of a fixed list, and for a key that is missing where one is misspelled; issues of our own bring theirs along. */
+function hintOf(
+  issue: z.core.$ZodIssue,
+  plain: unknown,
+  unknown: readonly (readonly PropertyKey[])[],
+): { hint?: string } {
+  if (issue.code === "custom") return issue.params?.hint === undefined ? {} : { hint: issue.params.hint };
+  const value = valueAt(plain, issue.path);
+  if (value === undefined) {
+    const parent = wherePath(issue.path.slice(0, -1));
+    const beside = unknown.filter((path) => wherePath(path.slice(0, -1)) === parent);
+    const written = nearest(
+      String(issue.path.at(-1)),
+      beside.map((path) => String(path.at(-1))),
+    );
+    return written === undefined ? {} : { hint: `did you mean it by ${written}?` };
+  }
   if (issue.code === "invalid_type" && issue.expected === "string" && typeof value === "number")
     return { hint: "put it in quotes" };
   if (issue.code !== "invalid_value") return {};
