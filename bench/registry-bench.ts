@@ -1,7 +1,10 @@
-// Packages to and from a registry against podman, buildah, skopeo and umoci: `node bench/registry-bench.ts [--rounds N] [--root DIR] [--large] [--quick]`.
+// Packages to and from a registry against podman, buildah, skopeo and umoci: `node bench/registry-bench.ts [--rounds N] [--root DIR] [--large] [--quick]
+// [--without NAME,...]`.
 // All use one docker-registry on loopback, which is emptied and started anew before each push: a registry that knows a blob takes no time.
 // After each push the media type of the layer is looked at. Rounds are interleaved; figures are medians of wall time and of CPU (of the
 // commands, without the registry's); peak memory is that of the largest process of a command, by GNU time.
+// What a way has left is put aside and removed at the end, never before another way: for minutes ext4 looks at each file that was just removed
+// before it makes a new one, which took up to 5 s of the kernel's time in a pull.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -21,10 +24,13 @@ const { values } = parseArgs({
     quick: { type: "boolean", default: false },
     /** About 1.2 GB instead of 200 MB. */
     large: { type: "boolean", default: false },
+    /** Programs of which no way is run, since they take long: "podman,buildah". */
+    without: { type: "string", default: "" },
     /** A port that is free. */
     port: { type: "string", default: "15999" },
   },
 });
+const without = values.without.split(",").filter((name) => name !== "");
 const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
 /** MiB that a command of ours may take. */
 const mostMemory = 150;
@@ -56,15 +62,20 @@ function makeRoot(): string {
       for f in *; do [ -f "$f" ] && [ ! -h "$f" ] || continue; cp -a "$f" ${root}/usr/bin/; sum=$((sum + $(stat -c %s "$f"))); [ $sum -lt ${least} ] || break; done`;
     execFileSync("sh", ["-c", script]);
   }
-  // Random bytes and programs of this host in equal parts pack about as well as an application with its data.
-  if (values.large) {
-    execFileSync("sh", [
-      "-c",
-      `mkdir -p ${root}/opt/app && head -c 500000000 /dev/urandom > ${root}/opt/app/data && for d in /usr/lib /usr/bin; do cp -a $d ${root}/opt/app/; done; true`,
-    ]);
-    execFileSync("sh", ["-c", `cd ${root}/opt/app && find . -path '*modules*' -delete 2>/dev/null; true`]);
-  }
+  if (values.large) addContent(root);
   return root;
+}
+
+/** Random bytes and programs of this host in equal parts pack about as well as an application with its data; 1 GB, whatever this host has. */
+function addContent(root: string): void {
+  const half = 500e6;
+  const list = "find lib bin -type f -size -20000k -printf '%s %p\\n'";
+  // Every so manieth file, so that all kinds are there.
+  const choice = `awk -v half=${half} '{ size[NR] = $1; name[NR] = substr($0, length($1) + 2); all += $1 }
+    END { step = all > half ? all / half : 1; for (i = 1; i <= NR; i += step) print name[int(i)] }'`;
+  const script = `mkdir -p ${root}/opt/app && head -c ${half} /dev/urandom > ${root}/opt/app/data
+    cd /usr && ${list} | sort -k 2 | ${choice} | tar -c -T - | tar -C ${root}/opt/app -x`;
+  execFileSync("sh", ["-ec", script]);
 }
 
 async function startRegistry(): Promise<() => Promise<void>> {
@@ -96,6 +107,14 @@ async function startRegistry(): Promise<() => Promise<void>> {
 }
 
 const load = (averages: readonly number[]): string => (averages[0] ?? 0).toFixed(1);
+/** Words of a shell that leave nothing at this place. */
+const putAside = (...paths: string[]): string =>
+  paths.map((path) => `[ ! -e ${path} ] || mv ${path} "$(mktemp -d ${top}/aside/XXXXXX)"`).join("; ");
+const graph = join(top, "graph");
+/** podman mounts its storage on itself. */
+const unmountGraph = `umount -l ${graph}/overlay ${graph} 2>/dev/null`;
+const freshGraph = `${unmountGraph}; ${putAside(graph, join(top, "run"), join(top, "tmp"))}; mkdir ${graph}`;
+const freshState = putAside(state);
 const shell = (text: string): string[] => ["sh", "-ec", text];
 const plain = "--tls-verify=false";
 
@@ -109,40 +128,44 @@ interface Way {
 }
 
 function pushes(root: string): Way[] {
-  const fresh = `rm -rf ${state}`;
-  const graph = `podman rmi -af >/dev/null 2>&1 || true`;
   const podman = (format: string): string =>
     `tar -C ${root} -c . | podman import - bench:1; podman push ${plain} --compression-format ${format} bench:1 ${host}/bench:1`;
   const buildah = `c=$(buildah from scratch); buildah add -q $c ${root} / >/dev/null; buildah commit -q $c bench:1 >/dev/null; buildah rm $c >/dev/null; buildah push ${plain} bench:1 docker://${host}/bench:1`;
-  const umoci = `rm -rf ${top}/umoci; umoci init --layout ${top}/umoci; umoci new --image ${top}/umoci:1; tar -C ${root} -cf ${top}/umoci.tar .; umoci raw add-layer --image ${top}/umoci:1 ${top}/umoci.tar; skopeo copy -q --dest-tls-verify=false oci:${top}/umoci:1 docker://${host}/bench:1`;
+  const umoci = `umoci init --layout ${top}/umoci; umoci new --image ${top}/umoci:1; tar -C ${root} -cf ${top}/umoci.tar .; umoci raw add-layer --image ${top}/umoci:1 ${top}/umoci.tar; skopeo copy -q --dest-tls-verify=false oci:${top}/umoci:1 docker://${host}/bench:1`;
   const own = (compression: string): string =>
     `${tranship} package import ${root} bench:1; ${tranship} push --plain-http --compression ${compression} bench:1 ${host}/bench:1`;
   return [
-    { name: "podman import, push gzip", before: graph, command: shell(podman("gzip")), type: "gzip" },
-    { name: "podman import, push zstd", before: graph, command: shell(podman("zstd")), type: "zstd" },
-    { name: "buildah add, commit, push", before: graph, command: shell(buildah), type: "gzip" },
-    { name: "umoci add-layer, skopeo copy", command: shell(umoci), type: "gzip" },
-    { name: "tranship import, push gzip", before: fresh, command: shell(own("gzip")), type: "gzip" },
-    { name: "tranship import, push zstd", before: fresh, command: shell(own("zstd")), type: "zstd" },
+    { name: "podman import, push gzip", before: freshGraph, command: shell(podman("gzip")), type: "gzip" },
+    { name: "podman import, push zstd", before: freshGraph, command: shell(podman("zstd")), type: "zstd" },
+    { name: "buildah add, commit, push", before: freshGraph, command: shell(buildah), type: "gzip" },
+    {
+      name: "umoci add-layer, skopeo copy",
+      before: putAside(`${top}/umoci`),
+      command: shell(umoci),
+      type: "gzip",
+    },
+    { name: "tranship import, push gzip", before: freshState, command: shell(own("gzip")), type: "gzip" },
+    { name: "tranship import, push zstd", before: freshState, command: shell(own("zstd")), type: "zstd" },
   ];
 }
 
 /** The registry holds what the last of pushes() has sent, or what is named here. */
 function pulls(): Way[] {
-  const graph = `podman rmi -af >/dev/null 2>&1 || true`;
   const name = `${host}/bench:1`;
   return [
-    { name: "podman pull", before: graph, command: ["podman", "pull", "-q", plain, name] },
+    { name: "podman pull", before: freshGraph, command: ["podman", "pull", "-q", plain, name] },
     {
       name: "skopeo copy, umoci unpack",
-      before: `rm -rf ${top}/unpack ${top}/bundle`,
+      before: putAside(`${top}/unpack`, `${top}/bundle`),
       command: shell(
         `skopeo copy -q --src-tls-verify=false docker://${name} oci:${top}/unpack:1; umoci unpack --image ${top}/unpack:1 ${top}/bundle`,
       ),
     },
-    { name: "tranship pull", before: `rm -rf ${state}`, command: [tranship, "pull", "--plain-http", name] },
+    { name: "tranship pull", before: freshState, command: [tranship, "pull", "--plain-http", name] },
   ];
 }
+
+const wanted = ({ name }: Way): boolean => !without.some((program) => name.startsWith(program));
 
 function layerType(): string {
   const text = execFileSync("skopeo", ["inspect", "--raw", plain, `docker://${host}/bench:1`], {
@@ -182,7 +205,8 @@ function print(samples: ReadonlyMap<string, readonly WithPeak[]>): void {
   const wall = (name: string): number => median((samples.get(name) ?? []).map((one) => one.wall));
   console.log("| way | wall s | CPU s | peak MiB | goal |\n|---|---|---|---|---|");
   for (const [name, list] of samples) {
-    const told = (goals[name] ?? []).map(([against, most]) => {
+    const compared = (goals[name] ?? []).filter(([against]) => samples.has(against));
+    const told = compared.map(([against, most]) => {
       const ratio = wall(name) / wall(against);
       return `${ratio.toFixed(2)} of ${against} (at most ${most.toFixed(2)}, ${ratio <= most ? "met" : "missed"})`;
     });
@@ -199,10 +223,11 @@ function print(samples: ReadonlyMap<string, readonly WithPeak[]>): void {
 }
 
 async function main(): Promise<void> {
-  mkdirSync(join(top, "graph"));
+  mkdirSync(graph);
+  mkdirSync(join(top, "aside"));
   writeFileSync(
     env.CONTAINERS_STORAGE_CONF,
-    `[storage]\ndriver = "overlay"\nrunroot = "${top}/run"\ngraphroot = "${top}/graph"\n`,
+    `[storage]\ndriver = "overlay"\nrunroot = "${top}/run"\ngraphroot = "${graph}"\n`,
   );
   writeFileSync(
     env.CONTAINERS_CONF,
@@ -216,7 +241,7 @@ async function main(): Promise<void> {
   const note = (name: string, sample: WithPeak): void =>
     void samples.set(name, [...(samples.get(name) ?? []), sample]);
   for (let round = 0; round < rounds; round++) {
-    for (const way of pushes(root)) {
+    for (const way of pushes(root).filter(wanted)) {
       const stop = await startRegistry();
       try {
         note(way.name, run(way));
@@ -228,7 +253,7 @@ async function main(): Promise<void> {
           `tranship verify --read-data of ${kind}`,
           run({ name: "verify", command: shell(`${tranship} verify --read-data bench:1 >/dev/null`) }),
         );
-        for (const pull of pulls()) {
+        for (const pull of pulls().filter(wanted)) {
           // umoci reads no zstd.
           if (kind === "zstd" && pull.name.includes("umoci")) continue;
           note(`${pull.name} of ${kind}`, run(pull));
@@ -241,6 +266,7 @@ async function main(): Promise<void> {
   console.log(
     `a tar of ${(size / 1e6).toFixed(0)} MB, ${rounds} rounds, docker-registry on loopback, emptied before each push; load of the machine ${load(began)} before, ${load(loadavg())} after\n`,
   );
+  if (without.length > 0) console.log(`Left out, and not compared: ${without.join(", ")}.\n`);
   print(samples);
 }
 
@@ -249,9 +275,5 @@ try {
     throw new Error("docker-registry is not installed: run scripts/setup");
   await main();
 } finally {
-  // podman mounts its storage on itself.
-  execFileSync("sh", [
-    "-c",
-    `umount -l ${top}/graph/overlay ${top}/graph 2>/dev/null; rm -rf --one-file-system ${top}`,
-  ]);
+  execFileSync("sh", ["-c", `${unmountGraph}; rm -rf --one-file-system ${top}`]);
 }

@@ -77,7 +77,11 @@ export function readDocument<T>(
     line: lineOf(issue.path),
     where: wherePath(issue.path),
     message: messageOf(issue, plain),
-    ...hintOf(issue, plain, strangers.map(({ path }) => path)),
+    ...hintOf(
+      issue,
+      plain,
+      strangers.map(({ path }) => path),
+    ),
   }));
   return { value: undefined, problems, unknown };
 }
