@@ -333,6 +333,33 @@ describe("deployments", { skip: whyNot() ?? false }, () => {
     await forget();
   });
 
+  test("kill -9 while files of the host are replaced: they are still ours, and the next command writes the rest", async () => {
+    const entry = join(host, "usr/local/share/applications/tranship-shop_1-Shop.desktop");
+    const list = join(host, "steps");
+    for (const verb of [
+      ["update", "shop:2"],
+      ["rollback", "shop_1"],
+    ]) {
+      await deploy("shop:1");
+      if (verb[0] === "rollback") await good("package", "update", "shop:2");
+      const words = ["package", ...verb];
+      await fixture.cli(words, { env: { TRANSHIP_STEPS_FILE: list } });
+      const steps = readFileSync(list, "utf8").split("\n");
+      rmSync(list);
+      await good("package", "rollback", "shop_1");
+      const at = steps.findIndex((step) => step.endsWith("write a file of the host")) + 1;
+      assert.ok(at > 0, steps.join());
+      const killed = await fixture.cli(words, { env: { TRANSHIP_CRASH_AT: String(at) } });
+      assert.equal(killed.status, 137, killed.stderr);
+      // Whatever it is, the first thing that is done puts the files right.
+      await cli("package", "update", verb[0] === "update" ? "shop:2" : "shop:1");
+      const wanted = verb[0] === "update" ? "sells more" : "sells";
+      assert.match(readFileSync(entry, "utf8"), new RegExp(`^Comment=${wanted}$`, "m"));
+      await good("package", "remove", "shop_1");
+      await forget();
+    }
+  });
+
   test("kill -9 at every step: the next command finds a whole deployment, or none", async () => {
     const verbs: [words: string[], before: () => Promise<unknown>][] = [
       [["package", "deploy", "--network", "none", "--host-root", host, "shop:1"], async () => {}],

@@ -34,7 +34,10 @@ export function digestOfText(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-/** Makes the host have what the descriptor lists; the record names a file before it is written. Returns the new record. */
+/**
+ * Makes the host have what the descriptor lists; the record names a file, with its old content and its new one, before it is written. The list counts
+ * once all of it was written. Returns the new record.
+ */
 export async function applyHostFiles(
   root: StateRoot,
   record: DeploymentRecord,
@@ -43,17 +46,21 @@ export async function applyHostFiles(
 ): Promise<DeploymentRecord> {
   const wanted = wantedFiles(root, record, descriptor);
   const listed = digestOfText(JSON.stringify(wanted));
-  const before = new Map(record.files.map((file) => [file.path, file.digest]));
+  const before = new Map(record.files.map((file) => [file.path, file]));
   const same = record.listed === listed;
   if (!same)
     for (const file of record.files)
       if (!wanted.some(({ path }) => path === file.path)) removeFile(record, file, log);
   const kept = wanted.filter((one) => mayWrite(record, before.get(one.path), one, log));
-  const files = wanted.flatMap(({ path, content }) => {
-    const digest = kept.some((one) => one.path === path) ? digestOfText(content) : before.get(path);
-    return digest === undefined ? [] : [{ path, digest }];
+  const files = wanted.flatMap(({ path, content }): HostFile[] => {
+    const known = before.get(path);
+    if (!kept.some((one) => one.path === path)) return known === undefined ? [] : [known];
+    const digest = digestOfText(content);
+    return [
+      { path, digest, ...(known === undefined || known.digest === digest ? {} : { replaces: known.digest }) },
+    ];
   });
-  const next = same ? record : writeDeployment(root, { ...record, listed, files });
+  if (!same) writeDeployment(root, { ...record, listed: undefined, files });
   for (const { path, content } of kept) {
     const place = join(record.hostRoot, path);
     const now = readText(place);
@@ -62,6 +69,8 @@ export async function applyHostFiles(
     makeDirectory(dirname(place), 0o755);
     writeFileAtomic(place, content, { mode: 0o644 });
   }
+  const done = files.map(({ path, digest }) => ({ path, digest }));
+  const next = same ? record : writeDeployment(root, { ...record, listed, files: done });
   await tellSystemd(
     record,
     kept.some(({ path }) => path.startsWith(unitDirectory)) ? "enable" : undefined,
@@ -74,13 +83,13 @@ export async function applyHostFiles(
 /** Of what is there: only what we wrote, and nobody changed since. */
 function mayWrite(
   record: DeploymentRecord,
-  ours: string | undefined,
+  ours: HostFile | undefined,
   { path, content }: Wanted,
   log: Log,
 ): boolean {
   const now = readText(join(record.hostRoot, path));
   if (now === undefined || now === content) return true;
-  const isOurs = ours !== undefined && digestOfText(now) === ours;
+  const isOurs = ours !== undefined && wrote(ours, now);
   if (!isOurs && ours === undefined) log.warn(`${path} is there already and was left as it is`);
   else if (!isOurs) log.warn(`${path} was changed since it was written and was left as it is`);
   return isOurs;
@@ -102,11 +111,17 @@ export async function removeHostFiles(root: StateRoot, record: DeploymentRecord,
   }
 }
 
-function removeFile(record: DeploymentRecord, { path, digest }: HostFile, log: Log): void {
+function wrote({ digest, replaces }: HostFile, content: string): boolean {
+  const found = digestOfText(content);
+  return found === digest || found === replaces;
+}
+
+function removeFile(record: DeploymentRecord, file: HostFile, log: Log): void {
+  const { path } = file;
   const place = join(record.hostRoot, path);
   const now = readText(place);
   if (now === undefined) return;
-  if (digestOfText(now) !== digest) {
+  if (!wrote(file, now)) {
     log.warn(`${path} was changed since it was written and was left as it is`);
     return;
   }

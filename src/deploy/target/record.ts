@@ -30,6 +30,8 @@ export interface HostFile {
   readonly path: string;
   /** sha256 of what we wrote. */
   readonly digest: string;
+  /** While it is being replaced: that of what we wrote before, which may stand there still. */
+  readonly replaces?: string;
 }
 
 export type Pending =

@@ -12,11 +12,13 @@ import {
   type DeploymentRecord,
   deploymentNamed,
   lockDeployment,
+  readDeployment,
   writeDeployment,
 } from "./record.ts";
 import { repairDeployment } from "./repair.ts";
 import {
   dataMounts,
+  descriptorOf,
   makeVersion,
   type PackageFacts,
   packageFacts,
@@ -108,8 +110,7 @@ async function change(
       serial: version.serial,
       volumes: [...volumes],
     };
-    record = writeDeployment(root, { ...next, pending: undefined });
-    await applyHostFiles(root, record, facts.descriptor, tools.log);
+    record = await counts(tools, next, "update", facts);
     if (older !== undefined && readInstance(root, older.instance) !== undefined) {
       step("remove the version before the last");
       await removeInstance(root, older.instance, { force: true, volumes: true }, tools.log);
@@ -127,15 +128,32 @@ async function change(
   }
 }
 
-/** To what counted before; the record says so last. */
+/** From here on the new version is the one that is deployed: whoever comes next goes on from it, and gives the host its files. */
+async function counts(
+  { root, log }: Tools,
+  record: DeploymentRecord,
+  verb: "update" | "rollback",
+  { descriptor }: PackageFacts,
+): Promise<DeploymentRecord> {
+  const counting = writeDeployment(root, { ...record, pending: { verb, hostHooks: false } });
+  const complete = await applyHostFiles(root, counting, descriptor, log);
+  return writeDeployment(root, { ...complete, pending: undefined });
+}
+
+/** To what counts by the record, which says so last. */
 export async function goBack(tools: Tools, before: DeploymentRecord): Promise<void> {
   const quiet = { ...tools, signal: new AbortController().signal };
+  // What the change had written on the host is known there alone.
+  const { files, listed } = readDeployment(tools.root, before.name) ?? before;
+  let record: DeploymentRecord = { ...before, files, listed };
   try {
-    await settle(quiet, before);
+    await settle(quiet, record);
+    if (record.current !== undefined)
+      record = await applyHostFiles(tools.root, record, await descriptorOf(tools, record.current), tools.log);
   } catch (error) {
     tools.log.error(`${before.name} could not be brought back: ${(error as Error).message}`);
   }
-  writeDeployment(tools.root, { ...before, pending: undefined });
+  writeDeployment(tools.root, { ...record, pending: undefined });
 }
 
 export async function rollBackDeployment(tools: Tools, name: string): Promise<Deployed> {
@@ -161,13 +179,8 @@ export async function rollBackDeployment(tools: Tools, name: string): Promise<De
       await goBack(tools, before);
       throw error;
     }
-    const record = writeDeployment(root, {
-      ...before,
-      current: previous,
-      previous: current,
-      pending: undefined,
-    });
-    await applyHostFiles(root, record, (await packageFacts(tools, previous.digest)).descriptor, tools.log);
+    const facts = await packageFacts(tools, previous.digest);
+    await counts(tools, { ...before, current: previous, previous: current }, "rollback", facts);
     return {
       name,
       instance: previous.instance,
