@@ -37,8 +37,8 @@ export function callers(options: CallerOptions): CallOf {
       return session?.secretAccessKey ?? (token === undefined ? options.secretOf(key) : undefined);
     };
     const now = control.clock.now();
-    const { accessKeyId, region, signature } = verifySignature({ method, url, headers, body }, secretOf, now);
-    replays.take(signature, now);
+    const { accessKeyId, region, ...taken } = verifySignature({ method, url, headers, body }, secretOf, now);
+    replays.take(taken, now);
     if (session !== undefined)
       return {
         control,

@@ -20,6 +20,21 @@ export interface Caller {
 const tolerance = 5 * 60_000;
 const service = "ecs";
 
+/** The header by which an SDK tells calls apart that are equal otherwise; the AWS command line does not sign it. */
+const callNumber = "amz-sdk-invocation-id";
+/** Operations that change nothing. */
+const readers = /\.(Describe|List|Get)[A-Za-z]+$/;
+/** Two equal calls of a program that does not number them have one signature in the same second; they may arrive so far apart. */
+const sameCall = 2_000;
+
+/** A signature, and what it is for. */
+export interface Taken {
+  signature: string;
+  /** Another call has another one, however equal it is. */
+  numbered: boolean;
+  reads: boolean;
+}
+
 /** The secret of an access key, with the session token that came with it; undefined: no such key. May throw what is to be answered. */
 export type SecretOf = (accessKeyId: string, token: string | undefined) => string | undefined;
 
@@ -27,11 +42,7 @@ export type SecretOf = (accessKeyId: string, token: string | undefined) => strin
  * Throws the error that the real service gives, each with status 400 or 403, or tells who calls.
  * Not kept here: which signatures were seen (see ReplayGuard).
  */
-export function verifySignature(
-  request: SignedRequest,
-  secretOf: SecretOf,
-  now: number,
-): Caller & { signature: string } {
+export function verifySignature(request: SignedRequest, secretOf: SecretOf, now: number): Caller & Taken {
   const header = one(request, "authorization");
   if (header === undefined)
     throw new EcsError("MissingAuthenticationTokenException", "Missing Authentication Token", {
@@ -73,8 +84,16 @@ export function verifySignature(
     throw invalid("the body is not the one whose digest was signed");
   const expected = signatureOf(request, names, hash, { date, stamp, region }, secret);
   if (!timingSafeEqual(expected, Buffer.from(signature, "hex")))
-    throw invalid("the signature does not match");
-  return { accessKeyId, region, signature };
+    throw invalid(
+      "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method.",
+    );
+  return {
+    accessKeyId,
+    region,
+    signature,
+    numbered: names.includes(callNumber),
+    reads: readers.test(one(request, "x-amz-target") ?? ""),
+  };
 }
 
 function checkTime(stamp: string, date: string, now: number): void {
@@ -107,16 +126,27 @@ const invalid = (message: string): EcsError =>
 export class ReplayGuard {
   readonly #seen = new Map<string, number>();
 
-  /** Throws when the signature was taken before. */
-  take(whole: string, now: number): void {
+  /** Throws when the signature was taken before, but for two equal questions at once. */
+  take(taken: Taken, now: number): void {
     // Half of it is as good, and a text of its own: a part of the header would keep all of the header.
-    const signature = Buffer.from(whole.slice(0, 32), "hex").toString("latin1");
+    const signature = Buffer.from(taken.signature.slice(0, 32), "hex").toString("latin1");
     for (const [old, until] of this.#seen) {
       if (until > now) break;
       this.#seen.delete(old);
     }
-    if (this.#seen.has(signature)) throw invalid("this signed request has been received before");
-    this.#seen.set(signature, now + 2 * tolerance);
+    const until = this.#seen.get(signature);
+    if (until === undefined) {
+      this.#seen.set(signature, now + 2 * tolerance);
+      return;
+    }
+    const again = "this signed request has been received before";
+    if (taken.numbered || now > until - 2 * tolerance + sameCall) throw invalid(again);
+    // Clients sign it anew and try again by themselves.
+    if (!taken.reads)
+      throw new EcsError(
+        "ThrottlingException",
+        `${again}: an equal call within the same second is to be signed anew`,
+      );
   }
 }
 
@@ -130,7 +160,7 @@ export function signedHeaders(
   const stamp = new Date(now).toISOString().replace(/[-:]|\.\d+/g, "");
   const headers: Record<string, string> = {
     // Two equal calls in one second are two calls.
-    "amz-sdk-invocation-id": randomUUID(),
+    [callNumber]: randomUUID(),
     "content-type": "application/x-amz-json-1.1",
     host: request.url.host,
     "x-amz-content-sha256": sha256(request.body),

@@ -7,6 +7,9 @@ import { hasStopped } from "./stop-task.ts";
 /** Default of a container's stopTimeout, in milliseconds. */
 const defaultStop = 30_000;
 
+/** Milliseconds until it is asked again whether a node has tasks that nobody ends. */
+const lookAgain = 1_000;
+
 /** Ends the tasks of nodes that have been unreachable for longer than is borne. Returns when it must be called next, in milliseconds since 1970. */
 export function loseTasks(control: Control): number | undefined {
   const now = control.clock.now();
@@ -14,7 +17,12 @@ export function loseTasks(control: Control): number | undefined {
   for (const instance of control.state.instance.all()) {
     if (instance.lostAt === undefined) continue;
     for (const task of tasksOn(control, instance)) {
-      const due = instance.lostAt + control.nodeGrace + endsWithin(control, task);
+      const exclusive = isExclusive(control, task);
+      const held = exclusive && (control.driver.orphaned?.(instance.node) ?? false);
+      const due = Math.max(
+        instance.lostAt + control.nodeGrace + (exclusive ? endsWithin(control, task) : 0),
+        held ? now + lookAgain : 0,
+      );
       if (due > now) next = Math.min(next ?? due, due);
       else
         hasStopped(
@@ -30,7 +38,6 @@ export function loseTasks(control: Control): number | undefined {
 
 /** What must never be there twice is ended by its node once it has been cut off for half of the grace: that is waited for. */
 function endsWithin(control: Control, task: TaskEntity): number {
-  if (!isExclusive(control, task)) return 0;
   const containers = control.state.definition.get(task.definition)?.wire.containerDefinitions ?? [];
   return Math.max(
     ...containers.map(({ stopTimeout }) => (stopTimeout === undefined ? defaultStop : stopTimeout * 1000)),

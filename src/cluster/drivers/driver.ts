@@ -115,6 +115,8 @@ export interface Driver {
   exec?(request: ExecRequest): Running | undefined;
   /** What containers wrote, also of tasks that it has forgotten; absent where the driver cannot. */
   logs?(query: LogQuery): LogAnswer;
+  /** Whether a node that is not connected may well go on with its tasks, with nobody there who ends what must not be there twice. Absent: never. */
+  orphaned?(node: string): boolean;
   /** Where it asks for the credentials of tasks; without it they get none. */
   credentialsFrom?(source: CredentialSource): void;
   close(): Promise<void>;

@@ -129,6 +129,13 @@ export class NullDriver implements Driver {
     );
   }
 
+  /** Names of nodes that are away without ending anything. */
+  readonly orphans = new Set<string>();
+
+  orphaned(node: string): boolean {
+    return this.orphans.has(node);
+  }
+
   /** A node that is away ends what may exist only once. */
   fence(node: string): void {
     for (const { spec } of [...this.tasks.values()])

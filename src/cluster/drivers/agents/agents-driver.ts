@@ -34,12 +34,17 @@ interface Member {
   held: string[];
 }
 
+/** Of a node, for somebody else who watches it; "agentless": it lives, and its agent has been taken away. */
+export type Standing = "ready" | "agentless" | "down";
+
 export class AgentsDriver implements Driver {
   readonly name: Driver["name"];
   readonly #own: Driver | undefined;
   readonly #members = new Map<string, Member>();
   /** By task: the node that it was given to, or that told of it. */
   readonly #places = new Map<string, string>();
+  /** As somebody else sees the nodes; undefined: nobody has said yet. */
+  #standings: ReadonlyMap<string, Standing> | undefined;
   #listener: DriverListener | undefined;
   #credentials: CredentialSource = async () => undefined;
 
@@ -166,10 +171,16 @@ export class AgentsDriver implements Driver {
     this.#listener?.nodesChanged();
   }
 
-  /** What somebody else knows of a node: one that is down is given up before its connection breaks. */
-  reachable(name: string, reachable: boolean): void {
-    const link = this.#members.get(name)?.link;
-    if (!reachable) link?.cut();
+  /** What somebody else knows of the nodes: one that is down, or whose agent is taken away, is cut off before its connection breaks. */
+  sees(standings: ReadonlyMap<string, Standing>): void {
+    this.#standings = standings;
+    for (const [name, standing] of standings) if (standing !== "ready") this.#members.get(name)?.link?.cut();
+  }
+
+  /** Before Swarm has been asked, any node may be one whose agent was taken away. */
+  orphaned(name: string): boolean {
+    if (this.#standings === undefined) return this.name === "swarm";
+    return this.#standings.get(name) === "agentless";
   }
 
   #isOwn(node: string): boolean {

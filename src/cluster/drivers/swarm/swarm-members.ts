@@ -4,7 +4,7 @@
 // agent on a node that is new. What tasks run where is ours: an agent that comes back tells what it holds (agents-driver.ts).
 import { createHash } from "node:crypto";
 import type { Log } from "../../../base/log.ts";
-import type { AgentsDriver } from "../agents/agents-driver.ts";
+import type { AgentsDriver, Standing } from "../agents/agents-driver.ts";
 import { type Engine, EngineError } from "../docker/engine.ts";
 import { agentService, agentServiceName, specificationLabel } from "./agent-service.ts";
 
@@ -41,11 +41,19 @@ export async function watchSwarm(options: SwarmOptions): Promise<{ close(): void
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
   let silent = false;
+  let drained = new Set<string>();
   const look = async (): Promise<void> => {
     try {
       const members = (await options.engine.get<Member[]>("/nodes")) ?? [];
-      for (const { ID, Status, Spec } of members)
-        options.driver.reachable(ID, Status.State === "ready" && Spec.Availability !== "drain");
+      const standings = new Map(members.map((member) => [member.ID, standingOf(member)]));
+      for (const [id, standing] of standings)
+        if (standing === "agentless" && !drained.has(id))
+          options.log.warn(
+            `the node ${id} is drained in Swarm, which takes the agent away: what must not be there twice stays on it, ` +
+              "until the node is active again or down; set the container instance to DRAINING before",
+          );
+      drained = new Set([...standings].filter(([, standing]) => standing === "agentless").map(([id]) => id));
+      options.driver.sees(standings);
       silent = false;
     } catch (error) {
       if (!silent) options.log.warn(`cannot ask Swarm for its nodes: ${(error as Error).message}`);
@@ -60,6 +68,12 @@ export async function watchSwarm(options: SwarmOptions): Promise<{ close(): void
       clearTimeout(timer);
     },
   };
+}
+
+/** A drained node lives, and what our agent has started there runs on without it. */
+function standingOf({ Status, Spec }: Member): Standing {
+  if (Status.State !== "ready") return "down";
+  return Spec.Availability === "drain" ? "agentless" : "ready";
 }
 
 async function ensureNetwork(engine: Engine): Promise<void> {
