@@ -26,3 +26,14 @@ test("agents keep what the control plane was told to keep, and are started again
     (Labels as Record<string, string>)[specificationLabel];
   assert.notEqual(labelOf(told), labelOf(plain));
 });
+
+test("agents trust the authorities that they are given, by a file that Node reads", () => {
+  const authorities = { id: "a", name: "authorities" };
+  const text = JSON.stringify(agentService({ ...given, keeping: [], authorities }));
+  const [, file] = /"NODE_EXTRA_CA_CERTS=\/run\/secrets\/([^"]+)"/.exec(text) ?? [];
+  assert.ok(
+    file !== undefined &&
+      text.includes(`{"SecretID":"a","SecretName":"authorities","File":{"Name":"${file}"`),
+  );
+  assert.ok(!JSON.stringify(agentService({ ...given, keeping: [] })).includes("NODE_EXTRA_CA_CERTS"));
+});

@@ -1,5 +1,6 @@
 // tranship cluster serve: the control plane, in the foreground until a signal.
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
@@ -129,12 +130,18 @@ function joinSwarm(
   const image = text(options, "agentImage");
   if (image === undefined)
     throw usage("--driver swarm needs --agent-image: `tranship cluster agent-image` makes it");
+  // As an agent that a person starts finds it in its own environment.
+  const authorities = process.env.NODE_EXTRA_CA_CERTS ?? "";
+  const agentUrl = text(options, "agentUrl") ?? url;
   return watchSwarm({
     engine: new Engine(text(options, "engineHost") ?? ""),
     driver,
     log: context.log,
     image,
-    url: text(options, "agentUrl") ?? url,
+    url: agentUrl,
+    ...(authorities === "" || !agentUrl.startsWith("https:")
+      ? {}
+      : { authorities: readFileSync(authorities) }),
     token: joinToken(context.root.path),
     registries: list(options, "registry"),
     keeping: keepingWords(call),

@@ -22,6 +22,7 @@ import {
   type ToAgent,
   unpackStream,
 } from "./protocol.ts";
+import { whyNotReached } from "./why-not.ts";
 
 export interface AgentOptions {
   /** "http://HOST:PORT" or https. */
@@ -114,7 +115,9 @@ class Agent {
       }, beatEvery);
       const leave = (): void => socket.close(1000, "the agent ends");
       this.#options.signal.addEventListener("abort", leave);
+      let opened = false;
       socket.onopen = () => {
+        opened = true;
         this.#socket = socket;
         this.#say({ hello: this.#hello() });
       };
@@ -140,7 +143,9 @@ class Agent {
         for (const running of this.#sessions.values()) running.kill();
         this.#sessions.clear();
         this.#cutOff();
-        resolve({ reason: reason || (code === 1006 ? "no answer" : `code ${code}`), code });
+        const told = reason || (code === 1006 ? undefined : `code ${code}`);
+        if (told !== undefined || opened) resolve({ reason: told ?? "no answer", code });
+        else void whyNotReached(this.#options.url).then((why) => resolve({ reason: why, code }));
       };
     });
   }

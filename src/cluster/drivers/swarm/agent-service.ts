@@ -8,6 +8,8 @@ export interface AgentServiceOptions {
   url: string;
   /** Id and name of the secret that holds the token. */
   secret: { id: string; name: string };
+  /** Secret with the certificates of authorities that the agents are to trust for the URL. */
+  authorities?: { id: string; name: string };
   /** Registries from which tasks may have their images. */
   registries: readonly string[];
   /** Flags for what it keeps of tasks that have ended. */
@@ -21,6 +23,12 @@ export const agentServiceName = "tranship-agent";
 export const specificationLabel = "com.tranship.specification";
 
 const tokenFile = "/run/secrets/tranship-join-token";
+
+const authoritiesFile = "tranship-authorities.pem";
+
+function secretAs({ id, name }: { id: string; name: string }, file: string): Record<string, unknown> {
+  return { SecretID: id, SecretName: name, File: { Name: file, UID: "0", GID: "0", Mode: 0o400 } };
+}
 
 /** Body of POST /services/create. */
 export function agentService(options: AgentServiceOptions): Record<string, unknown> {
@@ -36,17 +44,18 @@ export function agentService(options: AgentServiceOptions): Record<string, unkno
         ...options.keeping,
       ],
       // The engine fills these in; a flag it would not.
-      Env: ["TRANSHIP_NODE_NAME={{.Node.ID}}", "TRANSHIP_NODE_HOSTNAME={{.Node.Hostname}}"],
+      Env: [
+        "TRANSHIP_NODE_NAME={{.Node.ID}}",
+        "TRANSHIP_NODE_HOSTNAME={{.Node.Hostname}}",
+        ...(options.authorities === undefined ? [] : [`NODE_EXTRA_CA_CERTS=/run/secrets/${authoritiesFile}`]),
+      ],
       Mounts: [
         { Type: "bind", Source: "/var/run/docker.sock", Target: "/var/run/docker.sock" },
         { Type: "volume", Source: agentServiceName, Target: "/var/lib/tranship" },
       ],
       Secrets: [
-        {
-          SecretID: options.secret.id,
-          SecretName: options.secret.name,
-          File: { Name: "tranship-join-token", UID: "0", GID: "0", Mode: 0o400 },
-        },
+        secretAs(options.secret, "tranship-join-token"),
+        ...(options.authorities === undefined ? [] : [secretAs(options.authorities, authoritiesFile)]),
       ],
       Init: true,
       StopGracePeriod: 5e9,

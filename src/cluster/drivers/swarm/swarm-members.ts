@@ -17,6 +17,8 @@ export interface SwarmOptions {
   /** The control plane, as the nodes reach it. */
   url: string;
   token: string;
+  /** Certificates of authorities (PEM) that the agents are to trust for the URL. */
+  authorities?: Buffer;
   registries: readonly string[];
   /** Flags of the agents for what they keep of tasks that have ended. */
   keeping: readonly string[];
@@ -86,19 +88,26 @@ async function ensureNetwork(engine: Engine): Promise<void> {
 }
 
 /** A secret cannot be changed: another token is another secret. */
-async function ensureSecret(engine: Engine, token: string): Promise<{ id: string; name: string }> {
-  const name = `tranship-join-${createHash("sha256").update(token).digest("hex").slice(0, 12)}`;
+async function ensureSecret(
+  engine: Engine,
+  kind: string,
+  data: string | Buffer,
+): Promise<{ id: string; name: string }> {
+  const name = `tranship-${kind}-${createHash("sha256").update(data).digest("hex").slice(0, 12)}`;
   const filters = JSON.stringify({ name: [name] });
   const [known] = (await engine.get<{ ID: string }[]>("/secrets", { query: { filters } })) ?? [];
   if (known !== undefined) return { id: known.ID, name };
-  const body = { Name: name, Data: Buffer.from(token).toString("base64") };
+  const body = { Name: name, Data: Buffer.from(data as string).toString("base64") };
   const { ID } = await engine.post<{ ID: string }>("/secrets/create", { body });
   return { id: ID, name };
 }
 
 async function ensureService({ engine, image, url, token, log, ...rest }: SwarmOptions): Promise<void> {
-  const secret = await ensureSecret(engine, token);
+  const secret = await ensureSecret(engine, "join", token);
+  const { authorities: pem } = rest;
+  const authorities = pem === undefined ? undefined : await ensureSecret(engine, "authorities", pem);
   const wanted = agentService({
+    ...(authorities === undefined ? {} : { authorities }),
     image,
     url,
     secret,
