@@ -1,9 +1,11 @@
 // A far machine that takes no collector: it is read by its own programs, and what is not seen that way is said.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { existsSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { TranshipError } from "../../src/base/errors.ts";
+import { ShellSession } from "../../src/machine/ssh/shell-session.ts";
 import { type CaptureHost, captureHost, nothingLeft } from "../support/capture.ts";
 import { soaking } from "../support/counts.ts";
 import { FarMachine, whyNoFar } from "../support/far-machine.ts";
@@ -93,6 +95,45 @@ for (const [name, applets] of soaking ? ways : ways.slice(1, 2)) {
     await nothingLeft(host);
   });
 }
+
+// Five tries with their pauses.
+if (soaking) {
+  test("a far side whose programs fail midway is given up: nothing counts as absent", { skip }, async (t) => {
+    const { host, far } = await start(t, []);
+    await far.run(
+      `mv /usr/bin/stat /usr/bin/stat.real; printf '#!/bin/sh\\ncase "$*" in *odd/*) kill -9 $$;; esac; exec stat.real "$@"\\n' >/usr/bin/stat; chmod 755 /usr/bin/stat`,
+    );
+    const { status, stderr } = await far.tool(small(far, "-t", "none", "--no-push"));
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, /E_MACHINE_UNREACHABLE.*5 tries: .*programs cannot be started, or are killed/);
+    assert.equal((await far.tool(["inspect", "none"])).status, 1);
+    await nothingLeft(host);
+  });
+}
+
+test("a script that did not run, or not to its end, is no answer", { skip }, async () => {
+  const lost = (words: string) => new TranshipError("E_MACHINE_UNREACHABLE", words);
+  const session = (script: string) =>
+    new ShellSession(spawn("unshare", ["-m", "sh", "-c", script], { stdio: "pipe" }), lost);
+  const healthy = session("echo hello; exec sh");
+  assert.equal((await healthy.ask(() => "printf one", 100)).output.toString(), "one");
+  assert.deepEqual(await healthy.ask(() => "exit 20", 100), { status: 20, output: Buffer.alloc(0) });
+  await assert.rejects(
+    healthy.ask(() => "no-such-program", 100),
+    /runs no programs \(status 127\)/,
+  );
+  await assert.rejects(
+    healthy.ask(() => "echo more", 100),
+    /runs no programs/,
+  );
+  await healthy.close();
+  const noNull = session("mount -t tmpfs tmpfs /dev && exec sh");
+  await assert.rejects(
+    noNull.ask(() => "echo here", 100),
+    /runs no programs/,
+  );
+  await noNull.close();
+});
 
 test("a far side without room for the collector is read without it, and says so", { skip }, async (t) => {
   const { host, far } = await start(t, []);

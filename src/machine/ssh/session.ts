@@ -59,6 +59,8 @@ export class SshSessions implements Reconnecting<BulkFiles> {
   /** Tries since something last came over a connection. */
   #failures = 0;
   #first = true;
+  /** How the last connection was lost. */
+  #because = "";
   /** Of the connection in use. */
   #mark: string | undefined;
   #closed = false;
@@ -70,6 +72,7 @@ export class SshSessions implements Reconnecting<BulkFiles> {
 
   isLost(error: unknown): boolean {
     if (!isConnectionLost(error) || this.#closed) return false;
+    this.#because = error.message;
     const lost = this.#session;
     // Many requests fail together: the connection that replaced theirs is another one.
     if (lost !== undefined && error.details.connection === this.#mark) {
@@ -121,7 +124,7 @@ export class SshSessions implements Reconnecting<BulkFiles> {
   #givenUp(cause?: unknown): TranshipError {
     return new TranshipError(
       "E_MACHINE_UNREACHABLE",
-      `the connection to ${this.#request.name} broke and could not be made again in ${pauses.length} tries`,
+      `the connection to ${this.#request.name} broke and could not be made again in ${pauses.length} tries: ${this.#because}`,
       {
         hint: "run the command again when the machine can be reached: what was read already is kept and not read again",
         cause,
@@ -130,7 +133,7 @@ export class SshSessions implements Reconnecting<BulkFiles> {
   }
 
   async #open(): Promise<SshSession> {
-    const { name, address, options, batch, push } = this.#request;
+    const { name, address, options, batch, push, sudo } = this.#request;
     const connection = await SshConnection.open({
       name,
       address,
@@ -140,10 +143,12 @@ export class SshSessions implements Reconnecting<BulkFiles> {
       directory: this.#work.path,
     });
     try {
+      const { mark, probe } = connection;
+      if (probe.system === "" && probe.programs.size === 0)
+        throw connectionLost(name, mark, "its shell finds no programs, not even uname and ls");
       const pushed = push ? await pushCollector(connection) : { because: notPushed };
       if ("because" in pushed) return await this.#withoutCollector(connection, pushed.because);
       const files = new TreeFiles(this.#place(connection, pushed.directory));
-      const { name, sudo } = this.#request;
       const place = farPlace({ name, connection, pushed: pushed.directory, sudo });
       return { ...this.#opened(connection, files, undefined), place };
     } catch (error) {

@@ -235,7 +235,8 @@ export class ShellFiles implements BulkFiles {
       used = `${mark}:`;
       return script(used);
     }, maxListing);
-    const { entries, damaged } = parseListing(output.toString("latin1"), used);
+    const { entries, damaged, ran } = parseListing(output.toString("latin1"), used);
+    if (!ran) throw this.#session.broken("its programs cannot be started, or are killed");
     if (damaged > 0)
       throw new TranshipError(
         "E_PROTOCOL",

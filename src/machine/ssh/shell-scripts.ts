@@ -16,7 +16,10 @@ export function quote(path: ByteString): ByteString {
   return `'${path.replaceAll("'", "'\\''")}'`;
 }
 
-/** A function d that prints each of its arguments (formats/shell-listing.ts). `follow`: what a link leads to. */
+/**
+ * Prints each of the arguments (formats/shell-listing.ts). `follow`: what a link leads to. A stat that could not be started, or was killed,
+ * is told: it must not look like a file that is not there.
+ */
 function describer(ways: ShellWays, mark: string, follow = false): ByteString {
   const l = follow ? "-L " : "";
   const line =
@@ -24,7 +27,7 @@ function describer(ways: ShellWays, mark: string, follow = false): ByteString {
       ? `stat ${l}-c "%f %u %g %h %d %i %s %b %Y %Z %t %T" -- "$f"`
       : `ls ${l}-lidn ${ways.describe === "ls-full" ? "--full-time " : ""}-- "$f"`;
   const link = ways.readlink && !follow ? ` [ ! -h "$f" ] || { printf ${mark}3; readlink -- "$f"; };` : "";
-  return `for f; do printf "${mark}1%s${mark}2" "$f"; ${line};${link} done`;
+  return `for f; do printf "${mark}1%s${mark}2" "$f"; ${line} || [ $? -lt 126 ] || printf ${mark}4;${link} done`;
 }
 
 function describeAll(ways: ShellWays, mark: string): ByteString {

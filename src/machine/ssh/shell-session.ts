@@ -1,4 +1,5 @@
-// One sh on the far side, which is told one script after the other on its input. Each answer ends with a random mark and the status.
+// One sh on the far side, which is told one script after the other on its input. Each answer begins with a random mark, so that a script
+// that did not run (no /dev/null, say) is not taken for one that found nothing, and ends with it and the status.
 import { Socket } from "node:net";
 import { TranshipError } from "../../base/errors.ts";
 import type { ByteString } from "../../formats/entry.ts";
@@ -11,6 +12,7 @@ export interface ShellAnswer {
 }
 
 interface Asked {
+  begin: Buffer;
   mark: Buffer;
   maxBytes: number;
   resolve: (answer: ShellAnswer) => void;
@@ -20,6 +22,7 @@ interface Asked {
 export class ShellSession {
   readonly #child: TreeChild;
   readonly #closed: Promise<void>;
+  readonly #lost: (words: string) => TranshipError;
   #asked: Asked[] = [];
   #chunks: Buffer[] = [];
   #size = 0;
@@ -29,6 +32,7 @@ export class ShellSession {
   /** `lost` makes the error for a session that ended unasked. */
   constructor(child: TreeChild, lost: (words: string) => TranshipError) {
     this.#child = child;
+    this.#lost = lost;
     const { stdin, stdout, stderr } = child;
     this.#idle(true);
     stdin.on("error", () => {}); // told by its end
@@ -56,8 +60,9 @@ export class ShellSession {
         return;
       }
       if (this.#asked.length === 0) this.#idle(false);
-      this.#asked.push({ mark: Buffer.from(`\n${mark}-`), maxBytes, resolve, reject });
-      const text = `( ${script(mark)}\n) </dev/null 2>/dev/null; s=$?; echo; echo ${mark}-$s\n`;
+      const begin = Buffer.from(`${mark}+\n`);
+      this.#asked.push({ begin, mark: Buffer.from(`\n${mark}-`), maxBytes, resolve, reject });
+      const text = `( echo ${mark}+; ${script(mark)}\n) </dev/null 2>/dev/null; s=$?; echo; echo ${mark}-$s\n`;
       this.#child.stdin.write(Buffer.from(text, "latin1"));
     });
   }
@@ -91,11 +96,22 @@ export class ShellSession {
       this.#size = all.length - end - 1;
       this.#asked.shift();
       if (this.#asked.length === 0) this.#idle(true);
-      asked.resolve({
-        status: Number(all.toString("latin1", at + asked.mark.length, end)),
-        output: all.subarray(0, at),
-      });
+      this.#answer(asked, Number(all.toString("latin1", at + asked.mark.length, end)), all.subarray(0, at));
     }
+  }
+
+  /** 126 and 127: a program cannot be started; above, it was killed. */
+  #answer(asked: Asked, status: number, told: Buffer): void {
+    const from = told.indexOf(asked.begin);
+    if (from < 0 || status >= 126) asked.reject(this.broken(`its shell runs no programs (status ${status})`));
+    else asked.resolve({ status, output: told.subarray(from + asked.begin.length) });
+  }
+
+  /** What the far side says cannot be true: nothing more is asked of this session. The error to throw. */
+  broken(why: string): TranshipError {
+    this.#fail(this.#lost([this.#words.trim(), why].filter((one) => one !== "").join("; ")));
+    this.#child.kill("SIGKILL");
+    return this.#failed ?? this.#lost(why);
   }
 
   #tailHolds(mark: Buffer, chunk: Buffer): boolean {

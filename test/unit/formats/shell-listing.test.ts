@@ -61,6 +61,11 @@ test("names and targets of any bytes stay apart", () => {
   );
 });
 
+test("a listing whose program did not run says nothing of any file", () => {
+  const { entries, ran } = parseListing(`${mark}1/a${mark}2${line}${mark}1/b${mark}2${mark}4`, mark);
+  assert.deepEqual([entries, ran], [[], false]);
+});
+
 test("anything at all is an answer or damage, never an exception", () => {
   fc.assert(fc.property(bytes(), (text) => void parseListing(`${mark}1${text}${mark}2${text}`, mark)));
 });
