@@ -1,4 +1,6 @@
 // Nodes that go away and come back: what becomes of the tasks that they had.
+
+import { noticedWithin } from "../drivers/agents/protocol.ts";
 import type { InstanceEntity, TaskEntity } from "../state/entities.ts";
 import type { Control } from "./control.ts";
 import { isExclusive } from "./reconcile-tasks.ts";
@@ -20,7 +22,8 @@ export function loseTasks(control: Control): number | undefined {
       const exclusive = isExclusive(control, task);
       const held = exclusive && (control.driver.orphaned?.(instance.node) ?? false);
       const due = Math.max(
-        instance.lostAt + control.nodeGrace + (exclusive ? endsWithin(control, task) : 0),
+        instance.lostAt +
+          (exclusive ? fencedAfter(control.nodeGrace) + endsWithin(control, task) : control.nodeGrace),
         held ? now + lookAgain : 0,
       );
       if (due > now) next = Math.min(next ?? due, due);
@@ -35,6 +38,9 @@ export function loseTasks(control: Control): number | undefined {
   }
   return next;
 }
+
+/** Somebody else may know that a node is cut off long before its agent does. */
+const fencedAfter = (grace: number): number => Math.max(grace, noticedWithin + grace / 2);
 
 /** What must never be there twice is ended by its node once it has been cut off for half of the grace: that is waited for. */
 function endsWithin(control: Control, task: TaskEntity): number {

@@ -110,7 +110,7 @@ class Agent {
       socket.binaryType = "arraybuffer";
       let heard = Date.now();
       const timer = setInterval(() => {
-        if (Date.now() - heard > silenceEnds) socket.close(3000, "silence");
+        if (Date.now() - heard > silenceEnds) silent();
         else if (socket.readyState === WebSocket.OPEN) this.#say({ beat: true });
       }, beatEvery);
       const leave = (): void => socket.close(1000, "the agent ends");
@@ -131,18 +131,29 @@ class Agent {
         if ("welcome" in word) {
           this.#fenceAfter = word.welcome.fenceAfter;
           clearTimeout(this.#fence);
+          this.#fence = undefined;
           this.#tellAll();
           onWelcome();
         } else this.#obey(word);
       };
       socket.onerror = () => {}; // closing follows
-      socket.onclose = ({ reason, code }) => {
+      const over = (): void => {
         clearInterval(timer);
         this.#options.signal.removeEventListener("abort", leave);
         this.#socket = undefined;
         for (const running of this.#sessions.values()) running.kill();
         this.#sessions.clear();
         this.#cutOff();
+      };
+      // close() waits for the word of a peer that is not heard: for minutes, in which nothing would be ended.
+      const silent = (): void => {
+        socket.onopen = socket.onmessage = socket.onclose = null;
+        socket.close(3000, "silence");
+        over();
+        resolve({ reason: `nothing was heard for ${silenceEnds / 1000} s`, code: 1006 });
+      };
+      socket.onclose = ({ reason, code }) => {
+        over();
         const told = reason || (code === 1006 ? undefined : `code ${code}`);
         if (told !== undefined || opened) resolve({ reason: told ?? "no answer", code });
         else void whyNotReached(this.#options.url).then((why) => resolve({ reason: why, code }));
@@ -152,8 +163,8 @@ class Agent {
 
   /** What must not be there twice is ended when the connection stays away: the control plane starts it elsewhere then. */
   #cutOff(): void {
-    clearTimeout(this.#fence);
-    this.#fence = setTimeout(() => {
+    // From when the connection broke: tries in vain to make another do not put it off.
+    this.#fence ??= setTimeout(() => {
       for (const { id, exclusive, lastStatus } of this.#tasks.values()) {
         if (exclusive !== true || lastStatus === "STOPPED") continue;
         this.#options.log.warn(`cut off: task ${id} is ended, because it must not be there twice`);

@@ -10,6 +10,8 @@ export const agentPath = "/v1/agent";
 /** Milliseconds: each side says something so often, and gives the other up after so long. */
 export const beatEvery = 2_000;
 export const silenceEnds = 8_000;
+/** Until an agent has noticed that its connection is gone. */
+export const noticedWithin = silenceEnds + beatEvery;
 
 /** Codes of a connection that the control plane ends: what the agent said cannot be used now, or never (another token, another version). */
 export const refusal = { now: 1008, forGood: 4001 } as const;
