@@ -10,12 +10,10 @@
 
 #define FICLONE 0x40049409
 #define RENAME_NOREPLACE 1
-#define RENAME_EXCHANGE 2
-#define S_IFCHR 0020000
 #define ATTRIBUTES (64UL << 10)
 
 /* The directories that a rule's own layer is in; work is for every user. */
-static long make_room(const struct rule *r, char *temporary)
+long layers_room(const struct rule *r, char *temporary)
 {
 	struct file_status st;
 	long result;
@@ -148,7 +146,7 @@ static long raise_one(const struct rule *r, const struct layered *l,
 		      bool content)
 {
 	char temporary[PATH_SIZE];
-	long result = make_room(r, temporary);
+	long result = layers_room(r, temporary);
 
 	if (result < 0)
 		return result;
@@ -183,7 +181,7 @@ long layers_raise_parent(uint32_t rule, const char *location)
 	struct rule r = rule_get(rules_now(), rule);
 	char way[PATH_SIZE];
 	size_t top = r.from_length > 1 ? r.from_length : 0;
-	long result = make_room(&r, way);
+	long result = layers_room(&r, way);
 
 	if (result < 0)
 		return result;
@@ -215,46 +213,6 @@ long layers_raise(uint32_t rule, const char *location, bool content)
 		return l.error;
 	result = layers_raise_parent(rule, location);
 	return result < 0 ? result : raise_one(&r, &l, content);
-}
-
-long layers_close(const char *own)
-{
-	long result = SYS(__NR_lsetxattr, own, "trusted.overlay.opaque", "y", 1,
-			  0);
-
-	if (result < 0)
-		result = SYS(__NR_lsetxattr, own, "user.overlay.opaque", "y", 1,
-			     0);
-	return result;
-}
-
-static void clear_names(char *own, bool deep)
-{
-	size_t n = strlen(own);
-	struct listing names;
-
-	listing_own(&names, own);
-	for (size_t i = 0; i < names.count; i++) {
-		const struct listed *one = &names.names[i];
-
-		if (text_join(own, PATH_SIZE, own, "/") &&
-		    text_join(own, PATH_SIZE, own, listing_name(&names, i))) {
-			if (one->white)
-				SYS(__NR_unlinkat, AT_FDCWD, own, 0);
-			else if (deep && one->type == DT_DIR)
-				clear_names(own, true);
-		}
-		own[n] = 0;
-	}
-	listing_free(&names);
-}
-
-void layers_clear(const char *own)
-{
-	char path[PATH_SIZE];
-
-	text_copy(path, PATH_SIZE, own);
-	clear_names(path, false);
 }
 
 /* @location is a buffer of PATH_SIZE, as it was at the end. */
@@ -297,30 +255,6 @@ long layers_raise_all(uint32_t rule, const char *location)
 		result = layers_close(l.own);
 	/* What nothing is below needs no whiteouts, and would show them. */
 	if (result == 0)
-		clear_names(l.own, true);
-	return result;
-}
-
-long layers_whiten(uint32_t rule, const char *own, bool there, bool directory)
-{
-	struct rule r = rule_get(rules_now(), rule);
-	char temporary[PATH_SIZE];
-	long result;
-
-	if (!there)
-		return SYS(__NR_mknodat, AT_FDCWD, own, S_IFCHR, 0);
-	result = make_room(&r, temporary);
-	if (result == 0)
-		result = SYS(__NR_mknodat, AT_FDCWD, temporary, S_IFCHR, 0);
-	if (result < 0)
-		return result;
-	result = SYS(__NR_renameat2, AT_FDCWD, temporary, AT_FDCWD, own,
-		     directory ? RENAME_EXCHANGE : 0);
-	if (result == 0 && directory) {
-		layers_clear(temporary);
-		SYS(__NR_unlinkat, AT_FDCWD, temporary, 0x200);
-	}
-	if (result < 0)
-		SYS(__NR_unlinkat, AT_FDCWD, temporary, 0);
+		layers_clear_deep(l.own);
 	return result;
 }

@@ -71,8 +71,14 @@ long layers_raise_all(uint32_t rule, const char *location);
 /* layers_whiten() - @own is gone, and what is below as well. @there: it is in
  * the own layer, @directory: as a directory that looks empty. */
 long layers_whiten(uint32_t rule, const char *own, bool there, bool directory);
+/* layers_room() - a name in the layer's working directory, free and of this
+ * process alone; @temporary has PATH_SIZE. */
+long layers_room(const struct rule *r, char *temporary);
 /* layers_clear() - takes the whiteouts out of an empty directory. */
 void layers_clear(const char *own);
+/* layers_clear_deep() - of all directories below as well; @own has PATH_SIZE and
+ * is as it was at the end. */
+void layers_clear_deep(char *own);
 /* layers_close() - nothing below @own shows through. */
 long layers_close(const char *own);
 

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the calls at paths of several layers share. */
+#ifndef TRANSHIP_ENGINE_LAYERED_H
+#define TRANSHIP_ENGINE_LAYERED_H
+
+#include "files-call.h"
+#include "layers.h"
+
+/* found_set_real() - the kernel gets @real. False where that is too long. */
+bool found_set_real(struct found *f, const char *real);
+/* layered_ask_host() - the call at the host's own file. */
+long layered_ask_host(struct record *r, struct changed *c);
+/* layered_is_name() - there is no directory, though a slash says so. */
+bool layered_is_name(const struct changed *c, const struct layered *l);
+/* layered_may_write() - whether the caller may write to @l, so that copying it
+ * is no way around. 0 or -errno. */
+long layered_may_write(const struct layered *l, int mode);
+/* layered_may_change() - the same for what only an owner changes. */
+long layered_may_change(const struct record *r, const struct layered *l);
+/* layered_prepare_new() - with the lock: the place of a new name is made free,
+ * and *white says whether a whiteout was there. */
+long layered_prepare_new(const struct changed *c, struct layered *l,
+			 bool *white);
+
+#endif

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The way of a path that is walked name by name: for paths whose links may lead to
+ * where a rule is, and those that are not as simple as most are.
+ */
+#include "paths.h"
+#include "root.h"
+#include "sys.h"
+#include "text.h"
+#include "walk.h"
+
+static bool ends_as_directory(const char *path)
+{
+	size_t n = strlen(path);
+
+	if (n > 0 && path[n - 1] == '/')
+		return true;
+	return strcmp(text_base(path), ".") == 0 ||
+	       strcmp(text_base(path), "..") == 0;
+}
+
+/* Rule and real path of a location that is known. */
+static long settle(struct found *f, size_t n)
+{
+	struct rule r;
+
+	if (n == 0) {
+		text_copy(f->location, sizeof(f->location), "/");
+		n = 1;
+	}
+	f->rule = rule_for(rules_now(), f->location, n);
+	f->border = false;
+	f->layered = false;
+	f->mode = RULE_HOST;
+	if (f->rule != NO_RULE) {
+		r = rule_get(rules_now(), f->rule);
+		f->mode = r.mode;
+		f->layered = r.mode == RULE_WRITE_COPY || r.mode == RULE_MERGED;
+		/* A single file's copy is not tied to its place. */
+		f->border = r.from_length == n && n > 1 &&
+			    !(r.exact && r.mode == RULE_WRITE_COPY);
+	}
+	if (!path_real_of(f->real, PATH_SIZE, f->location, f->rule))
+		return -ENAMETOOLONG;
+	if (f->directory)
+		text_join(f->real, sizeof(f->real), f->real, "/");
+	return 0;
+}
+
+size_t path_before_dots(const char *path)
+{
+	size_t n = strlen(path), end;
+
+	while (n > 0 && path[n - 1] == '/')
+		n--;
+	for (end = n; n > 0 && path[n - 1] != '/';)
+		n--;
+	if (end - n > 2 || end == n || path[n] != '.' || path[end - 1] != '.')
+		return 0;
+	return n;
+}
+
+/* "." or ".." and nothing else, slashes aside. */
+static bool is_only_dots(const char *path)
+{
+	size_t n = path[0] == '.' ? 1 + (path[1] == '.') : 0;
+
+	while (n > 0 && path[n] == '/')
+		n++;
+	return n > 0 && !path[n];
+}
+
+/* A relative path whose directory has no location: what the kernel says of a
+ * descriptor that is none, or no directory's; all else is its own to say. */
+static long no_directory(long fd)
+{
+	struct file_status st;
+	long result = fd == AT_FDCWD ? 0 : SYS(__NR_fstat, fd, &st);
+
+	if (fd == AT_FDCWD || result < 0)
+		return result;
+	return (st.mode & S_IFMT) == S_IFDIR ? 0 : -ENOTDIR;
+}
+
+static long exact_dots(struct found *f, long fd, const char *path, size_t n)
+{
+	char before[PATH_SIZE];
+	long result;
+
+	if (n >= PATH_SIZE)
+		return -ENAMETOOLONG;
+	memcpy(before, path, n);
+	before[n] = 0;
+	result = path_exact(f, fd, n > 0 ? before : ".", LAST_FOLLOW);
+	f->dots = true;
+	f->border = false;
+	if (result == 0 && !f->native &&
+	    !text_join(f->real, sizeof(f->real), f->real, path + n))
+		return -ENAMETOOLONG;
+	return result;
+}
+
+long path_exact(struct found *f, long fd, const char *path,
+		enum path_last last)
+{
+	size_t dots = last == LAST_NAME ? path_before_dots(path) : 0;
+	struct walk w;	/* large: not cleared */
+	long result;
+
+	if (dots > 0 || (last == LAST_NAME && is_only_dots(path)))
+		return exact_dots(f, fd, path, dots);
+	f->dots = false;
+	f->layered = false;
+
+	w.done = f->location;
+	w.n = 0;
+	/* A rule for the root itself holds before any component is seen. */
+	w.touched = path[0] == '/' && rule_redirects(rule_for(rules_now(), "/", 1));
+	w.slash = false;
+	w.links = 0;
+	f->native = false;
+	f->directory = ends_as_directory(path);
+	w.n = path[0] == '/' ? root_begin(f->location) : 0;
+	f->location[w.n] = 0;
+	f->real[0] = 0;
+	if (!path[0])
+		return -ENOENT;
+	if (!text_copy(w.todo, PATH_SIZE, path))
+		return -ENAMETOOLONG;
+	if (path[0] != '/') {
+		if (!path_of_descriptor(fd, f->location)) {
+			f->native = true;
+			return no_directory(fd);
+		}
+		w.n = strlen(f->location);
+		w.touched = rule_redirects(rule_for(rules_now(), f->location, w.n));
+		if (w.n == 1)
+			w.n = 0;
+		f->location[w.n] = 0;
+	}
+	result = walk_on(&w, last);
+	/* Where no rule was on the way the kernel says the same, and better. */
+	f->native = !w.touched && !root_changed();
+	f->directory = f->directory || w.slash;
+	return result < 0 ? result : settle(f, w.n);
+}
