@@ -125,7 +125,7 @@ function hintOf(
     );
     return written === undefined ? {} : { hint: `did you mean it by ${written}?` };
   }
-  if (issue.code === "invalid_type" && issue.expected === "string" && typeof value === "number")
+  if (issue.code === "invalid_type" && issue.expected === "string" && /^(number|boolean)$/.test(typeof value))
     return { hint: "put it in quotes" };
   if (issue.code !== "invalid_value") return {};
   const meant = typeof value === "string" ? nearest(value, issue.values.map(String)) : undefined;

@@ -1,13 +1,15 @@
 // Blobs that are read, whole or in part. A blob whose content is not what its name says is not served.
-import { createReadStream, statSync } from "node:fs";
+import { statSync } from "node:fs";
+import { open } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { pipeline } from "node:stream/promises";
+import { finished } from "node:stream/promises";
 import type { Digest } from "../../formats/oci-reference.ts";
 import { Digester } from "../digest.ts";
 import type { ImageStore } from "../store.ts";
 import { HttpError } from "./http-error.ts";
 
 const maxKnown = 100_000;
+const pieceSize = 1 << 20;
 
 /** Which blobs were read and found right. A file that changes is read again. */
 export class VerifiedBlobs {
@@ -39,9 +41,18 @@ export class VerifiedBlobs {
 
   async #read(digest: Digest): Promise<boolean> {
     const digester = new Digester(digest);
-    for await (const chunk of createReadStream(this.#store.blobPath(digest), { highWaterMark: 1 << 20 }))
-      digester.update(chunk as Uint8Array);
-    return digester.digest() === digest;
+    const file = await open(this.#store.blobPath(digest));
+    try {
+      // One buffer for all of it: those of a stream stay until a collection, which comes late where there is little other garbage.
+      const buffer = Buffer.allocUnsafe(pieceSize);
+      for (;;) {
+        const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+        if (bytesRead === 0) return digester.digest() === digest;
+        digester.update(buffer.subarray(0, bytesRead));
+      }
+    } finally {
+      await file.close();
+    }
   }
 }
 
@@ -67,7 +78,43 @@ export async function serveBlob(
     response.end();
     return;
   }
-  await pipeline(createReadStream(store.blobPath(digest), { start, end, highWaterMark: 1 << 20 }), response);
+  try {
+    await send(store.blobPath(digest), start, end, response);
+  } catch (error) {
+    response.destroy();
+    throw error;
+  }
+}
+
+/** By one buffer, which is filled again when the kernel has what was in it. */
+async function send(path: string, start: number, end: number, response: ServerResponse): Promise<void> {
+  const file = await open(path);
+  try {
+    const buffer = Buffer.allocUnsafe(Math.min(pieceSize, end - start + 1));
+    for (let at = start; at <= end; ) {
+      const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, end - at + 1), at);
+      if (bytesRead === 0) throw new Error(`${path} has become shorter while it was served`);
+      at += bytesRead;
+      await written(response, buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
+  const ended = finished(response);
+  response.end();
+  await ended;
+}
+
+async function written(response: ServerResponse, bytes: Uint8Array): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const closed = (): void => reject(new Error("the client has gone"));
+    response.once("close", closed);
+    response.write(bytes, (error) => {
+      response.off("close", closed);
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }
 
 /** One range of bytes; what is not understood is as if it were not there. */

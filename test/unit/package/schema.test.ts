@@ -47,6 +47,7 @@ test("each problem has its line, its place and a hint", () => {
     ["limits:\n  # more\n  memroy: 1", /^line 7: limits\.memroy: .*did you mean memory/],
     ["services: [{name: a, progam: p}]", /^line 5: services\[0\]\.program: is missing \(.*progam\?/],
     ["services: [{name: a, type: simple}]", /^line 5: services\[0\]\.program: is missing$/],
+    ["programs: [{name: a, command: [/bin/echo, yes, true]}]", /command\[2\]: .*put it in quotes/],
     ["identity: {hostname: 7}", /^line 5: identity\.hostname: .*put it in quotes/],
     ["identity: {dmi: {x/y: z}}", /^line 5: identity\.dmi\.x\/y: must be the name/],
     ["a: [\n", /^line \d/],
