@@ -32,7 +32,7 @@ static long open_new(struct record *r, struct changed *c)
 		if (result < 0 && white)
 			layers_whiten(c->f.rule, l.own, false, false);
 	} else if (result == 0) {
-		result = found_set_real(&c->f, l.real) ? call_placed(r, c) : -ENAMETOOLONG;
+		result = layered_call_seen(r, c, &l);
 	}
 	layers_unlock(lock);
 	return result;
@@ -84,6 +84,6 @@ long layered_open(struct record *r, struct changed *c, unsigned long flags)
 	    layered_is_name(c, &l) ||
 	    !(unnamed ? mode_is_directory(l.mode)
 		      : (l.mode & S_IFMT) == S_IFREG && !(flags & O_DIRECTORY)))
-		return call_placed(r, c);
+		return layered_call_seen(r, c, &l);
 	return open_copy(r, c, &l, flags);
 }

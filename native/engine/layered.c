@@ -28,6 +28,13 @@ long layered_ask_host(struct record *r, struct changed *c)
 	return found_set_real(&c->f, c->f.location) ? call_placed(r, c) : -ENAMETOOLONG;
 }
 
+long layered_call_seen(struct record *r, struct changed *c,
+		       const struct layered *l)
+{
+	return found_set_real(&c->f, l->real) ? call_placed(r, c)
+					      : -ENAMETOOLONG;
+}
+
 bool layered_is_name(const struct changed *c, const struct layered *l)
 {
 	return l->where != LAYER_NONE && c->f.directory &&
@@ -71,7 +78,7 @@ static long change(struct record *r, struct changed *c)
 	 * directory is nothing to truncate. */
 	if (l.where == LAYER_NONE || l.where == LAYER_OWN || layered_is_name(c, &l) ||
 	    (r->nr == __NR_truncate && mode_is_directory(l.mode)))
-		return call_placed(r, c);
+		return layered_call_seen(r, c, &l);
 	result = layered_may_change(r, &l);
 	if (result < 0)
 		return result;
@@ -107,7 +114,7 @@ static long make(struct record *r, struct changed *c)
 		return lock;
 	result = layers_find(&l, c->f.rule, c->f.location);
 	if (result == 0 && (l.where != LAYER_NONE || l.error == -ENOTDIR)) {
-		result = call_placed(r, c);
+		result = layered_call_seen(r, c, &l);
 	} else if (result == 0) {
 		result = layered_prepare_new(c, &l, &white);
 		if (result == 0)
@@ -140,7 +147,7 @@ static long remove_found(struct record *r, struct changed *c, struct layered *l)
 	if (own && !below) {
 		if (directory)
 			layers_clear(l->own);
-		return call_placed(r, c);
+		return layered_call_seen(r, c, l);
 	}
 	result = own ? 0 : layers_raise_parent(c->f.rule, c->f.location);
 	if (result < 0)
@@ -157,7 +164,7 @@ static long take_away(struct record *r, struct changed *c)
 		return lock;
 	result = layers_find(&l, c->f.rule, c->f.location);
 	if (result == 0)
-		result = l.where == LAYER_NONE ? call_placed(r, c)
+		result = l.where == LAYER_NONE ? layered_call_seen(r, c, &l)
 					       : remove_found(r, c, &l);
 	layers_unlock(lock);
 	return result;

@@ -10,6 +10,10 @@
 bool found_set_real(struct found *f, const char *real);
 /* layered_ask_host() - the call at the host's own file. */
 long layered_ask_host(struct record *r, struct changed *c);
+/* layered_call_seen() - the call where @l says that the name is, now: what its
+ * look-up said may be old, and another process has made or removed the name. */
+long layered_call_seen(struct record *r, struct changed *c,
+		       const struct layered *l);
 /* layered_is_name() - there is no directory, though a slash says so. */
 bool layered_is_name(const struct changed *c, const struct layered *l);
 /* layered_may_write() - whether the caller may write to @l, so that copying it
