@@ -57,7 +57,7 @@ export async function buildTo(directory: string): Promise<Built & { hot: Built; 
   const hot = await build({
     ...compiled,
     entryPoints: { hot: "src/cli/hot.ts" },
-    plugins: [leftOutOf(/\/package\/compiled\.ts$/)],
+    plugins: [leftOutOf(/\/(package\/compiled|pull-first)\.ts$/)],
   });
   const run = await build({
     ...compiled,

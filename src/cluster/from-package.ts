@@ -109,16 +109,17 @@ function labelsOf({ identity, syscalls }: Descriptor): { dockerLabels?: Record<s
 
 /**
  * What keeps data in a volume must never run twice: the new task waits until the old one has ended. A descriptor has no volume that is only read. `shared`:
- * its programs are known to write there together. `fixed`: a port of the node is named, which two tasks of a node cannot have at a time either.
+ * its programs are known to write there together. `fixed`: a port of the node is named, which two tasks of a node cannot have at a time either: one of `count` after the other lets it go.
  */
 export function deploymentOf(
   descriptor: Descriptor,
-  { shared, fixed }: { shared: boolean; fixed: boolean },
+  { shared, fixed, count }: { shared: boolean; fixed: boolean; count: number },
 ): NonNullable<CreateServiceRequest["deploymentConfiguration"]> {
-  const alone = fixed || (descriptor.volumes.length > 0 && !shared);
+  const alone = descriptor.volumes.length > 0 && !shared;
+  const others = count < 2 ? 0 : Math.floor((100 * (count - 1)) / count);
   return {
-    minimumHealthyPercent: alone ? 0 : 100,
-    maximumPercent: alone ? 100 : 200,
+    minimumHealthyPercent: alone ? 0 : fixed ? others : 100,
+    maximumPercent: alone || fixed ? 100 : 200,
     deploymentCircuitBreaker: { enable: true, rollback: true },
   };
 }

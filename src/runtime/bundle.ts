@@ -3,7 +3,7 @@ import { chownSync, existsSync, fchownSync, readdirSync, readFileSync, rmSync } 
 import { join } from "node:path";
 import type { Log } from "../base/log.ts";
 import type { EnterMount } from "../host/enter.ts";
-import { makeDirectory, readText, writeFilePlain } from "../host/files.ts";
+import { makeDirectory, writeFilePlain } from "../host/files.ts";
 import { nativePath } from "../host/native.ts";
 import { rootlessUser } from "../host/rootless-user.ts";
 import type { StateRoot } from "../host/state-root.ts";
@@ -29,7 +29,7 @@ import { seccompPart } from "./oci/profile.ts";
 import type { OciRuntime } from "./oci/runtime.ts";
 import type { InstanceRecord } from "./record.ts";
 import { redirectedMounts } from "./redirect/mounts.ts";
-import { requireSecret, secretCopies, secretMounts } from "./secrets.ts";
+import { requireSecret, secretCopies, secretMounts, secretVariables } from "./secrets.ts";
 import { consoleSize } from "./stdio.ts";
 import { lookUpUser, type User, withGroups } from "./user.ts";
 import { stageMounts, stageOf } from "./userns/stage.ts";
@@ -224,12 +224,7 @@ export function environmentOf(
   { record, forward, detached }: Pick<BundleInput, "record" | "forward" | "detached">,
   home: string,
 ): string[] {
-  const secrets = record.secrets
-    .filter((secret) => !secret.target.startsWith("/"))
-    .map((secret) => {
-      requireSecret(secret.source);
-      return `${secret.target}=${(readText(secret.source) ?? "").replace(/\n$/, "")}`;
-    });
+  for (const { target, source } of record.secrets) if (!target.startsWith("/")) requireSecret(source);
   const defaults = [
     `HOME=${home}`,
     `HOSTNAME=${record.hostname}`,
@@ -241,7 +236,7 @@ export function environmentOf(
     // What is thrown away at the end need not survive a power failure.
     ...(record.autoRemove ? ["TRANSHIP_RECORD_SYNC=0"] : []),
   ];
-  return mergeEnvironment(defaults, record.environment, secrets);
+  return mergeEnvironment(defaults, record.environment, secretVariables(record));
 }
 
 /** See native/init/console.h. */

@@ -32,6 +32,7 @@ import { isPaused } from "./pause.ts";
 import { planEnvironment } from "./plan-environment.ts";
 import { parentOf } from "./processes.ts";
 import { instanceLayers } from "./redirect/mounts.ts";
+import { secretVariables } from "./secrets.ts";
 import { statusOf } from "./state.ts";
 import { consoleSize, ended, forwardSignals, stdioFor } from "./stdio.ts";
 import { lookUpUser, type User, withGroups } from "./user.ts";
@@ -121,6 +122,8 @@ function processSpec(
         ...(options.terminal === true ? ["TERM=xterm"] : []),
       ],
       record.environment,
+      // As PID 1 has them.
+      secretVariables(record),
       options.environment ?? [],
     ),
     cwd: options.workingDirectory ?? record.workingDirectory,

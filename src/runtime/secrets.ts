@@ -1,7 +1,7 @@
 // Secrets of an instance: files that it sees, and values of variables.
 import { chmodSync, chownSync, constants, copyFileSync, rmSync, statSync } from "node:fs";
 import { TranshipError } from "../base/errors.ts";
-import { ioError, makeDirectory } from "../host/files.ts";
+import { ioError, makeDirectory, readText } from "../host/files.ts";
 import type { OpenPackage } from "./image.ts";
 import type { InstancePaths } from "./instance-paths.ts";
 import { inLayers } from "./layers.ts";
@@ -22,6 +22,16 @@ export function secretMounts(paths: InstancePaths, record: InstanceRecord): OciM
       const source = isOwned(secret) ? copyOf(secret, copies, index) : secret.source;
       const options = ["rbind", "rprivate", "ro", "nosuid", "nodev", "noexec"];
       return { destination: secret.target, type: "bind", source, options };
+    });
+}
+
+/** "NAME=VALUE" of those that are variables, as they are now; what is no longer there is left out. */
+export function secretVariables({ secrets }: Pick<InstanceRecord, "secrets">): string[] {
+  return secrets
+    .filter(({ target }) => !target.startsWith("/"))
+    .flatMap(({ target, source }) => {
+      const value = readText(source);
+      return value === undefined ? [] : [`${target}=${value.replace(/\n$/, "")}`];
     });
 }
 

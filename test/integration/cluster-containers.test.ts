@@ -278,6 +278,9 @@ describe("containers of tasks", { skip, timeout: 400_000 }, () => {
     await until(async () => (await cluster.logsOf(task, "main")).includes("swordfish\n"));
     assert.equal(await cluster.logsOf(task, "main"), "swordfish web fast own\nswordfish\n");
     const name = `ecs-${task.split("/").at(-1)?.slice(0, 12)}-main`;
+    // Commands have them as the program has.
+    const asked = await cluster.fixture.cli(["exec", name, "sh", "-c", "echo $PASSWORD $WHO"]);
+    assert.equal(asked.stdout, "swordfish web\n", asked.stderr);
     const shown = [
       JSON.stringify(await cluster.see(task)),
       (await cluster.fixture.cli(["inspect", name])).stdout,

@@ -191,6 +191,17 @@ describe("what tasks are given", { skip, timeout: 300_000 }, () => {
     const asked = async (): Promise<void> => {
       assert.equal((await logs("--group", "/shop/web", "--stream", stream)).stdout, whole);
       assert.equal((await logs("--group", "/shop")).stdout, "", "another group");
+      for (const words of [
+        ["-f", "0123456789abcdef0123456789abcdef"],
+        ["--service", "nobody"],
+      ]) {
+        const unknown = await logs(...words);
+        assert.equal(unknown.status, 1, unknown.stdout);
+        assert.match(
+          unknown.stderr,
+          /knows no (task 0123456789abcdef|service nobody).*no line of it is kept/,
+        );
+      }
       assert.equal((await logs(task, "--container", "main", "--tail", "1")).stdout, "last");
       assert.equal((await logs(task, "--since", new Date(Date.now() + 60_000).toISOString())).stdout, "");
       const [stamp = ""] = (await logs(task, "--container", "main", "-t")).stdout.split(" ");

@@ -387,6 +387,15 @@ describe("an SDK client and three nodes", () => {
     await stable("daemon");
     assert.ok((await tasksOf("daemon")).every(({ taskDefinitionArn }) => taskDefinitionArn?.endsWith(":2")));
     await remove("daemon");
+    for (const [more, reason] of [
+      [{ schedulingStrategy: "DAEMON", desiredCount: 1 }, /takes no desiredCount/],
+      [{ schedulingStrategy: "REPLICA" }, /needs a desiredCount/],
+      [{}, /needs a desiredCount/],
+    ] as const)
+      await assert.rejects(
+        client.send(new ecs.CreateServiceCommand({ serviceName: "wrong", taskDefinition: "good", ...more })),
+        (error: Error) => error.name === "InvalidParameterException" && reason.test(error.message),
+      );
   });
 
   test("spread by capacity providers, keep tags and settings", async () => {

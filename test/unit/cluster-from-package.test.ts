@@ -55,8 +55,8 @@ test("a task counts when the package's services are ready, where it says what th
 test("data is of one task at a time, unless its programs share it", () => {
   const path = "/var/lib/shop";
   const data: Descriptor = { ...plain, volumes: [{ path } as Descriptor["volumes"][number]] };
-  const percents = (described: Descriptor, shared: boolean, fixed = false): unknown[] => {
-    const { minimumHealthyPercent, maximumPercent } = deploymentOf(described, { shared, fixed });
+  const percents = (described: Descriptor, shared: boolean, fixed = false, count = 1): unknown[] => {
+    const { minimumHealthyPercent, maximumPercent } = deploymentOf(described, { shared, fixed, count });
     return [minimumHealthyPercent, maximumPercent];
   };
   assert.deepEqual(percents(data, false), [0, 100]);
@@ -64,6 +64,10 @@ test("data is of one task at a time, unless its programs share it", () => {
   assert.deepEqual(percents(plain, false), [100, 200]);
   // Two tasks of a node cannot have the same of its ports.
   assert.deepEqual(percents(plain, false, true), [0, 100]);
+  // On several nodes one lets it go after the other.
+  assert.deepEqual(percents(plain, false, true, 2), [50, 100]);
+  assert.deepEqual(percents(plain, false, true, 3), [66, 100]);
+  assert.deepEqual(percents(data, false, true, 1), [0, 100]);
   assert.deepEqual(registered(data).containerDefinitions[0]?.mountPoints, [
     { sourceVolume: "shop-data-1", containerPath: path },
   ]);

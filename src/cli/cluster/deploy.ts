@@ -50,7 +50,8 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   await client.call("CreateCluster", { clusterName: cluster });
   const found = await activeService(client, cluster, service);
   // An update without --count has as many as there were.
-  if (!shared) refuseCopies(descriptor, Number(count ?? found?.desiredCount ?? 1));
+  const tasks = Number(count ?? found?.desiredCount ?? 1);
+  if (!shared) refuseCopies(descriptor, tasks);
   const ports = new Map([...(await portsOf(client, found)), ...published]);
   const registered = await client.call<RegisterTaskDefinitionResponse>(
     "RegisterTaskDefinition",
@@ -58,7 +59,7 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   );
   const taskDefinition = registered.taskDefinition?.taskDefinitionArn;
   const fixed = descriptor.ports.some(({ port }) => (ports.get(port) ?? 0) > 0);
-  const deploymentConfiguration = deploymentOf(descriptor, { shared, fixed });
+  const deploymentConfiguration = deploymentOf(descriptor, { shared, fixed, count: tasks });
   const wanted = { cluster, taskDefinition, deploymentConfiguration };
   if (found !== undefined)
     await client.call("UpdateService", {

@@ -226,6 +226,8 @@ function checkKind(input: CreateServiceRequest): void {
     );
   if (daemon && input.desiredCount !== undefined)
     throw invalidParameter("The daemon scheduling strategy takes no desiredCount.");
+  if (!daemon && input.desiredCount === undefined)
+    throw invalidParameter("The replica scheduling strategy needs a desiredCount.");
   if (daemon && (input.placementStrategy?.length ?? 0) > 0)
     throw invalidParameter("The daemon scheduling strategy takes no placement strategies.");
   if (daemon && input.placementConstraints?.some(({ type }) => type === "distinctInstance"))

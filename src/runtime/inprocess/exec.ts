@@ -12,6 +12,7 @@ import type { ExecOptions } from "../exec.ts";
 import type { Instance } from "../find.ts";
 import { planEnvironment } from "../plan-environment.ts";
 import { engineMain, type LiveProcess } from "../processes.ts";
+import { secretVariables } from "../secrets.ts";
 import { ended, forwardSignals, stdioFor } from "../stdio.ts";
 import { placeOf } from "./policy.ts";
 import { clockPageWords, engineWords, logWords, userOf } from "./start.ts";
@@ -41,6 +42,8 @@ export async function execInProcess(
       ...(options.terminal === true ? ["TERM=xterm"] : []),
     ],
     record.environment,
+    // As PID 1 has them.
+    secretVariables(record),
     options.environment ?? [],
   );
   const start = placeOf(record, paths.tree, options.workingDirectory ?? record.workingDirectory);
