@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "chain.h"
+#include "confine.h"
 #include "die.h"
 #include "end.h"
 #include "options.h"
@@ -109,6 +110,8 @@ int main(int argc, char **argv)
 	int status;
 
 	program_name = "supervise";
+	if (argc == 2 && strcmp(argv[1], "--landlock-abi") == 0)
+		return printf("%d\n", landlock_abi()) < 0;
 	/* An ordinary user's command goes on as root of namespaces of its own. */
 	if (argc > 2 && strcmp(argv[1], "--prepare") == 0 && geteuid() != 0) {
 		execv(argv[2], argv + 2);

@@ -68,6 +68,8 @@ static void parse_one(struct config *c, const char *name, char ***args)
 		c->environment = take(args);
 	} else if (strcmp(name, "--user") == 0) {
 		c->user = take(args);
+	} else if (strcmp(name, "--confine") == 0) {
+		c->confine = take_pair(args);
 	} else if (strcmp(name, "--bound") == 0) {
 		c->bound = true;
 	} else if (strcmp(name, "--become") == 0) {

@@ -37,6 +37,7 @@ struct config {
 	/* Its whole environment: a file of NAME=VALUE, each with a NUL. */
 	const char *environment;
 	const char *user;	/* UID:GID[:GID...] that it becomes */
+	struct pair confine;	/* files of rules and filter: see confine.h */
 	bool bound;		/* it dies with us */
 	bool become;		/* we become it: there is no end to deal with */
 	const char *main_file;	/* gets its pid and start time */

@@ -9,6 +9,10 @@
  * NUL. Return: its length, or -1. */
 ssize_t read_small(const char *path, char *buf, size_t size);
 
+/* read_whole() - a file of at most @limit bytes, ended by NUL; the caller's to
+ * free. Fails in words. */
+char *read_whole(const char *file, size_t limit, size_t *size);
+
 /* start_time() - of a process, in clock ticks since boot, as text; false for
  * what does not run. */
 bool start_time(int pid, char *buf, size_t size);

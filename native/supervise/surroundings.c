@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "confine.h"
 #include "die.h"
 #include "read.h"
 #include "surroundings.h"
@@ -43,35 +44,10 @@ static void enter_directory(const struct pair *d)
 	close(root);
 }
 
-static char *read_whole(const char *file, size_t *size)
-{
-	int fd = open(file, O_RDONLY | O_CLOEXEC);
-	struct stat st;
-	char *text;
-	ssize_t n;
-
-	if (fd < 0 || fstat(fd, &st) < 0)
-		die_errno("cannot read %s", file);
-	if (st.st_size > ENVIRONMENT_MAX)
-		die("the environment is too long");
-	*size = (size_t)st.st_size;
-	text = malloc(*size + 1);
-	if (!text)
-		die_errno("cannot allocate memory");
-	for (size_t done = 0; done < *size; done += (size_t)n) {
-		n = read(fd, text + done, *size - done);
-		if (n <= 0)
-			die_errno("cannot read %s", file);
-	}
-	close(fd);
-	text[*size] = 0;
-	return text;
-}
-
 static void set_environment(const char *file)
 {
 	size_t size;
-	char *text = read_whole(file, &size);
+	char *text = read_whole(file, ENVIRONMENT_MAX, &size);
 
 	if (clearenv() != 0)
 		die_errno("clearenv");
@@ -140,4 +116,7 @@ void surroundings(const struct config *c, pid_t parent)
 		die_errno("prctl");
 	if (c->bound && getppid() != parent)
 		raise(SIGKILL);
+	/* Last: it would hold us too. */
+	if (c->confine.first)
+		confine(c->confine.first, c->confine.second);
 }

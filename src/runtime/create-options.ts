@@ -35,6 +35,8 @@ export interface CreateOptions extends NetworkOptions {
   elements?: ElementOptions;
   /** In process alone: see inprocess/led.ts. */
   logRedirections?: boolean;
+  /** In process alone: see inprocess/confine.ts. */
+  confine?: boolean;
   redirect?: RedirectOptions;
   mounts?: readonly InstanceMount[];
   secrets?: readonly InstanceSecret[];

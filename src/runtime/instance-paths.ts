@@ -56,6 +56,10 @@ export interface InstancePaths {
   /** What its rules were made of at this start, beside the record. */
   readonly started: string;
   readonly environment: string;
+  /** Of one that is confined: what it may reach, its filter of system calls, and its /dev/shm. */
+  readonly reach: string;
+  readonly filter: string;
+  readonly shm: string;
   /** Its init: "PID STARTTIME". */
   readonly main: string;
   /** What led where, a file a process. */
@@ -106,6 +110,9 @@ export function pathsIn(directory: string): InstancePaths {
     clock: `${directory}/clock`,
     rules: `${directory}/rules`,
     started: `${directory}/started.json`,
+    reach: `${directory}/reach`,
+    filter: `${directory}/filter.bpf`,
+    shm: `${directory}/shm`,
     environment: `${directory}/environment`,
     main: `${directory}/main`,
     led: `${directory}/led`,

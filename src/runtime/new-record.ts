@@ -101,14 +101,15 @@ function makeRecord(given: Given, options: CreateOptions, opened: OpenPackage): 
 
 /** What only the in-process engine carries out. */
 function inProcessOf(
-  { engine, logRedirections }: CreateOptions,
+  { engine, logRedirections, confine }: CreateOptions,
   { descriptor }: OpenPackage,
-): Pick<InstanceRecord, "excludes" | "logsRedirections"> {
+): Pick<InstanceRecord, "excludes" | "logsRedirections" | "confine"> {
   if (engine !== "inprocess") return {};
   const excludes = descriptor?.excludes ?? [];
   return {
     ...(excludes.length === 0 ? {} : { excludes }),
     ...(logRedirections === true ? { logsRedirections: true } : {}),
+    ...(confine === true ? { confine: true } : {}),
   };
 }
 

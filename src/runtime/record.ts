@@ -49,6 +49,8 @@ export interface InstanceRecord {
   readonly excludes?: readonly string[];
   /** In process: what leads where is written down. */
   readonly logsRedirections?: boolean;
+  /** In process: the kernel holds it: see inprocess/confine.ts. */
+  readonly confine?: true;
   readonly limits: Limits;
   /** Ids of this host in a user namespace of its own. Absent: it has none. */
   readonly userns?: LentIds;

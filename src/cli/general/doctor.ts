@@ -13,6 +13,7 @@ import { run as runProgram } from "../../host/process.ts";
 import { rootlessNeeds } from "../../host/rootless/needs.ts";
 import { makeWorkDirectory, repairWork } from "../../host/work.ts";
 import { chooseEngine } from "../../runtime/inprocess/choose.ts";
+import { landlockAbi } from "../../runtime/inprocess/landlock.ts";
 import type { Context } from "../context.ts";
 import { printRows } from "../format.ts";
 import { type Call, text } from "../verb.ts";
@@ -231,10 +232,21 @@ async function inProcess(): Promise<Check[]> {
     const found = wrong === undefined ? `a program ran, caught by ${what}` : `${what}: ${wrong}`;
     checks.push({ name, state: wrong === undefined ? "ok" : "warn", found, remedy });
   }
+  checks.push(await landlock());
   const written = await writtenCode();
   if (written !== undefined) checks.push(written);
   const { engine, reason } = chooseEngine();
   return [...checks, { name: "run --engine auto", state: "ok", found: `${engine}: ${reason}`, remedy: "" }];
+}
+
+async function landlock(): Promise<Check> {
+  const abi = await landlockAbi();
+  return {
+    name: "engine inprocess: Landlock",
+    state: abi > 0 ? "ok" : "warn",
+    found: abi > 0 ? `version ${abi}` : "not in this kernel",
+    remedy: "`run --confine` needs Linux 5.13 and landlock among the security modules (lsm= at boot)",
+  };
 }
 
 /** What the engine does without where this host forbids code that was written; undefined where it could not be asked. */

@@ -19,7 +19,7 @@ export const notHeldInProcess: Readonly<Record<string, string>> = {
   cpusetMems: groups, pidsLimit: groups, blkioWeight: groups, deviceReadBps: groups, deviceWriteBps: groups,
   deviceReadIops: groups, deviceWriteIops: groups,
   ulimit: "the limits of the caller hold: see ulimit of your shell", oomScoreAdj: "the value of the caller holds",
-  ingressBandwidth: namespaces, egressBandwidth: namespaces, shmSize: namespaces, storageOpt: namespaces, readOnly: namespaces,
+  ingressBandwidth: namespaces, egressBandwidth: namespaces, shmSize: namespaces, storageOpt: namespaces, readOnly: "only with --confine does the kernel hold it",
   privileged: namespaces, userns: namespaces,
   capAdd: filters, capDrop: filters, syscalls: filters, securityOpt: filters, device: "the devices of this host are there anyway",
   groupAdd: "the groups of the caller hold", volumesFrom: "what is volumes can be given with -v",
@@ -33,7 +33,9 @@ const harmless: Readonly<Record<string, unknown>> = { push: true, userns: "host"
 
 /** E_USAGE names every flag that cannot be held, with the reason. */
 export function checkInProcess(options: OptionValues): void {
-  const wrong = Object.entries(notHeldInProcess).filter(([key]) => isGiven(options, key));
+  const wrong = Object.entries(notHeldInProcess).filter(
+    ([key]) => isGiven(options, key) && !(key === "readOnly" && options.confine === true),
+  );
   const said = wrong.map(([key, why]) => `${flagOf(key)}: ${why}`);
   if (list(options, "secret").some((entry) => isOwned(secretOption(entry))))
     said.push("uid, gid and mode of --secret: the file is seen as it is on this host");

@@ -1,6 +1,7 @@
 // run --engine: which engine it is to be, and a run in process.
 import { TranshipError } from "../../base/errors.ts";
 import { chooseEngine } from "../../runtime/inprocess/choose.ts";
+import { checkLandlock } from "../../runtime/inprocess/landlock.ts";
 import { runInProcess } from "../../runtime/inprocess/run.ts";
 import type { EngineName } from "../../runtime/record.ts";
 import type { RunOptions } from "../../runtime/run.ts";
@@ -35,7 +36,9 @@ export async function runIn(call: Call, { root, log, print }: Context): Promise<
   const options: RunOptions = {
     ...createOptions(call),
     logRedirections: flag(call.options, "logRedirections"),
+    confine: flag(call.options, "confine"),
   };
+  if (options.confine === true) await checkLandlock();
   if (!flag(call.options, "detach")) options.foreground = selfCommand(root, call.options);
   print((await runInProcess(root, options, log)).id);
 }

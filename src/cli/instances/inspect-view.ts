@@ -113,7 +113,11 @@ function accessView({
   noNewPrivileges,
   syscalls,
   filter,
-}: Pick<InstanceRecord, "devices" | "groupAdd" | "noNewPrivileges" | "syscalls" | "filter">): object {
+  confine,
+}: Pick<
+  InstanceRecord,
+  "confine" | "devices" | "groupAdd" | "noNewPrivileges" | "syscalls" | "filter"
+>): object {
   return {
     Devices: devices.map(({ source, target, access }) => ({
       PathOnHost: source,
@@ -123,7 +127,8 @@ function accessView({
     GroupAdd: groupAdd,
     SecurityOpt: [
       ...(noNewPrivileges === true ? ["no-new-privileges"] : []),
-      ...(syscalls === "off" ? ["seccomp=unconfined"] : []),
+      ...(confine === true ? ["landlock"] : []),
+      ...(syscalls === "off" && confine !== true ? ["seccomp=unconfined"] : []),
       ...(filter === undefined ? [] : [`seccomp=${JSON.stringify(filter)}`]),
     ],
   };

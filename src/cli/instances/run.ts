@@ -19,6 +19,15 @@ export async function run(call: Call, context: Context): Promise<undefined> {
       hint: "`tranship inspect` shows how each redirection is carried out, --observe what is missed",
     });
   }
+  if (flag(call.options, "confine")) {
+    throw new TranshipError(
+      "E_USAGE",
+      "--confine is for --engine inprocess: namespaces hold an instance without it",
+      {
+        hint: "leave it out; --cap-drop, --read-only, --syscalls and --security-opt narrow an instance under namespaces",
+      },
+    );
+  }
   const options: RunOptions = createOptions(call);
   if (!flag(call.options, "detach")) options.foreground = selfCommand(root, call.options);
   const source = text(call.options, "tether");

@@ -173,6 +173,11 @@ export const runVerb: Verb = {
       choices: ["namespace", "inprocess", "auto"],
     },
     {
+      flags: "--confine",
+      summary:
+        "in process: let the kernel hold it to its own files and to harmless calls, by Landlock and seccomp",
+    },
+    {
       flags: "--log-redirections",
       summary: "in process: write down what leads where; see `logs --redirections`",
     },

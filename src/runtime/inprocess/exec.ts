@@ -14,6 +14,7 @@ import { planEnvironment } from "../plan-environment.ts";
 import { engineMain, type LiveProcess } from "../processes.ts";
 import { secretVariables } from "../secrets.ts";
 import { ended, forwardSignals, stdioFor } from "../stdio.ts";
+import { confineWords } from "./confine.ts";
 import { placeOf } from "./policy.ts";
 import { clockPageWords, engineWords, logWords, userOf } from "./start.ts";
 import { onHost } from "./volumes.ts";
@@ -50,6 +51,7 @@ export async function execInProcess(
   const words = [
     ...["--become", "--bound", "--directory", ...start, "--environment-file", file],
     ...(user.uid === 0 ? [] : ["--user", [user.uid, user.gid, ...user.groups].join(":")]),
+    ...confineWords(paths, record),
     ...["--", ...engineWords(paths, record), ...clockWords(record.elements, startedAt)],
     ...clockPageWords(paths),
     ...[...logWords(paths, record), "--search", "--", ...options.command],

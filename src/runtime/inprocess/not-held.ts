@@ -6,6 +6,7 @@ import type { OpenPackage } from "../image.ts";
 export function notHeld(
   { descriptor, facts, config }: Pick<OpenPackage, "descriptor" | "facts" | "config">,
   asked: HealthRequest = {},
+  confined = false,
 ): string[] {
   const found: string[] = [];
   const limits = Object.keys(facts?.limits ?? {});
@@ -15,6 +16,8 @@ export function notHeld(
   const { identity, excludes = [] } = descriptor ?? {};
   if (excludes.length > 0)
     found.push(`these programs are the host's own, outside of the package's view: ${excludes.join(", ")}`);
+  if (excludes.length > 0 && confined)
+    found.push("the kernel refuses them, as what is outside of its files is not executed with --confine");
   if ((identity?.addresses ?? []).length > 0)
     found.push(
       "not held in process: addresses of the old machine; `redirections.network` leads them elsewhere",

@@ -43,9 +43,11 @@ export function instancePolicy(input: PolicyInput): Policy {
     ...secretRules(input),
     ...input.identity,
     rule("/.tranship/run", paths.run, false),
+    // The host's has data of others.
+    ...(record.confine === true ? [rule("/dev/shm", paths.shm, false)] : []),
     { from: "/.tranship/look", to: paths.look, match: "exact", mode: "read-only" } as const,
     ...(inLayers([paths.tree], initPath.slice(1)) ? [] : [rule(initPath, nativePath("init"), true)]),
-    rule("/", paths.tree, false),
+    rule("/", paths.tree, record.readOnly === true),
   ];
   // Names are lines of its hosts file.
   const network = (record.network.redirections ?? []).filter(({ kind }) => kind !== "name");

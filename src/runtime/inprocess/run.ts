@@ -71,7 +71,7 @@ async function openCopied(
         return [tree];
       },
     });
-    for (const words of notHeld(opened, options.health)) log.warn(`${reference}: ${words}`);
+    for (const words of notHeld(opened, options.health, options.confine)) log.warn(`${reference}: ${words}`);
     const { facts, plan, givenPlan } = opened;
     const one = ordinaryUser();
     return {

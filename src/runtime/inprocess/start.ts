@@ -20,6 +20,7 @@ import { requireSecret } from "../secrets.ts";
 import { lookUpUser, type User } from "../user.ts";
 import { isInProcess } from "./apart.ts";
 import { giveClockPage } from "./clock-page.ts";
+import { confineWords, giveConfinement, giveShm } from "./confine.ts";
 import { identityRules } from "./identity.ts";
 import { instancePolicy, type PolicyInput, placeOf } from "./policy.ts";
 import { giveRulesPage } from "./rules-page.ts";
@@ -53,6 +54,7 @@ export async function prepareEngine({
   if (process.getuid?.() === 0) letOthersPass(root, paths, user);
   await prepareVolumes(root, paths.tree, record);
   const identity = identityRules({ paths, record }, launch);
+  giveShm(paths, record);
   writePolicy({ paths, record: onHost(root, record), identity, mac: taken.mac });
   writeFilePlain(paths.started, JSON.stringify({ identity, mac: taken.mac }), 0o600);
   giveRulesPage(paths.rules);
@@ -62,18 +64,15 @@ export async function prepareEngine({
     runningClock(record.elements, BigInt(Date.parse(launch.startedAt)) * 1_000_000n),
   );
   const clock = [...clockWords(record.elements, launch.startedAt), ...clockPageWords(paths)];
+  const log = logWords(paths, record);
+  await giveConfinement(paths, onHost(root, record));
   return {
-    command: [
-      ...engineWords(paths, record),
-      ...clock,
-      ...logWords(paths, record),
-      initPath,
-      ...record.command,
-    ],
+    command: [...engineWords(paths, record), ...clock, ...log, initPath, ...record.command],
     words: [
       ...(detached ? [] : ["--bound"]),
       ...["--main-file", paths.main, "--directory", ...start, "--environment-file", paths.environment],
       ...(user.uid === 0 ? [] : ["--user", [user.uid, user.gid, ...user.groups].join(":")]),
+      ...confineWords(paths, record),
     ],
   };
 }

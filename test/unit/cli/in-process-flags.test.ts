@@ -7,7 +7,7 @@ import { runVerb } from "../../../src/cli/table/run.ts";
 const held = [
   "healthcheck", "name", "interactive", "tty", "volume", "env", "envFile", "workdir", "user", "hostname", "domainname", "newIdentity",
   "entrypoint", "logOpt", "label", "descriptor", "service", "secret", "stopSignal", "stopTimeout", "engine", "rm", "detach", "restart", "redirect", "allowHost",
-  "connect", "cidfile", "init", "net", "pull", "labelFile", "logRedirections", "clock", "clockRate", "unameRelease", "macAddress", "machineId", "hostid", "dmi", "keepIdentity",
+  "connect", "cidfile", "init", "net", "pull", "labelFile", "logRedirections", "confine", "clock", "clockRate", "unameRelease", "macAddress", "machineId", "hostid", "dmi", "keepIdentity",
 ]; // biome-ignore format: a table
 
 test("every option of run is decided", () => {
@@ -29,5 +29,7 @@ test("what is not held is refused by its flag, what says nothing else is not", (
     readOnly: false,
   });
   assert.throws(() => checkInProcess({ pidsLimit: "5", push: false }), /--pids-limit: .*; --no-push: /);
+  assert.throws(() => checkInProcess({ readOnly: true }), /--read-only: only with --confine/);
+  checkInProcess({ readOnly: true, confine: true });
   checkInProcess({ volume: ["/srv/data:/srv:ro", "data:/srv", "/srv"] });
 });

@@ -1,0 +1,201 @@
+// run --engine inprocess --confine: what the kernel holds where a program goes round the engine. The same instance without the option is the negative control.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { nativePath } from "../../src/host/native.ts";
+import { openStateRoot, type StateRoot } from "../../src/host/state-root.ts";
+import { newDescriptor } from "../../src/package/descriptor.ts";
+import { cannotRun } from "../support/engine.ts";
+import { makePackage, programWords, until, whyNot } from "./runtime-fixture.ts";
+
+const plain = newDescriptor(
+  { id: "", name: "", version: "", publisher: "" },
+  { os: { id: "", version: "" }, kernel: "", architecture: "" },
+);
+const stranger = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"];
+type Who = "root" | "user";
+
+/** Why this host cannot hold an instance. */
+function noLandlock(): string | false {
+  const { stdout } = spawnSync(nativePath("supervise"), ["--landlock-abi"], { encoding: "utf8" });
+  return Number(stdout) > 0 ? false : "needs a kernel with Landlock";
+}
+
+describe("run --confine", { skip: whyNot() ?? (cannotRun || noLandlock()), timeout: 600_000 }, () => {
+  let home: string;
+  let roots: Record<Who, StateRoot>;
+  /** Of another program of this host. */
+  const shared = `/dev/shm/tranship-confined-${process.pid}`;
+  before(async () => {
+    home = mkdtempSync(join(tmpdir(), "tranship-confined-"));
+    chmodSync(home, 0o755);
+    const probe = join(home, "probe");
+    const source = join(dirname(fileURLToPath(import.meta.url)), "confine-probe.c");
+    const made = spawnSync("gcc", ["-D_GNU_SOURCE", "-static", "-O1", "-o", probe, source], {
+      encoding: "utf8",
+    });
+    assert.equal(made.status, 0, made.stderr);
+    roots = { root: openStateRoot(join(home, "root")), user: openStateRoot(join(home, "user")) };
+    const files = [{ from: "/opt/copied", to: "/srv/data", match: "folder", mode: "write-copy" }] as const;
+    const loop = "echo up; id -u; while :; do sleep 0.2; done";
+    const programs = [
+      { name: "one", command: ["/bin/sh", "-c", `echo one > /data/one; ${loop}`] },
+      { name: "two", command: ["/bin/sh", "-c", loop], user: "web" },
+    ];
+    const services = ["one", "two"].map((name) => ({ name, program: name }));
+    for (const root of Object.values(roots))
+      await makePackage(root, "box:1", {
+        prepare: (tree) => copyFileSync(probe, join(tree, "bin/probe")),
+        descriptor: { programs, services, redirections: { ...plain.redirections, files: [...files] } },
+      });
+    writeFileSync(shared, "");
+    for (const name of ["given", "read-only", "apart"]) {
+      mkdirSync(join(home, name));
+      chmodSync(join(home, name), 0o777);
+      writeFileSync(join(home, name, "file"), `${name}\n`);
+      chmodSync(join(home, name, "file"), 0o666);
+    }
+    spawnSync("chown", ["-R", "54321:54321", roots.user.path]);
+  });
+  after(() => {
+    for (const who of ["root", "user"] as const) cli(who, "rm", "-f", "shop");
+    rmSync(shared, { force: true });
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  function cli(who: Who, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
+    const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
+    const [program = "", ...rest] = [
+      ...(who === "user" ? stranger : []),
+      ...programWords(args[0] === "run"),
+      ...args,
+    ];
+    const how = { cwd: "/", encoding: "utf8", timeout: 60_000 } as const;
+    return spawnSync(program, rest, { ...how, env: { ...env, HOME: home, TRANSHIP_ROOT: roots[who].path } });
+  }
+  function done(who: Who, ...args: string[]): string {
+    const { status, stdout, stderr } = cli(who, ...args);
+    assert.equal(status, 0, `${args.join(" ")}: ${stdout}${stderr}`);
+    return stdout;
+  }
+  const confine = ["--confine"];
+  function inside(who: Who, flags: readonly string[], script: string): string[] {
+    const volumes = ["-v", `${home}/given:/given`, "-v", `${home}/read-only:/ro:ro`];
+    const words = ["run", "--rm", "--engine", "inprocess", ...flags, ...volumes, "box:1"];
+    return done(who, ...words, "/bin/sh", "-c", script)
+      .trim()
+      .split("\n");
+  }
+
+  for (const who of ["root", "user"] as const) {
+    it(`runs services, volumes, write-copy, exec and later starts (${who})`, async () => {
+      const flags = ["--engine", "inprocess", "--confine", "--name", "shop", "-v", "data:/data"];
+      done(who, "run", "-d", ...flags, "box:1");
+      const up = (n: number) => (): boolean =>
+        (done(who, "logs", "shop").match(/ up$|^up$/gm) ?? []).length === n;
+      await until(up(2));
+      const script =
+        "cat /data/one; echo b > /opt/copied/b; mv /opt/copied/b /opt/copied/c; cat /opt/copied/c; echo s > /dev/shm/s; mkdir /tmp/d; echo > /tmp/f; mv /tmp/f /tmp/d; ls /tmp/d; ls /dev/shm";
+      assert.equal(done(who, "exec", "shop", "/bin/sh", "-c", script), "one\nb\nf\ns\n");
+      const open = (path: string): string => done(who, "exec", "shop", "/bin/probe", "open", path).trim();
+      assert.equal(open(`${home}/apart/file`), "EACCES");
+      assert.equal(open(shared), "EACCES");
+      done(who, "update", "--redirect", "/opt/new=/srv/data", "shop");
+      assert.equal(done(who, "exec", "shop", "/bin/cat", "/opt/new/seed.txt"), "from the image\n");
+      done(who, "restart", "-t", "1", "shop");
+      await until(up(4));
+      assert.equal(open(`${home}/apart/file`), "EACCES");
+      assert.equal(done(who, "exec", "shop", "/bin/cat", "/opt/copied/c"), "b\n");
+      assert.match(done(who, "inspect", "--format", "{{json .HostConfig.SecurityOpt}}", "shop"), /landlock/);
+      if (who === "root") assert.equal(done(who, "exec", "-u", "web", "shop", "/bin/id", "-u"), "33\n");
+      done(who, "rm", "-f", "shop");
+    });
+
+    it(`holds a program that goes round the engine, and nothing does without it (${who})`, () => {
+      const script = [
+        `probe open ${home}/apart/file`,
+        "probe open /etc/passwd",
+        `probe open ${shared}`,
+        `probe open ${home}/given/file`,
+        `probe write ${home}/given/made-${who}`,
+        `probe open ${home}/read-only/file`,
+        `probe write ${home}/read-only/file`,
+        `probe write ${home}/apart/made`,
+        `probe kill ${process.pid}`,
+      ].join("; ");
+      const held = ["EACCES", "EACCES", "EACCES", "done", "done", "done", "EACCES", "EACCES", "EPERM"];
+      assert.deepEqual(inside(who, confine, script), held);
+      const free = Array<string>(8).fill("done");
+      assert.deepEqual(inside(who, [], script), [...free, who === "root" ? "done" : "EPERM"]);
+      rmSync(join(home, "apart/made"));
+      rmSync(join(home, `given/made-${who}`));
+      assert.equal(readFileSync(join(home, "read-only/file"), "utf8"), "read-only\n");
+    });
+  }
+
+  it("refuses what the filter of containers refuses, and has no rights that they do not have", () => {
+    const script =
+      "probe namespace; probe write /proc/sys/kernel/hostname; probe open /proc/kmsg; mknod /tmp/m c 1 1 2>&1 || true";
+    const held = inside("root", confine, script);
+    assert.deepEqual(held.slice(0, 2), ["EPERM", "EACCES"]);
+    assert.equal(held[2], "EPERM");
+    assert.match(held[3] ?? "", /not permitted/);
+    const calls = `probe namespace; probe write /proc/sys/kernel/hostname; probe open /proc/${process.pid}/environ`;
+    assert.deepEqual(inside("root", [], calls), ["done", "done", "done"]);
+    assert.deepEqual(inside("root", confine, calls), ["EPERM", "EACCES", "EACCES"]);
+  });
+
+  it("keeps the package's tree from being written where it is read-only", () => {
+    const script =
+      "probe write $TREE/etc/made; echo x > /etc/made 2>/dev/null || echo refused; cat /etc/hostname";
+    const place = 'TREE=$(cat /proc/self/maps | grep -m1 -o "/[^ ]*/instances/[0-9a-f]*"); ';
+    const shell = `${place.replace("$(cat", "$(/bin/cat")}`;
+    const find = `${shell}TREE=$TREE/root; `;
+    assert.deepEqual(inside("root", ["--confine", "--read-only"], find + script), [
+      "EACCES",
+      "refused",
+      "old-web",
+    ]);
+    assert.deepEqual(inside("root", confine, find + script), ["done", "old-web"]);
+  });
+
+  it("is refused where nothing would hold it", () => {
+    const under = cli("root", "run", "--rm", "--confine", "box:1", "true");
+    assert.match(under.stderr, /E_USAGE.*--confine is for --engine inprocess/);
+    const program = [
+      "import ctypes, os, struct, sys",
+      "libc = ctypes.CDLL(None)",
+      "code = struct.pack('HBBIHBBIHBBIHBBI', 0x20,0,0,0, 0x15,0,1,444, 6,0,0,0x50026, 6,0,0,0x7fff0000)",
+      "text = ctypes.create_string_buffer(code)",
+      "prog = struct.pack('HxxxxxxQ', 4, ctypes.addressof(text))",
+      "assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, ctypes.c_char_p(prog), 0, 0) == 0",
+      "os.execvp(sys.argv[1], sys.argv[1:])",
+    ].join("\n");
+    const words = [
+      ...programWords(true),
+      "run",
+      "--rm",
+      "--engine",
+      "inprocess",
+      "--confine",
+      "box:1",
+      "true",
+    ];
+    const env = { ...process.env, HOME: home, TRANSHIP_ROOT: roots.root.path };
+    const { status, stderr } = spawnSync("python3", ["-c", program, ...words], { env, encoding: "utf8" });
+    assert.equal(status, 2, stderr);
+    assert.match(stderr, /--confine: this kernel has no Landlock/);
+  });
+});
