@@ -106,6 +106,9 @@ static long first_missing(const struct path_call *call, const struct changed *a)
 {
 	struct file_status st;
 
+	/* Only a descriptor: no rule was asked, and no path is known. */
+	if (a->empty)
+		return SYS(__NR_newfstatat, a->at, "", &st, AT_EMPTY_PATH);
 	if (call->use == USE_MOVE)
 		return parent_missing(&a->f);
 	return SYS(__NR_newfstatat, AT_FDCWD, a->f.real, &st,
@@ -127,13 +130,16 @@ long two_paths(struct record *r, const struct path_call *call)
 		if (result < 0 && !a.empty && first_missing(call, &a) < 0)
 			return first_missing(call, &a);
 	}
-	if (result < 0)
+	if (result != 0)
 		return result;
 	if (found_mode(&a.f) == RULE_HIDE)
 		return -ENOENT;
-	if (found_mode(&b.f) == RULE_HIDE)
-		return first_missing(call, &a) < 0 || !b.f.border ? -ENOENT
-								  : -EROFS;
+	if (found_mode(&b.f) == RULE_HIDE) {
+		result = first_missing(call, &a);
+		if (result == 0)
+			result = b.f.border ? -EROFS : -ENOENT;
+		return result;
+	}
 	if (files.on && !b.empty &&
 	    (a.empty || !a.f.native || !b.f.native ||
 	     (call->use == USE_MAKE && a.last == LAST_FOLLOW))) {

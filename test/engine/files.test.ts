@@ -240,6 +240,29 @@ for fd in (d, f, r, 99):
     assert.match(native.stdout, /rmdir \. EINVAL/);
   });
 
+  test("a descriptor is linked to no name that is hidden, and the descriptor comes first", async () => {
+    makeTree();
+    // A path of a call before is what nobody may look at again.
+    const calls = `
+import ctypes, errno, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def link(fd, name):
+    done = libc.linkat(fd, b"", -100, name, 0x1000)
+    print(name.decode(), errno.errorcode[ctypes.get_errno()] if done < 0 else 0)
+os.chdir(sys.argv[1])
+fd = os.open("plain", os.O_RDONLY)
+for before in ("plain", "nothing-" * 20 + "/x"):
+    for name in (b"secret", b"secret/x"):
+        try: os.link(before, "ro/x")
+        except OSError: pass
+        link(fd, name)
+        link(99, name)
+`;
+    const { stdout, stderr } = await run([...under, "/usr/bin/python3", "-c", calls, tree]);
+    const once = "secret EROFS\nsecret EBADF\nsecret/x ENOENT\nsecret/x EBADF\n";
+    assert.equal(stdout, once + once, stderr);
+  });
+
   test("sockets are where rules lead, also where their real path is too long for an address", async () => {
     makeTree();
     const long = "l".repeat(100 - tree.length);
