@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 #define GROUPS_MAX 16
-#define WAKERS_MAX (2 * GROUPS_MAX)
+#define WAKERS_MAX (2UL * GROUPS_MAX)
 /* Seconds until the same limit is told again. */
-#define TELL_AGAIN 10
+#define TELL_AGAIN 10L
 #define DETAIL_MAX 256
 
 enum kind_of {

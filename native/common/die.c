@@ -16,6 +16,7 @@ const char *program_name = "tranship";
  * is killed between two writes would leave half a line before the words of
  * whoever shares its stderr.
  */
+__attribute__((format(printf, 1, 0)))
 static void say(const char *fmt, va_list ap, const char *why)
 {
 	char line[PIPE_BUF];

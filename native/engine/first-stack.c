@@ -36,7 +36,7 @@ static void fill_auxv(const struct first_stack *s, unsigned long *pairs,
 		      unsigned int count, unsigned long file)
 {
 	for (unsigned int i = 0; i < count; i++) {
-		unsigned long *pair = pairs + 2 * i;
+		unsigned long *pair = pairs + 2UL * i;
 
 		switch (pair[0]) {
 		case AT_PHDR:
@@ -149,7 +149,7 @@ void first_stack_build(struct first_stack *s)
 	}
 	file = (unsigned long)(top = push_text(top, s->file));
 	s->rsp = ((unsigned long)top - (1UL + count + 1 + p.envc + 1 +
-					2 * p.auxc) * sizeof(long)) & ~15UL;
+					2UL * p.auxc) * sizeof(long)) & ~15UL;
 	vector = (unsigned long *)s->rsp;
 	*vector++ = count;
 	for (unsigned int i = 0; i < count; i++)
@@ -158,7 +158,7 @@ void first_stack_build(struct first_stack *s)
 	*vector++ = 0;
 	memcpy(vector, p.envp, (p.envc + 1) * sizeof(long));
 	vector += p.envc + 1;
-	memcpy(vector, p.auxv, 2 * p.auxc * sizeof(long));
+	memcpy(vector, p.auxv, 2UL * p.auxc * sizeof(long));
 	fill_auxv(s, vector, p.auxc, file);
 	tell_kernel(s, &p, vector, first, end);
 }

@@ -113,7 +113,7 @@ static long address_file(unsigned long flags)
 	static const char digits[] = "0123456789abcdef";
 	char text[MAC_SIZE * 3];
 
-	for (unsigned int i = 0; i < MAC_SIZE; i++) {
+	for (size_t i = 0; i < MAC_SIZE; i++) {
 		text[i * 3] = digits[engine.policy.mac[i] >> 4];
 		text[i * 3 + 1] = digits[engine.policy.mac[i] & 15];
 		text[i * 3 + 2] = i + 1 < MAC_SIZE ? ':' : '\n';

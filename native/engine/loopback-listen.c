@@ -8,7 +8,7 @@
 
 #define BACKLOG 4096
 #define RLIMIT_NOFILE 7
-#define RESERVED 64	/* descriptors at the end, where mailboxes are */
+#define RESERVED 64UL	/* descriptors at the end, where mailboxes are */
 #define PRIVILEGED 1024
 #define YIELDS 64
 #define WAITS 1000	/* of a millisecond */
@@ -119,6 +119,7 @@ bool loopback_ring(const struct endpoint *to)
 	    sizeof(yes));
 	/* The second time it tells whether the first is done, as on loopback
 	 * it is unless the listener has no room. */
+	/* NOLINTNEXTLINE(misc-redundant-expression): two calls, see above */
 	taken = SYS(__NR_bind, fd, from.bytes, from.size) == 0 &&
 		(SYS(__NR_connect, fd, a.bytes, a.size) == 0 ||
 		 SYS(__NR_connect, fd, a.bytes, a.size) == 0);

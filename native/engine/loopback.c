@@ -40,7 +40,7 @@
 static struct before before;
 
 #define HEADER_NAME 0	/* in words of struct msghdr */
-#define HEADER_WORDS 7
+#define HEADER_WORDS 7UL
 
 /* AF_UNIX would refuse an address, which TCP does not look at. */
 static long call_sendto(struct record *r)

@@ -114,8 +114,9 @@ static bool with_value(struct options *o, const char *name, const char *value,
 		return *value == '/';
 	}
 	if (strncmp(name, "--clock-", 8) == 0) {
-		if (strcmp(name + 8, "offset") && strcmp(name + 8, "at") &&
-		    strcmp(name + 8, "rate"))
+		if (strcmp(name + 8, "offset") != 0 &&
+		    strcmp(name + 8, "at") != 0 &&
+		    strcmp(name + 8, "rate") != 0)
 			return false;
 		return clock_option(o, name, value, now);
 	}

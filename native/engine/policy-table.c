@@ -70,7 +70,7 @@ static const char *read_directory(struct part *parts, const unsigned char *file,
 		return "a policy with a damaged directory";
 	end = HEADER + count * ENTRY;
 	for (uint32_t i = 0; i < count; i++) {
-		const unsigned char *entry = file + HEADER + i * ENTRY;
+		const unsigned char *entry = file + HEADER + (size_t)i * ENTRY;
 		uint32_t flags = u32(entry + 4), offset = u32(entry + 8),
 			 length = u32(entry + 12);
 		int which = section_of(entry);
@@ -290,8 +290,8 @@ static const char *read_excludes(struct policy_table *t, const struct part *p)
 	if (p->size % 8 || t->exclude_count > EXCLUDES_MAX)
 		return "a policy with damaged names of programs";
 	for (uint32_t i = 0; i < t->exclude_count; i++) {
-		const char *name = text(t, u32(p->at + i * 8),
-					u32(p->at + i * 8 + 4));
+		const char *name = text(t, u32(p->at + i * 8UL),
+					u32(p->at + i * 8UL + 4));
 
 		if (!name || !*name || strchr(name, '/'))
 			return "a policy with damaged names of programs";
@@ -302,7 +302,7 @@ static const char *read_excludes(struct policy_table *t, const struct part *p)
 bool policy_excludes(const struct policy_table *t, const char *name)
 {
 	for (uint32_t i = 0; i < t->exclude_count; i++)
-		if (strcmp(t->texts + u32(t->excludes + i * 8), name) == 0)
+		if (strcmp(t->texts + u32(t->excludes + i * 8UL), name) == 0)
 			return true;
 	return false;
 }

@@ -108,6 +108,7 @@ bool site_jumped_into(const unsigned char *code, size_t n, size_t at)
 		if ((op >= 0x70 && op <= 0x7f) || op == 0xeb ||
 		    (op >= 0xe0 && op <= 0xe3)) {
 			size = 2;
+			/* NOLINTNEXTLINE(bugprone-signed-char-misuse,cert-str34-c): back, too */
 			distance = (signed char)code[i + 1];
 		} else if ((op == 0xe9 || op == 0xe8) && i + 5 <= n) {
 			size = 5;

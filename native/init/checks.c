@@ -82,7 +82,7 @@ static bool make_one(const struct directory *d)
 				S_ISDIR(st.st_mode) && own_fresh_volume(d, &st);
 		if (errno != ENOENT || strlen(d->path) >= sizeof(path))
 			return false;
-		strcpy(path, d->path);
+		memcpy(path, d->path, strlen(d->path) + 1);
 		for (slash = strchr(path + 1, '/'); slash;
 		     slash = strchr(slash + 1, '/')) {
 			*slash = 0;

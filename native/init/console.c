@@ -18,7 +18,7 @@
 #define MOST_CLIENTS 16
 #define HEADER 5
 #define FRAME_BYTES 16384U
-#define QUEUE_BYTES (512U * 1024)
+#define QUEUE_BYTES (512UL * 1024)
 
 enum { FROM_INPUT = 0, FROM_SIZE = 2 };
 enum { TO_END = 3 };		/* 1 and 2 are the streams */

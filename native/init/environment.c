@@ -34,6 +34,7 @@ void environment_set(struct environment *e, const char *name,
 	entry[n] = '=';
 	memcpy(entry + n + 1, value, m + 1);
 	for (i = 0; i < e->count; i++) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): below count all are set */
 		if (strncmp(e->list[i], entry, n + 1) != 0)
 			continue;
 		free(e->list[i]);

@@ -10,7 +10,7 @@
 
 #include "forward.h"
 
-#define QUEUE_MAX (256U * 1024)
+#define QUEUE_MAX (256UL * 1024)
 
 static enum { FORWARD_NO, FORWARD_WAIT, FORWARD_DROP } mode;
 

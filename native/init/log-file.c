@@ -89,7 +89,7 @@ static void rotate(void)
 		if (i > 1)
 			snprintf(name, sizeof(name), LOG_FILE ".%u", i - 1);
 		run_path(from, i > 1 ? name : LOG_FILE);
-		rename(from, to);
+		(void)rename(from, to);	/* there may be none yet */
 	}
 	/* With one file only, it starts anew. */
 	if (!open_file(O_TRUNC))

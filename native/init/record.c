@@ -42,7 +42,7 @@ bool run_directory(const char *name)
 	/* Room for the longest name: log/all.log.1000 */
 	if (name[0] != '/' || strlen(name) + 32 > sizeof(directory))
 		return false;
-	strcpy(directory, name);
+	memcpy(directory, name, strlen(name) + 1);
 	return true;
 }
 

@@ -190,6 +190,7 @@ pid_t launch(const struct launch *l, char *problem, size_t size)
 	/* Shared with the child until it has called execve(). */
 	const char *volatile step = NULL;
 	volatile int error = 0;
+	/* NOLINTNEXTLINE(clang-analyzer-security.insecureAPI.vfork): see above */
 	pid_t pid = vfork();
 
 	if (pid == 0) {

@@ -20,6 +20,7 @@ static void to_stderr(const char *line, size_t n)
 		write_all(STDERR_FILENO, text, (size_t)length);
 }
 
+__attribute__((format(printf, 2, 0)))
 static void talk(bool loud, const char *fmt, va_list ap)
 {
 	char line[1024];

@@ -151,7 +151,7 @@ int user_lookup(const char *spec, struct user *out, char *problem,
 			 strlen(spec));
 		return -1;
 	}
-	strcpy(name, spec);
+	memcpy(name, spec, strlen(spec) + 1);
 	group = strchr(name, ':');
 	if (group)
 		*group++ = 0;

@@ -54,7 +54,7 @@ static void set_environment(const char *file)
 	for (char *at = text; at < text + size; at += strlen(at) + 1)
 		if (strchr(at, '=') && putenv(at) != 0)
 			die_errno("putenv");
-}
+}	/* NOLINT(clang-analyzer-unix.Malloc): the environment keeps it */
 
 /* next_id() - the number at *at, which goes behind it and a colon. */
 static unsigned int next_id(const char **at)

@@ -54,7 +54,7 @@ static void emit_jump(struct program *p, uint16_t code, uint32_t k,
 static void emit_open(struct program *p, unsigned flags)
 {
 	emit(p, BPF_LD | BPF_W | BPF_ABS,
-	     (uint32_t)(offsetof(struct seccomp_data, args) + 8 * flags));
+	     (uint32_t)(offsetof(struct seccomp_data, args) + 8UL * flags));
 	emit_jump(p, BPF_JSET, OPEN_CHANGES, 1, 0);
 	emit(p, BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
 	emit(p, BPF_RET | BPF_K, TRACE_IT);

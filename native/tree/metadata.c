@@ -64,7 +64,7 @@ int apply_name(struct unpack *u, const struct entry *e, const struct place *p)
 	gid_t gid;
 	int got = owner_of(u, e, &uid, &gid);
 
-	if (got < 0)
+	if (got != 0)
 		return got;
 	if (fchdir(p->dir) < 0 ||
 	    fchownat(AT_FDCWD, p->name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)

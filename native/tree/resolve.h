@@ -21,7 +21,7 @@
 #include <stddef.h>
 
 #define PATH_LIMIT 65535U	/* what bytes16 can say */
-#define REST_LIMIT (2 * PATH_LIMIT)
+#define REST_LIMIT (2UL * PATH_LIMIT)
 
 enum resolve_flag {
 	RESOLVE_FOLLOW = 1,	/* the last component as well */

@@ -6,7 +6,7 @@
 
 #include "source.h"
 
-#define SOURCE_SIZE (2 * (FRAME_MAX + FRAME_HEADER))
+#define SOURCE_SIZE (2UL * (FRAME_MAX + FRAME_HEADER))
 
 int source_init(struct frame_source *s, int fd)
 {
@@ -24,7 +24,7 @@ int source_magic(struct frame_source *s)
 
 	if (n == 0)
 		return 0;
-	if (n != (long)sizeof(got) || memcmp(got, TREE_MAGIC, sizeof(got)))
+	if (n != (long)sizeof(got) || memcmp(got, TREE_MAGIC, sizeof(got)) != 0)
 		return -1;
 	return 1;
 }

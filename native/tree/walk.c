@@ -121,6 +121,7 @@ static int descend(struct walk *w, const char *name)
 		return got;
 	}
 	l->fd = fd;
+	/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): errno is not 0 */
 	l->dev = st.st_dev;
 	l->ino = st.st_ino;
 	l->path_len = w->path_len;

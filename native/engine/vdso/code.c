@@ -72,12 +72,15 @@ struct zone {
 long __vdso_gettimeofday(struct __kernel_old_timeval *tv, struct zone *tz)
 {
 	struct __kernel_timespec ts;
+	long result;
 
 	if (tz)
 		return call2(__NR_gettimeofday, (long)tv, (long)tz);
 	if (!tv)
 		return 0;
-	__vdso_clock_gettime(0, &ts);
+	result = __vdso_clock_gettime(0, &ts);
+	if (result != 0)
+		return result;
 	tv->tv_sec = ts.tv_sec;
 	tv->tv_usec = ts.tv_nsec / 1000;
 	return 0;
@@ -86,9 +89,12 @@ long __vdso_gettimeofday(struct __kernel_old_timeval *tv, struct zone *tz)
 long __vdso_time(long *to)
 {
 	struct __kernel_timespec ts;
+	long result;
 
 	/* The kernel's time() reads the coarse clock. */
-	__vdso_clock_gettime(5, &ts);
+	result = __vdso_clock_gettime(5, &ts);
+	if (result != 0)
+		return result;
 	if (to)
 		*to = ts.tv_sec;
 	return ts.tv_sec;
