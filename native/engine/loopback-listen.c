@@ -119,8 +119,8 @@ bool loopback_ring(const struct endpoint *to)
 	    sizeof(yes));
 	/* The second time it tells whether the first is done, as on loopback
 	 * it is unless the listener has no room. */
-	/* NOLINTNEXTLINE(misc-redundant-expression): two calls, see above */
 	taken = SYS(__NR_bind, fd, from.bytes, from.size) == 0 &&
+		/* NOLINTNEXTLINE(misc-redundant-expression): two calls */
 		(SYS(__NR_connect, fd, a.bytes, a.size) == 0 ||
 		 SYS(__NR_connect, fd, a.bytes, a.size) == 0);
 	SYS(__NR_close, fd);

@@ -142,8 +142,8 @@ static int open_parent(const char *path, const char **name)
 	*name = path + n;
 	if (**name == 0 || strcmp(*name, "..") == 0 || strcmp(*name, ".") == 0)
 		fail("not a plain path to mount at: %s", path);
-	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup_free */
 	parent[n > 1 ? n - 1 : 1] = 0;
+	/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): cleanup_free */
 	return target_open(parent, true);
 }
 

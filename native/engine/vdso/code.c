@@ -71,7 +71,7 @@ struct zone {
 
 long __vdso_gettimeofday(struct __kernel_old_timeval *tv, struct zone *tz)
 {
-	struct __kernel_timespec ts;
+	struct __kernel_timespec ts = { 0, 0 };
 	long result;
 
 	if (tz)
@@ -88,7 +88,7 @@ long __vdso_gettimeofday(struct __kernel_old_timeval *tv, struct zone *tz)
 
 long __vdso_time(long *to)
 {
-	struct __kernel_timespec ts;
+	struct __kernel_timespec ts = { 0, 0 };
 	long result;
 
 	/* The kernel's time() reads the coarse clock. */
