@@ -1,5 +1,5 @@
 // `npm run bench [-- NAME...] [--write]`: runs every *-bench.ts of this folder one after the other and prints their tables.
-// --rounds N: how often each way runs. --write puts them, with the machine and the versions of the peers, between the markers of docs/benchmarks.md.
+// --rounds N: how often each way runs. --rows files,start: only these parts of the bench engine. --write puts them, with the machine and the versions of the peers, between the markers of docs/benchmarks.md.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
@@ -9,9 +9,11 @@ const here = import.meta.dirname;
 const page = join(here, "../docs/benchmarks.md");
 const words = process.argv.slice(2);
 const write = words.includes("--write");
-/** `--rounds N` goes on to each of them. */
-const at = words.indexOf("--rounds");
-const rounds = at < 0 ? [] : words.splice(at, 2);
+/** `--rounds N`, and `--rows NAME,...` for the bench of the engine, go on to each of them. */
+const passed = ["--rounds", "--rows"].flatMap((option) => {
+  const at = words.indexOf(option);
+  return at < 0 ? [] : words.splice(at, 2);
+});
 const names = words.filter((word) => !word.startsWith("--"));
 
 /** How each peer tells its version. */
@@ -30,6 +32,9 @@ const peers: readonly (readonly [name: string, command: string])[] = [
   ["reprozip", "reprozip --version"],
   ["care", "care --version"],
   ["proot", "proot --version"],
+  ["fakechroot", "fakechroot --version"],
+  ["libfaketime", "dpkg-query -W -f ${Version} libfaketime"],
+  ["socket_wrapper", "dpkg-query -W -f ${Version} libsocket-wrapper"],
   ["GNU tar", "tar --version"],
   ["zstd", "zstd --version"],
 ];
@@ -56,7 +61,7 @@ for (const file of readdirSync(here).sort()) {
   const name = file.replace(/-bench\.ts$/, "");
   if (!file.endsWith("-bench.ts") || (names.length > 0 && !names.includes(name))) continue;
   console.error(`bench: ${name}`);
-  const result = spawnSync(process.execPath, [join(here, file), ...rounds], {
+  const result = spawnSync(process.execPath, [join(here, file), ...passed], {
     encoding: "utf8",
     env: environment,
     stdio: ["ignore", "pipe", "inherit"],

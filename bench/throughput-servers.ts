@@ -69,7 +69,7 @@ export function writeNginxSettings(directory: string, home: string, port: number
   writeFileSync(join(directory, "nginx.conf"), nginxSettings(home, port));
 }
 
-function postgresBin(): string {
+export function postgresBin(): string {
   const versions = "/usr/lib/postgresql";
   return join(versions, readdirSync(versions).sort().at(-1) ?? "", "bin");
 }
