@@ -126,7 +126,8 @@ describe("servers", { skip: cannotRun }, () => {
     await times(rounds, "redis", async (round) => {
       for (const left of [socket, dump]) rmSync(left, { force: true });
       const server = serve(t, round, ["/usr/bin/redis-server", ...words]);
-      await until(() => existsSync(socket), server.said);
+      // The socket is there before it listens.
+      await until(() => server.said().includes("ready to accept connections"), server.said);
       const commands = Array.from({ length: 500 }, (_, n) => `SET k${n} ${n}\r\n`).join("");
       assert.match(await ask(socket, `${commands}GET k77\r\nQUIT\r\n`, /\$2\r\n77\r\n\+OK/), /\$2\r\n77/);
       const time = /\*2\r\n\$\d+\r\n(\d+)/.exec(
