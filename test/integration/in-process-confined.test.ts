@@ -1,31 +1,19 @@
 // run --engine inprocess --confine: what the kernel holds where a program goes round the engine. The same instance without the option is the negative control.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
 import { nativePath } from "../../src/host/native.ts";
-import { openStateRoot, type StateRoot } from "../../src/host/state-root.ts";
 import { newDescriptor } from "../../src/package/descriptor.ts";
 import { cannotRun } from "../support/engine.ts";
+import { type Outcome, TwoUsers, type Who } from "../support/two-users.ts";
 import { makePackage, programWords, until, whyNot } from "./runtime-fixture.ts";
 
 const plain = newDescriptor(
   { id: "", name: "", version: "", publisher: "" },
   { os: { id: "", version: "" }, kernel: "", architecture: "" },
 );
-const stranger = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"];
-type Who = "root" | "user";
 
 /** Why this host cannot hold an instance. */
 function noLandlock(): string | false {
@@ -34,20 +22,20 @@ function noLandlock(): string | false {
 }
 
 describe("run --confine", { skip: whyNot() ?? (cannotRun || noLandlock()), timeout: 600_000 }, () => {
+  let users: TwoUsers;
   let home: string;
-  let roots: Record<Who, StateRoot>;
+  let roots: TwoUsers["roots"];
   /** Of another program of this host. */
   const shared = `/dev/shm/tranship-confined-${process.pid}`;
   before(async () => {
-    home = mkdtempSync(join(tmpdir(), "tranship-confined-"));
-    chmodSync(home, 0o755);
+    users = new TwoUsers("confined");
+    ({ home, roots } = users);
     const probe = join(home, "probe");
-    const source = join(dirname(fileURLToPath(import.meta.url)), "confine-probe.c");
+    const source = join(import.meta.dirname, "../fixtures/confine-probe.c");
     const made = spawnSync("gcc", ["-D_GNU_SOURCE", "-static", "-O1", "-o", probe, source], {
       encoding: "utf8",
     });
     assert.equal(made.status, 0, made.stderr);
-    roots = { root: openStateRoot(join(home, "root")), user: openStateRoot(join(home, "user")) };
     const files = [{ from: "/opt/copied", to: "/srv/data", match: "folder", mode: "write-copy" }] as const;
     const loop = "echo up; id -u; while :; do sleep 0.2; done";
     const programs = [
@@ -67,29 +55,16 @@ describe("run --confine", { skip: whyNot() ?? (cannotRun || noLandlock()), timeo
       writeFileSync(join(home, name, "file"), `${name}\n`);
       chmodSync(join(home, name, "file"), 0o666);
     }
-    spawnSync("chown", ["-R", "54321:54321", roots.user.path]);
+    users.handOver();
   });
   after(() => {
     for (const who of ["root", "user"] as const) cli(who, "rm", "-f", "shop");
     rmSync(shared, { force: true });
-    rmSync(home, { recursive: true, force: true });
+    users.remove();
   });
 
-  function cli(who: Who, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
-    const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
-    const [program = "", ...rest] = [
-      ...(who === "user" ? stranger : []),
-      ...programWords(args[0] === "run"),
-      ...args,
-    ];
-    const how = { cwd: "/", encoding: "utf8", timeout: 60_000 } as const;
-    return spawnSync(program, rest, { ...how, env: { ...env, HOME: home, TRANSHIP_ROOT: roots[who].path } });
-  }
-  function done(who: Who, ...args: string[]): string {
-    const { status, stdout, stderr } = cli(who, ...args);
-    assert.equal(status, 0, `${args.join(" ")}: ${stdout}${stderr}`);
-    return stdout;
-  }
+  const cli = (who: Who, ...args: string[]): Outcome => users.cli(who, ...args);
+  const done = (who: Who, ...args: string[]): string => users.done(who, ...args);
   const confine = ["--confine"];
   function inside(who: Who, flags: readonly string[], script: string): string[] {
     const volumes = ["-v", `${home}/given:/given`, "-v", `${home}/read-only:/ro:ro`];

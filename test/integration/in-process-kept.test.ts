@@ -3,10 +3,8 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import {
-  chmodSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -14,38 +12,30 @@ import {
   writeFileSync,
 } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
-import { release, tmpdir } from "node:os";
+import { release } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { openStateRoot, type StateRoot } from "../../src/host/state-root.ts";
 import { newDescriptor } from "../../src/package/descriptor.ts";
 import { cannotRun } from "../support/engine.ts";
+import { type Outcome, stranger, TwoUsers, type Who } from "../support/two-users.ts";
 import { makePackage, programWords, until, whyNot } from "./runtime-fixture.ts";
 
 const plain = newDescriptor(
   { id: "", name: "", version: "", publisher: "" },
   { os: { id: "", version: "" }, kernel: "", architecture: "" },
 );
-const stranger = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"];
-type Who = "root" | "user";
-
-interface Outcome {
-  status: number | null;
-  stdout: string;
-  stderr: string;
-}
 
 describe("instances in process that are kept", { skip: whyNot() ?? cannotRun, timeout: 300_000 }, () => {
+  let users: TwoUsers;
   let home: string;
-  let roots: Record<Who, StateRoot>;
+  let roots: TwoUsers["roots"];
   /** A folder of the host that rules show. */
   let shared: string;
 
   before(async () => {
-    home = mkdtempSync(join(tmpdir(), "tranship-in-process-kept-"));
-    chmodSync(home, 0o755);
+    users = new TwoUsers("in-process-kept");
+    ({ home, roots } = users);
     shared = join(home, "shared");
-    roots = { root: openStateRoot(join(home, "root")), user: openStateRoot(join(home, "user")) };
     const files = [
       { from: shared, to: "/srv/legacy", match: "folder", mode: "write-copy" },
       { from: `${home}/one.conf`, to: "/srv/one.conf", match: "exact", mode: "write-copy" },
@@ -82,11 +72,11 @@ describe("instances in process that are kept", { skip: whyNot() ?? cannotRun, ti
         } as never,
       });
     }
-    spawnSync("chown", ["-R", "54321:54321", roots.user.path]);
+    users.handOver();
   });
   after(() => {
     assert.deepEqual(processesOf(), []);
-    rmSync(home, { recursive: true, force: true });
+    users.remove();
   });
 
   function processesOf(): number[] {
@@ -100,24 +90,8 @@ describe("instances in process that are kept", { skip: whyNot() ?? cannotRun, ti
       })
       .map(Number);
   }
-  function cli(who: Who, ...args: string[]): Outcome {
-    const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
-    const [program = "", ...rest] = [
-      ...(who === "user" ? stranger : []),
-      ...programWords(args[0] === "run"),
-      ...args,
-    ];
-    return spawnSync(program, rest, {
-      cwd: "/",
-      encoding: "utf8",
-      env: { ...env, HOME: home, TRANSHIP_ROOT: roots[who].path },
-    });
-  }
-  function done(who: Who, ...args: string[]): string {
-    const { status, stdout, stderr } = cli(who, ...args);
-    assert.equal(status, 0, `${args.join(" ")}: ${stdout}${stderr}`);
-    return stdout;
-  }
+  const cli = (who: Who, ...args: string[]): Outcome => users.cli(who, ...args);
+  const done = (who: Who, ...args: string[]): string => users.done(who, ...args);
   const inProcess = ["run", "--engine", "inprocess"];
 
   for (const who of ["root", "user"] as const) {

@@ -1,32 +1,25 @@
 // `tranship update` of redirections: programs in process have other rules while they run, and what cannot change is refused by its name. As root and as an ordinary user.
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { openStateRoot, type StateRoot } from "../../src/host/state-root.ts";
 import { newDescriptor } from "../../src/package/descriptor.ts";
 import { cannotRun } from "../support/engine.ts";
-import { makePackage, programWords, until, whyNot } from "./runtime-fixture.ts";
+import { type Outcome, TwoUsers, type Who } from "../support/two-users.ts";
+import { makePackage, until, whyNot } from "./runtime-fixture.ts";
 
 const plain = newDescriptor(
   { id: "", name: "", version: "", publisher: "" },
   { os: { id: "", version: "" }, kernel: "", architecture: "" },
 );
-const stranger = ["setpriv", "--reuid", "54321", "--regid", "54321", "--clear-groups"];
-type Who = "root" | "user";
 
 describe("redirections of instances in process that change", {
   skip: whyNot() ?? cannotRun,
   timeout: 300_000,
 }, () => {
-  let home: string;
-  let roots: Record<Who, StateRoot>;
+  let users: TwoUsers;
+  let roots: TwoUsers["roots"];
   before(async () => {
-    home = mkdtempSync(join(tmpdir(), "tranship-in-process-rules-"));
-    chmodSync(home, 0o755);
-    roots = { root: openStateRoot(join(home, "root")), user: openStateRoot(join(home, "user")) };
+    users = new TwoUsers("in-process-rules");
+    roots = users.roots;
     const files = [
       { from: "/opt/app", to: "/srv/one", match: "folder", mode: "full" },
       { from: "/opt/copied", to: "/srv/one", match: "folder", mode: "write-copy" },
@@ -36,28 +29,15 @@ describe("redirections of instances in process that change", {
         files: { "srv/one/a": "one\n", "srv/two/a": "two\n", "srv/file": "a file\n" },
         descriptor: { redirections: { ...plain.redirections, files: [...files] } },
       });
-    spawnSync("chown", ["-R", "54321:54321", roots.user.path]);
+    users.handOver();
   });
   after(() => {
     for (const who of ["root", "user"] as const) cli(who, "rm", "-f", "shop", "apart");
-    rmSync(home, { recursive: true, force: true });
+    users.remove();
   });
 
-  function cli(who: Who, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
-    const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
-    const [program = "", ...rest] = [
-      ...(who === "user" ? stranger : []),
-      ...programWords(args[0] === "run"),
-      ...args,
-    ];
-    const how = { cwd: "/", encoding: "utf8", timeout: 60_000 } as const;
-    return spawnSync(program, rest, { ...how, env: { ...env, HOME: home, TRANSHIP_ROOT: roots[who].path } });
-  }
-  function done(who: Who, ...args: string[]): string {
-    const { status, stdout, stderr } = cli(who, ...args);
-    assert.equal(status, 0, `${args.join(" ")}: ${stdout}${stderr}`);
-    return stdout;
-  }
+  const cli = (who: Who, ...args: string[]): Outcome => users.cli(who, ...args);
+  const done = (who: Who, ...args: string[]): string => users.done(who, ...args);
   function refused(who: Who, message: RegExp, ...args: string[]): void {
     const { status, stderr } = cli(who, ...args);
     assert.notEqual(status, 0, args.join(" "));
