@@ -112,12 +112,11 @@ void task_inherit(struct task *child, const struct task *parent,
 		child->fs->refs++;
 	} else {
 		child->fs = fs_copy(parent->fs);
-		/* It may already have gone elsewhere, unseen by the copy. */
-		fs_forget_cwd(child);
 	}
 	fs_put(old);
-	if (flags & CLONE_NEWNS)
-		fs_forget_root(child);
+	/* It may already have gone elsewhere, unseen by what it has now: the
+	 * kernel may let it run before its parent's event is told. */
+	fs_forget_root(child);
 	if (flags & CLONE_THREAD)
 		child->tgid = parent->tgid;
 	else
