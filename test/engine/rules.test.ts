@@ -43,7 +43,7 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
 });
 
-/** A Python program that does one step for each line that it is given. */
+/** A Python program that does one step, told in one write, for each line that it is given. */
 class Steps {
   readonly child: ChildProcess;
   private told = "";
@@ -162,6 +162,7 @@ import socket, sys
 a, b = socket.socket(), socket.socket()
 for s in (a, b): s.bind(("127.0.0.1", 0)); s.listen()
 ports = {a.getsockname()[1]: "a", b.getsockname()[1]: "b"}
+sys.stdin.readline()
 print(*ports, flush=True)
 for line in sys.stdin:
     try:
@@ -174,7 +175,7 @@ for line in sys.stdin:
     except OSError as e: print(e.strerror, flush=True)
 `;
     const steps = new Steps(script);
-    const [a = "", b = ""] = (await steps.step()).split("\n")[0]?.split(" ") ?? [];
+    const [a = "", b = ""] = (await steps.step()).split(" ");
     const lead = (port: string): NetworkRedirection => ({
       ...{ kind: "connect", from: "127.0.0.77:1", to: `127.0.0.1:${port}` },
     });
