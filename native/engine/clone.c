@@ -18,6 +18,7 @@
 #include "root.h"
 #include "signals.h"
 #include "sys.h"
+#include "users.h"
 
 /* After fork(): dispatch is off in the child, all else is there. */
 static void forked(struct thread *t)
@@ -25,6 +26,7 @@ static void forked(struct thread *t)
 	thread_alone(t);
 	patch_forked();
 	held_forked(t);
+	users_changed();
 	dispatch_on();
 }
 
@@ -85,6 +87,7 @@ static long clone_shared(struct record *r, unsigned long flags, long ptid,
 	child->stack = waits ? t->stack : (stack_t){ NULL, 2, 0 };
 	child->own_blocked = t->own_blocked;
 	root_child(child, t, flags & CLONE_FS);
+	users_child(child, t);
 	child->rules = t->rules;
 	child->vfork_child = waits;
 	if (!waits)
@@ -113,6 +116,8 @@ void child_start(struct thread *t)
 
 	thread_attach(t);
 	t->tid = (int)SYS(__NR_gettid);
+	if (t->vfork_child)
+		users_changed();
 	dispatch_on();
 	signals_set(mask);
 }

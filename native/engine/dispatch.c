@@ -22,6 +22,7 @@
 #include "signals.h"
 #include "sockets.h"
 #include "sys.h"
+#include "users.h"
 #include "vsyscall.h"
 
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
@@ -130,6 +131,7 @@ void dispatch_prepare(void)
 	network_add();
 	hardware_add();
 	rtnetlink_add();
+	users_add();
 }
 
 static long install(const struct sock_filter *code, unsigned short n)

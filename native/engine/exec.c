@@ -18,11 +18,12 @@
 #include "root.h"
 #include "sys.h"
 #include "text.h"
+#include "users.h"
 
 #define F_GETFD 1
 #define F_SETFD 2
 #define FD_CLOEXEC 1
-#define WORDS_OWN 10	/* around the options: the engine, resume, file, end */
+#define WORDS_OWN 11	/* around the options: the engine, resume, file, end */
 #define ROOT_OPTION "--root="
 
 struct start {
@@ -31,6 +32,8 @@ struct start {
 	char close[32];
 	char root[sizeof(ROOT_OPTION) + PATH_SIZE];
 	char loopback[LOOPBACK_WORD];
+	char ids[USERS_WORD];
+	struct becomes becomes;
 	long fd;	/* to be inherited for a moment, or -1 */
 	unsigned long argv, envp;
 	bool engine;	/* it is the engine itself, with options of its own */
@@ -59,7 +62,7 @@ static long errno_of(long result)
 	return result == PROGRAM_SET_ID ? -EPERM : result;
 }
 
-static long check(const char *file)
+static long check(const char *file, struct becomes *b)
 {
 	struct program p, loader;
 	long result = program_open(&p, file);
@@ -71,6 +74,7 @@ static long check(const char *file)
 		if (result == 0)
 			SYS(__NR_close, loader.fd);
 	}
+	users_program(b, p.fd);
 	SYS(__NR_close, p.fd);
 	return result;
 }
@@ -112,6 +116,9 @@ static long fill(char **to, struct start *s, long given)
 	loopback_pass(s->loopback);
 	if (s->loopback[0])
 		*to++ = s->loopback;
+	users_pass(s->ids, &s->becomes);
+	if (s->ids[0])
+		*to++ = s->ids;
 	if (s->fd >= 0) {
 		text_copy(s->close, sizeof(s->close), "--close=");
 		text_decimal(s->close + 8, s->fd);
@@ -159,7 +166,7 @@ static long start(struct start *s)
 		return leave_execute(s->file, s->argv, s->envp, given);
 	}
 	s->engine = !root_changed() && is_engine(s->file);
-	result = s->engine ? 0 : check(s->file);
+	result = s->engine ? 0 : check(s->file, &s->becomes);
 	/* Dispatch ends with execve(); the kernel's own checks count. */
 	if (exec_leaves(result)) {
 		loopback_leave();

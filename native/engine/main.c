@@ -19,6 +19,7 @@
 #include "signals.h"
 #include "sys.h"
 #include "text.h"
+#include "users.h"
 #include "vdso.h"
 
 struct engine engine;
@@ -135,6 +136,9 @@ static void read_options(char **words, struct options *o)
 	places_start((uint32_t)(o->flags >> RESUME_PLACE));
 	options_over(&engine.policy, o);
 	take_clock(o->clock_page);
+	if (o->users && !users_start(o->users, o->ids))
+		engine_die(EXIT_ENGINE, "not the page of users, or no ids",
+			   o->users);
 	engine.filter_inherited = o->flags & RESUME_FILTER;
 	engine.vsyscall_filter = o->flags & RESUME_VSYSCALL;
 	engine.traps_by_seccomp = o->trap == TRAP_SECCOMP ||

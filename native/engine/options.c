@@ -143,6 +143,14 @@ static bool with_value(struct options *o, const char *name, const char *value,
 		return trap_option(o, value);
 	if (strcmp(name, "--resume") == 0)
 		return resume_option(o, value);
+	if (strcmp(name, "--users") == 0) {
+		o->users = value;
+		return *value == '/';
+	}
+	if (strcmp(name, "--ids") == 0) {
+		o->ids = value;
+		return true;
+	}
 	if (strcmp(name, "--loopback") == 0) {
 		o->loopback = value;
 		return true;
@@ -189,6 +197,7 @@ static bool is_added(const char *word)
 	       strncmp(word, "--resume=", 9) == 0 ||
 	       strncmp(word, "--root=", 7) == 0 ||
 	       strncmp(word, "--loopback=", 11) == 0 ||
+	       strncmp(word, "--ids=", 6) == 0 ||
 	       strncmp(word, "--close=", 8) == 0;
 }
 

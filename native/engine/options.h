@@ -18,6 +18,8 @@
  *                             copies and changes
  *   --allow-host=PATH         the modes write-copy and merged show the host's own
  *                             files there and below; as often as needed
+ *   --users=FILE              the kernel's user stands for all users: see users.h;
+ *                             by this page processes see who others are
  *   --log=DIRECTORY           each process writes there what led where: PID.jsonl
  *   --set-id                  set-id programs start, without their rights
  *   --leave                   set-id and 32-bit programs, which it cannot run, are
@@ -35,6 +37,8 @@
  *                             filter is in force, 2 = that of the vsyscall page,
  *                             256 * N = the rule of the directory
  *   --loopback=FD:FD,...      listeners and their mailboxes
+ *   --ids=NUMBERS             who the program is by --users, as ids_write() has
+ *                             it; without it, root
  */
 #ifndef TRANSHIP_ENGINE_OPTIONS_H
 #define TRANSHIP_ENGINE_OPTIONS_H
@@ -56,7 +60,7 @@ struct options {
 	bool argv0, resumed, search, probe;
 	/* NULL = none */
 	const char *policy_file, *package, *copies, *log, *root, *loopback,
-		   *clock_page, *rules_page;
+		   *clock_page, *rules_page, *users, *ids;
 	int64_t close;		/* -1 = none */
 	int64_t flags;		/* RESUME_* */
 	unsigned int count;	/* words that are options; FILE follows */

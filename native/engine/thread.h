@@ -7,6 +7,7 @@
 #ifndef TRANSHIP_ENGINE_THREAD_H
 #define TRANSHIP_ENGINE_THREAD_H
 
+#include "ids.h"
 #include "sys.h"
 
 /* Offsets for gate.c; held against the structures in thread.c. */
@@ -89,6 +90,7 @@ struct thread {
 	const struct rules *rules;	/* that answer its call */
 	struct root *root;	/* NULL = that of the process */
 	struct root own_root;
+	struct ids ids;		/* by the view of users, see users.h */
 	struct stub trapped;	/* for a call that came by a trap */
 };
 

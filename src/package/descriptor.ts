@@ -212,6 +212,8 @@ export interface Elements {
   readonly uname: UnameElement | null;
   readonly vsyscall: "auto" | "on" | "off";
   readonly loopback: "kernel" | "fast";
+  /** view: in process, an ordinary user stands for all users of the package. */
+  readonly users: "kernel" | "view";
 }
 
 export interface ClockElement {
@@ -323,7 +325,7 @@ export function newDescriptor(metadata: Metadata, origin: Origin): Descriptor {
       hostId: null,
       dmi: null,
     },
-    elements: { clock: null, uname: null, vsyscall: "auto", loopback: "kernel" },
+    elements: { clock: null, uname: null, vsyscall: "auto", loopback: "kernel", users: "kernel" },
     redirections: { files: [], network: [], registry: [] },
     limits: { memory: null, cpus: null, pids: null, disk: null, network: null },
     syscalls: { profile: "default" },

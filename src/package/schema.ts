@@ -250,6 +250,7 @@ export const descriptorSchema = z
           .default(null),
         vsyscall: z.enum(["auto", "on", "off"]).default("auto"),
         loopback: z.enum(["kernel", "fast"]).default("kernel"),
+        users: z.enum(["kernel", "view"]).default("kernel"),
       })
       .prefault({}),
     redirections: z

@@ -1,4 +1,5 @@
 // What a person asks of an instance that is to be made.
+import type { Elements } from "../package/descriptor.ts";
 import type { ElementOptions } from "./elements.ts";
 import type { HealthRequest } from "./health/rule.ts";
 import type { IdentityOptions } from "./identity/identity.ts";
@@ -35,6 +36,8 @@ export interface CreateOptions extends NetworkOptions {
   elements?: ElementOptions;
   /** In process alone: see inprocess/led.ts. */
   logRedirections?: boolean;
+  /** In process alone, goes before the descriptor's: see inprocess/users.ts. */
+  users?: Elements["users"];
   /** In process alone: see inprocess/confine.ts. */
   confine?: boolean;
   redirect?: RedirectOptions;

@@ -70,7 +70,7 @@ export interface OpenOptions {
   /** For an engine that can leave programs to the host. */
   inProcess?: boolean;
   /** Gives the directories of its layers, topmost first; absent: those of the state root, unpacked where they are not yet. */
-  layers?: () => Promise<readonly string[]>;
+  layers?: (descriptor: Descriptor | undefined) => Promise<readonly string[]>;
 }
 
 export async function openPackage(
@@ -90,7 +90,7 @@ export async function openPackage(
   const chosen = asked.length === 0 ? found : await startedToo(found, asked, reference);
   if (chosen !== null) checkCarriedOut(chosen.descriptor, file ?? reference, options.inProcess === true);
   const { diffIds } = image;
-  const layers = await (options.layers?.() ?? layerDirectories(root, diffIds));
+  const layers = await (options.layers?.(chosen?.descriptor) ?? layerDirectories(root, diffIds));
   const isPackage = inLayers(layers, initPath.slice(1));
   const inside = readLayerFile(layers, insidePlan);
   const plan = chosen === null ? undefined : Buffer.from(chosen.plan, "base64");

@@ -51,6 +51,8 @@ export interface InstancePaths {
   readonly policy: string;
   /** The page of its clock, where it has one of its own. */
   readonly clock: string;
+  /** By this its processes see who others are, where one user stands for all. */
+  readonly users: string;
   /** Counts the changes of its rules; their tables are beside it. */
   readonly rules: string;
   /** What its rules were made of at this start, beside the record. */
@@ -108,6 +110,7 @@ export function pathsIn(directory: string): InstancePaths {
     engine: `${directory}/engine`,
     policy: `${directory}/policy.bin`,
     clock: `${directory}/clock`,
+    users: `${directory}/users`,
     rules: `${directory}/rules`,
     started: `${directory}/started.json`,
     reach: `${directory}/reach`,

@@ -8,6 +8,7 @@ import { mergeEnvironment } from "./environment.ts";
 import { healthRule } from "./health/rule.ts";
 import { checkKept, instanceIdentity } from "./identity/identity.ts";
 import type { OpenPackage } from "./image.ts";
+import { viewsUsers } from "./inprocess/users.ts";
 import { chosenLimits } from "./limits/limits.ts";
 import { packageHostname } from "./network/files.ts";
 import { identityOn, networkRecord, networkRedirections, type Plugged } from "./network/plug.ts";
@@ -101,15 +102,16 @@ function makeRecord(given: Given, options: CreateOptions, opened: OpenPackage): 
 
 /** What only the in-process engine carries out. */
 function inProcessOf(
-  { engine, logRedirections, confine }: CreateOptions,
+  { engine, logRedirections, confine, users }: CreateOptions,
   { descriptor }: OpenPackage,
-): Pick<InstanceRecord, "excludes" | "logsRedirections" | "confine"> {
+): Pick<InstanceRecord, "excludes" | "logsRedirections" | "confine" | "users"> {
   if (engine !== "inprocess") return {};
   const excludes = descriptor?.excludes ?? [];
   return {
     ...(excludes.length === 0 ? {} : { excludes }),
     ...(logRedirections === true ? { logsRedirections: true } : {}),
     ...(confine === true ? { confine: true } : {}),
+    ...(viewsUsers(users, descriptor) ? { users: "view" } : {}),
   };
 }
 

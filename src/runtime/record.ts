@@ -49,6 +49,8 @@ export interface InstanceRecord {
   readonly excludes?: readonly string[];
   /** In process: what leads where is written down. */
   readonly logsRedirections?: boolean;
+  /** In process: one user of this host stands for all of the package's: see inprocess/users.ts. */
+  readonly users?: "view";
   /** In process: the kernel holds it: see inprocess/confine.ts. */
   readonly confine?: true;
   readonly limits: Limits;

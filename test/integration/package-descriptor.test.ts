@@ -358,6 +358,7 @@ describe("the descriptor of a package", { skip, concurrency: false }, () => {
           uname: { release: "2.6.18" },
           vsyscall: "auto",
           loopback: "kernel",
+          users: "kernel",
         },
         redirections: {
           files: [

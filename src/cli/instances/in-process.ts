@@ -20,23 +20,41 @@ export function wantedEngine(options: OptionValues, say: (words: string) => void
   return engine;
 }
 
+function usersOption(options: OptionValues): RunOptions["users"] {
+  const word = text(options, "users");
+  return word === "view" || word === "kernel" ? word : undefined;
+}
+
+function checkUsers(options: OptionValues): void {
+  const root = process.getuid?.() === 0;
+  const users = text(options, "users");
+  if (users === "view" && root) {
+    throw new TranshipError("E_USAGE", "--users view is for ordinary users: root has those of the package", {
+      hint: "leave it out",
+    });
+  }
+  if (text(options, "user") !== undefined && !root && users !== "view") {
+    throw new TranshipError("E_USAGE", "--user needs root: only root becomes another user", {
+      hint: "leave it out: an ordinary user's programs are that user's own; --users view shows them others",
+    });
+  }
+}
+
 /** In the foreground it does not return. */
 export async function runIn(call: Call, { root, log, print }: Context): Promise<undefined> {
   checkInProcess(withNet(call.options));
-  if (text(call.options, "user") !== undefined && process.getuid?.() !== 0) {
-    throw new TranshipError("E_USAGE", "--user needs root: only root becomes another user", {
-      hint: "leave it out: an ordinary user's programs are that user's own",
-    });
-  }
+  checkUsers(call.options);
   if (process.arch !== "x64") {
     throw new TranshipError("E_USAGE", `the in-process engine is for x86-64, this host is ${process.arch}`, {
       hint: "run it with --engine namespace",
     });
   }
+  const users = usersOption(call.options);
   const options: RunOptions = {
     ...createOptions(call),
     logRedirections: flag(call.options, "logRedirections"),
     confine: flag(call.options, "confine"),
+    ...(users === undefined ? {} : { users }),
   };
   if (options.confine === true) await checkLandlock();
   if (!flag(call.options, "detach")) options.foreground = selfCommand(root, call.options);

@@ -87,6 +87,7 @@ function hostConfig({
   autoRemove,
   mounts,
   userns,
+  users,
   ...access
 }: InstanceRecord): object {
   return {
@@ -100,7 +101,7 @@ function hostConfig({
     CapDrop: capDrop,
     ...accessView(access),
     ReadonlyRootfs: readOnly,
-    UsernsMode: userns === undefined ? "" : "private",
+    UsernsMode: userns === undefined ? (users ?? "") : "private",
     ...(userns === undefined ? {} : { IDMappings: idMappings(userns) }),
     ...limitsView(limits),
   };

@@ -28,6 +28,11 @@ export async function run(call: Call, context: Context): Promise<undefined> {
       },
     );
   }
+  if (text(call.options, "users") === "view") {
+    throw new TranshipError("E_USAGE", "--users view is for --engine inprocess: namespaces have users", {
+      hint: "leave it out; --userns gives an instance users of its own",
+    });
+  }
   const options: RunOptions = createOptions(call);
   if (!flag(call.options, "detach")) options.foreground = selfCommand(root, call.options);
   const source = text(call.options, "tether");

@@ -173,6 +173,12 @@ export const runVerb: Verb = {
       choices: ["namespace", "inprocess", "auto"],
     },
     {
+      flags: "--users <USERS>",
+      summary:
+        "in process, as an ordinary user: kernel: all programs are that user's; view: they see root and the package's users (experimental)",
+      choices: ["kernel", "view"],
+    },
+    {
       flags: "--confine",
       summary:
         "in process: let the kernel hold it to its own files and to harmless calls, by Landlock and seccomp",

@@ -55,6 +55,7 @@ function reached(paths: InstancePaths, record: InstanceRecord): string[] {
     `read ${paths.directory}`,
     `read ${nativePath("init")}`,
     ...own.map((path) => `write ${path}`),
+    ...(record.users === "view" ? [`write ${paths.users}`] : []),
     ...(record.readOnly ? [] : [`write ${paths.tree}`]),
     ...mounts.map(({ source, readOnly }) => `${readOnly ? "read" : "write"} ${source}`),
     ...secrets.map(({ source }) => `read ${source}`),

@@ -23,7 +23,7 @@ export async function changesInProcess(
 ): Promise<FileChange[]> {
   const { paths, record } = instance;
   const skip = new Set([...hidden].filter((path) => path.startsWith("/")).map(encodeText));
-  const before = await packageEntries(root, record.image.digest);
+  const before = await packageEntries(root, record.image.digest, record.users === "view");
   const after = new Map<ByteString, Entry>();
   const files = new TreeFiles(paths.tree);
   try {

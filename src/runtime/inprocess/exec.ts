@@ -12,11 +12,13 @@ import type { ExecOptions } from "../exec.ts";
 import type { Instance } from "../find.ts";
 import { planEnvironment } from "../plan-environment.ts";
 import { engineMain, type LiveProcess } from "../processes.ts";
+import type { InstanceRecord } from "../record.ts";
 import { secretVariables } from "../secrets.ts";
 import { ended, forwardSignals, stdioFor } from "../stdio.ts";
 import { confineWords } from "./confine.ts";
 import { placeOf } from "./policy.ts";
 import { clockPageWords, engineWords, logWords, userOf } from "./start.ts";
+import { becomeWords, idWords } from "./users.ts";
 import { onHost } from "./volumes.ts";
 
 /** How long an instance may have ended before its commands do. */
@@ -29,11 +31,11 @@ export async function execInProcess(
   startedAt: string,
   options: ExecOptions,
 ): Promise<number> {
-  checkExec(options);
+  checkExec(options, instance.record);
   const { paths } = instance;
   const main = engineMain(paths);
   const record = onHost(root, instance.record);
-  const user = userOf(paths.tree, options.user ?? record.user);
+  const user = userOf(paths.tree, options.user ?? record.user, record.users === "view");
   const file = `${paths.bundle}/exec-${randomHex(6)}.environment`;
   const variables = mergeEnvironment(
     planEnvironment([paths.tree], paths.plan),
@@ -50,11 +52,11 @@ export async function execInProcess(
   const start = placeOf(record, paths.tree, options.workingDirectory ?? record.workingDirectory);
   const words = [
     ...["--become", "--bound", "--directory", ...start, "--environment-file", file],
-    ...(user.uid === 0 ? [] : ["--user", [user.uid, user.gid, ...user.groups].join(":")]),
+    ...becomeWords(record, user),
     ...confineWords(paths, record),
     ...["--", ...engineWords(paths, record), ...clockWords(record.elements, startedAt)],
     ...clockPageWords(paths),
-    ...[...logWords(paths, record), "--search", "--", ...options.command],
+    ...[...logWords(paths, record), ...idWords(record, user), "--search", "--", ...options.command],
   ];
   // Variables may be secret, and command lines are not.
   writeFileSync(file, variables.map((one) => `${one}\0`).join(""), { mode: 0o600 });
@@ -65,15 +67,18 @@ export async function execInProcess(
   }
 }
 
-function checkExec({ detached, user }: ExecOptions): void {
+function checkExec({ detached, user }: ExecOptions, { users }: InstanceRecord): void {
   const usage = (message: string, hint: string): TranshipError =>
     new TranshipError("E_USAGE", message, { hint, exitStatus: 125 });
   if (detached === true) {
     const reason = "nothing would end the command with the instance";
     throw usage(`exec -d does not reach into an instance in process: ${reason}`, "leave -d out");
   }
-  if (user !== undefined && process.getuid?.() !== 0)
-    throw usage("--user needs root: only root becomes another user", "leave it out");
+  if (user !== undefined && process.getuid?.() !== 0 && users !== "view")
+    throw usage(
+      "--user needs root: only root becomes another user",
+      "leave it out, or run the instance with --users view",
+    );
 }
 
 async function runIn(

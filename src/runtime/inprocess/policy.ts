@@ -54,7 +54,14 @@ export function instancePolicy(input: PolicyInput): Policy {
   return compilePolicy({
     descriptor: {
       redirections: { ...plain.redirections, files, network },
-      elements: { clock: null, uname: null, vsyscall: "auto", loopback: "kernel", ...record.elements },
+      elements: {
+        clock: null,
+        uname: null,
+        vsyscall: "auto",
+        loopback: "kernel",
+        users: "kernel",
+        ...record.elements,
+      },
       links: [],
       excludes: record.excludes ?? [],
     },

@@ -21,6 +21,7 @@ import { notHeld } from "./not-held.ts";
 import { planForOne } from "./one-user.ts";
 import { prepareEngine } from "./start.ts";
 import { copyPackage, ordinaryUser } from "./tree.ts";
+import { viewsUsers } from "./users.ts";
 import { prepareVolumes } from "./volumes.ts";
 
 /** In the foreground it does not return: see runForeground(). */
@@ -65,15 +66,15 @@ async function openCopied(
       ...(descriptorFile === undefined ? {} : { descriptorFile }),
       services,
       inProcess: true,
-      layers: async () => {
+      layers: async (descriptor) => {
         step("copy the package");
-        await copyPackage(root, reference, tree);
+        await copyPackage(root, reference, tree, viewsUsers(options.users, descriptor));
         return [tree];
       },
     });
     for (const words of notHeld(opened, options.health, options.confine)) log.warn(`${reference}: ${words}`);
     const { facts, plan, givenPlan } = opened;
-    const one = ordinaryUser();
+    const one = viewsUsers(options.users, opened.descriptor) ? undefined : ordinaryUser();
     return {
       ...opened,
       // Those that nobody names are in its own copy, which is its alone.

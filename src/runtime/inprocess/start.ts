@@ -25,6 +25,7 @@ import { identityRules } from "./identity.ts";
 import { instancePolicy, type PolicyInput, placeOf } from "./policy.ts";
 import { giveRulesPage } from "./rules-page.ts";
 import { writeNames } from "./tree.ts";
+import { becomeWords, giveUsersPage, idWords, usersWords } from "./users.ts";
 import { onHost, prepareVolumes } from "./volumes.ts";
 
 export interface Prepared {
@@ -41,7 +42,7 @@ export async function prepareEngine({
   for (const { target, source } of record.secrets) if (target.startsWith("/")) requireSecret(source);
   const taken = takenAt(record, launch);
   await leaseIdentity(root, record.id, taken);
-  const user = userOf(paths.tree, record.user);
+  const user = userOf(paths.tree, record.user, record.users === "view");
   await writeNames(record, paths.tree);
   givePlan(paths);
   forgetRun(paths);
@@ -59,6 +60,7 @@ export async function prepareEngine({
   writeFilePlain(paths.started, JSON.stringify({ identity, mac: taken.mac }), 0o600);
   giveRulesPage(paths.rules);
   const start = placeOf(onHost(root, record), paths.tree, record.workingDirectory);
+  giveUsersPage(paths.users, record);
   giveClockPage(
     paths.clock,
     runningClock(record.elements, BigInt(Date.parse(launch.startedAt)) * 1_000_000n),
@@ -67,11 +69,14 @@ export async function prepareEngine({
   const log = logWords(paths, record);
   await giveConfinement(paths, onHost(root, record));
   return {
-    command: [...engineWords(paths, record), ...clock, ...log, initPath, ...record.command],
+    command: [
+      ...[...engineWords(paths, record), ...clock, ...log, ...idWords(record, user)],
+      ...[initPath, ...record.command],
+    ],
     words: [
       ...(detached ? [] : ["--bound"]),
       ...["--main-file", paths.main, "--directory", ...start, "--environment-file", paths.environment],
-      ...(user.uid === 0 ? [] : ["--user", [user.uid, user.gid, ...user.groups].join(":")]),
+      ...becomeWords(record, user),
       ...confineWords(paths, record),
     ],
   };
@@ -84,7 +89,8 @@ function writePolicy(input: PolicyInput): void {
 }
 
 /** Its own engine and what it has to know; a program and its arguments follow. */
-export function engineWords(paths: InstancePaths, { redirections }: InstanceRecord): string[] {
+export function engineWords(paths: InstancePaths, record: InstanceRecord): string[] {
+  const { redirections } = record;
   const copies = (redirections?.rules ?? []).some(({ mode }) => mode === "write-copy");
   return [
     ...[paths.engine, `--policy=${paths.policy}`, "--package=/"],
@@ -92,6 +98,7 @@ export function engineWords(paths: InstancePaths, { redirections }: InstanceReco
     ...(existsSync(paths.rules) ? [`--rules=${paths.rules}`] : []),
     ...(copies ? [`--copies=${paths.redirect}`] : []),
     ...(redirections?.host ?? []).map((path) => `--allow-host=${path}`),
+    ...usersWords(paths, record),
   ];
 }
 
@@ -123,9 +130,9 @@ function giveEngine({ engine }: InstancePaths): void {
   renameSync(fresh, engine);
 }
 
-/** An ordinary user's programs are that user's, whoever the package has them run as. */
-export function userOf(tree: string, wanted: string): User {
-  if (process.getuid?.() === 0) return lookUpUser([tree], wanted);
+/** An ordinary user's programs are that user's, whoever the package has them run as, but for what the view of users shows. */
+export function userOf(tree: string, wanted: string, view: boolean): User {
+  if (process.getuid?.() === 0 || view) return lookUpUser([tree], wanted);
   return { ...lookUpUser([tree], ""), uid: 0 };
 }
 

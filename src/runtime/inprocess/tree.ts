@@ -14,14 +14,20 @@ import { hostsText, resolvText } from "../network/files.ts";
 import { redirectedNames } from "../network/redirected-names.ts";
 import type { InstanceRecord } from "../record.ts";
 import type { Owner } from "./one-user.ts";
+import { noted } from "./users.ts";
 
 /** Makes `destination`, which must not be there, and everything that the image shows in it. */
-export async function copyPackage(root: StateRoot, reference: string, destination: string): Promise<void> {
+export async function copyPackage(
+  root: StateRoot,
+  reference: string,
+  destination: string,
+  view: boolean,
+): Promise<void> {
   const store = openStore(root);
   const { name, target } = store.resolve(reference);
   const { events } = await flattenImage(store, store.imageOf(target, name));
   mkdirSync(destination, { mode: 0o755 });
-  await makeTree(destination, harmless(events(), ordinaryUser()), {}, (reason, path) => {
+  await makeTree(destination, harmless(events(), lender(view)), {}, (reason, path) => {
     const place = path === undefined ? "" : ` at ${escapeBytes(path)}`;
     return new TranshipError("E_IO", `cannot copy ${reference} into ${destination}${place}: ${reason}`, {
       hint: "see whether the file system of the state root has room and is no network file system",
@@ -33,13 +39,14 @@ export async function copyPackage(root: StateRoot, reference: string, destinatio
 export async function packageEntries(
   root: StateRoot,
   reference: string,
+  view: boolean,
 ): Promise<ReadonlyMap<ByteString, Entry>> {
   const store = openStore(root);
   const { name, target } = store.resolve(reference);
   const { tree } = await flattenImage(store, store.imageOf(target, name));
-  const all = ordinaryUser();
+  const lend = lender(view);
   const entries = new Map<ByteString, Entry>();
-  for (const [path, { entry }] of tree.all()) if (!isDevice(entry)) entries.set(path, lent(entry, all));
+  for (const [path, { entry }] of tree.all()) if (!isDevice(entry)) entries.set(path, lend(entry));
   return entries;
 }
 
@@ -59,7 +66,7 @@ export function ordinaryUser(): Owner | undefined {
  */
 async function* harmless(
   events: AsyncIterable<LayerEvent>,
-  all: Owner | undefined,
+  lend: (entry: Entry) => Entry,
 ): AsyncGenerator<LayerEvent, void, void> {
   const left = new Set<string>();
   let skips = false;
@@ -72,11 +79,18 @@ async function* harmless(
     const device = isDevice(entry);
     skips = device || (hardlinkTo !== undefined && left.has(hardlinkTo));
     if (device) left.add(entry.path);
-    if (!skips) yield { ...event, entry: lent(entry, all) };
+    if (!skips) yield { ...event, entry: lend(entry) };
   }
 }
 
 const setId = 0o6000;
+
+/** `view`: whose they are in the package is noted beside. */
+function lender(view: boolean): (entry: Entry) => Entry {
+  const all = ordinaryUser();
+  if (!view || all === undefined) return (entry) => lent(entry, all);
+  return (entry) => noted(entry, lent(entry, all));
+}
 
 function lent(entry: Entry, all: Owner | undefined): Entry {
   const mode = entry.kind === "directory" ? entry.mode : entry.mode & ~setId;
