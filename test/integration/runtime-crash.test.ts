@@ -176,6 +176,7 @@ describe("repair after kill -9", { skip, timeout: 900_000 }, () => {
     }
     process.kill(pid, "SIGKILL");
     assert.equal((await run).status, 137);
+    await fixture.cli(["wait", "fg"]);
     assert.equal((await fixture.cli(["rm", "fg"])).status, 0);
     await repaired();
   });
