@@ -5,6 +5,7 @@
 #include "first-stack.h"
 #include "sys.h"
 #include "text.h"
+#include "users.h"
 
 #define AUXV_MAX 64	/* pairs; the kernel has some 24 */
 
@@ -30,6 +31,32 @@ static void find_parts(const struct first_stack *s, struct parts *p)
 		p->auxc = AUXV_MAX;
 	for (p->argc = 0; s->arguments[p->argc]; p->argc++)
 		;
+}
+
+/* What AT_UID and its like tell by the view of users. */
+static void fill_ids(unsigned long *pair)
+{
+	const struct ids *i = users_self();
+
+	switch (pair[0]) {
+	case AT_UID:
+		pair[1] = i->uid[ID_REAL];
+		break;
+	case AT_EUID:
+		pair[1] = i->uid[ID_EFFECTIVE];
+		break;
+	case AT_GID:
+		pair[1] = i->gid[ID_REAL];
+		break;
+	case AT_EGID:
+		pair[1] = i->gid[ID_EFFECTIVE];
+		break;
+	case AT_SECURE:
+		pair[1] = ids_secure(i);
+		break;
+	default:
+		break;
+	}
 }
 
 static void fill_auxv(const struct first_stack *s, unsigned long *pairs,
@@ -60,6 +87,8 @@ static void fill_auxv(const struct first_stack *s, unsigned long *pairs,
 				pair[0] = AT_IGNORE;
 			break;
 		default:
+			if (users_on())
+				fill_ids(pair);
 			break;
 		}
 	}

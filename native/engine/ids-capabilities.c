@@ -38,7 +38,7 @@ static long set_bits(struct ids *i, unsigned long bits)
 	    bits & ~(unsigned long)(SECURE_BITS | SECURE_LOCKS) ||
 	    !ids_may(i, CAP_SETPCAP))
 		return -EPERM;
-	i->secure = (uint32_t)bits;
+	i->secure = (uint32_t)bits | (i->secure & SECURE_EXECUTED);
 	return 0;
 }
 
@@ -108,7 +108,7 @@ bool ids_prctl(struct ids *i, const unsigned long args[5], long *result)
 		*result = set_bits(i, args[1]);
 		return true;
 	case PR_GET_SECUREBITS:
-		*result = i->secure;
+		*result = i->secure & (SECURE_BITS | SECURE_LOCKS);
 		return true;
 	case PR_GET_KEEPCAPS:
 		*result = !!(i->secure & SECURE_KEEP_CAPS);
@@ -124,18 +124,25 @@ bool ids_prctl(struct ids *i, const unsigned long args[5], long *result)
 	}
 }
 
-/* bprm_fill_uid() of fs/exec.c and cap_bprm_creds_from_file(). Files have no
- * capabilities here. */
+bool ids_secure(const struct ids *i)
+{
+	return i->secure & SECURE_EXECUTED;
+}
+
+/* bprm_fill_uid() of fs/exec.c and cap_bprm_creds_from_file() as of Linux 6.16.
+ * Files have no capabilities here. */
 void ids_execute(struct ids *i, uint32_t mode, uint32_t uid, uint32_t gid)
 {
-	bool whole = false;
+	uint32_t was = i->uid[ID_EFFECTIVE];
+	bool whole = false, changed;
 
 	if (mode & S_ISUID)
 		i->uid[ID_EFFECTIVE] = uid;
 	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
 		i->gid[ID_EFFECTIVE] = gid;
-	if (i->uid[ID_EFFECTIVE] != i->uid[ID_REAL] ||
-	    i->gid[ID_EFFECTIVE] != i->gid[ID_REAL])
+	changed = i->uid[ID_EFFECTIVE] != was ||
+		  !ids_in_group(i, i->gid[ID_EFFECTIVE]);
+	if (changed)
 		i->ambient = 0;
 	i->permitted = 0;
 	if (!(i->secure & SECURE_NOROOT)) {
@@ -147,5 +154,8 @@ void ids_execute(struct ids *i, uint32_t mode, uint32_t uid, uint32_t gid)
 	i->effective = whole ? i->permitted : i->ambient;
 	i->uid[ID_SAVED] = i->uid[ID_FS] = i->uid[ID_EFFECTIVE];
 	i->gid[ID_SAVED] = i->gid[ID_FS] = i->gid[ID_EFFECTIVE];
-	i->secure &= ~(uint32_t)SECURE_KEEP_CAPS;
+	i->secure &= ~(uint32_t)(SECURE_KEEP_CAPS | SECURE_EXECUTED);
+	if (changed || i->uid[ID_REAL] != i->uid[ID_EFFECTIVE] ||
+	    i->gid[ID_REAL] != i->gid[ID_EFFECTIVE])
+		i->secure |= SECURE_EXECUTED;
 }

@@ -299,7 +299,8 @@ bool ids_read(struct ids *i, const char *text)
 	memset(i, 0, sizeof(*i));
 	for (unsigned int k = 0; k < 14; k++)
 		if (!next_number(&text, k < 8 ? NO_ID - 1 : k < 13 ? CAPS_ALL
-				 : SECURE_BITS | SECURE_LOCKS, &n[k]))
+				 : SECURE_BITS | SECURE_LOCKS | SECURE_EXECUTED,
+				 &n[k]))
 			return false;
 	for (unsigned int k = 0; k < ID_KINDS; k++) {
 		i->uid[k] = (uint32_t)n[k];

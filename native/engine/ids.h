@@ -34,6 +34,8 @@
 #define SECURE_NO_CAP_AMBIENT_RAISE 0x40
 #define SECURE_BITS 0x55
 #define SECURE_LOCKS 0xaa
+/* No bit of the kernel's: the program is told so by AT_SECURE. */
+#define SECURE_EXECUTED 0x100
 
 /* In the order in which they are told: real, effective, saved, of files. */
 enum { ID_REAL, ID_EFFECTIVE, ID_SAVED, ID_FS, ID_KINDS };
@@ -71,6 +73,8 @@ long ids_capset(struct ids *i, uint64_t effective, uint64_t permitted,
 /* ids_prctl() - prctl() of capabilities; false: it is none of them. */
 bool ids_prctl(struct ids *i, const unsigned long args[5], long *result);
 
+/* ids_secure() - what AT_SECURE is. */
+bool ids_secure(const struct ids *i);
 /* ids_execute() - execve() of a program that belongs to @uid and @gid and has
  * this @mode. */
 void ids_execute(struct ids *i, uint32_t mode, uint32_t uid, uint32_t gid);

@@ -155,7 +155,8 @@ void owner_shown(struct owner *o, const struct file_status *st, long fd)
 		if (parse(&kept, text))
 			*o = kept;
 	}
-	remember(o, st);
+	if (n > 0 || n == -ENODATA || n == -EOPNOTSUPP)
+		remember(o, st);
 }
 
 /* That root may read and write everything is what the one user gets by being

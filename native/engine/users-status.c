@@ -125,13 +125,14 @@ static long find(struct owner *o, const struct file_status *st,
 		return 0;
 	if (given)
 		fd = owner_open(r, a->at, a->path, a->follow, false);
-	/* Gone meanwhile, or there is no room for a descriptor. */
-	if (fd < 0 && fd != AT_FDCWD)
+	if (fd == RESTART)
 		return fd;
+	/* Gone meanwhile, or there is no room for a descriptor: as if it had no
+	 * attribute, since stat() needs neither. */
 	owner_shown(o, st, fd);
 	descriptor_link(link, fd);
 	of_process(o, link);
-	if (given)
+	if (given && fd >= 0)
 		SYS(__NR_close, fd);
 	return 0;
 }
