@@ -1,22 +1,27 @@
 // What the scripts of machine/ssh/shell-scripts.ts print of files: MARK + "1", the name, MARK + "2", one line of stat or ls, and for a link
-// MARK + "3" and its target, or MARK + "4" where the describing program did not run. The mark is random, so names and targets of any bytes
-// stay apart. Bounded; never evaluated.
+// MARK + "3" and its target, or MARK + "4" where the describing program did not run. Around what one shell describes stand MARK + "5" and
+// MARK + "6". The mark is random, so names and targets of any bytes stay apart. Bounded; never evaluated.
 import type { ByteString, Entry } from "./entry.ts";
 import { type EntryKind, kindOfMode } from "./entry.ts";
 
 interface Listing {
   entries: Entry[];
   damaged: number;
-  /** False where what describes files could not be started, or was killed: then nothing is known of any. */
+  /** False where what describes files could not be started, or did not come to its end: then nothing is known of any. */
   ran: boolean;
+  /** Shells that described. */
+  shells: number;
 }
 
 /** Objects in the order told; what does not parse is left out and counted. */
 export function parseListing(text: ByteString, mark: ByteString): Listing {
   const entries: Entry[] = [];
   let damaged = 0;
-  if (text.includes(`${mark}4`)) return { entries, damaged, ran: false };
-  for (const part of text.split(`${mark}1`).slice(1)) {
+  const shells = text.split(`${mark}5`).length - 1;
+  const ran = !text.includes(`${mark}4`) && text.split(`${mark}6`).length - 1 === shells;
+  if (!ran) return { entries, damaged, ran, shells };
+  for (const told of text.split(`${mark}1`).slice(1)) {
+    const [part = ""] = told.split(`${mark}6`);
     const nameEnd = part.indexOf(`${mark}2`);
     const rest = nameEnd < 0 ? "" : part.slice(nameEnd + mark.length + 1);
     const [line = "", target] = rest.split(`${mark}3`);
@@ -32,7 +37,7 @@ export function parseListing(text: ByteString, mark: ByteString): Listing {
         ...(target === undefined ? {} : { target: target.replace(/\n$/, "") }),
       });
   }
-  return { entries, damaged, ran: true };
+  return { entries, damaged, ran, shells };
 }
 
 /** As `stat -c '%f %u %g %h %d %i %s %b %Y %Z %t %T'` prints it. */

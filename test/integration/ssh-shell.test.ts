@@ -1,10 +1,13 @@
 // A far machine that takes no collector: it is read by its own programs, and what is not seen that way is said.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, symlinkSync } from "node:fs";
+import { randomInt } from "node:crypto";
+import { chmodSync, existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { TranshipError } from "../../src/base/errors.ts";
+import { ShellFiles } from "../../src/machine/ssh/shell-files.ts";
 import { ShellSession } from "../../src/machine/ssh/shell-session.ts";
 import { type CaptureHost, captureHost, nothingLeft } from "../support/capture.ts";
 import { soaking } from "../support/counts.ts";
@@ -134,6 +137,69 @@ test("a script that did not run, or not to its end, is no answer", { skip }, asy
   );
   await noNull.close();
 });
+
+for (const shell of [["dash"], ["busybox", "sh"]]) {
+  test(`a user with few processes left: what ${shell[0]} cannot start a program for is not absent`, {
+    skip,
+  }, async (t) => {
+    const place = mkdtempSync(join(tmpdir(), "tranship-few-"));
+    t.after(() => rmSync(place, { recursive: true, force: true }));
+    chmodSync(place, 0o755);
+    for (let i = 0; i < 5; i++) writeFileSync(join(place, `file-${i}`), `content ${i}`);
+    const all = [...Array(5).keys()].map((i) => join(place, `file-${i}`));
+    const told = new Map<string, number>();
+    for (let most = 1; most <= 7; most++) {
+      const start = (): ShellFiles => {
+        // Another each time: what the one before left behind may still count.
+        const user = String(100_000 + randomInt(1e9));
+        const as = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"];
+        const words = [...as, "prlimit", `--nproc=${most}`, ...shell];
+        const child = spawn(words[0] ?? "", words.slice(1), { stdio: "pipe" });
+        const session = new ShellSession(child, (said) => new TranshipError("E_MACHINE_UNREACHABLE", said));
+        return new ShellFiles(
+          session,
+          { describe: "stat", find: true, readlink: true, dd: true, head: true },
+          false,
+        );
+      };
+      const walked = async (files: ShellFiles): Promise<string[]> => {
+        const found: string[] = [];
+        for await (const one of files.walk(place))
+          found.push("error" in one ? `${one.path}: ${one.error}` : one.path);
+        return found;
+      };
+      const asked: Record<string, [(files: ShellFiles) => Promise<unknown>, unknown]> = {
+        stat: [async (files) => (await files.stat(all[0] ?? ""))?.size, 9],
+        list: [async (files) => (await files.list(place))?.map((one) => one.path), all],
+        walk: [walked, [place, ...all]],
+        read: [async (files) => Buffer.from((await files.read(all[1] ?? "")) ?? []).toString(), "content 1"],
+      };
+      for (const [what, [ask, right]] of Object.entries(asked)) {
+        const files = start();
+        try {
+          assert.deepEqual(await ask(files), right, `${what} with ${most} processes`);
+          told.set(what, (told.get(what) ?? 0) + 1);
+        } catch (error) {
+          if (!(error instanceof TranshipError)) throw error;
+          assert.equal(
+            error.code,
+            "E_MACHINE_UNREACHABLE",
+            `${what} with ${most} processes: ${error.message}`,
+          );
+        } finally {
+          await files.close();
+        }
+      }
+    }
+    for (const what of ["stat", "list", "walk", "read"]) {
+      const times = told.get(what) ?? 0;
+      assert.ok(
+        times > 0 && times < 7,
+        `${what} was answered ${times} times: the limits do not reach from none to enough`,
+      );
+    }
+  });
+}
 
 test("a far side without room for the collector is read without it, and says so", { skip }, async (t) => {
   const { host, far } = await start(t, []);

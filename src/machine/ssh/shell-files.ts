@@ -10,7 +10,9 @@ import type { FileStream, Resolution, Unreadable, WalkOptions } from "../machine
 import { sameFile } from "../resuming-files.ts";
 import type { BulkFiles } from "../tree-files.ts";
 import {
+  absent,
   blockSize,
+  cannotFork,
   closedScript,
   listScript,
   readScript,
@@ -27,6 +29,7 @@ const piece = 4 << 20;
 /** Described in one script. */
 const batch = 64;
 const maxLinks = 40;
+const noProcesses = "its shell cannot start another process";
 
 export class ShellFiles implements BulkFiles {
   readonly #session: ShellSession;
@@ -44,7 +47,7 @@ export class ShellFiles implements BulkFiles {
   }
 
   async list(path: ByteString): Promise<Entry[] | undefined> {
-    const { status, entries } = await this.#listing((mark) => listScript(this.#ways, mark, path));
+    const { status, entries } = await this.#listing((mark) => listScript(this.#ways, mark, path), 0);
     if (status === 20) return undefined;
     if (status === 13) throw ioError(13, path);
     const prefix = `${path.replace(/\/+$/, "")}/`;
@@ -59,11 +62,15 @@ export class ShellFiles implements BulkFiles {
       yield* this.#descend(path, options);
       return;
     }
-    const { entries } = await this.#listing((mark) =>
-      walkScript(this.#ways, mark, path, exclude, options.oneFileSystem === true),
+    const { entries } = await this.#listing(
+      (mark) => walkScript(this.#ways, mark, path, exclude, options.oneFileSystem === true),
+      0,
     );
     const closed = this.#root ? new Set<ByteString>() : await this.#closed(path, exclude);
-    if (entries.length === 0) yield { path, error: "ENOENT" };
+    if (entries.length === 0) {
+      if ((await this.stat(path)) !== undefined) throw this.#session.broken("its find describes nothing");
+      yield { path, error: "ENOENT" };
+    }
     const keyed = entries.map((entry) => ({
       entry,
       key: entry.path === "/" ? "" : entry.path.replaceAll("/", "\0"),
@@ -216,7 +223,8 @@ export class ShellFiles implements BulkFiles {
       () => readScript(this.#ways, path, { offset, length }, follow),
       (this.#ways.head ? length : defaultMaxBytes) + 2 * blockSize,
     );
-    if (status === 2) return undefined;
+    if (status === cannotFork) throw this.#session.broken(noProcesses);
+    if (status === absent) return undefined;
     if (status === 13) throw ioError(13, path);
     if (status === 22) throw ioError(22, path);
     const skip = offset > 0 ? offset % blockSize : 0;
@@ -225,18 +233,23 @@ export class ShellFiles implements BulkFiles {
 
   /** By the path as asked; what is not there is not in it. */
   async #describe(paths: readonly ByteString[], follow: boolean): Promise<Map<ByteString, Entry>> {
-    const { entries } = await this.#listing((mark) => statScript(this.#ways, mark, paths, follow));
+    const { entries } = await this.#listing((mark) => statScript(this.#ways, mark, paths, follow), 1);
     return new Map(entries.map((entry) => [entry.path, entry]));
   }
 
-  async #listing(script: (mark: string) => ByteString): Promise<{ status: number; entries: Entry[] }> {
+  /** `least`: shells that describe something, where the script comes to that. */
+  async #listing(
+    script: (mark: string) => ByteString,
+    least: number,
+  ): Promise<{ status: number; entries: Entry[] }> {
     let used = "";
     const { status, output } = await this.#session.ask((mark) => {
       used = `${mark}:`;
       return script(used);
     }, maxListing);
-    const { entries, damaged, ran } = parseListing(output.toString("latin1"), used);
-    if (!ran) throw this.#session.broken("its programs cannot be started, or are killed");
+    const { entries, damaged, ran, shells } = parseListing(output.toString("latin1"), used);
+    if (status === cannotFork) throw this.#session.broken(noProcesses);
+    if (!ran || shells < least) throw this.#session.broken("its programs cannot be started, or are killed");
     if (damaged > 0)
       throw new TranshipError(
         "E_PROTOCOL",
@@ -247,10 +260,11 @@ export class ShellFiles implements BulkFiles {
 
   async #closed(path: ByteString, exclude: readonly ByteString[]): Promise<Set<ByteString>> {
     let used = "";
-    const { output } = await this.#session.ask((mark) => {
+    const { status, output } = await this.#session.ask((mark) => {
       used = `${mark}:`;
       return closedScript(used, path, exclude);
     }, maxListing);
+    if (status === cannotFork) throw this.#session.broken(noProcesses);
     return new Set(output.toString("latin1").split(`${used}1`).slice(1));
   }
 }

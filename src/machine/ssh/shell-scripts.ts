@@ -16,9 +16,15 @@ export function quote(path: ByteString): ByteString {
   return `'${path.replaceAll("'", "'\\''")}'`;
 }
 
+/** Absent; no shell ends with it by itself, as some do with 2 where they cannot fork. */
+export const absent = 44;
+/** Of a shell (dash, busybox) that cannot fork: it stops there. */
+export const cannotFork = 2;
+
 /**
  * Prints each of the arguments (formats/shell-listing.ts). `follow`: what a link leads to. A stat that could not be started, or was killed,
- * is told: it must not look like a file that is not there.
+ * is told, and so are beginning and end, as a shell that cannot fork ends in between: what was not described must not look like a file
+ * that is not there.
  */
 function describer(ways: ShellWays, mark: string, follow = false): ByteString {
   const l = follow ? "-L " : "";
@@ -27,8 +33,11 @@ function describer(ways: ShellWays, mark: string, follow = false): ByteString {
       ? `stat ${l}-c "%f %u %g %h %d %i %s %b %Y %Z %t %T" -- "$f"`
       : `ls ${l}-lidn ${ways.describe === "ls-full" ? "--full-time " : ""}-- "$f"`;
   const link = ways.readlink && !follow ? ` [ ! -h "$f" ] || { printf ${mark}3; readlink -- "$f"; };` : "";
-  return `for f; do printf "${mark}1%s${mark}2" "$f"; ${line} || [ $? -lt 126 ] || printf ${mark}4;${link} done`;
+  return `printf ${mark}5; for f; do printf "${mark}1%s${mark}2" "$f"; ${line} || [ $? -lt 126 ] || printf ${mark}4;${link} done; printf ${mark}6`;
 }
+
+/** After a find, which goes on or ends where it could start no shell: whether as many processes below one another can be. */
+const stillForks = `( ( : ); : ) || exit ${cannotFork}`;
 
 function describeAll(ways: ShellWays, mark: string): ByteString {
   return quote(describer(ways, mark));
@@ -48,7 +57,7 @@ export function statScript(
 export function listScript(ways: ShellWays, mark: string, path: ByteString): ByteString {
   const enter = `[ -d ${quote(path)} ] || exit 20; cd ${quote(path)} && [ -r . ] || exit 13`;
   return ways.find
-    ? `${enter}; find . ! -name . -prune -exec sh -c ${describeAll(ways, mark)} sh {} +`
+    ? `${enter}; find . ! -name . -prune -exec sh -c ${describeAll(ways, mark)} sh {} +; ${stillForks}; exit 0`
     : `${enter}; set -- * .[!.]* ..?*; for n; do shift; [ -e "$n" ] || [ -h "$n" ] && set -- "$@" "$n"; done; ${describer(ways, mark)}`;
 }
 
@@ -62,7 +71,7 @@ export function walkScript(
 ): ByteString {
   const left = exclude.map((one) => `-path ${quote(one.replace(/[[\]*?\\]/g, "\\$&"))}`).join(" -o ");
   const prune = left === "" ? "" : `\\( ${left} \\) -prune -o `;
-  return `find ${quote(path)}${oneFileSystem ? " -xdev" : ""} ${prune}-exec sh -c ${describeAll(ways, mark)} sh {} +`;
+  return `find ${quote(path)}${oneFileSystem ? " -xdev" : ""} ${prune}-exec sh -c ${describeAll(ways, mark)} sh {} +; ${stillForks}; exit 0`;
 }
 
 /** Directories below a path that this user cannot read, each after the mark. */
@@ -70,10 +79,10 @@ export function closedScript(mark: string, path: ByteString, exclude: readonly B
   const left = exclude.map((one) => `-path ${quote(one.replace(/[[\]*?\\]/g, "\\$&"))}`).join(" -o ");
   const prune = left === "" ? "" : `\\( ${left} \\) -prune -o `;
   const check = quote(`for f; do [ -r "$f" ] && [ -x "$f" ] || printf "${mark}1%s" "$f"; done`);
-  return `find ${quote(path)} ${prune}-type d -exec sh -c ${check} sh {} +`;
+  return `find ${quote(path)} ${prune}-type d -exec sh -c ${check} sh {} +; ${stillForks}; exit 0`;
 }
 
-/** Content from `offset`, at least `length` bytes where there are as many; status 2 absent, 13 unreadable, 22 no regular file. */
+/** Content from `offset`, at least `length` bytes where there are as many; status 44 absent, 13 unreadable, 22 no regular file. */
 export function readScript(
   ways: ShellWays,
   path: ByteString,
@@ -82,7 +91,7 @@ export function readScript(
 ): ByteString {
   const p = quote(path);
   const link = follow ? "" : `[ ! -h ${p} ] || exit 22; `;
-  return `${link}[ -e ${p} ] || exit 2; [ -f ${p} ] || exit 22; [ -r ${p} ] || exit 13; ${reader(ways, p, range)}`;
+  return `${link}[ -e ${p} ] || exit ${absent}; [ -f ${p} ] || exit 22; [ -r ${p} ] || exit 13; ${reader(ways, p, range)}`;
 }
 
 /** dd skips whole blocks. */

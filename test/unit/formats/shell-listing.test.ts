@@ -62,7 +62,17 @@ test("names and targets of any bytes stay apart", () => {
 });
 
 test("a listing whose program did not run says nothing of any file", () => {
-  const { entries, ran } = parseListing(`${mark}1/a${mark}2${line}${mark}1/b${mark}2${mark}4`, mark);
+  const { entries, ran } = parseListing(
+    `${mark}5${mark}1/a${mark}2${line}${mark}1/b${mark}2${mark}4${mark}6`,
+    mark,
+  );
+  assert.deepEqual([entries, ran], [[], false]);
+});
+
+test("a listing that is cut off says nothing of any file", () => {
+  const whole = `${mark}5${mark}1/a${mark}2${line}${mark}6`;
+  assert.deepEqual(parseListing(whole + whole, mark).shells, 2);
+  const { entries, ran } = parseListing(`${whole}${mark}5${mark}1/b${mark}2`, mark);
   assert.deepEqual([entries, ran], [[], false]);
 });
 
