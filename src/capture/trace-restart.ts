@@ -99,9 +99,14 @@ export function refuseRestart({
     "E_USAGE",
     `process ${main.pid} ${why} and cannot be started once more as it runs`,
     {
-      hint: "leave out --restart; --for watches it for longer",
+      hint: `leave out --restart; --for watches it for longer${giverHint(program)}`,
     },
   );
+}
+
+function giverHint({ listeners }: RunningProgram): string {
+  const giver = listeners.find((one) => (one.givenBy ?? 0) > 1)?.givenBy;
+  return giver === undefined ? "" : `; or take what opened its socket, with all that it starts: --pid ${giver}`;
 }
 
 /** The package keeps them out; the program needs them to start. */

@@ -25,7 +25,7 @@ export function programTree(seed: number, input: TreeInput): ProgramTree {
   const byPid = new Map(input.processes.map((one) => [one.pid, one]));
   const children = new Map<number, ProcessFact[]>();
   for (const one of input.processes) children.set(one.ppid, [...(children.get(one.ppid) ?? []), one]);
-  const main = topmost(seed, byPid);
+  const main = topmost(seed, byPid, input.listening);
   const members = new Set<number>();
   const take = (pid: number): void => {
     if (
@@ -48,13 +48,35 @@ export function programTree(seed: number, input: TreeInput): ProgramTree {
   return { main, members: [main, ...[...members].sort((a, b) => a - b)] };
 }
 
-function topmost(seed: number, byPid: ReadonlyMap<number, ProcessFact>): number {
+/** Of several programs those that no other one started: a supervisor that opens the sockets of what it starts is the program. */
+export function outermost(
+  trees: ReadonlyMap<number, number[]>,
+  processes: readonly ProcessFact[],
+): [main: number, members: number[]][] {
+  const parents = new Map(processes.map((one) => [one.pid, one.ppid]));
+  const isStarted = (main: number): boolean => {
+    const seen = new Set([main]);
+    for (let at = parents.get(main); at !== undefined && !seen.has(at); at = parents.get(at)) {
+      if (trees.has(at)) return true;
+      seen.add(at);
+    }
+    return false;
+  };
+  return [...trees].filter(([main]) => !isStarted(main));
+}
+
+function topmost(
+  seed: number,
+  byPid: ReadonlyMap<number, ProcessFact>,
+  listening: TreeInput["listening"],
+): number {
   let at = byPid.get(seed);
   const seen = new Set<number>();
   while (at !== undefined && !seen.has(at.pid)) {
     seen.add(at.pid);
     const parent = byPid.get(at.ppid);
-    if (parent === undefined || parent.pid === 1 || !sameProgram(parent, at)) return at.pid;
+    if (parent === undefined || parent.pid === 1) return at.pid;
+    if (!sameProgram(parent, at) && !isTitledWorker(parent, at, listening)) return at.pid;
     at = parent;
   }
   return seed;
@@ -68,6 +90,16 @@ function sameProgram(parent: ProcessFact, child: ProcessFact): boolean {
   if (child.service !== "" && parent.service === child.service) return true;
   if (child.executable === "" || parent.executable !== child.executable) return false;
   return !interpreter.test(child.executable) || same(parent.arguments, child.arguments);
+}
+
+/** Puma, Unicorn, Gunicorn: a worker has a title in the place of its command line, and its master's listening socket. */
+function isTitledWorker(parent: ProcessFact, child: ProcessFact, listening: TreeInput["listening"]): boolean {
+  if (child.executable === "" || parent.executable !== child.executable) return false;
+  const [command = ""] = child.arguments;
+  if (interpreter.test(`/${command.slice(command.lastIndexOf("/") + 1)}`)) return false;
+  return [...listening.values()].some(
+    (holders) => holders.includes(parent.pid) && holders.includes(child.pid),
+  );
 }
 
 function same(a: readonly string[], b: readonly string[]): boolean {
@@ -84,7 +116,9 @@ function sharesSocket(
   if (members.has(one.pid) || one.executable === "") return false;
   for (const holders of listening.values()) {
     if (!holders.includes(one.pid)) continue;
-    if (holders.some((pid) => members.has(pid) && byPid.get(pid)?.executable === one.executable)) return true;
+    const isAlike = (member: ProcessFact | undefined): boolean =>
+      member !== undefined && sameProgram(member, one);
+    if (holders.some((pid) => members.has(pid) && isAlike(byPid.get(pid)))) return true;
   }
   return false;
 }

@@ -1,5 +1,6 @@
 // Finds a running program by what an operator knows of it, and takes its snapshot.
 import { TranshipError } from "../base/errors.ts";
+import { escapeBytes } from "../formats/escape.ts";
 import { parseBootTime, startedAt } from "../formats/proc-process.ts";
 import { parseProcStat } from "../formats/procfs.ts";
 import type { Machine } from "../machine/machine.ts";
@@ -7,7 +8,7 @@ import { assignProcesses } from "./assign-processes.ts";
 import type { ProcessFact, ServiceFact, SocketFact } from "./inventory.ts";
 import { type ProcessSnapshot, readProcessSnapshot } from "./process-snapshot.ts";
 import { readProcesses } from "./processes.ts";
-import { programTree } from "./program-tree.ts";
+import { outermost, programTree } from "./program-tree.ts";
 import { findService, readServices } from "./services.ts";
 import { readSockets } from "./sockets.ts";
 import { Source } from "./source.ts";
@@ -58,7 +59,7 @@ export async function findRunningProgram(
     const tree = programTree(seed, { processes, listening, own });
     trees.set(tree.main, tree.members);
   }
-  const [main, members] = await oneOf(trees, wanted, source, services);
+  const [main, members] = await oneOf(outermost(trees, processes), wanted, { source, services, processes });
   const snapshots: ProcessSnapshot[] = [];
   for (const pid of members) {
     const snapshot = await readProcessSnapshot(source, pid);
@@ -237,12 +238,14 @@ class Networks {
 
 /** Of several programs that fit the one whose main process the service's pid file names. */
 async function oneOf(
-  trees: ReadonlyMap<number, number[]>,
+  all: readonly [number, number[]][],
   wanted: Wanted,
-  source: Source,
-  services: readonly ServiceFact[],
+  {
+    source,
+    services,
+    processes,
+  }: { source: Source; services: readonly ServiceFact[]; processes: readonly ProcessFact[] },
 ): Promise<[number, number[]]> {
-  const all = [...trees];
   const [only] = all;
   if (only !== undefined && all.length === 1) return only;
   if (wanted.kind === "service") {
@@ -254,11 +257,16 @@ async function oneOf(
   const what = wanted.kind === "service" ? `service ${wanted.name}` : "what was asked for";
   throw new TranshipError(
     "E_USAGE",
-    `several running programs fit ${what}: processes ${all.map(([main]) => main).join(", ")}`,
+    `several running programs fit ${what}: ${all.map(([main]) => described(main, processes)).join(", ")}`,
     {
       hint: "name one with --pid",
     },
   );
+}
+
+function described(pid: number, processes: readonly ProcessFact[]): string {
+  const words = processes.find((one) => one.pid === pid)?.arguments ?? [];
+  return `process ${pid} (${escapeBytes(words.join(" ").slice(0, 80))})`;
 }
 
 async function pidInFile(source: Source, path: string): Promise<number | undefined> {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import type { ProcessFact } from "../../src/discover/inventory.ts";
-import { programTree } from "../../src/discover/program-tree.ts";
+import { outermost, programTree } from "../../src/discover/program-tree.ts";
 import {
   descriptorKind,
   parseBootTime,
@@ -101,6 +101,35 @@ test("scripts of one interpreter are one program only with the same arguments", 
   const main = (seed: number) =>
     programTree(seed, { processes, listening: new Map(), own: new Set<number>() }).main;
   assert.deepEqual([main(6), main(7)], [5, 7]);
+});
+
+test("a worker with a title belongs to its master; what a supervisor opened its socket for, to the supervisor", () => {
+  const run = (pid: number, ppid: number, ...words: string[]) =>
+    process(pid, ppid, "/usr/bin/ruby2.7", { arguments: words });
+  const processes = [
+    run(5, 1, "puma 5.6 (tcp://0.0.0.0:3000) [shop]"),
+    run(6, 5, "puma: cluster worker 0: 5 [shop]"),
+    run(7, 5, "/usr/bin/ruby2.7", "/srv/other.rb"),
+    process(8, 1, "/usr/bin/super"),
+    process(9, 8, "/opt/server"),
+    process(10, 1, "/opt/server"),
+  ];
+  const listening = new Map([
+    ["98", [5, 6, 7]],
+    ["99", [8, 9]],
+  ]);
+  const tree = (seed: number) => programTree(seed, { processes, listening, own: new Set<number>() });
+  assert.deepEqual(
+    [6, 7, 9].map((seed) => tree(seed).main),
+    [5, 7, 9],
+  );
+  const trees = (...seeds: number[]) => new Map(seeds.map((seed) => [tree(seed).main, tree(seed).members]));
+  assert.deepEqual(tree(7).members, [7], "its parent is no part of it, although the socket is the same");
+  assert.deepEqual(outermost(trees(8, 9), processes), [[8, [8, 9]]]);
+  assert.deepEqual(
+    outermost(trees(8, 9, 10), processes).map(([main]) => main),
+    [8, 10],
+  );
 });
 
 test("a service's processes and workers whose master has gone belong together", () => {
