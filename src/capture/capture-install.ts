@@ -134,7 +134,7 @@ async function planDifference(
     descriptor,
     {
       evidence: undefined,
-      schedules: descriptor.services.length > 0,
+      schedules: descriptor.services.length > 0 || parts.schedules.length > 0,
       brought: new Set(seeds.map((seed) => seed.path)),
       choices: request.choices,
       exercised: [`installed by ${request.installer.join(" ")}`],

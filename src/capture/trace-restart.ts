@@ -106,7 +106,9 @@ export function refuseRestart({
 
 function giverHint({ listeners }: RunningProgram): string {
   const giver = listeners.find((one) => (one.givenBy ?? 0) > 1)?.givenBy;
-  return giver === undefined ? "" : `; or take what opened its socket, with all that it starts: --pid ${giver}`;
+  return giver === undefined
+    ? ""
+    : `; or take what opened its socket, with all that it starts: --pid ${giver}`;
 }
 
 /** The package keeps them out; the program needs them to start. */

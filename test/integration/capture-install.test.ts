@@ -162,6 +162,27 @@ test("every kind of change is found, and the machine stays as it was", { skip },
   assert.match(made.stderr, /services: app\n {2}programs: second, tool\n {2}users: app/);
 });
 
+test("jobs that an installer brings without a service are the package's, those of the machine are not", {
+  skip,
+}, async (t) => {
+  const host = await captureHost(t);
+  mkdirSync(join(host.source, "etc/cron.d"), { recursive: true });
+  writeFileSync(join(host.source, "etc/cron.d/other"), "3 4 * * * root /bin/other\n");
+  const plan = join(host.base, "plan.yaml");
+  const made = await host.tool(
+    install(
+      host, "--plan-only", "-o", plan, "--", "sh", "-c",
+      "mkdir -p /opt/job/bin /var/spool/cron/crontabs && cp /bin/busybox /opt/job/bin/job && echo '5 * * * * root /opt/job/bin/job date' >/etc/cron.d/job",
+    ),
+  ); // biome-ignore format: words
+  assert.equal(made.status, 0, made.stderr);
+  assert.match(made.stderr, /schedules: \/etc\/cron\.d\/job$/m);
+  const text = readFileSync(plan, "utf8");
+  assert.match(text, /schedules:\n +- name: cron-job\n +cron: "?5 \* \* \* \*"?\n +program: cron-job\n/);
+  assert.doesNotMatch(text, /cron-other/);
+  await nothingLeft(host);
+});
+
 test("file systems that are mounted in the machine are compared too", { skip }, async (t) => {
   const host = await captureHost(t);
   const data = join(host.source, "srv/deep/data");

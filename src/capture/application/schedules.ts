@@ -74,12 +74,13 @@ export async function applicationSchedules(request: SchedulesRequest): Promise<A
     result.schedules.push({ ...rotation.schedule, name, program: name });
     result.seeds.push(...rotation.seeds);
   }
+  // Beside a service runs what nobody's package brought; programs without one have the jobs that came with them.
+  const onlyBrought = brought !== undefined && descriptor.services.length === 0;
   const isOwn = (fact: ScheduleFact): boolean =>
     fact.from.every((file) => {
+      if (onlyBrought || brought?.has(file) === true) return brought.has(file);
       const owners = installed.owner(file);
-      return (
-        brought?.has(file) === true || owners.length === 0 || owners.some((name) => isOfFamily(own, name))
-      );
+      return owners.length === 0 || owners.some((name) => isOfFamily(own, name));
     });
   const ours = facts.filter(isOwn);
   for (const fact of ours) {

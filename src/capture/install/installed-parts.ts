@@ -34,7 +34,8 @@ export async function installedParts(
   difference: Difference,
 ): Promise<InstalledParts> {
   const added = difference.changed.filter((one) => one.change === "added").map((one) => one.entry);
-  const paths = new Set(difference.changed.map((one) => one.entry.path));
+  const files = difference.changed.filter(({ entry }) => entry.kind !== "directory");
+  const paths = new Set(files.map(({ entry }) => entry.path));
   return {
     services: await newServices(after, new Set(added.map((entry) => entry.path))),
     programs: await newPrograms(after, added),
