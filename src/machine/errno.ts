@@ -18,11 +18,23 @@ export function isAbsent(errno: number): boolean {
   return absentNames.has(errnoName(errno));
 }
 
+const denied = "run as root to read everything on this machine";
+const noFile =
+  "a regular file belongs there: put it back on the machine, or capture a copy of its root that has it";
+
+/** What a reader gets for what is there and cannot be read as a file. */
+const explained: Readonly<Record<string, readonly [text: string, hint: string]>> = {
+  EACCES: ["EACCES", denied],
+  EPERM: ["EPERM", denied],
+  EINVAL: ["it is a FIFO, a socket or a device, where a file is expected (EINVAL)", noFile],
+  EISDIR: ["it is a directory, where a file is expected (EISDIR)", noFile],
+};
+
 export function ioError(errno: number, path: ByteString): TranshipError {
   const error = errnoName(errno);
-  const denied = error === "EACCES" || error === "EPERM";
-  return new TranshipError("E_IO", `cannot read ${escapeBytes(path)}: ${error}`, {
+  const [text, hint] = explained[error] ?? [error];
+  return new TranshipError("E_IO", `cannot read ${escapeBytes(path)} of the machine: ${text}`, {
     details: { path, errno: error },
-    ...(denied ? { hint: "run as root to read everything on this machine" } : {}),
+    ...(hint === undefined ? {} : { hint }),
   });
 }

@@ -1,5 +1,6 @@
 // Captures of damaged machines work and warn; hostile plans and full disks are refused, and the space comes back.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chmodSync, mkdirSync, readFileSync, rmSync, statfsSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -45,6 +46,18 @@ const brokenFiles: Readonly<Record<string, Uint8Array>> = {
   "cycle-b.so": broken(sound, { soname: "cycle-b.so", needed: ["cycle-a.so"], rpath: "$ORIGIN/../broken" }),
   "climbing-path": broken(sound, { runpath: `$ORIGIN${"/..".repeat(400)}`, needed: ["../../etc/shadow"] }),
 }; // biome-ignore format: a table
+
+test("a FIFO in the place of a file that has to be read is told, with what to do", { skip }, async (t) => {
+  const host = await captureHost(t);
+  rmSync(join(host.source, "etc/passwd"));
+  execFileSync("mkfifo", [join(host.source, "etc/passwd")]);
+  const made = await host.tool(["capture", "machine", "-m", host.machine, "-t", "x"]);
+  await failsCleanly(host, made, {
+    code: "E_IO",
+    says: /cannot read \/etc\/passwd of the machine: it is a FIFO, a socket or a device, where a file is expected/,
+    hint: /a regular file belongs there/,
+  });
+});
 
 test("broken ELF files do not end a capture", { skip }, async (t) => {
   const host = await captureHost(t);

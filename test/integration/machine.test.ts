@@ -95,7 +95,11 @@ test("a root directory is a machine: stat, list, resolve, read", async (t) => {
   assert.equal(await files.stream("/nope"), undefined);
   assert.equal((await files.read("/etc/hostname", { maxBytes: 4 }))?.length, 4);
   await assert.rejects(files.read("/etc/hostname", { maxBytes: 3 }), { code: "E_LIMIT" });
-  await assert.rejects(files.read("/etc"), { code: "E_IO", message: "cannot read /etc: EISDIR" });
+  await assert.rejects(files.read("/etc"), {
+    code: "E_IO",
+    message: "cannot read /etc of the machine: it is a directory, where a file is expected (EISDIR)",
+    hint: /a regular file belongs there/,
+  });
 });
 
 test("this host is a machine whose processes show", async (t) => {

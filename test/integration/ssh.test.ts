@@ -198,7 +198,7 @@ test("who cannot be reached is told why and what to do", { skip }, async (t) => 
   tells(await discover(far.address), {
     code: "E_MACHINE_UNREACHABLE",
     says: /Host key verification failed/,
-    hint: /run `ssh root@127\.0\.0\.1` once, compare the fingerprint/,
+    hint: /run `ssh (-o \S+ )+root@127\.0\.0\.1` once, compare the fingerprint/,
   });
   assert.equal(existsSync(known), false, "an unknown key is not taken");
   const other = execFileSync("ssh-keygen", ["-y", "-f", join(far.directory, "client/key")], {
@@ -219,6 +219,11 @@ test("who cannot be reached is told why and what to do", { skip }, async (t) => 
   tells(await discover("ssh://root@127.0.0.1:9"), {
     code: "E_MACHINE_UNREACHABLE",
     says: /Connection refused/,
+  });
+  tells(await discover(far.address, "--ssh-option", "ProxyJump=root@127.0.0.1:9"), {
+    code: "E_MACHINE_UNREACHABLE",
+    says: /port 9: Connection refused/,
+    hint: /`ssh -o ProxyJump=root@127\.0\.0\.1:9 .* has to work first/,
   });
   tells(await discover("ssh://root@no-such-host.invalid"), {
     code: "E_MACHINE_UNREACHABLE",

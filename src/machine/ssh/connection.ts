@@ -162,7 +162,7 @@ class Master {
       };
       this.#child.on("error", (cause: NodeJS.ErrnoException) => over(spawnError("ssh", cause)));
       this.#child.on("close", (code, signal) =>
-        over(sshFailure(name, address, statusOf(code, signal), this.words)),
+        over(sshFailure({ name, address, options }, statusOf(code, signal), this.words)),
       );
     });
     void promise.then(

@@ -2,10 +2,20 @@
 import { TranshipError } from "../../base/errors.ts";
 import type { SshAddress } from "./address.ts";
 
+/** Which machine, and the options that the user gave for it. */
+export interface SshTarget {
+  name: string;
+  address: SshAddress;
+  options: readonly string[];
+}
+
 /** The words a person would type to reach the machine. */
-export function plainCommand({ user, host, port }: SshAddress): string {
+function plainCommand({ address: { user, host, port }, options }: SshTarget): string {
   return [
     "ssh",
+    ...options.map(
+      (word) => `-o ${/^[\w=@.,:+/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`}`,
+    ),
     ...(port === undefined ? [] : ["-p", String(port)]),
     user === undefined ? host : `${user}@${host}`,
   ].join(" ");
@@ -22,7 +32,7 @@ const reasons =
   /no matching|IDENTIFICATION HAS CHANGED|verification failed|host key is known|Permission denied|authentication failures|resolve hostname|refused|timed out|No route|unreachable|Bad |unsupported option|closed by/i;
 
 /** `words` is what ssh wrote to stderr. Always E_MACHINE_UNREACHABLE. */
-export function sshFailure(name: string, address: SshAddress, status: number, words: string): TranshipError {
+export function sshFailure(target: SshTarget, status: number, words: string): TranshipError {
   const lines = words
     .split("\n")
     .map((line) => line.trim())
@@ -32,18 +42,18 @@ export function sshFailure(name: string, address: SshAddress, status: number, wo
   const said =
     (telling.length > 0 ? telling : lines).slice(-3).join("; ").slice(0, 600) ||
     `ssh ended with status ${status}`;
-  return new TranshipError("E_MACHINE_UNREACHABLE", `cannot reach ${name}: ${said}`, {
-    hint: hintFor(address, words),
+  return new TranshipError("E_MACHINE_UNREACHABLE", `cannot reach ${target.name}: ${said}`, {
+    hint: hintFor(target, words),
     details: { status },
   });
 }
 
-function hintFor(address: SshAddress, words: string): string {
-  const command = plainCommand(address);
+function hintFor(target: SshTarget, words: string): string {
+  const command = plainCommand(target);
   const offer = /no matching (.{1,40}?) found\. Their offer: (\S+)/.exec(words);
   if (offer !== null) return offerHint(offer[1] ?? "", offer[2] ?? "");
   if (/IDENTIFICATION HAS CHANGED/.test(words)) {
-    return `the host has another key than the known one: find out why before anything else; then \`ssh-keygen -R ${address.host}\` and \`${command}\``;
+    return `the host has another key than the known one: find out why before anything else; then \`ssh-keygen -R ${target.address.host}\` and \`${command}\``;
   }
   if (/Host key verification failed|host key is known|authenticity of host/.test(words))
     return `the host is not known here: run \`${command}\` once, compare the fingerprint, and answer yes`;

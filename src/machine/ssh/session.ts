@@ -182,7 +182,7 @@ export class SshSessions implements Reconnecting<BulkFiles> {
   }
 
   #place(connection: SshConnection, directory: string): TreePlace {
-    const { name, address, sudo } = this.#request;
+    const { name, address, options, sudo } = this.#request;
     return {
       name,
       maxOpen,
@@ -193,7 +193,7 @@ export class SshSessions implements Reconnecting<BulkFiles> {
           ? sudoRefused(name, words)
           : status === 255 || connection.lost || words === ""
             ? connectionLost(name, connection.mark, words)
-            : sshFailure(name, address, status, words),
+            : sshFailure({ name, address, options }, status, words),
     };
   }
 
