@@ -38,7 +38,7 @@ export interface ImageContent {
   architecture: string;
   descriptorYaml: Uint8Array | string;
   /** JSON of the evidence; it alone may hold machine names and times. */
-  evidence?: Uint8Array | string;
+  evidence?: Iterable<string>;
   /** Bill of materials, SPDX in JSON; given the digest of the image manifest. */
   sbom?: (imageDigest: Digest) => Iterable<string>;
   /** When the source was captured, RFC 3339: an annotation of evidence and bill of materials. */
@@ -142,28 +142,17 @@ async function putReferrers(
   image: Descriptor,
 ): Promise<Descriptor[]> {
   const annotations = content.captured === undefined ? {} : { [capturedAnnotation]: content.captured };
-  const put = async (type: string, bytes: Uint8Array | string): Promise<Descriptor> => {
-    return { ...(await putArtifact(session, type, bytes, image, annotations)), annotations };
+  const put = async (type: string, pieces: Iterable<string>): Promise<Descriptor> => {
+    const bytes = async function* (): AsyncGenerator<Uint8Array> {
+      for (const piece of typeof pieces === "string" ? [pieces] : pieces) yield Buffer.from(piece);
+    };
+    const blob = await session.putStream(type, bytes());
+    return { ...(await putArtifactOf(session, blob, image, annotations)), annotations };
   };
   return [
     ...(content.evidence === undefined ? [] : [await put(mediaType.evidence, content.evidence)]),
-    ...(content.sbom === undefined
-      ? []
-      : [await putBill(session, content.sbom(image.digest), image, annotations)]),
+    ...(content.sbom === undefined ? [] : [await put(mediaType.sbom, content.sbom(image.digest))]),
   ];
-}
-
-async function putBill(
-  session: StoreSession,
-  pieces: Iterable<string>,
-  image: Descriptor,
-  annotations: Record<string, string>,
-): Promise<Descriptor> {
-  const bytes = async function* (): AsyncGenerator<Uint8Array> {
-    for (const piece of pieces) yield Buffer.from(piece);
-  };
-  const blob = await session.putStream(mediaType.sbom, bytes());
-  return { ...(await putArtifactOf(session, blob, image, annotations)), annotations };
 }
 
 /** An artifact manifest as the image specification has it: empty config, one layer, a subject. */

@@ -6,10 +6,15 @@ export function ownDirectory(path: string, mode = 0o755): LayerItem {
   return { entry: ownEntry(path, "directory", mode, 0) };
 }
 
-/** Content in one piece or several, one behind the other. */
-export function ownFile(path: string, content: Uint8Array | readonly Uint8Array[], mode: number): LayerItem {
-  const pieces = content instanceof Uint8Array ? [content] : content;
-  const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
+/** Content in pieces, one behind the other, that need not be there all at once. */
+export interface OwnContent {
+  size: number;
+  pieces: Iterable<Uint8Array>;
+}
+
+export function ownFile(path: string, content: Uint8Array | OwnContent, mode: number): LayerItem {
+  const { size, pieces } =
+    content instanceof Uint8Array ? { size: content.length, pieces: [content] } : content;
   const data = (async function* () {
     let offset = 0;
     for (const bytes of pieces) {

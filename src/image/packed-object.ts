@@ -7,7 +7,9 @@ import { nameLine, objectLines, packingListText } from "../formats/packing-list.
 import { digestOf } from "./digest.ts";
 import type { ContentDigests } from "./file-digests.ts";
 import type { PackedItem } from "./layer-writer.ts";
-import { TextTable } from "./text-table.ts";
+import type { OwnContent } from "./own-item.ts";
+import type { Spool } from "./spool.ts";
+import type { StoreSession } from "./store-session.ts";
 
 /** content: sha256 of the data of a regular file. */
 export function packedObject(entry: Entry, content: Digest | undefined): PackedObject {
@@ -46,21 +48,34 @@ export interface ContentsByName {
   get(path: ByteString): ContentDigests | undefined;
 }
 
-const sha1Digits = 40;
+const sha1Bytes = 20;
+const digestBytes = sha1Bytes + 32;
 
 /** Collects the objects of all layers of a package that is being packed, as the lines that they will be. */
 export class PackingListMaker {
-  readonly #lines = new TextTable();
-  readonly #digests = new TextTable();
+  /** Number of each path. */
+  readonly #numbers = new Map<ByteString, number>();
+  readonly #lines: Spool;
+  readonly #digests: Spool;
+  /** By number: where the path's line is, and its length; and its digests, -1 where its content is not hashed. */
+  readonly #linesAt: number[] = [];
+  readonly #lengths: number[] = [];
+  readonly #digestsAt: number[] = [];
   readonly contents: ContentsByName = {
-    keys: () => this.#digests.keys(),
+    keys: () => this.#hashed(),
     get: (path) => {
-      const both = this.#digests.get(path);
-      return both === undefined
-        ? undefined
-        : { sha1: both.slice(0, sha1Digits), sha256: both.slice(sha1Digits) };
+      const place = this.#digestsAt[this.#numbers.get(path) ?? -1] ?? -1;
+      if (place < 0) return undefined;
+      const both = this.#digests.read(place, digestBytes);
+      return { sha1: both.toString("hex", 0, sha1Bytes), sha256: both.toString("hex", sha1Bytes) };
     },
   };
+
+  /** What is known of each path, some hundred bytes, is put aside there until the session ends. */
+  constructor(session: Pick<StoreSession, "spool">) {
+    this.#lines = session.spool();
+    this.#digests = session.spool();
+  }
 
   /** Directories above a file are in every layer that needs them: the same each time. */
   readonly add = ({ entry, hardlinkTo, digest, content }: PackedItem): void => {
@@ -68,13 +83,38 @@ export class PackingListMaker {
       hardlinkTo === undefined
         ? objectLines(packedObject(entry, digest))
         : nameLine({ path: entry.path, hardlinkTo });
-    this.#lines.set(entry.path, line);
-    const digests = hardlinkTo === undefined ? content : this.contents.get(hardlinkTo);
-    if (digests !== undefined) this.#digests.set(entry.path, digests.sha1 + digests.sha256);
+    const number = this.#numbers.get(entry.path) ?? this.#numbers.size;
+    this.#numbers.set(entry.path, number);
+    const bytes = Buffer.from(line);
+    // The place of an older line of the same path is not used again.
+    this.#linesAt[number] = this.#lines.append(bytes);
+    this.#lengths[number] = bytes.length;
+    const named = hardlinkTo === undefined ? undefined : this.#digestsAt[this.#numbers.get(hardlinkTo) ?? -1];
+    this.#digestsAt[number] = named ?? (content === undefined ? -1 : this.#put(content));
   };
 
-  /** The content of the list's file. absent: as in PackingList. */
-  print(absent: readonly ByteString[]): Uint8Array[] {
-    return [...packingListText(this.#lines, absent)].map((text) => Buffer.from(text));
+  /** The content of the list's file, made anew each time that it is gone through. absent: as in PackingList. */
+  print(absent: readonly ByteString[]): OwnContent {
+    const lines = { keys: () => this.#numbers.keys(), get: (path: ByteString) => this.#line(path) };
+    function* pieces(): Generator<Uint8Array> {
+      for (const text of packingListText(lines, absent)) yield Buffer.from(text);
+    }
+    let size = 0;
+    for (const text of packingListText(lines, absent)) size += Buffer.byteLength(text);
+    return { size, pieces: { [Symbol.iterator]: pieces } };
+  }
+
+  #line(path: ByteString): string | undefined {
+    const number = this.#numbers.get(path);
+    if (number === undefined) return undefined;
+    return this.#lines.read(this.#linesAt[number] ?? 0, this.#lengths[number] ?? 0).toString();
+  }
+
+  #put({ sha1, sha256 }: ContentDigests): number {
+    return this.#digests.append(Buffer.from(sha1 + sha256, "hex"));
+  }
+
+  *#hashed(): Generator<ByteString> {
+    for (const [path, number] of this.#numbers) if ((this.#digestsAt[number] ?? -1) >= 0) yield path;
   }
 }

@@ -17,6 +17,7 @@ import { makeWorkDirectory, type WorkDirectory } from "../host/work.ts";
 import { Digester, digestOf } from "./digest.ts";
 import { DigestedFile } from "./digested-file.ts";
 import { isSameContent } from "./same-content.ts";
+import { Spool } from "./spool.ts";
 import type { ImageStore } from "./store.ts";
 
 export const sessionPurpose = "store";
@@ -36,6 +37,7 @@ export class StoreSession {
   readonly store: ImageStore;
   readonly replaces: boolean;
   readonly #work: WorkDirectory;
+  readonly #spools: Spool[] = [];
   #files = 0;
 
   constructor(store: ImageStore, options: SessionOptions = {}) {
@@ -68,6 +70,13 @@ export class StoreSession {
     } catch (cause) {
       throw ioError(`cannot create ${path}`, cause);
     }
+  }
+
+  /** For what is known of many files, until close(). */
+  spool(): Spool {
+    const made = new Spool(this.#work.path);
+    this.#spools.push(made);
+    return made;
   }
 
   async put(mediaType: string, bytes: Uint8Array | string): Promise<Descriptor> {
@@ -113,6 +122,7 @@ export class StoreSession {
 
   /** Removes temporary files and gives up what was retained. Call when the blobs are named, or given up. */
   close(): void {
+    for (const one of this.#spools.splice(0)) one.close();
     this.#work.remove();
   }
 }

@@ -1,7 +1,5 @@
 // Texts outside of the collector's memory: hundreds of thousands of short strings cost it several times their length, and it looks
 // at each of them again and again.
-import type { ByteString } from "../formats/entry.ts";
-
 const chunkSize = 1 << 20;
 const lengthSize = 4;
 
@@ -30,26 +28,5 @@ export class Texts {
     const chunk = this.#chunks[Math.floor(place / chunkSize)];
     const at = (place % chunkSize) + lengthSize;
     return chunk?.toString("utf8", at, at + chunk.readUInt32LE(at - lengthSize)) ?? "";
-  }
-}
-
-/** A map whose values are texts. */
-export class TextTable {
-  readonly #places = new Map<ByteString, number>();
-  readonly #texts = new Texts();
-
-  /** In the order in which they came first. */
-  keys(): IterableIterator<ByteString> {
-    return this.#places.keys();
-  }
-
-  /** The place of an older text of the same key is not used again. */
-  set(key: ByteString, text: string): void {
-    this.#places.set(key, this.#texts.append(text));
-  }
-
-  get(key: ByteString): string | undefined {
-    const place = this.#places.get(key);
-    return place === undefined ? undefined : this.#texts.get(place);
   }
 }

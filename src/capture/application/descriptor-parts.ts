@@ -111,7 +111,8 @@ export async function volumesOf(
     const inside = volumes.some((one) => `${path}/`.startsWith(`${encodeText(one.path)}/`));
     if (!inside) volumes.push(make(path, dataReason({ from })));
   }
-  const links = [...entries.values()].filter((entry) => entry.kind === "symlink");
+  const links: Entry[] = [];
+  for (const entry of entries.values()) if (entry.kind === "symlink") links.push(entry);
   const copied = volumes.filter((one) => one.initial === "copy").map((one) => encodeText(one.path));
   for (const { path, link } of await followData(copied, tree, (directory) => linksBelow(directory, links)))
     if (link !== undefined) volumes.push(make(path, dataReason({ link })));

@@ -125,26 +125,34 @@ function pathsJson({ plan, reasons }: EvidenceParts, numbers: Map<string, number
   return told.text();
 }
 
-/** Joins by commas. Now and then the pieces become one text: a hundred thousand small ones take five times its room. */
+const chunkSize = 1 << 20;
+
+/** Joins by commas, outside of the collector's memory: a hundred thousand small texts take five times their room there. */
 class TextJoiner {
-  #whole: string[] = [];
-  #pieces: string[] = [];
+  readonly #chunks: Buffer[] = [];
+  #used = 0;
 
   add(piece: string): void {
-    this.#pieces.push(piece);
-    if (this.#pieces.length === 4096) this.#flush();
+    const room = (piece.length + 1) * 3;
+    const last = this.#chunks.at(-1);
+    const fits = last !== undefined && this.#used + room <= last.length;
+    const chunk = fits ? last : Buffer.allocUnsafeSlow(Math.max(room, chunkSize));
+    if (!fits) this.#begin(chunk);
+    if (this.#used > 0 || this.#chunks.length > 1) this.#used += chunk.write(",", this.#used);
+    this.#used += chunk.write(piece, this.#used);
   }
 
-  #flush(): void {
-    if (this.#pieces.length > 0) this.#whole.push(this.#pieces.join());
-    this.#pieces = [];
+  #begin(chunk: Buffer): void {
+    const last = this.#chunks.pop();
+    if (last !== undefined) this.#chunks.push(last.subarray(0, this.#used));
+    this.#chunks.push(chunk);
+    this.#used = 0;
   }
 
   text(): string {
-    this.#flush();
-    const text = this.#whole.join();
-    this.#whole = [];
-    return text;
+    const last = this.#chunks.pop();
+    const whole = this.#chunks.splice(0).map((chunk) => chunk.toString());
+    return whole.join("") + (last?.toString("utf8", 0, this.#used) ?? "");
   }
 }
 
@@ -192,18 +200,23 @@ export function recordDeviations(evidence: string, deviations: readonly Deviatio
 const added =
   /(?:,"planFile":"sha256:[0-9a-f]{64}")?(?:,"plan":"sha256:[0-9a-f]{64}","packed":"[0-9TZ:.-]{20,30}")?\}$/;
 
-function withAdded(evidence: string, fields: Readonly<Record<string, string>>): string {
-  const tail = evidence.slice(-300).replace(added, "");
-  return `${evidence.slice(0, Math.max(0, evidence.length - 300))}${tail},${JSON.stringify(fields).slice(1)}`;
+/** In pieces: as one text it would be there twice. */
+function* withAdded(evidence: string, fields: Readonly<Record<string, string>>): Generator<string> {
+  const end = Math.max(0, evidence.length - 300);
+  for (let at = 0; at < end; at += chunkSize) yield evidence.slice(at, Math.min(end, at + chunkSize));
+  yield `${evidence.slice(end).replace(added, "")},${JSON.stringify(fields).slice(1)}`;
 }
 
-/** Where the package comes from, beside machine, time and tool: which plan was carried out, and when. Takes and gives JSON text. */
-export function recordPacking(evidence: string, packing: { plan: string; packed: string }): string {
+/** Where the package comes from, beside machine, time and tool: which plan was carried out, and when. Takes JSON text, gives it in pieces. */
+export function recordPacking(
+  evidence: string,
+  packing: { plan: string; packed: string },
+): Generator<string> {
   return withAdded(evidence, packing);
 }
 
 /** Beside a plan that is written: the digest of the plan's file, by which it is known again when nobody has edited it. */
-export function recordPlanFile(evidence: string, digest: string): string {
+export function recordPlanFile(evidence: string, digest: string): Generator<string> {
   return withAdded(evidence, { planFile: digest });
 }
 

@@ -118,7 +118,7 @@ export async function packFrozen(
   const session = new StoreSession(openStore(tools.root));
   const task = tools.progress.begin("packing", undefined, "files");
   const check = (): void => throwIfInterrupted(tools.signal);
-  const packed = new PackingListMaker();
+  const packed = new PackingListMaker(session);
   const notes: LayerNote[] = [];
   try {
     const from = { machine, entries, isLive: () => false, notes, signal: tools.signal };
@@ -131,7 +131,7 @@ export async function packFrozen(
     });
     const descriptor = mergeDescriptors(frozen.descriptor, frozen.plan.package);
     const list = joinLists(frozen.list, listOf(packed));
-    const own = await writeLayer(ownItems(descriptor, [Buffer.from(printPackingList(list))]), session, {
+    const own = await writeLayer(ownItems(descriptor, Buffer.from(printPackingList(list))), session, {
       check,
     });
     task.end(`${added.entries} names`);
@@ -194,7 +194,7 @@ function layerOf({ descriptor, diffId }: BuiltLayer, origin: string): ImageLayer
 }
 
 function listOf(packed: PackingListMaker): PackingList {
-  return parsePackingList(Buffer.concat(packed.print([])).toString("utf8"));
+  return parsePackingList(Buffer.concat([...packed.print([]).pieces]).toString("utf8"));
 }
 
 /** Directories of a layer above others count: each has to be there as the source has it. */

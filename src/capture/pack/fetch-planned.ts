@@ -23,7 +23,8 @@ export async function fetchPlanned(
 ): Promise<void> {
   const { content } = machine;
   if (content === undefined) return;
-  const files = [...entries.values()].filter((entry) => entry.kind === "file");
+  const files: Entry[] = [];
+  for (const entry of entries.values()) if (entry.kind === "file") files.push(entry);
   const fetched = await fetchTold(machine, files, request);
   refuseUnreadable(machine, fetched);
   if (fetched.changed.length > 0) throw changedWhileRead(machine, fetched.changed);

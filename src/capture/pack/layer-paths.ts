@@ -20,19 +20,23 @@ function pathsOf(
   entries: ReadonlyMap<ByteString, Entry>,
   elsewhere: ReadonlyMap<ByteString, LayerName>,
 ): ByteString[] {
-  const paths = new Set<ByteString>();
+  const paths: ByteString[] = [];
+  // Of what lies in one directory only the first asks for those above it.
+  const known = new Set<ByteString>();
   for (const group of plan.groups) {
     for (const path of group.files) {
       if ((elsewhere.get(path) ?? group.layer) !== layer) continue;
-      paths.add(path);
+      paths.push(path);
       for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) {
         const parent = path.slice(0, at);
-        if (entries.has(parent)) paths.add(parent);
+        if (known.has(parent)) break;
+        known.add(parent);
+        if (entries.has(parent)) paths.push(parent);
       }
     }
   }
-  paths.delete("/");
-  return [...paths].sort();
+  paths.sort();
+  return paths.filter((path, i) => path !== "/" && path !== paths[i - 1]);
 }
 
 /** Of names of files that have several: the layer that all of them go to. */

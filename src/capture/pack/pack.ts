@@ -12,7 +12,7 @@ import { step } from "../../host/steps.ts";
 import { type BuiltImage, buildImage, type ImageLayer } from "../../image/build.ts";
 import type { LayerItem, LayerNote } from "../../image/layer-item.ts";
 import { writeLayer } from "../../image/layer-writer.ts";
-import { ownDirectory, ownFile } from "../../image/own-item.ts";
+import { type OwnContent, ownDirectory, ownFile } from "../../image/own-item.ts";
 import { type ContentsByName, PackingListMaker } from "../../image/packed-object.ts";
 import { openStore } from "../../image/store.ts";
 import { StoreSession } from "../../image/store-session.ts";
@@ -71,7 +71,7 @@ export async function pack(request: PackRequest): Promise<PackedImage> {
   const session = new StoreSession(openStore(request.root));
   const notes: LayerNote[] = [];
   const layers: ImageLayer[] = [];
-  const packed = new PackingListMaker();
+  const packed = new PackingListMaker(session);
   const summary: PackedImage["layers"] = [];
   let total = 0;
   for (const entry of entries.values()) if (entry.kind === "file") total += entry.size;
@@ -178,7 +178,7 @@ export async function* layerItems(from: ItemSource, paths: readonly ByteString[]
 }
 
 /** The layer that is ours: init, the compiled descriptor and the packing list. The same for the same plan, files and build. */
-export function* ownItems(descriptor: Descriptor, list: readonly Uint8Array[]): Generator<LayerItem> {
+export function* ownItems(descriptor: Descriptor, list: Uint8Array | OwnContent): Generator<LayerItem> {
   yield ownDirectory("/.tranship");
   yield ownFile("/.tranship/init", readFileSync(nativePath("init")), 0o755);
   yield ownFile("/.tranship/init.bin", encodeInitPlan(compileInitPlan(descriptor)), 0o644);

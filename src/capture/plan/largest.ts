@@ -19,13 +19,19 @@ export function largestOf(
   entries: ReadonlyMap<ByteString, Entry>,
   why: (path: ByteString) => string,
 ): Largest {
-  const sizes = new Map<ByteString, number>();
-  const sums = new Map<ByteString, Sum>();
-  for (const path of groups.flatMap((group) => group.files)) {
+  const sizeOf = (path: ByteString): number | undefined => {
     const entry = entries.get(path);
-    if (entry?.kind !== "file") continue;
-    sizes.set(path, entry.size);
-    for (let at = above(path); at !== ""; at = above(at)) add(sums, at, entry.size);
+    return entry?.kind === "file" ? entry.size : undefined;
+  };
+  const largest = new LargestFiles();
+  const sums = new Map<ByteString, Sum>();
+  for (const { files } of groups) {
+    for (const path of files) {
+      const bytes = sizeOf(path);
+      if (bytes === undefined) continue;
+      largest.add(path, bytes);
+      for (let at = above(path); at !== ""; at = above(at)) add(sums, at, bytes);
+    }
   }
   for (const [path, sum] of sums) {
     const parent = sums.get(above(path));
@@ -39,13 +45,29 @@ export function largestOf(
     .sort(([a, one], [b, other]) => other.bytes - one.bytes || (a < b ? -1 : 1))
     .slice(0, told)
     .map(([path, { bytes, files }]) => ({ path, bytes, files, why: "" }));
-  sayMostOf(directories, groups, sizes);
-  const files = [...sizes]
-    .filter(([, bytes]) => bytes > 0)
-    .sort(([a, one], [b, other]) => other - one || (a < b ? -1 : 1))
-    .slice(0, told)
-    .map(([path, bytes]) => ({ path, bytes, why: why(path) }));
+  sayMostOf(directories, groups, sizeOf);
+  const files = largest.list().map(({ path, bytes }) => ({ path, bytes, why: why(path) }));
   return { files, directories };
+}
+
+/** Of hundreds of thousands only those that are told are kept. */
+class LargestFiles {
+  #files: { path: ByteString; bytes: number }[] = [];
+  /** What is smaller is none of them. */
+  #least = 1;
+
+  add(path: ByteString, bytes: number): void {
+    if (bytes < this.#least) return;
+    this.#files.push({ path, bytes });
+    if (this.#files.length <= told * 4) return;
+    this.#files = this.list();
+    this.#least = this.#files[told - 1]?.bytes ?? 1;
+  }
+
+  list(): { path: ByteString; bytes: number }[] {
+    const sorted = this.#files.sort((a, b) => b.bytes - a.bytes || (a.path < b.path ? -1 : 1));
+    return sorted.filter((one, i) => one.path !== sorted[i - 1]?.path).slice(0, told);
+  }
 }
 
 function above(path: ByteString): ByteString {
@@ -65,14 +87,18 @@ function add(sums: Map<ByteString, Sum>, path: ByteString, bytes: number): void 
 function sayMostOf(
   directories: Largest["directories"],
   groups: readonly PlanGroup[],
-  sizes: ReadonlyMap<ByteString, number>,
+  sizeOf: (path: ByteString) => number | undefined,
 ): void {
   const most = new Map(directories.map((directory) => [directory.path, 0]));
   for (const group of groups) {
     const within = new Map<ByteString, number>();
     for (const path of group.files) {
-      for (let at = above(path); at !== ""; at = above(at))
-        if (most.has(at)) within.set(at, (within.get(at) ?? 0) + (sizes.get(path) ?? 0));
+      let bytes: number | undefined;
+      for (let at = above(path); at !== ""; at = above(at)) {
+        if (!most.has(at)) continue;
+        bytes ??= sizeOf(path) ?? 0;
+        within.set(at, (within.get(at) ?? 0) + bytes);
+      }
     }
     for (const directory of directories) {
       const bytes = within.get(directory.path) ?? 0;

@@ -105,10 +105,14 @@ export async function finishCapture(
 function writePlan(file: string, { plan, evidence }: Captured, recovered: { recovered?: string }): void {
   const beside = `${file}.evidence.json`;
   const told = { ...plan, source: { ...plan.source, evidence: basename(beside), ...recovered } };
-  writeFileSync(beside, recordPlanFile(evidence, planDigest(told)), { mode: 0o600 });
+  writePieces(beside, recordPlanFile(evidence, planDigest(told)));
+  writePieces(file, planPieces(told));
+}
+
+function writePieces(file: string, pieces: Iterable<string>): void {
   const fd = openSync(file, "w", 0o600);
   try {
-    for (const piece of planPieces(told)) writeFileSync(fd, piece);
+    for (const piece of pieces) writeFileSync(fd, piece);
   } finally {
     closeSync(fd);
   }

@@ -72,7 +72,7 @@ async function packFolder(
   session: StoreSession,
 ): Promise<ImportedFolder> {
   const { descriptor, text, notes } = folder.read;
-  const packed = new PackingListMaker();
+  const packed = new PackingListMaker(session);
   const layers: ImageLayer[] = [];
   const add = async (
     origin: string,

@@ -41,11 +41,17 @@ export async function exportPlain(destination: string, request: PlainExport): Pr
     try {
       const tar = new PlainTar((bytes) => compressor.append(bytes));
       await tar.own(ownDirectory(top).entry);
-      await tar.own(ownFile(`${top}/start`, [], 0o755).entry, Buffer.from(startScript(descriptor)));
-      await tar.own(ownFile(`${top}/README`, [], 0o644).entry, Buffer.from(startPage(descriptor)));
+      await tar.own(
+        ownFile(`${top}/start`, new Uint8Array(), 0o755).entry,
+        Buffer.from(startScript(descriptor)),
+      );
+      await tar.own(
+        ownFile(`${top}/README`, new Uint8Array(), 0o644).entry,
+        Buffer.from(startPage(descriptor)),
+      );
       await tar.tree(events(), `${top}/rootfs`);
       // Where the plan of the descriptor that counts lies when a tool has given one: init takes it before that of the image.
-      await tar.own(ownFile(`${top}/rootfs/.tranship/run/init.bin`, [], 0o644).entry, plan);
+      await tar.own(ownFile(`${top}/rootfs/.tranship/run/init.bin`, new Uint8Array(), 0o644).entry, plan);
       await compressor.append(tarEnd);
       await compressor.finish();
       await file.sync();

@@ -51,3 +51,20 @@ test("a table of entries is a Map of them", () => {
     { numRuns: 30 },
   );
 });
+
+test("a table of more rows than stand together", () => {
+  const [one] = fc.sample(entries, { numRuns: 1, seed: 1 });
+  assert.ok(one !== undefined);
+  const table = new EntryTable();
+  const entryOf = (row: number): Entry => ({
+    ...one,
+    path: `/${row}`,
+    kind: "file",
+    size: row,
+    ino: BigInt(row),
+  });
+  for (let row = 0; row < 20_000; row++) table.set(`/${row}`, entryOf(row));
+  for (const row of [0, 63, 64, 65, 8191, 8192, 8193, 16_383, 16_384, 19_999])
+    assert.deepEqual(table.get(`/${row}`), entryOf(row));
+  assert.equal(table.size, 20_000);
+});
