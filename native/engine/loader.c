@@ -9,6 +9,23 @@
 #define PROGRAM_BASE 0x555555554000UL
 #define RANDOM_PAGES ((1UL << 28) - 1)
 
+/* The first page that programs cannot have. */
+#define ADDRESSES_END 0x7ffffffff000UL
+
+/*
+ * The kernel puts the first segment where the room begins, even if others have
+ * lower addresses: those come below it, as far as there is a below.
+ */
+static bool has_room(const struct elf_image *image)
+{
+	unsigned long size = image->high - image->low;
+
+	return image->load_count == 0 ||
+	       (size < ADDRESSES_END && PAGE_DOWN(image->loads[0].vaddr) -
+						image->low <
+					ADDRESSES_END - size);
+}
+
 /* Reserves room for all segments of an image that may stand anywhere. */
 static long reserve(const struct elf_image *image, bool loader, uint64_t random)
 {
@@ -125,6 +142,8 @@ long load(const struct program *p, bool loader, uint64_t random,
 	long result;
 
 	memset(to, 0, sizeof(*to));
+	if (image->dynamic && !has_room(image))
+		return -ENOMEM;
 	if (image->dynamic) {
 		result = reserve(image, loader, random);
 		if (IS_ERROR(result))

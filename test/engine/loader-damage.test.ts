@@ -61,19 +61,40 @@ function asksForMuch(bytes: Buffer): boolean {
   );
 }
 
+/** A small program without a C library. */
+function least(how: "-static" | "-static-pie"): Buffer {
+  const to = join(place, `least${how}`);
+  const flags = ["-O1", "-nostdlib", "-fPIE", "-fno-stack-protector", how, "-Wl,--build-id=none"];
+  const made = spawnSync("gcc", [...flags, "-o", to, source], { encoding: "utf8" });
+  assert.equal(made.status, 0, made.stderr);
+  return readFileSync(to);
+}
+
+test("a first segment far above the others finds no room, one a little above does", {
+  skip: cannotRun,
+}, async () => {
+  const start = compile("start", "static");
+  for (const [distance, runs] of [
+    [0x4000_0000_0000n, false],
+    [0x1000_0000n, true],
+  ] as const) {
+    const bytes = least("-static-pie");
+    bytes.writeBigUInt64LE(bytes.readBigUInt64LE(tableAt + 16) + distance, tableAt + 16);
+    const file = join(place, "far");
+    writeFileSync(file, bytes, { mode: 0o755 });
+    const [native, ours] = [await run([start, file]), await run([engine, file])];
+    assert.deepEqual(
+      [native.status < notStarted, ours.status < notStarted],
+      [runs, runs],
+      JSON.stringify([native, ours]),
+    );
+  }
+});
+
 test("programs with damaged headers run or not, as natively", { skip: cannotRun }, async () => {
   const seed = Date.now() % 1_000_000;
   const pick = random(seed);
-  const wholes = ["-static", "-static-pie"].map((how) => {
-    const to = join(place, `least${how}`);
-    const made = spawnSync(
-      "gcc",
-      ["-O1", "-nostdlib", "-fPIE", "-fno-stack-protector", how, "-Wl,--build-id=none", "-o", to, source],
-      { encoding: "utf8" },
-    );
-    assert.equal(made.status, 0, made.stderr);
-    return readFileSync(to);
-  });
+  const wholes = [least("-static"), least("-static-pie")];
   const start = compile("start", "static");
   const counts = { both: 0, neither: 0 };
   const count = soaking ? 20_000 : 150;
