@@ -132,6 +132,7 @@ void dispatch_prepare(void)
 	hardware_add();
 	rtnetlink_add();
 	users_add();
+	quick_add();
 }
 
 static long install(const struct sock_filter *code, unsigned short n)

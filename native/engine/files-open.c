@@ -89,8 +89,6 @@ static long open_placed(struct record *r, const struct path_argument *a,
 	if (result == 0 && files.on && c->f.native && reads && !c->empty &&
 	    maps_asked(c->given))
 		return maps_open(c->given, was);
-	if (was & O_CREAT)
-		paths_changed();
 	if (was & O_CREAT && files.on && !c->empty)
 		result = place_new(c, last, result);
 	if (result < 0)

@@ -129,7 +129,7 @@ static long ask_placed(struct record *r, const struct path_call *call,
 {
 	long result = ask(r, call, c);
 
-	if (call->use == USE_MAKE || call->use == USE_REMOVE)
+	if (r->nr == __NR_symlink || r->nr == __NR_symlinkat)
 		paths_changed();
 	if (result == -ENOENT && c->f.native && !c->empty && files.on) {
 		/* A link on the way may lead to where a rule is. */
@@ -180,8 +180,9 @@ static long call_path(struct record *r)
 static long call_stat(struct record *r)
 {
 	const struct path_call *call = &path_calls[index_of[r->nr] - 1];
-	struct file_status st;
+	unsigned long to = *call_argument(r, call->one.path + 1U);
 	struct changed c;
+	uint32_t mode;
 	long result;
 
 	if (last_of(r, &call->one) != LAST_FOLLOW)
@@ -195,14 +196,16 @@ static long call_stat(struct record *r)
 	}
 	if (c.f.directory || found_mode(&c.f) == RULE_HIDE)
 		return one_path(r, call);
-	result = SYS(__NR_newfstatat, AT_FDCWD, c.f.real, &st,
+	/* To where the program wants it: copying it there would cost more than
+	 * to ask twice now and then. */
+	result = SYS(__NR_newfstatat, AT_FDCWD, c.f.real, to,
 		     AT_SYMLINK_NOFOLLOW);
 	if (result < 0)
 		return result;
-	if ((st.mode & S_IFMT) == S_IFLNK)
-		return one_path(r, call);
-	return copy_bytes((void *)*call_argument(r, call->one.path + 1U), &st,
-			  sizeof(st));
+	result = copy_bytes(&mode, (char *)to + offsetof(struct file_status, mode),
+			    sizeof(mode));
+	return result == 0 && (mode & S_IFMT) == S_IFLNK ? one_path(r, call)
+							 : result;
 }
 
 void files_add(void)

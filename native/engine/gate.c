@@ -16,8 +16,8 @@
  *   entry .. entry_switched          nothing has happened: back to the site
  *   .. up to pass_begin, in C code   noted (T_PENDING) and delivered at the end
  *   pass_begin .. pass_syscall       the call is not begun: it is given up, the
- *   app_begin .. app_syscall         result is RESTART. So no signal that came
- *                                    before a call is slept over. The kernel's
+ *   tail_begin .. tail_syscall       result is RESTART. So no signal that came
+ *   app_begin .. app_syscall         before a call is slept over. The kernel's
  *                                    own restart leads to *_syscall as well.
  *   exit_begin .. exit_switched      back to exit_begin, which asks T_PENDING
  *   exit_switched .. exit_end        as if the jump were done
@@ -80,9 +80,13 @@ __asm__(
 	"	mov %r13, 104(%rsp)\n"
 	"	mov %r14, 112(%rsp)\n"
 	"	mov %r15, 120(%rsp)\n"
+	"	movq $0, 136(%rsp)\n"
 	"	mov %rsp, %rdi\n"
 	"	cld\n"
 	"	call hook\n"
+	"	cmpq $0, 136(%rsp)\n"
+	"	jne tail\n"
+	"answered:\n"
 	"	mov 0(%rsp), %rdi\n"
 	"	mov 8(%rsp), %rsi\n"
 	"	mov 16(%rsp), %rdx\n"
@@ -90,6 +94,27 @@ __asm__(
 	"	mov 32(%rsp), %r8\n"
 	"	mov 40(%rsp), %r9\n"
 	"	jmp gate_exit_begin\n"
+
+	/* A call that the hook left to us. */
+	"tail:\n"
+	"	mov 144(%rsp), %rax\n"
+	"	mov 152(%rsp), %rdi\n"
+	"	mov 160(%rsp), %rsi\n"
+	"	mov 168(%rsp), %rdx\n"
+	"	mov 176(%rsp), %r10\n"
+	"	mov 184(%rsp), %r8\n"
+	GLOBAL(gate_tail_begin)
+	"	cmpl $0, %gs:" VALUE(T_PENDING) "\n"
+	"	jne gate_tail_interrupted\n"
+	GLOBAL(gate_tail_syscall)
+	"	syscall\n"
+	"	mov %rsp, %rdi\n"
+	"	mov %rax, %rsi\n"
+	"	call *136(%rsp)\n"
+	"	jmp answered\n"
+	GLOBAL(gate_tail_interrupted)
+	"	mov $" VALUE(-512) ", %rax\n"
+	"	jmp answered\n"
 
 	GLOBAL(gate_pass_interrupted)
 	"	mov $" VALUE(-512) ", %rax\n"
@@ -223,11 +248,48 @@ __asm__(
 	GLOBAL(gate_copy_begin)
 	GLOBAL(copy_bytes)
 	"	mov %rdx, %rcx\n"
-	"	rep movsb\n"
 	"	xor %eax, %eax\n"
+	"	cmp $256, %rdx\n"
+	"	jb 2f\n"
+	"	rep movsb\n"		/* starts slowly */
 	"	ret\n"
+	"1:	mov (%rsi), %r8\n"
+	"	mov %r8, (%rdi)\n"
+	"	add $8, %rsi\n"
+	"	add $8, %rdi\n"
+	"	sub $8, %rcx\n"
+	"2:	cmp $8, %rcx\n"
+	"	jae 1b\n"
+	"	jmp 4f\n"
+	"3:	movzbl (%rsi,%rcx), %r8d\n"
+	"	mov %r8b, (%rdi,%rcx)\n"
+	"4:	dec %rcx\n"
+	"	jns 3b\n"
+	"	ret\n"
+	/* By words, but for those that would reach into another page, which may
+	 * not be there, or behind the room. The first byte that is zero is the
+	 * lowest bit of (w - 01..01) & ~w & 80..80. */
 	GLOBAL(copy_text)
 	"	xor %eax, %eax\n"
+	"	movabs $0x0101010101010101, %r8\n"
+	"	movabs $0x8080808080808080, %r9\n"
+	"1:	lea 8(%rax), %rcx\n"
+	"	cmp %rdx, %rcx\n"
+	"	ja 2f\n"
+	"	lea (%rsi,%rax), %ecx\n"
+	"	and $4095, %ecx\n"
+	"	cmp $4088, %ecx\n"
+	"	ja 2f\n"
+	"	mov (%rsi,%rax), %r11\n"
+	"	mov %r11, (%rdi,%rax)\n"
+	"	mov %r11, %r10\n"
+	"	sub %r8, %r10\n"
+	"	not %r11\n"
+	"	and %r9, %r10\n"
+	"	and %r11, %r10\n"
+	"	jnz 5f\n"
+	"	add $8, %rax\n"
+	"	jmp 1b\n"
 	"2:	cmp %rdx, %rax\n"
 	"	jae 3f\n"
 	"	movzbl (%rsi,%rax), %ecx\n"
@@ -235,9 +297,13 @@ __asm__(
 	"	test %cl, %cl\n"
 	"	jz 4f\n"
 	"	inc %rax\n"
-	"	jmp 2b\n"
+	"	jmp 1b\n"
 	"3:	mov $-36, %rax\n"	/* -ENAMETOOLONG */
 	"4:	ret\n"
+	"5:	bsf %r10, %r10\n"
+	"	shr $3, %r10d\n"
+	"	add %r10, %rax\n"
+	"	ret\n"
 	GLOBAL(gate_copy_end)
 	GLOBAL(gate_copy_fault)
 	"	mov $-14, %rax\n"	/* -EFAULT */

@@ -14,7 +14,8 @@
 extern char gate_entry[], gate_entry_switched[], gate_pass_begin[],
 	gate_pass_syscall[], gate_pass_interrupted[], gate_exit_begin[],
 	gate_exit_switched[], gate_exit_end[], gate_app_begin[],
-	gate_app_syscall[], gate_app_interrupted[], gate_sigreturn_begin[],
+	gate_app_syscall[], gate_app_interrupted[], gate_tail_begin[],
+	gate_tail_syscall[], gate_tail_interrupted[], gate_sigreturn_begin[],
 	gate_sigreturn_syscall[], gate_sigreturn_interrupted[],
 	gate_unmask_after[], gate_copy_begin[], gate_copy_end[],
 	gate_copy_fault[], engine_text_start[], engine_text_end[];

@@ -100,6 +100,62 @@ static long exact_dots(struct found *f, long fd, const char *path, size_t n)
 	return result;
 }
 
+/*
+ * What is in front of the last name was looked at a moment ago, as mostly: the
+ * walk begins behind it. Not where a rule may be at one of the names above
+ * though this is none's.
+ */
+static bool begin_at_parent(struct walk *w, const char *path)
+{
+	size_t n = strlen(path), parent = n;
+	uint32_t rule;
+
+	if (!path_is_simple(path, n))
+		return false;
+	while (path[parent - 1] != '/')
+		parent--;
+	if (--parent == 0 || !walk_verified_until(path, parent))
+		return false;
+	rule = rule_for(rules_now(), path, parent);
+	if (rule != NO_RULE && !rule_redirects(rule))
+		return false;
+	memcpy(w->done, path, parent);
+	w->done[parent] = 0;
+	w->n = parent;
+	w->touched = rule != NO_RULE;
+	memcpy(w->todo, path + parent, n - parent + 1);
+	return true;
+}
+
+#define NO_DIRECTORY 1	/* @fd has no location */
+
+/* The walk begins at the root, or where @fd is. */
+static long begin(struct walk *w, long fd, const char *path)
+{
+	char *location = w->done;
+
+	w->n = 0;
+	location[0] = 0;
+	if (!path[0])
+		return -ENOENT;
+	if (!text_copy(w->todo, PATH_SIZE, path))
+		return -ENAMETOOLONG;
+	if (path[0] == '/') {
+		w->n = root_begin(location);
+		/* One for the root itself holds before any name is seen. */
+		w->touched = rule_redirects(rule_for(rules_now(), "/", 1));
+		return 0;
+	}
+	if (!path_of_descriptor(fd, location))
+		return NO_DIRECTORY;
+	w->n = strlen(location);
+	w->touched = rule_redirects(rule_for(rules_now(), location, w->n));
+	if (w->n == 1)
+		w->n = 0;
+	location[w->n] = 0;
+	return 0;
+}
+
 long path_exact(struct found *f, long fd, const char *path,
 		enum path_last last)
 {
@@ -113,30 +169,18 @@ long path_exact(struct found *f, long fd, const char *path,
 	f->layered = false;
 
 	w.done = f->location;
-	w.n = 0;
-	/* A rule for the root itself holds before any component is seen. */
-	w.touched = path[0] == '/' && rule_redirects(rule_for(rules_now(), "/", 1));
 	w.slash = false;
 	w.links = 0;
 	f->native = false;
-	f->directory = ends_as_directory(path);
-	w.n = path[0] == '/' ? root_begin(f->location) : 0;
-	f->location[w.n] = 0;
 	f->real[0] = 0;
-	if (!path[0])
-		return -ENOENT;
-	if (!text_copy(w.todo, PATH_SIZE, path))
-		return -ENAMETOOLONG;
-	if (path[0] != '/') {
-		if (!path_of_descriptor(fd, f->location)) {
-			f->native = true;
+	f->directory = ends_as_directory(path);
+	if (!begin_at_parent(&w, path)) {
+		result = begin(&w, fd, path);
+		f->native = result == NO_DIRECTORY;
+		if (f->native)
 			return no_directory(fd);
-		}
-		w.n = strlen(f->location);
-		w.touched = rule_redirects(rule_for(rules_now(), f->location, w.n));
-		if (w.n == 1)
-			w.n = 0;
-		f->location[w.n] = 0;
+		if (result < 0)
+			return result;
 	}
 	result = walk_on(&w, last);
 	/* Where no rule was on the way the kernel says the same, and better. */

@@ -58,14 +58,52 @@ bool path_real_of(char *real, size_t size, const char *location, uint32_t rule)
 	return real[0] || text_copy(real, size, "/");
 }
 
-/* Whether the path is as simple as paths are: no empty name, no dots. */
-static bool is_plain(const char *path)
+/* Whether a name that begins here is empty, "." or "..". */
+static bool is_odd(const char *name)
 {
-	for (const char *at = path; *at; at++) {
-		if (*at == '/' && (at[1] == '/' || at[1] == '.'))
+	if (name[0] == '/')
+		return true;
+	if (name[0] != '.')
+		return false;
+	if (name[1] == '.')
+		name++;
+	return name[1] == '/' || !name[1];
+}
+
+#define BYTES(c) (0x0101010101010101ULL * (c))
+#define LOW BYTES(0x7fULL)
+
+/* Bit 7 of each byte that is @c. */
+static uint64_t bytes_of(uint64_t w, unsigned char c)
+{
+	w ^= BYTES(c);
+	return ~(((w & LOW) + LOW) | w | LOW);
+}
+
+/* Whether the path is as simple as paths are: no empty name, no dots. Looked at
+ * by words: where no slash stands in front of another or of a dot there is none. */
+static bool is_plain(const char *path, size_t n)
+{
+	uint64_t w, next;
+	size_t i = 0;
+
+	for (; i + 9 <= n; i += 8) {
+		__builtin_memcpy(&w, path + i, 8);
+		__builtin_memcpy(&next, path + i + 1, 8);
+		if (bytes_of(w, '/') & (bytes_of(next, '/') | bytes_of(next, '.')))
+			break;
+	}
+	for (; i < n; i++) {
+		if (path[i] == '/' && is_odd(path + i + 1))
 			return false;
 	}
 	return true;
+}
+
+bool path_is_simple(const char *path, size_t n)
+{
+	return n > 1 && n < PATH_SIZE && path[0] == '/' && path[n - 1] != '/' &&
+	       is_plain(path, n) && !root_changed();
 }
 
 /* Whether no rule is about @location, a slash at its end aside. */
@@ -101,7 +139,7 @@ static bool is_quick(struct found *f, const char *path, size_t n)
 	while (path[parent - 1] != '/')
 		parent--;
 	if (parent < 2 || n - parent > NAME_BYTES ||
-	    !walk_verified(path, parent - 1))
+	    !walk_verified_until(path, parent - 1))
 		return false;
 	r = rule_get(rules_now(), f->rule);
 	if (r.mode == RULE_WRITE_COPY && !r.exact) {
@@ -132,13 +170,13 @@ found:
 static int find_quickly(struct found *f, long fd, const char *path,
 			enum path_last last)
 {
-	size_t n;
+	size_t n = strlen(path);
 
-	if (path[0] == '.' || !is_plain(path) || root_changed())
+	if (!is_plain(path, n) || root_changed())
 		return 1;
 	if (path[0] != '/')
-		return !always_exact() && seems_free(f, fd, path) ? 0 : 1;
-	n = strlen(path);
+		return !is_odd(path) && !always_exact() &&
+		       seems_free(f, fd, path) ? 0 : 1;
 	f->rule = rule_for(rules_now(), path,
 			   n > 1 && path[n - 1] == '/' ? n - 1 : n);
 	if (!rule_redirects(f->rule))

@@ -61,6 +61,9 @@ size_t path_before_dots(const char *path);
 /* path_location() - the location of a real path, in place; @rule is the one that
  * it was come by, NO_RULE = that is not known. */
 void path_location(char *path, size_t size, uint32_t rule);
+/* path_is_simple() - whether @path of @n bytes begins at "/", which is the
+ * kernel's, and has neither empty names nor "." and "..". */
+bool path_is_simple(const char *path, size_t n);
 /* path_is_below() - whether @path is @top of @n bytes, or below it. */
 bool path_is_below(const char *path, const char *top, size_t n);
 /* path_host_allowed() - whether rules may show what the host has there. */
@@ -74,7 +77,8 @@ bool path_real_of(char *real, size_t size, const char *location, uint32_t rule);
 /* path_real() - for the loader: @path from this directory as the kernel shall
  * open it, in place. 0 or -errno. */
 long path_real(char *path, size_t size);
-/* paths_changed() - a name was made, moved or removed. */
+/* paths_changed() - a link may be where none was: one was made, or a name moved.
+ * Other new names, and the removal of any, put no link anywhere. */
 void paths_changed(void);
 
 #endif

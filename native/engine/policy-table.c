@@ -137,9 +137,16 @@ struct rule rule_get(const struct policy_table *t, uint32_t i)
 /* The order of the table: "/" is the smallest of all bytes. */
 static int compare(const char *a, size_t na, const char *b, size_t nb)
 {
-	size_t shared = na < nb ? na : nb;
+	size_t shared = na < nb ? na : nb, i = 0;
+	uint64_t x8, y8;
 
-	for (size_t i = 0; i < shared; i++) {
+	for (; i + 8 <= shared; i += 8) {
+		__builtin_memcpy(&x8, a + i, 8);
+		__builtin_memcpy(&y8, b + i, 8);
+		if (x8 != y8)
+			break;
+	}
+	for (; i < shared; i++) {
 		int x = a[i] == '/' ? 0 : (unsigned char)a[i];
 		int y = b[i] == '/' ? 0 : (unsigned char)b[i];
 
@@ -341,13 +348,12 @@ const char *policy_table_read(struct policy_table *t, struct policy *policy,
 	return wrong ? wrong : read_names(t, policy, parts);
 }
 
-uint32_t rule_for(const struct policy_table *t, const char *location, size_t n)
+/* How many rules have a path that is not behind @location. */
+static uint32_t rules_before(const struct policy_table *t, const char *location,
+			     size_t n)
 {
-	uint32_t low = 0, high = t->rule_count, at;
-	unsigned char first = n > 1 ? (unsigned char)location[1] : 0;
+	uint32_t low = 0, high = t->rule_count;
 
-	if (!t->filter || !(t->filter[first >> 3] >> (first & 7) & 1))
-		return NO_RULE;
 	while (low < high) {
 		uint32_t middle = (low + high) / 2;
 		const unsigned char *p = t->rules + (size_t)middle * RULE;
@@ -357,6 +363,17 @@ uint32_t rule_for(const struct policy_table *t, const char *location, size_t n)
 		else
 			high = middle;
 	}
+	return low;
+}
+
+uint32_t rule_for(const struct policy_table *t, const char *location, size_t n)
+{
+	unsigned char first = n > 1 ? (unsigned char)location[1] : 0;
+	uint32_t low, at;
+
+	if (!t->filter || !(t->filter[first >> 3] >> (first & 7) & 1))
+		return NO_RULE;
+	low = rules_before(t, location, n);
 	for (at = low == 0 ? NO_RULE : low - 1; at != NO_RULE;) {
 		struct rule r = rule_get(t, at);
 
@@ -374,15 +391,17 @@ uint32_t rule_below(const struct policy_table *t, const char *directory,
 {
 	/* "/" has no name of its own in front of the slash. */
 	size_t start = n == 1 ? 0 : n;
+	uint32_t first = rules_before(t, directory, n);
 
-	for (uint32_t i = from; i < t->rule_count; i++) {
+	/* In the order of the table they stand directly behind it. */
+	for (uint32_t i = from > first ? from : first; i < t->rule_count; i++) {
 		struct rule r = rule_get(t, i);
 		const char *rest;
 
 		if (r.from_length <= start + 1 ||
 		    memcmp(r.from, directory, start) != 0 ||
 		    r.from[start] != '/')
-			continue;
+			break;
 		rest = r.from + start + 1;
 		if (!strchr(rest, '/'))
 			return i;

@@ -43,6 +43,7 @@ static void set(struct root *r, const char *location)
 	text_copy(r->location[next & 1], PATH_SIZE,
 		  strcmp(location, "/") == 0 ? "" : location);
 	__atomic_store_n(&r->which, next, __ATOMIC_RELEASE);
+	paths_changed();
 }
 
 void root_start(const char *location)

@@ -211,6 +211,8 @@ static bool met_inside(struct thread *t, struct sigcontext *c)
 		c->rip = (unsigned long)gate_pass_interrupted;
 	else if (between(ip, gate_app_begin, gate_app_syscall + 1))
 		c->rip = (unsigned long)gate_app_interrupted;
+	else if (between(ip, gate_tail_begin, gate_tail_syscall + 1))
+		c->rip = (unsigned long)gate_tail_interrupted;
 	else if (between(ip, gate_exit_begin, gate_exit_switched))
 		c->rip = (unsigned long)gate_exit_begin;
 	else if (between(ip, gate_sigreturn_begin,

@@ -19,6 +19,8 @@ _Static_assert(offsetof(struct thread, pending) == T_PENDING, "gate.c");
 _Static_assert(offsetof(struct record, nr) == 48, "gate.c");
 _Static_assert(offsetof(struct record, rbx) == 80, "gate.c");
 _Static_assert(offsetof(struct record, result) == 128, "gate.c");
+_Static_assert(offsetof(struct record, after) == 136, "gate.c");
+_Static_assert(offsetof(struct record, later) == 144, "gate.c");
 _Static_assert(sizeof(struct record) % 16 == 0, "stack alignment");
 _Static_assert(sizeof(struct stub) == 64, "gate.c");
 
@@ -88,6 +90,9 @@ struct thread *thread_new(void)
 		t->tid = 0;
 		t->held.set = 0;
 		t->waits_for = 0;
+		/* Of a thread that may have had another root. */
+		for (unsigned int i = 0; i < QUICK_PARENTS; i++)
+			t->quick.parents[i].n = 0;
 		t->vfork_child = false;
 		t->exec_memory = NULL;
 		t->sighand = &t->own_sighand;

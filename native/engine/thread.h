@@ -8,6 +8,7 @@
 #define TRANSHIP_ENGINE_THREAD_H
 
 #include "ids.h"
+#include "quick.h"
 #include "sys.h"
 
 /* Offsets for gate.c; held against the structures in thread.c. */
@@ -19,6 +20,13 @@
 /* Below this, a call of the program is answered by "do it again". */
 #define RESTART (-512L)
 
+/* What the gate does with the result of a call that a hook left to it. */
+struct record;
+typedef long after_fn(struct record *r, long result);
+struct later {
+	unsigned long nr, a, b, c, d, e;
+};
+
 /* A call in progress: what the program's registers were. Lies on top of the
  * hook stack, so that rsp in the gate is its address. */
 struct record {
@@ -29,7 +37,8 @@ struct record {
 	unsigned long rsp;	/* 72 */
 	unsigned long rbx, rbp, r12, r13, r14, r15;	/* 80 to 120 */
 	long result;		/* 128 */
-	unsigned long pad;
+	after_fn *after;	/* 136: NULL = the hook has answered */
+	struct later later;	/* 144 */
 };
 
 /* The end of a way into the gate; see patch.c. rcx points to it there. */
@@ -91,6 +100,7 @@ struct thread {
 	struct root *root;	/* NULL = that of the process */
 	struct root own_root;
 	struct ids ids;		/* by the view of users, see users.h */
+	struct quick quick;
 	struct stub trapped;	/* for a call that came by a trap */
 };
 

@@ -26,19 +26,32 @@ void paths_changed(void)
 	__atomic_add_fetch(&changes, 1, __ATOMIC_RELAXED);
 }
 
+unsigned int walk_changes(void)
+{
+	return __atomic_load_n(&changes, __ATOMIC_ACQUIRE);
+}
+
+static uint64_t mix(uint64_t h, uint64_t word)
+{
+	h = (h ^ word) * 0xff51afd7ed558ccdULL;
+	return h ^ h >> 32;
+}
+
+/* By words, the last of which overlaps the one before. */
 static uint64_t hash(const char *text, size_t n)
 {
-	uint64_t h = 0x9e3779b97f4a7c15ULL ^ n, word;
+	uint64_t h = 0x9e3779b97f4a7c15ULL ^ n, word = 0;
 	size_t i = 0;
 
-	for (; i + sizeof(word) <= n; i += sizeof(word)) {
+	for (; i + sizeof(word) < n; i += sizeof(word)) {
 		__builtin_memcpy(&word, text + i, sizeof(word));
-		h = (h ^ word) * 0xff51afd7ed558ccdULL;
-		h ^= h >> 32;
+		h = mix(h, word);
 	}
-	for (; i < n; i++)
-		h = (h ^ (unsigned char)text[i]) * 0xff51afd7ed558ccdULL;
-	return h ^ h >> 32;
+	if (n >= sizeof(word))
+		__builtin_memcpy(&word, text + n - sizeof(word), sizeof(word));
+	else
+		memcpy(&word, text, n);
+	return mix(mix(h, word), 0);
 }
 
 /* The same location is another's by other rules. */
@@ -49,14 +62,20 @@ static uint64_t key_of(const char *location, size_t n)
 }
 
 /* A torn entry has a wrong key, or a right one and another's few ms. */
-bool walk_verified(const char *location, size_t n)
+int64_t walk_verified_until(const char *location, size_t n)
 {
 	uint64_t key = key_of(location, n);
 	unsigned int slot = key % VERIFIED;
+	int64_t until;
 
+	/* One of two places: two names of one way that share a place would drive
+	 * each other out at each step of each walk. */
+	if (__atomic_load_n(&verified[slot].key, __ATOMIC_ACQUIRE) != key)
+		slot ^= 1;
+	until = verified[slot].until;
 	return __atomic_load_n(&verified[slot].key, __ATOMIC_ACQUIRE) == key &&
-	       verified[slot].change == changes &&
-	       verified[slot].until > vdso_coarse();
+	       verified[slot].change == walk_changes() && until > vdso_coarse() ?
+		       until : 0;
 }
 
 static void set_verified(const char *location, size_t n)
@@ -64,9 +83,14 @@ static void set_verified(const char *location, size_t n)
 	uint64_t key = key_of(location, n);
 	unsigned int slot = key % VERIFIED;
 
+	/* Its own place, or the one that was written earlier. */
+	if (verified[slot].key != key &&
+	    (verified[slot ^ 1].key == key ||
+	     verified[slot ^ 1].until < verified[slot].until))
+		slot ^= 1;
 	__atomic_store_n(&verified[slot].key, 0, __ATOMIC_RELEASE);
 	verified[slot].until = vdso_coarse() + VERIFIED_NS;
-	verified[slot].change = changes;
+	verified[slot].change = walk_changes();
 	__atomic_store_n(&verified[slot].key, key, __ATOMIC_RELEASE);
 }
 
@@ -160,7 +184,7 @@ static long step(struct walk *w, const char *name, size_t size,
 	if (last == LAST_NAME && only_slashes(rest))
 		rest = "";
 	if ((!*rest && last != LAST_FOLLOW) ||
-	    (*rest && walk_verified(w->done, w->n)))
+	    (*rest && walk_verified_until(w->done, w->n)))
 		return 0;
 	if (root_link(w->done)) {
 		w->n = root_begin(w->done);

@@ -18,8 +18,10 @@ struct walk {
 
 /* walk_on() - through all of `todo`. 0 or -errno. */
 long walk_on(struct walk *w, enum path_last last);
-/* walk_verified() - whether @location of @n bytes was found to be no link, a
- * moment ago and by these rules. */
-bool walk_verified(const char *location, size_t n);
+/* walk_verified_until() - whether @location of @n bytes was found to be no link, a
+ * moment ago and by these rules: until when that is believed (vdso_coarse()), or
+ * 0. Also it holds only as long as walk_changes() stays what it is. */
+int64_t walk_verified_until(const char *location, size_t n);
+unsigned int walk_changes(void);
 
 #endif

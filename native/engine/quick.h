@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Calls with one path whose directory was placed a moment ago: by far the most.
+ */
+#ifndef TRANSHIP_ENGINE_QUICK_H
+#define TRANSHIP_ENGINE_QUICK_H
+
+#include "program.h"
+#include "sys.h"
+
+#define QUICK_PARENTS 8
+#define QUICK_TEXT 120
+#define QUICK_REAL 224
+
+struct rules;
+
+/* A directory, with the slash behind it, and where it is. */
+struct quick_parent {
+	unsigned char n, real_n;	/* lengths; 0 = nothing is known */
+	enum quick_way {
+		QUICK_NATIVE,	/* no rule is about what lies directly in it */
+		QUICK_REAL_PLACE,	/* all of it is there, by one simple rule */
+		QUICK_NEVER,	/* neither */
+	} way;
+	unsigned int change;	/* walk_changes() when it was looked at */
+	const struct rules *rules;	/* by which this holds */
+	int64_t until;		/* that it is no link; of a real place */
+	char text[QUICK_TEXT], real[QUICK_REAL];
+};
+
+/* Of a thread: the path of the call in progress, and what is known. */
+struct quick {
+	size_t n, parent;	/* of `given`; the parent's with its slash */
+	struct quick_parent parents[QUICK_PARENTS];
+	char real[QUICK_REAL + 256];	/* that the kernel gets */
+	char given[PATH_SIZE];
+};
+
+/* quick_add() - in front of what answers these calls so far. */
+void quick_add(void);
+
+#endif
