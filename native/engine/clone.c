@@ -10,6 +10,7 @@
 
 #include "dispatch.h"
 #include "engine.h"
+#include "exe.h"
 #include "gate.h"
 #include "held.h"
 #include "loopback.h"
@@ -25,6 +26,7 @@ static void forked(struct thread *t)
 {
 	thread_alone(t);
 	patch_forked();
+	exe_forked();
 	held_forked(t);
 	users_changed();
 	dispatch_on();

@@ -93,7 +93,7 @@ static bool put_frame(struct thread *t, const struct sigaction *a,
 static void no_room(struct thread *t, int sig, struct signal_frame *f,
 		    set_t blocked)
 {
-	const struct sigaction *a = &t->sighand->action[SIGSEGV - 1];
+	const struct sigaction *a = signal_action(t->sighand, SIGSEGV);
 
 	if (sig == SIGSEGV || SIG_IS(a, SIG_DFL) || SIG_IS(a, SIG_IGN) ||
 	    t->own_blocked & SIGBIT(SIGSEGV)) {

@@ -57,13 +57,26 @@ long call_through(struct record *r)
 
 void dispatch_over(struct before *b, unsigned int nr, call_fn *fn)
 {
-	b->fns[nr] = calls[nr];
+	unsigned int n = b->count;
+
+	if (n == BEFORE)
+		engine_die(EXIT_ENGINE, "too many calls of one element", NULL);
+	b->nrs[n] = (unsigned short)nr;
+	b->fns[n] = calls[nr];
+	/* Also while programs run, as above. */
+	__atomic_store_n(&b->count, n + 1, __ATOMIC_RELEASE);
 	dispatch_add(nr, fn);
 }
 
 long call_before(const struct before *b, struct record *r)
 {
-	return b->fns[r->nr] ? b->fns[r->nr](r) : call_through(r);
+	unsigned int n = __atomic_load_n(&b->count, __ATOMIC_ACQUIRE);
+
+	for (unsigned int i = 0; i < n; i++) {
+		if (b->nrs[i] == r->nr)
+			return b->fns[i] ? b->fns[i](r) : call_through(r);
+	}
+	return call_through(r);
 }
 
 long hook(struct record *r)

@@ -18,9 +18,13 @@ void dispatch_add(unsigned int nr, call_fn *fn);
 call_fn *dispatch_get(unsigned int nr);
 /* As the program asked it. */
 long call_through(struct record *r);
-/* What answered the calls that an element took over. */
+/* What answered the calls that an element took over: a few of each, in little
+ * memory, as each page that a start touches costs it as much as some calls. */
+#define BEFORE 16
 struct before {
-	call_fn *fns[512];
+	unsigned int count;
+	unsigned short nrs[BEFORE];
+	call_fn *fns[BEFORE];
 };
 /* dispatch_over() - @fn answers call @nr; @b gets what did so far. */
 void dispatch_over(struct before *b, unsigned int nr, call_fn *fn);

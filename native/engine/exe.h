@@ -6,8 +6,10 @@
 
 #include <stdbool.h>
 
-/* exe_set() - remembers what file @fd is. */
-void exe_set(long fd);
+/* exe_set() - the program's file is mapped at @start, and was opened by @path. */
+void exe_set(unsigned long start, const char *path);
+/* exe_forked() - in the child of fork(): nobody else is looking for it. */
+void exe_forked(void);
 /* exe_path(), exe_real() - the program's own file, as it knows it, and as the
  * kernel does. */
 const char *exe_path(void);

@@ -193,9 +193,12 @@ static long start(struct start *s)
 
 long call_execve(struct record *r)
 {
-	struct start s = { .fd = -1, .argv = r->rsi, .envp = r->rdx };
+	struct start s;	/* large: not cleared */
 	long n = copy_text(s.file, (const char *)r->rdi, sizeof(s.file));
 
+	s.fd = -1;
+	s.argv = r->rsi;
+	s.envp = r->rdx;
 	return n < 0 ? n : start(&s);
 }
 
@@ -229,11 +232,14 @@ static long refuse_link(int fd, const char *path)
 
 long call_execveat(struct record *r)
 {
-	struct start s = { .fd = -1, .argv = r->rdx, .envp = r->r10 };
+	struct start s;
 	char given[PATH_SIZE];
 	long n = copy_text(given, (const char *)r->rsi, sizeof(given)), result;
 	int fd = (int)r->rdi;
 
+	s.fd = -1;
+	s.argv = r->rdx;
+	s.envp = r->r10;
 	if (n < 0)
 		return n;
 	if (r->r8 & ~(unsigned long)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))

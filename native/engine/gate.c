@@ -312,7 +312,7 @@ __asm__(
 	".globl _start\n"
 	"_start:\n"
 	"	mov %rsp, %rdi\n"
-	"	lea start_stack_end(%rip), %rsp\n"
+	"	lea first_block + " VALUE(FIRST_STACK) "(%rip), %rsp\n"
 	"	xor %ebp, %ebp\n"
 	"	call engine_main\n"
 	"	hlt\n");

@@ -5,6 +5,7 @@
  * stays so where its holder was killed: then nothing is remembered until the
  * next change is complete.
  */
+#include "kept.h"
 #include "layers.h"
 #include "text.h"
 
@@ -16,7 +17,7 @@ static struct memory {
 	unsigned long changes;	/* when it was asked; 0 = it is being written */
 	uint64_t rule;	/* rule_key() */
 	char location[KNOWN_TEXT], real[KNOWN_TEXT];
-} memories[KNOWN];
+} memories[KNOWN] LARGE;
 
 /* Of one table: another has other rules. */
 static uint64_t rule_key(uint32_t rule)

@@ -7,6 +7,7 @@
  * one.
  */
 #include "gate.h"
+#include "kept.h"
 #include "loopback.h"
 #include "sys.h"
 #include "text.h"
@@ -26,8 +27,8 @@ struct event {
 } __attribute__((packed));
 
 static struct before before;
-static unsigned char states[LOOPBACK_FDS];
-static struct watch { int epoll; struct event event; } watches[LOOPBACK_FDS];
+static unsigned char states[LOOPBACK_FDS] LARGE;
+static struct watch { int epoll; struct event event; } watches[LOOPBACK_FDS] LARGE;
 
 static unsigned int state_of(long fd)
 {

@@ -9,6 +9,7 @@
  */
 #include "engine.h"
 #include "gate.h"
+#include "kept.h"
 #include "loopback.h"
 #include "sys.h"
 #include "text.h"
@@ -18,9 +19,9 @@
 
 static struct before before;
 static unsigned int lock;
-static struct listener listeners[LISTENERS];
+static struct listener listeners[LISTENERS] LARGE;
 /* Index + 1 of the listener that a descriptor is. */
-static unsigned char listener_of[LOOPBACK_FDS];
+static unsigned char listener_of[LOOPBACK_FDS] LARGE;
 
 void loopback_lock(void)
 {

@@ -5,6 +5,7 @@
  * nobody set is asked of a new socket of TCP.
  */
 #include "gate.h"
+#include "kept.h"
 #include "loopback.h"
 #include "sockets.h"
 #include "sys.h"
@@ -48,7 +49,7 @@ static struct remembered {
 	uint64_t socket;
 	bool set[KEPT_TCP];
 	int value[KEPT_TCP];
-} remembered[SOCKETS];
+} remembered[SOCKETS] LARGE;
 
 static struct remembered *remembered_of(long fd, bool make)
 {

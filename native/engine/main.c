@@ -10,6 +10,7 @@
 #include "first-stack.h"
 #include "loopback.h"
 #include "gate.h"
+#include "kept.h"
 #include "options.h"
 #include "patch.h"
 #include "paths.h"
@@ -24,15 +25,11 @@
 
 struct engine engine;
 
-/* What main() runs on until the program starts. */
-#define START_STACK (64UL << 10)
-char start_stack[START_STACK] __attribute__((aligned(16)));
-extern char start_stack_end[];
-__asm__(".globl start_stack_end\n.set start_stack_end, start_stack + 65536\n");
-
-static struct program program, interpreter;
-static struct loaded image, loader;
-static char own_path[PATH_SIZE];
+/* On the stack, whose pages the program's calls use later on. */
+struct start {
+	struct program program, interpreter;
+	struct loaded image, loader;
+};
 
 _Noreturn void engine_die(int status, const char *what, const char *value)
 {
@@ -145,12 +142,22 @@ static void read_options(char **words, struct options *o)
 				  engine.filter_inherited;
 }
 
-static void find_own_path(const char *given)
+/* The engine before this one knew it; the kernel makes much of a process's first
+ * look into /proc. */
+static void find_own_path(const char *given, bool resumed)
 {
-	long n = SYS(__NR_readlinkat, AT_FDCWD, "/proc/self/exe", own_path,
-		     sizeof(own_path) - 1);
+	char path[PATH_SIZE];
+	long n;
 
-	engine.path = n > 0 ? own_path : given;
+	engine.path = given;
+	if (resumed && given && given[0] == '/')
+		return;
+	n = SYS(__NR_readlinkat, AT_FDCWD, "/proc/self/exe", path,
+		     sizeof(path) - 1);
+
+	path[n > 0 ? n : 0] = 0;
+	if (n > 0)
+		engine.path = kept_text(path);
 }
 
 static bool may_execute(const char *path)
@@ -168,7 +175,7 @@ static bool may_execute(const char *path)
 /* As a shell looks for a command: what may be executed counts. */
 static const char *search(const char *file, char *const *environment)
 {
-	static char found[PATH_SIZE];
+	static char found[PATH_SIZE] LARGE;
 	const char *path = NULL;
 
 	for (; *environment; environment++)
@@ -209,9 +216,10 @@ static void try_leaving(long result, const char *file, char **arguments)
 }
 
 /* Maps program and loader and returns where to begin. */
-static unsigned long load_all(const char *file, char **arguments,
-			      const unsigned long *stack)
+static unsigned long load_all(struct start *s, const char *file,
+			      char **arguments, const unsigned long *stack)
 {
+	struct program *program = &s->program;
 	const unsigned char *bytes = (void *)auxv_value(stack, AT_RANDOM);
 	bool fixed = SYS(__NR_personality, 0xffffffff) & ADDR_NO_RANDOMIZE;
 	uint64_t random = 0;
@@ -222,25 +230,25 @@ static unsigned long load_all(const char *file, char **arguments,
 		memcpy(&random, bytes + 4, sizeof(random));
 		random = random * 0x9e3779b97f4a7c15ULL >> 32;
 	}
-	result = program_open(&program, file);
-	if (result == 0 && program.image.interp_size > 0)
-		result = program_interpreter(&program, &interpreter);
+	result = program_open(program, file);
+	if (result == 0 && program->image.interp_size > 0)
+		result = program_interpreter(program, &s->interpreter);
 	try_leaving(result, file, arguments);
 	if (result < 0 && result != -ENOENT)
 		die_of(result, file);
 	if (result < 0)
-		die_of(result, program.path[0] ? program.path : file);
-	result = load(&program, false, random, &image);
-	if (result == 0 && program.image.interp_size > 0)
-		result = load(&interpreter, true, 0, &loader);
+		die_of(result, program->path[0] ? program->path : file);
+	result = load(program, false, random, &s->image);
+	if (result == 0 && program->image.interp_size > 0)
+		result = load(&s->interpreter, true, 0, &s->loader);
 	if (result < 0)
 		die_of(result, file);
-	exe_set(program.fd);
-	SYS(__NR_close, program.fd);
-	if (program.image.interp_size == 0)
-		return image.entry;
-	SYS(__NR_close, interpreter.fd);
-	return loader.entry;
+	exe_set(s->image.start, program->path);
+	SYS(__NR_close, program->fd);
+	if (program->image.interp_size == 0)
+		return s->image.entry;
+	SYS(__NR_close, s->interpreter.fd);
+	return s->loader.entry;
 }
 
 static void choose_dispatch(const struct options *o)
@@ -278,30 +286,31 @@ void engine_main(unsigned long *stack)
 	char **words = (char **)(stack + 1) + 1;
 	unsigned long entry;
 	struct options o;
+	struct start s;
 
 	thread_attach(t);
 	t->rules = rules_first();
 	read_options(words, &o);
 	words += o.count;
-	find_own_path(((char **)(stack + 1))[0]);
+	find_own_path(((char **)(stack + 1))[0], o.resumed);
 	first.file = words[0];
 	if (o.argv0 && words[1])
 		words++;
 	first.arguments = words;
 	if (o.search)
 		first.file = search(first.file, environment_of(words));
-	entry = load_all(first.file, words, stack);
+	entry = load_all(&s, first.file, words, stack);
 	if (o.close >= 0)
 		SYS(__NR_close, o.close);
 	SYS(__NR_prctl, PR_SET_NAME, text_base(first.file), 0, 0, 0);
-	first.program = &program;
-	first.image = &image;
-	first.loader = program.image.interp_size > 0 ? &loader : NULL;
+	first.program = &s.program;
+	first.image = &s.image;
+	first.loader = s.program.image.interp_size > 0 ? &s.loader : NULL;
 	first.vdso = vdso_start(auxv_value(stack, AT_SYSINFO_EHDR));
 	if (o.probe)
 		probe(first.vdso);
 	first_stack_build(&first);
-	if (program.image.exec_stack)
+	if (s.program.image.exec_stack)
 		SYS(__NR_mprotect, PAGE_DOWN(first.rsp), PAGE, PROT_READ |
 		    PROT_WRITE | PROT_EXEC | PROT_GROWSDOWN);
 	dispatch_prepare();

@@ -23,7 +23,7 @@ long call_rt_sigaction(struct record *r)
 	if (r->rsi && copy_bytes(&new, (void *)r->rsi, sizeof(new)) < 0)
 		return -EFAULT;
 	sighand_lock(t->sighand);
-	old = t->sighand->action[sig - 1];
+	old = *signal_action(t->sighand, sig);
 	if (r->rsi) {
 		new.sa_flags &= SA_KNOWN;
 		new.sa_mask &= ~(SIGBIT(SIGKILL) | SIGBIT(SIGSTOP));

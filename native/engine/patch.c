@@ -21,16 +21,18 @@
  * that meets the breakpoint tries again until it is gone.
  */
 #include "gate.h"
+#include "kept.h"
 #include "patch.h"
 #include "site.h"
 #include "sys.h"
 #include "text.h"
 
 #define ARENA (16UL << 10)
-#define ARENAS 256
+#define ARENAS 128
 #define STUBS (ARENA / sizeof(struct stub))
 #define REACH ((1L << 31) - (1L << 20))
 #define NEVER 512
+#define SEEN 128
 #define TRAPS 3		/* so many before a site is patched */
 #define AROUND 2048	/* searched for jumps on both sides of a site */
 #define BREAKPOINT 0xcc
@@ -43,13 +45,16 @@ struct arena {
 };
 
 static unsigned int lock;
-static struct arena arenas[ARENAS];
 static unsigned int arena_count;
-static unsigned long never[NEVER];
 static unsigned int never_count;
-static unsigned long seen[512];
-static unsigned char seen_times[512];
 static bool registered;
+/* What a start needs of it lies in the first page. */
+static struct {
+	unsigned long seen[SEEN];
+	unsigned char seen_times[SEEN];
+	struct arena arenas[ARENAS];
+	unsigned long never[NEVER];
+} sites __attribute__((aligned(4096))) LARGE;
 
 void patch_lock(void)
 {
@@ -80,7 +85,7 @@ static struct stub *stub_at(unsigned long address)
 	unsigned int count = __atomic_load_n(&arena_count, __ATOMIC_ACQUIRE);
 
 	for (unsigned int i = 0; i < count; i++) {
-		if (address - arenas[i].start < ARENA)
+		if (address - sites.arenas[i].start < ARENA)
 			return (struct stub *)(address & ~63UL);
 	}
 	return NULL;
@@ -125,14 +130,14 @@ static struct stub *stub_new(unsigned long site)
 	struct arena *a;
 
 	for (unsigned int i = 0; i < arena_count; i++) {
-		a = &arenas[i];
+		a = &sites.arenas[i];
 		if (a->used < STUBS && near(a->start, site) &&
 		    near(a->start + ARENA, site))
 			return (struct stub *)a->start + a->used++;
 	}
 	if (arena_count == ARENAS)
 		return NULL;
-	a = &arenas[arena_count];
+	a = &sites.arenas[arena_count];
 	a->start = map_near(site);
 	if (!a->start)
 		return NULL;
@@ -250,7 +255,7 @@ static bool jumps_lead_in(unsigned long site)
 static bool is_never(unsigned long site)
 {
 	for (unsigned int i = 0; i < never_count; i++) {
-		if (never[i] == site)
+		if (sites.never[i] == site)
 			return true;
 	}
 	return never_count == NEVER;
@@ -260,12 +265,12 @@ static bool is_never(unsigned long site)
  * costs as much as some traps. SITE_OVER cannot wait (see above). */
 static bool seen_enough(unsigned long site)
 {
-	unsigned long i = (site * 0x9e3779b97f4a7c15UL) >> 55;
+	unsigned long i = (site * 0x9e3779b97f4a7c15UL) >> 57;
 
-	if (seen[i] != site)
-		seen_times[i] = 0;
-	seen[i] = site;
-	return ++seen_times[i] > TRAPS;
+	if (sites.seen[i] != site)
+		sites.seen_times[i] = 0;
+	sites.seen[i] = site;
+	return ++sites.seen_times[i] > TRAPS;
 }
 
 bool patch_possible(void)
@@ -354,6 +359,9 @@ static struct stub *patch_locked(unsigned long address,
 	if (copy_bytes(bytes, (void *)(address - SITE_BACK), sizeof(bytes)) < 0)
 		return NULL;
 	s = patched_by_another(bytes, address);
+	/* Nobody comes back from there to use a jump, or to miss what gave way. */
+	if (!s && c->rax == __NR_exit_group)
+		return NULL;
 	if (s || is_never(address) || front_is_patched(bytes, address))
 		return s;
 	if (copy_bytes(r.stack, (void *)(c->rsp + 8), sizeof(r.stack)) < 0)
@@ -366,7 +374,7 @@ static struct stub *patch_locked(unsigned long address,
 	if (site.form != SITE_NONE)
 		s = patch_now(address, bytes, site);
 	if (!s)
-		never[never_count++] = address;
+		sites.never[never_count++] = address;
 	return s;
 }
 

@@ -9,6 +9,7 @@
  * has the place as well, every path is walked.
  */
 #include "engine.h"
+#include "kept.h"
 #include "layers.h"
 #include "log.h"
 #include "paths.h"
@@ -17,7 +18,7 @@
 #include "text.h"
 #include "walk.h"
 
-struct files files;
+struct files files = { .package = "" };
 
 /* Where the host has what a rule is about, no ENOENT tells of links to it. */
 static bool always_exact(void)
@@ -242,14 +243,15 @@ static void take_copies(const char *copies)
 
 void paths_start(const char *package, const char *copies)
 {
+	char path[PATH_SIZE];
 	size_t n;
 
-	if (package[0] != '/' ||
-	    !text_copy(files.package, sizeof(files.package), package))
+	if (package[0] != '/' || !text_copy(path, sizeof(path), package))
 		engine_die(EXIT_ENGINE, "not the absolute path of a package's "
 			   "files", package);
-	for (n = strlen(files.package); n > 0 && files.package[n - 1] == '/';)
-		files.package[--n] = 0;
+	for (n = strlen(path); n > 0 && path[n - 1] == '/';)
+		path[--n] = 0;
+	files.package = kept_text(path);
 	files.package_length = n;
 	files.on = true;
 	if (copies)

@@ -12,7 +12,7 @@
 
 struct files {
 	bool on;			/* there are rules */
-	char package[PATH_SIZE];	/* where the package's files are; no slash
+	const char *package;	/* where the package's files are; no slash
 					 * at its end, empty for the root */
 	size_t package_length;
 	const char *copies;	/* where the layers of write-copy are; NULL */

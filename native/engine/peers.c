@@ -4,6 +4,7 @@
  * connection has many. A later one takes the slot, and a slot is its writer's
  * alone while its socket is BUSY; nobody waits.
  */
+#include "kept.h"
 #include "peers.h"
 #include "sockets.h"
 #include "text.h"
@@ -16,7 +17,7 @@ struct peer {
 	struct endpoint asked, real;
 };
 
-static struct peer peers[PEERS];
+static struct peer peers[PEERS] LARGE;
 
 static struct peer *slot(uint64_t socket, const struct endpoint *real)
 {

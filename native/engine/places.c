@@ -9,6 +9,7 @@
  */
 #include "dispatch.h"
 #include "files.h"
+#include "kept.h"
 #include "paths.h"
 #include "places.h"
 #include "sys.h"
@@ -23,7 +24,7 @@ static struct before before;
 static bool kept;
 /* Index of the rule + 1; 0 = none. */
 static uint32_t directory;
-static uint16_t opened[DESCRIPTORS];
+static uint16_t opened[DESCRIPTORS] LARGE;
 
 bool places_kept(void)
 {

@@ -24,7 +24,6 @@
 #include "root.h"
 #include "sys.h"
 #include "text.h"
-#include "vdso.h"
 #include "walk.h"
 
 #define STATX_TYPE 1
@@ -116,7 +115,7 @@ static void place_parent(struct quick_parent *p, const struct quick *q)
 static bool is_current(const struct quick_parent *p, const struct thread *t)
 {
 	return p->rules == t->rules && p->change == walk_changes() &&
-	       (p->way != QUICK_REAL_PLACE || p->until > vdso_coarse());
+	       (p->way != QUICK_REAL_PLACE || !walk_is_over(p->until));
 }
 
 static struct quick_parent *learn(struct thread *t, struct quick *q,

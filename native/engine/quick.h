@@ -24,7 +24,7 @@ struct quick_parent {
 	} way;
 	unsigned int change;	/* walk_changes() when it was looked at */
 	const struct rules *rules;	/* by which this holds */
-	int64_t until;		/* that it is no link; of a real place */
+	uint32_t until;		/* that it is no link; of a real place */
 	char text[QUICK_TEXT], real[QUICK_REAL];
 };
 

@@ -8,6 +8,7 @@
  */
 #include "dispatch.h"
 #include "gate.h"
+#include "kept.h"
 #include "paths.h"
 #include "root.h"
 #include "sys.h"
@@ -17,7 +18,9 @@
 #define __NR_faccessat2 439
 #define CAPABILITY_VERSION 0x20080522
 
-static struct root process;
+static struct root process LARGE;
+/* Somebody has another root: most programs have not. */
+static bool changed;
 /* Threads have their blocks from here on. */
 static bool running;
 
@@ -30,8 +33,11 @@ static struct root *root_of_thread(void)
 
 const char *root_location(void)
 {
-	const struct root *r = root_of_thread();
+	const struct root *r;
 
+	if (!__atomic_load_n(&changed, __ATOMIC_ACQUIRE))
+		return "";
+	r = root_of_thread();
 	return r->location[__atomic_load_n(&r->which, __ATOMIC_ACQUIRE) & 1];
 }
 
@@ -43,12 +49,14 @@ static void set(struct root *r, const char *location)
 	text_copy(r->location[next & 1], PATH_SIZE,
 		  strcmp(location, "/") == 0 ? "" : location);
 	__atomic_store_n(&r->which, next, __ATOMIC_RELEASE);
+	__atomic_store_n(&changed, true, __ATOMIC_RELEASE);
 	paths_changed();
 }
 
 void root_start(const char *location)
 {
-	set(&process, location);
+	if (location[0])
+		set(&process, location);
 }
 
 bool root_changed(void)

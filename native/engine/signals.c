@@ -39,6 +39,7 @@ void sighand_copy(struct sighand *to, struct sighand *from)
 {
 	sighand_lock(from);
 	memcpy(to->action, from->action, sizeof(to->action));
+	to->known = from->known;
 	sighand_unlock(from);
 	to->lock = 0;
 }
@@ -357,6 +358,17 @@ long signal_kernel_action(int sig, const struct sigaction *action)
 	return SYS(__NR_rt_sigaction, sig, &kernel, 0, sizeof(set_t));
 }
 
+struct sigaction *signal_action(struct sighand *s, int sig)
+{
+	struct sigaction *a = &s->action[sig - 1];
+
+	/* What the process was started with, as nothing else was set since. */
+	if (!(s->known & SIGBIT(sig)))
+		SYS(__NR_rt_sigaction, sig, 0, a, sizeof(set_t));
+	s->known |= SIGBIT(sig);
+	return a;
+}
+
 void signals_start(struct thread *t)
 {
 	static const int own[] = { SIGSYS, SIGSEGV, SIGBUS, SIGTRAP };
@@ -365,15 +377,8 @@ void signals_start(struct thread *t)
 
 	handled.sa_handler = (__sighandler_t)(void *)signal_entry;
 	for (unsigned int i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-		SYS(__NR_rt_sigaction, own[i], 0,
-		    &t->sighand->action[own[i] - 1], sizeof(set_t));
+		signal_action(t->sighand, own[i]);
 		signal_kernel_action(own[i], &handled);
-	}
-	for (int sig = 1; sig <= SIGNALS; sig++) {
-		struct sigaction *a = &t->sighand->action[sig - 1];
-
-		if (!(OWN_SIGNALS & SIGBIT(sig)))
-			SYS(__NR_rt_sigaction, sig, 0, a, sizeof(set_t));
 	}
 	t->tid = (int)SYS(__NR_gettid);
 	SYS(__NR_rt_sigprocmask, SIG_SETMASK, 0, &mask, sizeof(mask));

@@ -8,7 +8,7 @@ static uint32_t u32(const unsigned char *p)
 {
 	uint32_t v;
 
-	memcpy(&v, p, 4);
+	__builtin_memcpy(&v, p, 4);
 	return v;
 }
 
@@ -94,31 +94,40 @@ struct site site_find(const unsigned char *bytes,
 	return none;
 }
 
+/* Whether a jump, or call, whose distance is the four bytes behind @i ends its
+ * operation code there. */
+static bool is_long_jump(const unsigned char *code, size_t i)
+{
+	/* e8, e9: behind one byte; 0f 80 to 0f 8f: behind two. */
+	return code[i] == 0xe8 || code[i] == 0xe9 ||
+	       (i > 0 && code[i - 1] == 0x0f && (code[i] & 0xf0) == 0x80);
+}
+
+static bool is_short_jump(unsigned char op)
+{
+	return (op >= 0x70 && op <= 0x7f) || op == 0xeb ||
+	       (op >= 0xe0 && op <= 0xe3);
+}
+
 bool site_jumped_into(const unsigned char *code, size_t n, size_t at)
 {
 	/* Jumps lead to where instructions begin: to the comparison, or to the
 	 * call itself, where the jump to the stub stands. */
-	const int64_t comparison = (int64_t)at + 2;
+	const size_t comparison = at + 2;
 
-	for (size_t i = 0; i + 2 <= n; i++) {
-		unsigned char op = code[i];
-		size_t size = 0;
-		int64_t distance = 0;
+	/* A distance is looked at before its instruction: hardly any fits. */
+	for (size_t i = 0; i + 5 <= n; i++) {
+		if (u32(code + i + 1) == (uint32_t)(comparison - (i + 5)) &&
+		    is_long_jump(code, i))
+			return true;
+	}
+	for (size_t i = at > 128 ? at - 128 : 0; i + 2 <= n && i < at + 130;
+	     i++) {
+		/* NOLINTNEXTLINE(bugprone-signed-char-misuse,cert-str34-c): back, too */
+		int64_t distance = (signed char)code[i + 1];
 
-		if ((op >= 0x70 && op <= 0x7f) || op == 0xeb ||
-		    (op >= 0xe0 && op <= 0xe3)) {
-			size = 2;
-			/* NOLINTNEXTLINE(bugprone-signed-char-misuse,cert-str34-c): back, too */
-			distance = (signed char)code[i + 1];
-		} else if ((op == 0xe9 || op == 0xe8) && i + 5 <= n) {
-			size = 5;
-			distance = (int32_t)u32(code + i + 1);
-		} else if (op == 0x0f && (code[i + 1] & 0xf0) == 0x80 &&
-			   i + 6 <= n) {
-			size = 6;
-			distance = (int32_t)u32(code + i + 2);
-		}
-		if (size > 0 && (int64_t)(i + size) + distance == comparison)
+		if ((int64_t)(i + 2) + distance == (int64_t)comparison &&
+		    is_short_jump(code[i]))
 			return true;
 	}
 	return false;

@@ -10,6 +10,7 @@
 #include "files-call.h"
 #include "files.h"
 #include "gate.h"
+#include "kept.h"
 #include "root.h"
 #include "sockets.h"
 #include "sys.h"
@@ -27,7 +28,7 @@ struct address {
 #define HEAD offsetof(struct address, path)
 
 static struct { uint64_t socket; unsigned int size; struct address address; }
-	bound[REMEMBERED];
+	bound[REMEMBERED] LARGE;
 static unsigned int next_bound;
 
 /* The path that the program gave; 0 = another kind of address. */

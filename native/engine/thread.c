@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "kept.h"
 #include "sys.h"
 #include "text.h"
 #include "thread.h"
@@ -23,9 +24,12 @@ _Static_assert(offsetof(struct record, after) == 136, "gate.c");
 _Static_assert(offsetof(struct record, later) == 144, "gate.c");
 _Static_assert(sizeof(struct record) % 16 == 0, "stack alignment");
 _Static_assert(sizeof(struct stub) == 64, "gate.c");
+/* Below the record of the first thread, on its hook stack. */
+_Static_assert(PLACE - 256 == FIRST_STACK, "thread.h");
+_Static_assert(sizeof(struct record) <= 256, "thread.h");
 
 bool many_threads;
-static char first_block[BLOCK] __attribute__((aligned(4096)));
+char first_block[BLOCK] __attribute__((aligned(4096))) LARGE;
 static struct thread *all;
 
 /* The structure has its own pages above the hook stack; the record is the
@@ -42,10 +46,13 @@ static struct thread *prepare(char *block)
 	return t;
 }
 
+/* Below the hook stack; and at the end, for a block may lie behind this one, and
+ * begins with its signal stack. */
 static void guard(char *block)
 {
 	SYS(__NR_mprotect, block + SIGNAL_STACK, GUARD, PROT_NONE);
-	SYS(__NR_mprotect, block + BLOCK - GUARD, GUARD, PROT_NONE);
+	if (block != first_block)
+		SYS(__NR_mprotect, block + BLOCK - GUARD, GUARD, PROT_NONE);
 }
 
 struct thread *thread_first(void)

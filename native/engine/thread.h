@@ -55,6 +55,8 @@ struct stub {
 /* Dispositions as the program set them. One table for all that share it. */
 struct sighand {
 	unsigned int lock;
+	set_t known;	/* of these `action` is right: the kernel was asked, or
+			 * told. Most programs ask for few. */
 	struct sigaction action[SIGNALS];
 };
 
@@ -105,6 +107,8 @@ struct thread {
 };
 
 #define SIGNAL_STACK (48UL << 10)
+#define FIRST_STACK 184064	/* of the first block: what the start runs on */
+extern char first_block[];
 
 /* More than one thread runs in this memory, or once did. */
 extern bool many_threads;

@@ -2,9 +2,10 @@
 /*
  * The walk from a path to a location, name by name as the kernel walks
  * (fs/namei.c). That a directory and all above it are no links is remembered for
- * a moment (VERIFIED_NS); what this process changes itself makes it forget at
+ * a moment (50 ms); what this process changes itself makes it forget at
  * once.
  */
+#include "kept.h"
 #include "paths.h"
 #include "root.h"
 #include "sys.h"
@@ -14,12 +15,13 @@
 
 #define LINKS_MAX 40
 #define VERIFIED 256
-#define VERIFIED_NS 50000000LL
+#define VERIFIED_TICKS 48U	/* 50 ms */
 
 static unsigned int changes;
 
-static struct { uint64_t key; int64_t until; unsigned int change; }
-	verified[VERIFIED];
+/* A page of them, and no more. */
+static struct { uint64_t key; uint32_t until, change; } verified[VERIFIED]
+	__attribute__((aligned(4096))) LARGE;
 
 void paths_changed(void)
 {
@@ -61,12 +63,22 @@ static uint64_t key_of(const char *location, size_t n)
 	       thread_self()->rules->changes * 0xc2b2ae3d27d4eb4fULL;
 }
 
+uint32_t walk_now(void)
+{
+	return (uint32_t)((uint64_t)vdso_coarse() >> 20);
+}
+
+bool walk_is_over(uint32_t until)
+{
+	return (int32_t)(until - walk_now()) <= 0;
+}
+
 /* A torn entry has a wrong key, or a right one and another's few ms. */
-int64_t walk_verified_until(const char *location, size_t n)
+uint32_t walk_verified_until(const char *location, size_t n)
 {
 	uint64_t key = key_of(location, n);
 	unsigned int slot = key % VERIFIED;
-	int64_t until;
+	uint32_t until;
 
 	/* One of two places: two names of one way that share a place would drive
 	 * each other out at each step of each walk. */
@@ -74,7 +86,7 @@ int64_t walk_verified_until(const char *location, size_t n)
 		slot ^= 1;
 	until = verified[slot].until;
 	return __atomic_load_n(&verified[slot].key, __ATOMIC_ACQUIRE) == key &&
-	       verified[slot].change == walk_changes() && until > vdso_coarse() ?
+	       verified[slot].change == walk_changes() && !walk_is_over(until) ?
 		       until : 0;
 }
 
@@ -86,10 +98,10 @@ static void set_verified(const char *location, size_t n)
 	/* Its own place, or the one that was written earlier. */
 	if (verified[slot].key != key &&
 	    (verified[slot ^ 1].key == key ||
-	     verified[slot ^ 1].until < verified[slot].until))
+	     (int32_t)(verified[slot ^ 1].until - verified[slot].until) < 0))
 		slot ^= 1;
 	__atomic_store_n(&verified[slot].key, 0, __ATOMIC_RELEASE);
-	verified[slot].until = vdso_coarse() + VERIFIED_NS;
+	verified[slot].until = walk_now() + VERIFIED_TICKS;
 	verified[slot].change = walk_changes();
 	__atomic_store_n(&verified[slot].key, key, __ATOMIC_RELEASE);
 }

@@ -19,9 +19,12 @@ struct walk {
 /* walk_on() - through all of `todo`. 0 or -errno. */
 long walk_on(struct walk *w, enum path_last last);
 /* walk_verified_until() - whether @location of @n bytes was found to be no link, a
- * moment ago and by these rules: until when that is believed (vdso_coarse()), or
- * 0. Also it holds only as long as walk_changes() stays what it is. */
-int64_t walk_verified_until(const char *location, size_t n);
+ * moment ago and by these rules: until when that is believed, or 0. It holds
+ * only as long as walk_changes() stays what it is, too. */
+uint32_t walk_verified_until(const char *location, size_t n);
+/* walk_now() - the time of it, in 2^20 ns; walk_is_over() - whether it is past. */
+uint32_t walk_now(void);
+bool walk_is_over(uint32_t until);
 unsigned int walk_changes(void);
 
 #endif
