@@ -9,6 +9,7 @@
 #include "exe.h"
 #include "gate.h"
 #include "held.h"
+#include "known-sites.h"
 #include "leave.h"
 #include "loopback.h"
 #include "options.h"
@@ -23,7 +24,7 @@
 #define F_GETFD 1
 #define F_SETFD 2
 #define FD_CLOEXEC 1
-#define WORDS_OWN 11	/* around the options: the engine, resume, file, end */
+#define WORDS_OWN 12	/* around the options: the engine, resume, file, end */
 #define ROOT_OPTION "--root="
 
 struct start {
@@ -34,6 +35,7 @@ struct start {
 	char loopback[LOOPBACK_WORD];
 	char ids[USERS_WORD];
 	struct becomes becomes;
+	char sites[KNOWN_SITES_WORD];
 	long fd;	/* to be inherited for a moment, or -1 */
 	unsigned long argv, envp;
 	bool engine;	/* it is the engine itself, with options of its own */
@@ -119,6 +121,8 @@ static long fill(char **to, struct start *s, long given)
 	users_pass(s->ids, &s->becomes);
 	if (s->ids[0])
 		*to++ = s->ids;
+	if (known_sites_pass(s->sites))
+		*to++ = s->sites;
 	if (s->fd >= 0) {
 		text_copy(s->close, sizeof(s->close), "--close=");
 		text_decimal(s->close + 8, s->fd);

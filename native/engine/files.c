@@ -129,7 +129,7 @@ static long ask_placed(struct record *r, const struct path_call *call,
 {
 	long result = ask(r, call, c);
 
-	if (r->nr == __NR_symlink || r->nr == __NR_symlinkat)
+	if (r->nr == __NR_symlink || r->nr == __NR_symlinkat || is_rmdir(r))
 		paths_changed();
 	if (result == -ENOENT && c->f.native && !c->empty && files.on) {
 		/* A link on the way may lead to where a rule is. */

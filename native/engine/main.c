@@ -11,6 +11,7 @@
 #include "loopback.h"
 #include "gate.h"
 #include "kept.h"
+#include "known-sites.h"
 #include "options.h"
 #include "patch.h"
 #include "paths.h"
@@ -129,6 +130,7 @@ static void read_options(char **words, struct options *o)
 	else if (o->rules_page)
 		engine_die(EXIT_ENGINE, "--rules without --policy",
 			   o->rules_page);
+	known_sites_start(o->sites ? o->sites : "");
 	root_start(o->root ? o->root : "");
 	places_start((uint32_t)(o->flags >> RESUME_PLACE));
 	options_over(&engine.policy, o);
@@ -215,6 +217,19 @@ static void try_leaving(long result, const char *file, char **arguments)
 		SYS(__NR_execve, file, arguments, environment_of(arguments));
 }
 
+/* With the jumps that are known to be right. */
+static long load_loader(struct program *p, struct loaded *to)
+{
+	bool known = known_sites_begin(p);
+	long result = load(p, true, 0, to);
+
+	if (result == 0 && known)
+		result = known_sites_end(p, to);
+	if (result == 0)
+		known_sites_of(p->id, to);
+	return result;
+}
+
 /* Maps program and loader and returns where to begin. */
 static unsigned long load_all(struct start *s, const char *file,
 			      char **arguments, const unsigned long *stack)
@@ -240,7 +255,7 @@ static unsigned long load_all(struct start *s, const char *file,
 		die_of(result, program->path[0] ? program->path : file);
 	result = load(program, false, random, &s->image);
 	if (result == 0 && program->image.interp_size > 0)
-		result = load(&s->interpreter, true, 0, &s->loader);
+		result = load_loader(&s->interpreter, &s->loader);
 	if (result < 0)
 		die_of(result, file);
 	exe_set(s->image.start, program->path);

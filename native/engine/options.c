@@ -151,6 +151,10 @@ static bool with_value(struct options *o, const char *name, const char *value,
 		o->ids = value;
 		return true;
 	}
+	if (strcmp(name, "--sites") == 0) {
+		o->sites = value;
+		return true;
+	}
 	if (strcmp(name, "--loopback") == 0) {
 		o->loopback = value;
 		return true;
@@ -198,6 +202,7 @@ static bool is_added(const char *word)
 	       strncmp(word, "--root=", 7) == 0 ||
 	       strncmp(word, "--loopback=", 11) == 0 ||
 	       strncmp(word, "--ids=", 6) == 0 ||
+	       strncmp(word, "--sites=", 8) == 0 ||
 	       strncmp(word, "--close=", 8) == 0;
 }
 

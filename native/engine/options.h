@@ -60,7 +60,7 @@ struct options {
 	bool argv0, resumed, search, probe;
 	/* NULL = none */
 	const char *policy_file, *package, *copies, *log, *root, *loopback,
-		   *clock_page, *rules_page, *users, *ids;
+		   *clock_page, *rules_page, *users, *ids, *sites;
 	int64_t close;		/* -1 = none */
 	int64_t flags;		/* RESUME_* */
 	unsigned int count;	/* words that are options; FILE follows */

@@ -22,15 +22,13 @@
  */
 #include "gate.h"
 #include "kept.h"
+#include "known-sites.h"
 #include "patch.h"
 #include "site.h"
+#include "stubs.h"
 #include "sys.h"
 #include "text.h"
 
-#define ARENA (16UL << 10)
-#define ARENAS 128
-#define STUBS (ARENA / sizeof(struct stub))
-#define REACH ((1L << 31) - (1L << 20))
 #define NEVER 512
 #define SEEN 128
 #define TRAPS 3		/* so many before a site is patched */
@@ -39,20 +37,13 @@
 #define MEMBARRIER_SYNC_CORE (1 << 5)
 #define MEMBARRIER_REGISTER_SYNC_CORE (1 << 6)
 
-struct arena {
-	unsigned long start;
-	unsigned int used;
-};
-
 static unsigned int lock;
-static unsigned int arena_count;
 static unsigned int never_count;
 static bool registered;
 /* What a start needs of it lies in the first page. */
 static struct {
 	unsigned long seen[SEEN];
 	unsigned char seen_times[SEEN];
-	struct arena arenas[ARENAS];
 	unsigned long never[NEVER];
 } sites __attribute__((aligned(4096))) LARGE;
 
@@ -70,80 +61,6 @@ void patch_unlock(void)
 void patch_forked(void)
 {
 	registered = false;
-}
-
-static bool near(unsigned long a, unsigned long b)
-{
-	long distance = (long)(a - b);
-
-	return distance < REACH && distance > -REACH;
-}
-
-/* stub_at() - the stub that @address lies in, or NULL. */
-static struct stub *stub_at(unsigned long address)
-{
-	unsigned int count = __atomic_load_n(&arena_count, __ATOMIC_ACQUIRE);
-
-	for (unsigned int i = 0; i < count; i++) {
-		if (address - sites.arenas[i].start < ARENA)
-			return (struct stub *)(address & ~63UL);
-	}
-	return NULL;
-}
-
-static unsigned long map_near(unsigned long site)
-{
-	/* Below first: what lies above may be a heap that has to grow. */
-	for (unsigned long away = 1UL << 16; away < REACH; away *= 2) {
-		unsigned long at = PAGE_DOWN(site) - away;
-		long got;
-
-		if (at > site || at < 1UL << 16)
-			break;
-		got = SYS(__NR_mmap, at, ARENA, PROT_READ | PROT_EXEC,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
-			  -1, 0);
-		if ((unsigned long)got == at)
-			return at;
-		/* A kernel that does not know the flag takes it as a hint. */
-		if (!IS_ERROR(got) && near((unsigned long)got, site))
-			return (unsigned long)got;
-		if (!IS_ERROR(got))
-			SYS(__NR_munmap, got, ARENA);
-	}
-	for (unsigned long away = 1UL << 28; away < REACH; away += 1UL << 27) {
-		unsigned long at = PAGE_DOWN(site) + away;
-		long got = SYS(__NR_mmap, at, ARENA, PROT_READ | PROT_EXEC,
-			       MAP_PRIVATE | MAP_ANONYMOUS |
-			       MAP_FIXED_NOREPLACE, -1, 0);
-
-		if ((unsigned long)got == at)
-			return at;
-		if (!IS_ERROR(got))
-			SYS(__NR_munmap, got, ARENA);
-	}
-	return 0;
-}
-
-static struct stub *stub_new(unsigned long site)
-{
-	struct arena *a;
-
-	for (unsigned int i = 0; i < arena_count; i++) {
-		a = &sites.arenas[i];
-		if (a->used < STUBS && near(a->start, site) &&
-		    near(a->start + ARENA, site))
-			return (struct stub *)a->start + a->used++;
-	}
-	if (arena_count == ARENAS)
-		return NULL;
-	a = &sites.arenas[arena_count];
-	a->start = map_near(site);
-	if (!a->start)
-		return NULL;
-	a->used = 1;
-	__atomic_store_n(&arena_count, arena_count + 1, __ATOMIC_RELEASE);
-	return (struct stub *)a->start;
 }
 
 /* Without /proc: the page is writable for a moment. */
@@ -193,46 +110,6 @@ static bool poke_site(long memory, unsigned long at, const unsigned char *bytes,
 	in_step();
 	poke(memory, at, bytes, 1);
 	return true;
-}
-
-
-/* Fills @s, which will stand at @place; distances are made for there. */
-static void stub_fill(struct stub *s, const struct stub *place,
-		      const struct site *site, const unsigned char *bytes,
-		      unsigned long address)
-{
-	size_t at = 0;
-	int32_t distance;
-	unsigned long start = address - SITE_BACK;
-
-	memset(s, BREAKPOINT, sizeof(*s));
-	if (site->form == SITE_BEFORE) {
-		memcpy(s->code, bytes + site->at, site->size);
-		at = site->size;
-	}
-	/* lea stub(%rip), %rcx */
-	memcpy(s->code + at, "\x48\x8d\x0d", 3);
-	distance = -(int32_t)(at + 7);
-	memcpy(s->code + at + 3, &distance, 4);
-	/* jmp *entry(%rip) */
-	memcpy(s->code + at + 7, "\xff\x25", 2);
-	distance = (int32_t)(offsetof(struct stub, entry) - (at + 13));
-	memcpy(s->code + at + 9, &distance, 4);
-	at += 13;
-	s->entry = (unsigned long)gate_entry;
-	if (site->form == SITE_BEFORE) {
-		s->site = start + site->at;
-		s->ret = address + 2;
-		return;
-	}
-	s->site = address;
-	s->ret = (unsigned long)(place->code + at);
-	memcpy(s->code + at, bytes + site->at, site->size);
-	at += site->size;
-	s->code[at] = 0xe9;
-	distance = (int32_t)((long)(start + site->at + site->size) -
-			     (long)(place->code + at + 5));
-	memcpy(s->code + at + 1, &distance, 4);
 }
 
 static bool jumps_lead_in(unsigned long site)
@@ -290,22 +167,16 @@ static struct stub *patch_now(unsigned long address,
 			      const unsigned char *bytes, struct site site)
 {
 	struct stub *place = stub_new(address), filled;
-	unsigned char jump[8] = { 0xe9, 0, 0, 0, 0, 0x90, 0x90, 0x90 };
-	unsigned long at = address - SITE_BACK + site.at;
-	int32_t distance;
-	size_t n = site.size;
+	unsigned char jump[SITE_JUMP];
+	unsigned long at;
+	size_t n;
 	long memory;
 	bool done;
 
 	if (!place)
 		return NULL;
-	if (site.form == SITE_OVER) {
-		at = address;
-		n = 5;
-	}
 	stub_fill(&filled, place, &site, bytes, address);
-	distance = (int32_t)((long)place - (long)(at + 5));
-	memcpy(jump + 1, &distance, 4);
+	at = stub_jump(jump, &n, place, &site, address);
 	memory = SYS(__NR_openat, AT_FDCWD, "/proc/self/mem",
 		     O_RDWR | O_CLOEXEC, 0);
 	done = poke(memory, (unsigned long)place, &filled, sizeof(filled)) &&
@@ -367,10 +238,12 @@ static struct stub *patch_locked(unsigned long address,
 	if (copy_bytes(r.stack, (void *)(c->rsp + 8), sizeof(r.stack)) < 0)
 		return NULL;
 	site = site_find(bytes, &r);
-	if (site.form == SITE_BEFORE && !seen_enough(address))
-		return NULL;
 	if (site.form == SITE_OVER && jumps_lead_in(address))
 		site.form = SITE_NONE;
+	if (site.form != SITE_NONE)
+		known_sites_learn(address);
+	if (site.form == SITE_BEFORE && !seen_enough(address))
+		return NULL;
 	if (site.form != SITE_NONE)
 		s = patch_now(address, bytes, site);
 	if (!s)

@@ -37,7 +37,22 @@ static bool changes_rights(long fd, const struct file_status *st)
 	return SYS(__NR_fstatfs, fd, &fs) < 0 || !(fs.flags & ST_NOSUID);
 }
 
-static long open_file(const char *path)
+/* Who writes to a file changes its times, and who replaces it its number. */
+static uint64_t identity(const struct file_status *st)
+{
+	const uint64_t parts[] = { st->dev, st->ino, (uint64_t)st->size,
+				   st->times[2], st->times[3], st->times[4],
+				   st->times[5] };
+	uint64_t h = 0;
+
+	for (unsigned int i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		h = (h ^ parts[i]) * 0xff51afd7ed558ccdULL;
+		h ^= h >> 32;
+	}
+	return h >> 1;
+}
+
+static long open_file(const char *path, uint64_t *id)
 {
 	struct file_status st;
 	long fd = SYS(__NR_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC |
@@ -54,6 +69,7 @@ static long open_file(const char *path)
 		SYS(__NR_close, fd);
 		return PROGRAM_SET_ID;
 	}
+	*id = identity(&st);
 	return fd;
 }
 
@@ -99,7 +115,7 @@ static long open_one(struct program *p, struct script *script)
 	p->fd = path_real(real, sizeof(real));
 	if (p->fd < 0)
 		return p->fd;
-	p->fd = open_file(real);
+	p->fd = open_file(real, &p->id);
 	if (p->fd < 0)
 		return p->fd;
 	n = SYS(__NR_pread64, p->fd, head, sizeof(head), 0);

@@ -14,6 +14,7 @@
 
 struct program {
 	long fd;		/* of the ELF file */
+	uint64_t id;		/* of its content: another file has another */
 	char path[PATH_SIZE];	/* its path */
 	struct elf_image image;
 	/* What scripts put in front of the arguments, last script first; */

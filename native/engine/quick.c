@@ -181,14 +181,16 @@ static const char *put_real(struct quick *q, const struct quick_parent *p)
 static long when_missing(struct record *r, long result, bool follow)
 {
 	struct quick *q = &thread_self()->quick;
+	struct found f;
 	char first;
 
 	if (result != -ENOENT || !files.on)
 		return result;
-	if (!walk_verified_until(q->given, q->parent - 1) ||
-	    (follow && SYS(__NR_readlinkat, AT_FDCWD, q->given, &first, 1) > 0))
-		return the_long_way(r);
-	return result;
+	if (walk_verified_until(q->given, q->parent - 1) &&
+	    (!follow || SYS(__NR_readlinkat, AT_FDCWD, q->given, &first, 1) <= 0))
+		return result;
+	path_exact(&f, AT_FDCWD, q->given, follow ? LAST_FOLLOW : LAST_KEEP);
+	return f.native ? result : the_long_way(r);
 }
 
 static long after_follow(struct record *r, long result)

@@ -68,8 +68,8 @@ static struct front mov_stack(const unsigned char *end,
 	return (struct front){ 0, false };
 }
 
-struct site site_find(const unsigned char *bytes,
-		      const struct site_registers *r)
+static struct site find(const unsigned char *bytes,
+			const struct site_registers *r, bool proven)
 {
 	const unsigned char *syscall = bytes + SITE_BACK;
 	struct site none = { SITE_NONE, 0, 0 };
@@ -86,12 +86,25 @@ struct site site_find(const unsigned char *bytes,
 	 * when calls that began before are still on their way back.
 	 */
 	if (front.size >= JUMP)
-		return front.agrees ? (struct site){ SITE_BEFORE,
+		return proven || front.agrees ? (struct site){ SITE_BEFORE,
 			SITE_BACK - front.size, front.size } : none;
 	/* 48 3d imm32: cmp $imm32, %rax */
 	if (syscall[2] == 0x48 && syscall[3] == 0x3d)
 		return (struct site){ SITE_OVER, SITE_BACK + 2, 6 };
 	return none;
+}
+
+struct site site_find(const unsigned char *bytes,
+		      const struct site_registers *r)
+{
+	return find(bytes, r, false);
+}
+
+struct site site_proven(const unsigned char *bytes)
+{
+	const struct site_registers none = { 0 };
+
+	return find(bytes, &none, true);
 }
 
 /* Whether a jump, or call, whose distance is the four bytes behind @i ends its

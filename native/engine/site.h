@@ -40,6 +40,9 @@ struct site {
 struct site site_find(const unsigned char *bytes,
 		      const struct site_registers *r);
 
+/* site_proven() - the same of bytes that another process has found so. */
+struct site site_proven(const unsigned char *bytes);
+
 /* site_jumped_into() - whether a jump or call in @code of @n bytes may lead
  * to the comparison behind the syscall at offset @at, which SITE_OVER destroys.
  * Says yes where in doubt: any byte may begin a jump. */

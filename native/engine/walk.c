@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The walk from a path to a location, name by name as the kernel walks
- * (fs/namei.c). That a directory and all above it are no links is remembered for
- * a moment (50 ms); what this process changes itself makes it forget at
+ * (fs/namei.c). That a directory and all above it are no links, and that it is
+ * there where ".." follows, is remembered for a moment (50 ms); what this process changes itself makes it forget at
  * once.
  */
 #include "kept.h"
@@ -73,10 +73,15 @@ bool walk_is_over(uint32_t until)
 	return (int32_t)(until - walk_now()) <= 0;
 }
 
-/* A torn entry has a wrong key, or a right one and another's few ms. */
-uint32_t walk_verified_until(const char *location, size_t n)
+/* That it is a directory, which ".." asks for, is another thing to be known. */
+static uint64_t directory_key(const char *location, size_t n)
 {
-	uint64_t key = key_of(location, n);
+	return ~key_of(location, n);
+}
+
+/* A torn entry has a wrong key, or a right one and another's few ms. */
+static uint32_t known_until(uint64_t key)
+{
 	unsigned int slot = key % VERIFIED;
 	uint32_t until;
 
@@ -90,9 +95,13 @@ uint32_t walk_verified_until(const char *location, size_t n)
 		       until : 0;
 }
 
-static void set_verified(const char *location, size_t n)
+uint32_t walk_verified_until(const char *location, size_t n)
 {
-	uint64_t key = key_of(location, n);
+	return known_until(key_of(location, n));
+}
+
+static void remember(uint64_t key)
+{
 	unsigned int slot = key % VERIFIED;
 
 	/* Its own place, or the one that was written earlier. */
@@ -138,7 +147,7 @@ static long check_directory(const struct walk *w)
 	struct file_status st;
 	long result;
 
-	if (w->n == 0)
+	if (w->n == 0 || known_until(directory_key(w->done, w->n)))
 		return 0;
 	if (rule_hides(rule))
 		return -ENOENT;
@@ -146,6 +155,8 @@ static long check_directory(const struct walk *w)
 		return -ENAMETOOLONG;
 	text_join(real, sizeof(real), real, "/");
 	result = SYS(__NR_newfstatat, AT_FDCWD, real, &st, 0);
+	if (result == 0)
+		remember(directory_key(w->done, w->n));
 	return result < 0 ? result : 0;
 }
 
@@ -215,7 +226,7 @@ static long step(struct walk *w, const char *name, size_t size,
 		/* A single file has to be looked at each time, as above. */
 		if (*rest && !(rule_redirects(rule) &&
 			       rule_get(rules_now(), rule).exact))
-			set_verified(w->done, w->n);
+			remember(key_of(w->done, w->n));
 		return 0;
 	}
 	if (++w->links > LINKS_MAX)

@@ -1,0 +1,48 @@
+// What a start does without until somebody asks, and what it is told by the one before.
+import assert from "node:assert/strict";
+import { copyFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { cannotRun, compile, engine, place, run } from "../support/engine.ts";
+
+describe("starts", { skip: cannotRun }, () => {
+  test("calls of the loader are jumps before it begins, where the one who starts it knows them", async () => {
+    const jumps = compile("jumps", "dynamic");
+    const count = async (...words: string[]): Promise<number> => {
+      const { status, stdout, stderr } = await run([...words, jumps]);
+      assert.equal(status, 0, stdout + stderr);
+      return Number(stdout);
+    };
+    assert.equal(await count(), 0);
+    const alone = await count(engine);
+    for (const shell of ['"$@"', '"$@"; true', 'exec /bin/sh -c \'"$@"; true\' sh "$@"']) {
+      const told = await count(engine, "/bin/sh", "-c", shell, "sh");
+      assert.ok(told >= alone + 5, `${shell}: ${told} jumps, and ${alone} without a start before`);
+    }
+  });
+
+  test("what is said of sites that are none is left alone", async () => {
+    const words = ["--sites=", "--sites=1,2,3", `--sites=${"9".repeat(30)},${"1,".repeat(100)}`, "--sites=x"];
+    for (const word of words)
+      assert.equal((await run([engine, word, "/bin/echo", "runs"])).stdout, "runs\n", word);
+  });
+
+  test("a program's own file has the name that it has when somebody asks", async () => {
+    const [one, two] = [join(place, "own-one"), join(place, "own-two")];
+    copyFileSync("/bin/bash", one);
+    const script = 'mv "$1" "$2" && [ /proc/self/exe -ef "$2" ] && mv "$2" "$1" && [ $BASHPID = $$ ]';
+    const command = [one, "-c", script, "bash", one, two];
+    assert.equal((await run(command)).status, 0);
+    assert.equal((await run([engine, ...command])).status, 0);
+  });
+
+  test("what was ignored is still ignored, and told so", async () => {
+    const script = "trap '' HUP USR1; exec \"$@\"";
+    const python = "import signal as s; print(s.getsignal(s.SIGHUP), s.getsignal(s.SIGUSR1), s.getsignal(s.SIGTERM))";
+    const command = ["/bin/sh", "-c", script, "sh", "/usr/bin/python3", "-c", python];
+    const native = await run(command);
+    assert.equal(native.status, 0, native.stderr);
+    assert.deepEqual(await run([engine, ...command]), native);
+    assert.deepEqual(await run(["/bin/sh", "-c", script, "sh", engine, ...command.slice(5 - 1)]), native);
+  });
+});
