@@ -59,10 +59,12 @@ void dispatch_over(struct before *b, unsigned int nr, call_fn *fn)
 {
 	unsigned int n = b->count;
 
-	if (n == BEFORE)
+	if (n < BEFORE) {
+		b->nrs[n] = (unsigned short)nr;
+		b->fns[n] = calls[nr];
+	} else {
 		engine_die(EXIT_ENGINE, "too many calls of one element", NULL);
-	b->nrs[n] = (unsigned short)nr;
-	b->fns[n] = calls[nr];
+	}
 	/* Also while programs run, as above. */
 	__atomic_store_n(&b->count, n + 1, __ATOMIC_RELEASE);
 	dispatch_add(nr, fn);

@@ -195,14 +195,23 @@ static long start(struct start *s)
 	return result;
 }
 
+/* It is large, and in a child that shares its pages with its parent until it
+ * writes to them: not cleared. */
+static void prepare(struct start *s, unsigned long argv, unsigned long envp)
+{
+	s->fd = -1;
+	s->argv = argv;
+	s->envp = envp;
+	s->engine = false;
+}
+
 long call_execve(struct record *r)
 {
-	struct start s;	/* large: not cleared */
-	long n = copy_text(s.file, (const char *)r->rdi, sizeof(s.file));
+	struct start s;
+	long n;
 
-	s.fd = -1;
-	s.argv = r->rsi;
-	s.envp = r->rdx;
+	prepare(&s, r->rsi, r->rdx);
+	n = copy_text(s.file, (const char *)r->rdi, sizeof(s.file));
 	return n < 0 ? n : start(&s);
 }
 
@@ -241,9 +250,7 @@ long call_execveat(struct record *r)
 	long n = copy_text(given, (const char *)r->rsi, sizeof(given)), result;
 	int fd = (int)r->rdi;
 
-	s.fd = -1;
-	s.argv = r->rdx;
-	s.envp = r->r10;
+	prepare(&s, r->rdx, r->r10);
 	if (n < 0)
 		return n;
 	if (r->r8 & ~(unsigned long)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))

@@ -208,6 +208,15 @@ static long call_stat(struct record *r)
 							 : result;
 }
 
+static long call_fchdir(struct record *r)
+{
+	long result = call_through(r);
+
+	if (result == 0)
+		path_moved();
+	return result;
+}
+
 void files_add(void)
 {
 	for (unsigned int i = 0;
@@ -222,6 +231,8 @@ void files_add(void)
 	dispatch_add(__NR_openat, call_openat);
 	dispatch_add(437, call_openat2);
 	layered_add();
+	if (files.on)
+		dispatch_add(__NR_fchdir, call_fchdir);
 	places_add();
 	if (files.on)
 		sockets_add();

@@ -9,6 +9,7 @@
 #include "places.h"
 #include "sys.h"
 #include "text.h"
+#include "walk.h"
 
 bool path_is_below(const char *path, const char *top, size_t n)
 {
@@ -141,20 +142,61 @@ void path_location(char *path, size_t size, uint32_t rule)
 		name_by(path, size, &chosen, inside + n);
 }
 
+/* How often a thread went into another directory: they may share it. */
+static unsigned int moves;
+
+void path_moved(void)
+{
+	__atomic_add_fetch(&moves, 1, __ATOMIC_RELEASE);
+}
+
+/*
+ * The working directory, which each relative path begins with. Remembered for as
+ * long as what walk.c has seen of directories: who renames one above it from
+ * outside is seen that much later.
+ */
+static bool working_directory(char *location)
+{
+	struct thread *t = thread_self();
+	struct working *w = &t->working;
+	/* Before it is asked: what changes meanwhile counts. */
+	unsigned int change = walk_changes(),
+		     moved = __atomic_load_n(&moves, __ATOMIC_ACQUIRE);
+	long n;
+
+	if (w->n > 0 && w->change == change && w->moves == moved &&
+	    w->rules == t->rules && !walk_is_over(w->until)) {
+		memcpy(location, w->location, w->n);
+		return true;
+	}
+	w->n = 0;
+	w->until = walk_soon();
+	n = SYS(__NR_getcwd, location, PATH_SIZE);
+	if (n <= 0 || location[0] != '/')
+		return false;
+	path_location(location, PATH_SIZE, places_rule(AT_FDCWD));
+	n = (long)strlen(location) + 1;
+	if ((size_t)n > sizeof(w->location))
+		return true;
+	memcpy(w->location, location, (size_t)n);
+	w->change = change;
+	w->moves = moved;
+	w->rules = t->rules;
+	w->n = (unsigned short)n;
+	return true;
+}
+
 bool path_of_descriptor(long fd, char *location)
 {
 	char link[48];
 	long n;
 
-	if (fd == AT_FDCWD) {
-		n = SYS(__NR_getcwd, location, PATH_SIZE);
-	} else {
-		text_copy(link, sizeof(link), "/proc/self/fd/");
-		text_decimal(link + strlen(link), (int)fd);
-		n = SYS(__NR_readlinkat, AT_FDCWD, link, location,
-			PATH_SIZE - 1);
-		location[n > 0 ? n : 0] = 0;
-	}
+	if (fd == AT_FDCWD)
+		return working_directory(location);
+	text_copy(link, sizeof(link), "/proc/self/fd/");
+	text_decimal(link + strlen(link), (int)fd);
+	n = SYS(__NR_readlinkat, AT_FDCWD, link, location, PATH_SIZE - 1);
+	location[n > 0 ? n : 0] = 0;
 	if (n <= 0 || location[0] != '/')
 		return false;
 	path_location(location, PATH_SIZE, places_rule(fd));

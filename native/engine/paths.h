@@ -77,6 +77,8 @@ bool path_real_of(char *real, size_t size, const char *location, uint32_t rule);
 /* path_real() - for the loader: @path from this directory as the kernel shall
  * open it, in place. 0 or -errno. */
 long path_real(char *path, size_t size);
+/* path_moved() - a thread went into another directory. */
+void path_moved(void);
 /* paths_changed() - a link may be where none was, or a directory gone: one was
  * made, removed, or a name moved. Other names that come and go change nothing of
  * what is remembered of paths. */

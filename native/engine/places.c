@@ -35,6 +35,7 @@ void places_entered(uint32_t rule)
 {
 	if (kept)
 		directory = rule + 1;
+	path_moved();
 }
 
 void places_opened(long fd, uint32_t rule)
@@ -58,6 +59,7 @@ uint32_t places_passed(void)
 void places_returned(uint32_t passed)
 {
 	directory = passed;
+	path_moved();
 }
 
 static long call_fchdir(struct record *r)

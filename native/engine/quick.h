@@ -36,7 +36,13 @@ struct quick {
 	char given[PATH_SIZE];
 };
 
-/* quick_add() - in front of what answers these calls so far. */
+/* quick_parent_of() - what is known of the directory of the path at @path, which is
+ * copied into @q; NULL = nothing that helps. */
+const struct quick_parent *quick_parent_of(struct quick *q, unsigned long path);
+/* quick_put_real() - the real path, in @q. */
+const char *quick_put_real(struct quick *q, const struct quick_parent *p);
+
+/* quick_add() - quick-calls.c: in front of what answers these calls so far. */
 void quick_add(void);
 
 #endif

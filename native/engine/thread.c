@@ -97,7 +97,8 @@ struct thread *thread_new(void)
 		t->tid = 0;
 		t->held.set = 0;
 		t->waits_for = 0;
-		/* Of a thread that may have had another root. */
+		/* Of a thread that may have had another root and directory. */
+		t->working.n = 0;
 		for (unsigned int i = 0; i < QUICK_PARENTS; i++)
 			t->quick.parents[i].n = 0;
 		t->vfork_child = false;

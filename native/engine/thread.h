@@ -75,6 +75,15 @@ struct root {
 
 struct rules;
 
+/* The location of the directory that the thread is in, see locations.c. */
+struct working {
+	unsigned int change, moves;
+	uint32_t until;
+	unsigned short n;	/* bytes of it with the end; 0 = not known */
+	const struct rules *rules;
+	char location[480];
+};
+
 struct thread {
 	struct thread *self;
 	struct record *record;
@@ -102,6 +111,7 @@ struct thread {
 	struct root *root;	/* NULL = that of the process */
 	struct root own_root;
 	struct ids ids;		/* by the view of users, see users.h */
+	struct working working;
 	struct quick quick;
 	struct stub trapped;	/* for a call that came by a trap */
 };

@@ -68,6 +68,11 @@ uint32_t walk_now(void)
 	return (uint32_t)((uint64_t)vdso_coarse() >> 20);
 }
 
+uint32_t walk_soon(void)
+{
+	return walk_now() + VERIFIED_TICKS;
+}
+
 bool walk_is_over(uint32_t until)
 {
 	return (int32_t)(until - walk_now()) <= 0;
@@ -110,7 +115,7 @@ static void remember(uint64_t key)
 	     (int32_t)(verified[slot ^ 1].until - verified[slot].until) < 0))
 		slot ^= 1;
 	__atomic_store_n(&verified[slot].key, 0, __ATOMIC_RELEASE);
-	verified[slot].until = walk_now() + VERIFIED_TICKS;
+	verified[slot].until = walk_soon();
 	verified[slot].change = walk_changes();
 	__atomic_store_n(&verified[slot].key, key, __ATOMIC_RELEASE);
 }

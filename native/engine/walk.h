@@ -25,6 +25,8 @@ uint32_t walk_verified_until(const char *location, size_t n);
 /* walk_now() - the time of it, in 2^20 ns; walk_is_over() - whether it is past. */
 uint32_t walk_now(void);
 bool walk_is_over(uint32_t until);
+/* walk_soon() - until when what is seen now is believed. */
+uint32_t walk_soon(void);
 unsigned int walk_changes(void);
 
 #endif

@@ -77,6 +77,10 @@ static void test_site(void)
 		struct site s = site_find(known[i].b, &r);
 
 		CHECK(s.form == known[i].form && s.size == known[i].size);
+		/* Without registers the bytes alone say it. */
+		s = site_proven(known[i].b);
+		CHECK(s.form == (known[i].b[9] == 0x34 ? SITE_NONE :
+				 known[i].form == SITE_OVER ? SITE_OVER : SITE_BEFORE));
 	}
 	/* jmp and jcc, short and long, before and behind. */
 	CHECK(!site_jumped_into(code, sizeof(code), 32));
