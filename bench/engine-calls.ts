@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type Aim, Figures, type Row } from "./engine-figures.ts";
 import {
   clockPeers,
+  dispatchWay,
   engineWay,
   filePeers,
   files,
@@ -103,8 +104,14 @@ export async function fileRows(rounds: number): Promise<string> {
       return { name: `${call}${title}`, unit: "ns", ...(aim === undefined ? {} : { aim }) };
     }),
   );
-  const table = await run([nativeWay, engineWay, seccompWay, ...filePeers()], programs, rows, rounds, false);
-  return `${table}\n\nThe file is redirected by all but native and strace. CPU time is that of the program, without a tracer's.`;
+  const table = await run(
+    [nativeWay, engineWay, dispatchWay, seccompWay, ...filePeers()],
+    programs,
+    rows,
+    rounds,
+    false,
+  );
+  return `${table}\n\nThe file is redirected by all but native, dispatch alone and strace. CPU time is that of the program, without a tracer's.`;
 }
 
 export async function clockRows(rounds: number): Promise<string> {

@@ -67,6 +67,11 @@ export const seccompWay: Way = {
   words: [engine, "--trap=seccomp", ...told],
 };
 
+/** Calls are dispatched, and all pass: the kernel's part of what the engine costs a call. Nothing is redirected. */
+export const dispatchWay: Way = {
+  ...{ name: "dispatch alone", words: ["env", "COST_DISPATCH=1"], home: files, slow: false },
+};
+
 /** Those that redirect files, or see each call as one that did would. */
 export function filePeers(): Way[] {
   // All of the host but the directory is left where it is.

@@ -108,9 +108,23 @@ __asm__(
 	"	jne gate_tail_interrupted\n"
 	GLOBAL(gate_tail_syscall)
 	"	syscall\n"
-	"	mov %rsp, %rdi\n"
+	/* Mostly there is nothing to be asked: no error, and no link. */
+	"	test %rax, %rax\n"
+	"	js 1f\n"
+	"	mov 192(%rsp), %rcx\n"
+	"	test %rcx, %rcx\n"
+	"	jz answered\n"
+	GLOBAL(gate_mode_load)
+	"	movzwl (%rcx), %ecx\n"
+	"	and $0170000, %ecx\n"
+	"	cmp $0120000, %ecx\n"
+	"	jne answered\n"
+	"1:	mov %rsp, %rdi\n"
 	"	mov %rax, %rsi\n"
 	"	call *136(%rsp)\n"
+	"	jmp answered\n"
+	GLOBAL(gate_mode_fault)
+	"	mov $-14, %rax\n"
 	"	jmp answered\n"
 	GLOBAL(gate_tail_interrupted)
 	"	mov $" VALUE(-512) ", %rax\n"

@@ -21,6 +21,7 @@
 
 #define STATX_TYPE 1
 #define STATX_MODE 28	/* offset of struct statx */
+#define STAT_MODE offsetof(struct file_status, mode)
 
 static struct before before;
 
@@ -29,13 +30,14 @@ static long the_long_way(struct record *r)
 	return call_before(&before, r);
 }
 
-/* What the gate is to do, and what is asked with the result. */
+/* What the gate is to do, and what is asked where it fails. */
 static void call_later(struct record *r, unsigned long nr, unsigned long a,
 		       unsigned long b, unsigned long c, unsigned long d,
 		       after_fn *after)
 {
 	r->later = (struct later){ nr, a, b, c, d, r->r8 };
 	r->after = after;
+	r->mode = NULL;
 }
 
 /* As the program asked it. */
@@ -79,28 +81,10 @@ static long after_keep(struct record *r, long result)
 	return when_missing(r, result, false);
 }
 
-/* A link: it was looked at as one, into where the program wants it, and its mode
- * is at @at there. The upper half of what is read tells the kind. */
-static long unless_link(struct record *r, long result, unsigned long at)
-{
-	uint16_t mode;
-
-	if (result < 0)
-		return result;
-	result = copy_bytes(&mode, (const void *)at, sizeof(mode));
-	return result == 0 && (mode & S_IFMT) == S_IFLNK ? the_long_way(r)
-							 : result;
-}
-
+/* A link: it was looked at as one, into where the program wants it. */
 static long after_stat(struct record *r, long result)
 {
-	return unless_link(r, result, r->later.c +
-					      offsetof(struct file_status, mode));
-}
-
-static long after_statx(struct record *r, long result)
-{
-	return unless_link(r, result, r->later.e + STATX_MODE);
+	return result < 0 ? result : the_long_way(r);
 }
 
 /* All that can be asked of a descriptor alone: fstat(), as C libraries make it. */
@@ -112,8 +96,9 @@ static bool only_descriptor(const struct record *r, unsigned long flags)
 	       copy_bytes(&first, (const void *)r->rsi, 1) == 0 && !first;
 }
 
+/* @mode is where the mode will be. */
 static long stat_at(struct record *r, unsigned long path, unsigned long flags,
-		    const struct later *real, after_fn *after)
+		    const struct later *real, unsigned long mode)
 {
 	struct quick *q = &thread_self()->quick;
 	const struct quick_parent *p;
@@ -129,7 +114,8 @@ static long stat_at(struct record *r, unsigned long path, unsigned long flags,
 	r->later = *real;
 	r->later.a = (unsigned long)(long)AT_FDCWD;
 	r->later.b = (unsigned long)quick_put_real(q, p);
-	r->after = follow ? after : as_it_is;
+	r->after = follow ? after_stat : as_it_is;
+	r->mode = follow ? (const void *)mode : NULL;
 	return 0;
 }
 
@@ -139,7 +125,7 @@ static long quick_stat(struct record *r)
 				    .d = AT_SYMLINK_NOFOLLOW };
 
 	return stat_at(r, r->rdi, r->nr == __NR_lstat ? AT_SYMLINK_NOFOLLOW : 0,
-		       &real, after_stat);
+		       &real, real.c + STAT_MODE);
 }
 
 static long quick_newfstatat(struct record *r)
@@ -151,7 +137,7 @@ static long quick_newfstatat(struct record *r)
 		as_asked(r, as_it_is);
 		return 0;
 	}
-	return stat_at(r, r->rsi, r->r10, &real, after_stat);
+	return stat_at(r, r->rsi, r->r10, &real, real.c + STAT_MODE);
 }
 
 static long quick_statx(struct record *r)
@@ -167,7 +153,7 @@ static long quick_statx(struct record *r)
 	/* Without its mode nothing would tell a link. */
 	return stat_at(r, r->rsi, r->rdx | (r->r10 & STATX_TYPE ? 0 :
 						    AT_EMPTY_PATH),
-		       &real, after_statx);
+		       &real, real.e + STATX_MODE);
 }
 
 static long quick_access(struct record *r)
@@ -219,6 +205,14 @@ static long after_open_real(struct record *r, long result)
 	return result;
 }
 
+/* Both are asked each time where it is to be noted what was opened. */
+static void ask_for_note(struct record *r)
+{
+	static const uint16_t always = S_IFLNK;
+
+	r->mode = places_kept() ? &always : NULL;
+}
+
 /* Names of files that kernel-views.c or hardware.c may have an answer for. */
 static bool is_told(const char *name, size_t n)
 {
@@ -250,6 +244,7 @@ static long open_at(struct record *r, unsigned long path, unsigned long flags,
 		call_later(r, __NR_openat, (unsigned long)(long)AT_FDCWD,
 			   (unsigned long)quick_put_real(q, p), flags | O_NOFOLLOW,
 			   mode, after_open_real);
+	ask_for_note(r);
 	return 0;
 }
 

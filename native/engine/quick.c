@@ -83,6 +83,7 @@ static struct quick_parent *learn(struct thread *t, struct quick *q,
 	unsigned int change = walk_changes();
 
 	p->n = 0;
+	q->real_of = NULL;
 	place_parent(p, q);
 	p->change = change;
 	p->rules = t->rules;
@@ -126,7 +127,10 @@ const struct quick_parent *quick_parent_of(struct quick *q, unsigned long path)
 
 const char *quick_put_real(struct quick *q, const struct quick_parent *p)
 {
-	memcpy(q->real, p->real, p->real_n);
+	/* Mostly it is the directory of the call before. */
+	if (q->real_of != p)
+		memcpy(q->real, p->real, p->real_n);
+	q->real_of = p;
 	memcpy(q->real + p->real_n, q->given + q->parent, q->n - q->parent + 1);
 	return q->real;
 }

@@ -32,6 +32,7 @@ struct quick_parent {
 struct quick {
 	size_t n, parent;	/* of `given`; the parent's with its slash */
 	struct quick_parent parents[QUICK_PARENTS];
+	const struct quick_parent *real_of;	/* whose place `real` begins with */
 	char real[QUICK_REAL + 256];	/* that the kernel gets */
 	char given[PATH_SIZE];
 };

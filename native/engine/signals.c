@@ -147,6 +147,10 @@ static bool own_signal(struct thread *t, int sig, siginfo_t *info,
 		c->rip = (unsigned long)gate_copy_fault;
 		return true;
 	}
+	if (c->rip == (unsigned long)gate_mode_load) {
+		c->rip = (unsigned long)gate_mode_fault;
+		return true;
+	}
 	nr = vsyscall_number(c->rip);
 	if (sig == SIGSEGV && nr >= 0) {
 		unsigned long ret;

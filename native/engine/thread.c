@@ -22,6 +22,7 @@ _Static_assert(offsetof(struct record, rbx) == 80, "gate.c");
 _Static_assert(offsetof(struct record, result) == 128, "gate.c");
 _Static_assert(offsetof(struct record, after) == 136, "gate.c");
 _Static_assert(offsetof(struct record, later) == 144, "gate.c");
+_Static_assert(offsetof(struct record, mode) == 192, "gate.c");
 _Static_assert(sizeof(struct record) % 16 == 0, "stack alignment");
 _Static_assert(sizeof(struct stub) == 64, "gate.c");
 /* Below the record of the first thread, on its hook stack. */

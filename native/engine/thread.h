@@ -20,7 +20,8 @@
 /* Below this, a call of the program is answered by "do it again". */
 #define RESTART (-512L)
 
-/* What the gate does with the result of a call that a hook left to it. */
+/* A call that a hook leaves to the gate, and who is asked then: where it fails, and
+ * where `mode` points to the mode of a link. */
 struct record;
 typedef long after_fn(struct record *r, long result);
 struct later {
@@ -39,6 +40,8 @@ struct record {
 	long result;		/* 128 */
 	after_fn *after;	/* 136: NULL = the hook has answered */
 	struct later later;	/* 144 */
+	const void *mode;	/* 192 */
+	unsigned long pad;
 };
 
 /* The end of a way into the gate; see patch.c. rcx points to it there. */

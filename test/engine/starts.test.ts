@@ -1,6 +1,6 @@
 // What a start does without until somebody asks, and what it is told by the one before.
 import assert from "node:assert/strict";
-import { copyFileSync, writeFileSync } from "node:fs";
+import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { cannotRun, compile, engine, place, run } from "../support/engine.ts";

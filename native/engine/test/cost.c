@@ -3,13 +3,16 @@
  * What single calls cost: `cost FILE [BATCHES [NAME...]]` prints "name ns cpu"
  * for each, or for those named: nanoseconds by the clock and of the program's own
  * processor time, each the median of so many batches (15). First comes the year
- * that the program sees. A file that is not found is an error.
+ * that the program sees. A file that is not found is an error. With COST_DISPATCH
+ * in the environment the kernel dispatches calls and lets all of them pass: what no
+ * engine that catches calls so can be below.
  */
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
@@ -17,6 +20,8 @@
 #include <unistd.h>
 
 #define BATCHES_MAX 101
+#define DISPATCH 59	/* PR_SET_SYSCALL_USER_DISPATCH */
+#define DISPATCH_ON 1
 
 static const char *file;
 static int zero;
@@ -132,6 +137,11 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	zero = open("/dev/zero", O_RDONLY);
+	if (getenv("COST_DISPATCH") &&
+	    prctl(DISPATCH, DISPATCH_ON, 4096UL, 1UL << 47, 0) < 0) {
+		perror("prctl");
+		return 1;
+	}
 	printf("year %d 0\n", gmtime(&seconds)->tm_year + 1900);
 	for (unsigned int i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		if (wanted(calls[i].name, names, argv + 3))
