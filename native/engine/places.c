@@ -21,26 +21,21 @@
 #define F_DUPFD_CLOEXEC 1030
 
 static struct before before;
-static bool kept;
+bool places_are_kept;
 /* Index of the rule + 1; 0 = none. */
 static uint32_t directory;
 static uint16_t opened[DESCRIPTORS] LARGE;
 
-bool places_kept(void)
-{
-	return kept;
-}
-
 void places_entered(uint32_t rule)
 {
-	if (kept)
+	if (places_are_kept)
 		directory = rule + 1;
 	path_moved();
 }
 
 void places_opened(long fd, uint32_t rule)
 {
-	if (kept && fd >= 0 && fd < DESCRIPTORS)
+	if (places_are_kept && fd >= 0 && fd < DESCRIPTORS)
 		opened[fd] = (uint16_t)(rule + 1);
 }
 
@@ -123,15 +118,15 @@ static bool are_needed(const struct policy_table *t)
 
 void places_start(uint32_t passed)
 {
-	kept = are_needed(rules_now());
-	directory = kept && passed <= rules_now()->rule_count ? passed : 0;
+	places_are_kept = are_needed(rules_now());
+	directory = places_are_kept && passed <= rules_now()->rule_count ? passed : 0;
 }
 
 void places_add(void)
 {
 	static bool added;
 
-	if (!kept || __atomic_exchange_n(&added, true, __ATOMIC_RELAXED))
+	if (!places_are_kept || __atomic_exchange_n(&added, true, __ATOMIC_RELAXED))
 		return;
 	dispatch_over(&before, __NR_fchdir, call_fchdir);
 	dispatch_over(&before, __NR_dup, call_dup);
@@ -144,8 +139,8 @@ void places_turned(const struct policy_table *t)
 {
 	directory = 0;
 	memset(opened, 0, sizeof(opened));
-	if (kept || !are_needed(t))
+	if (places_are_kept || !are_needed(t))
 		return;
-	kept = true;
+	places_are_kept = true;
 	places_add();
 }

@@ -21,7 +21,11 @@ void places_add(void);
  * about them. */
 void places_turned(const struct policy_table *t);
 /* places_kept() - whether anything is kept at all. */
-bool places_kept(void);
+extern bool places_are_kept;
+static inline bool places_kept(void)
+{
+	return places_are_kept;
+}
 /* places_entered(), places_opened() - by @rule (NO_RULE: by none). */
 void places_entered(uint32_t rule);
 void places_opened(long fd, uint32_t rule);

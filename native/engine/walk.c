@@ -17,7 +17,7 @@
 #define VERIFIED 256
 #define VERIFIED_TICKS 48U	/* 50 ms */
 
-static unsigned int changes;
+unsigned int walk_changed;
 
 /* A page of them, and no more. */
 static struct { uint64_t key; uint32_t until, change; } verified[VERIFIED]
@@ -25,12 +25,7 @@ static struct { uint64_t key; uint32_t until, change; } verified[VERIFIED]
 
 void paths_changed(void)
 {
-	__atomic_add_fetch(&changes, 1, __ATOMIC_RELAXED);
-}
-
-unsigned int walk_changes(void)
-{
-	return __atomic_load_n(&changes, __ATOMIC_ACQUIRE);
+	__atomic_add_fetch(&walk_changed, 1, __ATOMIC_RELAXED);
 }
 
 static uint64_t mix(uint64_t h, uint64_t word)

@@ -27,6 +27,10 @@ uint32_t walk_now(void);
 bool walk_is_over(uint32_t until);
 /* walk_soon() - until when what is seen now is believed. */
 uint32_t walk_soon(void);
-unsigned int walk_changes(void);
+extern unsigned int walk_changed;
+static inline unsigned int walk_changes(void)
+{
+	return __atomic_load_n(&walk_changed, __ATOMIC_ACQUIRE);
+}
 
 #endif
