@@ -35,6 +35,14 @@
 unsigned char hooked[CALLS];
 static call_fn *calls[CALLS];
 
+#define TAKEN 256
+/* Of struct before: what answered call `nr`, and where the list goes on + 1. */
+static struct taken {
+	call_fn *fn;
+	unsigned short nr, next;
+} taken[TAKEN];
+static unsigned int taken_count;
+
 void dispatch_add(unsigned int nr, call_fn *fn)
 {
 	/* Also while programs run, see rules.c. */
@@ -55,28 +63,32 @@ long call_through(struct record *r)
 			(long)r->r10, (long)r->r8, (long)r->r9);
 }
 
+void dispatch_note(struct before *b, unsigned int nr)
+{
+	unsigned int n = __atomic_fetch_add(&taken_count, 1, __ATOMIC_RELAXED);
+
+	if (n >= TAKEN)
+		engine_die(EXIT_ENGINE, "too many calls of elements", NULL);
+	else
+		taken[n] = (struct taken){ calls[nr], (unsigned short)nr,
+					   (unsigned short)b->first };
+	/* Also while programs run, as above. */
+	__atomic_store_n(&b->first, n + 1, __ATOMIC_RELEASE);
+}
+
 void dispatch_over(struct before *b, unsigned int nr, call_fn *fn)
 {
-	unsigned int n = b->count;
-
-	if (n < BEFORE) {
-		b->nrs[n] = (unsigned short)nr;
-		b->fns[n] = calls[nr];
-	} else {
-		engine_die(EXIT_ENGINE, "too many calls of one element", NULL);
-	}
-	/* Also while programs run, as above. */
-	__atomic_store_n(&b->count, n + 1, __ATOMIC_RELEASE);
+	dispatch_note(b, nr);
 	dispatch_add(nr, fn);
 }
 
 long call_before(const struct before *b, struct record *r)
 {
-	unsigned int n = __atomic_load_n(&b->count, __ATOMIC_ACQUIRE);
+	unsigned int n = __atomic_load_n(&b->first, __ATOMIC_ACQUIRE);
 
-	for (unsigned int i = 0; i < n; i++) {
-		if (b->nrs[i] == r->nr)
-			return b->fns[i] ? b->fns[i](r) : call_through(r);
+	for (; n > 0; n = taken[n - 1].next) {
+		if (taken[n - 1].nr == r->nr && taken[n - 1].fn)
+			return taken[n - 1].fn(r);
 	}
 	return call_through(r);
 }

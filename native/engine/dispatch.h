@@ -18,14 +18,14 @@ void dispatch_add(unsigned int nr, call_fn *fn);
 call_fn *dispatch_get(unsigned int nr);
 /* As the program asked it. */
 long call_through(struct record *r);
-/* What answered the calls that an element took over: a few of each, in little
- * memory, as each page that a start touches costs it as much as some calls. */
-#define BEFORE 16
+/* What answered the calls that an element took over: the first of its places in
+ * one list for all. Few calls of each, so one of its own would be nearly empty,
+ * and each page that a start touches costs it as much as some calls. */
 struct before {
-	unsigned int count;
-	unsigned short nrs[BEFORE];
-	call_fn *fns[BEFORE];
+	unsigned int first;
 };
+/* dispatch_note() - @b gets what answers call @nr. */
+void dispatch_note(struct before *b, unsigned int nr);
 /* dispatch_over() - @fn answers call @nr; @b gets what did so far. */
 void dispatch_over(struct before *b, unsigned int nr, call_fn *fn);
 /* call_before() - as it was answered then. */

@@ -203,6 +203,7 @@ static void prepare(struct start *s, unsigned long argv, unsigned long envp)
 	s->argv = argv;
 	s->envp = envp;
 	s->engine = false;
+	s->becomes = (struct becomes){ 0 };
 }
 
 long call_execve(struct record *r)

@@ -17,6 +17,7 @@
 #include "quick.h"
 #include "sys.h"
 #include "text.h"
+#include "users.h"
 #include "walk.h"
 
 #define STATX_TYPE 1
@@ -262,14 +263,17 @@ void quick_add(void)
 {
 	if (engine.log)	/* each path is told there */
 		return;
-	dispatch_over(&before, __NR_stat, quick_stat);
-	dispatch_over(&before, __NR_lstat, quick_stat);
-	dispatch_over(&before, __NR_newfstatat, quick_newfstatat);
-	dispatch_over(&before, __NR_statx, quick_statx);
+	/* Whose files these are is said by that element, behind the call. */
+	if (!users_on()) {
+		dispatch_over(&before, __NR_stat, quick_stat);
+		dispatch_over(&before, __NR_lstat, quick_stat);
+		dispatch_over(&before, __NR_newfstatat, quick_newfstatat);
+		dispatch_over(&before, __NR_statx, quick_statx);
+		dispatch_over(&before, __NR_open, quick_open);
+		dispatch_over(&before, __NR_openat, quick_openat);
+	}
 	dispatch_over(&before, __NR_access, quick_access);
 	dispatch_over(&before, __NR_faccessat, quick_access);
 	dispatch_over(&before, __NR_readlink, quick_readlink);
 	dispatch_over(&before, __NR_readlinkat, quick_readlink);
-	dispatch_over(&before, __NR_open, quick_open);
-	dispatch_over(&before, __NR_openat, quick_openat);
 }

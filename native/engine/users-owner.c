@@ -135,7 +135,7 @@ void owner_add(void)
 					      __NR_openat, __NR_chmod };
 
 	for (unsigned int k = 0; k < sizeof(nrs) / sizeof(nrs[0]); k++)
-		users_before.fns[nrs[k]] = dispatch_get(nrs[k]);
+		dispatch_note(&users_before, nrs[k]);
 }
 
 void owner_shown(struct owner *o, const struct file_status *st, long fd)

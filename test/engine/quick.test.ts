@@ -63,10 +63,7 @@ often(read, path + "/deep"); often(os.path.islink, path)
 os.remove(path)
 often(os.lstat, path)`;
     const link = join(host, "legacy/app/file");
-    assert.equal(
-      await python(script),
-      `ENOENT\npackaged\n9\nTrue\n${link}\nENOENT\ndeep\nTrue\nENOENT\n`,
-    );
+    assert.equal(await python(script), `ENOENT\npackaged\n9\nTrue\n${link}\nENOENT\ndeep\nTrue\nENOENT\n`);
   });
 
   test("a directory that becomes a link is one at the next call", async () => {

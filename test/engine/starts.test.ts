@@ -38,7 +38,8 @@ describe("starts", { skip: cannotRun }, () => {
 
   test("what was ignored is still ignored, and told so", async () => {
     const script = "trap '' HUP USR1; exec \"$@\"";
-    const python = "import signal as s; print(s.getsignal(s.SIGHUP), s.getsignal(s.SIGUSR1), s.getsignal(s.SIGTERM))";
+    const python =
+      "import signal as s; print(s.getsignal(s.SIGHUP), s.getsignal(s.SIGUSR1), s.getsignal(s.SIGTERM))";
     const command = ["/bin/sh", "-c", script, "sh", "/usr/bin/python3", "-c", python];
     const native = await run(command);
     assert.equal(native.status, 0, native.stderr);
