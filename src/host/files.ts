@@ -90,9 +90,16 @@ function temporaryName(): string {
   return `.${process.pid}-${randomHex(6)}.tmp`;
 }
 
+/** The process whose temporary file this is; undefined: it is none. */
+function temporaryOf(name: string): string | undefined {
+  return /^\.(\d+)-[0-9a-f]{12}\.tmp$/.exec(name)?.[1];
+}
+
+export const isTemporary = (name: string): boolean => temporaryOf(name) !== undefined;
+
 /** Whether this is the temporary file of a process that has ended. */
 export function deadTemporary(name: string): boolean {
-  const pid = /^\.(\d+)-[0-9a-f]{12}\.tmp$/.exec(name)?.[1];
+  const pid = temporaryOf(name);
   return pid !== undefined && !existsSync(`/proc/${pid}`);
 }
 

@@ -3,7 +3,7 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Log } from "../base/log.ts";
-import { deadTemporary, ioError, makeDirectory, readText, writeFileAtomic } from "./files.ts";
+import { deadTemporary, ioError, isTemporary, makeDirectory, readText, writeFileAtomic } from "./files.ts";
 import { processAlive, processStartTime, sweepLock } from "./lock.ts";
 import { randomHex } from "./random.ts";
 import type { StateRoot } from "./state-root.ts";
@@ -52,7 +52,9 @@ export function repairWork(root: StateRoot, log: Log): string[] {
   for (const directory of [root.path, root.store, root.locks, root.journal]) {
     for (const name of namesIn(directory).filter(deadTemporary)) remove(join(directory, name));
   }
-  for (const name of namesIn(root.locks)) sweepLock(join(root.locks, name));
+  // What another command is about to make a lock of has no holder in it yet.
+  for (const name of namesIn(root.locks))
+    if (!isTemporary(name)) sweepLock(join(root.locks, name));
   return namesIn(root.work)
     .map((name) => join(root.work, name))
     .filter((path) => !isWorkedOn(path))

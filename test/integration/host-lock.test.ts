@@ -2,12 +2,14 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { TranshipError } from "../../src/base/errors.ts";
 import { acquireLock, processStartTime } from "../../src/host/lock.ts";
+import { openStateRoot } from "../../src/host/state-root.ts";
+import { repairWork } from "../../src/host/work.ts";
 
 const lockModule = join(import.meta.dirname, "../../src/host/lock.ts");
 
@@ -123,4 +125,13 @@ test("a clock that is set while somebody waits neither ends the waiting nor make
     mine.release();
     clock.mock.restore();
   }
+});
+
+test("repair leaves alone what another command is about to make a lock of", (t) => {
+  const root = openStateRoot(join(scratch(t), "state"));
+  const begun = join(root.locks, `.${process.pid}-0123456789ab.tmp`);
+  writeFileSync(begun, "");
+  writeFileSync(join(root.locks, "network"), dead);
+  repairWork(root, { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} });
+  assert.deepEqual(readdirSync(root.locks), [basename(begun)]);
 });
