@@ -11,6 +11,8 @@ export interface Context {
   print(text: string): void;
   /** Talk to stderr, outside of the log: shown unless --log-level is above info. */
   say(text: string): void;
+  /** An error that is not the last one of its verb: told as that one is. */
+  tellFailure(error: unknown): void;
   /** Aborted by the first SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
   readonly noInput: boolean;

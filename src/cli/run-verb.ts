@@ -50,6 +50,7 @@ export async function runVerb(verb: Verb, { args, options }: Call): Promise<numb
       printText(plain === "" || plain.endsWith("\n") ? plain : `${plain}\n`);
     },
     say: (words) => log.info(words),
+    tellFailure: (error) => tellFailure(asTranshipError(error), shown),
     get signal() {
       interrupt ??= new AbortController();
       if (stoppedBy !== undefined) interrupt.abort(stoppedBy);

@@ -237,8 +237,13 @@ function translate(status: number, words: string | undefined, options: ExecOptio
       exitStatus,
     });
   }
+  const full = /resource temporarily unavailable|cannot allocate memory/i.test(words);
   throw new TranshipError("E_RUNTIME", `cannot execute ${options.command[0] ?? ""}`, {
-    hint: missing ? "name a program of the package" : "name a program that this user may execute",
+    hint: missing
+      ? "name a program of the package"
+      : full
+        ? "its limits leave no room for one more process: `tranship stats` shows them, `tranship update` raises them"
+        : "name a program that this user may execute",
     details,
     exitStatus,
   });

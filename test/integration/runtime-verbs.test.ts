@@ -94,6 +94,36 @@ describe("verbs of instances", { skip, timeout: 300_000 }, () => {
     assert.equal((await cli("rm", "-f", "another", "other")).status, 0);
   });
 
+  it("takes odd words as docker does", async () => {
+    const gone = await cli("rm", "nobody", "nothing");
+    assert.match(
+      gone.stderr,
+      /^error\[E_INSTANCE_NOT_FOUND\]: no such instance: nobody\n {2}hint: .*\nerror\[E_INSTANCE_NOT_FOUND\]: no such instance: nothing\n/,
+    );
+    assert.match((await cli("create", "--rm", "--restart", "always", "box:1")).stderr, /E_USAGE.*contradict/);
+    const script = "trap '' TERM; echo one; echo two; while [ ! -e /go ]; do sleep 0.1; done";
+    assert.equal((await cli("create", "--rm", "--name", "odd", "box:1", "sh", "-c", script)).status, 0);
+    assert.equal((await cli("start", "odd")).status, 0);
+    await until(async () => (await cli("logs", "odd")).stdout === "one\ntwo\n");
+    for (const tail of ["-1", "all", "99999999999999999999"])
+      assert.equal((await cli("logs", "--tail", tail, "odd")).stdout, "one\ntwo\n", tail);
+    assert.equal((await cli("logs", "--tail", "1", "odd")).stdout, "two\n");
+    assert.match((await cli("logs", "--tail", "1x", "odd")).stderr, /E_USAGE.*--tail/);
+    await start("full", "sleep 1000");
+    await cli("update", "--pids-limit", "1", "full");
+    assert.match((await cli("exec", "full", "true")).stderr, /hint: its limits leave no room/);
+    await cli("rm", "-f", "full");
+    // Longer than the ten seconds that it would be given: it ends by itself.
+    const stop = cli("stop", "-t", "-1", "odd");
+    await cli("exec", "odd", "touch", "/go");
+    assert.equal((await stop).stdout, "odd\n");
+    await until(async () => (await cli("ps", "-aqf", "name=odd")).stdout === "");
+    const [run] = JSON.parse((await cli("history", "odd", "--format", "json")).stdout) as {
+      status: number;
+    }[];
+    assert.equal(run?.status, 0, "it was not killed");
+  });
+
   it("top shows the processes of the instance and no other, by options of ps", async () => {
     const { stdout } = await cli("top", "shop");
     assert.match(stdout, /^UID +PID +PPID +C +STIME +TTY +TIME +CMD$/m);
@@ -183,6 +213,9 @@ describe("verbs of instances", { skip, timeout: 300_000 }, () => {
       [target, "shop:/no/such/place"],
       ["shop:/srv", target],
       [target, "shop:/etc/passwd/x"],
+      // The kernel says that they are empty, until they are read.
+      ["shop:/proc/self/status", target],
+      ["/proc/cpuinfo", "shop:/tmp"],
     ] as const) {
       // biome-ignore format: a table
       const result = await cli("cp", from, to);

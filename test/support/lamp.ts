@@ -66,6 +66,7 @@ export function quietContext(root: StateRoot): Context {
     progress: { begin: () => ({ advance: nothing, end: nothing }) },
     print: nothing,
     say: nothing,
+    tellFailure: nothing,
     signal: new AbortController().signal,
     noInput: true,
     yes: true,

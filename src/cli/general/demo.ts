@@ -24,8 +24,8 @@ export async function run(call: Call, context: Context): Promise<number> {
   const root = makeHome();
   let kept = false;
   try {
-    const { log, progress, print, say, signal, noInput, yes } = context;
-    const own: Context = { root, log, progress, print, say, signal, noInput, yes };
+    const { log, progress, print, say, tellFailure, signal, noInput, yes } = context;
+    const own: Context = { root, log, progress, print, say, tellFailure, signal, noInput, yes };
     const teller = new Teller({ context: own, root: root.path });
     await tellStory({ teller, context: own, root, source }, keep);
     kept = keep;

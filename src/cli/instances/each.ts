@@ -1,6 +1,5 @@
 // Verbs that do one thing to several instances: each is tried; every failure is told, the last one as the verb's own.
 import type { Context } from "../context.ts";
-import { asTranshipError } from "../failure.ts";
 import type { Call } from "../verb.ts";
 
 /** Prints each name, as docker does, when its work is done. */
@@ -19,6 +18,6 @@ export async function forEach(
     }
   }
   const last = failures.pop();
-  for (const failure of failures) context.log.error(asTranshipError(failure).message);
+  for (const failure of failures) context.tellFailure(failure);
   if (last !== undefined) throw last;
 }

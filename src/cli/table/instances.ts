@@ -1,7 +1,7 @@
 // Verbs for instances: as in docker.
 import type { Verb } from "../verb.ts";
 import { formatOption, listingOptions } from "./options.ts";
-import { createOptions, instances as group, imageAndCommand, runVerb } from "./run.ts";
+import { createOptions, instances as group, imageAndCommand, removedAtEnd, runVerb } from "./run.ts";
 
 const instance = { name: "INSTANCE", summary: "name or id, shortened while unique" };
 const instances = { name: "<INSTANCE...>", summary: "names or ids, shortened while unique" };
@@ -14,7 +14,7 @@ export const instanceVerbs: readonly Verb[] = [
     summary: "Make an instance without starting it",
     examples: ["tranship create --name shop -p 8080:80 shop"],
     arguments: imageAndCommand,
-    options: createOptions,
+    options: [...createOptions, removedAtEnd],
     passThrough: true,
     load: () => import("../instances/create.ts"),
   },

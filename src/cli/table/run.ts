@@ -150,6 +150,8 @@ export const imageAndCommand = [
   { name: "[CMD...]", summary: "nothing: all its services; @NAME [ARGS]: that program; else this command" },
 ];
 
+export const removedAtEnd = { flags: "--rm", summary: "remove the instance when it ends" };
+
 export const runVerb: Verb = {
   name: "run",
   group: instances,
@@ -187,7 +189,7 @@ export const runVerb: Verb = {
       flags: "--log-redirections",
       summary: "in process: write down what leads where; see `logs --redirections`",
     },
-    { flags: "--rm", summary: "remove the instance when it ends" },
+    removedAtEnd,
     { flags: "--observe", summary: "watch for files that it looks for and the package lacks; see `misses`" },
     {
       flags: "--tether <MACHINE>",

@@ -39,6 +39,11 @@ export async function findSource(side: Side, path: ByteString, follow: boolean):
   const resolved =
     follow || contents || slash ? (await side.files.resolve(plain)).entry : await side.files.stat(plain);
   if (resolved === undefined) throw notFound(side, plain);
+  if (resolved.kind === "file" && /^\/(proc|sys)\//.test(resolved.path)) {
+    throw new TranshipError("E_PATH_NOT_FOUND", `${side.name(plain)} is no file of a disk`, {
+      hint: "the kernel tells it when it is read: `tranship exec INSTANCE cat PATH`",
+    });
+  }
   if ((contents || slash) && resolved.kind !== "directory") {
     throw new TranshipError("E_PATH_NOT_FOUND", `${side.name(plain)} is not a directory`, {
       hint: "leave the slash at its end out",
