@@ -6,7 +6,12 @@ import { dmiName } from "../package/identity.ts";
 import type { IdentityFacts } from "./inventory.ts";
 import { baseName, type Source } from "./source.ts";
 
-export async function readIdentity(machine: Machine, source: Source): Promise<IdentityFacts> {
+/** `liveName`: what the kernel says counts before what files say. */
+export async function readIdentity(
+  machine: Machine,
+  source: Source,
+  liveName = true,
+): Promise<IdentityFacts> {
   const facts: IdentityFacts = {
     hostname: "",
     domain: "",
@@ -33,9 +38,8 @@ export async function readIdentity(machine: Machine, source: Source): Promise<Id
     return "";
   };
   const line = (text: string): string => text.split("\n", 1)[0]?.trim() ?? "";
-  const names = machine.live
-    ? ["/proc/sys/kernel/hostname", "/etc/hostname"]
-    : ["/etc/hostname", "/etc/HOSTNAME"];
+  const live = machine.live && liveName;
+  const names = live ? ["/proc/sys/kernel/hostname", "/etc/hostname"] : ["/etc/hostname", "/etc/HOSTNAME"];
   const full =
     (await first(names, line)) ||
     (await first(["/etc/sysconfig/network"], (text) => parseAssignments(text).HOSTNAME));

@@ -50,6 +50,15 @@ const switches: Record<string, { add: ByteString[]; drop?: ByteString[]; stopSig
   httpd: { add: ["-DFOREGROUND"], drop: ["-k="], stopSignal: "SIGWINCH" },
 };
 
+/** Those of busybox go by the names of others. */
+const appletSwitches: typeof switches = {
+  httpd: { add: ["-f"] },
+  crond: { add: ["-f"] },
+  inetd: { add: ["-f"] },
+  ntpd: { add: ["-n"] },
+  syslogd: { add: ["-n"] },
+};
+
 /** Needs its configuration named where a script was the only source. */
 const scriptArguments: Record<string, ByteString[]> = {
   "redis-server": ["/etc/redis/redis.conf"],
@@ -61,7 +70,10 @@ const scriptArguments: Record<string, ByteString[]> = {
 };
 
 export async function foregroundOf(source: Source, input: HintInput): Promise<Foreground | undefined> {
-  const program = baseName(input.argv[0] ?? "");
+  const first = input.argv[0] ?? "";
+  const program = baseName(first);
+  if (first.startsWith("/") && baseName((await source.canonical(first)) ?? "") === "busybox")
+    return rewrite(input.argv, program, appletSwitches);
   if (/^apache2?(ctl)?$/.test(program) && (await source.exists("/etc/apache2/envvars")))
     return apache(source, input);
   if (/^apachectl$/.test(program)) return rewrite(["/usr/sbin/httpd"], "httpd");
@@ -85,8 +97,12 @@ function mail({ argv }: HintInput, foreground: ByteString): Foreground | undefin
   };
 }
 
-function rewrite(argv: readonly ByteString[], program: string): Foreground | undefined {
-  const entry = switches[program];
+function rewrite(
+  argv: readonly ByteString[],
+  program: string,
+  known: typeof switches = switches,
+): Foreground | undefined {
+  const entry = known[program];
   if (entry === undefined) return undefined;
   const kept: ByteString[] = [];
   for (let at = 0; at < argv.length; at++) {

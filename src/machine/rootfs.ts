@@ -1,6 +1,6 @@
 // An unpacked or mounted root file system as a machine.
 import { realpath, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Machine } from "./machine.ts";
 import { TreeFiles } from "./tree-files.ts";
@@ -19,7 +19,7 @@ async function rootDirectory(address: string, directory: string): Promise<string
   }
   let root: string;
   try {
-    root = await realpath(directory);
+    root = await realDirectory(directory);
     if (!(await stat(root)).isDirectory()) {
       throw new TranshipError("E_MACHINE_UNREACHABLE", `${directory} is not a directory`, {
         hint: "unpack or mount the root file system first, then name the directory",
@@ -43,6 +43,13 @@ async function rootDirectory(address: string, directory: string): Promise<string
     );
   }
   return root;
+}
+
+/** Links of /proc (PID/root, PID/cwd) lead where the path that they show does not: such a directory keeps its name. */
+async function realDirectory(directory: string): Promise<string> {
+  const path = await realpath(directory);
+  const [shown, meant] = await Promise.all([stat(path), stat(directory)]);
+  return shown.dev === meant.dev && shown.ino === meant.ino ? path : resolve(directory);
 }
 
 /** Whether this directory of the host is the root of an operating system. */

@@ -358,6 +358,14 @@ post-stop exec rm -f /run/shop/pid
   assert.equal((await recipe(job("exec /opt/job\ntask\n"), "shop")).type, "oneshot");
   const forks = await recipe(job("exec /usr/sbin/named -u bind\nexpect fork\n"), "shop");
   assert.deepEqual([forks.start, forks.hints.length], [["/usr/sbin/named", "-u", "bind", "-f"], 1]);
+  const applet = {
+    ...job("exec /usr/sbin/httpd -p 80\nexpect fork\n"),
+    "/bin/busybox": { bytes: elfHeader(62) },
+  };
+  const busybox = await recipe({ ...applet, "/usr/sbin/httpd": "-> ../../bin/busybox" }, "shop");
+  assert.deepEqual(busybox.start, ["/usr/sbin/httpd", "-p", "80", "-f"]);
+  const apache = await recipe({ ...applet, "/usr/sbin/httpd": { bytes: elfHeader(62) } }, "shop");
+  assert.deepEqual(apache.start, ["/usr/sbin/httpd", "-p", "80", "-DFOREGROUND"]);
   await assert.rejects(recipe(job("exec /opt/unknown -c /etc/x\nexpect fork\n"), "shop"), (error) => {
     assert.ok(isTranshipError(error, "E_SERVICE_NOT_FOUND"));
     assert.match(error.message, /expect fork/);

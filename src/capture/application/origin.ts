@@ -7,14 +7,20 @@ import { escapeBytes } from "../../formats/escape.ts";
 import type { Machine } from "../../machine/machine.ts";
 import type { Identity, Origin } from "../../package/descriptor.ts";
 
-/** Host name, domain, time zone and locale are kept by default; what licences bind to is opt-in. */
-export async function readOrigin(machine: Machine): Promise<{ origin: Origin; identity: Identity }> {
+/**
+ * Host name, domain, time zone and locale are kept by default; what licences bind to is opt-in. `liveName` false: the name that the machine's
+ * kernel tells is not that of the application, which has a UTS namespace of its own.
+ */
+export async function readOrigin(
+  machine: Machine,
+  liveName = true,
+): Promise<{ origin: Origin; identity: Identity }> {
   const source = new Source(machine.files);
   const [os, kernel, architecture, identity] = await Promise.all([
     readOs(source),
     readKernel(machine, source),
     readArchitecture(source),
-    readIdentity(machine, source),
+    readIdentity(machine, source, liveName),
   ]);
   const orNull = (value: string): string | null => (value === "" ? null : escapeBytes(value));
   return {

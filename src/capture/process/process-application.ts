@@ -35,7 +35,7 @@ export async function describeProcess(
 ): Promise<DescribedProcess> {
   const { main } = program;
   const lines: Lines = { told: [], notes: [] };
-  const { origin, identity } = await readOrigin(view.machine);
+  const { origin, identity } = await readOrigin(view.machine, view.sameName);
   const base = newDescriptor({ id: options.name, name: options.name, version: "1", publisher: "" }, origin);
   const name = plainName(program);
   const source = new Source(view.machine.files);

@@ -13,26 +13,32 @@ export interface ProcessView {
   own: boolean;
   /** The root file system is the machine's own: its services and users are the program's. */
   sameRoot: boolean;
+  /** The machine's host name is the program's. */
+  sameName: boolean;
   /** What /proc prints of this process, as the program itself would write it; undefined outside its root. */
   inside(path: ByteString): ByteString | undefined;
 }
 
 export async function viewOf(machine: Machine, main: ProcessSnapshot): Promise<ProcessView> {
   const source = new Source(machine.files);
-  const reader = (await source.stat("/proc/self/ns/mnt"))?.target ?? "";
-  const sameMounts = reader !== "" && main.namespaces.mnt === reader;
+  const reader = async (name: string): Promise<ByteString> =>
+    (await source.stat(`/proc/self/ns/${name}`))?.target ?? "";
+  const mounts = await reader("mnt");
+  const sameMounts = mounts !== "" && main.namespaces.mnt === mounts;
+  const sameName = main.namespaces.uts === (await reader("uts"));
   if (sameMounts && main.root === "/")
     return {
       machine,
       own: false,
       sameRoot: true,
+      sameName,
       inside: (path) => (path.startsWith("/") ? path : undefined),
     };
   const seen = openView(machine, main);
   try {
     const [theirs, ours] = await Promise.all([seen.files.stat("/"), machine.files.stat("/")]);
     const sameRoot = theirs !== undefined && theirs.dev === ours?.dev && theirs.ino === ours.ino;
-    return { machine: seen, own: true, sameRoot, inside: (path) => below(path, main.root) };
+    return { machine: seen, own: true, sameRoot, sameName, inside: (path) => below(path, main.root) };
   } catch (error) {
     await seen.close();
     throw error;

@@ -100,7 +100,10 @@ export async function startSandbox(request: SandboxRequest): Promise<Sandbox> {
       "E_CAPTURE_FAILED",
       `cannot set up the sandbox for ${machine.address}: ${(cause as Error).message}`,
       {
-        hint: "namespaces and overlays need root; `tranship doctor` checks this host",
+        // Of /proc/PID/root the kernel makes no lower directory: its mounts are those of another namespace.
+        hint: machine.root?.startsWith("/proc/")
+          ? "a root of other mounts can be read, not laid under an overlay: use `capture process --pid`"
+          : "namespaces and overlays need root; `tranship doctor` checks this host",
         cause,
       },
     );
