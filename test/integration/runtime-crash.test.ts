@@ -1,11 +1,11 @@
 // kill -9 of the tool at every step of run, start, stop, restart and rm: the next command works, and nothing is left. Of start, stop and
 // restart `npm test` tries three steps.
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { soaking } from "../support/counts.ts";
-import { type Fixture, makeFixture, makePackage, programWords, whyNot } from "./runtime-fixture.ts";
+import { type Fixture, makeFixture, makePackage, programWords, until, whyNot } from "./runtime-fixture.ts";
 
 const skip = whyNot() ?? false;
 
@@ -162,22 +162,17 @@ describe("repair after kill -9", { skip, timeout: 900_000 }, () => {
   }
 
   it("a killed foreground command takes its instance with it", async () => {
-    const run = fixture.cli(["run", "--name", "fg", "box:1", ...sleeper]);
-    let pid = 0;
-    while (pid === 0) {
-      const found = await fixture.inside([
-        "sh",
-        "-c",
-        `cat ${fixture.root.path}/instances/*/launch.json 2>/dev/null`,
-      ]);
-      const running = await fixture.cli(["ps", "-q"]);
-      if (running.stdout.trim() !== "" && found.stdout !== "")
-        pid = (JSON.parse(found.stdout) as { starter: { pid: number } }).starter.pid;
-    }
+    const run = fixture.cli(["run", "--name", "fg", "box:1", "sh", "-c", `echo up; ${sleeper[2]}`]);
+    // One whose program never ran goes with the command.
+    await until(async () => (await fixture.cli(["logs", "fg"])).stdout === "up\n");
+    const [id = ""] = readdirSync(fixture.root.instances);
+    const launch = readFileSync(join(fixture.root.instances, id, "launch.json"), "utf8");
+    const { pid } = (JSON.parse(launch) as { starter: { pid: number } }).starter;
     process.kill(pid, "SIGKILL");
     assert.equal((await run).status, 137);
     await fixture.cli(["wait", "fg"]);
-    assert.equal((await fixture.cli(["rm", "fg"])).status, 0);
+    const removed = await fixture.cli(["rm", "fg"]);
+    assert.equal(removed.status, 0, removed.stderr);
     await repaired();
   });
 
