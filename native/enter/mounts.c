@@ -51,7 +51,7 @@ static void attach_overlay(struct op *op, bool old_api, int base)
 	if (op->overlay.scratch)
 		scratch_dirs(op);
 	if (op->fd < 0 && !old_api)
-		op->fd = overlay_detached(op, false);
+		op->fd = overlay_detached(op);
 	if (op->fd >= 0) {
 		if (sys_move_mount(op->fd, target) < 0)
 			fail_errno("cannot attach overlay at %s", op->target);
@@ -168,7 +168,7 @@ void mounts_open(struct config *c)
 			/* Else when its turn comes. */
 			if (!op->overlay.scratch && !c->old_mount_api &&
 			    !c->userns_dir)
-				op->fd = overlay_detached(op, true);
+				op->fd = overlay_detached(op);
 		} else if (op->type == OP_BIND) {
 			op->fd = open(op->source, O_PATH | O_CLOEXEC);
 			if (op->fd < 0)

@@ -12,8 +12,6 @@
 #include "report.h"
 #include "sys.h"
 
-/* fsconfig(2) refuses longer strings. */
-#define FSCONFIG_STRING_MAX 255
 /* mount(2) copies one page, whatever its size; 4096 is the least. */
 #define MOUNT_OPTIONS_MAX 4095
 
@@ -77,21 +75,13 @@ void overlay_open(struct overlay *o, int base)
 	o->fds[o->count + 1] = o->work ? open_dir(base, o->work) : -1;
 }
 
-/* A backslash is taken for an escape in upper and work directories. */
-static bool nameable(const char *path)
+/* By its descriptor: who lives on the overlay reads its options in mount
+ * tables, and paths of the host are nothing to it. */
+static int add_dir(int fs, const char *key, int fd)
 {
-	return path[0] == '/' && strlen(path) <= FSCONFIG_STRING_MAX &&
-	       !strchr(path, '\\');
-}
+	char path[FD_PATH_SIZE];
 
-static int add_dir(int fs, const char *key, const char *path, int fd)
-{
-	char by_fd[FD_PATH_SIZE];
-
-	if (!path || !nameable(path)) {
-		fd_path(by_fd, fd);
-		path = by_fd;
-	}
+	fd_path(path, fd);
 	return sys_fsconfig(fs, TR_FSCONFIG_SET_STRING, key, path);
 }
 
@@ -151,7 +141,7 @@ static void set_options(int fs, const struct op *op)
 		fail_overlay(fs, op, "volatile");
 }
 
-int overlay_detached(const struct op *op, bool named)
+int overlay_detached(const struct op *op)
 {
 	const struct overlay *o = &op->overlay;
 	int fs = sys_fsopen("overlay");
@@ -163,8 +153,7 @@ int overlay_detached(const struct op *op, bool named)
 	if (fs < 0)
 		fail_errno("cannot mount overlay at %s", op->target);
 	for (size_t i = 0; i < o->count; i++) {
-		if (add_dir(fs, "lowerdir+", named ? o->lowers[i] : NULL,
-			    o->fds[i]) == 0)
+		if (add_dir(fs, "lowerdir+", o->fds[i]) == 0)
 			continue;
 		/* Before 6.8 the key is unknown. */
 		if (i == 0 && errno == EINVAL) {
@@ -174,10 +163,8 @@ int overlay_detached(const struct op *op, bool named)
 		fail_overlay(fs, op, o->lowers[i]);
 	}
 	if (o->fds[o->count] >= 0 &&
-	    (add_dir(fs, "upperdir", named ? o->upper : NULL,
-		     o->fds[o->count]) < 0 ||
-	     add_dir(fs, "workdir", named ? o->work : NULL,
-		     o->fds[o->count + 1]) < 0))
+	    (add_dir(fs, "upperdir", o->fds[o->count]) < 0 ||
+	     add_dir(fs, "workdir", o->fds[o->count + 1]) < 0))
 		fail_overlay(fs, op, "upper or work directory");
 	set_options(fs, op);
 	sys_fsconfig(fs, TR_FSCONFIG_SET_STRING, "source",

@@ -9,9 +9,8 @@
 /* overlay_open() - open every directory of @o; @base: see struct config. */
 void overlay_open(struct overlay *o, int base);
 /* overlay_detached() - a mount that is not attached anywhere; -1 where the
- * kernel cannot. @named: directories by their names, so that mountinfo can be
- * read; else by descriptor. */
-int overlay_detached(const struct op *op, bool named);
+ * kernel cannot. */
+int overlay_detached(const struct op *op);
 /* overlay_mount() - the old way, straight onto @target. */
 void overlay_mount(const struct op *op, const char *target);
 
