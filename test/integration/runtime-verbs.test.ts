@@ -231,6 +231,10 @@ describe("verbs of instances", { skip, timeout: 300_000 }, () => {
     const words = [process.execPath, join(import.meta.dirname, "../../src/cli/main.ts")];
     await fixture.inside(["sh", "-c", `${tranship} shop:/srv/data - > ${archive}`, ...words]);
     assert.equal(execFileSync("tar", ["tf", archive], { encoding: "utf8" }), "data/\ndata/seed.txt\n");
+    const full = await fixture.inside(["sh", "-c", `${tranship} shop:/srv/data - >/dev/full`, ...words]);
+    assert.match(full.stderr, /^error\[E_NO_SPACE\]: cannot write the archive/);
+    const gone = await fixture.inside(["sh", "-c", `${tranship} shop:/bin - | head -c 1`, ...words]);
+    assert.equal(gone.stderr, "");
     const into = await fixture.inside(["sh", "-c", `gzip -c ${archive} | ${tranship} - shop:/tmp`, ...words]);
     assert.deepEqual([into.status, into.stderr], [0, ""]);
     assert.equal(await inShop("stat -c '%u %g %n' /tmp/data/seed.txt"), "33 44 /tmp/data/seed.txt\n");

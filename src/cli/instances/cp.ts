@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import { encodeText, escapeBytes } from "../../formats/escape.ts";
+import { errnoOf, ioError } from "../../host/files.ts";
 import { isTerminal } from "../../host/terminal.ts";
 import { decodeArchive, encodeArchive } from "../../runtime/files/archive.ts";
 import {
@@ -18,6 +19,7 @@ import { type InstanceTree, openInstanceTree } from "../../runtime/files/tree.ts
 import { findAny } from "../../runtime/find.ts";
 import { humanSize } from "../amounts.ts";
 import type { Context } from "../context.ts";
+import { watchStreams } from "../streams.ts";
 import { type Call, flag, type OptionValues } from "../verb.ts";
 
 export async function run(
@@ -130,10 +132,15 @@ async function* counted(copy: Copy): AsyncGenerator<Uint8Array, void, void> {
 }
 
 async function writeAll(pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  watchStreams();
   for await (const piece of pieces) {
     // The bytes are only valid until the next piece is asked for.
     await new Promise<void>((done, fail) => {
-      process.stdout.write(piece, (error) => (error ? fail(error) : done()));
+      process.stdout.write(piece, (error) => {
+        if (!error) done();
+        // A reader that went away ends us.
+        else if (errnoOf(error) !== "EPIPE") fail(ioError("cannot write the archive", error));
+      });
     });
   }
 }

@@ -15,7 +15,7 @@ export const instanceStateVerbs: readonly Verb[] = [
     examples: ["tranship restart shop", "tranship restart -t 30 shop"],
     arguments: [instances],
     options: [
-      { flags: "-t, --time <SECONDS>", summary: "until SIGKILL" },
+      { flags: "-t, --time <SECONDS>", summary: "until SIGKILL; -1: never" },
       { flags: "--timeout <SECONDS>", summary: "the same" },
       { flags: "-s, --signal <SIGNAL>", summary: "what asks it to stop" },
     ],

@@ -39,7 +39,7 @@ export const instanceVerbs: readonly Verb[] = [
     examples: ["tranship stop shop", "tranship stop -t 30 shop"],
     arguments: [instances],
     options: [
-      { flags: "-t, --time <SECONDS>", summary: "until SIGKILL" },
+      { flags: "-t, --time <SECONDS>", summary: "until SIGKILL; -1: never" },
       { flags: "--timeout <SECONDS>", summary: "the same" },
       { flags: "-s, --signal <SIGNAL>", summary: "what asks it to stop" },
     ],
