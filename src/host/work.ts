@@ -53,8 +53,7 @@ export function repairWork(root: StateRoot, log: Log): string[] {
     for (const name of namesIn(directory).filter(deadTemporary)) remove(join(directory, name));
   }
   // What another command is about to make a lock of has no holder in it yet.
-  for (const name of namesIn(root.locks))
-    if (!isTemporary(name)) sweepLock(join(root.locks, name));
+  for (const name of namesIn(root.locks)) if (!isTemporary(name)) sweepLock(join(root.locks, name));
   return namesIn(root.work)
     .map((name) => join(root.work, name))
     .filter((path) => !isWorkedOn(path))

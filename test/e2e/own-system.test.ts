@@ -1,4 +1,4 @@
-// What an instance runs on is its package's: libraries, root, mounts, the filter of calls and the limits. Each is also looked for where it must be
+// What an instance runs on is its package's: libraries, root, mounts and the filter of calls. Each is also looked for where it must be
 // found, so that what is not there says something.
 import assert from "node:assert/strict";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
@@ -13,31 +13,15 @@ import {
   readlinkSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { type Fixture, makeFixture, makePackage, until, whyNot } from "../integration/runtime-fixture.ts";
-
-/** Waits where it was told to, else takes memory before it does anything else. */
-const program = `
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-int main(int argc, char **argv)
-{
-	size_t size = (size_t)atoi(argc > 1 ? argv[1] : "0") << 20;
-	volatile char *all = malloc(size + 1);
-	for (size_t i = 0; i < size; i += 4096)
-		all[i] = 1;
-	puts("survived");
-	fflush(stdout);
-	return argc > 1 ? 0 : pause();
-}
-`;
+import { makeSmallRoot } from "../support/small-root.ts";
 
 const skip = whyNot() ?? (existsSync("/usr/bin/gcc") ? false : "needs gcc");
-const runtimes = ["/usr/bin/crun", "/usr/sbin/runc"].filter((path) => existsSync(path));
 
 describe("an instance's own system", { skip, timeout: 300_000 }, () => {
   let fixture: Fixture;
@@ -47,8 +31,9 @@ describe("an instance's own system", { skip, timeout: 300_000 }, () => {
   before(async () => {
     work = mkdtempSync(join(tmpdir(), "tranship-system-"));
     const stay = join(work, "stay");
-    execFileSync("gcc", ["-O1", "-x", "c", "-o", stay, "-"], { input: program });
-    execFileSync("gcc", ["-O1", "-static", "-x", "c", "-o", join(work, "take"), "-"], { input: program });
+    execFileSync("gcc", ["-O1", "-x", "c", "-o", stay, "-"], {
+      input: "#include <unistd.h>\nint main(void) { return pause(); }\n",
+    });
     libraries = [...execFileSync("ldd", [stay], { encoding: "utf8" }).matchAll(/(?<==> |^\t)\/\S+/gm)].map(
       ([path]) => path,
     );
@@ -59,12 +44,9 @@ describe("an instance's own system", { skip, timeout: 300_000 }, () => {
         copyFileSync(path, join(tree, path));
       }
       copyFileSync(stay, join(tree, "bin/stay"));
-      copyFileSync(join(work, "take"), join(tree, "bin/take"));
     };
     const files = { "etc/os-release": "ID=older\n", "etc/fstab": "/dev/old-disk / ext3 defaults 0 1\n" };
     await makePackage(fixture.root, "box:1", { prepare, files });
-    const limits = { memory: "16MiB", cpus: null, pids: null, disk: null, network: null, files: null };
-    await makePackage(fixture.root, "lean:1", { prepare, descriptor: { limits } });
   });
   after(async () => {
     // What a test that failed has left goes too.
@@ -184,23 +166,6 @@ describe("an instance's own system", { skip, timeout: 300_000 }, () => {
     assert.deepEqual(free.told, []);
   });
 
-  for (const runtime of runtimes)
-    it(`has the limits of the package before its first instruction (${basename(runtime)})`, async () => {
-      const env = { TRANSHIP_RUNTIME: runtime };
-      const take = (name: string, ...flags: string[]) =>
-        fixture.cli(["run", "--name", name, "--network", "none", ...flags, "lean:1", "take", "64"], { env });
-      const killed = await take("lean");
-      assert.deepEqual([killed.status, killed.stdout], [137, ""], killed.stderr);
-      assert.equal(await done("inspect", "-f", "{{.HostConfig.Memory}}", "lean"), `${16 << 20}\n`);
-      assert.match(
-        await done("events", "--since", "10m", "--until", "0s", "--filter", "event=oom"),
-        / oom .*limit=memory, name=lean,.*task=take/,
-      );
-      const wider = await take("wider", "--memory", "256m");
-      assert.deepEqual([wider.status, wider.stdout], [0, "survived\n"], wider.stderr);
-      await done("rm", "lean", "wider");
-    });
-
   it("is cloned as it runs: what was changed in it comes along, and both go on at once", async () => {
     const serve = "mkdir /srv/www; echo first >/srv/www/page; exec httpd -f -p 8080 -h /srv/www";
     const init = await start("first", "--hostname", "old-shop", "box:1", "sh", "-c", serve);
@@ -228,9 +193,44 @@ describe("an instance's own system", { skip, timeout: 300_000 }, () => {
     await done("exec", "first", "sh", "-c", "echo later >/srv/www/page");
     assert.equal(await done("exec", "second", ...page), "changed\n", "the control: they are two");
     await done("rm", "-f", "first", "second");
+  });
+
+  it("is made by running a service, which goes on: its files stay as they were, and both answer at once", async () => {
+    const machine = join(work, "machine");
+    makeSmallRoot(machine);
+    const before = listing(machine);
+    const capture = ["capture", "run", "-m", `rootfs:${machine}`, "-t", "copy", "--include", "/srv/www/**"];
+    const serve = ["/bin/httpd", "-f", "-h", "/srv/www", "-p"];
+    await done(...capture, "--until-port", "8080", "--", ...serve, "8080");
+    assert.equal(listing(machine), before);
+    const original = spawn("nsenter", [...fixture.enter.slice(1), "chroot", machine, ...serve, "8081"], {
+      stdio: "ignore",
+    });
+    await done("run", "-d", "--name", "copy", "-p", "8082:8080", "copy");
+    const page = (port: number) =>
+      fixture.inside(["busybox", "wget", "-q", "-O", "-", `http://127.0.0.1:${port}/index.html`]);
+    for (const port of [8081, 8082]) await until(async () => (await page(port)).status === 0, 60);
+    assert.deepEqual(
+      [(await page(8081)).stdout, (await page(8082)).stdout],
+      ["<h1>hello</h1>\n", "<h1>hello</h1>\n"],
+    );
+    await ended(original);
+    // The controls: each answered for itself, and a file that is written to is noticed.
+    assert.notEqual((await page(8081)).status, 0);
+    assert.equal((await page(8082)).status, 0);
+    await done("rm", "-f", "copy");
+    writeFileSync(join(machine, "srv/www/index.html"), "<h1>hello</h1>\n");
+    assert.notEqual(listing(machine), before);
     await fixture.clean();
   });
 });
+
+/** Every object of a tree with its attributes and the time of its last change, of files the content too. */
+function listing(top: string): string {
+  const script =
+    "find . -printf '%p %y %m %U:%G %s %l %T@ %C@\\n' | LC_ALL=C sort; find . -type f -exec sha256sum {} + | LC_ALL=C sort";
+  return execFileSync("sh", ["-c", script], { cwd: top, encoding: "utf8" });
+}
 
 /** Files of the host that a process may execute from; of the child of `init` by that name, where one is given. */
 async function mappedFromHost(init: number, name: string | undefined): Promise<string[]> {
