@@ -75,7 +75,8 @@ static bool is_free(const struct elf_image *image)
 }
 
 /* The rest of a segment that the file does not fill: zeros up to the end of
- * its page (the C library's first allocations lie there), then empty pages. */
+ * its page (the C library's first allocations lie there), then empty pages. As
+ * of vm_brk_flags(), these can be written whatever the segment says. */
 static long map_rest(const struct elf_load *load, unsigned long bias, int fixed)
 {
 	unsigned long from = bias + load->vaddr + load->filesz,
@@ -87,8 +88,8 @@ static long map_rest(const struct elf_load *load, unsigned long bias, int fixed)
 		memset((void *)from, 0, page - from);
 	if (PAGE_UP(to) <= page)
 		return 0;
-	got = SYS(__NR_mmap, page, PAGE_UP(to) - page, load->prot,
-		  MAP_PRIVATE | MAP_ANONYMOUS | fixed, -1, 0);
+	got = SYS(__NR_mmap, page, PAGE_UP(to) - page,
+		  PROT_READ | PROT_WRITE | (load->prot & PROT_EXEC), MAP_PRIVATE | MAP_ANONYMOUS | fixed, -1, 0);
 	if (IS_ERROR(got))
 		return got;
 	return (unsigned long)got == page ? 0 : -ENOMEM;

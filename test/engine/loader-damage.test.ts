@@ -91,6 +91,24 @@ test("a first segment far above the others finds no room, one a little above doe
   }
 });
 
+test("what a segment has behind its part of the file can be written, whatever it says", {
+  skip: cannotRun,
+}, async () => {
+  const start = compile("start", "static");
+  const bytes = least("-static");
+  const [data, loaded, readable] = [tableAt + 3 * entrySize, 1, 4];
+  assert.deepEqual([bytes.readUInt32LE(data), bytes.readUInt32LE(data + 4)], [loaded, 6]);
+  // Its data is in zeros of the first segment, which is not writable.
+  bytes.writeUInt32LE(0, data);
+  bytes.writeBigUInt64LE(0x10_000n, tableAt + 40);
+  assert.equal(bytes.readUInt32LE(tableAt + 4), readable);
+  const file = join(place, "zeros");
+  writeFileSync(file, bytes, { mode: 0o755 });
+  const native = await run([start, file]);
+  assert.equal(native.status, 1);
+  assert.deepEqual(await run([engine, file]), native);
+});
+
 test("programs with damaged headers run or not, as natively", { skip: cannotRun }, async () => {
   const seed = Date.now() % 1_000_000;
   const pick = random(seed);
