@@ -251,7 +251,7 @@ test(
       stdio: "ignore",
     });
     try {
-      const child = spawn(witness, ["--fd", "3", "--pid", String(server.pid), "--for", "800"], {
+      const child = spawn(witness, ["--fd", "3", "--pid", String(server.pid), "--for", "2500"], {
         stdio: ["ignore", "inherit", "inherit", "pipe"],
       });
       const { status, records } = await ended(child);
