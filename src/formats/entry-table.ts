@@ -1,6 +1,7 @@
 // Entries of many paths, kept as columns: a machine has hundreds of thousands, and an object of each would take five times the memory.
 import type { ByteString, Entry, EntryKind } from "./entry.ts";
 import { kindOfMode, modeOfKind } from "./entry.ts";
+import { PathNumbers } from "./path-numbers.ts";
 
 /** What few entries have. */
 type Rare = Pick<Entry, "rdevMajor" | "rdevMinor" | "target" | "xattrs" | "extents">;
@@ -78,7 +79,7 @@ class Columns {
 
 /** As a Map by path, in the order in which paths came; what it gives is a copy: nothing but set() changes the table. */
 export class EntryTable implements ReadonlyMap<ByteString, Entry> {
-  readonly #rows = new Map<ByteString, number>();
+  readonly #rows = new PathNumbers();
   /** A text alone is the target of a link that has nothing else. */
   readonly #rare = new Map<number, Rare | ByteString>();
   readonly #columns: Columns[] = [];
@@ -88,11 +89,7 @@ export class EntryTable implements ReadonlyMap<ByteString, Entry> {
   }
 
   set(path: ByteString, entry: Entry): this {
-    let row = this.#rows.get(path);
-    if (row === undefined) {
-      row = this.#rows.size;
-      this.#rows.set(path, row);
-    }
+    const row = this.#rows.add(path);
     this.#columnsOf(row).set(row % rowsTogether, entry);
     const { rdevMajor, rdevMinor, target, xattrs, extents } = entry;
     const isPlain = rdevMajor === 0 && rdevMinor === 0 && xattrs.length === 0 && extents === undefined;
@@ -103,7 +100,7 @@ export class EntryTable implements ReadonlyMap<ByteString, Entry> {
   }
 
   has(path: ByteString): boolean {
-    return this.#rows.has(path);
+    return this.#rows.get(path) !== undefined;
   }
 
   get(path: ByteString): Entry | undefined {
@@ -136,15 +133,17 @@ export class EntryTable implements ReadonlyMap<ByteString, Entry> {
   }
 
   keys(): MapIterator<ByteString> {
-    return this.#rows.keys();
+    return this.#rows.paths();
   }
 
   *values(): Generator<Entry, undefined> {
-    for (const [path, row] of this.#rows) yield this.#entry(path, row);
+    let row = 0;
+    for (const path of this.#rows.paths()) yield this.#entry(path, row++);
   }
 
   *entries(): Generator<[ByteString, Entry], undefined> {
-    for (const [path, row] of this.#rows) yield [path, this.#entry(path, row)];
+    let row = 0;
+    for (const path of this.#rows.paths()) yield [path, this.#entry(path, row++)];
   }
 
   [Symbol.iterator](): Generator<[ByteString, Entry], undefined> {

@@ -4,6 +4,7 @@ import type { Digest } from "../formats/oci-reference.ts";
 import { splitDigest } from "../formats/oci-reference.ts";
 import type { PackedObject } from "../formats/packing-list.ts";
 import { nameLine, objectLines, packingListText } from "../formats/packing-list.ts";
+import { PathNumbers } from "../formats/path-numbers.ts";
 import { digestOf } from "./digest.ts";
 import type { ContentDigests } from "./file-digests.ts";
 import type { PackedItem } from "./layer-writer.ts";
@@ -54,7 +55,7 @@ const digestBytes = sha1Bytes + 32;
 /** Collects the objects of all layers of a package that is being packed, as the lines that they will be. */
 export class PackingListMaker {
   /** Number of each path. */
-  readonly #numbers = new Map<ByteString, number>();
+  readonly #numbers = new PathNumbers();
   readonly #lines: Spool;
   readonly #digests: Spool;
   /** By number: where the path's line is, and its length; and its digests, -1 where its content is not hashed. */
@@ -83,8 +84,7 @@ export class PackingListMaker {
       hardlinkTo === undefined
         ? objectLines(packedObject(entry, digest))
         : nameLine({ path: entry.path, hardlinkTo });
-    const number = this.#numbers.get(entry.path) ?? this.#numbers.size;
-    this.#numbers.set(entry.path, number);
+    const number = this.#numbers.add(entry.path);
     const bytes = Buffer.from(line);
     // The place of an older line of the same path is not used again.
     this.#linesAt[number] = this.#lines.append(bytes);
@@ -95,7 +95,7 @@ export class PackingListMaker {
 
   /** The content of the list's file, made anew each time that it is gone through. absent: as in PackingList. */
   print(absent: readonly ByteString[]): OwnContent {
-    const lines = { keys: () => this.#numbers.keys(), get: (path: ByteString) => this.#line(path) };
+    const lines = { keys: () => this.#numbers.paths(), get: (path: ByteString) => this.#line(path) };
     function* pieces(): Generator<Uint8Array> {
       for (const text of packingListText(lines, absent)) yield Buffer.from(text);
     }
@@ -115,6 +115,7 @@ export class PackingListMaker {
   }
 
   *#hashed(): Generator<ByteString> {
-    for (const [path, number] of this.#numbers) if ((this.#digestsAt[number] ?? -1) >= 0) yield path;
+    let number = 0;
+    for (const path of this.#numbers.paths()) if ((this.#digestsAt[number++] ?? -1) >= 0) yield path;
   }
 }

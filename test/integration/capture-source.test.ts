@@ -114,6 +114,8 @@ test("files that cannot be read or packed", { skip }, async (t) => {
     assert.match((await host.tool(["why", "odd", "/srv/www/odd/socket"])).stdout, /: socket \(/);
     const why = await host.tool(["why", "odd", "/srv/www/odd/dangling"]);
     assert.equal(why.status, 0, why.stdout);
+    const odd = (await host.tool(["why", "odd", "/srv/new\nline\ufffd"])).stdout;
+    assert.match(odd, /^\/srv\/new\\x0aline\ufffd is not in odd:\n.*write a byte that is no UTF-8 as \\xNN/);
     await nothingLeft(host);
     assert.deepEqual(treeState(host.source), before);
   });

@@ -2,7 +2,7 @@ import { posix } from "node:path";
 import { exitStatus, isTranshipError, TranshipError } from "../../base/errors.ts";
 import { whyOf } from "../../capture/evidence/evidence-document.ts";
 import { evidenceOf } from "../../capture/evidence/read-evidence.ts";
-import { encodeText, escapeBytes } from "../../formats/escape.ts";
+import { encodeText, escapeBytes, unescapeBytes } from "../../formats/escape.ts";
 import { treeOfImage } from "../../image/merged-tree.ts";
 import { openStore } from "../../image/store.ts";
 import { parseDescriptor } from "../../package/yaml.ts";
@@ -29,14 +29,18 @@ export async function run(call: Call, context: Context): Promise<number> {
         ...(meant === null
           ? []
           : [
-              `${meant} is ${answer.packed ? "" : "not "}in ${reference}:`,
-              ...(answer.because.length > 0 ? answer.because : ["nothing asked for it"]).map(
-                (one) => `  ${one}`,
-              ),
+              `${escapeBytes(unescapeBytes(meant))} is ${answer.packed ? "" : "not "}in ${reference}:`,
+              ...(answer.because.length > 0 ? answer.because : [nothing(meant)]).map((one) => `  ${one}`),
             ]),
       ].join("\n"),
     );
   return answer.packed ? exitStatus.done : exitStatus.no;
+}
+
+/** What the shell hands over as other bytes than UTF-8 comes to us as this character. */
+function nothing(path: string): string {
+  const bytes = path.includes("\ufffd") ? "; write a byte that is no UTF-8 as \\xNN" : "";
+  return `nothing asked for it${bytes}`;
 }
 
 interface Answer {
