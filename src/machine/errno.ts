@@ -33,7 +33,7 @@ const explained: Readonly<Record<string, readonly [text: string, hint: string]>>
 export function ioError(errno: number, path: ByteString): TranshipError {
   const error = errnoName(errno);
   const [text, hint] = explained[error] ?? [error];
-  return new TranshipError("E_IO", `cannot read ${escapeBytes(path)} of the machine: ${text}`, {
+  return new TranshipError("E_IO", `cannot read ${escapeBytes(path)}: ${text}`, {
     details: { path, errno: error },
     ...(hint === undefined ? {} : { hint }),
   });

@@ -54,7 +54,7 @@ test("a FIFO in the place of a file that has to be read is told, with what to do
   const made = await host.tool(["capture", "machine", "-m", host.machine, "-t", "x"]);
   await failsCleanly(host, made, {
     code: "E_IO",
-    says: /cannot read \/etc\/passwd of the machine: it is a FIFO, a socket or a device, where a file is expected/,
+    says: /cannot read \/etc\/passwd: it is a FIFO, a socket or a device, where a file is expected/,
     hint: /a regular file belongs there/,
   });
 });

@@ -97,7 +97,7 @@ test("a root directory is a machine: stat, list, resolve, read", async (t) => {
   await assert.rejects(files.read("/etc/hostname", { maxBytes: 3 }), { code: "E_LIMIT" });
   await assert.rejects(files.read("/etc"), {
     code: "E_IO",
-    message: "cannot read /etc of the machine: it is a directory, where a file is expected (EISDIR)",
+    message: "cannot read /etc: it is a directory, where a file is expected (EISDIR)",
     hint: /a regular file belongs there/,
   });
 });
