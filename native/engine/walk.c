@@ -238,7 +238,7 @@ static long step(struct walk *w, const char *name, size_t size,
 	memcpy(w->todo, target, (size_t)n);
 	w->n = start;
 	w->done[w->n] = 0;
-	if (target[0] == '/')
+	if (w->todo[0] == '/')
 		w->n = root_begin(w->done);
 	return 1;
 }
