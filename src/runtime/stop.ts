@@ -232,7 +232,8 @@ async function waitEnd(root: StateRoot, instance: Instance, log: Log, signal?: A
     if (seen.state === "exited" && seen.launch === undefined) return 255;
     if (signal?.aborted === true) throw new TranshipError("E_INTERRUPTED", "no longer waiting");
     await pause(20);
-    if (seen.state === "exited") await repairIfLeft(root, instance, log);
+    // One that outlived its command in the foreground is ended, as by any other command.
+    if (seen.state === "exited" || seen.orphan) await repairIfLeft(root, instance, log);
   }
 }
 

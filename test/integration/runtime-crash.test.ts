@@ -170,7 +170,9 @@ describe("repair after kill -9", { skip, timeout: 900_000 }, () => {
     const { pid } = (JSON.parse(launch) as { starter: { pid: number } }).starter;
     process.kill(pid, "SIGKILL");
     assert.equal((await run).status, 137);
-    await fixture.cli(["wait", "fg"]);
+    // Whoever waits is the next command, which ends what outlived it.
+    const waited = await fixture.cli(["wait", "fg"]);
+    assert.deepEqual([waited.status, waited.stdout], [0, "255\n"]);
     const removed = await fixture.cli(["rm", "fg"]);
     assert.equal(removed.status, 0, removed.stderr);
     await repaired();
