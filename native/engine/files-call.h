@@ -75,9 +75,10 @@ void take_descriptor(struct changed *c);
 
 enum rule_mode found_mode(const struct found *f);
 /* mode_there() - of what is there, 0 = nothing; mode_of_name(): of the name
- * itself, whatever slashes stand behind it. */
+ * itself, whatever slashes stand behind it; status_of_name(): 0 or -errno. */
 unsigned int mode_there(const struct found *f, bool follow);
 unsigned int mode_of_name(const struct found *f);
+long status_of_name(const struct found *f, struct file_status *st);
 bool mode_is_directory(unsigned int mode);
 bool is_special(unsigned int mode);
 /* parent_missing() - how the directory is missing that the last name should be

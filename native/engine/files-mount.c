@@ -34,17 +34,23 @@ bool is_special(unsigned int mode)
 	return type != S_IFREG && type != S_IFDIR && type != S_IFLNK;
 }
 
-/* The name itself, whatever slashes stand behind it. */
-unsigned int mode_of_name(const struct found *f)
+/* A slash would follow a link. */
+long status_of_name(const struct found *f, struct file_status *st)
 {
-	struct found bare = *f;
+	char bare[sizeof(f->real)];
 	size_t n;
 
-	if (!f->directory)
-		return mode_there(f, false);
-	for (n = strlen(bare.real); n > 1 && bare.real[n - 1] == '/';)
-		bare.real[--n] = 0;
-	return mode_there(&bare, false);
+	text_copy(bare, sizeof(bare), f->real);
+	for (n = strlen(bare); n > 1 && bare[n - 1] == '/';)
+		bare[--n] = 0;
+	return SYS(__NR_newfstatat, AT_FDCWD, bare, st, AT_SYMLINK_NOFOLLOW);
+}
+
+unsigned int mode_of_name(const struct found *f)
+{
+	struct file_status st;
+
+	return status_of_name(f, &st) == 0 ? st.mode : 0;
 }
 
 /* How the directory is missing that the last name should be in, or 0. */
@@ -94,12 +100,13 @@ bool rule_read_only(uint32_t rule)
 /* Removing the border's name, as a mount point's. */
 long border_remains(const struct found *f, bool as_directory)
 {
-	unsigned int mode = mode_there(f, false);
+	unsigned int mode = mode_of_name(f);
+	bool directory = mode_is_directory(mode);
 
 	if (!mode)
 		return -ENOENT;
-	if (mode_is_directory(mode) != as_directory)
-		return as_directory ? -ENOTDIR : -EISDIR;
+	if (directory != as_directory || (f->directory && !directory))
+		return directory ? -EISDIR : -ENOTDIR;
 	return -EBUSY;
 }
 

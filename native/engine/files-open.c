@@ -8,6 +8,8 @@
 #include "sys.h"
 #include "text.h"
 
+#define PATH_FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
 static bool is_making(unsigned long flags)
 {
 	return (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
@@ -17,8 +19,8 @@ static bool is_making(unsigned long flags)
 static long open_forbidden(const struct found *f, unsigned long flags)
 {
 	bool keeps = flags & O_NOFOLLOW || is_making(flags),
-	     writes = (flags & 3) != O_RDONLY || flags & O_TRUNC ||
-		      (flags & O_TMPFILE) == O_TMPFILE;
+	     unnamed = (flags & O_TMPFILE) == O_TMPFILE,
+	     writes = (flags & 3) != O_RDONLY || flags & O_TRUNC || unnamed;
 	unsigned int there;
 
 	if (found_mode(f) == RULE_HIDE)
@@ -31,12 +33,13 @@ static long open_forbidden(const struct found *f, unsigned long flags)
 		return parent_missing(f) < 0 ? parent_missing(f) : -EROFS;
 	if (there && is_making(flags))
 		return -EEXIST;
-	/* A directory is nothing to write, wherever it is, and only in one a
-	 * file without a name can be. */
-	if (mode_is_directory(there) != ((flags & O_TMPFILE) == O_TMPFILE) &&
-	    (mode_is_directory(there) || (flags & O_TMPFILE) == O_TMPFILE))
+	/* Only in a directory a file without a name can be, and only a file is
+	 * written where it lies: a link, and what is nothing to write wherever it
+	 * is, the kernel refuses as such. */
+	if (unnamed ? !mode_is_directory(there)
+		    : (there & S_IFMT) != S_IFREG || flags & O_DIRECTORY)
 		return 0;
-	return there && writes ? -EROFS : 0;
+	return writes ? -EROFS : 0;
 }
 
 static long open_found(struct record *r, struct changed *c, unsigned long flags)
@@ -75,16 +78,17 @@ static long place_new(struct changed *c, enum path_last last, long result)
 static long open_placed(struct record *r, const struct path_argument *a,
 			unsigned long *flags, struct changed *c)
 {
-	unsigned long was = *flags;
+	/* Of O_PATH nothing is made, whatever else is asked. */
+	unsigned long was = *flags & O_PATH ? *flags & PATH_FLAGS : *flags;
 	bool keeps = was & O_NOFOLLOW || is_making(was),
 	     reads = (was & (3 | O_CREAT | O_TRUNC | O_PATH)) == O_RDONLY;
 	enum path_last last = is_making(was) ? LAST_NAME :
-			      keeps ? LAST_KEEP : LAST_FOLLOW;
-	long result = take_path(r, a, c, last == LAST_FOLLOW && reads ? LAST_LATER
-								  : last);
+			      keeps ? LAST_KEEP :
+			      was & O_CREAT ? LAST_FILE : LAST_FOLLOW;
+	long result = take_path(r, a, c, !keeps && reads ? LAST_LATER : last);
 
 	if (result == 0 && files.on && c->f.native && !c->empty && !reads &&
-	    last == LAST_FOLLOW)
+	    !keeps)
 		take_descriptor(c);
 	if (result == 0 && files.on && c->f.native && reads && !c->empty &&
 	    maps_asked(c->given))
@@ -102,7 +106,7 @@ static long open_placed(struct record *r, const struct path_argument *a,
 			return -ENOENT;
 		if (result < 0)
 			return result;
-	} else if (last == LAST_FOLLOW && reads) {
+	} else if (!keeps && reads) {
 		*flags |= O_NOFOLLOW;
 		result = open_forbidden(&c->f, was);
 		if (result == 0)

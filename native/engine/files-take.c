@@ -82,8 +82,7 @@ long take_path(struct record *r, const struct path_argument *a,
 	c->empty = n == 0;
 	if (c->empty)
 		return 0;
-	if ((c->last == LAST_FOLLOW || c->last == LAST_LATER) &&
-	    exe_asked(c->given)) {
+	if (c->last != LAST_KEEP && c->last != LAST_NAME && exe_asked(c->given)) {
 		c->f.native = false;
 		c->f.rule = NO_RULE;
 		c->f.mode = RULE_HOST;

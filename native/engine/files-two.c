@@ -13,8 +13,8 @@ static long border_moves(const struct found *from, const struct found *to,
 	struct file_status source = { 0 }, target = { 0 };
 	bool directory;
 
-	SYS(__NR_newfstatat, AT_FDCWD, from->real, &source, AT_SYMLINK_NOFOLLOW);
-	SYS(__NR_newfstatat, AT_FDCWD, to->real, &target, AT_SYMLINK_NOFOLLOW);
+	status_of_name(from, &source);
+	status_of_name(to, &target);
 	if (!source.mode)
 		return -ENOENT;
 	if (target.mode && flags & RENAME_NOREPLACE)

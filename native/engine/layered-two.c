@@ -19,6 +19,7 @@ struct side {
 	struct changed *c;
 	bool layered;
 	struct layered l;	/* of a side without layers: where and mode */
+	struct file_status st;	/* of what is there */
 };
 
 static bool has_layers(const struct changed *c)
@@ -28,20 +29,23 @@ static bool has_layers(const struct changed *c)
 
 static long look_at(struct side *s, struct changed *c)
 {
-	struct file_status st;
+	long result;
 
 	s->c = c;
 	s->layered = !c->empty && has_layers(c);
-	if (s->layered)
-		return layers_find(&s->l, c->f.rule, c->f.location);
+	if (s->layered) {
+		result = layers_find(&s->l, c->f.rule, c->f.location);
+		if (result == 0 && s->l.where != LAYER_NONE)
+			result = layers_look(s->l.real, &s->st);
+		return result;
+	}
 	s->l.white = false;
 	s->l.where = LAYER_NONE;
 	s->l.mode = 0;
-	s->l.error = SYS(__NR_newfstatat, AT_FDCWD, c->f.real, &st,
-			 AT_SYMLINK_NOFOLLOW);
+	s->l.error = status_of_name(&c->f, &s->st);
 	if (s->l.error == 0) {
 		s->l.where = LAYER_OWN;
-		s->l.mode = st.mode;
+		s->l.mode = s->st.mode;
 	}
 	return 0;
 }
@@ -81,13 +85,7 @@ static long ask_both(struct record *r, struct side *a, struct side *b)
 
 static bool is_same(const struct side *a, const struct side *b)
 {
-	struct file_status x, y;
-
-	return SYS(__NR_newfstatat, AT_FDCWD, a->c->f.real, &x,
-		   AT_SYMLINK_NOFOLLOW) == 0 &&
-	       SYS(__NR_newfstatat, AT_FDCWD, b->c->f.real, &y,
-		   AT_SYMLINK_NOFOLLOW) == 0 &&
-	       x.dev == y.dev && x.ino == y.ino;
+	return a->st.dev == b->st.dev && a->st.ino == b->st.ino;
 }
 
 static bool is_inside(const char *location, const char *directory)

@@ -182,7 +182,7 @@ static int find_quickly(struct found *f, long fd, const char *path,
 			   n > 1 && path[n - 1] == '/' ? n - 1 : n);
 	if (!rule_redirects(f->rule))
 		return always_exact();
-	return last == LAST_FOLLOW || !is_quick(f, path, n);
+	return last == LAST_FOLLOW || last == LAST_FILE || !is_quick(f, path, n);
 }
 
 static long find(struct found *f, long fd, const char *path, enum path_last last)

@@ -47,6 +47,9 @@ enum path_last {
 	LAST_NAME,	/* nor is it where a name is made or removed; that "."
 			 * and ".." are none is for the kernel to say */
 	LAST_LATER,	/* it may be one: the caller looks */
+	LAST_FILE,	/* it is followed, for open() to make what it leads to:
+			 * what has a slash behind it, here or in a link, is no
+			 * file, and whether it is a link does not count */
 };
 
 /* path_find() - where @path is, relative to @fd. 0 or -errno. */

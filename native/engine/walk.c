@@ -185,6 +185,22 @@ static long check_single(const struct walk *w, uint32_t rule)
 	return r.exact && r.mode != RULE_HIDE ? check_directory(w) : 0;
 }
 
+/* Whether the name in front of @rest is left as it is, link or not. */
+static bool is_left(const char *rest, enum path_last last)
+{
+	switch (last) {
+	case LAST_FOLLOW:
+		return false;
+	case LAST_NAME:
+		/* To be made or removed: slash or not. */
+		return only_slashes(rest);
+	case LAST_FILE:
+		return *rest && only_slashes(rest);
+	default:
+		return !*rest;
+	}
+}
+
 /* Goes one name further; @rest is what stands behind it. */
 static long step(struct walk *w, const char *name, size_t size,
 		 const char *rest, enum path_last last)
@@ -203,10 +219,7 @@ static long step(struct walk *w, const char *name, size_t size,
 	rule = rule_for(rules_now(), w->done, w->n);
 	if (rule_redirects(rule))
 		w->touched = true;
-	/* A name to be made or removed is none to be followed, slash or not. */
-	if (last == LAST_NAME && only_slashes(rest))
-		rest = "";
-	if ((!*rest && last != LAST_FOLLOW) ||
+	if (is_left(rest, last) ||
 	    (*rest && walk_verified_until(w->done, w->n)))
 		return 0;
 	if (root_link(w->done)) {
@@ -262,7 +275,7 @@ long walk_on(struct walk *w, enum path_last last)
 		w->slash = *at != 0;
 		if (size == 1 && name[0] == '.') {
 			/* Of what is no directory, or not there, an error. */
-			result = *at ? 0 : check_directory(w);
+			result = only_slashes(at) ? check_directory(w) : 0;
 			if (result < 0)
 				return result;
 			w->slash = true;

@@ -2,88 +2,28 @@
 // the engine without any mount, have to say the same, result by result and errno by errno.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { before, describe, test } from "node:test";
-import { encodePolicy } from "../../src/redirect/policy-codec.ts";
-import { type FileRule, makeTable } from "../../src/redirect/rules.ts";
+import { before, beforeEach, describe, test } from "node:test";
 import { soaking, times } from "../support/counts.ts";
-import { cannotRun, compile, engine, place, run } from "../support/engine.ts";
-import { aRule, enginePolicy } from "../support/engine-policy.ts";
+import { cannotRun, compile, run } from "../support/engine.ts";
+import {
+  copies,
+  inPackage,
+  layered,
+  makeOnHost,
+  makeTree,
+  mounts,
+  overlay,
+  setRules,
+  tree,
+  under,
+  usual,
+} from "../support/redirected-tree.ts";
 
 const root = process.getuid?.() === 0;
 /** Of each of the four tests with random calls: 10,000 together. */
 const sequences = soaking ? 2500 : 12;
-/** Some calls go to the directory above the tree: it is made anew as well. */
-const above = join(place, "t");
-const tree = join(above, "tree");
-const inPackage = join(place, "package");
-const policy = join(place, "policy.bin");
-const copies = join(place, "copies");
-const under = [
-  engine,
-  `--policy=${policy}`,
-  `--package=${inPackage}`,
-  `--copies=${copies}`,
-  `--allow-host=${tree}`,
-];
-
-function makeTree(): void {
-  for (const folder of [above, inPackage, copies]) rmSync(folder, { recursive: true, force: true });
-  mkdirSync(copies);
-  for (const folder of ["srv/app/dir", "srv/ro/dir"]) mkdirSync(join(inPackage, folder), { recursive: true });
-  mkdirSync(join(tree, "dir/inner"), { recursive: true });
-  const files = { plain: "plain", "dir/x": "x" };
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(tree, name), `${text}\n`);
-  const packaged = {
-    "app/file": "app-file",
-    "app/dir/deep": "deep",
-    "ro/file": "ro-file",
-    "ro/dir/deep": "ro-deep",
-    one: "one-file",
-  };
-  for (const [name, text] of Object.entries(packaged))
-    writeFileSync(join(inPackage, "srv", name), `${text}\n`);
-  const links = { into: "app", "into-file": "app/file", "dir/to-app": "../app/dir" };
-  for (const [name, target] of Object.entries(links)) symlinkSync(target, join(tree, name));
-  const packagedLinks = {
-    ...{
-      "app/link": "file",
-      "app/up": "..",
-      "app/abs": join(tree, "app/dir"),
-      "app/gone": "nowhere",
-      "app/loop": "loop",
-    },
-    ...{ "app/to-ro": "../ro/file", "ro/link": "file", "ro/up": ".." },
-  };
-  for (const [name, target] of Object.entries(packagedLinks))
-    symlinkSync(target, join(inPackage, "srv", name));
-}
-
-function setRules(rules: readonly Pick<FileRule, "from" | "to" | "mode" | "match">[]): void {
-  writeFileSync(
-    policy,
-    encodePolicy(enginePolicy({ files: makeTable(rules.map((rule, index) => aRule(rule, index))) })),
-  );
-}
-
-const usual = [
-  { from: join(tree, "app"), to: "/srv/app", mode: "full", match: "folder" },
-  { from: join(tree, "ro"), to: "/srv/ro", mode: "read-only", match: "folder" },
-  { from: join(tree, "one"), to: "/srv/one", mode: "full", match: "exact" },
-  { from: join(tree, "secret"), to: "", mode: "hide", match: "folder" },
-] as const;
-
-/** What the host has where a rule leads elsewhere. */
-const host = `mkdir app ro; mkdir app/dir; echo host > one; echo host > app/file; echo host > app/new; echo host > app/dir/new`;
-
-const mounts = `mkdir app ro && touch one && mount --bind "$1/srv/app" app && mount --bind "$1/srv/ro" ro &&
-  mount -o remount,bind,ro ro && mount --bind "$1/srv/one" one && exec "$2" "$3" "$4" $6`;
-
-/** Package over host, below what is written. */
-const overlay = `mkdir -p app ro && touch one && mount -t tmpfs none "$5" && mkdir "$5/u" "$5/w" && mount -t overlay none -o \
-  "redirect_dir=on,lowerdir=$1/srv/app:$PWD/app,upperdir=$5/u,workdir=$5/w" app && mount --bind "$1/srv/ro" ro &&
-  mount -o remount,bind,ro ro && mount --bind "$1/srv/one" one && exec "$2" "$3" "$4"`;
 
 /** Whether `from` is also there on the host, below what the package shows. */
 async function compareOnce(
@@ -95,7 +35,7 @@ async function compareOnce(
 ): Promise<void> {
   const count = "300";
   makeTree();
-  if (there && script === overlay) execFileSync("sh", ["-c", host], { cwd: tree });
+  if (there && script === overlay) makeOnHost();
   const words = [
     "unshare",
     "-m",
@@ -113,7 +53,7 @@ async function compareOnce(
   const kernel = await run(words, { cwd: tree });
   assert.equal(kernel.status, 0, kernel.stderr);
   makeTree();
-  if (there) execFileSync("sh", ["-c", host], { cwd: tree });
+  if (there) makeOnHost();
   const ours = await run([...under, program, String(seed), count, ...below], { cwd: tree });
   const [expected, got] = [kernel.stdout.split("\n"), ours.stdout.split("\n")];
   const at = expected.findIndex((line, index) => line !== got[index]);
@@ -126,10 +66,8 @@ async function compareOnce(
 }
 
 describe("redirected files", { skip: cannotRun }, () => {
-  before(() => {
-    makeTree();
-    setRules(usual);
-  });
+  before(makeTree);
+  beforeEach(() => setRules(usual));
 
   for (const linking of ["dynamic", "static"] as const) {
     test(`random calls say what they say on mounts (${linking})`, {
@@ -156,17 +94,12 @@ describe("redirected files", { skip: cannotRun }, () => {
   test("random calls say what they say on an overlay", {
     skip: root ? false : "needs root for mounts",
   }, async () => {
-    setRules([
-      { from: join(tree, "app"), to: "/srv/app", mode: "write-copy", match: "folder" },
-      { from: join(tree, "ro"), to: "/srv/ro", mode: "read-only", match: "folder" },
-      { from: join(tree, "one"), to: "/srv/one", mode: "full", match: "exact" },
-    ]);
+    setRules(layered);
     const program = compile("paths", "static");
     const first = Date.now() % 100_000;
     await times(soaking ? sequences : 20, `calls on an overlay, from seed ${first}`, (n) =>
       compareOnce(program, first + n, n % 2 === 1, overlay),
     );
-    setRules(usual);
   });
 
   test("real programs find what is redirected, and what is hidden not", async () => {
