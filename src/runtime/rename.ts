@@ -9,7 +9,7 @@ import { note } from "./events/note.ts";
 import { findAny, readInstance } from "./find.ts";
 import { checkName } from "./names.ts";
 import { hasNames } from "./network/attachments.ts";
-import { claim, free } from "./network/lease.ts";
+import { claim, free, holder } from "./network/lease.ts";
 import { refreshNames } from "./network/names.ts";
 import { writeRecord } from "./record.ts";
 
@@ -30,7 +30,9 @@ export async function renameInstance(root: StateRoot, text: string, wanted: stri
         hint: "choose another name",
       });
     }
-    if (!claim(root, "names", wanted, id)) throw nameTaken(root, wanted);
+    // Its own where an earlier one was killed behind this.
+    if (!claim(root, "names", wanted, id) && holder(root, "names", wanted) !== id)
+      throw nameTaken(root, wanted);
     step("rename record");
     writeRecord(paths, { ...record, name: wanted });
     step("free the old name");

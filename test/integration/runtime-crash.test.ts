@@ -161,6 +161,20 @@ describe("repair after kill -9", { skip, timeout: 900_000 }, () => {
     });
   }
 
+  it("a rename that was killed is done by the next one", async () => {
+    assert.equal((await fixture.cli(["create", "--name", "first", "box:1", "true"])).status, 0);
+    const words = [...programWords(false), "rename", "first", "second"];
+    const step = (await stepsOf(words, {})).findIndex((line) => line.endsWith("rename record")) + 1;
+    assert.ok(step > 0);
+    assert.equal((await fixture.cli(["rename", "second", "first"])).status, 0);
+    const killed = await fixture.inside(words, { env: { TRANSHIP_CRASH_AT: String(step) } });
+    assert.equal(killed.status, 137, killed.stderr);
+    const again = await fixture.inside(words);
+    assert.equal(again.status, 0, again.stderr);
+    assert.equal((await fixture.cli(["rm", "second"])).status, 0);
+    await repaired();
+  });
+
   it("a killed foreground command takes its instance with it", async () => {
     const run = fixture.cli(["run", "--name", "fg", "box:1", "sh", "-c", `echo up; ${sleeper[2]}`]);
     // One whose program never ran goes with the command.
