@@ -388,7 +388,8 @@ describe("deployments", { skip: whyNot() ?? false }, () => {
       const mine = steps.flatMap((step, index) => (own.test(step) ? [index] : []));
       const tried = mine[Math.floor(mine.length / 2)];
       for (const [index, step] of steps.entries()) {
-        if (!soaking && index !== tried) continue;
+        // And where the instance holds a name that is not its own yet.
+        if (!soaking && index !== tried && !(words[1] === "remove" && step === "rename record")) continue;
         await prepare();
         const killed = await fixture.cli(words, { env: { TRANSHIP_CRASH_AT: String(index + 1) } });
         // What was left to a process of its own may be where the count ends.
