@@ -155,7 +155,9 @@ void owner_shown(struct owner *o, const struct file_status *st, long fd)
 		if (parse(&kept, text))
 			*o = kept;
 	}
-	if (n > 0 || n == -ENODATA || n == -EOPNOTSUPP)
+	/* Where there are no attributes, as in /proc, the owner may be told by
+	 * something else. */
+	if (n > 0 || n == -ENODATA)
 		remember(o, st);
 }
 

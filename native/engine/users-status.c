@@ -91,15 +91,23 @@ static long write_answer(struct file_status *st, struct statx_head *x,
 	return copy_bytes((void *)a->to, st, sizeof(*st));
 }
 
-/* What /proc has of a process belongs to who that is. */
-static void of_process(struct owner *o, const char *link)
+/* Of file systems without a device, such as /proc. */
+static bool has_no_device(const struct file_status *st)
 {
-	char path[64];
+	return (st->dev >> 8 & 0xfff) == 0;
+}
+
+/* What /proc has of a process belongs to who that is. */
+static void of_process(struct owner *o, long fd)
+{
+	char link[48], path[64];
 	int64_t pid;
 	uint32_t uid, gid;
-	long n = SYS(__NR_readlinkat, AT_FDCWD, link, path, sizeof(path) - 1);
+	long n;
 	char *end;
 
+	descriptor_link(link, fd);
+	n = SYS(__NR_readlinkat, AT_FDCWD, link, path, sizeof(path) - 1);
 	path[n > 0 ? n : 0] = 0;
 	if (strncmp(path, "/proc/", 6) != 0)
 		return;
@@ -116,7 +124,7 @@ static void of_process(struct owner *o, const char *link)
 static long find(struct owner *o, const struct file_status *st,
 		 const struct record *r, const struct asked *a)
 {
-	char first = 0, link[48];
+	char first = 0;
 	bool given = a->path && copy_bytes(&first, (const void *)a->path, 1) == 0 &&
 		     first;
 	long fd = a->at;
@@ -130,8 +138,8 @@ static long find(struct owner *o, const struct file_status *st,
 	/* Gone meanwhile, or there is no room for a descriptor: as if it had no
 	 * attribute, since stat() needs neither. */
 	owner_shown(o, st, fd);
-	descriptor_link(link, fd);
-	of_process(o, link);
+	if (has_no_device(st))
+		of_process(o, fd);
 	if (given && fd >= 0)
 		SYS(__NR_close, fd);
 	return 0;

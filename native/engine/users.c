@@ -136,5 +136,7 @@ void users_add(void)
 	users_calls_add();
 	users_status_add();
 	users_change_add();
+	users_make_add();
 	users_peers_add();
+	users_proc_add();
 }

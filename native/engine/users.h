@@ -10,8 +10,10 @@
  *   users-calls.c    the calls that tell and set ids and capabilities
  *   users-owner.c    whose a file is: an attribute of it
  *   users-status.c   what stat() and statx() tell
- *   users-change.c   chown(), chmod(), and whose new files are
- *   users-peers.c    who is at the other end of a socket, and /proc/PID/status
+ *   users-change.c   chown() and chmod()
+ *   users-make.c     whose new files are
+ *   users-peers.c    who is at the other end of a socket
+ *   users-proc.c     /proc/PID/status
  */
 #ifndef TRANSHIP_ENGINE_USERS_H
 #define TRANSHIP_ENGINE_USERS_H
@@ -92,6 +94,8 @@ void owner_add(void);
 void users_calls_add(void);
 void users_status_add(void);
 void users_change_add(void);
+void users_make_add(void);
 void users_peers_add(void);
+void users_proc_add(void);
 
 #endif

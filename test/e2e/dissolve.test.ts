@@ -121,7 +121,7 @@ describe("dissolve", { skip, timeout: 3_600_000 }, () => {
     const done = spawnSync("unshare", ["-m", "-n", "bash", "-c", script], {
       encoding: "utf8",
       env,
-      timeout: 300_000,
+      timeout: soaking ? 3_000_000 : 300_000,
     });
     assert.equal(done.status, 0, `${done.stdout}\n${done.stderr}`);
     const results = new Map<string, string>();
