@@ -6,7 +6,14 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { cgroupDirectories, cgroupMode } from "../../src/host/cgroup.ts";
-import { type Fixture, makeFixture, makePackage, until, whyNot } from "../integration/runtime-fixture.ts";
+import {
+  type Fixture,
+  makeFixture,
+  makePackage,
+  removeInstances,
+  until,
+  whyNot,
+} from "../integration/runtime-fixture.ts";
 
 /** Takes as many MiB as it is told, before it does anything else. */
 const program = `
@@ -44,9 +51,7 @@ describe("limits of a package", { skip, timeout: 300_000 }, () => {
     });
   });
   after(async () => {
-    // What a test that failed has left goes too.
-    const all = (await fixture.cli(["ps", "-aq"])).stdout.split("\n").filter(Boolean);
-    if (all.length > 0) await fixture.cli(["rm", "-f", ...all]);
+    await removeInstances(fixture);
     await fixture.remove();
     rmSync(work, { recursive: true, force: true });
   });

@@ -18,7 +18,14 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { type Fixture, makeFixture, makePackage, until, whyNot } from "../integration/runtime-fixture.ts";
+import {
+  type Fixture,
+  makeFixture,
+  makePackage,
+  removeInstances,
+  until,
+  whyNot,
+} from "../integration/runtime-fixture.ts";
 import { makeSmallRoot } from "../support/small-root.ts";
 
 const skip = whyNot() ?? (existsSync("/usr/bin/gcc") ? false : "needs gcc");
@@ -49,9 +56,7 @@ describe("an instance's own system", { skip, timeout: 300_000 }, () => {
     await makePackage(fixture.root, "box:1", { prepare, files });
   });
   after(async () => {
-    // What a test that failed has left goes too.
-    const all = (await fixture.cli(["ps", "-aq"])).stdout.split("\n").filter(Boolean);
-    if (all.length > 0) await fixture.cli(["rm", "-f", ...all]);
+    await removeInstances(fixture);
     await fixture.remove();
     rmSync(work, { recursive: true, force: true });
   });

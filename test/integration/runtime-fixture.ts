@@ -55,6 +55,12 @@ function wholeDescriptor(parts: Partial<Descriptor>): Descriptor {
   return { ...newDescriptor({ id: "box", name: "box", version: "1", publisher: "" }, origin), ...parts };
 }
 
+/** What a test that failed has left goes too. */
+export async function removeInstances(fixture: Fixture): Promise<void> {
+  const all = (await fixture.cli(["ps", "-aq"])).stdout.split("\n").filter(Boolean);
+  if (all.length > 0) await fixture.cli(["rm", "-f", ...all]);
+}
+
 export async function makePackage(
   root: StateRoot,
   reference: string,
