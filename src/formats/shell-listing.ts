@@ -1,43 +1,56 @@
 // What the scripts of machine/ssh/shell-scripts.ts print of files: MARK + "1", the name, MARK + "2", one line of stat or ls, and for a link
-// MARK + "3" and its target, or MARK + "4" where the describing program did not run. Around what one shell describes stand MARK + "5" and
-// MARK + "6". The mark is random, so names and targets of any bytes stay apart. Bounded; never evaluated.
+// MARK + "3" and its target, or MARK + "4" where the describing program did not run; MARK + "7" for a directory that the user cannot read.
+// Around what one shell describes stand MARK + "5" and MARK + "6"; between those a find prints names, each with a newline.
+// The mark is random, so names and targets of any bytes stay apart. Bounded; never evaluated.
 import type { ByteString, Entry } from "./entry.ts";
 import { type EntryKind, kindOfMode } from "./entry.ts";
 
-interface Listing {
+export interface Listing {
   entries: Entry[];
+  /** Directories whose content the user cannot see. */
+  closed: Set<ByteString>;
   damaged: number;
   /** False where what describes files could not be started, or did not come to its end: then nothing is known of any. */
   ran: boolean;
   /** Shells that described. */
   shells: number;
+  /** Whether what find found is what was described, name by name. */
+  allDescribed: boolean;
 }
 
 /** Objects in the order told; what does not parse is left out and counted. */
 export function parseListing(text: ByteString, mark: ByteString): Listing {
   const entries: Entry[] = [];
+  const closed = new Set<ByteString>();
+  const names: ByteString[] = [];
   let damaged = 0;
-  const shells = text.split(`${mark}5`).length - 1;
-  const ran = !text.includes(`${mark}4`) && text.split(`${mark}6`).length - 1 === shells;
-  if (!ran) return { entries, damaged, ran, shells };
-  for (const told of text.split(`${mark}1`).slice(1)) {
-    const [part = ""] = told.split(`${mark}6`);
-    const nameEnd = part.indexOf(`${mark}2`);
-    const rest = nameEnd < 0 ? "" : part.slice(nameEnd + mark.length + 1);
+  const [before = "", ...blocks] = text.split(`${mark}5`);
+  const parts = blocks.map((block) => block.split(`${mark}6`));
+  const found = before + parts.map(([, after = ""]) => after).join("");
+  const ran = !text.includes(`${mark}4`) && parts.every((part) => part.length === 2);
+  if (!ran) return { entries, closed, damaged, ran, shells: blocks.length, allDescribed: false };
+  for (const told of parts.flatMap(([block = ""]) => block.split(`${mark}1`).slice(1))) {
+    const nameEnd = told.indexOf(`${mark}2`);
+    const name = told.slice(0, Math.max(0, nameEnd));
+    names.push(name);
+    const [rest = "", mayNot] = (nameEnd < 0 ? "" : told.slice(nameEnd + mark.length + 1)).split(`${mark}7`);
     const [line = "", target] = rest.split(`${mark}3`);
-    const name = part.slice(0, Math.max(0, nameEnd));
     // Gone between its name and its line.
     if (line.trim() === "") continue;
     const entry = parseStatLine(line) ?? parseLsLine(line, name);
-    if (entry === undefined || name === "") damaged++;
-    else
-      entries.push({
-        ...entry,
-        path: name,
-        ...(target === undefined ? {} : { target: target.replace(/\n$/, "") }),
-      });
+    if (entry === undefined || name === "") {
+      damaged++;
+      continue;
+    }
+    if (mayNot !== undefined) closed.add(name);
+    entries.push({
+      ...entry,
+      path: name,
+      ...(target === undefined ? {} : { target: target.replace(/\n$/, "") }),
+    });
   }
-  return { entries, damaged, ran, shells };
+  const allDescribed = found === names.map((name) => `${name}\n`).join("");
+  return { entries, closed, damaged, ran, shells: blocks.length, allDescribed };
 }
 
 /** As `stat -c '%f %u %g %h %d %i %s %b %Y %Z %t %T'` prints it. */

@@ -76,7 +76,7 @@ export async function writeBundle(input: BundleInput): Promise<EnterMount[]> {
   for (const words of given.lowered) input.log.warn(words);
   const own = [
     ...(await ownMounts(input)),
-    ...identityMounts({ instance: { paths, record }, layers, identity, rootfs }),
+    ...identityMounts({ instance: { paths, record }, layers, identity, rootfs, runtime: runtime.kind }),
   ];
   const secrets = secretMounts(paths, record);
   const redirected = redirectedMounts(paths, record, [...own, ...volumes, ...secrets]);

@@ -136,6 +136,15 @@ describe("an instance's own system", { skip, timeout: 300_000 }, () => {
     );
     assert.doesNotMatch(own, new RegExp(fixture.root.path));
     assert.match(own, /\/dev\/old-disk \/ ext3/);
+    // A host without DMI has no directory to bind the values to: what is mounted there names no path either, with either runtime.
+    for (const runtime of ["crun", "runc"]) {
+      const flags = ["--rm", "--network", "none", "--dmi", "product_serial=OLD-1"];
+      const files = ["/sys/class/dmi/id/product_serial", "/proc/self/mounts"];
+      const words = ["run", ...flags, "box:1", "cat", ...files];
+      const { stdout, stderr } = await fixture.cli(words, { env: { TRANSHIP_RUNTIME: runtime } });
+      assert.match(stdout, /^OLD-1\n/, stderr);
+      assert.doesNotMatch(stdout, new RegExp(fixture.root.path), runtime);
+    }
     // The control: what a person lends is seen.
     const lent = await shown("-v", `${work}:${work}`);
     assert.ok(points(lent).includes(work));

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
-import { chmodSync, existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -138,6 +138,47 @@ test("a script that did not run, or not to its end, is no answer", { skip }, asy
   await noNull.close();
 });
 
+const allWays = { describe: "stat", find: true, readlink: true, dd: true, head: true } as const;
+
+// Its first shell takes a find all processes, or it never has any; the shell that asked starts as many as it likes. busybox is its own sh.
+for (const [program, failing] of [
+  ["/usr/bin/find", [1, 2]],
+  ["/bin/busybox find", [1]],
+] as const) {
+  for (const failsAt of failing) {
+    test(`${program} that cannot start shell ${failsAt} and goes on, or ends, has not told all`, {
+      skip,
+    }, async (t) => {
+      const place = mkdtempSync(join(tmpdir(), "tranship-few-"));
+      t.after(() => rmSync(place, { recursive: true, force: true }));
+      chmodSync(place, 0o755);
+      mkdirSync(join(place, "files"));
+      mkdirSync(join(place, "bin"));
+      for (let i = 0; i < 1500; i++) writeFileSync(join(place, "files", `${i}`.padStart(220, "n")), "");
+      const script = (name: string, text: string) =>
+        writeFileSync(join(place, "bin", name), `#!/bin/dash\n${text}\n`, { mode: 0o755 });
+      const limited = "prlimit --nproc=0:0 --pid";
+      script("find", `${failsAt === 1 ? `${limited} $$;` : ""} exec ${program} "$@"`);
+      script("sh", `dash "$@"; ${limited} $PPID`);
+      const user = String(100_000 + randomInt(1e9));
+      const as = [
+        "--reuid",
+        user,
+        "--regid",
+        user,
+        "--clear-groups",
+        "env",
+        `PATH=${place}/bin:${process.env.PATH}`,
+      ];
+      const child = spawn("setpriv", [...as, "dash"], { stdio: "pipe" });
+      const session = new ShellSession(child, (said) => new TranshipError("E_MACHINE_UNREACHABLE", said));
+      const files = new ShellFiles(session, allWays);
+      t.after(() => files.close());
+      await assert.rejects(files.list(join(place, "files")), /its find cannot start a program for all/);
+    });
+  }
+}
+
 for (const shell of [["dash"], ["busybox", "sh"]]) {
   test(`a user with few processes left: what ${shell[0]} cannot start a program for is not absent`, {
     skip,
@@ -156,11 +197,7 @@ for (const shell of [["dash"], ["busybox", "sh"]]) {
         const words = [...as, "prlimit", `--nproc=${most}`, ...shell];
         const child = spawn(words[0] ?? "", words.slice(1), { stdio: "pipe" });
         const session = new ShellSession(child, (said) => new TranshipError("E_MACHINE_UNREACHABLE", said));
-        return new ShellFiles(
-          session,
-          { describe: "stat", find: true, readlink: true, dd: true, head: true },
-          false,
-        );
+        return new ShellFiles(session, allWays);
       };
       const walked = async (files: ShellFiles): Promise<string[]> => {
         const found: string[] = [];

@@ -177,7 +177,7 @@ export class SshSessions implements Reconnecting<BulkFiles> {
     );
     await shell.ask(() => ":", maxTalk); // what the login shell says comes before the first answer
     const ways = await probeWays(shell, probe, name);
-    const files = new ShellFiles(shell, ways, probe.uid === 0 || sudo);
+    const files = new ShellFiles(shell, ways);
     return this.#opened(connection, files, `read without the collector (${because}); ${lossOf(ways)}`);
   }
 

@@ -3,7 +3,7 @@
 import { TranshipError } from "../../base/errors.ts";
 import type { ByteString, Entry } from "../../formats/entry.ts";
 import { escapeBytes } from "../../formats/escape.ts";
-import { parseListing } from "../../formats/shell-listing.ts";
+import { type Listing, parseListing } from "../../formats/shell-listing.ts";
 import type { BulkSink } from "../bulk.ts";
 import { ioError } from "../errno.ts";
 import type { FileStream, Resolution, Unreadable, WalkOptions } from "../machine.ts";
@@ -13,7 +13,6 @@ import {
   absent,
   blockSize,
   cannotFork,
-  closedScript,
   listScript,
   readScript,
   type ShellWays,
@@ -34,12 +33,10 @@ const noProcesses = "its shell cannot start another process";
 export class ShellFiles implements BulkFiles {
   readonly #session: ShellSession;
   readonly #ways: ShellWays;
-  readonly #root: boolean;
 
-  constructor(session: ShellSession, ways: ShellWays, root: boolean) {
+  constructor(session: ShellSession, ways: ShellWays) {
     this.#session = session;
     this.#ways = ways;
-    this.#root = root;
   }
 
   async stat(path: ByteString, options: { follow?: boolean } = {}): Promise<Entry | undefined> {
@@ -47,7 +44,10 @@ export class ShellFiles implements BulkFiles {
   }
 
   async list(path: ByteString): Promise<Entry[] | undefined> {
-    const { status, entries } = await this.#listing((mark) => listScript(this.#ways, mark, path), 0);
+    const { status, entries } = await this.#listing(
+      (mark) => listScript(this.#ways, mark, path),
+      this.#ways.find,
+    );
     if (status === 20) return undefined;
     if (status === 13) throw ioError(13, path);
     const prefix = `${path.replace(/\/+$/, "")}/`;
@@ -62,11 +62,10 @@ export class ShellFiles implements BulkFiles {
       yield* this.#descend(path, options);
       return;
     }
-    const { entries } = await this.#listing(
+    const { entries, closed } = await this.#listing(
       (mark) => walkScript(this.#ways, mark, path, exclude, options.oneFileSystem === true),
-      0,
+      true,
     );
-    const closed = this.#root ? new Set<ByteString>() : await this.#closed(path, exclude);
     if (entries.length === 0) {
       if ((await this.stat(path)) !== undefined) throw this.#session.broken("its find describes nothing");
       yield { path, error: "ENOENT" };
@@ -233,38 +232,32 @@ export class ShellFiles implements BulkFiles {
 
   /** By the path as asked; what is not there is not in it. */
   async #describe(paths: readonly ByteString[], follow: boolean): Promise<Map<ByteString, Entry>> {
-    const { entries } = await this.#listing((mark) => statScript(this.#ways, mark, paths, follow), 1);
+    const { entries } = await this.#listing((mark) => statScript(this.#ways, mark, paths, follow), false);
     return new Map(entries.map((entry) => [entry.path, entry]));
   }
 
-  /** `least`: shells that describe something, where the script comes to that. */
+  /** `found`: by find, which tells what it found beside what was described. */
   async #listing(
     script: (mark: string) => ByteString,
-    least: number,
-  ): Promise<{ status: number; entries: Entry[] }> {
+    found: boolean,
+  ): Promise<Listing & { status: number }> {
     let used = "";
     const { status, output } = await this.#session.ask((mark) => {
       used = `${mark}:`;
       return script(used);
     }, maxListing);
-    const { entries, damaged, ran, shells } = parseListing(output.toString("latin1"), used);
+    const listing = parseListing(output.toString("latin1"), used);
     if (status === cannotFork) throw this.#session.broken(noProcesses);
-    if (!ran || shells < least) throw this.#session.broken("its programs cannot be started, or are killed");
-    if (damaged > 0)
+    const refused = status === 13 || status === 20;
+    if (!refused && (!listing.ran || (!found && listing.shells === 0)))
+      throw this.#session.broken("its programs cannot be started, or are killed");
+    if (!refused && found && !listing.allDescribed)
+      throw this.#session.broken("its find cannot start a program for all that it finds");
+    if (listing.damaged > 0)
       throw new TranshipError(
         "E_PROTOCOL",
-        `the far side describes ${damaged} files in a way that is not understood`,
+        `the far side describes ${listing.damaged} files in a way that is not understood`,
       );
-    return { status, entries };
-  }
-
-  async #closed(path: ByteString, exclude: readonly ByteString[]): Promise<Set<ByteString>> {
-    let used = "";
-    const { status, output } = await this.#session.ask((mark) => {
-      used = `${mark}:`;
-      return closedScript(used, path, exclude);
-    }, maxListing);
-    if (status === cannotFork) throw this.#session.broken(noProcesses);
-    return new Set(output.toString("latin1").split(`${used}1`).slice(1));
+    return { ...listing, status };
   }
 }

@@ -24,7 +24,7 @@ export const cannotFork = 2;
 /**
  * Prints each of the arguments (formats/shell-listing.ts). `follow`: what a link leads to. A stat that could not be started, or was killed,
  * is told, and so are beginning and end, as a shell that cannot fork ends in between: what was not described must not look like a file
- * that is not there.
+ * that is not there. Directories whose content this user does not get to see are told too.
  */
 function describer(ways: ShellWays, mark: string, follow = false): ByteString {
   const l = follow ? "-L " : "";
@@ -33,14 +33,16 @@ function describer(ways: ShellWays, mark: string, follow = false): ByteString {
       ? `stat ${l}-c "%f %u %g %h %d %i %s %b %Y %Z %t %T" -- "$f"`
       : `ls ${l}-lidn ${ways.describe === "ls-full" ? "--full-time " : ""}-- "$f"`;
   const link = ways.readlink && !follow ? ` [ ! -h "$f" ] || { printf ${mark}3; readlink -- "$f"; };` : "";
-  return `printf ${mark}5; for f; do printf "${mark}1%s${mark}2" "$f"; ${line} || [ $? -lt 126 ] || printf ${mark}4;${link} done; printf ${mark}6`;
+  const closed = ` [ -h "$f" ] || [ ! -d "$f" ] || { [ -r "$f" ] && [ -x "$f" ]; } || printf ${mark}7;`;
+  return `printf ${mark}5; for f; do printf "${mark}1%s${mark}2" "$f"; ${line} || [ $? -lt 126 ] || printf ${mark}4;${link}${closed} done; printf ${mark}6`;
 }
 
-/** After a find, which goes on or ends where it could start no shell: whether as many processes below one another can be. */
-const stillForks = `( ( : ); : ) || exit ${cannotFork}`;
-
-function describeAll(ways: ShellWays, mark: string): ByteString {
-  return quote(describer(ways, mark));
+/**
+ * What find does with what it finds. It prints the names itself too, for which it starts nothing: where it could start no shell for some of
+ * them it goes on or ends, and says no more than it says of a directory that it may not read.
+ */
+function tellAll(ways: ShellWays, mark: string): ByteString {
+  return `-print -exec sh -c ${quote(describer(ways, mark))} sh {} +; exit 0`;
 }
 
 /** Describes the paths as they stand; what is not there prints no line. */
@@ -57,7 +59,7 @@ export function statScript(
 export function listScript(ways: ShellWays, mark: string, path: ByteString): ByteString {
   const enter = `[ -d ${quote(path)} ] || exit 20; cd ${quote(path)} && [ -r . ] || exit 13`;
   return ways.find
-    ? `${enter}; find . ! -name . -prune -exec sh -c ${describeAll(ways, mark)} sh {} +; ${stillForks}; exit 0`
+    ? `${enter}; find . ! -name . -prune ${tellAll(ways, mark)}`
     : `${enter}; set -- * .[!.]* ..?*; for n; do shift; [ -e "$n" ] || [ -h "$n" ] && set -- "$@" "$n"; done; ${describer(ways, mark)}`;
 }
 
@@ -71,15 +73,7 @@ export function walkScript(
 ): ByteString {
   const left = exclude.map((one) => `-path ${quote(one.replace(/[[\]*?\\]/g, "\\$&"))}`).join(" -o ");
   const prune = left === "" ? "" : `\\( ${left} \\) -prune -o `;
-  return `find ${quote(path)}${oneFileSystem ? " -xdev" : ""} ${prune}-exec sh -c ${describeAll(ways, mark)} sh {} +; ${stillForks}; exit 0`;
-}
-
-/** Directories below a path that this user cannot read, each after the mark. */
-export function closedScript(mark: string, path: ByteString, exclude: readonly ByteString[]): ByteString {
-  const left = exclude.map((one) => `-path ${quote(one.replace(/[[\]*?\\]/g, "\\$&"))}`).join(" -o ");
-  const prune = left === "" ? "" : `\\( ${left} \\) -prune -o `;
-  const check = quote(`for f; do [ -r "$f" ] && [ -x "$f" ] || printf "${mark}1%s" "$f"; done`);
-  return `find ${quote(path)} ${prune}-type d -exec sh -c ${check} sh {} +; ${stillForks}; exit 0`;
+  return `find ${quote(path)}${oneFileSystem ? " -xdev" : ""} ${prune}${tellAll(ways, mark)}`;
 }
 
 /** Content from `offset`, at least `length` bytes where there are as many; status 44 absent, 13 unreadable, 22 no regular file. */

@@ -1,11 +1,12 @@
 // The files by which programs learn who their machine is. Each is bound over its place in the instance: what the package brought from its
 // old machine stays as it is below, and no two instances show the same.
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { writeFilePlain } from "../../host/files.ts";
 import type { Instance } from "../find.ts";
 import { namedInLayers, readLayerFile } from "../layers.ts";
 import type { OciMount } from "../oci/config.ts";
+import type { OciRuntime } from "../oci/runtime.ts";
 import { type InstanceIdentity, nothingTaken, ownHostId, ownMachineId } from "./identity.ts";
 
 export interface IdentityFiles {
@@ -15,9 +16,11 @@ export interface IdentityFiles {
   identity: InstanceIdentity;
   /** Where the overlay of the instance will be mounted. */
   rootfs: string;
+  /** Which OCI runtime mounts it. */
+  runtime: OciRuntime["kind"];
 }
 
-type Placed = Omit<IdentityFiles, "rootfs">;
+type Placed = Omit<IdentityFiles, "rootfs" | "runtime">;
 
 export function identityMounts(input: IdentityFiles): OciMount[] {
   return [...fileMounts(input), ...dmiMounts(input)];
@@ -112,6 +115,7 @@ function dmiMounts(input: IdentityFiles): OciMount[] {
   }
   mkdirSync(join(top, "class/dmi"), { recursive: true, mode: 0o755 });
   symlinkSync("../../devices/virtual/dmi/id", join(top, "class/dmi/id"));
+  const seen = (path: string): string => fromRuntime(input, path);
   return [
     ["virtual", "devices/virtual"],
     ["class", "class"],
@@ -124,9 +128,18 @@ function dmiMounts(input: IdentityFiles): OciMount[] {
       "nosuid",
       "nodev",
       "noexec",
-      `lowerdir=${join(top, own)}:${join(input.rootfs, "sys", kernel)}`,
+      `lowerdir=${seen(join(top, own))}:${seen(join(input.rootfs, "sys", kernel))}`,
     ],
   }));
+}
+
+/**
+ * A path as the OCI runtime finds it when it mounts, and as mount tables of the instance tell it then: without the path of the state root
+ * where it is known which directory the runtime is in. runc is in the root of the instance, but below a mount of that onto itself.
+ */
+function fromRuntime({ instance, rootfs, runtime }: IdentityFiles, path: string): string {
+  if (runtime === "crun") return relative(instance.paths.bundle, path);
+  return runtime === "runc" ? join("..", relative(dirname(rootfs), path)) : path;
 }
 
 /** What a record without identity means: made by an older Tranship. */

@@ -51,7 +51,7 @@ test("names and targets of any bytes stay apart", () => {
       const text = pairs
         .map(([name, target]) => `${mark}1${name}${mark}2${line}${mark}3${target}\n`)
         .join("");
-      const { entries, damaged } = parseListing(`noise\n${text}`, mark);
+      const { entries, damaged } = parseListing(`noise\n${mark}5${text}${mark}6`, mark);
       assert.equal(damaged, 0);
       assert.deepEqual(
         entries.map((entry) => [entry.path, entry.target]),
@@ -74,6 +74,29 @@ test("a listing that is cut off says nothing of any file", () => {
   assert.deepEqual(parseListing(whole + whole, mark).shells, 2);
   const { entries, ran } = parseListing(`${whole}${mark}5${mark}1/b${mark}2`, mark);
   assert.deepEqual([entries, ran], [[], false]);
+});
+
+test("what find found and no shell described is noticed, whatever the names are and however the words come", () => {
+  const described = (...names: string[]) =>
+    `${mark}5${names.map((name) => `${mark}1${name}${mark}2${line}`).join("")}${mark}6`;
+  const of = (text: string) => parseListing(text, mark).allDescribed;
+  assert.equal(of(""), true);
+  assert.equal(of(`/a\n/b\nc\n${described("/a", "/b\nc")}`), true);
+  assert.equal(of(`/a\n/b${described("/a")}\n/c\n${described("/b", "/c")}`), true);
+  assert.equal(of(`/a\n${mark}5${mark}1/a${mark}2${mark}6`), true, "gone since is no loss");
+  assert.equal(of(`/a\n/b\n${described("/a")}`), false);
+  assert.equal(of(`/a\n/b\n/c\n${described("/a")}${described("/c")}`), false);
+  assert.equal(of("/a\n"), false);
+  assert.equal(of(described("/a")), false);
+});
+
+test("a directory that may not be read is told apart from its line and its link", () => {
+  const directory = line.replace("81a4", "41c0");
+  const { entries, closed } = parseListing(
+    `${mark}5${mark}1/a${mark}2${directory}${mark}7${mark}1/b${mark}2${directory}${mark}6`,
+    mark,
+  );
+  assert.deepEqual([entries.map((one) => one.path), [...closed]], [["/a", "/b"], ["/a"]]);
 });
 
 test("anything at all is an answer or damage, never an exception", () => {
