@@ -22,10 +22,9 @@ export function putAttributes(call: Call, input: PutAttributesRequest): PutAttri
       "AttributeLimitExceededException",
       `At most ${most} attributes can be put in one call.`,
     );
-  for (const attribute of input.attributes) {
+  const changed = changedBy(call, input, (attributes, attribute) => {
     check(attribute);
-    const instance = target(call, input.cluster, attribute);
-    const others = instance.attributes.filter(({ name }) => name !== attribute.name);
+    const others = attributes.filter(({ name }) => name !== attribute.name);
     const custom = others.filter(
       ({ name }) => !name.startsWith("ecs.") && !name.startsWith("com.amazonaws."),
     );
@@ -34,29 +33,44 @@ export function putAttributes(call: Call, input: PutAttributesRequest): PutAttri
         "AttributeLimitExceededException",
         `A container instance has at most ${most} custom attributes.`,
       );
-    instance.attributes = [
-      ...others,
-      { name: attribute.name, ...(attribute.value === undefined ? {} : { value: attribute.value }) },
-    ];
-    call.control.state.instance.put(instance);
-    call.control.roomChanged(instance.cluster);
-  }
+    const { name, value } = attribute;
+    return [...others, { name, ...(value === undefined ? {} : { value }) }];
+  });
+  keep(call, changed);
   return { attributes: input.attributes };
 }
 
 export function deleteAttributes(call: Call, input: DeleteAttributesRequest): DeleteAttributesResponse {
+  const changed = changedBy(call, input, (attributes, { name }) => {
+    if (!attributes.some((attribute) => attribute.name === name))
+      throw new EcsError("TargetNotFoundException", `The attribute ${name.slice(0, 100)} was not found.`);
+    return attributes.filter((attribute) => attribute.name !== name);
+  });
+  keep(call, changed);
+  return { attributes: input.attributes };
+}
+
+/** What each container instance will have; nothing is changed before all of the call is known to be right. */
+function changedBy(
+  call: Call,
+  input: { cluster?: string | undefined; attributes: readonly Attribute[] },
+  change: (attributes: readonly Attribute[], attribute: Attribute) => Attribute[],
+): Map<InstanceEntity, Attribute[]> {
+  const changed = new Map<InstanceEntity, Attribute[]>();
   for (const attribute of input.attributes) {
     const instance = target(call, input.cluster, attribute);
-    const found = instance.attributes.find(({ name }) => name === attribute.name);
-    if (found === undefined)
-      throw new EcsError(
-        "TargetNotFoundException",
-        `The attribute ${attribute.name.slice(0, 100)} was not found.`,
-      );
-    instance.attributes = instance.attributes.filter(({ name }) => name !== attribute.name);
-    call.control.state.instance.put(instance);
+    changed.set(instance, change(changed.get(instance) ?? instance.attributes, attribute));
   }
-  return { attributes: input.attributes };
+  return changed;
+}
+
+/** Services that found no place for a task may find one now. */
+function keep({ control }: Call, changed: ReadonlyMap<InstanceEntity, Attribute[]>): void {
+  for (const [instance, attributes] of changed) {
+    instance.attributes = attributes;
+    control.state.instance.put(instance);
+    control.roomChanged(instance.cluster);
+  }
 }
 
 export function listAttributes(call: Call, input: ListAttributesRequest): ListAttributesResponse {

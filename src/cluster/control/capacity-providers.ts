@@ -132,20 +132,31 @@ function named(call: Call, name: string): CapacityProviderEntity {
   return found;
 }
 
-/** Throws what is wrong with a strategy; `within`: providers that the cluster is about to have. */
+/** Throws what is wrong with a strategy; `within`: the providers that the cluster has, or is about to have. */
 export function checkStrategy(
   call: Call,
   strategy: readonly CapacityProviderStrategyItem[] | undefined,
-  within: readonly string[] = [],
+  within: readonly string[],
 ): void {
   const items = strategy ?? [];
+  const names = items.map(({ capacityProvider }) => capacityProvider);
   if (items.length > 20) throw invalidParameter("A capacity provider strategy has at most 20 items.");
-  for (const name of [...within, ...items.map(({ capacityProvider }) => capacityProvider)])
+  // As with the launch type FARGATE: a machine for each task is not ours to give. As a name that a cluster has it does no harm.
+  const vendors = names.find((name) => builtIn.includes(name));
+  if (vendors !== undefined)
+    throw invalidParameter(
+      `The capacity provider ${vendors} is not supported by this control plane: tasks run on the container instances of the cluster.`,
+    );
+  for (const name of [...within, ...names])
     if (!builtIn.includes(name) && call.control.state.capacityProvider.get(name) === undefined)
       throw new EcsError(
         "InvalidParameterException",
         `The specified capacity provider strategy cannot contain a capacity provider that does not exist: ${name.slice(0, 100)}.`,
       );
+  if (!names.every((name) => within.includes(name)))
+    throw invalidParameter(
+      "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster and try again.",
+    );
   for (const { base = 0, weight = 0 } of items) {
     if (!(weight >= 0 && weight <= 1000))
       throw invalidParameter("The weight of a capacity provider is between 0 and 1000.");
@@ -169,12 +180,7 @@ export function providersFor(
     input.launchType !== undefined
       ? []
       : (input.capacityProviderStrategy ?? cluster.wire.defaultCapacityProviderStrategy ?? []);
-  checkStrategy(call, strategy);
-  for (const { capacityProvider } of input.capacityProviderStrategy ?? [])
-    if (!cluster.wire.capacityProviders?.includes(capacityProvider))
-      throw invalidParameter(
-        "The specified capacity provider strategy can only contain capacity providers that are associated with the cluster.",
-      );
+  checkStrategy(call, strategy, cluster.wire.capacityProviders ?? []);
   return distribute(strategy, new Map(), count);
 }
 

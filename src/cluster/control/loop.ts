@@ -6,6 +6,7 @@ import { compareTasks, loseTasks } from "./node-loss.ts";
 import { forgetService, stepService } from "./reconcile-service.ts";
 import { stepTask, taskSeen } from "./reconcile-tasks.ts";
 import { hasStopped } from "./stop-task.ts";
+import { forgetDeleted } from "./task-definitions.ts";
 
 export class Loop implements DriverListener {
   readonly #control: Control;
@@ -138,6 +139,7 @@ export class Loop implements DriverListener {
       state.task.delete(task.id);
       this.#control.occupancy.forget(task);
     }
+    forgetDeleted(state);
     for (const token of [...state.token.all()]) if (token.until <= now) state.token.delete(token.key);
   }
 

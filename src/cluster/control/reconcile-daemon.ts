@@ -8,7 +8,10 @@ import { isWell } from "./reconcile-tasks.ts";
 import { sayStopped, start, type View } from "./service-tasks.ts";
 import { endTask } from "./stop-task.ts";
 
-/** Those that have what a task needs, by definition and constraints; they are the desired count. */
+/**
+ * Those that have what a task needs, by definition and constraints; they are the desired count. Also one that is not connected and has a task: that
+ * goes on until the node counts as lost, whether the node, its agent or we were away.
+ */
 export function wantedByDaemon(
   control: Control,
   service: ServiceEntity,
@@ -18,8 +21,10 @@ export function wantedByDaemon(
   if (definition === undefined) return [];
   const constraints = allConstraints(definition.wire, service.constraints);
   const needs = needsOf(definition.wire);
+  const busy = busyWith(control, service);
   const wanted = [...control.state.instance.group(service.cluster)].filter((instance) => {
-    const { id, subject, available } = control.candidates.one(instance);
+    const { id, subject, available: connected } = control.candidates.one(instance);
+    const available = connected || (instance.wire.status === "ACTIVE" && busy.has(id));
     const { cpu, memory } = needs;
     const candidate = { id, subject, available, cpu, memory, ports: new Set<string>() };
     return (
@@ -34,6 +39,14 @@ export function wantedByDaemon(
   });
   service.wire.desiredCount = wanted.length;
   return wanted;
+}
+
+/** Ids of the instances on which the service has a task that has not ended. */
+function busyWith(control: Control, service: ServiceEntity): Set<string | undefined> {
+  const busy = new Set<string | undefined>();
+  for (const { wire, instance } of control.occupancy.ofService(service.key))
+    if (wire.lastStatus !== "STOPPED") busy.add(instance);
+  return busy;
 }
 
 /** One task on each container instance that satisfies the constraints. */
@@ -62,11 +75,7 @@ export function stepDaemon(control: Control, service: ServiceEntity, view: View)
   if (primary.wire.rolloutState === "FAILED") return;
   if (primary.notBefore !== undefined && control.clock.now() < primary.notBefore) return;
   // An instance whose old task still runs waits until that has gone.
-  const busy = new Set(
-    [...control.occupancy.ofService(service.key)]
-      .filter(({ wire }) => wire.lastStatus !== "STOPPED")
-      .map(({ instance }) => instance),
-  );
+  const busy = busyWith(control, service);
   const empty = wanted.filter(({ id }) => !busy.has(id));
   if (empty.length === 0) return;
   start(control, service, primary, empty.length, (_definition, demand) => {

@@ -9,7 +9,7 @@ import { stepDaemon, wantedByDaemon } from "./reconcile-daemon.ts";
 import { isWell } from "./reconcile-tasks.ts";
 import { judgeRollout } from "./rollout.ts";
 import { serviceEvent, serviceLabel } from "./service-events.ts";
-import { sayStopped, start, type View } from "./service-tasks.ts";
+import { sayStopped, sayWhereStuck, start, type View } from "./service-tasks.ts";
 import { endTask } from "./stop-task.ts";
 
 /** A task that ran for so long, in milliseconds, has not failed its deployment when it ends later. */
@@ -40,6 +40,7 @@ export function stepService(control: Control, service: ServiceEntity): number | 
     soon.push(startMissing(control, service, view));
     stopSurplus(control, service, view);
   }
+  sayWhereStuck(control, service, view);
   for (const task of live) if (isProtected(task, control.clock.now())) soon.push(task.protectedUntil);
   const times = soon.filter((time) => time !== undefined);
   return times.length === 0 ? undefined : Math.min(...times);

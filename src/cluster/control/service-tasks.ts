@@ -5,6 +5,8 @@ import { distribute } from "./capacity-providers.ts";
 import type { Control } from "./control.ts";
 import { needsOf } from "./demand.ts";
 import { makeTask } from "./make-task.ts";
+import { isProtected } from "./protection.ts";
+import { isWell } from "./reconcile-tasks.ts";
 import { serviceEvent, taskList } from "./service-events.ts";
 
 export interface View {
@@ -115,13 +117,37 @@ const complaints: Readonly<Record<string, string>> = {
 
 /** Said once until it changes. */
 function complain(control: Control, service: ServiceEntity, failure: string): void {
-  if (service.lastComplaint === failure) return;
-  service.lastComplaint = failure;
-  delete service.steady;
-  serviceEvent(
+  say(
     control,
     service,
+    failure,
     `was unable to place a task because no container instance met all of its requirements. Reason: ${complaints[failure] ?? failure}`,
+  );
+}
+
+function say(control: Control, service: ServiceEntity, complaint: string, message: string): void {
+  if (service.lastComplaint === complaint) return;
+  service.lastComplaint = complaint;
+  delete service.steady;
+  serviceEvent(control, service, message);
+}
+
+/** A rollout whose bounds, rounded, allow neither to start a task nor to stop one waits for ever: one task of one with at least 50 and at most 150 percent, say. */
+export function sayWhereStuck(control: Control, service: ServiceEntity, view: View): void {
+  const { primary, good, old, stopping, desired, most } = view;
+  if (primary.wire.rolloutState !== "IN_PROGRESS" || stopping > 0 || old.length === 0) return;
+  if (good.length >= desired || good.length + old.length < most) return;
+  // Of these something is still to be expected.
+  const now = control.clock.now();
+  const moves = [...good, ...old].some(
+    (task) => task.wire.desiredStatus === "STOPPED" || !isWell(control, task) || isProtected(task, now),
+  );
+  if (moves) return;
+  say(
+    control,
+    service,
+    "CONFIGURATION",
+    "was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again.",
   );
 }
 

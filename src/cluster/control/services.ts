@@ -15,7 +15,7 @@ import type {
   UpdateServiceRequest,
   UpdateServiceResponse,
 } from "../api/shapes.ts";
-import type { ServiceEntity, TaskDefinitionEntity } from "../state/entities.ts";
+import type { ClusterEntity, ServiceEntity, TaskDefinitionEntity } from "../state/entities.ts";
 import { checkStrategy } from "./capacity-providers.ts";
 import { checkPlacement } from "./check-placement.ts";
 import type { Call } from "./control.ts";
@@ -42,7 +42,7 @@ export function createService(call: Call, input: CreateServiceRequest): CreateSe
   if (found?.wire.status === "DRAINING")
     throw invalidParameter("Unable to Start a service that is still Draining.");
   checkKind(input);
-  checkCommon(call, input);
+  checkCommon(call, cluster, input);
   const external = input.deploymentController?.type === "EXTERNAL";
   const definition =
     external && input.taskDefinition === undefined ? undefined : usable(call, input.taskDefinition);
@@ -101,21 +101,22 @@ export function updateService(call: Call, input: UpdateServiceRequest): UpdateSe
   const service = serviceOf(state, cluster.name, input.service);
   if (service.wire.status !== "ACTIVE")
     throw new EcsError("ServiceNotActiveException", "Service was not ACTIVE.");
-  checkCommon(call, { ...input, schedulingStrategy: service.wire.schedulingStrategy });
   const { wire } = service;
+  const daemon = wire.schedulingStrategy === "DAEMON";
+  checkCommon(call, cluster, { ...input, schedulingStrategy: wire.schedulingStrategy });
   const { type: controller = "ECS" } = wire.deploymentController ?? {};
   if (input.deploymentController !== undefined && input.deploymentController.type !== controller)
     throw invalidParameter("The deployment controller of a service cannot be changed.");
-  if (input.desiredCount !== undefined) {
-    if (wire.schedulingStrategy === "DAEMON")
-      throw invalidParameter("The daemon scheduling strategy takes no desiredCount.");
-    wire.desiredCount = input.desiredCount;
-  }
-  if (input.deploymentConfiguration !== undefined)
-    wire.deploymentConfiguration = withDefaults(
-      { ...wire.deploymentConfiguration, ...input.deploymentConfiguration },
-      wire.schedulingStrategy === "DAEMON",
-    );
+  if (input.desiredCount !== undefined && daemon)
+    throw invalidParameter("The daemon scheduling strategy takes no desiredCount.");
+  const deploymentConfiguration = withDefaults(
+    { ...wire.deploymentConfiguration, ...input.deploymentConfiguration },
+    daemon,
+  );
+  const target = rolledOut(call, service, input);
+  // Nothing is refused from here on: what is refused changes nothing.
+  wire.deploymentConfiguration = deploymentConfiguration;
+  if (input.desiredCount !== undefined) wire.desiredCount = input.desiredCount;
   for (const field of [
     "enableExecuteCommand",
     "enableECSManagedTags",
@@ -133,7 +134,10 @@ export function updateService(call: Call, input: UpdateServiceRequest): UpdateSe
     delete wire.launchType;
     wire.capacityProviderStrategy = input.capacityProviderStrategy;
   }
-  rollOut(call, service, input);
+  if (target !== undefined)
+    startDeployment(control, call.region, service, target, {
+      reason: input.forceNewDeployment ? "forced" : "updated",
+    });
   delete service.steady;
   delete service.lastComplaint;
   state.service.put(service);
@@ -141,22 +145,24 @@ export function updateService(call: Call, input: UpdateServiceRequest): UpdateSe
   return { service: shownService(control, service, true) };
 }
 
-/** A new deployment where what tasks are made of changes, or where one is asked for. */
-function rollOut(call: Call, service: ServiceEntity, input: UpdateServiceRequest): void {
+/** What a new deployment is of: there is one where what tasks are made of changes, or where it is asked for. */
+function rolledOut(
+  call: Call,
+  service: ServiceEntity,
+  input: UpdateServiceRequest,
+): TaskDefinitionEntity | undefined {
   const primary = service.deployments[0];
   const definition = input.taskDefinition === undefined ? undefined : usable(call, input.taskDefinition);
   const changed =
     (definition !== undefined && definition.key !== primary?.definition) ||
     input.networkConfiguration !== undefined ||
     input.capacityProviderStrategy !== undefined;
-  if (!changed && input.forceNewDeployment !== true) return;
+  if (!changed && input.forceNewDeployment !== true) return undefined;
   if (service.wire.deploymentController?.type === "EXTERNAL")
     throw invalidParameter("A service with the EXTERNAL deployment controller is updated by its task sets.");
   const target = definition ?? call.control.state.definition.get(primary?.definition ?? "");
   if (target === undefined) throw clientError("TaskDefinition not found.");
-  startDeployment(call.control, call.region, service, target, {
-    reason: input.forceNewDeployment ? "forced" : "updated",
-  });
+  return target;
 }
 
 export function deleteService(call: Call, input: DeleteServiceRequest): DeleteServiceResponse {
@@ -228,13 +234,13 @@ function checkKind(input: CreateServiceRequest): void {
     throw invalidParameter("The daemon scheduling strategy takes no desiredCount.");
   if (!daemon && input.desiredCount === undefined)
     throw invalidParameter("The replica scheduling strategy needs a desiredCount.");
-  if (daemon && (input.placementStrategy?.length ?? 0) > 0)
-    throw invalidParameter("The daemon scheduling strategy takes no placement strategies.");
-  if (daemon && input.placementConstraints?.some(({ type }) => type === "distinctInstance"))
-    throw invalidParameter("The daemon scheduling strategy takes no distinctInstance constraint.");
 }
 
-function checkCommon(call: Call, input: Omit<CreateServiceRequest, "serviceName">): void {
+function checkCommon(
+  call: Call,
+  { wire: { capacityProviders = [] } }: ClusterEntity,
+  input: Omit<CreateServiceRequest, "serviceName">,
+): void {
   const count = input.desiredCount;
   if (count !== undefined && (!Number.isInteger(count) || count < 0 || count > 5000))
     throw invalidParameter(`desiredCount must be between 0 and 5000, not ${count}`);
@@ -243,10 +249,15 @@ function checkCommon(call: Call, input: Omit<CreateServiceRequest, "serviceName"
       "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
     );
   checkPlacement(input.placementConstraints, input.placementStrategy);
-  checkStrategy(call, input.capacityProviderStrategy);
+  checkStrategy(call, input.capacityProviderStrategy, capacityProviders);
   refuseLaunch(input);
   refuseServiceFields(input);
   checkDeployment(input);
+  if (input.schedulingStrategy !== "DAEMON") return;
+  if ((input.placementStrategy?.length ?? 0) > 0)
+    throw invalidParameter("The daemon scheduling strategy takes no placement strategies.");
+  if (input.placementConstraints?.some(({ type }) => type === "distinctInstance"))
+    throw invalidParameter("The daemon scheduling strategy takes no distinctInstance constraint.");
 }
 
 function checkDeployment({
@@ -263,21 +274,28 @@ function checkDeployment({
     throw clientError(`The deployment strategy ${strategy} is not supported; ROLLING is.`);
   if (least !== undefined && !(least >= 0 && least <= 100))
     throw invalidParameter("minimumHealthyPercent must be between 0 and 100.");
-  if (most !== undefined && !(most >= 100 && most <= 200) && schedulingStrategy !== "DAEMON")
+  // An instance has one task of such a service: there is none beside it while it is replaced.
+  if (schedulingStrategy === "DAEMON" && most !== undefined && most !== 100)
+    throw invalidParameter("The daemon scheduling strategy has a maximumPercent of 100.");
+  if (most !== undefined && !(most >= 100 && most <= 200))
     throw invalidParameter("maximumPercent must be between 100 and 200.");
-  if (least !== undefined && most !== undefined && least >= most)
-    throw invalidParameter("minimumHealthyPercent must be lower than maximumPercent.");
   const value = deploymentCircuitBreaker?.thresholdConfiguration?.value;
   if (value !== undefined && !(value >= 1))
     throw invalidParameter("The threshold of the deployment circuit breaker is at least 1.");
 }
 
+/** Throws where what is given and what is not do not go together. */
 function withDefaults(given: DeploymentConfiguration | undefined, daemon: boolean): DeploymentConfiguration {
+  const maximumPercent = given?.maximumPercent ?? (daemon ? 100 : 200);
+  const minimumHealthyPercent = given?.minimumHealthyPercent ?? (daemon ? 0 : 100);
+  // A rollout could neither start a task nor stop one.
+  if (minimumHealthyPercent >= maximumPercent)
+    throw invalidParameter("minimumHealthyPercent must be lower than maximumPercent.");
   return {
     ...given,
     strategy: "ROLLING",
-    maximumPercent: given?.maximumPercent ?? (daemon ? 100 : 200),
-    minimumHealthyPercent: given?.minimumHealthyPercent ?? (daemon ? 0 : 100),
+    maximumPercent,
+    minimumHealthyPercent,
     deploymentCircuitBreaker: given?.deploymentCircuitBreaker ?? { enable: false, rollback: false },
   };
 }

@@ -17,6 +17,7 @@ import type {
   TaskDefinition,
 } from "../api/shapes.ts";
 import type { TaskDefinitionEntity } from "../state/entities.ts";
+import type { State } from "../state/state.ts";
 import { checkDefinition, plainSizes } from "./check-definition.ts";
 import type { Call } from "./control.ts";
 import { checkName, definitionOf } from "./names.ts";
@@ -108,8 +109,9 @@ export function deleteTaskDefinitions(
     throw invalidParameter("At most 10 task definitions can be deleted in one call.");
   const taskDefinitions: TaskDefinition[] = [];
   const failures: Failure[] = [];
-  for (const text of input.taskDefinitions) {
-    const found = lookUp(call, text);
+  // All of them before any is changed: one that names no revision refuses the call.
+  const named = input.taskDefinitions.map((text) => [text, lookUp(call, text)] as const);
+  for (const [text, found] of named) {
     if (found === undefined) failures.push({ arn: text, reason: "MISSING" });
     else if (found.wire.status === "ACTIVE")
       failures.push({
@@ -121,7 +123,7 @@ export function deleteTaskDefinitions(
     else {
       found.wire.status = "DELETE_IN_PROGRESS";
       found.wire.deleteRequestedAt = call.control.seconds;
-      if (isUsed(call, found)) state.definition.put(found);
+      if (isUsed(state, found)) state.definition.put(found);
       else state.definition.delete(found.key);
       taskDefinitions.push(found.wire);
     }
@@ -138,7 +140,14 @@ function lookUp(call: Call, text: string): TaskDefinitionEntity | undefined {
   }
 }
 
-function isUsed({ control: { state } }: Call, { key }: TaskDefinitionEntity): boolean {
+/** Those whose last user has gone since they were deleted. */
+export function forgetDeleted(state: State): void {
+  for (const definition of [...state.definition.all()])
+    if (definition.wire.status === "DELETE_IN_PROGRESS" && !isUsed(state, definition))
+      state.definition.delete(definition.key);
+}
+
+function isUsed(state: State, { key }: TaskDefinitionEntity): boolean {
   for (const task of state.task.all())
     if (task.definition === key && task.wire.lastStatus !== "STOPPED") return true;
   for (const service of state.service.all())

@@ -92,8 +92,8 @@ function shown(wire: TaskSet, include: readonly string[] | undefined): TaskSet {
 export function updateTaskSet(call: Call, input: UpdateTaskSetRequest): UpdateTaskSetResponse {
   const service = serviceFor(call, input);
   const found = taskSetOf(call, service, input.taskSet);
-  found.wire.scale = input.scale;
   found.wire.computedDesiredCount = computed(service, input.scale);
+  found.wire.scale = input.scale;
   found.wire.updatedAt = call.control.seconds;
   call.control.state.taskSet.put(found);
   return { taskSet: found.wire };

@@ -41,12 +41,13 @@ export function runTask(call: Call, input: RunTaskRequest): RunTaskResponse {
     throw invalidParameter(
       "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
     );
+  // Before all that may have changed since: who asks again gets what he got.
+  const known = once(control, `RunTask/${cluster.name}`, input, (arns) => shownTasks(call, arns));
+  if (known.before !== undefined) return { tasks: known.before, failures: [] };
   const definition = usable(call, input.taskDefinition);
   checkOverrides(definition, input);
   checkPlacement(input.placementConstraints, input.placementStrategy);
   const tags = tagsOf(input, definition);
-  const known = once(control, `RunTask/${cluster.name}`, input, (arns) => shownTasks(call, arns));
-  if (known.before !== undefined) return { tasks: known.before, failures: [] };
   const needs = needsOf(definition.wire, input.overrides);
   const providers = providersFor(call, cluster, input, count);
   const group = input.group ?? `family:${definition.family}`;
@@ -95,8 +96,10 @@ export function startTask(call: Call, input: StartTaskRequest): StartTaskRespons
   const group = input.group ?? `family:${definition.family}`;
   const tasks: Task[] = [];
   const failures: Failure[] = [];
-  for (const text of input.containerInstances) {
-    const instance = control.state.instance.get(idOf(text, "container-instance"));
+  // All of them before the first task is made: an ARN of something else refuses the call.
+  const ids = input.containerInstances.map((text) => [text, idOf(text, "container-instance")] as const);
+  for (const [text, id] of ids) {
+    const instance = control.state.instance.get(id);
     if (instance === undefined || instance.cluster !== cluster.name) {
       failures.push({ arn: text, reason: "MISSING" });
       continue;
