@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,17 @@ static void inherited_socket(pid_t cmd, int fd)
 		record_bind(cmd, &b);
 }
 
+/* same_here() - whether the name leads to that file in this root, too: what the
+ * caller opened before it went into the root may be named like anything. An
+ * overlay shows a file below it with its number, but as another device. */
+static bool same_here(const char *path, const struct stat *st)
+{
+	struct stat here;
+
+	return stat(path, &here) == 0 && here.st_ino == st->st_ino &&
+	       here.st_mode == st->st_mode;
+}
+
 static void inherited_file(pid_t cmd, int fd, const struct stat *st)
 {
 	struct path_record r = { .op = OP_READ, .flags = PATH_INHERITED |
@@ -40,9 +52,14 @@ static void inherited_file(pid_t cmd, int fd, const struct stat *st)
 	n = readlink(file, link, sizeof(link));
 	if (flags < 0 || n <= 0 || link[0] != '/' || st->st_nlink == 0)
 		return;
+	link[n < 4096 ? n : 4096] = '\0';
+	/* Where the words go is the caller's affair. */
+	if (((flags & O_ACCMODE) != O_RDONLY && fd <= STDERR_FILENO) ||
+	    !same_here(link, st))
+		return;
 	if (S_ISDIR(st->st_mode))
 		r.op = OP_LIST;
-	else if ((flags & 3) != O_RDONLY)
+	else if ((flags & O_ACCMODE) != O_RDONLY)
 		r.op = OP_WRITE;
 	r.result = fd;
 	r.path = (struct span){ link, (size_t)n };

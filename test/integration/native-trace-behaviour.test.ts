@@ -2,11 +2,22 @@
 // knows with its reason. And strace is the judge of what was seen: both name the same files.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, normalize } from "node:path";
 import { before, test } from "node:test";
 import type { TraceRecord } from "../../src/formats/trace-records.ts";
-import { buildTracer, make, native, runTraced, scratch, type Way, wayName, ways } from "../support/trace.ts";
+import {
+  buildTracer,
+  decode,
+  make,
+  native,
+  runTraced,
+  scratch,
+  traceWords,
+  type Way,
+  wayName,
+  ways,
+} from "../support/trace.ts";
 
 const source = join(import.meta.dirname, "../../native/trace/test/behaviour.c");
 const build = scratch();
@@ -228,3 +239,36 @@ for (const [name, command] of Object.entries(judged)) {
     }
   });
 }
+
+for (const way of ways)
+  test(`${wayName(way)}: of what the caller has open, what has that name here is told, but not where the words go`, async () => {
+    using place = scratch();
+    for (const name of ["input", "data", "replaced", "new"]) writeFileSync(join(place.path, name), name);
+    const [input, data, replaced] = ["input", "data", "replaced"].map((name) =>
+      openSync(join(place.path, name), name === "input" ? "r" : "a"),
+    ) as [number, number, number];
+    renameSync(join(place.path, "replaced"), join(place.path, "elsewhere"));
+    const more = [data, replaced];
+    const { status, output, records } = await runTraced(way, ["cat"], place.path, { input, more });
+    for (const fd of [input, data, replaced]) closeSync(fd);
+    assert.deepEqual([status, output], [0, "input"]);
+    const told = records.flatMap((one) =>
+      one.type === "path" && one.inherited ? [`${one.operation} ${one.path.slice(place.path.length)}`] : [],
+    );
+    assert.deepEqual(told.sort(), ["read /input", "write /data", "write /elsewhere"]);
+    const hide = `mount --bind ${place.path}/new ${place.path}/data; exec "$@"`;
+    const again = openSync(join(place.path, "data"), "a");
+    const words = ["unshare", "-m", "sh", "-c", hide, "sh", ...traceWords(way), "--", "true"];
+    const file = openSync(join(place.path, "trace"), "w+");
+    const hidden = spawnSync(words[0] ?? "", words.slice(1), {
+      stdio: ["ignore", "ignore", "inherit", file, again],
+    });
+    const seen = decode(readFileSync(join(place.path, "trace")));
+    for (const fd of [file, again]) closeSync(fd);
+    assert.equal(hidden.status, 0);
+    assert.deepEqual(
+      seen.filter((one) => one.type === "path" && one.inherited && one.path !== "/dev/null"),
+      [],
+      "another file has that name here",
+    );
+  });

@@ -65,14 +65,23 @@ export function scratch(): { path: string; [Symbol.dispose]: () => void } {
 }
 
 /** stdout and stderr go together; standard input is /dev/null. */
-export async function runTraced(way: Way, command: readonly string[], cwd: string): Promise<Traced> {
+/** `input`, and `more` from descriptor 4 on: descriptors that the command inherits. */
+export async function runTraced(
+  way: Way,
+  command: readonly string[],
+  cwd: string,
+  { input, more = [] }: { input?: number; more?: readonly number[] } = {},
+): Promise<Traced> {
   using place = scratch();
   const file = join(place.path, "trace");
   const log = join(place.path, "log");
   const out = openSync(file, "w");
   const text = openSync(log, "w");
   const words = way.mode === "native" ? command : [...traceWords(way), "--", ...command];
-  const child = spawn(words[0] ?? "", words.slice(1), { cwd, stdio: ["ignore", text, text, out] });
+  const child = spawn(words[0] ?? "", words.slice(1), {
+    cwd,
+    stdio: [input ?? "ignore", text, text, out, ...more],
+  });
   const ended = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (status, signal) => resolve([status, signal]));
@@ -83,7 +92,7 @@ export async function runTraced(way: Way, command: readonly string[], cwd: strin
   return { status: ended[0], signal: ended[1], output: readFileSync(log, "latin1"), records };
 }
 
-function decode(bytes: Uint8Array): TraceRecord[] {
+export function decode(bytes: Uint8Array): TraceRecord[] {
   const decoder = new TraceDecoder();
   const records: TraceRecord[] = [];
   for (let at = 0; at < bytes.length; at += 997) records.push(...decoder.feed(bytes.slice(at, at + 997)));
