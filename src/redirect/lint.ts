@@ -4,7 +4,8 @@ import type { Descriptor, FileRedirection } from "../package/descriptor.ts";
 import type { LintFinding, PackageFiles } from "../package/lint.ts";
 import { clockRule } from "./clock.ts";
 import { networkRule } from "./endpoints.ts";
-import { type EntryKind, type MountWorld, planMounts } from "./mounts.ts";
+import type { EntryKind, MountWorld } from "./mount-plan.ts";
+import { planMounts } from "./mounts.ts";
 import { cleanPath, type FileRule, fileRule, isWithin } from "./rules.ts";
 
 /** In the order of the descriptor's keys. `files` undefined: only what the text alone tells. */

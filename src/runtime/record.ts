@@ -2,7 +2,7 @@
 import { TranshipError } from "../base/errors.ts";
 import { readJson, writeFileAtomic } from "../host/files.ts";
 import type { FileRedirection, NetworkRedirection } from "../package/descriptor.ts";
-import type { Made } from "../redirect/mounts.ts";
+import type { Made } from "../redirect/mount-plan.ts";
 import type { InstanceElements } from "./elements.ts";
 import type { HealthRule } from "./health/rule.ts";
 import type { InstanceIdentity } from "./identity/identity.ts";

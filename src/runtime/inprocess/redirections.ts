@@ -3,7 +3,7 @@
 import { TranshipError } from "../../base/errors.ts";
 import type { FileRedirection } from "../../package/descriptor.ts";
 import { hostAllows } from "../../redirect/host-paths.ts";
-import { reserved } from "../../redirect/mounts.ts";
+import { reserved } from "../../redirect/mount-plan.ts";
 import { type FileRule, fileRule, isWithin } from "../../redirect/rules.ts";
 import type { InstanceRedirection } from "../record.ts";
 import {

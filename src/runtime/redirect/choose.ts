@@ -4,15 +4,15 @@ import { TranshipError } from "../../base/errors.ts";
 import type { FileRedirection } from "../../package/descriptor.ts";
 import { hostAllows, hostPathRefused } from "../../redirect/host-paths.ts";
 import { locate } from "../../redirect/locate.ts";
-import {
-  type EntryKind,
-  type Found,
-  type LayerEntry,
-  type MountPlan,
-  type MountWorld,
-  planMounts,
-  type Refusal,
-} from "../../redirect/mounts.ts";
+import type {
+  EntryKind,
+  Found,
+  LayerEntry,
+  MountPlan,
+  MountWorld,
+  Refusal,
+} from "../../redirect/mount-plan.ts";
+import { planMounts } from "../../redirect/mounts.ts";
 import { cleanPath, type FileRule, fileRule } from "../../redirect/rules.ts";
 import { entryInLayers } from "../layers.ts";
 import type { InstanceMount, InstanceRedirections } from "../record.ts";

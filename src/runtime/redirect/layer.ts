@@ -12,7 +12,7 @@ import { writeFilePlain } from "../../host/files.ts";
 import { runChecked } from "../../host/process.ts";
 import { step } from "../../host/steps.ts";
 import { secretsBelow } from "../../redirect/host-paths.ts";
-import type { LayerEntry } from "../../redirect/mounts.ts";
+import type { LayerEntry } from "../../redirect/mount-plan.ts";
 import type { InstancePaths } from "../instance-paths.ts";
 import { entryInLayers } from "../layers.ts";
 import type { InstanceRecord, InstanceRedirections } from "../record.ts";

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FileRedirection } from "../../../src/package/descriptor.ts";
 import { hostAllows, hostPathRefused, secretsBelow } from "../../../src/redirect/host-paths.ts";
-import { type EntryKind, type MountPlan, planMounts } from "../../../src/redirect/mounts.ts";
+import type { EntryKind, MountPlan } from "../../../src/redirect/mount-plan.ts";
+import { planMounts } from "../../../src/redirect/mounts.ts";
 import { fileRule } from "../../../src/redirect/rules.ts";
 import { parseRedirect } from "../../../src/runtime/redirect/parse.ts";
 
