@@ -1,11 +1,20 @@
-// A node leaves for good: its tasks end, and what they hold goes. No agent or control plane of the node runs meanwhile.
+// A node leaves for good: its tasks end, and what they hold goes.
 import type { ContainerDefinition } from "../api/shapes.ts";
 import { type Containers, containerName } from "./containers.ts";
 import { type HeldTask, TaskRecords } from "./task-records.ts";
 
-/** Returns how many tasks still ran. A task's record goes last: what is interrupted is done by the next call. Rejects with the first that could not be ended. */
+/** Returns how many tasks still ran. E_STATE_BUSY where an agent or a control plane of the node still runs. A task's record goes last: what is interrupted is done by the next call. Rejects with the first that could not be ended. */
 export async function endTasks(containers: Containers, records: string): Promise<number> {
   const held = new TaskRecords(records);
+  const lock = await held.lock();
+  try {
+    return await endAll(containers, held);
+  } finally {
+    lock.release();
+  }
+}
+
+async function endAll(containers: Containers, held: TaskRecords): Promise<number> {
   const tasks = held.all();
   await containers.refresh();
   const ended = await Promise.allSettled(

@@ -1,6 +1,7 @@
 // Runs tasks on one machine, through what runs its containers. What runs lives on when the control plane or the agent ends, and is adopted by the next one.
 import { randomUUID } from "node:crypto";
 import type { Log } from "../../base/log.ts";
+import type { Lock } from "../../host/lock.ts";
 import { randomHex } from "../../host/random.ts";
 import type { TaskDefinition } from "../api/shapes.ts";
 import { runningLines } from "../logs/line-streams.ts";
@@ -67,6 +68,7 @@ export class TaskDriver implements Driver {
   readonly #busy = new Map<string, Promise<void>>();
   #listener: DriverListener | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #lock: Lock | undefined;
 
   constructor(options: TaskDriverOptions) {
     this.name = options.name;
@@ -102,7 +104,9 @@ export class TaskDriver implements Driver {
     this.#listener = listener;
   }
 
+  /** E_STATE_BUSY where somebody else has these tasks: two would each end what the other one started. */
   async open(): Promise<void> {
+    this.#lock = await this.#records.lock();
     await this.#containers.refresh();
     await this.#options.endpoint?.open((by, value) => this.#find(by, value));
     for (const task of this.#records.all()) {
@@ -227,6 +231,7 @@ export class TaskDriver implements Driver {
     await Promise.all(this.#busy.values());
     // Last: what has just been started is attended too.
     await this.#containers.close();
+    this.#lock?.release();
   }
 
   #again(): void {

@@ -2,6 +2,7 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { makeDirectory, readJson, writeFileAtomic } from "../../host/files.ts";
+import { acquireLock, type Lock } from "../../host/lock.ts";
 import type { SeenTask, TaskSpec } from "./driver.ts";
 import type { TaskState } from "./supervisor.ts";
 
@@ -20,12 +21,20 @@ export interface HeldTask {
   times: Pick<SeenTask, "pullStartedAt" | "pullStoppedAt" | "startedAt" | "executionStoppedAt">;
 }
 
+/** Milliseconds that one which ends is waited for. */
+const patience = 3000;
+
 export class TaskRecords {
   readonly #directory: string;
 
   constructor(directory: string) {
     this.#directory = directory;
     makeDirectory(directory);
+  }
+
+  /** Whoever starts and ends these tasks has it; E_STATE_BUSY where another process does, and goes on doing it. */
+  lock(): Promise<Lock> {
+    return acquireLock(`${this.#directory}.lock`, "the tasks of this state root", patience);
   }
 
   all(): HeldTask[] {
