@@ -10,6 +10,8 @@ export interface InstancePaths {
   readonly launch: string;
   readonly ended: string;
   readonly stopAsked: string;
+  /** There while somebody who ends many at a time waits for its end, to deal with it: its monitor leaves it to him. */
+  readonly endDealt: string;
   /** What it had used when it was killed: see usage/last.ts. */
   readonly lastUsage: string;
   readonly upper: string;
@@ -84,6 +86,7 @@ export function pathsIn(directory: string): InstancePaths {
     launch: `${directory}/launch.json`,
     ended: `${directory}/ended.json`,
     stopAsked: `${directory}/stop-asked`,
+    endDealt: `${directory}/end-dealt`,
     lastUsage: `${directory}/last-usage.json`,
     upper: `${directory}/upper`,
     work: `${directory}/work`,

@@ -222,9 +222,15 @@ export function refusalsOf(root: StateRoot, { paths, record }: Instance): Pick<L
   return { refusals: { program: nativePath("refusals"), socket, log: paths.refused, instance: record.id } };
 }
 
-/** Waits for the chain and then becomes the one that cleans up; in the host's own namespaces. */
-const monitorScript =
-  '"$@"; s=$?; printf "%s %s" "$T_LAUNCH" "$s" >"$T_ENDED"; exec "$T_BIN" --root "$T_ROOT" internal instance-ended "$T_ID" "$s" "$T_LAUNCH"';
+/**
+ * Waits for the chain and then becomes the one that cleans up; in the host's own namespaces. Where somebody who ends many waits for this end and deals with
+ * it, there is nothing left to do a moment later: a Node for each of fifty would take longer than all the rest. For five seconds, as he may die.
+ */
+const monitorScript = [
+  '"$@"; s=$?; printf "%s %s" "$T_LAUNCH" "$s" >"$T_ENDED"',
+  'n=0; while [ $n -lt 25 ] && [ -e "$T_DEALT" ]; do [ -e "$T_DONE" ] && exit; n=$((n + 1)); sleep 0.2; done; [ -d "${T_DONE%/*}" ] || exit 0',
+  'exec "$T_BIN" --root "$T_ROOT" internal instance-ended "$T_ID" "$s" "$T_LAUNCH"',
+].join("\n");
 
 const startLimit = 60_000;
 
@@ -243,6 +249,8 @@ export async function runDetached({ root, instance, launch }: Launching, { comma
       T_ROOT: root.path,
       T_ID: record.id,
       T_ENDED: paths.chainEnded,
+      T_DEALT: paths.endDealt,
+      T_DONE: paths.ended,
       T_LAUNCH: launchName(launch),
     },
   });

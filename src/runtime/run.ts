@@ -117,7 +117,8 @@ async function relaunch(
   launch.breachesAt = statSync(paths.breaches, { throwIfNoEntry: false })?.size ?? 0;
   step("launch record");
   writeLaunch({ instance, launch });
-  for (const file of [paths.ended, paths.chainEnded, paths.stopAsked]) rmSync(file, { force: true });
+  for (const file of [paths.ended, paths.chainEnded, paths.stopAsked, paths.endDealt])
+    rmSync(file, { force: true });
   return { root, instance, launch, layers, log };
 }
 

@@ -79,6 +79,7 @@ async function endInstance(root: StateRoot, instance: Instance, options: StopOpt
   ask();
   const seen = await started(instance);
   ask();
+  if (options.amongMany === true) writeFileAtomic(paths.endDealt, "", { volatile: true });
   let killed = false;
   if (seen.pid !== undefined && seen.startTime !== undefined) {
     const signal = signalNumber(options.signal ?? record.stop.signal);
@@ -201,7 +202,8 @@ export async function removeInstance(
         hint: `stop it first, or remove it with \`tranship rm --force ${instance.record.name}\``,
       });
     }
-    await endInstance(root, instance, { signal: "SIGKILL", timeout: 10_000 });
+    const { amongMany = false } = options;
+    await endInstance(root, instance, { signal: "SIGKILL", timeout: 10_000, amongMany });
   }
   const lock = await lockInstance(instance, "remove");
   if (lock !== undefined) {
