@@ -17,6 +17,7 @@
 #include "patch.h"
 #include "places.h"
 #include "root.h"
+#include "rules.h"
 #include "signals.h"
 #include "sys.h"
 #include "users.h"
@@ -90,7 +91,7 @@ static long clone_shared(struct record *r, unsigned long flags, long ptid,
 	child->own_blocked = t->own_blocked;
 	root_child(child, t, flags & CLONE_FS);
 	users_child(child, t);
-	child->rules = t->rules;
+	thread_rules(child, t->rules);
 	child->vfork_child = waits;
 	if (!waits)
 		many_threads = true;

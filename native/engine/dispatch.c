@@ -32,8 +32,7 @@
 #define ARCH_SET_GS 0x1001
 #define ARCH_SHSTK_ENABLE 0x5001
 
-unsigned char hooked[CALLS];
-static call_fn *calls[CALLS];
+call_fn *calls[CALLS];
 
 #define TAKEN 256
 /* Of struct before: what answered call `nr`, and where the list goes on + 1. */
@@ -47,7 +46,6 @@ void dispatch_add(unsigned int nr, call_fn *fn)
 {
 	/* Also while programs run, see rules.c. */
 	__atomic_store_n(&calls[nr], fn, __ATOMIC_RELEASE);
-	__atomic_store_n(&hooked[nr], 1, __ATOMIC_RELEASE);
 }
 
 call_fn *dispatch_get(unsigned int nr)
@@ -93,7 +91,7 @@ long call_before(const struct before *b, struct record *r)
 	return call_through(r);
 }
 
-long hook(struct record *r)
+HOT long hook(struct record *r)
 {
 	rules_take();
 	return calls[r->nr](r);

@@ -2,6 +2,7 @@
 #ifndef TRANSHIP_ENGINE_DISPATCH_H
 #define TRANSHIP_ENGINE_DISPATCH_H
 
+#include "gate.h"
 #include "thread.h"
 
 /* dispatch_prepare() - which calls hook() gets. */
@@ -12,6 +13,8 @@ long dispatch_on(void);
 
 /* Elements and life cycle: each answers one call of the program. */
 typedef long call_fn(struct record *r);
+/* What answers each, NULL = the kernel. The gate looks here. */
+extern call_fn *calls[CALLS];
 /* dispatch_add() - @fn answers call @nr. */
 void dispatch_add(unsigned int nr, call_fn *fn);
 /* dispatch_get() - what answers it so far. */

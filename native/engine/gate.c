@@ -55,8 +55,8 @@ __asm__(
 	"	mov %r11, 72(%rsp)\n"
 	"	cmp $512, %rax\n"
 	"	jae gate_pass_begin\n"
-	"	lea hooked(%rip), %r11\n"
-	"	cmpb $0, (%r11,%rax)\n"
+	"	lea calls(%rip), %r11\n"
+	"	cmpq $0, (%r11,%rax,8)\n"
 	"	jne slow\n"
 	GLOBAL(gate_pass_begin)
 	"	cmpl $0, %gs:" VALUE(T_PENDING) "\n"
@@ -257,71 +257,6 @@ __asm__(
 	"	xor %r14d, %r14d\n"
 	"	xor %r15d, %r15d\n"
 	"	jmp *%rcx\n"
-
-	/* Between these labels a fault in memory leads to gate_copy_fault. */
-	GLOBAL(gate_copy_begin)
-	GLOBAL(copy_bytes)
-	"	mov %rdx, %rcx\n"
-	"	xor %eax, %eax\n"
-	"	cmp $256, %rdx\n"
-	"	jb 2f\n"
-	"	rep movsb\n"		/* starts slowly */
-	"	ret\n"
-	"1:	mov (%rsi), %r8\n"
-	"	mov %r8, (%rdi)\n"
-	"	add $8, %rsi\n"
-	"	add $8, %rdi\n"
-	"	sub $8, %rcx\n"
-	"2:	cmp $8, %rcx\n"
-	"	jae 1b\n"
-	"	jmp 4f\n"
-	"3:	movzbl (%rsi,%rcx), %r8d\n"
-	"	mov %r8b, (%rdi,%rcx)\n"
-	"4:	dec %rcx\n"
-	"	jns 3b\n"
-	"	ret\n"
-	/* By words, but for those that would reach into another page, which may
-	 * not be there, or behind the room. The first byte that is zero is the
-	 * lowest bit of (w - 01..01) & ~w & 80..80. */
-	GLOBAL(copy_text)
-	"	xor %eax, %eax\n"
-	"	movabs $0x0101010101010101, %r8\n"
-	"	movabs $0x8080808080808080, %r9\n"
-	"1:	lea 8(%rax), %rcx\n"
-	"	cmp %rdx, %rcx\n"
-	"	ja 2f\n"
-	"	lea (%rsi,%rax), %ecx\n"
-	"	and $4095, %ecx\n"
-	"	cmp $4088, %ecx\n"
-	"	ja 2f\n"
-	"	mov (%rsi,%rax), %r11\n"
-	"	mov %r11, (%rdi,%rax)\n"
-	"	mov %r11, %r10\n"
-	"	sub %r8, %r10\n"
-	"	not %r11\n"
-	"	and %r9, %r10\n"
-	"	and %r11, %r10\n"
-	"	jnz 5f\n"
-	"	add $8, %rax\n"
-	"	jmp 1b\n"
-	"2:	cmp %rdx, %rax\n"
-	"	jae 3f\n"
-	"	movzbl (%rsi,%rax), %ecx\n"
-	"	mov %cl, (%rdi,%rax)\n"
-	"	test %cl, %cl\n"
-	"	jz 4f\n"
-	"	inc %rax\n"
-	"	jmp 1b\n"
-	"3:	mov $-36, %rax\n"	/* -ENAMETOOLONG */
-	"4:	ret\n"
-	"5:	bsf %r10, %r10\n"
-	"	shr $3, %r10d\n"
-	"	add %r10, %rax\n"
-	"	ret\n"
-	GLOBAL(gate_copy_end)
-	GLOBAL(gate_copy_fault)
-	"	mov $-14, %rax\n"	/* -EFAULT */
-	"	ret\n"
 
 	".globl _start\n"
 	"_start:\n"

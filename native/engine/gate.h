@@ -44,6 +44,11 @@ long copy_bytes(void *to, const void *from, size_t n);
  * -ENAMETOOLONG. */
 long copy_text(char *to, const char *from, size_t size);
 
+/* copy_name() - what stands at @from behind the @n bytes at @text, where it is one
+ * name: its length. 0 or less: something else, or what takes more to be read.
+ * Up to 248 bytes are written. */
+long copy_name(char *to, const char *from, const char *text, size_t n);
+
 /* Called by the gate. */
 long hook(struct record *r);
 void finish_pending(struct record *r);
@@ -51,6 +56,5 @@ void child_start(struct thread *t);
 void engine_main(unsigned long *stack);
 
 #define CALLS 512
-extern unsigned char hooked[CALLS];
 
 #endif

@@ -21,21 +21,20 @@
 #define F_DUPFD_CLOEXEC 1030
 
 static struct before before;
-bool places_are_kept;
 /* Index of the rule + 1; 0 = none. */
 static uint32_t directory;
 static uint16_t opened[DESCRIPTORS] LARGE;
 
 void places_entered(uint32_t rule)
 {
-	if (places_are_kept)
+	if (at_hand.places_are_kept)
 		directory = rule + 1;
 	path_moved();
 }
 
 void places_opened(long fd, uint32_t rule)
 {
-	if (places_are_kept && fd >= 0 && fd < DESCRIPTORS)
+	if (at_hand.places_are_kept && fd >= 0 && fd < DESCRIPTORS)
 		opened[fd] = (uint16_t)(rule + 1);
 }
 
@@ -118,15 +117,15 @@ static bool are_needed(const struct policy_table *t)
 
 void places_start(uint32_t passed)
 {
-	places_are_kept = are_needed(rules_now());
-	directory = places_are_kept && passed <= rules_now()->rule_count ? passed : 0;
+	at_hand.places_are_kept = are_needed(rules_now());
+	directory = at_hand.places_are_kept && passed <= rules_now()->rule_count ? passed : 0;
 }
 
 void places_add(void)
 {
 	static bool added;
 
-	if (!places_are_kept || __atomic_exchange_n(&added, true, __ATOMIC_RELAXED))
+	if (!at_hand.places_are_kept || __atomic_exchange_n(&added, true, __ATOMIC_RELAXED))
 		return;
 	dispatch_over(&before, __NR_fchdir, call_fchdir);
 	dispatch_over(&before, __NR_dup, call_dup);
@@ -139,8 +138,8 @@ void places_turned(const struct policy_table *t)
 {
 	directory = 0;
 	memset(opened, 0, sizeof(opened));
-	if (places_are_kept || !are_needed(t))
+	if (at_hand.places_are_kept || !are_needed(t))
 		return;
-	places_are_kept = true;
+	at_hand.places_are_kept = true;
 	places_add();
 }

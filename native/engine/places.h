@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "at-hand.h"
 #include "policy-table.h"
 
 /* places_start() - once the rules are read; @directory is what places_passed()
@@ -21,10 +22,9 @@ void places_add(void);
  * about them. */
 void places_turned(const struct policy_table *t);
 /* places_kept() - whether anything is kept at all. */
-extern bool places_are_kept;
 static inline bool places_kept(void)
 {
-	return places_are_kept;
+	return at_hand.places_are_kept;
 }
 /* places_entered(), places_opened() - by @rule (NO_RULE: by none). */
 void places_entered(uint32_t rule);

@@ -42,7 +42,7 @@ static void call_later(struct record *r, unsigned long nr, unsigned long a,
 }
 
 /* As the program asked it. */
-static void as_asked(struct record *r, after_fn *after)
+HOT static void as_asked(struct record *r, after_fn *after)
 {
 	call_later(r, r->nr, r->rdi, r->rsi, r->rdx, r->r10, after);
 }
@@ -59,16 +59,17 @@ static long as_it_is(struct record *r, long result)
  */
 static long when_missing(struct record *r, long result, bool follow)
 {
-	struct quick *q = &thread_self()->quick;
+	struct quick_given g;
 	struct found f;
 	char first;
 
 	if (result != -ENOENT || !files.on)
 		return result;
-	if (walk_verified_until(q->given, q->parent - 1) &&
-	    (!follow || SYS(__NR_readlinkat, AT_FDCWD, q->given, &first, 1) <= 0))
+	g = quick_given(&thread_self()->quick);
+	if (walk_verified_until(g.path, g.parent - 1) &&
+	    (!follow || SYS(__NR_readlinkat, AT_FDCWD, g.path, &first, 1) <= 0))
 		return result;
-	path_exact(&f, AT_FDCWD, q->given, follow ? LAST_FOLLOW : LAST_KEEP);
+	path_exact(&f, AT_FDCWD, g.path, follow ? LAST_FOLLOW : LAST_KEEP);
 	return f.native ? result : the_long_way(r);
 }
 
@@ -98,7 +99,7 @@ static bool only_descriptor(const struct record *r, unsigned long flags)
 }
 
 /* @mode is where the mode will be. */
-static long stat_at(struct record *r, unsigned long path, unsigned long flags,
+HOT static long stat_at(struct record *r, unsigned long path, unsigned long flags,
 		    const struct later *real, unsigned long mode)
 {
 	struct quick *q = &thread_self()->quick;
@@ -114,13 +115,13 @@ static long stat_at(struct record *r, unsigned long path, unsigned long flags,
 	}
 	r->later = *real;
 	r->later.a = (unsigned long)(long)AT_FDCWD;
-	r->later.b = (unsigned long)quick_put_real(q, p);
+	r->later.b = (unsigned long)q->real;
 	r->after = follow ? after_stat : as_it_is;
 	r->mode = follow ? (const void *)mode : NULL;
 	return 0;
 }
 
-static long quick_stat(struct record *r)
+HOT static long quick_stat(struct record *r)
 {
 	const struct later real = { .nr = __NR_newfstatat, .c = r->rsi,
 				    .d = AT_SYMLINK_NOFOLLOW };
@@ -129,7 +130,7 @@ static long quick_stat(struct record *r)
 		       &real, real.c + STAT_MODE);
 }
 
-static long quick_newfstatat(struct record *r)
+HOT static long quick_newfstatat(struct record *r)
 {
 	const struct later real = { .nr = __NR_newfstatat, .c = r->rdx,
 				    .d = r->r10 | AT_SYMLINK_NOFOLLOW };
@@ -141,7 +142,7 @@ static long quick_newfstatat(struct record *r)
 	return stat_at(r, r->rsi, r->r10, &real, real.c + STAT_MODE);
 }
 
-static long quick_statx(struct record *r)
+HOT static long quick_statx(struct record *r)
 {
 	const struct later real = { .nr = __NR_statx,
 				    .c = r->rdx | AT_SYMLINK_NOFOLLOW,
@@ -157,7 +158,7 @@ static long quick_statx(struct record *r)
 		       &real, real.e + STATX_MODE);
 }
 
-static long quick_access(struct record *r)
+HOT static long quick_access(struct record *r)
 {
 	bool at = r->nr == __NR_faccessat;
 	const struct quick_parent *p =
@@ -182,7 +183,7 @@ static long quick_readlink(struct record *r)
 		as_asked(r, after_keep);
 	else
 		call_later(r, __NR_readlinkat, (unsigned long)(long)AT_FDCWD,
-			   (unsigned long)quick_put_real(q, p), at ? r->rdx : r->rsi,
+			   (unsigned long)q->real, at ? r->rdx : r->rsi,
 			   at ? r->r10 : r->rdx, as_it_is);
 	return 0;
 }
@@ -196,13 +197,15 @@ static long after_open(struct record *r, long result)
 
 static long after_open_real(struct record *r, long result)
 {
-	struct quick *q = &thread_self()->quick;
+	struct quick_given g;
 
 	/* A link, or what is no directory: the long way knows. */
 	if (result == -ELOOP || result == -ENOTDIR)
 		return the_long_way(r);
-	if (places_kept())
-		places_opened(result, rule_for(rules_now(), q->given, q->n));
+	if (places_kept()) {
+		g = quick_given(&thread_self()->quick);
+		places_opened(result, rule_for(rules_now(), g.path, g.n));
+	}
 	return result;
 }
 
@@ -228,7 +231,7 @@ static bool is_told(const char *name, size_t n)
 	return false;
 }
 
-static long open_at(struct record *r, unsigned long path, unsigned long flags,
+HOT static long open_at(struct record *r, unsigned long path, unsigned long flags,
 		    unsigned long mode)
 {
 	struct quick *q = &thread_self()->quick;
@@ -237,24 +240,24 @@ static long open_at(struct record *r, unsigned long path, unsigned long flags,
 	/* Only to read; O_NOFOLLOW is asked for below. */
 	p = flags & (3 | O_CREAT | O_TRUNC | O_PATH | O_NOFOLLOW) ?
 	    NULL : quick_parent_of(q, path);
-	if (!p || is_told(q->given + q->parent, q->n - q->parent))
+	if (!p || is_told(quick_name(q), q->n))
 		return the_long_way(r);
 	if (p->way == QUICK_NATIVE)
 		as_asked(r, after_open);
 	else
 		call_later(r, __NR_openat, (unsigned long)(long)AT_FDCWD,
-			   (unsigned long)quick_put_real(q, p), flags | O_NOFOLLOW,
+			   (unsigned long)q->real, flags | O_NOFOLLOW,
 			   mode, after_open_real);
 	ask_for_note(r);
 	return 0;
 }
 
-static long quick_open(struct record *r)
+HOT static long quick_open(struct record *r)
 {
 	return open_at(r, r->rdi, r->rsi, r->rdx);
 }
 
-static long quick_openat(struct record *r)
+HOT static long quick_openat(struct record *r)
 {
 	return open_at(r, r->rsi, r->rdx, r->r10);
 }

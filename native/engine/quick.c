@@ -23,132 +23,156 @@ static bool is_special(const char *path)
 
 /* The rule for all that lies in the directory; false where there may be more
  * than one. */
-static bool one_rule(const struct quick *q, uint32_t *rule)
+static bool one_rule(const struct quick_given *g, uint32_t *rule)
 {
-	if (rule_below(rules_now(), q->given, q->parent - 1, 0) != NO_RULE)
+	if (rule_below(rules_now(), g->path, g->parent - 1, 0) != NO_RULE)
 		return false;
-	*rule = rule_for(rules_now(), q->given, q->n);
+	*rule = rule_for(rules_now(), g->path, g->n);
 	return true;
 }
 
 /* The directory's real place, with a slash behind it. */
-static bool real_place(struct quick_parent *p, const struct quick *q,
+static bool real_place(struct quick_parent *p, const struct quick_given *g,
 		       const struct rule *r)
 {
 	size_t package = files.package_length,
-	       n = package + r->to_length + q->parent - r->from_length;
+	       n = package + r->to_length + g->parent - r->from_length;
 
 	/* Of a single file nothing lies in a directory that is its own. */
 	if ((r->mode != RULE_FULL && r->mode != RULE_READ_ONLY) || r->exact ||
 	    r->to_length == 1 || r->from_length == 1 || n > QUICK_REAL ||
-	    q->parent <= r->from_length)
+	    g->parent <= r->from_length)
 		return false;
 	memcpy(p->real, files.package, package);
 	memcpy(p->real + package, r->to, r->to_length);
-	memcpy(p->real + package + r->to_length, q->given + r->from_length,
-	       q->parent - r->from_length);
+	memcpy(p->real + package + r->to_length, g->path + r->from_length,
+	       g->parent - r->from_length);
 	p->real_n = (unsigned char)n;
 	return true;
 }
 
-static void place_parent(struct quick_parent *p, const struct quick *q)
+static void place_parent(struct quick_parent *p, const struct quick_given *g)
 {
 	uint32_t rule;
 
 	p->way = QUICK_NEVER;
-	if (is_special(q->given) || !path_is_simple(q->given, q->n) ||
-	    !one_rule(q, &rule))
+	if (is_special(g->path) || !path_is_simple(g->path, g->n) ||
+	    !one_rule(g, &rule))
 		return;
 	if (!rule_redirects(rule)) {
-		if (!thread_self()->rules->host_has)
-			p->way = QUICK_NATIVE;
+		if (thread_self()->rules->host_has)
+			return;
+		memcpy(p->real, g->path, g->parent);
+		p->real_n = (unsigned char)g->parent;
+		p->way = QUICK_NATIVE;
 		return;
 	}
 	struct rule r = rule_get(rules_now(), rule);
 
-	if (real_place(p, q, &r))
+	if (real_place(p, g, &r))
 		p->way = QUICK_REAL_PLACE;
 }
 
-static bool is_current(const struct quick_parent *p, const struct thread *t)
+static inline bool is_current(const struct quick_parent *p, const struct thread *t)
 {
 	return p->rules == t->rules && p->change == walk_changes() &&
 	       (p->way != QUICK_REAL_PLACE || !walk_is_over(p->until));
 }
 
-static struct quick_parent *learn(struct thread *t, struct quick *q,
-				  struct quick_parent *p)
+COLD static struct quick_parent *learn(struct thread *t, struct quick *q,
+				       const struct quick_given *g,
+				       struct quick_parent *p)
 {
 	/* Before it is looked at: what changes meanwhile counts. */
 	unsigned int change = walk_changes();
 
 	p->n = 0;
-	q->real_of = NULL;
-	place_parent(p, q);
+	if (q->last == p)
+		q->last = NULL;
+	place_parent(p, g);
 	p->change = change;
 	p->rules = t->rules;
 	if (p->way == QUICK_REAL_PLACE) {
-		p->until = walk_verified_until(q->given, q->parent - 1);
+		p->until = walk_verified_until(g->path, g->parent - 1);
 		/* Unknown: the long way looks at it. */
 		if (p->until == 0)
 			return NULL;
 	}
-	memcpy(p->text, q->given, q->parent);
-	p->n = (unsigned char)q->parent;
+	memcpy(p->text, g->path, g->parent);
+	p->n = (unsigned char)g->parent;
 	return p;
 }
 
-/* As memcmp(), for some ten bytes and in place: this is nearly all there is to do. */
-static inline bool is_same(const char *a, const char *b, size_t n)
+/* False where the path is not a directory's and one name. */
+static bool split(struct quick_given *g, long n)
 {
-	uint64_t x, y;
-	size_t i = 0;
+	const char *name;
 
-	for (; i + 8 <= n; i += 8) {
-		__builtin_memcpy(&x, a + i, 8);
-		__builtin_memcpy(&y, b + i, 8);
-		if (x != y)
-			return false;
-	}
-	for (; i < n; i++)
-		if (a[i] != b[i])
-			return false;
-	return true;
+	if (n < 2 || g->path[0] != '/' || g->path[n - 1] == '/')
+		return false;
+	g->n = g->parent = (size_t)n;
+	while (g->path[g->parent - 1] != '/')
+		g->parent--;
+	name = g->path + g->parent;
+	return g->parent >= 2 && g->parent <= QUICK_TEXT &&
+	       g->n - g->parent <= NAME_BYTES &&
+	       !(name[0] == '.' &&
+		 (!name[1] || (name[1] == '.' && !name[2])));
 }
 
-const struct quick_parent *quick_parent_of(struct quick *q, unsigned long path)
+/* By the text of the path: in another directory than the call before. */
+COLD static const struct quick_parent *look(struct thread *t, struct quick *q,
+					    unsigned long path)
 {
 	long n = copy_text(q->given, (const char *)path, sizeof(q->given));
-	struct thread *t = thread_self();
+	struct quick_given g = { q->given, 0, 0 };
 	struct quick_parent *p;
-	const char *name;
-	size_t parent = (size_t)n;
 
-	if (n < 2 || q->given[0] != '/' || q->given[n - 1] == '/')
+	if (!split(&g, n))
 		return NULL;
-	while (q->given[parent - 1] != '/')
-		parent--;
-	name = q->given + parent;
-	if (parent < 2 || parent > QUICK_TEXT ||
-	    (size_t)n - parent > NAME_BYTES ||
-	    (name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]))))
-		return NULL;
-	q->n = (size_t)n;
-	q->parent = parent;
-	p = &q->parents[(parent + (unsigned char)q->given[parent - 2]) %
+	p = &q->parents[(g.parent + (unsigned char)g.path[g.parent - 2]) %
 			QUICK_PARENTS];
-	if (p->n != parent || !is_same(p->text, q->given, parent) ||
+	if (p->n != g.parent || memcmp(p->text, g.path, g.parent) != 0 ||
 	    !is_current(p, t))
-		p = learn(t, q, p);
-	return p && p->way != QUICK_NEVER ? p : NULL;
+		p = learn(t, q, &g, p);
+	if (!p || p->way == QUICK_NEVER)
+		return NULL;
+	if (q->last != p)
+		memcpy(q->real, p->real, p->real_n);
+	q->last = p;
+	q->n = g.n - g.parent;
+	memcpy(q->real + p->real_n, g.path + g.parent, q->n + 1);
+	return p;
 }
 
-const char *quick_put_real(struct quick *q, const struct quick_parent *p)
+HOT const struct quick_parent *quick_parent_of(struct quick *q,
+					       unsigned long path)
 {
-	/* Mostly it is the directory of the call before. */
-	if (q->real_of != p)
-		memcpy(q->real, p->real, p->real_n);
-	q->real_of = p;
-	memcpy(q->real + p->real_n, q->given + q->parent, q->n - q->parent + 1);
-	return q->real;
+	struct thread *t = thread_self();
+	struct quick_parent *p = q->last;
+	long n;
+
+	if (p) {
+		n = copy_name(q->real + p->real_n, (const char *)path, p->text,
+			      p->n);
+		q->n = (size_t)n;
+		/* "." and ".." are rare, and so is what looks like them. */
+		if (n > 0 && !(n <= 2 && q->real[p->real_n] == '.') &&
+		    is_current(p, t))
+			return p;
+	}
+	return look(t, q, path);
+}
+
+struct quick_given quick_given(struct quick *q)
+{
+	const struct quick_parent *p = q->last;
+	struct quick_given g = { q->real, p->n + q->n, p->n };
+
+	if (p->way == QUICK_NATIVE)
+		return g;
+	memcpy(q->given, p->text, p->n);
+	memcpy(q->given + p->n, q->real + p->real_n, q->n + 1);
+	g.path = q->given;
+	return g;
 }

@@ -14,34 +14,50 @@
 
 struct rules;
 
-/* A directory, with the slash behind it, and where it is. */
+enum quick_way {
+	QUICK_NATIVE,		/* no rule is about what lies directly in it */
+	QUICK_REAL_PLACE,	/* all of it is there, by one simple rule */
+	QUICK_NEVER,		/* neither */
+};
+
+/* A directory, with the slash behind it, and where it is: natively the same. */
 struct quick_parent {
 	unsigned char n, real_n;	/* lengths; 0 = nothing is known */
-	enum quick_way {
-		QUICK_NATIVE,	/* no rule is about what lies directly in it */
-		QUICK_REAL_PLACE,	/* all of it is there, by one simple rule */
-		QUICK_NEVER,	/* neither */
-	} way;
+	unsigned char way;		/* enum quick_way */
 	unsigned int change;	/* walk_changes() when it was looked at */
 	const struct rules *rules;	/* by which this holds */
 	uint32_t until;		/* that it is no link; of a real place */
 	char text[QUICK_TEXT], real[QUICK_REAL];
-};
+} __attribute__((aligned(64)));
 
 /* Of a thread: the path of the call in progress, and what is known. */
 struct quick {
-	size_t n, parent;	/* of `given`; the parent's with its slash */
+	/* The directory of the last call that had one, whose place `real` begins
+	 * with; NULL = none. */
+	struct quick_parent *last;
+	size_t n;		/* of the name behind it in this call */
+	/* That the kernel gets. */
+	char real[QUICK_REAL + 256] __attribute__((aligned(16)));
 	struct quick_parent parents[QUICK_PARENTS];
-	const struct quick_parent *real_of;	/* whose place `real` begins with */
-	char real[QUICK_REAL + 256];	/* that the kernel gets */
 	char given[PATH_SIZE];
 };
 
-/* quick_parent_of() - what is known of the directory of the path at @path, which is
- * copied into @q; NULL = nothing that helps. */
+/* quick_parent_of() - what is known of the directory of the path at @path; NULL =
+ * nothing that helps. The name is in @q, and so is the real path. */
 const struct quick_parent *quick_parent_of(struct quick *q, unsigned long path);
-/* quick_put_real() - the real path, in @q. */
-const char *quick_put_real(struct quick *q, const struct quick_parent *p);
+/* quick_name() - the last name of that path. */
+static inline const char *quick_name(const struct quick *q)
+{
+	return q->real + q->last->real_n;
+}
+
+/* quick_given() - the path as it was given: `n` bytes, of which the first `parent`
+ * are the directory with its slash. */
+struct quick_given {
+	const char *path;
+	size_t n, parent;
+};
+struct quick_given quick_given(struct quick *q);
 
 /* quick_add() - quick-calls.c: in front of what answers these calls so far. */
 void quick_add(void);

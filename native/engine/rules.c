@@ -11,8 +11,7 @@
 
 #define AGAIN_NS 100000000LL
 
-static const uint32_t never;
-const uint32_t *rules_changes = &never;
+struct at_hand at_hand = { .rules_changes = &at_hand.never };
 
 static struct rules first;
 static const struct rules *newest = &first;
@@ -90,7 +89,7 @@ static void page_start(const char *page)
 	if (!p || p->magic != RULES_PAGE_MAGIC)
 		engine_die(EXIT_ENGINE, "not the page of rules", page);
 	page_file = page;
-	rules_changes = &p->changes;
+	at_hand.rules_changes = &p->changes;
 }
 
 bool rules_may_change(void)
@@ -107,7 +106,7 @@ void rules_start(const char *policy, const char *page, int64_t now)
 
 	if (page)
 		page_start(page);
-	first.changes = __atomic_load_n(rules_changes, __ATOMIC_ACQUIRE);
+	first.changes = __atomic_load_n(at_hand.rules_changes, __ATOMIC_ACQUIRE);
 	if (first.changes > 0 && table_file(file, first.changes))
 		policy = file;
 	at = policy[0] == '/' ? map(policy, 1, POLICY_SIZE_MAX, MAP_PRIVATE,
@@ -174,11 +173,11 @@ static void take(struct rules *r, const struct rules *before)
 
 void rules_turn(struct thread *t)
 {
-	uint32_t wanted = __atomic_load_n(rules_changes, __ATOMIC_ACQUIRE);
+	uint32_t wanted = __atomic_load_n(at_hand.rules_changes, __ATOMIC_ACQUIRE);
 	const struct rules *before = __atomic_load_n(&newest, __ATOMIC_ACQUIRE);
 	struct rules *r;
 
-	t->rules = before;
+	thread_rules(t, before);
 	if (before->changes == wanted)
 		return;
 	if (refused == wanted && vdso_coarse() < again)
@@ -190,5 +189,5 @@ void rules_turn(struct thread *t)
 		again = vdso_coarse() + AGAIN_NS;
 		refused = wanted;
 	}
-	t->rules = __atomic_load_n(&newest, __ATOMIC_ACQUIRE);
+	thread_rules(t, __atomic_load_n(&newest, __ATOMIC_ACQUIRE));
 }

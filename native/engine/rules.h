@@ -14,6 +14,7 @@
 #ifndef TRANSHIP_ENGINE_RULES_H
 #define TRANSHIP_ENGINE_RULES_H
 
+#include "at-hand.h"
 #include "policy-table.h"
 #include "thread.h"
 
@@ -30,9 +31,6 @@ struct rules {
 	bool host_has;		/* the place of one of them */
 };
 
-/* Changes so far; a page of our own where nobody makes any. */
-extern const uint32_t *rules_changes;
-
 /* rules_first() - those of this start; none before rules_start(). */
 const struct rules *rules_first(void);
 /* rules_start() - the table of @policy, or of the page @page (NULL: none) as it
@@ -47,13 +45,20 @@ void rules_turn(struct thread *t);
 /* rules_may_change() - whether there is a page of rules. */
 bool rules_may_change(void);
 
+/* thread_rules() - by these @t's calls are answered. */
+static inline void thread_rules(struct thread *t, const struct rules *rules)
+{
+	t->rules = rules;
+	t->rules_changes = rules->changes;
+}
+
 /* rules_take() - a call begins. */
 static inline void rules_take(void)
 {
 	struct thread *t = thread_self();
 
-	if (__atomic_load_n(rules_changes, __ATOMIC_ACQUIRE) !=
-	    t->rules->changes)
+	if (__atomic_load_n(at_hand.rules_changes, __ATOMIC_ACQUIRE) !=
+	    t->rules_changes)
 		rules_turn(t);
 }
 

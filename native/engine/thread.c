@@ -102,6 +102,7 @@ struct thread *thread_new(void)
 		t->working.n = 0;
 		for (unsigned int i = 0; i < QUICK_PARENTS; i++)
 			t->quick.parents[i].n = 0;
+		t->quick.last = NULL;
 		t->vfork_child = false;
 		t->exec_memory = NULL;
 		t->sighand = &t->own_sighand;

@@ -92,8 +92,11 @@ struct thread {
 	struct record *record;
 	unsigned long rsp;
 	unsigned int pending;	/* a signal waits for the end of the hook */
+	uint32_t rules_changes;	/* of `rules` */
+	const struct rules *rules;	/* that answer its call */
 	unsigned int in_use;
 	struct thread *next;
+	struct quick quick __attribute__((aligned(64)));
 	bool vfork_child;	/* its block belongs to the parent */
 	void *exec_memory;	/* of an execve() in a child of vfork() */
 	unsigned long exec_size;
@@ -110,12 +113,10 @@ struct thread {
 	void *signal_stack;	/* the one that the kernel has */
 	struct sighand *sighand;
 	struct sighand own_sighand;
-	const struct rules *rules;	/* that answer its call */
 	struct root *root;	/* NULL = that of the process */
 	struct root own_root;
 	struct ids ids;		/* by the view of users, see users.h */
 	struct working working;
-	struct quick quick;
 	struct stub trapped;	/* for a call that came by a trap */
 };
 

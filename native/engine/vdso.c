@@ -22,7 +22,6 @@ __asm__(".section .rodata\n.balign 4096\n"
 extern const char vdso_image[];
 
 static unsigned long kernel_vdso;
-static long (*kernel_clock)(long id, void *ts);
 
 struct tables {
 	const Elf64_Sym *symbols;
@@ -76,14 +75,11 @@ int vdso_is_kernels(unsigned long address)
 	return kernel_vdso && address - kernel_vdso < KERNEL_VDSO_MAX;
 }
 
-int64_t vdso_coarse(void)
+int64_t vdso_asked(void)
 {
 	struct timespec ts = { 0, 0 };
 
-	if (kernel_clock)
-		kernel_clock(CLOCK_MONOTONIC_COARSE, &ts);
-	else
-		SYS(__NR_clock_gettime, CLOCK_MONOTONIC_COARSE, &ts);
+	SYS(__NR_clock_gettime, CLOCK_MONOTONIC_COARSE, &ts);
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
@@ -128,7 +124,7 @@ unsigned long vdso_start(unsigned long kernel)
 	data->clock_getres = (void *)function("__vdso_clock_getres");
 	data->getcpu = (void *)function("__vdso_getcpu");
 	data->getrandom = (void *)function("__vdso_getrandom");
-	kernel_clock = data->clock_gettime;
+	at_hand.kernel_clock = data->clock_gettime;
 	data->clock_on = engine.policy.clock_on;
 	data->page = engine.clock_page;
 	if (SYS(__NR_mprotect, at, size - PAGE, PROT_READ | PROT_EXEC) < 0 &&

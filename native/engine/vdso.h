@@ -5,6 +5,9 @@
 
 #include <stdint.h>
 
+#include <linux/time.h>
+
+#include "at-hand.h"
 #include "clock-page.h"
 
 /* Shared by the engine and the vDSO's code, in a page of its own behind it. */
@@ -25,7 +28,17 @@ unsigned long vdso_start(unsigned long kernel);
  * call from there returns, ours will translate. */
 int vdso_is_kernels(unsigned long address);
 
-/* vdso_coarse() - the kernel's monotonic clock of a few ms, in ns. */
-int64_t vdso_coarse(void);
+/* vdso_coarse() - the kernel's monotonic clock of a few ms, in ns; vdso_asked() -
+ * where its vDSO tells none. */
+COLD int64_t vdso_asked(void);
+static inline int64_t vdso_coarse(void)
+{
+	struct timespec ts;
+
+	if (!at_hand.kernel_clock ||
+	    at_hand.kernel_clock(CLOCK_MONOTONIC_COARSE, &ts) != 0)
+		return vdso_asked();
+	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
 
 #endif

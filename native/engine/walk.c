@@ -17,15 +17,13 @@
 #define VERIFIED 256
 #define VERIFIED_TICKS 48U	/* 50 ms */
 
-unsigned int walk_changed;
-
 /* A page of them, and no more. */
 static struct { uint64_t key; uint32_t until, change; } verified[VERIFIED]
 	__attribute__((aligned(4096))) LARGE;
 
 void paths_changed(void)
 {
-	__atomic_add_fetch(&walk_changed, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&at_hand.walk_changed, 1, __ATOMIC_RELAXED);
 }
 
 static uint64_t mix(uint64_t h, uint64_t word)
@@ -58,19 +56,9 @@ static uint64_t key_of(const char *location, size_t n)
 	       thread_self()->rules->changes * 0xc2b2ae3d27d4eb4fULL;
 }
 
-uint32_t walk_now(void)
-{
-	return (uint32_t)((uint64_t)vdso_coarse() >> 20);
-}
-
 uint32_t walk_soon(void)
 {
 	return walk_now() + VERIFIED_TICKS;
-}
-
-bool walk_is_over(uint32_t until)
-{
-	return (int32_t)(until - walk_now()) <= 0;
 }
 
 /* That it is a directory, which ".." asks for, is another thing to be known. */

@@ -4,6 +4,7 @@
 #define TRANSHIP_ENGINE_WALK_H
 
 #include "paths.h"
+#include "vdso.h"
 
 #define NAME_BYTES 255
 
@@ -23,14 +24,21 @@ long walk_on(struct walk *w, enum path_last last);
  * only as long as walk_changes() stays what it is, too. */
 uint32_t walk_verified_until(const char *location, size_t n);
 /* walk_now() - the time of it, in 2^20 ns; walk_is_over() - whether it is past. */
-uint32_t walk_now(void);
-bool walk_is_over(uint32_t until);
+static inline uint32_t walk_now(void)
+{
+	return (uint32_t)((uint64_t)vdso_coarse() >> 20);
+}
+
+static inline bool walk_is_over(uint32_t until)
+{
+	return (int32_t)(until - walk_now()) <= 0;
+}
+
 /* walk_soon() - until when what is seen now is believed. */
 uint32_t walk_soon(void);
-extern unsigned int walk_changed;
 static inline unsigned int walk_changes(void)
 {
-	return __atomic_load_n(&walk_changed, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&at_hand.walk_changed, __ATOMIC_ACQUIRE);
 }
 
 #endif

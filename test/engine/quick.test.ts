@@ -95,6 +95,52 @@ often(lambda: os.stat("file", dir_fd=fd)); often(lambda: os.stat("deep", dir_fd=
     );
   });
 
+  /** Each path right behind one of the same directory, its end at each place around the end of a page with nothing behind it. */
+  test("a path is what its text says, of any length and wherever it stands", async () => {
+    const script = `
+import ctypes
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mmap.restype = ctypes.c_void_p
+room = libc.mmap(None, 12288, 3, 0x22, -1, 0)
+libc.mprotect(ctypes.c_void_p(room + 8192), 4096, 0)
+def opened(path, behind):
+    at = room + 8192 - behind - len(path) - 1
+    ctypes.memmove(at, path + b"\\0", len(path) + 1)
+    fd = libc.open(ctypes.c_void_p(at), 0)
+    if fd < 0: return errno.errorcode[ctypes.get_errno()]
+    if os.fstat(fd).st_mode & 0o170000 == 0o040000: got = "directory"
+    else: got = os.read(fd, 300).decode()
+    os.close(fd)
+    return got
+def both(top):
+    for n in range(1, 256):
+        with open(top + "/" + "n" * n, "w") as f: f.write(str(n))
+    top = top.encode()
+    for n in range(1, 256):
+        for behind in 0, 1, 5, 7, 8, 9:
+            if opened(top + b"/" + b"n" * n, behind) != str(n): print("wrong", n, behind)
+    odd = [b"n" * 256, b"n/", b"n/n", b".", b"..", b"...", b".n", b"", b"/n", b"/", b"./n", b"../" + os.path.basename(top) + b"/n", b"m"]
+    for name in odd:
+        for behind in 0, 6, 30:
+            opened(top + b"/n", 0)
+            print(opened(top + b"/" + name, behind), end=" ")
+    for path in top, top[:-1], top + b"x", b"/etc/hostname/x", b"/tmp", b"/etc/none", b"/etc/", b"/e", b"":
+        opened(b"/etc/none", 0)
+        opened(top + b"/n", 0)
+        print(opened(path, 0), end=" ")
+    print()
+both(app); both(host + "/dir")`;
+    // Above the rule's place the host has nothing.
+    const answers = (above: string): string =>
+      `ENAMETOOLONG ENOTDIR ENOTDIR directory ${above} ENOENT ENOENT directory 1 directory 1 1 ENOENT`
+        .split(" ")
+        .flatMap((name) => [name, name, name])
+        .join(" ");
+    const others = "directory ENOENT ENOENT ENOTDIR directory ENOENT directory ENOENT ENOENT";
+    const expected = ["ENOENT", "directory"].map((above) => `${answers(above)} ${others} \n`).join("");
+    assert.equal(await python(script), expected);
+  });
+
   test("what other elements answer stays theirs, by whatever name", async () => {
     const script = `
 often(read, "/proc/sys/kernel/osrelease")
