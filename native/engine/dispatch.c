@@ -10,6 +10,7 @@
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
 
+#include "code-files.h"
 #include "dispatch.h"
 #include "engine.h"
 #include "files.h"
@@ -146,6 +147,7 @@ void dispatch_prepare(void)
 	 * to epoll. */
 	for (unsigned int nr = 425; nr <= 427; nr++)
 		dispatch_add(nr, call_refused);
+	code_files_add();
 	if (engine.policy.clock_on)
 		clock_add();
 	identity_add();

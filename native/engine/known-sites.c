@@ -1,23 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Each start of a dynamic program goes through the same calls of the same loader,
- * once or twice each: too few to make jumps of them, and together the most traps
- * that a short program has. So what a process has found to be a site there, by
- * registers, is told to those that it starts. They look at the same file (number,
- * size and times) and at the bytes once more, and write all jumps before the
- * loader begins: its code is mapped to be written, and then made executable.
- * Nothing of it is ever both.
+ * Each start of a program goes through the same calls of the same loader and the
+ * same C library, mostly a few times each: too few to make jumps of them, and
+ * together the most traps that a short program has. So what a process has found
+ * to be a site there, by registers, is told to those that it starts. They look at
+ * the same file (number, size and times) and at the same bytes around the call.
+ *
+ * All of the loader's are written before it begins: its code is mapped to be
+ * written, and then made executable; nothing of it is ever both. Of other files
+ * only those are told that became jumps, as they were used often, and they are
+ * written when calls of the file have trapped a few times: the least programs end
+ * before that, and each page that is written to costs as much as two traps.
  */
+#include "code-files.h"
 #include "known-sites.h"
 #include "site.h"
 #include "stubs.h"
 #include "sys.h"
 #include "text.h"
 
-static uint64_t file;	/* whose sites these are; 0 = nobody's */
-static uint32_t offsets[KNOWN_SITES];
-static unsigned int count;
-static unsigned long start, end;	/* where that file is mapped here */
+#define TRAPS_DUE 6
+
+static struct known_sites known[KNOWN_FILES];
+static uint64_t loader_id;
 
 static const char *number(const char *at, uint64_t *value)
 {
@@ -27,53 +32,140 @@ static const char *number(const char *at, uint64_t *value)
 	return at;
 }
 
+static const char *read_file(struct known_sites *k, const char *word)
+{
+	uint64_t offset, check;
+
+	word = number(word, &k->file);
+	while (*word == ',') {
+		word = number(word + 1, &offset);
+		if (*word != ',')
+			break;
+		word = number(word + 1, &check);
+		if (k->count < KNOWN_SITES)
+			k->sites[k->count++] = (struct known_site){
+				(uint32_t)offset, (uint32_t)check };
+	}
+	return word;
+}
+
 void known_sites_start(const char *word)
 {
-	uint64_t offset;
-
-	word = number(word, &file);
-	while (*word == ',' && count < KNOWN_SITES) {
-		word = number(word + 1, &offset);
-		offsets[count++] = (uint32_t)offset;
+	for (unsigned int i = 0; i < KNOWN_FILES; i++) {
+		word = read_file(&known[i], word);
+		if (*word++ != ';')
+			break;
 	}
 }
 
 bool known_sites_pass(char *to)
 {
-	if (count == 0)
-		return false;
 	text_copy(to, KNOWN_SITES_WORD, "--sites=");
 	to += strlen(to);
-	to += text_decimal(to, (int64_t)file);
-	for (unsigned int i = 0; i < count; i++) {
-		*to++ = ',';
-		to += text_decimal(to, offsets[i]);
+	for (unsigned int i = 0; i < KNOWN_FILES; i++) {
+		const struct known_sites *k = &known[i];
+		/* Another thread may learn meanwhile. */
+		unsigned int n = __atomic_load_n(&k->count, __ATOMIC_ACQUIRE);
+
+		if (n == 0)
+			continue;
+		if (to[-1] != '=')
+			*to++ = ';';
+		to += text_decimal(to, (int64_t)k->file);
+		for (unsigned int s = 0; s < n; s++) {
+			*to++ = ',';
+			to += text_decimal(to, k->sites[s].offset);
+			*to++ = ',';
+			to += text_decimal(to, k->sites[s].check);
+		}
+	}
+	return to[-1] != '=';
+}
+
+static struct known_sites *of_file(uint64_t file)
+{
+	for (unsigned int i = 0; i < KNOWN_FILES; i++)
+		if (known[i].count > 0 && known[i].file == file)
+			return &known[i];
+	return NULL;
+}
+
+/* A place for what will be known of @file: one that is free, or of a file that is
+ * not here. */
+static struct known_sites *place_for(uint64_t file)
+{
+	for (unsigned int i = 0; i < KNOWN_FILES; i++) {
+		struct known_sites *k = &known[i];
+
+		if (k->count > 0 && code_file_is_mapped(k->file))
+			continue;
+		__atomic_store_n(&k->count, 0, __ATOMIC_RELEASE);
+		k->file = file;
+		return k;
+	}
+	return NULL;
+}
+
+static uint32_t check_of(const unsigned char *bytes)
+{
+	uint64_t front, behind, h = 0x9e3779b97f4a7c15ULL;
+
+	_Static_assert(SITE_BACK == 8 && SITE_AHEAD == 8, "two words");
+	memcpy(&front, bytes, 8);
+	memcpy(&behind, bytes + 8, 8);
+	h = (h ^ front) * 0xff51afd7ed558ccdULL;
+	h = ((h ^ h >> 32) ^ behind) * 0xff51afd7ed558ccdULL;
+	return (uint32_t)(h >> 32);
+}
+
+bool known_site_is(const struct known_site *site, const unsigned char *bytes)
+{
+	return site->check == check_of(bytes);
+}
+
+/* What one jump overwrites must not be what the next is told by. */
+static bool stands_alone(const struct known_sites *k, uint32_t offset)
+{
+	for (unsigned int i = 0; i < k->count; i++) {
+		uint32_t distance = offset - k->sites[i].offset;
+
+		if (distance + SITE_BACK + SITE_AHEAD <
+		    2 * (SITE_BACK + SITE_AHEAD))
+			return false;
 	}
 	return true;
 }
 
-void known_sites_of(uint64_t id, const struct loaded *at)
+void known_sites_learn(unsigned long address, const unsigned char *bytes,
+		       bool jump)
 {
-	if (file != id)
-		count = 0;
-	file = id;
-	start = at->start;
-	end = at->end;
+	const struct code_file *f = code_file_at(address);
+	struct known_sites *k = f ? of_file(f->id) : NULL;
+	unsigned long offset = f ? address - f->base : 0;
+	unsigned int n;
+
+	if (!f || (!jump && f->id != loader_id) || offset > UINT32_MAX)
+		return;
+	if (!k)
+		k = place_for(f->id);
+	if (!k || k->count == KNOWN_SITES || !stands_alone(k, (uint32_t)offset))
+		return;
+	n = k->count;
+	k->sites[n] = (struct known_site){ (uint32_t)offset, check_of(bytes) };
+	/* Another thread may execute a program meanwhile. */
+	__atomic_store_n(&k->count, n + 1, __ATOMIC_RELEASE);
 }
 
-void known_sites_learn(unsigned long address)
+const struct known_sites *known_sites_due(unsigned long address,
+					  unsigned long *base, unsigned long *end)
 {
-	uint32_t offset = (uint32_t)(address - start);
-	unsigned int n = count;
+	struct code_file *f = code_file_at(address);
 
-	if (address < start || address >= end || n == KNOWN_SITES)
-		return;
-	for (unsigned int i = 0; i < n; i++)
-		if (offsets[i] == offset)
-			return;
-	offsets[n] = offset;
-	/* Another thread may execute a program meanwhile. */
-	__atomic_store_n(&count, n + 1, __ATOMIC_RELEASE);
+	if (!f || ++f->traps != TRAPS_DUE)
+		return NULL;
+	*base = f->base;
+	*end = f->end;
+	return of_file(f->id);
 }
 
 /* The segment that has code; loaders have one. */
@@ -94,34 +186,27 @@ static struct elf_load *code_of(struct program *p)
 	return found;
 }
 
-static struct elf_load *code;	/* between begin and end */
+/* Between begin and end. */
+static struct elf_load *code;
+static const struct known_sites *of_loader;
 
 bool known_sites_begin(struct program *p)
 {
-	code = p->id == file && count > 0 ? code_of(p) : NULL;
+	loader_id = p->id;
+	of_loader = of_file(p->id);
+	code = of_loader ? code_of(p) : NULL;
 	if (code)
 		code->prot = PROT_READ | PROT_WRITE;
 	return code != NULL;
 }
 
-/* What one jump overwrites must not be what the next is told by. */
-static bool stands_alone(unsigned int i)
-{
-	for (unsigned int k = 0; k < i; k++) {
-		uint32_t distance = offsets[i] - offsets[k];
-
-		if (distance + SITE_BACK + SITE_AHEAD <
-		    2 * (SITE_BACK + SITE_AHEAD))
-			return false;
-	}
-	return true;
-}
-
-static void write_jump(unsigned long address)
+static void write_jump(const struct known_site *known_site,
+		       unsigned long address)
 {
 	const unsigned char *bytes = (const unsigned char *)address - SITE_BACK;
 	struct site site = site_proven(bytes);
-	struct stub *place = site.form == SITE_NONE ? NULL : stub_new(address);
+	struct stub *place = site.form == SITE_NONE ||
+		!known_site_is(known_site, bytes) ? NULL : stub_new(address);
 	unsigned char jump[SITE_JUMP];
 	unsigned long to;
 	size_t n;
@@ -138,12 +223,12 @@ static bool write_jumps(unsigned long loader, unsigned long from,
 {
 	if (!stubs_begin(loader))
 		return true;	/* they go on trapping */
-	for (unsigned int i = 0; i < count; i++) {
-		unsigned long address = loader + offsets[i];
+	for (unsigned int i = 0; i < of_loader->count; i++) {
+		unsigned long address = loader + of_loader->sites[i].offset;
 
 		if (address >= from + SITE_BACK &&
-		    address + SITE_AHEAD <= from + size && stands_alone(i))
-			write_jump(address);
+		    address + SITE_AHEAD <= from + size)
+			write_jump(&of_loader->sites[i], address);
 	}
 	return stubs_end();
 }

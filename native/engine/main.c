@@ -4,6 +4,7 @@
 #include <linux/prctl.h>
 #include <linux/personality.h>
 
+#include "code-files.h"
 #include "dispatch.h"
 #include "engine.h"
 #include "exe.h"
@@ -226,7 +227,7 @@ static long load_loader(struct program *p, struct loaded *to)
 	if (result == 0 && known)
 		result = known_sites_end(p, to);
 	if (result == 0)
-		known_sites_of(p->id, to);
+		code_files_note(p->id, to->start, to->start, to->end);
 	return result;
 }
 
@@ -254,6 +255,9 @@ static unsigned long load_all(struct start *s, const char *file,
 	if (result < 0)
 		die_of(result, program->path[0] ? program->path : file);
 	result = load(program, false, random, &s->image);
+	if (result == 0)
+		code_files_note(program->id, s->image.start, s->image.start,
+				s->image.end);
 	if (result == 0 && program->image.interp_size > 0)
 		result = load_loader(&s->interpreter, &s->loader);
 	if (result < 0)

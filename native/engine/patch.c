@@ -4,9 +4,7 @@
  *
  * A site that trapped is looked at (site.c). What fits gets a stub, 64 bytes
  * near enough for a jump: the instruction that gave way, the address of the
- * stub in rcx, a jump into the gate. Code is written through /proc/self/mem,
- * which needs no page that is writable and executable at once, and gives no
- * other thread a moment without its code.
+ * stub in rcx, a jump into the gate. poke.c writes it.
  *
  * SITE_BEFORE replaces one instruction by one of the same size, at the second
  * trap; `syscall` stays, so a thread between the two traps once more and all is
@@ -15,15 +13,12 @@
  * whoever executes this syscall traps, and is led to the stub from here, as
  * the site was either patched at its first trap or is on the list of those
  * that never will be. A jump to there is looked for (site_jumped_into).
- *
- * With several threads the first byte becomes a breakpoint, then the rest is
- * written, then the first byte, with all processors in step between. A thread
- * that meets the breakpoint tries again until it is gone.
  */
 #include "gate.h"
 #include "kept.h"
 #include "known-sites.h"
 #include "patch.h"
+#include "poke.h"
 #include "site.h"
 #include "stubs.h"
 #include "sys.h"
@@ -34,12 +29,9 @@
 #define TRAPS 3		/* so many before a site is patched */
 #define AROUND 2048	/* searched for jumps on both sides of a site */
 #define BREAKPOINT 0xcc
-#define MEMBARRIER_SYNC_CORE (1 << 5)
-#define MEMBARRIER_REGISTER_SYNC_CORE (1 << 6)
 
 static unsigned int lock;
 static unsigned int never_count;
-static bool registered;
 /* What a start needs of it lies in the first page. */
 static struct {
 	unsigned long seen[SEEN];
@@ -56,60 +48,6 @@ void patch_lock(void)
 void patch_unlock(void)
 {
 	__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
-}
-
-void patch_forked(void)
-{
-	registered = false;
-}
-
-/* Without /proc: the page is writable for a moment. */
-static bool poke_mapped(unsigned long at, const void *bytes, size_t n)
-{
-	unsigned long page = PAGE_DOWN(at), size = PAGE_UP(at + n) - page;
-
-	if (SYS(__NR_mprotect, page, size,
-		PROT_READ | PROT_WRITE | PROT_EXEC) < 0)
-		return false;
-	memcpy((void *)at, bytes, n);
-	SYS(__NR_mprotect, page, size, PROT_READ | PROT_EXEC);
-	return true;
-}
-
-static bool poke(long memory, unsigned long at, const void *bytes, size_t n)
-{
-	if (memory >= 0 &&
-	    SYS(__NR_pwrite64, memory, bytes, n, at) == (long)n)
-		return true;
-	return poke_mapped(at, bytes, n);
-}
-
-static bool in_step(void)
-{
-	if (!registered) {
-		if (SYS(__NR_membarrier, MEMBARRIER_REGISTER_SYNC_CORE, 0) < 0)
-			return false;
-		registered = true;
-	}
-	return SYS(__NR_membarrier, MEMBARRIER_SYNC_CORE, 0) == 0;
-}
-
-static bool poke_site(long memory, unsigned long at, const unsigned char *bytes,
-		      size_t n)
-{
-	static const unsigned char breakpoint = BREAKPOINT;
-
-	if (!many_threads)
-		return poke(memory, at, bytes, n);
-	if (memory < 0 || !in_step())
-		return false;
-	if (!poke(memory, at, &breakpoint, 1))
-		return false;
-	in_step();
-	poke(memory, at + 1, bytes + 1, n - 1);
-	in_step();
-	poke(memory, at, bytes, 1);
-	return true;
 }
 
 static bool jumps_lead_in(unsigned long site)
@@ -129,7 +67,7 @@ static bool jumps_lead_in(unsigned long site)
 	return site_jumped_into(code, to - from, site - from);
 }
 
-static bool is_never(unsigned long site)
+bool patch_never(unsigned long site)
 {
 	for (unsigned int i = 0; i < never_count; i++) {
 		if (sites.never[i] == site)
@@ -150,19 +88,6 @@ static bool seen_enough(unsigned long site)
 	return ++sites.seen_times[i] > TRAPS;
 }
 
-bool patch_possible(void)
-{
-	static const unsigned char nothing = BREAKPOINT;
-	struct stub *place = stub_new((unsigned long)gate_entry);
-	long memory = SYS(__NR_openat, AT_FDCWD, "/proc/self/mem",
-			  O_RDWR | O_CLOEXEC, 0);
-	bool done = place && poke(memory, (unsigned long)place, &nothing, 1);
-
-	if (memory >= 0)
-		SYS(__NR_close, memory);
-	return done;
-}
-
 static struct stub *patch_now(unsigned long address,
 			      const unsigned char *bytes, struct site site)
 {
@@ -177,12 +102,10 @@ static struct stub *patch_now(unsigned long address,
 		return NULL;
 	stub_fill(&filled, place, &site, bytes, address);
 	at = stub_jump(jump, &n, place, &site, address);
-	memory = SYS(__NR_openat, AT_FDCWD, "/proc/self/mem",
-		     O_RDWR | O_CLOEXEC, 0);
+	memory = poke_begin();
 	done = poke(memory, (unsigned long)place, &filled, sizeof(filled)) &&
-		poke_site(memory, at, jump, n);
-	if (memory >= 0)
-		SYS(__NR_close, memory);
+	       poke_site(memory, at, jump, n);
+	poke_end(memory);
 	return done ? place : NULL;
 }
 
@@ -227,13 +150,15 @@ static struct stub *patch_locked(unsigned long address,
 	struct site site;
 	struct stub *s;
 
+	if (!many_threads)
+		patch_known(address);
 	if (copy_bytes(bytes, (void *)(address - SITE_BACK), sizeof(bytes)) < 0)
 		return NULL;
 	s = patched_by_another(bytes, address);
 	/* Nobody comes back from there to use a jump, or to miss what gave way. */
 	if (!s && c->rax == __NR_exit_group)
 		return NULL;
-	if (s || is_never(address) || front_is_patched(bytes, address))
+	if (s || patch_never(address) || front_is_patched(bytes, address))
 		return s;
 	if (copy_bytes(r.stack, (void *)(c->rsp + 8), sizeof(r.stack)) < 0)
 		return NULL;
@@ -241,12 +166,14 @@ static struct stub *patch_locked(unsigned long address,
 	if (site.form == SITE_OVER && jumps_lead_in(address))
 		site.form = SITE_NONE;
 	if (site.form != SITE_NONE)
-		known_sites_learn(address);
+		known_sites_learn(address, bytes, false);
 	if (site.form == SITE_BEFORE && !seen_enough(address))
 		return NULL;
 	if (site.form != SITE_NONE)
 		s = patch_now(address, bytes, site);
-	if (!s)
+	if (s)
+		known_sites_learn(address, bytes, true);
+	else
 		sites.never[never_count++] = address;
 	return s;
 }

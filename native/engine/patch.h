@@ -20,6 +20,12 @@ void patch_leave_stub(struct sigcontext *c);
 void patch_show_site(struct sigcontext *c);
 void patch_find_tail(struct sigcontext *c);
 
+/* patch_known() - a call at @trapped has trapped, and one thread is alone: what is
+ * known of its file, where it is time. The lock is held. */
+void patch_known(unsigned long trapped);
+/* patch_never() - whether @site has to go on trapping. The lock is held. */
+bool patch_never(unsigned long site);
+
 /* Held over fork(), so that the child finds it free. */
 void patch_lock(void);
 void patch_unlock(void);

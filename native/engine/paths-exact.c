@@ -170,6 +170,7 @@ long path_exact(struct found *f, long fd, const char *path,
 
 	w.done = f->location;
 	w.slash = false;
+	w.absent = false;
 	w.links = 0;
 	f->native = false;
 	f->real[0] = 0;

@@ -37,8 +37,7 @@ static bool changes_rights(long fd, const struct file_status *st)
 	return SYS(__NR_fstatfs, fd, &fs) < 0 || !(fs.flags & ST_NOSUID);
 }
 
-/* Who writes to a file changes its times, and who replaces it its number. */
-static uint64_t identity(const struct file_status *st)
+uint64_t program_identity(const struct file_status *st)
 {
 	const uint64_t parts[] = { st->dev, st->ino, (uint64_t)st->size,
 				   st->times[2], st->times[3], st->times[4],
@@ -49,7 +48,7 @@ static uint64_t identity(const struct file_status *st)
 		h = (h ^ parts[i]) * 0xff51afd7ed558ccdULL;
 		h ^= h >> 32;
 	}
-	return h >> 1;
+	return h >> 1 | 1;
 }
 
 static long open_file(const char *path, uint64_t *id)
@@ -69,7 +68,7 @@ static long open_file(const char *path, uint64_t *id)
 		SYS(__NR_close, fd);
 		return PROGRAM_SET_ID;
 	}
-	*id = identity(&st);
+	*id = program_identity(&st);
 	return fd;
 }
 

@@ -5,6 +5,7 @@
 
 #include "elf.h"
 #include "script.h"
+#include "sys.h"
 
 #define PATH_SIZE 4096
 
@@ -26,6 +27,9 @@ struct program {
 /* program_open() - 0, -errno as of execve(), or PROGRAM_*. On failure nothing
  * stays open. */
 long program_open(struct program *p, const char *path);
+/* program_identity() - of a file with its content: who writes to it changes its
+ * times, and who replaces it its number. Not 0. */
+uint64_t program_identity(const struct file_status *st);
 /* exec_leaves() - whether what was refused so is the kernel's to execute. */
 bool exec_leaves(long result);
 /* program_interpreter() - the image's loader into @loader (only fd, path and

@@ -66,7 +66,7 @@ static long when_missing(struct record *r, long result, bool follow)
 	if (result != -ENOENT || !files.on)
 		return result;
 	g = quick_given(&thread_self()->quick);
-	if (walk_verified_until(g.path, g.parent - 1) &&
+	if (g.parent > 1 && walk_is_plain(g.path, g.parent - 1) &&
 	    (!follow || SYS(__NR_readlinkat, AT_FDCWD, g.path, &first, 1) <= 0))
 		return result;
 	path_exact(&f, AT_FDCWD, g.path, follow ? LAST_FOLLOW : LAST_KEEP);
@@ -109,7 +109,7 @@ HOT static long stat_at(struct record *r, unsigned long path, unsigned long flag
 	p = flags & AT_EMPTY_PATH ? NULL : quick_parent_of(q, path);
 	if (!p)
 		return the_long_way(r);
-	if (p->way == QUICK_NATIVE) {
+	if (p->way != QUICK_REAL_PLACE) {
 		as_asked(r, follow ? after_follow : after_keep);
 		return 0;
 	}
@@ -165,7 +165,7 @@ HOT static long quick_access(struct record *r)
 		quick_parent_of(&thread_self()->quick, at ? r->rsi : r->rdi);
 
 	/* Elsewhere the last name may be a link. */
-	if (!p || p->way != QUICK_NATIVE)
+	if (!p || p->way == QUICK_REAL_PLACE)
 		return the_long_way(r);
 	as_asked(r, after_follow);
 	return 0;
@@ -179,7 +179,7 @@ static long quick_readlink(struct record *r)
 
 	if (!p)
 		return the_long_way(r);
-	if (p->way == QUICK_NATIVE)
+	if (p->way != QUICK_REAL_PLACE)
 		as_asked(r, after_keep);
 	else
 		call_later(r, __NR_readlinkat, (unsigned long)(long)AT_FDCWD,
@@ -242,7 +242,7 @@ HOT static long open_at(struct record *r, unsigned long path, unsigned long flag
 	    NULL : quick_parent_of(q, path);
 	if (!p || is_told(quick_name(q), q->n))
 		return the_long_way(r);
-	if (p->way == QUICK_NATIVE)
+	if (p->way != QUICK_REAL_PLACE)
 		as_asked(r, after_open);
 	else
 		call_later(r, __NR_openat, (unsigned long)(long)AT_FDCWD,

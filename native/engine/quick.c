@@ -21,16 +21,6 @@ static bool is_special(const char *path)
 	return strncmp(path, "/proc/", 6) == 0 || strncmp(path, "/sys/", 5) == 0;
 }
 
-/* The rule for all that lies in the directory; false where there may be more
- * than one. */
-static bool one_rule(const struct quick_given *g, uint32_t *rule)
-{
-	if (rule_below(rules_now(), g->path, g->parent - 1, 0) != NO_RULE)
-		return false;
-	*rule = rule_for(rules_now(), g->path, g->n);
-	return true;
-}
-
 /* The directory's real place, with a slash behind it. */
 static bool real_place(struct quick_parent *p, const struct quick_given *g,
 		       const struct rule *r)
@@ -51,26 +41,44 @@ static bool real_place(struct quick_parent *p, const struct quick_given *g,
 	return true;
 }
 
+/* What no rule redirects, of a directory that has rules below it. */
+static bool is_free(const struct quick_given *g)
+{
+	return !rule_redirects(rule_for(rules_now(), g->path, g->n));
+}
+
+static void place_native(struct quick_parent *p, const struct quick_given *g,
+			 enum quick_way way)
+{
+	if (thread_self()->rules->host_has)
+		return;
+	p->name = (unsigned short)(offsetof(struct quick, given) + g->parent);
+	p->way = (unsigned char)way;
+}
+
 static void place_parent(struct quick_parent *p, const struct quick_given *g)
 {
-	uint32_t rule;
+	/* The directory's own, without its slash. */
+	size_t n = g->parent > 1 ? g->parent - 1 : 1;
+	struct rule r;
 
 	p->way = QUICK_NEVER;
-	if (is_special(g->path) || !path_is_simple(g->path, g->n) ||
-	    !one_rule(g, &rule))
+	if (is_special(g->path) || !path_is_simple(g->path, g->n))
 		return;
-	if (!rule_redirects(rule)) {
-		if (thread_self()->rules->host_has)
-			return;
-		memcpy(p->real, g->path, g->parent);
-		p->real_n = (unsigned char)g->parent;
-		p->way = QUICK_NATIVE;
+	if (rule_below(rules_now(), g->path, n, 0) != NO_RULE) {
+		if (!rule_redirects(rule_for(rules_now(), g->path, n)))
+			place_native(p, g, QUICK_ASK);
 		return;
 	}
-	struct rule r = rule_get(rules_now(), rule);
-
-	if (real_place(p, g, &r))
-		p->way = QUICK_REAL_PLACE;
+	if (is_free(g)) {
+		place_native(p, g, QUICK_NATIVE);
+		return;
+	}
+	r = rule_get(rules_now(), rule_for(rules_now(), g->path, g->n));
+	if (!real_place(p, g, &r))
+		return;
+	p->name = (unsigned short)(offsetof(struct quick, real) + p->real_n);
+	p->way = QUICK_REAL_PLACE;
 }
 
 static inline bool is_current(const struct quick_parent *p, const struct thread *t)
@@ -89,6 +97,8 @@ COLD static struct quick_parent *learn(struct thread *t, struct quick *q,
 	p->n = 0;
 	if (q->last == p)
 		q->last = NULL;
+	if (q->real_of == p)
+		q->real_of = NULL;
 	place_parent(p, g);
 	p->change = change;
 	p->rules = t->rules;
@@ -114,10 +124,41 @@ static bool split(struct quick_given *g, long n)
 	while (g->path[g->parent - 1] != '/')
 		g->parent--;
 	name = g->path + g->parent;
-	return g->parent >= 2 && g->parent <= QUICK_TEXT &&
+	return g->parent <= QUICK_TEXT &&
 	       g->n - g->parent <= NAME_BYTES &&
 	       !(name[0] == '.' &&
 		 (!name[1] || (name[1] == '.' && !name[2])));
+}
+
+/* Where what is known of the directory is, or is to be. Of two slots: those that
+ * are looked at in turn would drive each other out of one. */
+static struct quick_parent *place_of(struct quick *q, const struct quick_given *g)
+{
+	unsigned int slot = walk_hash(g->path, g->parent) % QUICK_SLOTS;
+	struct quick_parent *p;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		if (q->slots[slot ^ i] == 0)
+			continue;
+		p = &q->parents[q->slots[slot ^ i] - 1];
+		if (p->n == g->parent &&
+		    memcmp(p->text, g->path, g->parent) == 0)
+			return p;
+	}
+	if (q->slots[slot] != 0 && (q->slots[slot ^ 1] == 0 || q->next & 1))
+		slot ^= 1;
+	p = &q->parents[q->next % QUICK_PARENTS];
+	q->slots[slot] = (unsigned char)(q->next++ % QUICK_PARENTS + 1);
+	p->n = 0;
+	return p;
+}
+
+/* `real` begins with its place. */
+static void put_real(struct quick *q, const struct quick_parent *p)
+{
+	if (q->real_of != p)
+		memcpy(q->real, p->real, p->real_n);
+	q->real_of = p;
 }
 
 /* By the text of the path: in another directory than the call before. */
@@ -130,19 +171,27 @@ COLD static const struct quick_parent *look(struct thread *t, struct quick *q,
 
 	if (!split(&g, n))
 		return NULL;
-	p = &q->parents[(g.parent + (unsigned char)g.path[g.parent - 2]) %
-			QUICK_PARENTS];
-	if (p->n != g.parent || memcmp(p->text, g.path, g.parent) != 0 ||
-	    !is_current(p, t))
+	p = place_of(q, &g);
+	if (p->n == 0 || !is_current(p, t))
 		p = learn(t, q, &g, p);
-	if (!p || p->way == QUICK_NEVER)
+	if (!p || p->way == QUICK_NEVER ||
+	    (p->way == QUICK_ASK && !is_free(&g)))
 		return NULL;
-	if (q->last != p)
-		memcpy(q->real, p->real, p->real_n);
 	q->last = p;
 	q->n = g.n - g.parent;
-	memcpy(q->real + p->real_n, g.path + g.parent, q->n + 1);
+	if (p->way == QUICK_REAL_PLACE) {
+		put_real(q, p);
+		memcpy(q->real + p->real_n, g.path + g.parent, q->n + 1);
+	}
 	return p;
+}
+
+COLD static const struct quick_parent *ask(struct quick *q,
+					   const struct quick_parent *p)
+{
+	struct quick_given g = quick_given(q);
+
+	return is_free(&g) ? p : NULL;
 }
 
 HOT const struct quick_parent *quick_parent_of(struct quick *q,
@@ -150,29 +199,31 @@ HOT const struct quick_parent *quick_parent_of(struct quick *q,
 {
 	struct thread *t = thread_self();
 	struct quick_parent *p = q->last;
+	char *name;
 	long n;
 
-	if (p) {
-		n = copy_name(q->real + p->real_n, (const char *)path, p->text,
-			      p->n);
-		q->n = (size_t)n;
-		/* "." and ".." are rare, and so is what looks like them. */
-		if (n > 0 && !(n <= 2 && q->real[p->real_n] == '.') &&
-		    is_current(p, t))
-			return p;
-	}
-	return look(t, q, path);
+	if (!p)
+		return look(t, q, path);
+	name = (char *)q + p->name;
+	n = copy_name(name, (const char *)path, p->text, p->n);
+	q->n = (size_t)n;
+	/* "." and ".." are rare, and so is what looks like them. */
+	if (n <= 0 || (n <= 2 && name[0] == '.') || !is_current(p, t))
+		return look(t, q, path);
+	if (p->way == QUICK_NATIVE)
+		return p;
+	if (p->way == QUICK_ASK)
+		return ask(q, p);
+	put_real(q, p);
+	return p;
 }
 
 struct quick_given quick_given(struct quick *q)
 {
 	const struct quick_parent *p = q->last;
-	struct quick_given g = { q->real, p->n + q->n, p->n };
 
-	if (p->way == QUICK_NATIVE)
-		return g;
 	memcpy(q->given, p->text, p->n);
-	memcpy(q->given + p->n, q->real + p->real_n, q->n + 1);
-	g.path = q->given;
-	return g;
+	if (p->way == QUICK_REAL_PLACE)
+		memcpy(q->given + p->n, q->real + p->real_n, q->n + 1);
+	return (struct quick_given){ q->given, p->n + q->n, p->n };
 }

@@ -8,7 +8,8 @@
 #include "program.h"
 #include "sys.h"
 
-#define QUICK_PARENTS 8
+#define QUICK_PARENTS 24
+#define QUICK_SLOTS 64
 #define QUICK_TEXT 120
 #define QUICK_REAL 224
 
@@ -16,14 +17,16 @@ struct rules;
 
 enum quick_way {
 	QUICK_NATIVE,		/* no rule is about what lies directly in it */
+	QUICK_ASK,		/* one is about some of it, and none about the rest */
 	QUICK_REAL_PLACE,	/* all of it is there, by one simple rule */
 	QUICK_NEVER,		/* neither */
 };
 
-/* A directory, with the slash behind it, and where it is: natively the same. */
+/* A directory, with the slash behind it, and where it is. */
 struct quick_parent {
 	unsigned char n, real_n;	/* lengths; 0 = nothing is known */
 	unsigned char way;		/* enum quick_way */
+	unsigned short name;	/* where in struct quick the last name goes */
 	unsigned int change;	/* walk_changes() when it was looked at */
 	const struct rules *rules;	/* by which this holds */
 	uint32_t until;		/* that it is no link; of a real place */
@@ -32,12 +35,15 @@ struct quick_parent {
 
 /* Of a thread: the path of the call in progress, and what is known. */
 struct quick {
-	/* The directory of the last call that had one, whose place `real` begins
-	 * with; NULL = none. */
-	struct quick_parent *last;
+	struct quick_parent *last;	/* of the call before; NULL = none */
 	size_t n;		/* of the name behind it in this call */
-	/* That the kernel gets. */
-	char real[QUICK_REAL + 256] __attribute__((aligned(16)));
+	const struct quick_parent *real_of;	/* whose place `real` begins with */
+	/* That the kernel gets where it is not as the program has it. */
+	char real[QUICK_REAL + 256];
+	/* By the hash of a text, the place in `parents` + 1; 0 = none. They are
+	 * taken in turn, so that few pages are touched for few directories. */
+	unsigned char slots[QUICK_SLOTS];
+	unsigned int next;
 	struct quick_parent parents[QUICK_PARENTS];
 	char given[PATH_SIZE];
 };
@@ -48,7 +54,7 @@ const struct quick_parent *quick_parent_of(struct quick *q, unsigned long path);
 /* quick_name() - the last name of that path. */
 static inline const char *quick_name(const struct quick *q)
 {
-	return q->real + q->last->real_n;
+	return (const char *)q + q->last->name;
 }
 
 /* quick_given() - the path as it was given: `n` bytes, of which the first `parent`

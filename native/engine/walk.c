@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The walk from a path to a location, name by name as the kernel walks
- * (fs/namei.c). That a directory and all above it are no links, and that it is
- * there where ".." follows, is remembered for a moment (50 ms); what this process changes itself makes it forget at
- * once.
+ * (fs/namei.c). What is found on the way is remembered for a moment: walk-known.c.
  */
-#include "kept.h"
 #include "paths.h"
 #include "root.h"
 #include "sys.h"
@@ -14,94 +11,6 @@
 #include "walk.h"
 
 #define LINKS_MAX 40
-#define VERIFIED 256
-#define VERIFIED_TICKS 48U	/* 50 ms */
-
-/* A page of them, and no more. */
-static struct { uint64_t key; uint32_t until, change; } verified[VERIFIED]
-	__attribute__((aligned(4096))) LARGE;
-
-void paths_changed(void)
-{
-	__atomic_add_fetch(&at_hand.walk_changed, 1, __ATOMIC_RELAXED);
-}
-
-static uint64_t mix(uint64_t h, uint64_t word)
-{
-	h = (h ^ word) * 0xff51afd7ed558ccdULL;
-	return h ^ h >> 32;
-}
-
-/* By words, the last of which overlaps the one before. */
-static uint64_t hash(const char *text, size_t n)
-{
-	uint64_t h = 0x9e3779b97f4a7c15ULL ^ n, word = 0;
-	size_t i = 0;
-
-	for (; i + sizeof(word) < n; i += sizeof(word)) {
-		__builtin_memcpy(&word, text + i, sizeof(word));
-		h = mix(h, word);
-	}
-	if (n >= sizeof(word))
-		__builtin_memcpy(&word, text + n - sizeof(word), sizeof(word));
-	else
-		memcpy(&word, text, n);
-	return mix(mix(h, word), 0);
-}
-
-/* The same location is another's by other rules. */
-static uint64_t key_of(const char *location, size_t n)
-{
-	return hash(location, n) ^
-	       thread_self()->rules->changes * 0xc2b2ae3d27d4eb4fULL;
-}
-
-uint32_t walk_soon(void)
-{
-	return walk_now() + VERIFIED_TICKS;
-}
-
-/* That it is a directory, which ".." asks for, is another thing to be known. */
-static uint64_t directory_key(const char *location, size_t n)
-{
-	return ~key_of(location, n);
-}
-
-/* A torn entry has a wrong key, or a right one and another's few ms. */
-static uint32_t known_until(uint64_t key)
-{
-	unsigned int slot = key % VERIFIED;
-	uint32_t until;
-
-	/* One of two places: two names of one way that share a place would drive
-	 * each other out at each step of each walk. */
-	if (__atomic_load_n(&verified[slot].key, __ATOMIC_ACQUIRE) != key)
-		slot ^= 1;
-	until = verified[slot].until;
-	return __atomic_load_n(&verified[slot].key, __ATOMIC_ACQUIRE) == key &&
-	       verified[slot].change == walk_changes() && !walk_is_over(until) ?
-		       until : 0;
-}
-
-uint32_t walk_verified_until(const char *location, size_t n)
-{
-	return known_until(key_of(location, n));
-}
-
-static void remember(uint64_t key)
-{
-	unsigned int slot = key % VERIFIED;
-
-	/* Its own place, or the one that was written earlier. */
-	if (verified[slot].key != key &&
-	    (verified[slot ^ 1].key == key ||
-	     (int32_t)(verified[slot ^ 1].until - verified[slot].until) < 0))
-		slot ^= 1;
-	__atomic_store_n(&verified[slot].key, 0, __ATOMIC_RELEASE);
-	verified[slot].until = walk_soon();
-	verified[slot].change = walk_changes();
-	__atomic_store_n(&verified[slot].key, key, __ATOMIC_RELEASE);
-}
 
 /* What the kernel follows by itself better than by its text. */
 static bool is_magic(const char *location, uint32_t rule)
@@ -109,18 +18,21 @@ static bool is_magic(const char *location, uint32_t rule)
 	return !rule_redirects(rule) && strncmp(location, "/proc/", 6) == 0;
 }
 
-/* The target of the link at @location: its length, 0 = there is none. */
-static long link_target(const char *location, size_t n, char *target)
+/* The target of the link that the walk has come to, by @rule: its length, 0 = there
+ * is none. */
+static long link_target(struct walk *w, uint32_t rule, char *target)
 {
-	uint32_t rule = rule_for(rules_now(), location, n);
 	char real[PATH_SIZE];
 	long got;
 
-	if (rule_hides(rule) || is_magic(location, rule))
+	if (rule_hides(rule) || is_magic(w->done, rule) ||
+	    (w->absent && !rule_redirects(rule)))
 		return 0;
-	if (!path_real_of(real, sizeof(real), location, rule))
+	if (!path_real_of(real, sizeof(real), w->done, rule))
 		return -ENAMETOOLONG;
 	got = SYS(__NR_readlinkat, AT_FDCWD, real, target, PATH_SIZE - 1);
+	if (got == -ENOENT && !rule_redirects(rule))
+		w->absent = true;
 	if (got <= 0)
 		return got == 0 ? -ENOENT : 0;
 	target[got] = 0;
@@ -135,7 +47,7 @@ static long check_directory(const struct walk *w)
 	struct file_status st;
 	long result;
 
-	if (w->n == 0 || known_until(directory_key(w->done, w->n)))
+	if (w->n == 0 || walk_is_directory(w->done, w->n))
 		return 0;
 	if (rule_hides(rule))
 		return -ENOENT;
@@ -144,7 +56,7 @@ static long check_directory(const struct walk *w)
 	text_join(real, sizeof(real), real, "/");
 	result = SYS(__NR_newfstatat, AT_FDCWD, real, &st, 0);
 	if (result == 0)
-		remember(directory_key(w->done, w->n));
+		walk_directory(w->done, w->n);
 	return result < 0 ? result : 0;
 }
 
@@ -215,7 +127,7 @@ static long step(struct walk *w, const char *name, size_t size,
 		w->touched = true;
 		return 0;
 	}
-	n = link_target(w->done, w->n, target);
+	n = link_target(w, rule, target);
 	if (n < 0)
 		return n;
 	if (n == 0 && rule_redirects(rule) && !only_slashes(rest)) {
@@ -227,7 +139,7 @@ static long step(struct walk *w, const char *name, size_t size,
 		/* A single file has to be looked at each time, as above. */
 		if (*rest && !(rule_redirects(rule) &&
 			       rule_get(rules_now(), rule).exact))
-			remember(key_of(w->done, w->n));
+			walk_verified(w->done, w->n);
 		return 0;
 	}
 	if (++w->links > LINKS_MAX)

@@ -14,6 +14,7 @@ struct walk {
 	char todo[2 * PATH_SIZE];
 	bool touched;		/* a rule had to do with the way */
 	bool slash;		/* behind the last name, maybe a link's */
+	bool absent;		/* the host has nothing there, nor below */
 	unsigned int links;
 };
 
@@ -23,6 +24,17 @@ long walk_on(struct walk *w, enum path_last last);
  * moment ago and by these rules: until when that is believed, or 0. It holds
  * only as long as walk_changes() stays what it is, too. */
 uint32_t walk_verified_until(const char *location, size_t n);
+/* walk_verified() - that was found just now. walk_directory(), walk_is_directory() -
+ * the same about a directory that ".." follows. */
+void walk_verified(const char *location, size_t n);
+void walk_directory(const char *location, size_t n);
+bool walk_is_directory(const char *location, size_t n);
+/* walk_is_plain() - whether no link leads to @location of @n bytes, which no rule
+ * redirects: as remembered, or as the kernel says in one call. False where it does
+ * not. */
+bool walk_is_plain(const char *location, size_t n);
+/* walk_hash() - a number for a text. */
+uint64_t walk_hash(const char *text, size_t n);
 /* walk_now() - the time of it, in 2^20 ns; walk_is_over() - whether it is past. */
 static inline uint32_t walk_now(void)
 {

@@ -1,6 +1,6 @@
 // What a start does without until somebody asks, and what it is told by the one before.
 import assert from "node:assert/strict";
-import { copyFileSync } from "node:fs";
+import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { cannotRun, compile, engine, place, run } from "../support/engine.ts";
@@ -21,10 +21,40 @@ describe("starts", { skip: cannotRun }, () => {
     }
   });
 
+  test("calls of the C library are jumps early, where the one who starts it has made them often, and in that file alone", async () => {
+    const jumps = compile("jumps", "dynamic");
+    const own = join(place, "own-libc");
+    mkdirSync(own);
+    copyFileSync("/lib/x86_64-linux-gnu/libc.so.6", join(own, "libc.so.6"));
+    const often = "n=0; while [ $n -lt 20 ]; do n=$((n + 1)); [ -e /etc/none ]; umask 22; done; ";
+    const count = async (script: string | undefined, env = {}): Promise<number> => {
+      const shell = script === undefined ? [] : ["/bin/sh", "-c", script, "sh"];
+      const command = [engine, ...shell, jumps, "libc.so.6"];
+      const { status, stdout, stderr } = await run(command, { env: { ...process.env, ...env } });
+      assert.equal(status, 0, stdout + stderr);
+      return Number(stdout);
+    };
+    const elsewhere = { LD_LIBRARY_PATH: own };
+    const alone = await count(undefined);
+    const told = await count(`${often} "$@"; exit`);
+    assert.ok(told >= alone + 2, `${told} jumps, and ${alone} where nothing was called often`);
+    assert.equal(await count(`${often} "$@"; exit`, elsewhere), told, "another copy for both");
+    assert.equal(await count(`${often} LD_LIBRARY_PATH=${own} "$@"; exit`), alone, "another copy");
+    const changed = `${often} touch ${own}/libc.so.6; "$@"; exit`;
+    assert.equal(await count(changed, elsewhere), alone, "a file that was changed");
+  });
+
   test("what is said of sites that are none is left alone", async () => {
-    const words = ["--sites=", "--sites=1,2,3", `--sites=${"9".repeat(30)},${"1,".repeat(100)}`, "--sites=x"];
+    const words = [
+      "",
+      "1,2,3",
+      `${"9".repeat(30)},${"1,".repeat(100)}`,
+      "x",
+      ";;;;;;",
+      "1;2,3;4,5,6;".repeat(9),
+    ];
     for (const word of words)
-      assert.equal((await run([engine, word, "/bin/echo", "runs"])).stdout, "runs\n", word);
+      assert.equal((await run([engine, `--sites=${word}`, "/bin/echo", "runs"])).stdout, "runs\n", word);
   });
 
   test("a program's own file has the name that it has when somebody asks", async () => {
