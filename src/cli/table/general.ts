@@ -34,6 +34,25 @@ export const generalVerbs: readonly Verb[] = [
     load: () => import("../general/explain.ts"),
   },
   {
+    name: "completion",
+    group,
+    summary: "Print what a shell needs to complete command lines, with the names of what exists",
+    description:
+      "In ~/.bashrc or ~/.zshrc: source <(tranship completion bash), with zsh in its place there. For fish it is written to ~/.config/fish/completions/tranship.fish.",
+    examples: ["tranship completion bash", "tranship completion fish"],
+    arguments: [{ name: "SHELL", summary: "bash, zsh or fish" }],
+    load: () => import("../general/completion.ts"),
+  },
+  {
+    name: "internal complete",
+    group,
+    hidden: true,
+    summary: "What may stand at the cursor",
+    examples: ["tranship internal complete -- image his"],
+    arguments: [{ name: "[WORDS...]", summary: "behind tranship, up to the cursor" }],
+    load: () => import("../general/complete.ts"),
+  },
+  {
     name: "support-bundle",
     group,
     summary: "Collect what a report of a defect needs in one file, without secrets",
