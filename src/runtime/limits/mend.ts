@@ -1,10 +1,9 @@
 // A control group that somebody removed under a running instance: its processes were moved out first, so nothing limits them any more.
 // It is made anew with the limits of the record, and they are moved back.
-import { readlinkSync, writeFileSync } from "node:fs";
+import { readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import type { Log } from "../../base/log.ts";
 import { cgroupMode } from "../../host/cgroup.ts";
 import { cgroupLimits, setCgroupLimits } from "../../host/cgroup-limits.ts";
-import { readText } from "../../host/files.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
 import { note } from "../events/note.ts";
@@ -17,11 +16,11 @@ import { type Limits, weightOfShares } from "./limits.ts";
 export function mendGroups(root: StateRoot, record: InstanceRecord, pid: number, log: Log): boolean {
   const wanted = controllersOf(record.limits);
   if (wanted.length === 0) return false;
-  const lost = lostGroups(readText(`/proc/${pid}/cgroup`) ?? "", record.id, wanted);
+  const lost = lostGroups(textOf(pid, "cgroup"), record.id, wanted);
   const places = cgroupMode().hierarchies.filter((one) =>
     one.controllers.some((name) => lost.includes(name)),
   );
-  if (places.length === 0) return false;
+  if (places.length === 0 || isExiting(pid)) return false;
   step("mend control groups");
   log.warn(`the control groups of ${record.name} were gone: they are made anew, with its limits`);
   for (const { path } of places) makeGroup(`${path}/tranship`, `${path}/tranship/${record.id}`);
@@ -61,15 +60,35 @@ export function lostGroups(text: string, id: string, wanted: readonly string[]):
   });
 }
 
+const exitingFlag = 4; // PF_EXITING
+
+/** Hierarchies of version 1 show one that exits in their root, from its first moment on: asked after they were. */
+function isExiting(pid: number): boolean {
+  const stat = textOf(pid, "stat");
+  const flags = stat.slice(stat.lastIndexOf(")") + 2).split(" ")[6];
+  return flags === undefined || (Number(flags) & exitingFlag) !== 0;
+}
+
+function textOf(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "latin1");
+  } catch {
+    return ""; // it has ended
+  }
+}
+
 function processesInside(id: string, main: number): number[] {
-  const namespace = readlinkSync(`/proc/${main}/ns/pid`);
-  return [main, ...processesOf(id)].filter((pid) => {
-    try {
-      return readlinkSync(`/proc/${pid}/ns/pid`) === namespace;
-    } catch {
-      return false;
-    }
-  });
+  const namespace = pidNamespace(main);
+  if (namespace === undefined) return [];
+  return [main, ...processesOf(id)].filter((pid) => pidNamespace(pid) === namespace);
+}
+
+function pidNamespace(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch {
+    return undefined; // it has ended
+  }
 }
 
 function move(group: string, pid: number): void {
