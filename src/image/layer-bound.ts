@@ -63,6 +63,8 @@ export interface PackedBlob {
   compression: "none" | "gzip" | "zstd";
   size: number;
   read(): AsyncIterable<Uint8Array>;
+  /** Of one that is still being fetched: ends when it is known to be what was asked for. */
+  checked?(): Promise<void>;
 }
 
 /** What the blob unpacks to, held to the bound. `packed` is told of its bytes as they are read for good. */
@@ -86,6 +88,8 @@ export async function* unpackBounded(
     bound.check(size);
     if (!counted && size > doubtful.bytes && size > doubtful.ratio * given) {
       counted = true;
+      // Whoever sends other bytes than were asked for makes this host write no more than that.
+      await blob.checked?.();
       await (blob.compression === "gzip" ? countGzip(blob, bound) : countZstd(blob, bound));
     }
     yield chunk;

@@ -10,6 +10,7 @@ import type { Digest } from "../formats/oci-reference.ts";
 import type { TarEntry } from "../formats/tar-entry.ts";
 import { endEvent, TarData, type TarSink } from "../formats/tar-event.ts";
 import { TarReader } from "../formats/tar-reader.ts";
+import type { ArrivingBlob } from "./arriving-blob.ts";
 import { Digester } from "./digest.ts";
 import { giveBack } from "./give-back.ts";
 import { allowedRatio, UnpackBound, unpackBounded } from "./layer-bound.ts";
@@ -59,6 +60,8 @@ export type LayerEvent =
 export interface LayerSource {
   store: BlobStore;
   layer: StoredLayer;
+  /** Its blob, where the store does not have it yet. */
+  arriving?: ArrivingBlob | undefined;
 }
 
 /**
@@ -66,13 +69,14 @@ export interface LayerSource {
  * The last step throws where digest or diffID are wrong.
  */
 export async function* readLayer(
-  { store, layer }: LayerSource,
+  source: LayerSource,
   options: Partial<LayerLimits> = {},
 ): AsyncGenerator<LayerEvent[], void, void> {
   const limits = { ...defaultLimits, ...options };
+  const { layer } = source;
   const bound = boundOf(layer.descriptor, limits);
   try {
-    yield* readTarObjects(readLayerTar({ store, layer }, limits), limits, bound);
+    yield* readTarObjects(readLayerTar(source, limits), limits, bound);
   } catch (error) {
     throw withLayer(error, layer.descriptor);
   }
@@ -113,7 +117,7 @@ function withLayer(error: unknown, { digest }: Descriptor): unknown {
 
 /** The tar of a layer, uncompressed; the last step throws where digest or diffID are wrong. */
 export async function* readLayerTar(
-  { store, layer }: LayerSource,
+  { store, layer, arriving }: LayerSource,
   limits: LayerLimits = defaultLimits,
 ): AsyncGenerator<Uint8Array, void, void> {
   const { descriptor, diffId } = layer;
@@ -124,15 +128,22 @@ export async function* readLayerTar(
       `layer ${descriptor.digest} has the media type ${descriptor.mediaType}`,
     );
   }
-  const packed = new Digester(descriptor.digest);
+  // What is being fetched is hashed by whoever fetches it.
+  const packed = arriving === undefined ? new Digester(descriptor.digest) : undefined;
   const unpacked = new Digester(diffId);
-  const blob = { compression, size: descriptor.size, read: () => readBlobFile(store, descriptor) };
+  const blob = {
+    compression,
+    size: descriptor.size,
+    read: () => (arriving?.isChecked === false ? arriving.read() : readBlobFile(store, descriptor)),
+    checked: async () => await arriving?.checked(),
+  };
   const bound = boundOf(descriptor, limits);
-  for await (const chunk of unpackBounded(blob, bound, (bytes) => packed.update(bytes))) {
+  for await (const chunk of unpackBounded(blob, bound, (bytes) => packed?.update(bytes))) {
     unpacked.update(chunk);
     yield chunk;
   }
-  check(`layer ${descriptor.digest}: content`, packed.digest(), descriptor.digest);
+  await arriving?.checked();
+  if (packed !== undefined) check(`layer ${descriptor.digest}: content`, packed.digest(), descriptor.digest);
   check(`layer ${descriptor.digest}: diffID`, unpacked.digest(), diffId);
 }
 

@@ -12,7 +12,9 @@ import { type Digest, splitDigest } from "../formats/oci-reference.ts";
 import { errnoOf, ioError, readText, writeFileAtomic } from "../host/files.ts";
 import { randomHex } from "../host/random.ts";
 import type { StateRoot } from "../host/state-root.ts";
+import { step } from "../host/steps.ts";
 import { makeWorkDirectory } from "../host/work.ts";
+import type { ArrivingBlob } from "./arriving-blob.ts";
 import { ImpliedDirectories } from "./implied-directories.ts";
 import { hasLayerNote, noteLayer } from "./layer-note.ts";
 import { type LayerLimits, readLayer } from "./layer-reader.ts";
@@ -48,31 +50,45 @@ export async function ensureStoredLayer(
   return unpackedLayer(store.root, layer.diffId) ?? (await makeOnce(store, layer, limits));
 }
 
+/** As ensureStoredLayer(), while its blob is being fetched; E_IMAGE_CORRUPT, or what else the download ends with, where it becomes no blob of the store. */
+export async function ensureArrivingLayer(
+  store: ImageStore,
+  layer: StoredLayer,
+  arriving: ArrivingBlob,
+  limits: Partial<LayerLimits> = {},
+): Promise<string> {
+  return unpackedLayer(store.root, layer.diffId) ?? (await makeLayer({ store, layer, arriving }, limits));
+}
+
+/** A layer of a store, which may be one whose blob is only being fetched. */
+interface Source {
+  store: ImageStore;
+  layer: StoredLayer;
+  arriving?: ArrivingBlob | undefined;
+}
+
 /** By directory: layers that this process unpacks now. Fifty tasks of an image that is new here are one unpacking, not fifty of which one counts. */
 const making = new Map<string, Promise<string>>();
 
 function makeOnce(store: ImageStore, layer: StoredLayer, limits: Partial<LayerLimits>): Promise<string> {
   // Whoever has limits of his own wants to see them kept.
-  if (Object.keys(limits).length > 0) return makeLayer(store, layer, limits);
+  if (Object.keys(limits).length > 0) return makeLayer({ store, layer }, limits);
   const place = layerDirectory(store.root, layer.diffId);
   let made = making.get(place);
   if (made === undefined) {
-    made = makeLayer(store, layer, limits).finally(() => making.delete(place));
+    made = makeLayer({ store, layer }, limits).finally(() => making.delete(place));
     making.set(place, made);
   }
   return made;
 }
 
-async function makeLayer(
-  store: ImageStore,
-  layer: StoredLayer,
-  limits: Partial<LayerLimits>,
-): Promise<string> {
-  const { root } = store;
+async function makeLayer(source: Source, limits: Partial<LayerLimits>): Promise<string> {
+  const { root } = source.store;
+  const { layer } = source;
   const work = makeWorkDirectory(root, "layer");
   try {
     const made = join(work.path, "layer");
-    await makeLayerAt(store, layer, made, limits);
+    await makeLayerAt(source, made, limits);
     moveInPlace(made, layerDirectory(root, layer.diffId));
   } finally {
     work.remove();
@@ -82,17 +98,18 @@ async function makeLayer(
 
 /** The directory of a layer as it lies in root.layers, at another place of the same file system. */
 export async function makeLayerAt(
-  store: ImageStore,
-  layer: StoredLayer,
+  source: Source,
   made: string,
   limits: Partial<LayerLimits> = {},
 ): Promise<void> {
   mkdirSync(join(made, "fs"), { recursive: true });
   // Whatever the umask: most layers have no entry for their root, and instances show it.
   chmodSync(join(made, "fs"), 0o755);
-  const implied = await unpackLayer(store, layer, join(made, "fs"), limits);
+  const implied = await unpackLayer(source, join(made, "fs"), limits);
+  const { diffId, descriptor } = source.layer;
+  step(`note the unpacked layer ${diffId.slice(0, 19)}`);
   writeFileAtomic(join(made, impliedFile), impliedText(implied));
-  noteLayer(made, { diffId: layer.diffId, blob: layer.descriptor.digest });
+  noteLayer(made, { diffId, blob: descriptor.digest });
 }
 
 const impliedFile = "implied.json";
@@ -134,6 +151,7 @@ export async function noteImplied(store: ImageStore, layer: StoredLayer): Promis
 export function moveInPlace(made: string, place: string): void {
   try {
     if (!hasLayerNote(place)) putAside(place);
+    step(`put the unpacked layer ${place.slice(place.lastIndexOf("/") + 1).slice(0, 12)} in place`);
     renameSync(made, place);
   } catch (cause) {
     if (errnoOf(cause) === "ENOTEMPTY" || errnoOf(cause) === "EEXIST") return;
@@ -157,14 +175,13 @@ export const asideSuffix = ".aside";
  * something in and no entry for.
  */
 export async function unpackLayer(
-  store: ImageStore,
-  layer: StoredLayer,
+  source: Source,
   destination: string,
   limits: Partial<LayerLimits> = {},
 ): Promise<ByteString[]> {
   const implied = new ImpliedDirectories();
-  const events = implied.watch(readLayer({ store, layer }, limits));
-  await makeTree(destination, events, limits, treeFailure(`the layer ${layer.diffId}`));
+  const events = implied.watch(readLayer(source, limits));
+  await makeTree(destination, events, limits, treeFailure(`the layer ${source.layer.diffId}`));
   return implied.paths();
 }
 

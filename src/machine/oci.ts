@@ -69,7 +69,7 @@ async function openLayout(address: string, { directory, name }: Layout, root: St
       const place = join(work.path, String(index));
       mkdirSync(place, { mode: 0o755 });
       step("unpack a layer of a layout");
-      layers.push({ layer, implied: await unpackLayer(store, layer, place, devices) });
+      layers.push({ layer, implied: await unpackLayer({ store, layer }, place, devices) });
       lowers.unshift(encodeText(place));
     }
     const inherited = join(work.path, "inherited");

@@ -176,7 +176,7 @@ for (const vector of vectors) {
     const store = newStore(t);
     const layer = await layerOfTar(store, vector.tar(victim));
     await refusal(vector.name, async () => {
-      const unpacked = unpackLayer(store, layer, root);
+      const unpacked = unpackLayer({ store, layer }, root);
       if (vector.code === undefined) await unpacked;
       else await assert.rejects(unpacked, (error) => isTranshipError(error, vector.code));
     });

@@ -115,6 +115,14 @@ test("kill -9 at every step of push and of pull", { ...needsDockerRegistry, time
   assert.equal(pulled.status, 0, pulled.stderr);
   const pullSteps = stepsIn(stepsFile);
   assert.ok(pullSteps.length >= 15, pullSteps.join("\n"));
+  // The layer is unpacked while it is fetched: a kill between two pieces of it meets both.
+  const places = (what: string): number[] => pullSteps.flatMap((one, i) => (one.includes(what) ? [i] : []));
+  const pieces = places("write a piece of a blob");
+  const trees = places("make the layer work directory");
+  assert.ok(
+    trees.some((at) => at > (pieces[0] ?? 0) && at < (pieces.at(-1) ?? 0)),
+    pullSteps.join("\n"),
+  );
   for (const n of tried(pullSteps)) {
     const root = openStateRoot(join(top, `pull${n}`));
     await killedAt(n, ["pull", root.path, name], () => rmSync(root.path, { recursive: true }));

@@ -107,6 +107,9 @@ describe("registries and those who run", { skip, timeout: 600_000 }, () => {
       await judges.run("podman", "push", "-q", "--tls-verify=false", "foreign:1", `${host}/foreign:1`);
       const pulled = await fixture.cli(["pull", "--plain-http", `${host}/foreign:1`]);
       assert.equal(pulled.status, 0, pulled.stderr);
+      const quiet = await fixture.cli(["pull", "-q", "--plain-http", `${host}/foreign:1`]);
+      assert.equal(quiet.stdout, `${host}/foreign:1\n`);
+      assert.equal(quiet.stderr, "");
       const run = await fixture.cli(["run", "--rm", "--network", "none", `${host}/foreign:1`]);
       assert.equal(run.stdout, "web\n/srv\nhello\n", run.stderr);
     }

@@ -73,6 +73,7 @@ export const registryVerbs: readonly Verb[] = [
         summary: "OS/ARCHITECTURE of an image for several (default this host's)",
       },
       { flags: "--no-unpack", summary: "leave the layers packed; the first run unpacks them" },
+      { flags: "-q, --quiet", summary: "say the image's name alone, and no progress" },
       mirrorOption,
       ...transferOptions,
       formatOption,

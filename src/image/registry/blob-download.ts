@@ -12,6 +12,7 @@ import { ioError } from "../../host/files.ts";
 import { acquireLock, type Lock } from "../../host/lock.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
+import type { ArrivingBlob } from "../arriving-blob.ts";
 import { Digester } from "../digest.ts";
 import { giveBack } from "../give-back.ts";
 import type { StoreSession } from "../store-session.ts";
@@ -23,12 +24,13 @@ const piece = 1 << 20;
 /** A part that nobody went on with for this long is removed: milliseconds. */
 const keptFor = 7 * 24 * 3600 * 1000;
 
-/** Stores the blob where it is not there yet; false where it was. */
+/** Stores the blob where it is not there yet; false where it was. `arriving` is told what can be read of it. */
 export async function downloadBlob(
   client: RegistryClient,
   session: StoreSession,
   descriptor: Descriptor,
   task: ProgressTask,
+  arriving?: ArrivingBlob,
 ): Promise<boolean> {
   if (await session.has(descriptor)) {
     task.advance(descriptor.size);
@@ -36,7 +38,8 @@ export async function downloadBlob(
   }
   const part = await openPart(session.store.root, descriptor);
   try {
-    await new Download(client, part, descriptor, task).run();
+    await new Download(client, part, descriptor, task, arriving).run();
+    arriving?.end();
     await session.adopt(part.path, descriptor);
     rmSync(part.path, { force: true }); // where another command had put the blob in place before
     return true;
@@ -104,13 +107,21 @@ class Download {
   readonly #part: Part;
   readonly #descriptor: Descriptor;
   readonly #task: ProgressTask;
+  readonly #arriving: ArrivingBlob | undefined;
   #digester: Digester;
   /** Bytes in the part, all of which the digester has seen. */
   #size = 0;
   #pending: Uint8Array[] = [];
   #pendingSize = 0;
 
-  constructor(client: RegistryClient, part: Part, descriptor: Descriptor, task: ProgressTask) {
+  constructor(
+    client: RegistryClient,
+    part: Part,
+    descriptor: Descriptor,
+    task: ProgressTask,
+    arriving: ArrivingBlob | undefined,
+  ) {
+    this.#arriving = arriving;
     this.#client = client;
     this.#part = part;
     this.#descriptor = descriptor;
@@ -119,6 +130,7 @@ class Download {
   }
 
   async run(): Promise<void> {
+    this.#arriving?.begin(this.#part.path);
     await this.#readPart();
     const old = this.#size > 0;
     await this.#fetchRest();
@@ -140,6 +152,7 @@ class Download {
       this.#digester.update(buffer.subarray(0, bytesRead));
       this.#size += bytesRead;
       if (this.#size > this.#descriptor.size) return await this.#restart();
+      this.#arriving?.advance(bytesRead);
     }
     this.#task.advance(this.#size);
   }
@@ -150,6 +163,7 @@ class Download {
     this.#pending = [];
     this.#pendingSize = 0;
     this.#size = 0;
+    this.#arriving?.begin(this.#part.path);
     await this.#part.file.truncate(0);
   }
 
@@ -204,20 +218,20 @@ class Download {
     this.#pending = [];
     this.#pendingSize = 0;
     if (count === 0) return;
-    const bytes = pending.length === 1 && pending[0] !== undefined ? pending[0] : Buffer.concat(pending);
     try {
       step("write a piece of a blob");
-      for (let done = 0; done < count; )
-        done += (await this.#part.file.write(bytes, done, count - done)).bytesWritten;
+      await writeAll(this.#part.file, pending);
     } catch (cause) {
       throw ioError(`cannot write ${this.#part.path}`, cause);
     }
-    this.#digester.update(bytes);
-    if (pending.length > 1) giveBack(bytes);
-    // What the connection gave, each in a buffer of its own: left to the collector, it leaves a hole of tens of megabytes in the heap.
-    for (const one of pending) if (one.length === one.buffer.byteLength) giveBack(one, 4096);
+    for (const bytes of pending) {
+      this.#digester.update(bytes);
+      // What the connection gave, each in a buffer of its own: left to the collector, it leaves a hole of tens of megabytes in the heap.
+      if (bytes.length === bytes.buffer.byteLength) giveBack(bytes, 4096);
+    }
     this.#size += count;
     this.#task.advance(count);
+    this.#arriving?.advance(count);
   }
 
   async #sync(): Promise<void> {
@@ -235,5 +249,14 @@ class Download {
       `blob ${digest} of ${size} bytes from ${this.#client.http.base.host}: ${what}`,
       { hint: "what came is not what was asked for, and was not kept" },
     );
+  }
+}
+
+/** Behind what the file has. */
+async function writeAll(file: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
+  for (let left = [...pieces]; left.length > 0; ) {
+    let { bytesWritten } = await file.writev(left);
+    while (left[0] !== undefined && bytesWritten >= left[0].length) bytesWritten -= left.shift()?.length ?? 0;
+    if (left[0] !== undefined) left = [left[0].subarray(bytesWritten), ...left.slice(1)];
   }
 }

@@ -1,6 +1,6 @@
 // An image or a package from a registry into the store, under the name that it was asked for by. It is named when all of it is there.
 import { TranshipError } from "../../base/errors.ts";
-import { type Progress, type ProgressTask, silentProgress } from "../../base/log.ts";
+import { type Progress, silentProgress } from "../../base/log.ts";
 import { escapeBytes } from "../../formats/escape.ts";
 import {
   type Descriptor,
@@ -10,7 +10,6 @@ import {
   type ImageManifest,
   isIndexType,
   isManifestType,
-  layerCompression,
   maxDocument,
   type Platform,
 } from "../../formats/oci.ts";
@@ -22,15 +21,16 @@ import {
   tagName,
 } from "../../formats/oci-reference.ts";
 import { notePlace, pulledAnnotation } from "../places.ts";
-import type { ImageStore, StoredLayer } from "../store.ts";
+import type { ImageStore } from "../store.ts";
 import { type StoreSession, withSession } from "../store-session.ts";
-import { ensureStoredLayer } from "../unpack.ts";
 import { downloadBlob, removeOldParts } from "./blob-download.ts";
 import { chooseImage, hostPlatform, parsePlatform } from "./choose-image.ts";
 import { withSources } from "./mirrors.ts";
+import { pullLayers } from "./pull-layers.ts";
 import { pullReferrers } from "./pull-referrers.ts";
 import { decodeIndexBytes, type RegistryClient, type RemoteDocument } from "./registry-client.ts";
 import type { RegistrySettings } from "./settings.ts";
+import { UnpackQueue } from "./unpack-queue.ts";
 
 export interface PullOptions extends RegistrySettings {
   /** "linux/amd64". Default this host's. */
@@ -53,11 +53,6 @@ export interface Pulled {
   /** Bytes of the layers that were fetched. */
   bytes: number;
 }
-
-/** Layers that are fetched at once. */
-const atOnce = 3;
-/** Of all layers of an image together. */
-const maxImage = 2 ** 40;
 
 /** Where `reference` has a digest, exactly that is fetched, or nothing. */
 export async function pullImage(store: ImageStore, text: string, options: PullOptions = {}): Promise<Pulled> {
@@ -86,7 +81,6 @@ class Pull {
   #bytes = 0;
   #firstLeftOut = "";
   #leftOutCount = 0;
-  #unpacking: Promise<unknown> = Promise.resolve();
 
   constructor(
     store: ImageStore,
@@ -207,46 +201,21 @@ class Pull {
   }
 
   async #layers(manifest: ImageManifest, config: ImageConfig): Promise<void> {
-    for (const layer of manifest.layers) checkLayer(layer);
-    const total = manifest.layers.reduce((sum, layer) => sum + layer.size, 0);
-    if (total > maxImage)
-      throw new TranshipError("E_LIMIT", `the layers have ${total} bytes, at most ${maxImage} are accepted`);
-    const task = (this.#options.progress ?? silentProgress).begin("pull", total);
-    const queue = manifest.layers.map((descriptor, i) => ({
+    const layers = manifest.layers.map((descriptor, i) => ({
       descriptor,
       diffId: config.rootfs.diff_ids[i] ?? "",
     }));
-    const seen = new Set<Digest>();
-    const work = async (): Promise<void> => {
-      for (let layer = queue.shift(); layer !== undefined; layer = queue.shift()) {
-        if (seen.has(layer.descriptor.digest)) task.advance(layer.descriptor.size);
-        else {
-          seen.add(layer.descriptor.digest);
-          await this.#layer(layer, task);
-        }
-      }
-    };
-    try {
-      await allOrNone(Array.from({ length: atOnce }, work), queue);
-      await this.#unpacking;
-    } finally {
-      await this.#unpacking.catch(() => {});
-      task.end();
-    }
-  }
-
-  async #layer(layer: StoredLayer, task: ProgressTask): Promise<void> {
-    if (await downloadBlob(this.#client, this.#session, layer.descriptor, task))
-      this.#bytes += layer.descriptor.size;
-    else this.#reused++;
-    if (this.#options.unpack === false || process.getuid?.() !== 0) return;
-    // One after the other, beside the downloads: unpacking uses both a program and this process.
-    this.#unpacking = this.#unpacking.then(() => {
-      if (this.#options.signal?.aborted !== true)
-        return ensureStoredLayer(this.#store, layer, { leftOutOfDev: this.#leftOut });
-      return undefined;
+    const unpack = this.#options.unpack !== false && process.getuid?.() === 0;
+    const { signal, progress = silentProgress } = this.#options;
+    const queue = unpack ? new UnpackQueue(this.#store, { signal, leftOut: this.#leftOut }) : undefined;
+    const { fetched, bytes } = await pullLayers(layers, {
+      client: this.#client,
+      session: this.#session,
+      progress,
+      unpack: queue,
     });
-    this.#unpacking.catch(() => {}); // it is awaited at the end
+    this.#bytes = bytes;
+    this.#reused = layers.length - fetched;
   }
 
   readonly #leftOut = (path: string, device: string): void => {
@@ -292,20 +261,6 @@ class Pull {
   }
 }
 
-/** The first failure ends the others: nothing more is taken from the queue. */
-async function allOrNone(works: readonly Promise<void>[], queue: unknown[]): Promise<void> {
-  const results = await Promise.allSettled(
-    works.map((work) =>
-      work.catch((error: unknown) => {
-        queue.length = 0;
-        throw error;
-      }),
-    ),
-  );
-  const failed = results.find((result) => result.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
-}
-
 function decodeDocument<T>(document: RemoteDocument, decode: (text: string, what: string) => T): T {
   const what = `manifest ${document.descriptor.digest}`;
   const text = new TextDecoder().decode(document.bytes);
@@ -314,19 +269,4 @@ function decodeDocument<T>(document: RemoteDocument, decode: (text: string, what
 
 function decodeIndexText(text: string, what: string) {
   return decodeIndexBytes(new TextEncoder().encode(text), what);
-}
-
-/** Layers that lie elsewhere are never fetched: their addresses are the image maker's choice. */
-function checkLayer({ mediaType: type, digest, urls }: Descriptor): void {
-  if (/foreign|nondistributable/.test(type)) {
-    throw new TranshipError(
-      "E_IMAGE_UNSUPPORTED",
-      `layer ${digest} lies outside of the registry${urls?.[0] === undefined ? "" : `, at ${urls[0].slice(0, 100)}`}`,
-      {
-        hint: "such layers are not fetched: whoever made the image could make this host ask any address",
-      },
-    );
-  }
-  if (layerCompression(type) === undefined)
-    throw new TranshipError("E_IMAGE_UNSUPPORTED", `layer ${digest} has the media type ${type}`);
 }

@@ -44,7 +44,7 @@ async function replaced(
   const work = makeWorkDirectory(store.root, "layer");
   try {
     const made = join(work.path, "layer");
-    await makeLayerAt(store, layer, made);
+    await makeLayerAt({ store, layer }, made);
     const users = usersOf?.(layer.diffId);
     if (users !== undefined) return users;
     const place = dirname(directory);
