@@ -3,6 +3,7 @@ import { type IncomingMessage, request } from "node:http";
 import { request as secureRequest } from "node:https";
 import { TranshipError } from "../base/errors.ts";
 import { signedHeaders } from "./api/sigv4.ts";
+import { reasonOf } from "./drivers/agents/why-not.ts";
 import type { AccessKey, Endpoint } from "./keys.ts";
 import { textLines } from "./logs/text-lines.ts";
 
@@ -76,13 +77,12 @@ function send(
     const options = { method: "POST", headers, timeout: 30_000, ...(signal === undefined ? {} : { signal }) };
     const sent = open(url, options, resolve);
     sent.on("timeout", () => sent.destroy(new Error("no answer within 30 s")));
-    sent.on("error", (cause) => {
-      reject(
-        new TranshipError("E_CLUSTER_UNREACHABLE", `${url.href}: ${cause.message}`, {
-          hint: "is `tranship cluster serve` running?",
-          cause,
-        }),
-      );
+    sent.on("error", (cause: NodeJS.ErrnoException) => {
+      const reason = reasonOf(cause, url.href);
+      // It is there, where the words are others than the system's.
+      const hint =
+        reason === cause.message ? "is `tranship cluster serve` running?" : "do what the reason says";
+      reject(new TranshipError("E_CLUSTER_UNREACHABLE", `${url.href}: ${reason}`, { hint, cause }));
     });
     sent.end(body);
   });

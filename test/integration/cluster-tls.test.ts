@@ -7,6 +7,7 @@ import { get } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { clusterClient } from "../../src/cluster/client.ts";
 import { AgentsDriver } from "../../src/cluster/drivers/agents/agents-driver.ts";
 import { testCluster } from "../support/cluster.ts";
 import { makeCertificates } from "../support/registries.ts";
@@ -43,6 +44,14 @@ test("calls and agents come in over TLS, from who trusts its authority", { timeo
   const clear = url.replace("https:", "http:");
   assert.match(await said(t, { url: clear, root: join(directory, "c") }), /is it https:\/\/\?; trying again/);
   assert.deepEqual(driver.nodes(), []);
+  // Our own verbs say the same.
+  const verb = (at: string): Promise<unknown> =>
+    clusterClient({ url: at, region: "r" }, { accessKeyId: "A", secretAccessKey: "s" }).call(
+      "ListClusters",
+      {},
+    );
+  await assert.rejects(verb(url), /its certificate is not trusted \(.*\): set NODE_EXTRA_CA_CERTS/);
+  await assert.rejects(verb(clear), /is it https:\/\/\?/);
   assert.match(await said(t, { url, root: join(directory, "a"), env: trusting }), /node-tls has joined/);
   assert.equal(driver.nodes()[0]?.name, "node-tls");
 });

@@ -1,4 +1,4 @@
-// Why a control plane is not reached: the WebSocket of the agent does not tell.
+// Why a control plane is not reached, in words that say what to do: the WebSocket of the agent does not tell, and OpenSSL speaks of something else.
 import { get } from "node:http";
 import { get as getSecurely } from "node:https";
 
@@ -18,7 +18,7 @@ export function whyNotReached(url: string): Promise<string> {
   });
 }
 
-function reasonOf({ code = "", message }: NodeJS.ErrnoException, url: string): string {
+export function reasonOf({ code = "", message }: NodeJS.ErrnoException, url: string): string {
   if (/CERT|ISSUER|SIGNATURE/.test(code) && !code.startsWith("ERR_TLS_CERT_ALTNAME"))
     return `its certificate is not trusted (${message}): set NODE_EXTRA_CA_CERTS to the certificate of its authority`;
   if (url.startsWith("https:") && (code === "EPROTO" || code.startsWith("ERR_SSL")))
