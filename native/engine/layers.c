@@ -7,8 +7,6 @@
 #include "layers.h"
 #include "text.h"
 
-#define NR_OPENAT2 437
-#define RESOLVE_NO_SYMLINKS 4
 #define S_IFCHR 0020000
 
 bool layers_apply(uint32_t rule)
@@ -61,7 +59,7 @@ bool layers_own_path(char *to, const struct rule *r, const char *name,
 }
 
 /* What of @location lies below the top of its own layer. */
-static const char *rest_of(const struct rule *r, const char *location)
+const char *layers_rest(const struct rule *r, const char *location)
 {
 	if (r->exact)
 		return strrchr(r->from, '/');
@@ -101,105 +99,6 @@ static enum way way_to(char *own, size_t top)
 	return way;
 }
 
-static bool find_host(struct layered *l, const struct rule *r,
-		      const char *location, struct file_status *st)
-{
-	/* No link in the host's folder leads out of it: it would stand where
-	 * a directory of the package is. */
-	uint64_t how[3] = { O_PATH | O_CLOEXEC | O_NOFOLLOW, 0,
-			    RESOLVE_NO_SYMLINKS };
-	const char *rest = r->exact ? "" : rest_of(r, location);
-	long top, fd;
-
-	if (!path_host_allowed(location))
-		return false;
-	if (!*rest) {
-		if (layers_look(location, st) < 0)
-			return false;
-		return text_copy(l->real, PATH_SIZE, location);
-	}
-	top = SYS(__NR_openat, AT_FDCWD, r->from, O_PATH | O_CLOEXEC, 0);
-	if (top < 0)
-		return false;
-	fd = SYS(NR_OPENAT2, top, rest + 1, how, sizeof(how));
-	SYS(__NR_close, top);
-	if (fd < 0)
-		return fd == -ENOSYS && layers_look(location, st) == 0 &&
-		       text_copy(l->real, PATH_SIZE, location);
-	top = SYS(__NR_fstat, fd, st);
-	SYS(__NR_close, fd);
-	return top == 0 && text_copy(l->real, PATH_SIZE, location);
-}
-
-/* How much of @rest is there below the directory that @path, of PATH_SIZE, is
- * with it. */
-static size_t reach(char *path, const char *rest)
-{
-	size_t n = strlen(path), top = n - strlen(rest);
-	struct file_status st;
-
-	while (n > top && layers_look(path, &st) < 0) {
-		while (n > top && path[--n] != '/')
-			;
-		path[n] = 0;
-	}
-	return n - top;
-}
-
-/* Whether the package hides what the host has on the way to @rest. */
-static bool is_covered(const struct layered *l, const struct rule *r,
-		       const char *rest)
-{
-	char path[PATH_SIZE];
-	size_t package;
-
-	text_copy(path, PATH_SIZE, l->real);
-	package = reach(path, rest);
-	return !text_join(path, PATH_SIZE, r->from_length > 1 ? r->from : "",
-			  rest) || reach(path, rest) <= package;
-}
-
-/* In the layers below the own one. */
-static long find_below(struct layered *l, const struct rule *r,
-		       const char *location, struct file_status *st)
-{
-	const char *rest = r->exact ? "" : rest_of(r, location);
-	long result;
-
-	if (!text_join(l->real, PATH_SIZE, files.package,
-		       r->to_length > 1 ? r->to : "") ||
-	    !text_join(l->real, PATH_SIZE, l->real, rest))
-		return -ENAMETOOLONG;
-	if (!l->real[0])
-		text_copy(l->real, PATH_SIZE, "/");
-	result = layers_look(l->real, st);
-	l->where = LAYER_PACKAGE;
-	/* Where the kernel may not look, it says so again. */
-	if (result == 0 || (result != -ENOENT && result != -ENOTDIR))
-		return 0;
-	if (result == -ENOENT && find_host(l, r, location, st)) {
-		l->where = LAYER_HOST;
-		return 0;
-	}
-	l->where = LAYER_NONE;
-	l->error = result;
-	/* A file of the host where a directory would have to be. */
-	if (result == -ENOENT && path_host_allowed(location) &&
-	    layers_look(location, st) == -ENOTDIR && !is_covered(l, r, rest) &&
-	    text_copy(l->real, PATH_SIZE, location))
-		l->error = -ENOTDIR;
-	return 0;
-}
-
-bool layers_on_host(uint32_t rule, const char *location,
-		    struct file_status *st)
-{
-	struct rule r = rule_get(rules_now(), rule);
-	struct layered l;
-
-	return find_host(&l, &r, location, st);
-}
-
 /* A path that the kernel does not find. */
 static void nowhere(struct layered *l)
 {
@@ -211,7 +110,7 @@ static void nowhere(struct layered *l)
 static size_t top_of(const struct rule *r, const char *own,
 		     const char *location)
 {
-	return strlen(own) - strlen(rest_of(r, location));
+	return strlen(own) - strlen(layers_rest(r, location));
 }
 
 /* The own layer first, and what it says of those below. */
@@ -220,7 +119,7 @@ static long find_own(struct layered *l, const struct rule *r,
 {
 	long result;
 
-	if (!layers_own_path(l->own, r, "/upper", rest_of(r, location)))
+	if (!layers_own_path(l->own, r, "/upper", layers_rest(r, location)))
 		return -ENAMETOOLONG;
 	result = layers_look(l->own, st);
 	if (result == 0 && is_white(st)) {
@@ -229,7 +128,7 @@ static long find_own(struct layered *l, const struct rule *r,
 	} else if (result == -ENOENT || result == -ENOTDIR) {
 		switch (way_to(l->own, top_of(r, l->own, location))) {
 		case WAY_OPEN:
-			result = find_below(l, r, location, st);
+			result = layers_find_below(l, r, location, st);
 			if (result < 0)
 				return result;
 			if (l->where == LAYER_NONE && l->error == -ENOENT)
@@ -261,7 +160,7 @@ long layers_find(struct layered *l, uint32_t rule, const char *location)
 	if (r.mode != RULE_MERGED)
 		result = find_own(l, &r, location, &st);
 	else if (text_copy(l->own, PATH_SIZE, location))
-		result = find_below(l, &r, location, &st);
+		result = layers_find_below(l, &r, location, &st);
 	else
 		result = -ENAMETOOLONG;
 	if (result < 0)
@@ -278,10 +177,10 @@ bool layers_below(uint32_t rule, const char *location)
 	struct file_status st;
 	struct layered l;
 
-	if (!layers_own_path(l.own, &r, "/upper", rest_of(&r, location)) ||
+	if (!layers_own_path(l.own, &r, "/upper", layers_rest(&r, location)) ||
 	    way_to(l.own, top_of(&r, l.own, location)) != WAY_OPEN)
 		return false;
-	return find_below(&l, &r, location, &st) == 0 && l.where != LAYER_NONE;
+	return layers_find_below(&l, &r, location, &st) == 0 && l.where != LAYER_NONE;
 }
 
 long layers_parent(uint32_t rule, const char *location, bool itself)
@@ -292,7 +191,7 @@ long layers_parent(uint32_t rule, const char *location, bool itself)
 	char *slash;
 	long result;
 
-	if (!itself && (r.exact || !*rest_of(&r, location)))
+	if (!itself && (r.exact || !*layers_rest(&r, location)))
 		return 0;
 	text_copy(parent, PATH_SIZE, location);
 	slash = strrchr(parent, '/');
@@ -328,13 +227,13 @@ unsigned int layers_directories(uint32_t rule, const char *location,
 		text_copy(real[n++], PATH_SIZE, l.own);
 		if (is_closed(l.own) ||
 		    way_to(l.own, top_of(&r, l.own, location)) != WAY_OPEN ||
-		    find_below(&l, &r, location, &st) < 0 ||
+		    layers_find_below(&l, &r, location, &st) < 0 ||
 		    l.where == LAYER_NONE || !is_directory_at(l.real))
 			return n;
 	}
 	*lower = true;
 	text_copy(real[n++], PATH_SIZE, l.real);
-	if (l.where == LAYER_PACKAGE && find_host(&l, &r, location, &st) &&
+	if (l.where == LAYER_PACKAGE && layers_find_host(&l, &r, location, &st) &&
 	    (st.mode & S_IFMT) == S_IFDIR)
 		text_copy(real[n++], PATH_SIZE, l.real);
 	return n;

@@ -39,6 +39,15 @@ bool layers_merged(uint32_t rule);
  * seen, without a link on the way, and what. */
 bool layers_on_host(uint32_t rule, const char *location,
 		    struct file_status *st);
+/* layers_rest() - what of @location lies below the top of the rule's own layer. */
+const char *layers_rest(const struct rule *r, const char *location);
+/* layers_find_host() - whether the host has something there that may be seen: then
+ * it is in @l and @st. layers_find_below() - in the layers below the own one: 0, or
+ * -ENAMETOOLONG. */
+bool layers_find_host(struct layered *l, const struct rule *r,
+		      const char *location, struct file_status *st);
+long layers_find_below(struct layered *l, const struct rule *r,
+		       const char *location, struct file_status *st);
 /* layers_find() - what is at @location. 0 or -ENAMETOOLONG. */
 long layers_find(struct layered *l, uint32_t rule, const char *location);
 /* layers_known() - what layers_find() said of @location as `real`, while no

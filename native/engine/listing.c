@@ -16,8 +16,6 @@
 #define FIRST_KEY 2		/* behind "." and ".." */
 #define BLOCK (32UL << 10)
 #define MREMAP_MAYMOVE 1
-#define SEEK_SET 0
-#define SEEK_CUR 1
 
 static uint64_t key_of(const char *name)
 {
@@ -46,7 +44,7 @@ static long grow(void **memory, size_t *size, size_t least)
 	return 0;
 }
 
-static long add(struct listing *l, const char *name, struct listed e)
+long listing_add(struct listing *l, const char *name, struct listed e)
 {
 	size_t n = strlen(name) + 1;
 	void *memory = l->names;
@@ -110,7 +108,7 @@ static long read_block(struct listing *l, long fd, const char *block, long n,
 
 		at += e->size;
 		if (!is_dots(e->name))
-			result = add(l, e->name, one);
+			result = listing_add(l, e->name, one);
 	}
 	return result;
 }
@@ -164,7 +162,7 @@ static void sift(struct listing *l, size_t root, size_t end)
 }
 
 /* In place and without a stack. */
-static void sort(struct listing *l)
+void listing_sort(struct listing *l)
 {
 	for (size_t i = l->count / 2; i-- > 0;)
 		sift(l, i, l->count);
@@ -212,7 +210,7 @@ static long add_ruled(struct listing *l, const char *location)
 	for (uint32_t i = 0; result == 0 && names_added(e, location, &i); i++) {
 		struct listed one = { .ino = e->ino, .type = e->type };
 
-		result = add(l, e->name, one);
+		result = listing_add(l, e->name, one);
 	}
 	return result;
 }
@@ -234,7 +232,7 @@ long listing_read(struct listing *l, uint32_t rule, const char *location)
 		return result;
 	drop_ruled(l, location);
 	result = add_ruled(l, location);
-	sort(l);
+	listing_sort(l);
 	reduce(l);
 	return result;
 }
@@ -253,104 +251,4 @@ long listing_own(struct listing *l, const char *own)
 {
 	memset(l, 0, sizeof(*l));
 	return read_layer(l, own, 0);
-}
-
-/* One entry at @to, or false where it does not fit. */
-static long put(unsigned long to, unsigned long room, const char *name,
-		const struct listed *one)
-{
-	char space[ENTRY_SIZE(255)] __attribute__((aligned(8)));
-	struct entry *e = (struct entry *)(void *)space;
-	size_t n = strlen(name);
-
-	e->size = (uint16_t)ENTRY_SIZE(n);
-	if (e->size > room)
-		return 0;
-	e->ino = one->ino;
-	e->offset = (int64_t)one->key + 1;
-	e->type = one->type;
-	memset(e->name, 0, e->size - offsetof(struct entry, name));
-	memcpy(e->name, name, n);
-	return copy_bytes((void *)to, e, e->size) < 0 ? -EFAULT : e->size;
-}
-
-static long add_dots(struct listing *l, long fd)
-{
-	struct file_status self = { 0 }, up = { 0 };
-	struct listed one = { .type = DT_DIR };
-	long result;
-
-	SYS(__NR_fstat, fd, &self);
-	SYS(__NR_newfstatat, fd, "..", &up, 0);
-	one.ino = self.ino;
-	result = add(l, ".", one);
-	one.ino = up.ino;
-	if (result == 0)
-		result = add(l, "..", one);
-	if (result == 0) {
-		l->names[l->count - 2].key = 0;
-		l->names[l->count - 1].key = 1;
-	}
-	return result;
-}
-
-/* Entries of one offset stay together: none would be told twice. */
-static long fill(const struct listing *l, unsigned long to, unsigned long size,
-		 uint64_t *offset)
-{
-	unsigned long used = 0, whole = 0;
-	uint64_t start = *offset, whole_offset = start;
-	bool any = false;
-
-	for (size_t i = 0; i < l->count; i++) {
-		const struct listed *one = &l->names[i];
-		long n;
-
-		if (one->key < start)
-			continue;
-		any = true;
-		if (one->key + 1 != *offset || used == 0) {
-			whole = used;
-			whole_offset = *offset;
-		}
-		n = put(to + used, size - used, listing_name(l, i), one);
-		if (n < 0)
-			return n;
-		if (n == 0)
-			break;
-		used += (unsigned long)n;
-		*offset = one->key + 1;
-		if (i + 1 == l->count)
-			return (long)used;
-	}
-	if (used == 0)
-		return any ? -EINVAL : 0;
-	if (whole > 0) {
-		*offset = whole_offset;
-		return (long)whole;
-	}
-	return (long)used;
-}
-
-long listing_answer(long fd, unsigned long to, unsigned long size,
-		    uint32_t rule, const char *location)
-{
-	long at = SYS(__NR_lseek, fd, 0, SEEK_CUR), result;
-	struct listing l;
-	uint64_t offset;
-
-	if (at < 0)
-		return at;
-	offset = (uint64_t)at;
-	result = listing_read(&l, rule, location);
-	if (result == 0)
-		result = add_dots(&l, fd);
-	if (result == 0) {
-		sort(&l);
-		result = fill(&l, to, size, &offset);
-	}
-	if (result > 0)
-		SYS(__NR_lseek, fd, offset, SEEK_SET);
-	listing_free(&l);
-	return result;
 }

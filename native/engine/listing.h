@@ -44,6 +44,9 @@ long listing_read(struct listing *l, uint32_t rule, const char *location);
 long listing_own(struct listing *l, const char *own);
 /* listing_is_empty() - whether nothing is listed at @location. */
 bool listing_is_empty(uint32_t rule, const char *location);
+/* listing_add() - one name more; listing_sort() - by the offsets of names. */
+long listing_add(struct listing *l, const char *name, struct listed e);
+void listing_sort(struct listing *l);
 const char *listing_name(const struct listing *l, size_t i);
 void listing_free(struct listing *l);
 /* listing_answer() - getdents64() of @fd, which is open there: what fits into

@@ -19,6 +19,7 @@
 #include "places.h"
 #include "root.h"
 #include "rules.h"
+#include "search.h"
 #include "signals.h"
 #include "sys.h"
 #include "text.h"
@@ -163,46 +164,6 @@ static void find_own_path(const char *given, bool resumed)
 		engine.path = kept_text(path);
 }
 
-static bool may_execute(const char *path)
-{
-	char real[PATH_SIZE];
-	struct file_status st;
-
-	return text_copy(real, sizeof(real), path) &&
-	       path_real(real, sizeof(real)) == 0 &&
-	       SYS(__NR_newfstatat, AT_FDCWD, real, &st, 0) == 0 &&
-	       (st.mode & S_IFMT) == S_IFREG &&
-	       SYS(__NR_faccessat, AT_FDCWD, real, X_OK) == 0;
-}
-
-/* As a shell looks for a command: what may be executed counts. */
-static const char *search(const char *file, char *const *environment)
-{
-	static char found[PATH_SIZE] LARGE;
-	const char *path = NULL;
-
-	for (; *environment; environment++)
-		if (strncmp(*environment, "PATH=", 5) == 0)
-			path = *environment + 5;
-	if (!path || !*file || strchr(file, '/'))
-		return file;
-	for (;;) {
-		const char *colon = strchr(path, ':');
-		size_t n = colon ? (size_t)(colon - path) : strlen(path);
-
-		if (n > 0 && n + strlen(file) + 2 < sizeof(found)) {
-			memcpy(found, path, n);
-			found[n] = '/';
-			text_copy(found + n + 1, sizeof(found) - n - 1, file);
-			if (may_execute(found))
-				return found;
-		}
-		if (!path[n])
-			engine_die(EXIT_NOT_FOUND, "not found in PATH", file);
-		path += n + 1;
-	}
-}
-
 /* Behind the arguments. */
 static char **environment_of(char **arguments)
 {
@@ -317,7 +278,7 @@ void engine_main(unsigned long *stack)
 		words++;
 	first.arguments = words;
 	if (o.search)
-		first.file = search(first.file, environment_of(words));
+		first.file = search_path(first.file, environment_of(words));
 	entry = load_all(&s, first.file, words, stack);
 	if (o.close >= 0)
 		SYS(__NR_close, o.close);

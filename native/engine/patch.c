@@ -27,6 +27,7 @@
 #define NEVER 512
 #define SEEN 128
 #define TRAPS 3		/* so many before a site is patched */
+#define TOLD 3		/* and before others are told of it */
 #define AROUND 2048	/* searched for jumps on both sides of a site */
 #define BREAKPOINT 0xcc
 
@@ -78,14 +79,14 @@ bool patch_never(unsigned long site)
 
 /* Much of what a program does at its start it does once or twice, and a patch
  * costs as much as some traps. SITE_OVER cannot wait (see above). */
-static bool seen_enough(unsigned long site)
+static unsigned int times_seen(unsigned long site)
 {
 	unsigned long i = (site * 0x9e3779b97f4a7c15UL) >> 57;
 
 	if (sites.seen[i] != site)
 		sites.seen_times[i] = 0;
 	sites.seen[i] = site;
-	return ++sites.seen_times[i] > TRAPS;
+	return ++sites.seen_times[i];
 }
 
 static struct stub *patch_now(unsigned long address,
@@ -147,6 +148,7 @@ static struct stub *patch_locked(unsigned long address,
 	unsigned char bytes[SITE_BACK + SITE_AHEAD];
 	struct site_registers r = { c->rax, c->rdx, c->rsi, c->rdi,
 				    c->r8, c->r9, c->r10, c->r11, { 0 } };
+	unsigned int times = TOLD;
 	struct site site;
 	struct stub *s;
 
@@ -165,15 +167,15 @@ static struct stub *patch_locked(unsigned long address,
 	site = site_find(bytes, &r);
 	if (site.form == SITE_OVER && jumps_lead_in(address))
 		site.form = SITE_NONE;
+	if (site.form == SITE_BEFORE)
+		times = times_seen(address);
 	if (site.form != SITE_NONE)
-		known_sites_learn(address, bytes, false);
-	if (site.form == SITE_BEFORE && !seen_enough(address))
+		known_sites_learn(address, bytes, times >= TOLD);
+	if (times <= TRAPS && site.form == SITE_BEFORE)
 		return NULL;
 	if (site.form != SITE_NONE)
 		s = patch_now(address, bytes, site);
-	if (s)
-		known_sites_learn(address, bytes, true);
-	else
+	if (!s)
 		sites.never[never_count++] = address;
 	return s;
 }

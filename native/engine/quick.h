@@ -37,15 +37,15 @@ struct quick_parent {
 struct quick {
 	struct quick_parent *last;	/* of the call before; NULL = none */
 	size_t n;		/* of the name behind it in this call */
-	const struct quick_parent *real_of;	/* whose place `real` begins with */
-	/* That the kernel gets where it is not as the program has it. */
-	char real[QUICK_REAL + 256];
 	/* By the hash of a text, the place in `parents` + 1; 0 = none. They are
 	 * taken in turn, so that few pages are touched for few directories. */
 	unsigned char slots[QUICK_SLOTS];
 	unsigned int next;
-	struct quick_parent parents[QUICK_PARENTS];
+	const struct quick_parent *real_of;	/* whose place `real` begins with */
+	/* That the kernel gets where it is not as the program has it. */
+	char real[QUICK_REAL + 256];
 	char given[PATH_SIZE];
+	struct quick_parent parents[QUICK_PARENTS];
 };
 
 /* quick_parent_of() - what is known of the directory of the path at @path; NULL =

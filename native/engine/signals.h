@@ -25,6 +25,8 @@ void sighand_copy(struct sighand *to, struct sighand *from);
 void sighand_lock(struct sighand *s);
 void sighand_unlock(struct sighand *s);
 
+/* signal_entry() - the kernel's handler. */
+void signal_entry(int sig, siginfo_t *info, void *context);
 /* signal_action() - a signal's disposition as the program believes it to be. */
 struct sigaction *signal_action(struct sighand *s, int sig);
 /* signal_kernel_action() - puts @action of the program in force for @sig in

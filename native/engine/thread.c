@@ -58,6 +58,8 @@ static void guard(char *block)
 
 struct thread *thread_first(void)
 {
+	/* A page that is read before it is written to costs twice. */
+	__atomic_store_n(&many_threads, false, __ATOMIC_RELAXED);
 	if (!all) {
 		guard(first_block);
 		all = prepare(first_block);

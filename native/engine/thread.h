@@ -96,7 +96,6 @@ struct thread {
 	const struct rules *rules;	/* that answer its call */
 	unsigned int in_use;
 	struct thread *next;
-	struct quick quick __attribute__((aligned(64)));
 	bool vfork_child;	/* its block belongs to the parent */
 	void *exec_memory;	/* of an execve() in a child of vfork() */
 	unsigned long exec_size;
@@ -114,10 +113,12 @@ struct thread {
 	struct sighand *sighand;
 	struct sighand own_sighand;
 	struct root *root;	/* NULL = that of the process */
-	struct root own_root;
 	struct ids ids;		/* by the view of users, see users.h */
 	struct working working;
 	struct stub trapped;	/* for a call that came by a trap */
+	/* What is large comes last: each page that is touched costs a start. */
+	struct quick quick __attribute__((aligned(64)));
+	struct root own_root;
 };
 
 #define SIGNAL_STACK (48UL << 10)

@@ -23,6 +23,8 @@ void paths_changed(void)
 	__atomic_add_fetch(&at_hand.walk_changed, 1, __ATOMIC_RELAXED);
 }
 
+static bool any_verified;
+
 static uint64_t mix(uint64_t h, uint64_t word)
 {
 	h = (h ^ word) * 0xff51afd7ed558ccdULL;
@@ -70,6 +72,9 @@ static uint32_t known_until(uint64_t key)
 	unsigned int slot = key % VERIFIED;
 	uint32_t until;
 
+	/* A page that is read before it is written to costs twice. */
+	if (!__atomic_load_n(&any_verified, __ATOMIC_RELAXED))
+		return 0;
 	/* One of two places: two names of one way that share a place would drive
 	 * each other out at each step of each walk. */
 	if (__atomic_load_n(&verified[slot].key, __ATOMIC_ACQUIRE) != key)
@@ -94,6 +99,10 @@ static void remember(uint64_t key)
 {
 	unsigned int slot = key % VERIFIED;
 
+	if (!any_verified) {
+		__atomic_store_n(&verified[slot].key, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&any_verified, true, __ATOMIC_RELAXED);
+	}
 	/* Its own place, or the one that was written earlier. */
 	if (verified[slot].key != key &&
 	    (verified[slot ^ 1].key == key ||

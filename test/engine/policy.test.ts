@@ -36,9 +36,13 @@ describe("policy.bin", { skip: cannotRun }, () => {
       "-fsanitize=address,undefined",
       "-fno-sanitize-recover",
     ];
-    const files = ["test/policy-query.c", "policy-table.c", "network-rules.c", "text.c"].map((source) =>
-      join(sources, source),
-    );
+    const files = [
+      "test/policy-query.c",
+      "policy-table.c",
+      "policy-rules.c",
+      "network-rules.c",
+      "text.c",
+    ].map((source) => join(sources, source));
     const made = spawnSync("gcc", [...flags, "-o", program, ...files], { encoding: "utf8" });
     assert.equal(made.status, 0, made.stderr);
   });
