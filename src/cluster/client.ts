@@ -44,6 +44,9 @@ export function clusterClient(endpoint: Pick<Endpoint, "url" | "region">, key: A
   };
 }
 
+export const isUnreachable = (error: unknown): error is TranshipError =>
+  error instanceof TranshipError && error.code === "E_CLUSTER_UNREACHABLE";
+
 function refused(what: string, value: unknown): TranshipError {
   const { __type: type = "error", message = "" } = value as { __type?: string; message?: string };
   return new TranshipError("E_CLUSTER_REFUSED", `${what}: ${type}: ${message}`, {

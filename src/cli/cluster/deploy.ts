@@ -70,7 +70,7 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   else
     await client.call("CreateService", { ...wanted, serviceName: service, desiredCount: Number(count ?? 1) });
   if (!flag(call.options, "detach"))
-    await settled(client, { cluster, service, wanted: taskDefinition }, context);
+    await settled(() => clientOf(call, context), { cluster, service, wanted: taskDefinition }, context);
 }
 
 /** Two tasks on one volume would destroy what is in it. */

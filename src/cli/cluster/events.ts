@@ -1,7 +1,6 @@
 // tranship cluster events: what services of a cluster say, oldest first; -f goes on.
 import { setTimeout as sleep } from "node:timers/promises";
-import { TranshipError } from "../../base/errors.ts";
-import type { ClusterClient } from "../../cluster/client.ts";
+import { type ClusterClient, isUnreachable } from "../../cluster/client.ts";
 import { allServices } from "../../cluster/listing.ts";
 import type { Context } from "../context.ts";
 import { printRows } from "../format.ts";
@@ -37,9 +36,6 @@ export async function run(call: Call, context: Context): Promise<undefined> {
     if (context.signal.aborted) return;
   }
 }
-
-const isUnreachable = (error: unknown): error is TranshipError =>
-  error instanceof TranshipError && error.code === "E_CLUSTER_UNREACHABLE";
 
 const line = ({ createdAt, message }: Event): string =>
   `${new Date(createdAt * 1000).toISOString()} ${message}\n`;

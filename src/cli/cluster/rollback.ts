@@ -33,7 +33,8 @@ export async function run(call: Call, context: Context): Promise<undefined> {
       stopType: "ROLLBACK",
     });
   else await client.call("UpdateService", { cluster, service, taskDefinition: wanted });
-  if (!flag(call.options, "detach")) await settled(client, { cluster, service, wanted }, context);
+  if (!flag(call.options, "detach"))
+    await settled(() => clientOf(call, context), { cluster, service, wanted }, context);
 }
 
 /** The task definition of the newest completed deployment that is not the one in force. */

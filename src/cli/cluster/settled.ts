@@ -4,9 +4,16 @@ import type {
   DescribeServicesResponse,
   DescribeTasksResponse,
   ListTasksResponse,
+  Service,
 } from "../../cluster/api/shapes.ts";
-import type { ClusterClient } from "../../cluster/client.ts";
+import { type ClusterClient, isUnreachable } from "../../cluster/client.ts";
 import type { Context } from "../context.ts";
+
+/** Anew each time: one that was started again may listen elsewhere. */
+export type Reach = () => ClusterClient;
+
+/** Milliseconds that a control plane may be away. */
+const patience = 60_000;
 
 export interface Awaited {
   readonly cluster: string;
@@ -19,16 +26,12 @@ export interface Awaited {
  * Waits until the newest deployment of a service has been completed, telling what the service says meanwhile. E_CLUSTER_REFUSED
  * where it failed, also where the service went back to another version.
  */
-export async function settled(client: ClusterClient, awaited: Awaited, context: Context): Promise<void> {
-  const { cluster, service, wanted } = awaited;
+export async function settled(reach: Reach, awaited: Awaited, context: Context): Promise<void> {
+  const { service, wanted } = awaited;
   const told = new Set<string>();
   let since: number | undefined;
   for (;;) {
-    const { services } = await client.call<DescribeServicesResponse>("DescribeServices", {
-      cluster,
-      services: [service],
-    });
-    const found = services?.[0];
+    const found = await seen(reach, awaited, context);
     const [primary, ...others] = found?.deployments ?? [];
     const first = since === undefined;
     // What was said before this deployment began is known. A deployment that is gone back to began earlier.
@@ -46,16 +49,36 @@ export async function settled(client: ClusterClient, awaited: Awaited, context: 
     if (done && back)
       throw failed(
         `the deployment of ${service} failed, and it went back to ${runs}`,
-        await lastReason(client, awaited),
+        await lastReason(reach(), awaited),
       );
     if (done && !first) {
       context.print(`${service} runs ${runs}`);
       return;
     }
     if (primary?.rolloutState === "FAILED")
-      throw failed(`the deployment of ${service} failed`, await lastReason(client, awaited));
+      throw failed(`the deployment of ${service} failed`, await lastReason(reach(), awaited));
     if (context.signal.aborted)
       throw new TranshipError("E_INTERRUPTED", "no longer waiting; the deployment goes on");
+    await sleep(500, undefined, { signal: context.signal }).catch(() => {});
+  }
+}
+
+/** A control plane that is started again goes on with the deployment: it is waited for a while. */
+async function seen(
+  reach: Reach,
+  { cluster, service }: Awaited,
+  context: Context,
+): Promise<Service | undefined> {
+  const until = performance.now() + patience;
+  for (let away = false; ; away = true) {
+    try {
+      const input = { cluster, services: [service] };
+      const { services } = await reach().call<DescribeServicesResponse>("DescribeServices", input);
+      return services?.[0];
+    } catch (error) {
+      if (!isUnreachable(error) || performance.now() > until || context.signal.aborted) throw error;
+      if (!away) context.log.warn(`${error.message}; trying again`);
+    }
     await sleep(500, undefined, { signal: context.signal }).catch(() => {});
   }
 }
