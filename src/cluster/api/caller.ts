@@ -3,6 +3,7 @@ import type { IncomingMessage } from "node:http";
 import type { Call, Control } from "../control/control.ts";
 import type { Session } from "../roles/sessions.ts";
 import { sessionPrincipal } from "../roles/task-roles.ts";
+import { fromThisMachine } from "./own-machine.ts";
 import { ReplayGuard, type SecretOf, verifySignature } from "./sigv4.ts";
 
 export interface CallerOptions {
@@ -26,6 +27,7 @@ export function callers(options: CallerOptions): CallOf {
   return ({ method = "", url = "", headers }, body) => {
     const endpoint = `${scheme}://${headers.host ?? "localhost"}`;
     if (options.unsigned) {
+      fromThisMachine(headers);
       const region = /Credential=[^/]*\/\d+\/([a-z0-9-]+)\//.exec(headers.authorization ?? "")?.[1];
       const principal = `arn:aws:iam::${control.account}:root`;
       return { control, principal, region: region ?? control.region, endpoint };

@@ -10,6 +10,7 @@ import { answerCalls, bodyLimit, type CallOptions, tooLarge, wordsOf } from "./c
 import { EcsError } from "./ecs-error.ts";
 import { serveExecStreams } from "./exec-stream.ts";
 import { answerLogs, logPath } from "./log-stream.ts";
+import { fromThisMachine } from "./own-machine.ts";
 
 export interface ServerOptions
   extends Omit<CallerOptions, "secure">,
@@ -82,7 +83,8 @@ export function makeServer(options: ServerOptions): FastifyInstance {
     return answerLogs(call, body, reply);
   });
   if (options.allowReset)
-    server.post("/reset", async (_request, reply) => {
+    server.post("/reset", async ({ headers }, reply) => {
+      fromThisMachine(headers);
       control.onReset();
       return reply.send({});
     });
