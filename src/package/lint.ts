@@ -35,6 +35,7 @@ export type LintRule =
   | "service-order"
   | "readiness-port"
   | "dangling-program"
+  | "link-missing"
   | "not-carried-out"
   | "nothing-starts";
 

@@ -3,7 +3,7 @@ import { TranshipError } from "../base/errors.ts";
 import type { Descriptor } from "./descriptor.ts";
 
 export interface NotCarriedOut {
-  key: "links" | "excludes";
+  key: "excludes";
   /** One sentence with the values concerned. */
   message: string;
   hint: string;
@@ -11,28 +11,20 @@ export interface NotCarriedOut {
 
 /** E_NOT_CARRIED_OUT for the first of them that the engine does not do; `from`: whose descriptor it is. */
 export function checkCarriedOut(descriptor: Descriptor, from: string, inProcess: boolean): void {
-  for (const { key, message, hint } of notCarriedOut(descriptor))
-    if (key !== "excludes" || !inProcess)
-      throw new TranshipError("E_NOT_CARRIED_OUT", `${from}: ${message}`, { hint });
+  if (inProcess) return;
+  for (const { message, hint } of notCarriedOut(descriptor))
+    throw new TranshipError("E_NOT_CARRIED_OUT", `${from}: ${message}`, { hint });
 }
 
-export function notCarriedOut({ links, excludes }: Descriptor): NotCarriedOut[] {
-  const found: NotCarriedOut[] = [];
-  if (links.length > 0) {
-    found.push({
-      key: "links",
-      message: `redirections of other packages are not seen: links to ${shown(links)}`,
-      hint: "write those that are needed into this descriptor's own redirections, and take `links` out of it (`tranship package edit`, or `run --descriptor FILE`)",
-    });
-  }
-  if (excludes.length > 0) {
-    found.push({
+export function notCarriedOut({ excludes }: Descriptor): NotCarriedOut[] {
+  if (excludes.length === 0) return [];
+  return [
+    {
       key: "excludes",
       message: `no program starts outside of the package's view under namespaces: excludes ${shown(excludes)}`,
       hint: "with --engine inprocess they are the host's own; where they may run inside like the others, take `excludes` out of the descriptor",
-    });
-  }
-  return found;
+    },
+  ];
 }
 
 function shown(names: readonly string[]): string {

@@ -72,6 +72,8 @@ export interface CreateOptions extends NetworkOptions {
   observe?: string;
   /** A descriptor to take in place of the package's own. */
   descriptorFile?: string;
+  /** Packages that stand for their ids, where `links` of the descriptor names those. */
+  linked?: readonly string[];
   /** Manual services that are started too. */
   services?: readonly string[];
   tether?: TetherChoice;

@@ -47,6 +47,7 @@ export async function beginInstance(root: StateRoot, options: CreateOptions, log
   const file = options.descriptorFile;
   const opened = await openPackage(root, options.reference, log, {
     ...(file === undefined ? {} : { descriptorFile: file }),
+    linked: options.linked ?? [],
     services: options.services ?? [],
   });
   const led = opened.descriptor?.redirections.network.length ?? 0;

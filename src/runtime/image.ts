@@ -3,28 +3,30 @@
 // Which descriptor counts: the one that `run --descriptor` names, before the one of the package's index, before the plan that lies
 // in the layers. The first two are compiled here and given to init; text is read once for each package, as reading YAML costs
 // more than a start.
-import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { adler32 } from "../formats/adler32.ts";
 import type { ContainerConfig, Healthcheck } from "../formats/oci.ts";
-import { makeDirectory, readText, writeFileAtomic } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
-import { ImageStore, openStore } from "../image/store.ts";
+import { type ImageStore, openStore } from "../image/store.ts";
 import { changedConfig } from "../package/container-config.ts";
 import type { Descriptor } from "../package/descriptor.ts";
 import { decodeInitPlan } from "../package/init-codec.ts";
 import type { InitPlan } from "../package/init-plan.ts";
 import { checkCarriedOut } from "../package/not-carried-out.ts";
 import type { RunFacts } from "../package/run-facts.ts";
+import { type PackagedDescriptor, packagedOf, readImage } from "./image-facts.ts";
 import { inLayers, readLayerFile } from "./layers.ts";
+import type { LinkedPackage } from "./links.ts";
 import { clean } from "./volumes/parse.ts";
 
 export interface OpenPackage {
   readonly digest: string;
-  /** Bottom first, as the image config names them. */
+  /** Bottom first, as the image config names them; below them those of the packages that it links to. */
   readonly diffIds: readonly string[];
+  /** In the order of `links`. */
+  readonly linked: readonly LinkedPackage[];
   /** Directories, topmost first, as an overlay wants them. */
   readonly layers: readonly string[];
   readonly config: RunConfig;
@@ -69,8 +71,13 @@ export interface OpenOptions {
   services?: readonly string[];
   /** For an engine that can leave programs to the host. */
   inProcess?: boolean;
+  /** Packages that stand for their ids, where `links` names those. */
+  linked?: readonly string[];
   /** Gives the directories of its layers, topmost first; absent: those of the state root, unpacked where they are not yet. */
-  layers?: (descriptor: Descriptor | undefined) => Promise<readonly string[]>;
+  layers?: (
+    descriptor: Descriptor | undefined,
+    linked: readonly LinkedPackage[],
+  ) => Promise<readonly string[]>;
 }
 
 export async function openPackage(
@@ -89,8 +96,9 @@ export async function openPackage(
   const asked = options.services ?? [];
   const chosen = asked.length === 0 ? found : await startedToo(found, asked, reference);
   if (chosen !== null) checkCarriedOut(chosen.descriptor, file ?? reference, options.inProcess === true);
-  const { diffIds } = image;
-  const layers = await (options.layers?.(chosen?.descriptor) ?? layerDirectories(root, diffIds));
+  const { linked, descriptor } = await withLinks(root, reference, chosen?.descriptor, options.linked ?? []);
+  const diffIds = [...linked.flatMap((one) => one.diffIds), ...image.diffIds];
+  const layers = await (options.layers?.(descriptor, linked) ?? layerDirectories(root, diffIds));
   const isPackage = inLayers(layers, initPath.slice(1));
   const inside = readLayerFile(layers, insidePlan);
   const plan = chosen === null ? undefined : Buffer.from(chosen.plan, "base64");
@@ -112,16 +120,31 @@ export async function openPackage(
   return {
     digest,
     diffIds,
+    linked,
     layers,
     config,
     isPackage: byInit,
     plan: read,
-    descriptor: chosen?.descriptor,
+    descriptor,
     descriptorFrom: file !== undefined ? "file" : given === undefined ? "inside" : "package",
     givenPlan: given,
     volumes: volumesOf(config, read),
     facts: chosen?.facts ?? null,
   };
+}
+
+/** The descriptor as it is with what it links to. Loaded by those who link alone. */
+async function withLinks(
+  root: StateRoot,
+  reference: string,
+  descriptor: Descriptor | undefined,
+  chosen: readonly string[],
+): Promise<{ linked: readonly LinkedPackage[]; descriptor: Descriptor | undefined }> {
+  if (descriptor === undefined || (descriptor.links.length === 0 && chosen.length === 0))
+    return { linked: [], descriptor };
+  const { linkedPackages, seenWith } = await import("./links.ts");
+  const linked = await linkedPackages(root, reference, descriptor, chosen);
+  return { linked, descriptor: seenWith(descriptor, linked) };
 }
 
 const insidePlan = ".tranship/init.bin";
@@ -137,29 +160,6 @@ function readDescriptorFile(file: string): string {
   throw new TranshipError("E_LIMIT", `the descriptor ${file} is larger than ${maxDescriptorFile} bytes`);
 }
 
-/** What a start wants of the documents of an image. */
-interface ImageFacts {
-  readonly os: string;
-  readonly architecture: string;
-  readonly diffIds: readonly string[];
-  readonly config: ContainerConfig;
-  /** null: no package, but an image. */
-  readonly packaged: PackagedDescriptor | null;
-}
-
-interface PackagedDescriptor {
-  readonly descriptor: Descriptor;
-  readonly facts: RunFacts;
-  /** init.bin, base64. */
-  readonly plan: string;
-}
-
-async function packagedOf(text: string, name: string): Promise<PackagedDescriptor> {
-  const { compileDescriptor } = await import("../package/compiled.ts");
-  const { descriptor, facts, plan } = compileDescriptor(text, name);
-  return { descriptor, facts, plan: Buffer.from(plan).toString("base64") };
-}
-
 /** With a plan that starts these services too. */
 async function startedToo(
   found: PackagedDescriptor | null,
@@ -172,62 +172,6 @@ async function startedToo(
   const { facts } = found as PackagedDescriptor;
   const plan = Buffer.from(encodeInitPlan(compileInitPlan(descriptor))).toString("base64");
   return { descriptor, facts, plan };
-}
-
-/**
- * Reading the documents of an image means hashing them, and loading what hashes takes longer than all else before a start. So what
- * was read is kept by the digest of what the name means; as with unpacked layers, what stands in the state root is believed.
- */
-async function readImage(root: StateRoot, reference: string): Promise<ImageFacts & { digest: string }> {
-  const store = new ImageStore(root);
-  const { name, target } = store.resolve(reference);
-  const file = join(cacheDirectory(root), factsName(target.digest));
-  const known = readFacts(file);
-  if (known !== undefined) return { ...known, digest: target.digest };
-  const image = store.imageOf(target, name);
-  const yaml = store.descriptorYaml(image);
-  const facts: ImageFacts = {
-    os: image.config.os,
-    architecture: image.config.architecture,
-    diffIds: image.layers.map((layer) => layer.diffId),
-    config: image.config.config ?? {},
-    packaged: yaml === undefined ? null : await packagedOf(new TextDecoder().decode(yaml), reference),
-  };
-  keepFacts(root, store, file, facts);
-  return { ...facts, digest: target.digest };
-}
-
-/** The number counts what ImageFacts has been. */
-function factsName(digest: string): string {
-  return `${digest.replace(":", "-")}.7.json`;
-}
-
-function cacheDirectory(root: StateRoot): string {
-  return join(root.path, "cache/images");
-}
-
-function readFacts(file: string): ImageFacts | undefined {
-  try {
-    const [check = "", text = ""] = (readText(file) ?? "").split("\n");
-    if (check === checkOf(text)) return JSON.parse(text) as ImageFacts;
-  } catch {}
-  return undefined; // damaged: read from the image again and written anew
-}
-
-/** Of what has been written: it tells a damaged disk, and costs a start nothing that can be measured. */
-function checkOf(text: string): string {
-  return adler32(Buffer.from(text)).toString(16);
-}
-
-function keepFacts(root: StateRoot, store: ImageStore, file: string, facts: ImageFacts): void {
-  const directory = cacheDirectory(root);
-  makeDirectory(directory);
-  const text = JSON.stringify(facts);
-  writeFileAtomic(file, `${checkOf(text)}\n${text}\n`, { volatile: true });
-  // Those of images that are no more.
-  const named = new Set(store.index().manifests.map((entry) => factsName(entry.digest)));
-  for (const name of readdirSync(directory))
-    if (!named.has(name)) rmSync(join(directory, name), { force: true });
 }
 
 /** Unpacks what is not unpacked yet. Topmost first; above the layers what their directories inherit, where they do. */

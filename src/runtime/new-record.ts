@@ -14,7 +14,7 @@ import { packageHostname } from "./network/files.ts";
 import { identityOn, networkRecord, networkRedirections, type Plugged } from "./network/plug.ts";
 import { exposedPorts } from "./network/ports.ts";
 import { neededCapabilities } from "./oci/capabilities.ts";
-import type { InstanceMount, InstanceRecord } from "./record.ts";
+import type { InstanceImage, InstanceMount, InstanceRecord } from "./record.ts";
 import { stopTime } from "./stop-time.ts";
 import { profileOf } from "./syscall-profile.ts";
 import type { LentIds } from "./userns/lend.ts";
@@ -38,6 +38,12 @@ export async function newRecord(
   return await withElements(makeRecord(given, options, opened), opened);
 }
 
+function imageOf({ reference }: CreateOptions, { digest, diffIds, linked }: OpenPackage): InstanceImage {
+  const image = { reference, digest, diffIds };
+  if (linked.length === 0) return image;
+  return { ...image, linked: linked.map(({ id, digest }) => ({ id, digest })) };
+}
+
 function makeRecord(given: Given, options: CreateOptions, opened: OpenPackage): InstanceRecord {
   const config = opened.config;
   const { facts } = opened;
@@ -52,7 +58,7 @@ function makeRecord(given: Given, options: CreateOptions, opened: OpenPackage): 
     id: given.id,
     name: given.name,
     createdAt: new Date().toISOString(),
-    image: { reference: options.reference, digest: opened.digest, diffIds: opened.diffIds },
+    image: imageOf(options, opened),
     ...(opened.descriptorFrom === "inside" ? {} : { descriptor: describedBy(opened, options) }),
     engine: options.engine ?? "namespace",
     command: commandOf(options, opened),

@@ -103,7 +103,10 @@ export interface InstanceImage {
   readonly reference: string;
   /** Of the image manifest, or of the index where the package has one. */
   readonly digest: string;
+  /** Bottom first: of the packages that it links to, and its own. */
   readonly diffIds: readonly string[];
+  /** What it links to, the lowest one first. */
+  readonly linked?: ReadonlyArray<{ readonly id: string; readonly digest: string }>;
 }
 
 export type NetworkMode = "bridge" | "host" | "none" | "container";

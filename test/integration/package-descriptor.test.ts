@@ -157,14 +157,6 @@ describe("the descriptor of a package", { skip, concurrency: false }, () => {
       writeFileSync(file, JSON.stringify({ ...text, ...changes }));
       return cli("run", "--rm", ...words, "--descriptor", file, "app:1", "/bin/sh", "-c", "echo ran");
     };
-    for (const engine of ["namespace", "inprocess"]) {
-      const linked = await run({ links: ["other_1"] }, "--engine", engine);
-      assert.equal(linked.status, 125, linked.stderr);
-      assert.match(
-        linked.stderr,
-        /E_NOT_CARRIED_OUT.*links to other_1[\s\S]*hint: .*descriptor's own redirections/,
-      );
-    }
     const excluding = await run({ excludes: ["calc"] });
     assert.equal(excluding.status, 125, excluding.stderr);
     assert.match(excluding.stderr, /E_NOT_CARRIED_OUT.*excludes calc[\s\S]*hint: .*--engine inprocess/);

@@ -65,6 +65,7 @@ export function createOptions(call: Call): CreateOptions {
     ...sysctls(options),
     ...userns(text(options, "userns")),
     ...healthOptions(options),
+    linked: list(options, "linked"),
     services: list(options, "service"),
     ...syscalls(text(options, "syscalls")),
     ...accessOptions(options),

@@ -4,12 +4,14 @@ import { secretByName } from "../../capture/application/secrets.ts";
 import { encodeText, escapeBytes } from "../../formats/escape.ts";
 import { kernelPartByPath } from "../../formats/kernel-part.ts";
 import { parseGroup, parsePasswd } from "../../formats/passwd.ts";
+import type { StateRoot } from "../../host/state-root.ts";
 import { type MergedTree, treeOfImage } from "../../image/merged-tree.ts";
 import type { Descriptor } from "../../package/descriptor.ts";
-import { lintDescriptor, type PackageFiles } from "../../package/lint.ts";
+import { type LintFinding, lintDescriptor, type PackageFiles } from "../../package/lint.ts";
 import { descriptorSchema } from "../../package/schema.ts";
 import { lineFinder, type Problem, readDocument, wherePath } from "../../package/yaml.ts";
 import { lintRedirections } from "../../redirect/lint.ts";
+import { linksToNothing } from "../../runtime/links.ts";
 import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
 import { type Call, flag, text } from "../verb.ts";
@@ -40,7 +42,8 @@ export async function run(call: Call, context: Context): Promise<number> {
   const tree = flag(call.options, "textOnly")
     ? undefined
     : await treeOfImage(packaged.store, packaged.image, { "/etc/passwd": most, "/etc/group": most });
-  const report = lintReport(reference, words, tree === undefined ? undefined : filesOf(tree));
+  const files = tree === undefined ? undefined : filesOf(tree);
+  const report = await lintReport(reference, words, files, context.root);
   const format = text(call.options, "format");
   context.print(format === undefined || format === "table" ? reportText(report) : printValue(report, format));
   return report.errors > 0 ? exitStatus.blocked : exitStatus.done;
@@ -48,7 +51,12 @@ export async function run(call: Call, context: Context): Promise<number> {
 
 const most = 4 << 20;
 
-function lintReport(reference: string, words: string, files: PackageFiles | undefined): LintReport {
+async function lintReport(
+  reference: string,
+  words: string,
+  files: PackageFiles | undefined,
+  root: StateRoot,
+): Promise<LintReport> {
   const { value, problems, unknown } = readDocument<Descriptor>(words, descriptorSchema);
   const findings = [
     ...problems.map((one) => reported("invalid", "error", one)),
@@ -59,6 +67,7 @@ function lintReport(reference: string, words: string, files: PackageFiles | unde
     for (const { id, severity, path, message, hint } of [
       ...lintDescriptor(value, files),
       ...lintRedirections(value, files),
+      ...(await linksToNothing(root, value)).map((index) => linkMissing(value.links, index)),
     ]) {
       const line = path.length === 0 ? null : (lineOf(path) ?? null);
       findings.push({ id, severity, line, where: wherePath(path), message, hint });
@@ -67,6 +76,16 @@ function lintReport(reference: string, words: string, files: PackageFiles | unde
   findings.sort((a, b) => (a.line ?? Number.MAX_SAFE_INTEGER) - (b.line ?? Number.MAX_SAFE_INTEGER));
   const errors = findings.filter((one) => one.severity === "error").length;
   return { reference, errors, warnings: findings.length - errors, findings };
+}
+
+function linkMissing(links: readonly string[], index: number): LintFinding {
+  return {
+    id: "link-missing",
+    severity: "warning",
+    path: ["links", index],
+    message: `no package of this store has the id ${JSON.stringify(links[index])}`,
+    hint: "`run` needs it here: pull, capture or import it",
+  };
 }
 
 function reported(id: string, severity: ReportedFinding["severity"], problem: Problem): ReportedFinding {

@@ -18,7 +18,9 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   for (const reference of call.args) {
     const image = store.image(reference);
     const digests = [image.target.digest, image.manifestDescriptor.digest];
-    const users = instances.filter((instance) => digests.includes(instance.record.image.digest));
+    const users = instances.filter(({ record: { image } }) =>
+      [image, ...(image.linked ?? [])].some(({ digest }) => digests.includes(digest)),
+    );
     const lastName =
       store.names().filter((named) => named.target.digest === image.target.digest).length === 1;
     if (users.length > 0 && lastName && !flag(call.options, "force")) {

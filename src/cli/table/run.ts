@@ -126,6 +126,12 @@ export const createOptions: readonly OptionSpec[] = [
   { flags: "--cidfile <FILE>", summary: "write the id to a file that is not there yet" },
   { flags: "--descriptor <FILE>", summary: "a descriptor (YAML) in place of the package's own" },
   {
+    flags: "--linked <REF>",
+    summary:
+      "the package to take for its id, where the descriptor links to that; else the one of the store that has it",
+    many: true,
+  },
+  {
     flags: "--service <NAME>",
     summary: "start this manual service too, and those that it comes after",
     many: true,

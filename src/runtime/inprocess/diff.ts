@@ -23,7 +23,9 @@ export async function changesInProcess(
 ): Promise<FileChange[]> {
   const { paths, record } = instance;
   const skip = new Set([...hidden].filter((path) => path.startsWith("/")).map(encodeText));
-  const before = await packageEntries(root, record.image.digest, record.users === "view");
+  const { digest, linked = [] } = record.image;
+  const whole = { reference: digest, below: linked.map((one) => one.digest) };
+  const before = await packageEntries(root, whole, record.users === "view");
   const after = new Map<ByteString, Entry>();
   const files = new TreeFiles(paths.tree);
   try {

@@ -59,16 +59,18 @@ async function openCopied(
   draft: Draft,
   log: Log,
 ): Promise<OpenPackage> {
-  const { reference, descriptorFile, services = [] } = options;
+  const { reference, descriptorFile, linked: chosen = [], services = [] } = options;
   try {
     const { tree } = pathsIn(draft.path);
     const opened = await openPackage(root, reference, log, {
       ...(descriptorFile === undefined ? {} : { descriptorFile }),
+      linked: chosen,
       services,
       inProcess: true,
-      layers: async (descriptor) => {
+      layers: async (descriptor, linked) => {
         step("copy the package");
-        await copyPackage(root, reference, tree, viewsUsers(options.users, descriptor));
+        const whole = { reference, below: linked.map(({ digest }) => digest) };
+        await copyPackage(root, whole, tree, viewsUsers(options.users, descriptor));
         return [tree];
       },
     });

@@ -6,7 +6,7 @@ import type { ByteString, Entry } from "../../formats/entry.ts";
 import { escapeBytes } from "../../formats/escape.ts";
 import { writeFilePlain } from "../../host/files.ts";
 import type { StateRoot } from "../../host/state-root.ts";
-import { flattenImage } from "../../image/flatten.ts";
+import { type Flattened, flattenImage } from "../../image/flatten.ts";
 import type { LayerEvent } from "../../image/layer-reader.ts";
 import { makeTree } from "../../image/make-tree.ts";
 import { openStore } from "../../image/store.ts";
@@ -16,16 +16,32 @@ import type { InstanceRecord } from "../record.ts";
 import type { Owner } from "./one-user.ts";
 import { noted } from "./users.ts";
 
+/** An image, and those that lie below it, the lowest one first: see links.ts. */
+export interface WholePackage {
+  readonly reference: string;
+  readonly below: readonly string[];
+}
+
+async function flattened(root: StateRoot, { reference, below }: WholePackage): Promise<Flattened> {
+  const store = openStore(root);
+  const [image, ...others] = [reference, ...below].map((one) => {
+    const { name, target } = store.resolve(one);
+    return store.imageOf(target, name);
+  });
+  if (image === undefined) throw new Error("unreachable");
+  const layers = [...others, image].flatMap((one) => one.layers);
+  return await flattenImage(store, { ...image, layers });
+}
+
 /** Makes `destination`, which must not be there, and everything that the image shows in it. */
 export async function copyPackage(
   root: StateRoot,
-  reference: string,
+  whole: WholePackage,
   destination: string,
   view: boolean,
 ): Promise<void> {
-  const store = openStore(root);
-  const { name, target } = store.resolve(reference);
-  const { events } = await flattenImage(store, store.imageOf(target, name));
+  const { reference } = whole;
+  const { events } = await flattened(root, whole);
   mkdirSync(destination, { mode: 0o755 });
   await makeTree(destination, harmless(events(), lender(view)), {}, (reason, path) => {
     const place = path === undefined ? "" : ` at ${escapeBytes(path)}`;
@@ -38,12 +54,10 @@ export async function copyPackage(
 /** What copyPackage() makes of each path, the root too. */
 export async function packageEntries(
   root: StateRoot,
-  reference: string,
+  whole: WholePackage,
   view: boolean,
 ): Promise<ReadonlyMap<ByteString, Entry>> {
-  const store = openStore(root);
-  const { name, target } = store.resolve(reference);
-  const { tree } = await flattenImage(store, store.imageOf(target, name));
+  const { tree } = await flattened(root, whole);
   const lend = lender(view);
   const entries = new Map<ByteString, Entry>();
   for (const [path, { entry }] of tree.all()) if (!isDevice(entry)) entries.set(path, lend(entry));

@@ -7,7 +7,7 @@ import { runVerb } from "../../../src/cli/table/run.ts";
 const held = [
   "healthcheck", "name", "interactive", "tty", "volume", "env", "envFile", "workdir", "user", "hostname", "domainname", "newIdentity",
   "entrypoint", "logOpt", "label", "descriptor", "service", "secret", "stopSignal", "stopTimeout", "engine", "rm", "detach", "restart", "redirect", "allowHost",
-  "connect", "cidfile", "init", "net", "pull", "labelFile", "logRedirections", "confine", "users", "clock", "clockRate", "unameRelease", "macAddress", "machineId", "hostid", "dmi", "keepIdentity",
+  "connect", "cidfile", "init", "net", "pull", "labelFile", "linked", "logRedirections", "confine", "users", "clock", "clockRate", "unameRelease", "macAddress", "machineId", "hostid", "dmi", "keepIdentity",
 ]; // biome-ignore format: a table
 
 test("every option of run is decided", () => {
