@@ -43,10 +43,12 @@ function join(socket: WebSocket, running: Running): void {
   socket.on("error", () => running.kill());
 }
 
-function readWord(data: Buffer): Word {
+/** What a client may say; whatever else it says is nothing. */
+function readWord(data: Buffer): Pick<Word, "token" | "eof"> {
   try {
-    const word: unknown = JSON.parse(data.toString());
-    return typeof word === "object" && word !== null ? (word as Word) : {};
+    const word = JSON.parse(data.toString()) as Partial<Record<keyof Word, unknown>> | null;
+    const { token, eof } = word ?? {};
+    return { ...(typeof token === "string" ? { token } : {}), eof: eof === true };
   } catch {
     return {};
   }
