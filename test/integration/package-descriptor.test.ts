@@ -307,6 +307,8 @@ describe("the descriptor of a package", { skip, concurrency: false }, () => {
   }, async () => {
     const none = await cli("package", "bake", "-t", "app:same", "app:1");
     assert.match(none.stdout, /holds this descriptor already/);
+    const same = ["app:1", "app:same"].map((name) => openStore(fixture.root).image(name).target.digest);
+    assert.equal(same[0], same[1], "it has the name that was asked for");
     for (const round of [1, 2]) {
       const baked = await cli("package", "bake", "-t", "app:baked", "app:2");
       assert.equal(baked.status, 0, baked.stderr);

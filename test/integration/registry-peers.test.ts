@@ -161,6 +161,12 @@ test(
     assert.equal(existsSync(join(top, "kept")), false);
     writeFileSync(join(configDir, "config.json"), JSON.stringify({ credsStore: "../evil" }));
     await assert.rejects(helped.get(host), code("E_IO"));
+    writeFileSync(join(configDir, "config.json"), JSON.stringify({ credsStore: "absent" }));
+    await assert.rejects(helped.get(host), (error: unknown) => {
+      assert.ok(code("E_TOOL_MISSING")(error));
+      assert.match(String((error as { hint?: unknown }).hint), /config\.json in .* names it/);
+      return true;
+    });
   },
 );
 

@@ -38,9 +38,11 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   const format = text(call.options, "format");
   const forPeople = format === undefined || format === "table";
   if (!changed || dryRun) {
-    const words = changed
-      ? `would bake ${reference} into ${name}`
-      : "the image holds this descriptor already";
+    // Whoever asks for a name finds what he asked for under it, though nothing had to be made.
+    const named = !dryRun && name !== image.name && yaml === packaged.text;
+    if (named) await store.tag(reference, name);
+    const already = "the image holds this descriptor already";
+    const words = changed ? `would bake ${reference} into ${name}` : named ? `${name}: ${already}` : already;
     context.print(
       forPeople
         ? words

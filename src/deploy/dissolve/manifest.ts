@@ -34,7 +34,7 @@ export interface Manifest {
 export function manifestDirectory(top: string, id: string): string {
   if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/.test(id)) {
     throw new TranshipError("E_USAGE", `the id ${JSON.stringify(id)} cannot name a directory`, {
-      hint: "change it: tranship package edit --set metadata.id=NAME",
+      hint: "change it: tranship package edit --set metadata.id=NAME; --undo takes the id, not a reference",
     });
   }
   return join(top, "var/lib/tranship-dissolved", id);

@@ -1,5 +1,5 @@
 // Credentials of registries: in docker's config.json, or with the program docker-credential-NAME that it names.
-import { TranshipError } from "../../base/errors.ts";
+import { isTranshipError, TranshipError } from "../../base/errors.ts";
 import { run } from "../../host/process.ts";
 import { configDirectory, type DockerConfig, readDockerConfig, updateDockerConfig } from "./docker-config.ts";
 import { hubCredentialKey } from "./endpoint.ts";
@@ -102,6 +102,12 @@ export class CredentialStore {
       env: this.#env,
       timeout: helperTime,
       maxOutput: 1 << 20,
+    }).catch((error: unknown) => {
+      if (!isTranshipError(error, "E_TOOL_MISSING")) throw error;
+      throw new TranshipError("E_TOOL_MISSING", `${program} is not installed`, {
+        hint: `docker's config.json in ${this.#directory} names it: put it into PATH, or take it out there`,
+        cause: error,
+      });
     });
     const output = new TextDecoder().decode(result.stdout);
     if (result.status === 0) return output;

@@ -43,15 +43,23 @@ export function connectionError(url: URL, cause: unknown): TranshipError {
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
   // An AggregateError (all addresses of a name failed) has no message of its own.
   const first = error instanceof AggregateError ? (error.errors[0] as Error | undefined) : undefined;
-  const tls = /ERR_SSL|EPROTO/.test(code);
+  const wantsCertificate = /^ERR_SSL.*(?:CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE|BAD_CERTIFICATE)$/.test(code);
+  const tls = !wantsCertificate && /ERR_SSL|EPROTO/.test(code);
   // Node adds what its own command line could do.
   const said = (error.message || first?.message || code).replace(/; if the root CA is installed .*/s, "");
   const reason = tls ? "it does not answer in TLS" : said.split("\n")[0]?.slice(0, 200);
+  const client = `where it wants a certificate of the client, put NAME.cert and NAME.key into certs.d/${url.host} or a directory for --cert-dir`;
+  const usual = "check the name, the network and the proxy (HTTPS_PROXY, NO_PROXY)";
   const hint = certificateCodes.test(code)
     ? `put the authority's certificate into certs.d/${url.host}/ca.crt or a directory for --cert-dir; --insecure accepts any`
     : tls
       ? "where the registry speaks plain HTTP, and the network between is trusted, give --plain-http"
-      : "check the name, the network and the proxy (HTTPS_PROXY, NO_PROXY)";
+      : wantsCertificate
+        ? client
+        : // A server with TLS 1.3 says so only when the connection stands, by closing it.
+          url.protocol === "https:" && /^(?:UND_ERR_SOCKET|ECONNRESET)$/.test(code)
+          ? `${usual}; ${client}`
+          : usual;
   return new TranshipError("E_REGISTRY_UNREACHABLE", `cannot reach ${url.host}: ${reason}`, { hint, cause });
 }
 
