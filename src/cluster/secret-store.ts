@@ -68,6 +68,8 @@ export class SecretStore {
   /** A name is one file, whatever is in it. */
   #path(name: string): string | undefined {
     if (!named.test(name) || name.length > 200) return undefined;
-    return join(this.#directory, encodeURIComponent(name.replace(/^\//, "")));
+    const file = encodeURIComponent(name.replace(/^\//, ""));
+    // These are directories, wherever they are looked for.
+    return file === "." || file === ".." ? undefined : join(this.#directory, file);
   }
 }

@@ -54,6 +54,12 @@ test("files of a call come after those of the definition, and a login is a secre
   const store = new SecretStore(root);
   store.put("login", Buffer.from('{"username":"ann","password":"s3cret"}'));
   store.put("half", Buffer.from('{"username":"ann"}'));
+  // Names of directories are no names of secrets.
+  for (const name of [".", "..", "/.."]) {
+    assert.throws(() => store.put(name, Buffer.from("x")), /cannot be the name of a secret/);
+    assert.equal(store.get(name), undefined);
+    assert.equal(store.remove(name), false);
+  }
   const resolve = inputResolver({ root, environmentFiles });
   const file = (name: string) => ({ type: "s3" as const, value: `arn:aws:s3:::set/${name}.env` });
   const main = { name: "main", environmentFiles: [file("one")] };

@@ -107,6 +107,40 @@ test("a deleted definition goes when its last task has", () => {
   assert.equal(cluster.state.definition.get("web:1"), undefined);
 });
 
+test("what cannot be read fails its own task, and a defect in one step keeps no other from its own", () => {
+  const { control } = cluster;
+  const resolve = control.resolve;
+  Object.assign(control, {
+    resolve: () => {
+      throw new Error("cannot read it");
+    },
+  });
+  const run = (): string =>
+    (cluster.call("RunTask", { taskDefinition: "web" }) as { tasks: { taskArn: string }[] }).tasks[0]
+      ?.taskArn ?? "";
+  const failed = run();
+  const stopped = control.state.task.get(failed.split("/").at(-1) ?? "")?.wire;
+  assert.equal(stopped?.stopCode, "TaskFailedToStart");
+  assert.match(stopped?.stoppedReason ?? "", /^ResourceInitializationError: .*cannot read it$/);
+  Object.assign(control, { resolve });
+  // The driver is out of order for one of those that are started in one step.
+  const { driver } = cluster;
+  const start = driver.start.bind(driver);
+  let broken = "";
+  driver.start = (spec) => {
+    broken ||= spec.id;
+    if (spec.id === broken) throw new Error("out of order");
+    start(spec);
+  };
+  const before = driver.running().length;
+  assert.throws(() => cluster.call("RunTask", { taskDefinition: "web", count: 3 }), /out of order/);
+  assert.equal(driver.running().length, before + 2);
+  assert.throws(() => cluster.settle(), /out of order/);
+  driver.start = start;
+  cluster.settle();
+  assert.equal(driver.running().length, before + 3);
+});
+
 interface Shown {
   desiredCount: number;
   events: { message: string }[];

@@ -77,6 +77,7 @@ export class Loop implements DriverListener {
         state.commit();
         this.#forget();
       }
+      this.#tellDefect();
       // What a driver has told need not be written at once: it can tell it again.
       state.written().catch(() => {}); // what could not be written stays to be written: the next step tells
       return this.#next();
@@ -90,10 +91,12 @@ export class Loop implements DriverListener {
     const keys = [...restless];
     restless.clear();
     for (const key of keys) {
-      const service = state.service.get(key);
-      const due = service === undefined ? undefined : stepService(this.#control, service);
-      if (due === undefined) this.#due.delete(key);
-      else this.#due.set(key, due);
+      this.#guarded(restless, key, () => {
+        const service = state.service.get(key);
+        const due = service === undefined ? undefined : stepService(this.#control, service);
+        if (due === undefined) this.#due.delete(key);
+        else this.#due.set(key, due);
+      });
     }
   }
 
@@ -102,10 +105,31 @@ export class Loop implements DriverListener {
     const ids = [...pending];
     pending.clear();
     for (const id of ids) {
-      const task = state.task.get(id);
-      if (task !== undefined) stepTask(this.#control, task);
+      this.#guarded(pending, id, () => {
+        const task = state.task.get(id);
+        if (task !== undefined) stepTask(this.#control, task);
+      });
     }
   }
+
+  /** Where a defect of ours keeps one from its step, the others take theirs; it is tried again with the next call. */
+  #guarded(waiting: Set<string>, key: string, take: () => void): void {
+    try {
+      take();
+    } catch (error) {
+      this.#defects.push({ error, again: () => waiting.add(key) });
+    }
+  }
+
+  #tellDefect(): void {
+    const defects = this.#defects;
+    this.#defects = [];
+    for (const { again } of defects) again();
+    const [first] = defects;
+    if (first !== undefined) throw first.error;
+  }
+
+  #defects: { error: unknown; again: () => void }[] = [];
 
   /** What has STOPPED is written down: the driver may forget it. */
   #forget(): void {

@@ -1,5 +1,5 @@
 // Brings tasks to what is wanted of them by telling the driver, and takes in what the driver tells.
-import type { Container } from "../api/shapes.ts";
+import type { Container, TaskDefinition } from "../api/shapes.ts";
 import type { SeenTask, TaskSpec } from "../drivers/driver.ts";
 import type { TaskEntity } from "../state/entities.ts";
 import type { Control } from "./control.ts";
@@ -27,8 +27,8 @@ export function stepTask(control: Control, task: TaskEntity): void {
   wire.lastStatus = "PENDING";
   wire.version = (wire.version ?? 0) + 1;
   control.state.task.put(task);
-  control.handed.add(task.id);
   control.driver.start(spec);
+  control.handed.add(task.id);
 }
 
 /** A text says why it cannot be started. */
@@ -37,7 +37,7 @@ function specOf(control: Control, task: TaskEntity): TaskSpec | string {
   const instance = task.instance === undefined ? undefined : control.state.instance.get(task.instance);
   if (definition === undefined || instance === undefined)
     return "Task definition or container instance is gone.";
-  const inputs = control.resolve(definition.wire, task.wire.overrides);
+  const inputs = inputsOf(control, definition.wire, task);
   if (typeof inputs === "string") return inputs;
   return {
     id: task.id,
@@ -58,6 +58,19 @@ function specOf(control: Control, task: TaskEntity): TaskSpec | string {
     exclusive: isExclusive(control, task),
     createdAt: task.wire.createdAt ?? 0,
   };
+}
+
+/** What cannot be read fails the task that asks for it, and no other. */
+function inputsOf(
+  control: Control,
+  definition: TaskDefinition,
+  task: TaskEntity,
+): ReturnType<Control["resolve"]> {
+  try {
+    return control.resolve(definition, task.wire.overrides);
+  } catch (error) {
+    return `ResourceInitializationError: what the task is given cannot be read: ${error instanceof Error ? error.message : error}`;
+  }
 }
 
 /** ARN of the role that a task has. */
