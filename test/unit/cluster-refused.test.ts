@@ -68,6 +68,32 @@ test("providers of the vendor are refused where tasks would be put on them", () 
   assert.throws(call("UpdateService", { service: "web" }), refused);
 });
 
+test("numbers that are to be whole are", () => {
+  const container = { name: "main", image: "box:1", memory: 100 };
+  for (const more of [
+    { memory: 100.5 },
+    { stopTimeout: 0.5 },
+    { portMappings: [{ containerPort: 80.5 }] },
+    { restartPolicy: { enabled: true, ignoredExitCodes: [1, 2.5] } },
+  ])
+    assert.throws(
+      () =>
+        cluster.call("RegisterTaskDefinition", {
+          family: "b",
+          containerDefinitions: [{ ...container, ...more }],
+        }),
+      /must be a whole number, not /,
+      JSON.stringify(more),
+    );
+  cluster.call("CreateService", {
+    serviceName: "outside",
+    desiredCount: 3,
+    deploymentController: { type: "EXTERNAL" },
+  });
+  const set = { cluster: "default", service: "outside", taskDefinition: "web" };
+  cluster.call("CreateTaskSet", { ...set, scale: { value: 33.5, unit: "PERCENT" } });
+});
+
 test("a service is spread over providers of its cluster alone", () => {
   cluster.call("CreateCapacityProvider", {
     name: "own",

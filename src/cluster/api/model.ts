@@ -13,6 +13,10 @@ const structures = new Map<string, Structure>(Object.entries(model.structures as
 const enums = new Map<string, string[]>(Object.entries(model.enums));
 const operations = new Map(Object.entries(model.operations));
 
+/** Members that may have a fraction; the model has all others as integers, which the SDK's types do not tell. */
+const fractional =
+  /^(CanaryConfiguration\.canaryPercent|LinearConfiguration\.stepPercent|ManagedApplicationAutoScalingPolicy\.targetValue|(MemoryGiBPerVCpu|NetworkBandwidthGbps|TotalLocalStorageGB)Request\.m(in|ax)|Resource\.doubleValue|Scale\.value|ServiceRevisionSummary\.requested\w+Weight)$/;
+
 /** Operations that the API has and this control plane answers with UnsupportedFeatureException. */
 export const otherOperations: ReadonlySet<string> = new Set(model.others);
 export const operationNames: readonly string[] = [...operations.keys()];
@@ -40,7 +44,10 @@ function checkStructure(name: string, value: unknown, path: string, depth: numbe
     const at = path === "" ? key : `${path}.${key}`;
     if (type === undefined) throw unknownMember(at, shape);
     // null is how some clients say "absent".
-    if (member !== null && member !== undefined) checkType(type, member, at, depth);
+    if (member === null || member === undefined) continue;
+    checkType(type, member, at, depth);
+    if (hasFraction(type, member) && !fractional.test(`${name}.${key}`))
+      throw new EcsError("SerializationException", `${at} must be a whole number, not ${String(member)}`);
   }
   for (const key of shape.required) {
     if ((value as Record<string, unknown>)[key] ?? null) continue;
@@ -79,6 +86,13 @@ function checkType(type: Type, value: unknown, path: string, depth: number): voi
       `Value '${value.slice(0, 100)}' at '${path}' failed to satisfy constraint: Member must satisfy enum value set: [${allowed}]`,
     );
   }
+}
+
+/** Also a list that holds one. */
+function hasFraction(type: Type, value: unknown): boolean {
+  if (typeof type === "object" && "list" in type && type.list === "number")
+    return (value as unknown[]).some((item) => hasFraction("number", item));
+  return type === "number" && !Number.isInteger(value);
 }
 
 const isNumber = (value: unknown): boolean => typeof value === "number" && Number.isFinite(value);
