@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ContainerDefinition, TaskDefinition } from "../../src/cluster/api/shapes.ts";
 import { checkDefinition, checkSizes, plainSizes } from "../../src/cluster/control/check-definition.ts";
+import { checkWords } from "../../src/cluster/control/check-words.ts";
 import { containerSpec } from "../../src/cluster/drivers/docker/container-spec.ts";
 import { refusalOfEngine } from "../../src/cluster/drivers/docker/refusals.ts";
 import type { TaskSpec } from "../../src/cluster/drivers/driver.ts";
@@ -29,6 +30,35 @@ test("a circle is refused, by whatever way it closes", () => {
   ])
     assert.throws(() => check(links, container("b", back)), /in a circle: a -> b -> a/);
   assert.throws(() => check(container("a", { links: ["a"] })), /in a circle: a -> a/);
+});
+
+test("words, names of variables and paths that the program would get otherwise are refused", () => {
+  const refused: [ContainerDefinition, RegExp][] = [
+    [{ command: ["a\0b"] }, /has a NUL/],
+    [{ entryPoint: ["a\0b"] }, /has a NUL/],
+    [{ environment: [{ name: "A", value: "b\0" }] }, /has a NUL/],
+    [{ environment: [{ name: "", value: "b" }] }, /"" cannot be the name of a variable/],
+    [{ environment: [{ value: "b" }] }, /cannot be the name/],
+    [{ environment: [{ name: "A=B", value: "b" }] }, /"A=B" cannot be the name/],
+    [{ secrets: [{ name: "A=B", valueFrom: "s" }] }, /"A=B" cannot be the name/],
+  ];
+  for (const [more, words] of refused)
+    assert.throws(() => check(container("a", more)), words, JSON.stringify(more));
+  check(container("a", { secrets: [{ name: "/etc/a=b", valueFrom: "s" }] }));
+  check(container("a", { environment: [{ name: "a.b-c", value: "=" }], command: [""] }));
+  assert.throws(() => checkWords({ name: "a", environment: [{ name: "A=B" }] }), /"A=B"/);
+
+  const mounted = (containerPath: string | undefined, sourcePath?: string): void =>
+    checkDefinition({
+      family: "f",
+      volumes: [{ name: "v", ...(sourcePath === undefined ? {} : { host: { sourcePath } }) }],
+      containerDefinitions: [container("a", { mountPoints: [{ sourceVolume: "v", containerPath }] })],
+    });
+  mounted("/data", "/srv/data");
+  for (const path of [undefined, "", "data", "/", "/..", "/a\0b"])
+    assert.throws(() => mounted(path), /is not an absolute path below the root/, path);
+  for (const path of ["", "srv", "../etc"])
+    assert.throws(() => mounted("/data", path), /sourcePath '.*' is not an absolute path/, path);
 });
 
 test("what is needed must be there", () => {

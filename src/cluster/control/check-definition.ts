@@ -7,6 +7,7 @@ import { dependenciesOf } from "../drivers/dependencies.ts";
 import { logProblem } from "../logs/log-options.ts";
 import { labelProblem } from "../own-labels.ts";
 import { parseExpression } from "../placement/expression.ts";
+import { checkPaths, checkWords } from "./check-words.ts";
 
 export function checkDefinition(input: RegisterTaskDefinitionRequest): void {
   const containers = input.containerDefinitions;
@@ -24,6 +25,7 @@ export function checkDefinition(input: RegisterTaskDefinitionRequest): void {
   if (!containers.some(({ essential }) => essential ?? true))
     throw clientError("At least one container must be essential.");
   checkVolumes(input);
+  checkPaths(input);
   checkDependencies(containers);
   for (const { type, expression } of input.placementConstraints ?? []) {
     if (type !== "memberOf")
@@ -104,6 +106,7 @@ function checkContainer(container: ContainerDefinition, input: RegisterTaskDefin
   if (problem !== undefined) throw clientError(problem);
   if ((container.links ?? []).length > 0) checkLinks(container, input);
   checkHosts(container, input);
+  checkWords(container);
   checkResolver(container);
   if (input.networkMode === "none" && (container.portMappings ?? []).length > 0)
     throw clientError("When networkMode=none, port mappings are not allowed.");

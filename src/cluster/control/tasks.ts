@@ -20,6 +20,7 @@ import type { ClusterEntity, InstanceEntity, TaskDefinitionEntity, TaskEntity } 
 import { providersFor } from "./capacity-providers.ts";
 import { checkSizes, plainSizes } from "./check-definition.ts";
 import { checkPlacement } from "./check-placement.ts";
+import { checkWords } from "./check-words.ts";
 import type { Call, Control } from "./control.ts";
 import { allConstraints, countByInstance, needsOf } from "./demand.ts";
 import { once } from "./idempotency.ts";
@@ -164,11 +165,13 @@ function checkOverrides(
   refuseOverrides(input.overrides);
   checkSizes(input.overrides ?? {});
   const names = new Set((wire.containerDefinitions ?? []).map(({ name }) => name));
-  for (const { name } of input.overrides?.containerOverrides ?? [])
-    if (!names.has(name))
+  for (const override of input.overrides?.containerOverrides ?? []) {
+    if (!names.has(override.name))
       throw invalidParameter(
-        `Override for container named ${String(name).slice(0, 60)} is not a container in the TaskDefinition.`,
+        `Override for container named ${String(override.name).slice(0, 60)} is not a container in the TaskDefinition.`,
       );
+    checkWords(override);
+  }
   if ((input.startedBy?.length ?? 0) > 128) throw invalidParameter("startedBy has at most 128 characters.");
   if (JSON.stringify(input.overrides ?? {}).length > 8192)
     throw invalidParameter("Container Overrides length must be at most 8192");
