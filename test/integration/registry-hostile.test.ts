@@ -57,6 +57,18 @@ test("an honest one is pulled", async (t) => {
   assert.equal(store.image(`${host}/app:1`).layers.length, 1);
 });
 
+test("an image alone that is for another platform is refused where one was asked for, before its layers", async (t) => {
+  const image = scriptedImage();
+  const { host, requests } = await scriptedServer(t, serveImage(image));
+  const store = newStore(t);
+  await assert.rejects(
+    pullImage(store, `${host}/app:1`, { ...quick, platform: "linux/s390x" }),
+    (error: unknown) => isTranshipError(error, "E_IMAGE_UNSUPPORTED") && /linux\/s390x/.test(error.message),
+  );
+  assert.ok(requests.every(({ line }) => !line.includes(image.layerDigest)));
+  assert.deepEqual(store.names(), []);
+});
+
 test("a layer with another content, fewer or more bytes, or without an end", async (t) => {
   const image = scriptedImage();
   const isLayer = (url: string | undefined): boolean => url?.includes(image.layerDigest) === true;

@@ -2,6 +2,7 @@
 import { TranshipError } from "../../base/errors.ts";
 import {
   type Descriptor,
+  type ImageConfig,
   type ImageIndex,
   isManifestType,
   mediaType,
@@ -52,6 +53,22 @@ export function chooseImage(index: ImageIndex, platform: Platform, what: string)
       there.length === 0
         ? "it holds no image at all"
         : `there are ${there.join(", ")}: choose with --platform`,
+  });
+}
+
+/** Where there is one image alone: what its config says it is for, if that is not what is wanted. */
+export function otherPlatform(
+  { os, architecture, variant }: ImageConfig,
+  wanted: Platform,
+): string | undefined {
+  const has = variant === undefined ? { os, architecture } : { os, architecture, variant };
+  return fits(has, wanted) ? undefined : nameOf(has);
+}
+
+/** The only image is not for what was asked for by --platform. */
+export function wrongPlatform(what: string, platform: Platform, has: string): TranshipError {
+  return new TranshipError("E_IMAGE_UNSUPPORTED", `${what} has no image for ${nameOf(platform)}`, {
+    hint: `it is for ${has}: leave --platform out, or name that`,
   });
 }
 

@@ -24,7 +24,7 @@ import { notePlace, pulledAnnotation } from "../places.ts";
 import type { ImageStore } from "../store.ts";
 import { type StoreSession, withSession } from "../store-session.ts";
 import { downloadBlob, removeOldParts } from "./blob-download.ts";
-import { chooseImage, hostPlatform, parsePlatform } from "./choose-image.ts";
+import { chooseImage, hostPlatform, otherPlatform, parsePlatform, wrongPlatform } from "./choose-image.ts";
 import { withSources } from "./mirrors.ts";
 import { pullLayers } from "./pull-layers.ts";
 import { pullReferrers } from "./pull-referrers.ts";
@@ -102,6 +102,7 @@ class Pull {
     const { image, target, descriptor } = await this.#documents(top, platform);
     const manifest = decodeDocument(image, decodeManifest);
     const config = await this.#config(manifest);
+    if (image === top) this.#checkPlatform(config, platform);
     await this.#layers(manifest, config);
     this.#tellDevices();
     await this.#keep(image);
@@ -198,6 +199,15 @@ class Pull {
         `the image has ${manifest.layers.length} layers, its config names ${diffIds}`,
       );
     return decoded;
+  }
+
+  /** A tag that means one image may mean one for another machine. */
+  #checkPlatform(config: ImageConfig, platform: Platform): void {
+    const other = otherPlatform(config, platform);
+    if (other === undefined) return;
+    const name = formatReference(this.#reference);
+    if (this.#options.platform !== undefined) throw wrongPlatform(name, platform, other);
+    this.#options.log?.warn(`${name} is for ${other}`);
   }
 
   async #layers(manifest: ImageManifest, config: ImageConfig): Promise<void> {
