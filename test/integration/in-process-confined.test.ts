@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { release } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { nativePath } from "../../src/host/native.ts";
@@ -43,11 +44,15 @@ describe("run --confine", { skip: whyNot() ?? (cannotRun || noLandlock()), timeo
       { name: "two", command: ["/bin/sh", "-c", loop], user: "web" },
     ];
     const services = ["one", "two"].map((name) => ({ name, program: name }));
-    for (const root of Object.values(roots))
+    const prepare = (tree: string): void => copyFileSync(probe, join(tree, "bin/probe"));
+    const elements = { ...plain.elements, loopback: "fast" } as const;
+    for (const root of Object.values(roots)) {
       await makePackage(root, "box:1", {
-        prepare: (tree) => copyFileSync(probe, join(tree, "bin/probe")),
+        prepare,
         descriptor: { programs, services, redirections: { ...plain.redirections, files: [...files] } },
       });
+      await makePackage(root, "more:1", { prepare, descriptor: { elements, excludes: ["uname"] } });
+    }
     writeFileSync(shared, "");
     for (const name of ["given", "read-only", "apart"]) {
       mkdirSync(join(home, name));
@@ -119,6 +124,43 @@ describe("run --confine", { skip: whyNot() ?? (cannotRun || noLandlock()), timeo
       assert.equal(readFileSync(join(home, "read-only/file"), "utf8"), "read-only\n");
     });
   }
+
+  for (const who of ["root", "user"] as const)
+    it(`holds beside merged folders, fast loopback and programs that it excludes (${who})`, () => {
+      const folder = join(home, `exchange-${who}`);
+      mkdirSync(folder);
+      chmodSync(folder, 0o777);
+      writeFileSync(join(folder, "theirs"), "host\n");
+      const merged = ["--redirect", `${folder}=/srv:merged`, "--allow-host", folder];
+      const port = 20_000 + Math.trunc(Math.random() * 10_000);
+      const script = [
+        `cat ${folder}/theirs; ls ${folder}/data; echo new > ${folder}/ours; mv ${folder}/ours ${folder}/mine; cat ${folder}/mine`,
+        `probe write ${folder}/direct; probe open ${home}/apart/file; /usr/bin/uname -r 2>/dev/null || echo refused`,
+        `busybox nc -l -p ${port} -e busybox cat & sleep 0.5`,
+        `(echo there and back; sleep 1) | busybox nc 127.0.0.1 ${port} & sleep 0.5; grep -q tranship-tcp /proc/net/unix && echo fast; wait`,
+      ].join("\n");
+      const run = (...flags: string[]): Outcome =>
+        cli(who, "run", "--rm", "--engine", "inprocess", ...flags, "more:1", "/bin/sh", "-c", script);
+      const [listed, looped] = [
+        ["host", "seed.txt", "new", "done"],
+        ["there and back", "fast"],
+      ];
+      const held = run(...confine, ...merged);
+      assert.deepEqual(
+        held.stdout.trim().split("\n"),
+        [...listed, "EACCES", "refused", ...looped],
+        held.stderr,
+      );
+      assert.match(held.stderr, /programs are the host's own.*: uname/);
+      rmSync(join(folder, "direct"));
+      const free = run(...merged);
+      assert.deepEqual(
+        free.stdout.trim().split("\n"),
+        [...listed, "done", release(), ...looped],
+        free.stderr,
+      );
+      assert.equal(readFileSync(join(folder, "mine"), "utf8"), "new\n");
+    });
 
   it("refuses what the filter of containers refuses, and has no rights that they do not have", () => {
     const script =
