@@ -74,6 +74,17 @@ static long place_new(struct changed *c, enum path_last last, long result)
 	return result < 0 ? result : -EISDIR;
 }
 
+/* A file that is to be made, and to be a directory: refused since Linux 6.4, before
+ * any path is looked at. Whether by this kernel, it says of a path where nothing can
+ * be made. */
+static bool contradicts(unsigned long flags)
+{
+	const unsigned long both = O_CREAT | O_DIRECTORY;
+
+	return (flags & both) == both &&
+	       SYS(__NR_openat, AT_FDCWD, "/", both, 0) == -EINVAL;
+}
+
 /* As above for open(): where it only reads, a link is refused first. */
 static long open_placed(struct record *r, const struct path_argument *a,
 			unsigned long *flags, struct changed *c)
@@ -87,6 +98,8 @@ static long open_placed(struct record *r, const struct path_argument *a,
 			      was & O_CREAT ? LAST_FILE : LAST_FOLLOW;
 	long result = take_path(r, a, c, !keeps && reads ? LAST_LATER : last);
 
+	if (contradicts(was))
+		return -EINVAL;
 	if (result == 0 && files.on && c->f.native && !c->empty && !reads &&
 	    !keeps)
 		take_descriptor(c);
