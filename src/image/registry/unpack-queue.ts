@@ -1,5 +1,5 @@
-// Layers of a pull become trees beside their downloads. Two are at work at once: one of them may be a layer that is still being fetched, which it
-// reads behind the download; what lies in the store already goes first.
+// Layers of a pull become trees beside their downloads: a large one at a time, for the memory that each takes, and a small one beside it. A large one
+// may still be coming: it is read behind the download. What lies in the store already goes first.
 //
 // Of a layer that is being fetched nobody knows yet whether it is what was asked for. Its tree is made in a work directory like any other and is put
 // in place only after size, digest and diffID were right. Where unpacking it fails, the download has the first word: bytes
@@ -10,8 +10,8 @@ import type { ImageStore, StoredLayer } from "../store.ts";
 import { ensureArrivingLayer, ensureStoredLayer } from "../unpack.ts";
 
 const atOnce = 2;
-/** Of a smaller layer all is there before a program has started. */
-const followLeast = 4 << 20;
+/** Of a smaller layer all is there before a program has started: it is not read behind its download. */
+const largeLeast = 4 << 20;
 
 type Device = readonly [path: string, device: string];
 
@@ -31,7 +31,7 @@ export class UnpackQueue {
   readonly #options: UnpackQueueOptions;
   readonly #waiting: Waiting[] = [];
   readonly #running = new Set<Promise<void>>();
-  #follows = false;
+  #largeRuns = false;
   #failure: unknown;
 
   constructor(store: ImageStore, options: UnpackQueueOptions) {
@@ -66,12 +66,15 @@ export class UnpackQueue {
     while (this.#running.size < atOnce) {
       const one = this.#take();
       if (one === undefined) return;
+      const large = isLarge(one);
+      this.#largeRuns ||= large;
       const work = this.#unpack(one)
         .catch((error: unknown) => {
           this.#failure ??= error;
         })
         .finally(() => {
           this.#running.delete(work);
+          if (large) this.#largeRuns = false;
           this.#next();
         });
       this.#running.add(work);
@@ -80,21 +83,16 @@ export class UnpackQueue {
 
   #take(): Waiting | undefined {
     const waiting = this.#waiting.splice(0).filter(({ arriving }) => !arriving.isFailed);
-    this.#waiting.push(...waiting);
-    let i = waiting.findIndex(({ arriving }) => arriving.isChecked);
-    if (i < 0 && !this.#follows) i = waiting.findIndex(isWorth);
-    return i < 0 ? undefined : this.#waiting.splice(i, 1)[0];
+    const may = waiting.filter((one) => !this.#largeRuns || !isLarge(one));
+    const taken =
+      may.find(({ arriving }) => arriving.isChecked) ??
+      largest(may.filter((one) => isLarge(one) && one.arriving.isReadable));
+    this.#waiting.push(...waiting.filter((one) => one !== taken));
+    return taken;
   }
 
   async #unpack({ layer, arriving }: Waiting): Promise<void> {
-    if (!arriving.isChecked) {
-      this.#follows = true;
-      try {
-        if (await this.#follow(layer, arriving)) return;
-      } finally {
-        this.#follows = false;
-      }
-    }
+    if (!arriving.isChecked && (await this.#follow(layer, arriving))) return;
     await this.#make((limits) => ensureStoredLayer(this.#store, layer, limits));
   }
 
@@ -125,6 +123,15 @@ export class UnpackQueue {
   }
 }
 
-function isWorth({ layer, arriving }: Waiting): boolean {
-  return layer.descriptor.size >= followLeast && arriving.isReadable;
+function isLarge({ layer }: Waiting): boolean {
+  return layer.descriptor.size >= largeLeast;
+}
+
+/** The last to be there, as a rule. */
+function largest(some: readonly Waiting[]): Waiting | undefined {
+  return some.reduce<Waiting | undefined>(
+    (most, one) =>
+      most === undefined || one.layer.descriptor.size > most.layer.descriptor.size ? one : most,
+    undefined,
+  );
 }
