@@ -70,6 +70,17 @@ static void do_overlay(const struct config *c, struct op *op)
 		userns_act(c, false);
 }
 
+/* Its place may be made on a mount that shows owners as ids of the namespace,
+ * where this host's root is nobody who could own it. */
+static void do_within(const struct config *c, struct op *op)
+{
+	if (c->userns_dir)
+		userns_act(c, true);
+	bind_within(op);
+	if (c->userns_dir)
+		userns_act(c, false);
+}
+
 static void do_dir(const struct op *op)
 {
 	char path[FD_PATH_SIZE];
@@ -91,7 +102,7 @@ static void perform(struct config *c, struct op *op)
 		bind_op(op);
 		break;
 	case OP_BIND_WITHIN:
-		bind_within(op);
+		do_within(c, op);
 		break;
 	case OP_TMPFS:
 		mount_tmpfs(op);

@@ -15,9 +15,9 @@ import { mergeEnvironment } from "./environment.ts";
 import { healthFile } from "./health/rule.ts";
 import { identityMounts, noIdentity } from "./identity/files.ts";
 import type { TakenIdentity } from "./identity/identity.ts";
-import { initPath } from "./image.ts";
+import { initPath, insidePlan, insidePolicy } from "./image.ts";
 import { type InstancePaths, instancePaths } from "./instance-paths.ts";
-import { inLayers } from "./layers.ts";
+import { inLayers, readLayerFile } from "./layers.ts";
 import { ratesOf } from "./limits/check.ts";
 import { givenLimits } from "./limits/given.ts";
 import { hostsText, resolvText } from "./network/files.ts";
@@ -64,7 +64,7 @@ export async function writeBundle(input: BundleInput): Promise<EnterMount[]> {
   const { root, paths, record, layers, runtime } = input;
   const user = withGroups(layers, lookUpUser(layers, record.user), record.groupAdd);
   const devices = deviceNodes(record.devices);
-  givePlan(paths);
+  givePlan(paths, layers);
   giveHealth(paths, record);
   forgetRun(paths);
   giveRun(paths, user);
@@ -120,12 +120,19 @@ export function elementsAt({ elements, network }: InstanceRecord, startedAt: str
   return elementWords(loopback === undefined || led ? others : elements, startedAt);
 }
 
-/** init takes this plan before the one in the layers. What an earlier run of the instance made of it does not count. */
-export function givePlan(paths: InstancePaths): void {
+/**
+ * init takes this plan before the one in the layers. What an earlier run of the instance made of it does not count. A baked image brings an engine
+ * for other tools, in which init starts anew where it is given no plan: so it is given one, be it the same.
+ */
+export function givePlan(paths: InstancePaths, layers: readonly string[]): void {
   const given = `${paths.run}/init.bin`;
   rmSync(given, { recursive: true, force: true });
-  if (!existsSync(paths.plan)) return;
-  writeFilePlain(given, readFileSync(paths.plan), 0o644);
+  const plan = existsSync(paths.plan)
+    ? readFileSync(paths.plan)
+    : inLayers(layers, insidePolicy)
+      ? readLayerFile(layers, insidePlan)
+      : undefined;
+  if (plan !== undefined) writeFilePlain(given, plan, 0o644);
 }
 
 /** What an earlier run said of itself, or left in that place. */

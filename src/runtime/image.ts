@@ -147,7 +147,9 @@ async function withLinks(
   return { linked, descriptor: seenWith(descriptor, linked) };
 }
 
-const insidePlan = ".tranship/init.bin";
+export const insidePlan = ".tranship/init.bin";
+/** In images that were baked: what the engine beside it carries out where other tools start them. */
+export const insidePolicy = ".tranship/policy.bin";
 const maxDescriptorFile = 4 << 20;
 
 function readDescriptorFile(file: string): string {

@@ -108,6 +108,25 @@ describe("packages that link to others", {
       assert.equal((await cli("rm", `app-${engine}`)).status, 0);
     });
 
+  it("what was baked for other tools, linked to or not, is not below their engine here", async () => {
+    await makePackage(fixture.root, "other:1", {
+      files: { "opt/other/file": "other's\n" },
+      descriptor: { metadata: metadata("other_1"), redirections: only(lead("/usr/other", "/opt/other")) },
+    });
+    await makePackage(fixture.root, "linking:1", {
+      descriptor: { metadata: metadata("linking_1"), links: ["other_1"] },
+    });
+    const baked = await cli("package", "bake", "other:1");
+    assert.equal(baked.status, 0, baked.stderr);
+    const look =
+      "test -x /.tranship/engine && cat /usr/other/file; grep -c /.tranship/engine /proc/self/maps";
+    for (const engine of engines)
+      for (const name of ["other:1", "linking:1"]) {
+        const { stdout, stderr } = await cli("run", "--rm", "--engine", engine, name, "/bin/sh", "-c", look);
+        assert.equal(stdout, "other's\n0\n", `${engine} ${name}: ${stderr}`);
+      }
+  });
+
   it("goes on with what it was made with when the other package is another one, or gone", async () => {
     assert.equal((await cli("create", "--name", "kept", "app:1", "/bin/sh", "-c", script)).status, 0);
     assert.equal((await cli("rmi", "-f", "driver:1")).status, 0);

@@ -82,6 +82,14 @@ describe("redirections in namespaces", { skip, timeout: 300_000 }, () => {
     return stdout;
   };
 
+  it("a root that is only read is not written through a rule: copies and volumes are", async () => {
+    const script =
+      "for at in legacy copy kept; do (echo w >/opt/$at/new) 2>/dev/null && echo $at; done; true";
+    const flags = ["--read-only", "-v", "/kept", "--redirect", "/opt/kept=/kept"];
+    assert.equal(await says(script, ...flags), "copy\nkept\n");
+    assert.equal(await says(script, ...flags.slice(1)), "legacy\ncopy\nkept\n");
+  });
+
   it("each mode shows and takes what it promises", async () => {
     const told = await says(`
       cat /opt/legacy/app.conf /opt/fixed/both

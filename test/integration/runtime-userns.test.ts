@@ -109,6 +109,9 @@ describe("a user namespace of its own", { skip, timeout: 300_000 }, () => {
     const script = "touch /led/x /w; stat -c %u:%g /led/seed.txt; chown 33:44 /w; stat -c %u:%g /w; echo ok";
     const redirected = await ok(["run", "--rm", "--userns", "auto", "--redirect", "/led=/srv/data:write-copy", "box:1", "sh", "-c", script]); // biome-ignore format: short
     assert.equal(redirected, "33:44\n33:44\nok\n");
+    const full = await ok(["run", "--rm", "--userns", "auto", "--redirect", "/led=/srv/data", "--redirect", "/a-file=/etc/passwd:read-only", "box:1", "sh", "-c",
+      "touch /led/x; stat -c %u:%g /led/seed.txt /srv/data/x; cmp /a-file /etc/passwd && echo same"]); // biome-ignore format: short
+    assert.equal(full, "33:44\n0:0\nsame\n");
     const limited = await ok(["run", "--rm", "--userns", "3000000:65536", "--storage-opt", "size=16m", "box:1", "sh", "-c",
       "touch /w; chown 33:44 /w; stat -c %u:%g /w; dd if=/dev/zero of=/big bs=1M count=32 2>/dev/null || echo full"]); // biome-ignore format: short
     assert.equal(limited, "33:44\nfull\n");

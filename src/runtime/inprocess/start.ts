@@ -44,7 +44,7 @@ export async function prepareEngine({
   await leaseIdentity(root, record.id, taken);
   const user = userOf(paths.tree, record.user, record.users === "view");
   await writeNames(record, paths.tree);
-  givePlan(paths);
+  givePlan(paths, [paths.tree]);
   forgetRun(paths);
   rmSync(paths.main, { force: true });
   const detached = launch.mode === "detached";

@@ -126,14 +126,26 @@ function ruleMount(input: EnterInput, { made }: InstanceRedirection, index: numb
   if (made.as !== "bind") return [];
   const packaged = { root: join(input.paths.redirect, "package"), path: made.source };
   const { root, path } = made.apart ? packaged : sourceOf(input, made.source);
-  return [{ kind: "bind-within", root: bytes(root), source: bytes(path), target, readOnly: made.readOnly }];
+  const readOnly = isReadOnly(input.record, made);
+  return [{ kind: "bind-within", root: bytes(root), source: bytes(path), target, readOnly }];
+}
+
+type BindMade = Extract<InstanceRedirection["made"], { as: "bind" }>;
+
+/** A root that cannot be written is not written through a rule either. */
+function isReadOnly(record: InstanceRecord, made: BindMade): boolean {
+  return made.readOnly || (record.readOnly && mountedOver(record, made.source) === undefined);
+}
+
+function mountedOver(record: InstanceRecord, path: string): InstanceRecord["mounts"][number] | undefined {
+  return record.mounts
+    .filter((mount) => isWithin(path, mount.target))
+    .sort((a, b) => b.target.length - a.target.length)[0];
 }
 
 /** A path of the instance: the directory of this host that shows it, and the path below that. */
 function sourceOf({ root, record, rootfs }: EnterInput, path: string): { root: string; path: string } {
-  const [covering] = record.mounts
-    .filter((mount) => isWithin(path, mount.target))
-    .sort((a, b) => b.target.length - a.target.length);
+  const covering = mountedOver(record, path);
   if (covering === undefined) return { root: rootfs, path };
   if (covering.kind === "tmpfs")
     throw new TranshipError("E_REDIRECTION", `${path} lies in the memory file system ${covering.target}`, {
@@ -191,7 +203,9 @@ export function redirectedMounts(
   const mounts = (record.redirections?.rules ?? []).flatMap(({ made }, index) => {
     if (made.as === "host") return [bind(made.source, made.at, "rw", "nosuid", "nodev", "noexec")];
     if (made.as !== "bind" && made.as !== "overlay") return [];
-    return [bind(viewOf(paths, index), made.at, made.as === "bind" && made.readOnly ? "ro" : "rw")];
+    return [
+      bind(viewOf(paths, index), made.at, made.as === "bind" && isReadOnly(record, made) ? "ro" : "rw"),
+    ];
   });
   const inVolume = (mount: OciMount): boolean =>
     record.mounts.some(({ target }) => isWithin(mount.destination, target));
