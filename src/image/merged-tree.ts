@@ -181,14 +181,15 @@ export class MergedTree {
   }
 }
 
-/** Reads all layers; digests and diffIDs are checked on the way. */
+/** Reads all layers; digests and diffIDs are checked on the way. `below`: images whose layers lie below, the lowest first. */
 export async function treeOfImage(
   store: ImageStore,
   image: StoredImage,
   keep: Readonly<Record<ByteString, number>> = {},
+  below: readonly StoredImage[] = [],
 ): Promise<MergedTree> {
   const tree = new MergedTree(keep);
-  for (const layer of image.layers) {
+  for (const layer of [...below, image].flatMap(({ layers }) => layers)) {
     tree.beginLayer();
     for await (const events of readLayer({ store, layer }, { devices: anyDevice }))
       for (const event of events) tree.add(event);

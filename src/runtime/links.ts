@@ -68,11 +68,23 @@ function theOne(stored: readonly Found[], id: string, reference: string): Found 
   return one;
 }
 
-/** Those of `links` that no package of the store has, by their place there. */
-export async function linksToNothing(root: StateRoot, { links, metadata }: Descriptor): Promise<number[]> {
-  if (links.length === 0) return [];
-  const ids = new Set([metadata.id, ...(await packagesIn(root)).map(({ id }) => id)]);
-  return links.flatMap((id, index) => (ids.has(id) ? [] : [index]));
+export interface LinksInStore {
+  /** Those of `links` that no package of the store has, by their place there. */
+  readonly missing: readonly number[];
+  /** A name of each other one, the lowest first; of several packages with one id the first. */
+  readonly names: readonly string[];
+}
+
+/** For those who look at a package and run nothing. */
+export async function linksInStore(root: StateRoot, { links, metadata }: Descriptor): Promise<LinksInStore> {
+  const wanted = links.filter((id) => id !== metadata.id);
+  if (wanted.length === 0) return { missing: [], names: [] };
+  const stored = await packagesIn(root);
+  const nameOf = (id: string): string | undefined => stored.find((one) => one.id === id)?.names[0];
+  const missing = links.flatMap((id, index) =>
+    id === metadata.id || nameOf(id) !== undefined ? [] : [index],
+  );
+  return { missing, names: [...new Set(wanted)].reverse().flatMap((id) => nameOf(id) ?? []) };
 }
 
 /** Every package of the store once, whatever names it has. Images without a descriptor, and what cannot be read, link to nothing. */

@@ -127,6 +127,21 @@ describe("packages that link to others", {
       }
   });
 
+  it("are there for lint as they are for programs", async () => {
+    await makePackage(fixture.root, "led:1", {
+      descriptor: {
+        metadata: metadata("led_1"),
+        links: ["driver_1"],
+        programs: [{ name: "data", command: ["/bin/cat", "data"], workingDirectory: "/opt/driver/lib" }],
+        volumes: [{ path: "/opt/driver/etc", initial: "copy", reason: "", size: "1KiB" }],
+        redirections: only(lead("/etc/led", "/opt/driver/lib")),
+      },
+    });
+    assert.equal((await cli("run", "--rm", "led:1", "@data")).stdout, "driver 1\n");
+    const looked = await cli("package", "lint", "led:1");
+    assert.equal(looked.stdout, "led:1: 0 errors, 0 warnings\n");
+  });
+
   it("goes on with what it was made with when the other package is another one, or gone", async () => {
     assert.equal((await cli("create", "--name", "kept", "app:1", "/bin/sh", "-c", script)).status, 0);
     assert.equal((await cli("rmi", "-f", "driver:1")).status, 0);

@@ -4,18 +4,17 @@ import { secretByName } from "../../capture/application/secrets.ts";
 import { encodeText, escapeBytes } from "../../formats/escape.ts";
 import { kernelPartByPath } from "../../formats/kernel-part.ts";
 import { parseGroup, parsePasswd } from "../../formats/passwd.ts";
-import type { StateRoot } from "../../host/state-root.ts";
 import { type MergedTree, treeOfImage } from "../../image/merged-tree.ts";
 import type { Descriptor } from "../../package/descriptor.ts";
 import { type LintFinding, lintDescriptor, type PackageFiles } from "../../package/lint.ts";
 import { descriptorSchema } from "../../package/schema.ts";
 import { lineFinder, type Problem, readDocument, wherePath } from "../../package/yaml.ts";
 import { lintRedirections } from "../../redirect/lint.ts";
-import { linksToNothing } from "../../runtime/links.ts";
+import { type LinksInStore, linksInStore } from "../../runtime/links.ts";
 import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
 import { type Call, flag, text } from "../verb.ts";
-import { packagedOf, readGiven } from "./packaged.ts";
+import { type Packaged, packagedOf, readGiven } from "./packaged.ts";
 
 export interface LintReport {
   reference: string;
@@ -39,11 +38,13 @@ export async function run(call: Call, context: Context): Promise<number> {
   const file = text(call.options, "descriptor");
   const packaged = packagedOf(context, reference, file !== undefined);
   const words = file === undefined ? packaged.text : readGiven(file);
-  const tree = flag(call.options, "textOnly")
-    ? undefined
-    : await treeOfImage(packaged.store, packaged.image, { "/etc/passwd": most, "/etc/group": most });
-  const files = tree === undefined ? undefined : filesOf(tree);
-  const report = await lintReport(reference, words, files, context.root);
+  const document = readDocument<Descriptor>(words, descriptorSchema);
+  const links =
+    document.value === undefined
+      ? { missing: [], names: [] }
+      : await linksInStore(context.root, document.value);
+  const files = flag(call.options, "textOnly") ? undefined : await filesWith(packaged, links);
+  const report = lintReport(reference, words, { document, files, links });
   const format = text(call.options, "format");
   context.print(format === undefined || format === "table" ? reportText(report) : printValue(report, format));
   return report.errors > 0 ? exitStatus.blocked : exitStatus.done;
@@ -51,13 +52,24 @@ export async function run(call: Call, context: Context): Promise<number> {
 
 const most = 4 << 20;
 
-async function lintReport(
-  reference: string,
-  words: string,
-  files: PackageFiles | undefined,
-  root: StateRoot,
-): Promise<LintReport> {
-  const { value, problems, unknown } = readDocument<Descriptor>(words, descriptorSchema);
+/** What its programs see. What must not be in a package is looked for in its own layers alone. */
+async function filesWith({ store, image }: Packaged, { names }: LinksInStore): Promise<PackageFiles> {
+  const keep = { "/etc/passwd": most, "/etc/group": most };
+  const own = filesOf(await treeOfImage(store, image, keep));
+  if (names.length === 0) return own;
+  const below = names.map((name) => store.image(name));
+  const { secrets, kernelParts } = own;
+  return { ...filesOf(await treeOfImage(store, image, keep, below)), secrets, kernelParts };
+}
+
+interface Looked {
+  document: ReturnType<typeof readDocument<Descriptor>>;
+  files: PackageFiles | undefined;
+  links: LinksInStore;
+}
+
+function lintReport(reference: string, words: string, { document, files, links }: Looked): LintReport {
+  const { value, problems, unknown } = document;
   const findings = [
     ...problems.map((one) => reported("invalid", "error", one)),
     ...unknown.map((one) => reported("unknown-key", "warning", one)),
@@ -67,7 +79,7 @@ async function lintReport(
     for (const { id, severity, path, message, hint } of [
       ...lintDescriptor(value, files),
       ...lintRedirections(value, files),
-      ...(await linksToNothing(root, value)).map((index) => linkMissing(value.links, index)),
+      ...links.missing.map((index) => linkMissing(value.links, index)),
     ]) {
       const line = path.length === 0 ? null : (lineOf(path) ?? null);
       findings.push({ id, severity, line, where: wherePath(path), message, hint });
