@@ -216,7 +216,7 @@ export async function removeInstance(
   if (options.amongMany !== true) await releaseHost(root, log);
 }
 
-/** Waits until it does not run; its exit status, 255 where nobody could tell. */
+/** Waits until it does not run; its exit status, 255 where nobody could tell. What has not run yet has 0, as in docker. */
 export async function waitInstance(
   root: StateRoot,
   text: string,
@@ -230,13 +230,20 @@ async function waitEnd(root: StateRoot, instance: Instance, log: Log, signal?: A
   for (;;) {
     const seen = statusOf(instance.paths, instance.record.id);
     if (seen.state === "created" || (seen.state === "exited" && seen.settled))
-      return seen.exitStatus ?? (await toldStatus(root, instance)) ?? 255;
+      return (
+        seen.exitStatus ?? (await toldStatus(root, instance)) ?? (neverRan(instance, seen.state) ? 0 : 255)
+      );
     if (seen.state === "exited" && seen.launch === undefined) return 255;
     if (signal?.aborted === true) throw new TranshipError("E_INTERRUPTED", "no longer waiting");
     await pause(20);
     // One that outlived its command in the foreground is ended, as by any other command.
     if (seen.state === "exited" || seen.orphan) await repairIfLeft(root, instance, log);
   }
+}
+
+/** One that is gone looks like that too. */
+function neverRan({ paths }: Instance, state: string): boolean {
+  return state === "created" && existsSync(paths.directory);
 }
 
 const lookPause = 50;

@@ -193,4 +193,19 @@ describe("flags of run", { skip, timeout: 300_000 }, () => {
     assert.match(readFileSync(join(scratch, "of-run"), "utf8"), /^[0-9a-f]{64}$/);
     assert.equal((await run("--cidfile", join(scratch, "nowhere/id"), "box:1", "true")).status, 125);
   });
+
+  it("--env-file: indented lines, comments, and no names with white space", async () => {
+    const file = join(scratch, "variables");
+    writeFileSync(file, "  # of the test\n\n  ONE=x y\r\n\tTWO=\n");
+    const told = await printed("--env-file", file, "box:1", "sh", "-c", 'echo "$ONE-${TWO-unset}-"');
+    assert.equal(told.trim(), "x y--");
+    writeFileSync(file, "export ONE=1\n");
+    await refused(/not the name of a variable: "export ONE"/, "--env-file", file, "box:1", "true");
+  });
+
+  it("what was never started has ended with 0 for wait", async () => {
+    assert.equal((await fixture.cli(["create", "--name", "unused", "box:1", "true"])).status, 0);
+    assert.equal((await fixture.cli(["wait", "unused"])).stdout, "0\n");
+    assert.equal((await fixture.cli(["rm", "unused"])).status, 0);
+  });
 });

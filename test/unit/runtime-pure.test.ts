@@ -96,6 +96,8 @@ describe("published ports", () => {
     assert.deepEqual(parsePublish("127.0.0.1::80"), [port("127.0.0.1", 0, 80)]);
     assert.deepEqual(parsePublish("0.0.0.0:1:2"), [port("", 1, 2)]);
     assert.deepEqual(parsePublish("80"), [port("", 0, 80)]);
+    assert.deepEqual(parsePublish("127.0.0.1:0:80"), [port("127.0.0.1", 0, 80)]);
+    assert.deepEqual(parsePublish("0:80-81"), [port("", 0, 80), port("", 0, 81)]);
     assert.deepEqual(parsePublish("7000-7001:80-81"), [port("", 7000, 80), port("", 7001, 81)]);
     assert.deepEqual(exposedPorts(["80/tcp", "53/udp", "nonsense", "99999"]), [
       port("", 0, 80),
@@ -107,7 +109,6 @@ describe("published ports", () => {
     "",
     "x",
     "80:",
-    "0:80",
     "70000:80",
     "1:2:3:4",
     "1-2:80",

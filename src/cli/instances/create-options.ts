@@ -111,7 +111,9 @@ function checkNamed(found: Record<string, string>): void {
 }
 
 export function environment(options: OptionValues): string[] {
-  const fromFiles = list(options, "envFile").flatMap((path) => linesOf(path, "variables"));
+  const fromFiles = list(options, "envFile")
+    .flatMap((path) => linesOf(path, "variables"))
+    .map(variableOfLine);
   return [...fromFiles, ...list(options, "env")].flatMap((entry) => {
     if (/^[^=\0\s][^=\0]*=/.test(entry)) return [entry];
     if (!/^[^=\0\s]+$/.test(entry))
@@ -119,6 +121,14 @@ export function environment(options: OptionValues): string[] {
     const value = process.env[entry];
     return value === undefined ? [] : [`${entry}=${value}`];
   });
+}
+
+/** As docker reads it: what stands before the name does not count, and a name has no white space, as `export NAME` would have. */
+function variableOfLine(line: string): string {
+  const entry = line.trimStart();
+  const [name = ""] = entry.split("=", 1);
+  if (!/\s/.test(name)) return entry;
+  throw usage(`not the name of a variable: ${JSON.stringify(name)}`, "write NAME=VALUE");
 }
 
 function linesOf(path: string, what: string): string[] {

@@ -32,7 +32,7 @@ export function isAny({ hostAddress }: PortRequest): boolean {
   return hostAddress === "" || hostAddress === "::";
 }
 
-/** [ip:]hostPort:containerPort[/proto], ip::containerPort, containerPort; ports may be ranges of equal length. */
+/** [ip:]hostPort:containerPort[/proto], ip::containerPort, containerPort; ports may be ranges of equal length. Host port 0 is any free one. */
 export function parsePublish(text: string): PortRequest[] {
   const match =
     /^(?:(?:(\d+\.\d+\.\d+\.\d+|\[[0-9a-fA-F:.]+\]):)?(\d+(?:-\d+)?)?:)?(\d+(?:-\d+)?)(?:\/(tcp|udp))?$/.exec(
@@ -43,7 +43,7 @@ export function parsePublish(text: string): PortRequest[] {
   const address = given === "" ? "" : hostAddress(given);
   if (address === undefined) throw invalid(text);
   const inside = range(container, text);
-  const outside = host === "" ? inside.map(() => 0) : range(host, text);
+  const outside = /^0*$/.test(host) ? inside.map(() => 0) : range(host, text);
   if (outside.length !== inside.length) throw invalid(text, "both ranges must have the same length");
   return inside.map((containerPort, index) => ({
     hostAddress: address,
