@@ -73,6 +73,8 @@ export interface OpenOptions {
   inProcess?: boolean;
   /** Packages that stand for their ids, where `links` names those. */
   linked?: readonly string[];
+  /** What it links to is not asked for: it need not be there. */
+  alone?: boolean;
   /** Gives the directories of its layers, topmost first; absent: those of the state root, unpacked where they are not yet. */
   layers?: (
     descriptor: Descriptor | undefined,
@@ -96,7 +98,11 @@ export async function openPackage(
   const asked = options.services ?? [];
   const chosen = asked.length === 0 ? found : await startedToo(found, asked, reference);
   if (chosen !== null) checkCarriedOut(chosen.descriptor, file ?? reference, options.inProcess === true);
-  const { linked, descriptor } = await withLinks(root, reference, chosen?.descriptor, options.linked ?? []);
+  const own = chosen?.descriptor;
+  const { linked, descriptor } =
+    options.alone === true
+      ? { linked: [], descriptor: own }
+      : await withLinks(root, reference, own, options.linked ?? []);
   const diffIds = [...linked.flatMap((one) => one.diffIds), ...image.diffIds];
   const layers = await (options.layers?.(descriptor, linked) ?? layerDirectories(root, diffIds));
   const isPackage = inLayers(layers, initPath.slice(1));

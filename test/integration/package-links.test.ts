@@ -142,6 +142,41 @@ describe("packages that link to others", {
     assert.equal(looked.stdout, "led:1: 0 errors, 0 warnings\n");
   });
 
+  it("stay with each version of a deployment, whatever of them is in the store by then", async () => {
+    const driver = (version: string) => ({
+      files: { "opt/extra/data": `extra ${version}\n` },
+      descriptor: { metadata: metadata("extra_1") },
+    });
+    const shop = (version: string): Partial<Descriptor> => ({
+      metadata: { ...metadata("shop_1"), version },
+      links: ["extra_1"],
+      programs: [{ name: "main", command: ["/bin/sh", "-c", "exec sleep 1000"] }],
+      services: [{ name: "main", program: "main" }],
+    });
+    await makePackage(fixture.root, "extra:1", driver("1"));
+    for (const version of ["1", "2"])
+      await makePackage(fixture.root, `shop:${version}`, { descriptor: shop(version) });
+    const done = async (...args: string[]): Promise<string> => {
+      const { status, stdout, stderr } = await cli(...args);
+      assert.equal(status, 0, `${args.join(" ")}: ${stderr}`);
+      return stdout;
+    };
+    const data = (): Promise<string> => done("exec", "shop_1", "cat", "/opt/extra/data");
+    await done("package", "deploy", "--host-root", fixture.root.path, "shop:1");
+    await makePackage(fixture.root, "extra:2", driver("2"));
+    assert.match((await cli("package", "update", "shop:2")).stderr, /several packages have that id/);
+    assert.equal(await data(), "extra 1\n");
+    await done("package", "update", "--linked", "extra:2", "shop:2");
+    assert.equal(await data(), "extra 2\n");
+    await done("package", "update", "--linked", "extra:1", "shop:2");
+    assert.equal(await data(), "extra 1\n", "the same package with another link is a change");
+    await done("rmi", "--force", "extra:1");
+    await done("rmi", "--force", "extra:2");
+    await done("package", "rollback", "shop_1");
+    assert.equal(await data(), "extra 2\n");
+    await done("package", "remove", "shop_1");
+  });
+
   it("goes on with what it was made with when the other package is another one, or gone", async () => {
     assert.equal((await cli("create", "--name", "kept", "app:1", "/bin/sh", "-c", script)).status, 0);
     assert.equal((await cli("rmi", "-f", "driver:1")).status, 0);

@@ -2,7 +2,7 @@ import { updateDeployment } from "../../deploy/target/update.ts";
 import { packageFacts } from "../../deploy/target/versions.ts";
 import type { Context } from "../context.ts";
 import { printValue } from "../format.ts";
-import { type Call, flag, text } from "../verb.ts";
+import { type Call, flag, list, text } from "../verb.ts";
 import { deployTools, forPeople, tellDeployed } from "./tools.ts";
 
 export async function run(call: Call, context: Context): Promise<undefined> {
@@ -26,6 +26,7 @@ export async function run(call: Call, context: Context): Promise<undefined> {
     name,
     hooks: flag(options, "hooks"),
     hostHooks: flag(options, "allowHostHooks"),
+    linked: list(options, "linked"),
   };
   tellDeployed(call, context, await updateDeployment(tools, request));
 }

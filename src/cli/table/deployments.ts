@@ -69,6 +69,11 @@ export const deploymentVerbs: readonly Verb[] = [
       nameOption,
       { flags: "--hooks", summary: "also run the hooks of an installation" },
       hostHooksOption,
+      {
+        flags: "--linked <REF>",
+        summary: "the package to take for its id from now on, as with `run`",
+        many: true,
+      },
       ...common,
     ],
     load: () => import("../deployments/update.ts"),

@@ -34,6 +34,8 @@ export interface UpdateRequest {
   /** Also run the hooks of an installation. */
   readonly hooks: boolean;
   readonly hostHooks: boolean;
+  /** Packages that stand for their ids from now on; none: those that the deployment was made with. */
+  readonly linked: readonly string[];
 }
 
 export async function updateDeployment(tools: Tools, request: UpdateRequest): Promise<Deployed> {
@@ -46,7 +48,8 @@ export async function updateDeployment(tools: Tools, request: UpdateRequest): Pr
     await repairDeployment(tools, name);
     const record = deploymentNamed(root, name);
     checkSamePackage(record, facts);
-    if (record.current?.digest === facts.digest) return await same(tools, record, record.current, facts);
+    if (record.current?.digest === facts.digest && request.linked.length === 0)
+      return await same(tools, record, record.current, facts);
     return await change(
       tools,
       { ...record, hostHooks: record.hostHooks || request.hostHooks },
@@ -91,8 +94,10 @@ async function change(
 ): Promise<Deployed> {
   const { root } = tools;
   let record = writeDeployment(root, { ...before, pending: { verb: "update", hostHooks: false } });
+  const linked = request.linked.length > 0 ? { linked: [...request.linked] } : {};
+  const options = { ...before.options, ...linked };
   try {
-    const version = await makeVersion(tools, record, request.reference, facts);
+    const version = await makeVersion(tools, { ...record, options }, request.reference, facts);
     if (record.current !== undefined) await retire(tools, record, record.current);
     const scene = { tools, record, version, descriptor: facts.descriptor };
     if (request.hooks) await runHooks(scene, "preInstall", () => {});
@@ -105,6 +110,7 @@ async function change(
     ]);
     const next = {
       ...record,
+      options,
       current: version,
       previous: record.current,
       serial: version.serial,

@@ -41,9 +41,9 @@ export interface PackageFacts {
   readonly descriptor: Descriptor;
 }
 
-/** E_IMAGE_UNSUPPORTED where it is no package. Its layers are unpacked. */
+/** E_IMAGE_UNSUPPORTED where it is no package. Its layers are unpacked. What it links to is the affair of each of its instances. */
 export async function packageFacts({ root, log }: Tools, reference: string): Promise<PackageFacts> {
-  const { digest, descriptor } = await openPackage(root, reference, log);
+  const { digest, descriptor } = await openPackage(root, reference, log, { alone: true });
   if (descriptor !== undefined) return { digest, descriptor };
   throw new TranshipError("E_IMAGE_UNSUPPORTED", `${reference} is an image without a package descriptor`, {
     hint: "run it with `tranship run -d --restart always`",
