@@ -323,8 +323,13 @@ test("SIGTERM reaches the orphans that are lingered for", { skip }, async () => 
   });
   const { pid } = await started.ready;
   const children = () => readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").trim().split(" ");
-  const isSleep = (child: string) =>
-    child !== "" && readFileSync(`/proc/${child}/comm`, "latin1") === "sleep\n";
+  const isSleep = (child: string) => {
+    try {
+      return child !== "" && readFileSync(`/proc/${child}/comm`, "latin1") === "sleep\n";
+    } catch {
+      return false; // it has ended since
+    }
+  };
   await eventually("only the orphan is left", () => children().length === 1 && children().every(isSleep));
   started.child.kill("SIGTERM");
   assert.equal(await started.exit, 0);
