@@ -165,21 +165,34 @@ static void too_late(struct service *s)
 	complain("service %s was not ready within %u ms", s->is->name,
 		 s->is->ready_timeout);
 	s->timed_out = true;
-	s->next = -1;
 	if (s->pid) {
-		service_kill(s);
+		/* A data base may be in the middle of its recovery. */
+		kill(s->pid, s->is->stop_signal);
+		s->deadline = now_ms() + s->is->stop_timeout;
+		s->next = s->deadline;
 		return;
 	}
 	s->status = 125;
 	ended(s, true);
 }
 
+/* What was not ready in time has not ended by its signal either. */
+static void step_timed_out(struct service *s)
+{
+	say("service %s did not stop within %u ms: killed", s->is->name,
+	    s->is->stop_timeout);
+	s->next = -1;
+	service_kill(s);
+}
+
 static void step_starting(struct service *s, long long now)
 {
 	bool forking = s->is->type == TYPE_FORKING;
 
-	if (s->timed_out)
+	if (s->timed_out) {
+		step_timed_out(s);
 		return;
+	}
 	if (s->is->type == TYPE_ONESHOT) {
 		s->next = -1;
 		return;

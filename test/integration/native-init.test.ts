@@ -117,6 +117,38 @@ describe("init runs services", { skip: cannotRun, concurrency: true }, () => {
     assert.deepEqual(p.lines(notes), []);
   });
 
+  test("a service that is not ready in time is asked to stop as ever, and killed when it does not", async (t) => {
+    const readiness = { port: 8000, timeout: "150ms" };
+    const p = await makePackage(
+      t,
+      services({
+        slow: {
+          readiness,
+          stop: { signal: "SIGUSR1", timeout: "200ms" },
+          does: ["trap", "10", "asked", notes, "wait"],
+        },
+      }),
+    );
+    const result = await p.run();
+    assert.equal(result.status, 125);
+    assert.deepEqual(p.lines(notes), ["asked"]);
+    assert.match(
+      p.read(`${run}/log/all.log`),
+      /slow was not ready within 150 ms.*\n.*did not stop within 200 ms: killed/,
+    );
+    const ends = await makePackage(
+      t,
+      services({
+        slow: {
+          readiness,
+          stop: { signal: "SIGTERM", timeout: "60s" },
+          does: ["wait"],
+        },
+      }),
+    );
+    assert.equal((await ends.run()).status, 125, "no later than it ends");
+  });
+
   test("restarts after failures with growing pauses, then gives up with its status", async (t) => {
     const restart = { policy: "on-failure", attempts: 3, backoff: "20ms" } as const;
     const p = await makePackage(t, services({ bad: { restart, does: ["note", notes, "x", "exit", "9"] } }));

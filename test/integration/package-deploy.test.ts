@@ -333,6 +333,27 @@ describe("deployments", { skip: whyNot() ?? false }, () => {
     await forget();
   });
 
+  test("the unit below each root of a host goes with the last deployment below it", async () => {
+    const other = mkdtempSync(join(tmpdir(), "tranship-deploy-"));
+    try {
+      const units = join(other, "etc/systemd/system");
+      mkdirSync(units, { recursive: true });
+      await deploy("shop:1");
+      for (const name of ["one", "two"])
+        await good("package", "deploy", "--network", "none", "--host-root", other, "--name", name, "shop:1");
+      await good("package", "remove", "one");
+      assert.equal(readdirSync(units).length, 1, "the other one below that root has it now");
+      await good("package", "remove", "two");
+      assert.deepEqual(readdirSync(units), []);
+      assert.equal(readdirSync(join(host, "etc/systemd/system")).length, 1);
+      await good("package", "remove", "shop_1");
+      await good("volume", "rm", "-f", "one.srv-data", "two.srv-data");
+      await forget();
+    } finally {
+      rmSync(other, { recursive: true, force: true });
+    }
+  });
+
   test("kill -9 while files of the host are replaced: they are still ours, and the next command writes the rest", async () => {
     const entry = join(host, "usr/local/share/applications/tranship-shop_1-Shop.desktop");
     const list = join(host, "steps");

@@ -96,10 +96,8 @@ function mayWrite(
 }
 
 export async function removeHostFiles(root: StateRoot, record: DeploymentRecord, log: Log): Promise<void> {
-  const others = deploymentNames(root).filter((name) => name !== record.name);
   for (const file of record.files) {
-    const heir = file.path.startsWith(unitDirectory) ? others[0] : undefined;
-    const other = heir === undefined ? undefined : readDeployment(root, heir);
+    const other = file.path.startsWith(unitDirectory) ? heirOf(root, record) : undefined;
     if (other !== undefined) {
       // The unit starts all instances of the state root: the next deployment takes it over.
       if (!other.files.some(({ path }) => path === file.path))
@@ -109,6 +107,14 @@ export async function removeHostFiles(root: StateRoot, record: DeploymentRecord,
     if (file.path.startsWith(unitDirectory)) await tellSystemd(record, "disable", root, log);
     removeFile(record, file, log);
   }
+}
+
+/** Another deployment with files below the same root of a host. */
+function heirOf(root: StateRoot, { name, hostRoot }: DeploymentRecord): DeploymentRecord | undefined {
+  return deploymentNames(root)
+    .filter((one) => one !== name)
+    .map((one) => readDeployment(root, one))
+    .find((one) => one?.hostRoot === hostRoot);
 }
 
 function wrote({ digest, replaces }: HostFile, content: string): boolean {
