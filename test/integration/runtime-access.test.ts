@@ -155,7 +155,7 @@ describe("what an instance may use", { skip, timeout: 600_000 }, () => {
       const denied = { names: ["chmod", "fchmodat", "fchmodat2"], action: "SCMP_ACT_ERRNO", errnoRet: 28 };
       write({ defaultAction: "SCMP_ACT_ALLOW", syscalls: [denied] });
       const told = await cli(...given, ...change);
-      assert.equal(told.status, 1);
+      assert.equal(told.status, 1, told.stderr);
       assert.match(told.stderr, /No space left/);
       // A rule that waits for a capability which this instance does not have.
       write({
