@@ -41,8 +41,6 @@ export interface PolicyInput {
   readonly descriptor: Pick<Descriptor, "redirections" | "elements" | "links" | "excludes">;
   /** What of it the instance takes on is for the caller to say. */
   readonly identity: Identity;
-  /** By metadata.id; what is not there adds no rules. Its rules come after the package's own. */
-  readonly linked?: ReadonlyMap<string, Pick<Descriptor, "redirections">>;
   /** Folders that stay the host's whatever the descriptor says of folders around them: /proc, /sys, /dev, ... */
   readonly host?: readonly string[];
 }
@@ -54,9 +52,6 @@ export function compilePolicy(input: PolicyInput): Policy {
     files: makeTable([
       ...(input.host ?? []).map(hostRule),
       ...redirections.files.map((given, i) => fileRule(given, i)),
-      ...links.flatMap((id, link) =>
-        (input.linked?.get(id)?.redirections.files ?? []).map((given, i) => fileRule(given, i, link + 1)),
-      ),
     ]),
     network: redirections.network.map(networkRule),
     clock: clockRule(elements.clock),

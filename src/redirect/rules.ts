@@ -17,7 +17,7 @@ export interface FileRule {
   readonly to: string;
   readonly match: FileRedirection["match"];
   readonly mode: RuleMode;
-  /** Whose files `to` names: 0 is the package itself, n the n-th of its links. */
+  /** Whose files `to` names: 0, the package with what it links to (decision 94). policy.bin could say the n-th of its links; nothing does. */
   readonly root: number;
   /** Position in redirections.files of the package that declares it. */
   readonly declared: number;

@@ -3,18 +3,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { plainNode } from "../../src/cluster/drivers/null-driver.ts";
 import { SimulatedCluster } from "../support/simulated-cluster.ts";
+import { type Trouble, TroubledCluster, trouble, well } from "../support/simulated-trouble.ts";
 
 const runs = process.env.TRANSHIP_SOAK === "1" ? 10_000 : 200;
 
-type Step =
-  | { do: "update"; good: boolean; breaker: boolean; least: number }
-  | { do: "kill" | "stop"; which: number }
-  | { do: "node"; which: number; connected: boolean }
-  | { do: "drain"; which: number; status: "ACTIVE" | "DRAINING" }
-  | { do: "wait"; seconds: number }
-  | { do: "linger" | "release" | "crash" };
+type Step = { do: "update"; good: boolean; breaker: boolean; least: number } | Trouble;
 
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({
@@ -23,15 +17,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     breaker: fc.boolean(),
     least: fc.constantFrom(0, 30, 60),
   }),
-  fc.record({ do: fc.constantFrom("kill" as const, "stop" as const), which: fc.nat(5) }),
-  fc.record({ do: fc.constant("node" as const), which: fc.nat(2), connected: fc.boolean() }),
-  fc.record({
-    do: fc.constant("drain" as const),
-    which: fc.nat(2),
-    status: fc.constantFrom("ACTIVE" as const, "DRAINING" as const),
-  }),
-  fc.record({ do: fc.constant("wait" as const), seconds: fc.nat(120) }),
-  fc.record({ do: fc.constantFrom("linger" as const, "release" as const, "crash" as const) }),
+  { weight: 5, arbitrary: trouble(5, 120) },
 );
 
 test("daemons come to one on each node", async () => {
@@ -52,11 +38,11 @@ test("daemons come to one on each node", async () => {
 
 class World {
   readonly cluster: SimulatedCluster;
-  /** Since when nodes are away, in simulated milliseconds. */
-  readonly #away = new Map<string, number>();
+  readonly #trouble: TroubledCluster;
 
   constructor(seed: number) {
     this.cluster = new SimulatedCluster(seed, 3, ({ family }) => (family === "bad" ? "fails" : "runs"));
+    this.#trouble = new TroubledCluster(this.cluster);
   }
 
   async begin(): Promise<void> {
@@ -81,7 +67,6 @@ class World {
 
   async take(step: Step): Promise<void> {
     const { cluster } = this;
-    const ids = [...cluster.driver.tasks.keys()];
     switch (step.do) {
       case "update":
         cluster.call("UpdateService", {
@@ -91,81 +76,22 @@ class World {
           deploymentConfiguration: bounds(step.breaker, step.least),
         });
         break;
-      case "kill":
-        if (ids.length > 0) cluster.driver.end(ids[step.which % ids.length] ?? "", 1);
-        cluster.settle();
-        break;
-      case "stop":
-        if (ids.length > 0) cluster.call("StopTask", { task: ids[step.which % ids.length] ?? "" });
-        break;
-      case "node":
-        this.#setNode(`n${step.which}`, step.connected);
-        break;
-      case "drain":
-        this.#setStatus(step.which, step.status);
-        break;
-      case "wait":
-        cluster.advance(step.seconds * 1000);
-        break;
-      case "linger":
-        cluster.driver.lingering = true;
-        break;
-      case "release":
-        cluster.driver.lingering = false;
-        cluster.driver.release();
-        cluster.settle();
-        break;
-      case "crash":
-        await cluster.open();
-        break;
+      default:
+        await this.#trouble.take(step);
     }
     this.#check();
   }
 
-  #setNode(name: string, connected: boolean): void {
-    if (connected) {
-      if (this.#isCutOff(name)) this.cluster.driver.fence(name);
-      this.#away.delete(name);
-    } else if (!this.#away.has(name)) this.#away.set(name, this.cluster.now);
-    this.cluster.driver.setNode({ ...plainNode(name, 1024, 1024), connected });
-    this.cluster.settle();
-  }
-
-  /** So long that its agent has ended what must not be there twice. */
-  #isCutOff(name: string): boolean {
-    const since = this.#away.get(name);
-    return since !== undefined && this.cluster.now - since >= this.cluster.control.nodeGrace / 2;
-  }
-
-  #setStatus(which: number, status: string): void {
-    const { containerInstanceArns = [] } = this.cluster.call("ListContainerInstances", {}) as {
-      containerInstanceArns?: string[];
-    };
-    const arn = containerInstanceArns[which];
-    if (arn !== undefined)
-      this.cluster.call("UpdateContainerInstancesState", { containerInstances: [arn], status });
-  }
-
-  #live(): string[] {
-    return [...this.cluster.driver.tasks.values()]
-      .filter(({ seen, spec }) => seen.lastStatus !== "STOPPED" && !this.#isCutOff(spec.node))
-      .map(({ spec }) => spec.node);
-  }
-
   /** What must hold at any time. */
   #check(): void {
-    const live = this.#live();
+    const live = this.#trouble.live();
     assert.equal(new Set(live).size, live.length, `two on a node: ${live.join(", ")}`);
   }
 
   /** All nodes are well, a good version is asked for, and time passes. */
   async rest(): Promise<void> {
     const { cluster } = this;
-    await this.take({ do: "release" });
-    for (const which of [0, 1, 2]) {
-      await this.take({ do: "node", which, connected: true });
-      await this.take({ do: "drain", which, status: "ACTIVE" });
-    }
+    for (const each of well) await this.take(each);
     await this.take({ do: "update", good: true, breaker: true, least: 0 });
     cluster.advance(3_600_000);
     this.#check();

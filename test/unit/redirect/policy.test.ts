@@ -80,21 +80,15 @@ test("ends of network redirections are read, and what is none is refused with th
   assert.throws(() => networkRule({ kind: "name", from: "a b", to: "c" }, 0));
 });
 
-test("a linked package's rules come after the package's own, and the host's stay the host's", () => {
+test("folders of the host stay the host's, whatever the rule around them", () => {
   const policy = compilePolicy({
-    descriptor: { ...plain, links: ["gone", "other"], redirections: files("/opt") },
+    descriptor: { ...plain, redirections: files("/opt") },
     identity: plain.identity,
-    linked: new Map([
-      [
-        "other",
-        { redirections: { ...files("/opt"), files: [...files("/opt").files, ...files("/usr").files] } },
-      ],
-    ]),
     host: ["/opt/proc"],
   });
   assert.deepEqual(
     policy.files.map((rule) => `${rule.from} ${rule.mode} ${rule.root} ${rule.declared}`),
-    ["/opt full 0 0", "/opt/proc host 0 0", "/usr full 2 1"],
+    ["/opt full 0 0", "/opt/proc host 0 0"],
   );
   assert.equal(ruleFor(policy.files, "/opt/proc/1")?.mode, "host");
 });
