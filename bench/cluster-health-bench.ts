@@ -12,6 +12,7 @@ import {
   StopTaskCommand,
 } from "@aws-sdk/client-ecs";
 import { cgroupMode } from "../src/host/cgroup.ts";
+import { instanceGroup } from "../src/runtime/limits/groups.ts";
 import {
   type Fixture,
   makeFixture,
@@ -115,13 +116,13 @@ function ours(): number {
 /** What the checks have written, a byte each, seen through the root of a process of each instance. */
 function checksOf(ids: readonly string[]): number {
   return ids.reduce((sum, id) => {
-    const [pid] = readFileSync(`${hierarchy?.path}/tranship/${id}/cgroup.procs`, "utf8").split("\n");
+    const [pid] = readFileSync(`${hierarchy?.path}/${instanceGroup(id)}/cgroup.procs`, "utf8").split("\n");
     return sum + statSync(`/proc/${pid}/root/tmp/checks`).size;
   }, 0);
 }
 
 function sumOf(ids: readonly string[]): number {
-  return ids.reduce((sum, id) => sum + usage(`${hierarchy?.path}/tranship/${id}`), 0);
+  return ids.reduce((sum, id) => sum + usage(`${hierarchy?.path}/${instanceGroup(id)}`), 0);
 }
 
 /** Processor seconds that a control group has used. */

@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { instanceGroup } from "../src/runtime/limits/groups.ts";
 
 export interface Compared {
   scratch: string;
@@ -37,7 +38,7 @@ export function equalBundles(at: Compared, args: readonly string[]): (number?: n
     const name = `bench-${process.pid}-${number}`;
     const bundle = join(at.scratch, "bundles", name);
     mkdirSync(bundle, { recursive: true });
-    config.linux.cgroupsPath = `/tranship/${name}`;
+    config.linux.cgroupsPath = `/${instanceGroup(name)}`;
     writeFileSync(join(bundle, "config.json"), JSON.stringify(config));
     return ["crun", `--root=${join(at.scratch, "crun")}`, "run", "--bundle", bundle, name];
   };

@@ -82,9 +82,11 @@ static void killed_task(const struct options *o, char *detail)
 		if (n <= 0)
 			continue;
 		record[n] = 0;
+		/* an ordinary user's stands in a group that he was given */
+		snprintf(group, sizeof(group), "%s,task_memcg=", id);
 		at = strstr(record, ";oom-kill:");
-		snprintf(group, sizeof(group), ",oom_memcg=/tranship%s,", id);
-		if (!at || !(at = strstr(at, group)) ||
+		if (!at || !(at = strstr(at, ",oom_memcg=")) ||
+		    !(at = strstr(at, group)) ||
 		    !(at = strstr(at, ",task=")) ||
 		    sscanf(at, ",task=%63[^,],pid=%d", task, &pid) != 2)
 			continue;

@@ -70,7 +70,7 @@ export function cgroupMode(): CgroupMode {
   };
 }
 
-/** The directories of a group that exist, one per hierarchy. name: "/tranship/ID" or "tranship/ID". */
+/** The directories of a group that exist, one per hierarchy. name: "/tranship-ID" or "tranship-ID". */
 export function cgroupDirectories(name: string, mode: CgroupMode = cgroupMode()): string[] {
   const parts = name.split("/").filter((part) => part !== "");
   if (parts.length === 0 || parts.some((part) => part === "." || part === ".." || part.includes("\0"))) {

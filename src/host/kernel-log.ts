@@ -12,7 +12,7 @@ export interface OomKill {
   uptime: number;
 }
 
-/** Of the group that ran out of memory, "/tranship/ID". Empty too where the log cannot be read. `since`: milliseconds since the kernel began, which no setting of the clock changes. */
+/** Of the group that ran out of memory: "/tranship-ID", which stands in one that an ordinary user was given where it is his. Empty too where the log cannot be read. `since`: milliseconds since the kernel began, which no setting of the clock changes. */
 export function oomKillsIn(group: string, since: number): OomKill[] {
   const found: OomKill[] = [];
   const boot = began();
@@ -32,7 +32,7 @@ function began(): number {
 export function parseOomKill(record: string, group: string, boot: number): OomKill | undefined {
   const [, microseconds, message = ""] = /^\d+,\d+,(\d+),[^;]*;(oom-kill:.*)/.exec(record) ?? [];
   const words = /,oom_memcg=([^,]*),task_memcg=[^,]*,task=(.*),pid=(\d+),uid=\d+$/m.exec(message);
-  if (words === null || words[1] !== group) return undefined;
+  if (words === null || !words[1]?.endsWith(group)) return undefined;
   const uptime = Number(microseconds) / 1000;
   return { pid: Number(words[3]), task: words[2] ?? "", time: new Date(boot + uptime), uptime };
 }

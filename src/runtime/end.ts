@@ -1,10 +1,10 @@
 // The end of an instance, whoever notices it first: rules and leases freed, cgroups removed, its record written, then
 // removed or started again by its rule. Every part looks at what is there, so that it can be run again after a crash.
-import { existsSync, renameSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
-import { cgroupMode, removeCgroup } from "../host/cgroup.ts";
+import { removeCgroup } from "../host/cgroup.ts";
 import { errnoOf, ioError, readJson, readText, writeFileAtomic } from "../host/files.ts";
 import { oomKillsIn } from "../host/kernel-log.ts";
 import { acquireLock, type Lock } from "../host/lock.ts";
@@ -21,7 +21,7 @@ import { freeIdentity } from "./identity/lease.ts";
 import type { InstancePaths } from "./instance-paths.ts";
 import type { Launching } from "./launch.ts";
 import type { EndRecord, LaunchRecord } from "./launch-record.ts";
-import { groupsOf } from "./limits/groups.ts";
+import { groupsOf, instanceGroup } from "./limits/groups.ts";
 import { breachesOf } from "./limits/watch.ts";
 import { addressesOf, attachmentsOf, hasNames } from "./network/attachments.ts";
 import { free, leases } from "./network/lease.ts";
@@ -84,7 +84,7 @@ export async function settle(
   const { paths, record } = instance;
   if (!clean || existsSync(`${paths.oci}/${record.id}`)) await killAll(record.id);
   await unpublish(root, record.id, leasedPorts(root, record.id));
-  await removeCgroup(`tranship/${record.id}`);
+  await removeCgroup(instanceGroup(record.id));
   removeBundle(paths);
   freeIdentity(root, record.id);
   const oomKilled = tellOom(root, instance);
@@ -119,7 +119,7 @@ function tellOom(root: StateRoot, { paths, record }: Instance): boolean {
   const told = breachesOf({ paths, record }, launch.breachesAt).filter((one) => one.limit === "memory");
   const count = told.reduce((sum, one) => sum + one.count, 0);
   const kills =
-    launch.startedClock === undefined ? [] : oomKillsIn(`/tranship/${record.id}`, launch.startedClock);
+    launch.startedClock === undefined ? [] : oomKillsIn(`/${instanceGroup(record.id)}`, launch.startedClock);
   // The watcher was killed, or the group had gone before it could look.
   const untold = kills.filter(({ pid }) => !told.some((one) => one.pid === String(pid)));
   for (const { pid, task, time } of untold.slice(0, Math.max(0, kills.length - count)))
@@ -236,16 +236,6 @@ function usedNetworks(root: StateRoot, known: readonly string[]): ReadonlySet<st
 /** What the host keeps for instances as a whole goes with the last one, and what for a network with the last on it. */
 export async function releaseHost(root: StateRoot, log: Log): Promise<void> {
   await releaseNetworks(root, log, (known) => usedNetworks(root, known));
-  if (!instanceIds(root).some((id) => isUp(root, id) !== undefined)) removeParentCgroup();
-}
-
-/** An empty one only: another state root may have instances in it. */
-function removeParentCgroup(): void {
-  for (const { path } of cgroupMode().hierarchies) {
-    try {
-      rmdirSync(join(path, "tranship"));
-    } catch {} // in use, or not there
-  }
 }
 
 /** Leases of instances that are no more. */

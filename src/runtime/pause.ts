@@ -9,11 +9,12 @@ import { step } from "../host/steps.ts";
 import { lockInstance } from "./end.ts";
 import { note } from "./events/note.ts";
 import { findInstance, type Instance } from "./find.ts";
+import { instanceGroup } from "./limits/groups.ts";
 import { pause } from "./processes.ts";
 import { statusOf } from "./state.ts";
 
 export function isPaused({ paths, record }: Instance): boolean {
-  return existsSync(paths.paused) && cgroupFrozen(`tranship/${record.id}`);
+  return existsSync(paths.paused) && cgroupFrozen(instanceGroup(record.id));
 }
 
 /** E_INSTANCE_STATE where it does not run, or is paused already. */
@@ -24,9 +25,9 @@ export async function pauseInstance(root: StateRoot, text: string): Promise<void
     writeFileAtomic(paths.paused, "", { volatile: true });
     step("freeze");
     // It is done when the last process has come to a stop, which one in a system call may delay.
-    for (let round = 0; !cgroupFrozen(`tranship/${record.id}`); round++) {
-      if (!freezeCgroup(`tranship/${record.id}`, true) || round === longestFreeze) {
-        freezeCgroup(`tranship/${record.id}`, false);
+    for (let round = 0; !cgroupFrozen(instanceGroup(record.id)); round++) {
+      if (!freezeCgroup(instanceGroup(record.id), true) || round === longestFreeze) {
+        freezeCgroup(instanceGroup(record.id), false);
         rmSync(paths.paused, { force: true });
         throw new TranshipError("E_INSTANCE_STATE", `the instance ${record.name} cannot be paused here`, {
           hint: "pausing needs the freezer of control groups; `tranship doctor` shows which controllers there are",
@@ -53,7 +54,7 @@ export async function unpauseInstance(root: StateRoot, text: string): Promise<vo
 /** What is frozen sees no signal and, on older kernels, does not even die of one. Nothing where it is not paused. */
 export function thaw({ paths, record }: Instance): void {
   if (!existsSync(paths.paused)) return;
-  freezeCgroup(`tranship/${record.id}`, false);
+  freezeCgroup(instanceGroup(record.id), false);
   rmSync(paths.paused, { force: true });
 }
 

@@ -4,6 +4,7 @@ import { cgroupProcesses, freezeCgroup } from "../host/cgroup.ts";
 import { readText } from "../host/files.ts";
 import { processAlive, processStartTime } from "../host/lock.ts";
 import type { InstancePaths } from "./instance-paths.ts";
+import { instanceGroup } from "./limits/groups.ts";
 
 export interface LiveProcess {
   pid: number;
@@ -63,7 +64,7 @@ export function overlaySource(id: string): string {
  * table shows its overlay (the OCI runtime and enter too), or which executes the engine in its directory.
  */
 export function processesOf(id: string): number[] {
-  const found = new Set<number>(cgroupProcesses(`tranship/${id}`));
+  const found = new Set<number>(cgroupProcesses(instanceGroup(id)));
   // The second: of an instance that an earlier version has started.
   const marks = [` ${overlaySource(id)} `, `/${id}/upper`];
   const shows = mountTables((text) => marks.some((mark) => text.includes(mark)));
@@ -107,7 +108,7 @@ export async function killAll(id: string): Promise<number> {
     const left = processesOf(id).filter((pid) => processStartTime(pid) !== undefined);
     if (left.length === 0) break;
     // What is frozen does not die.
-    if (round === 0) freezeCgroup(`tranship/${id}`, false);
+    if (round === 0) freezeCgroup(instanceGroup(id), false);
     for (const pid of left) {
       killed.add(pid);
       signalProcess(pid, "SIGKILL");

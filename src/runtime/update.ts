@@ -10,6 +10,7 @@ import { whileLocked } from "./end.ts";
 import { note } from "./events/note.ts";
 import { findInstance, type Instance } from "./find.ts";
 import { checkLimits } from "./limits/check.ts";
+import { instanceGroup } from "./limits/groups.ts";
 import { type Limits, weightOfShares } from "./limits/limits.ts";
 import { setRates } from "./limits/rates.ts";
 import { type InstanceRecord, type RestartRule, writeRecord } from "./record.ts";
@@ -94,7 +95,7 @@ export async function applyLimits({ paths, record }: Instance): Promise<void> {
 
 function setLimits({ id, name, limits }: InstanceRecord, changed: readonly string[]): string[] {
   try {
-    return setCgroupLimits(`tranship/${id}`, limits, {
+    return setCgroupLimits(instanceGroup(id), limits, {
       only: cgroupLimits.filter((one) => changed.includes(one)),
       weight: weightOfShares,
     });

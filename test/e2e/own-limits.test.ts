@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { cgroupDirectories, cgroupMode } from "../../src/host/cgroup.ts";
+import { instanceGroup } from "../../src/runtime/limits/groups.ts";
 import {
   type Fixture,
   makeFixture,
@@ -123,7 +124,7 @@ describe("limits of a package", { skip, timeout: 300_000 }, () => {
 
 /** Processor time of an instance so far. */
 function secondsOf(id: string): number {
-  for (const directory of cgroupDirectories(`tranship/${id}`)) {
+  for (const directory of cgroupDirectories(instanceGroup(id))) {
     if (existsSync(join(directory, "cpuacct.usage")))
       return Number(readFileSync(join(directory, "cpuacct.usage"), "latin1")) / 1e9;
     const stat = join(directory, "cpu.stat");

@@ -19,6 +19,7 @@ import { hostHierarchies } from "../../src/host/cgroup.ts";
 import { installRoot } from "../../src/host/native.ts";
 import { rangeOf } from "../../src/host/rootless/needs.ts";
 import { openStateRoot } from "../../src/host/state-root.ts";
+import { instanceGroup } from "../../src/runtime/limits/groups.ts";
 import { makePackage, until, whyNot } from "./runtime-fixture.ts";
 
 function whyNotRootless(): string | undefined {
@@ -241,7 +242,7 @@ describe("an ordinary user", { skip, timeout: 300_000 }, () => {
       assert.equal(killed.status, 137, killed.stderr);
       works("run", "-d", "--name", "held", "--memory", "64m", "--cpus", "0.5", "--pids-limit", "20", ...idle);
       const id = works("inspect", "--format", "{{.Id}}", "held").trim();
-      const group = (controller: string): string => join(placeOf(controller) ?? "", given, "tranship", id);
+      const group = (controller: string): string => join(placeOf(controller) ?? "", given, instanceGroup(id));
       assert.equal(readFileSync(join(group("memory"), "memory.limit_in_bytes"), "latin1"), `${64 << 20}\n`);
       assert.equal(readFileSync(join(group("cpu"), "cpu.cfs_quota_us"), "latin1"), "50000\n");
       const script = "for i in $(seq 40); do sleep 1 & done; wait; echo all";
@@ -254,7 +255,7 @@ describe("an ordinary user", { skip, timeout: 300_000 }, () => {
       works("pause", "held");
       works("unpause", "held");
       works("rm", "-f", "held");
-      await until(() => groups.every((path) => !existsSync(join(path, "tranship"))));
+      await until(() => groups.every((path) => !existsSync(join(path, instanceGroup(id)))));
     } finally {
       cli(["rm", "-f", "held"]);
       for (const path of groups) rmdirSync(path);
@@ -276,22 +277,22 @@ describe("an ordinary user", { skip, timeout: 300_000 }, () => {
     };
     try {
       inSession("run", "-d", "--name", "placed", "--network", "none", ...idle);
-      const [id, pid] = inSession("inspect", "--format", "{{.Id}} {{.State.Pid}}", "placed")
+      const [id = "", pid] = inSession("inspect", "--format", "{{.Id}} {{.State.Pid}}", "placed")
         .trim()
         .split(" ");
       const groups = (of: string | undefined): string => readFileSync(`/proc/${of}/cgroup`, "latin1");
-      assert.match(groups(pid), new RegExp(`^0::/${given}/tranship/${id}$`, "m"));
+      assert.match(groups(pid), new RegExp(`^0::/${given}/${instanceGroup(id)}$`, "m"));
       const offered = readFileSync(join(whole, "cgroup.controllers"), "latin1");
-      assert.equal(readFileSync(join(whole, "tranship", "cgroup.subtree_control"), "latin1"), offered);
+      assert.equal(readFileSync(join(whole, "cgroup.subtree_control"), "latin1"), offered);
       assert.match(
         inSession("exec", "placed", "cat", "/proc/self/cgroup"),
-        new RegExp(`^0::.*/tranship/${id}$`, "m"),
+        new RegExp(`^0::.*/${instanceGroup(id)}$`, "m"),
       );
       // From a session beside it the group cannot be reached: that is said, with what to do.
       const beside = cli(["run", "--rm", "--memory", "20m", "box:1", "true"]);
       assert.match(beside.stderr, /E_LIMIT_UNSUPPORTED/);
       inSession("rm", "-f", "placed");
-      await until(() => !existsSync(join(whole, "tranship")));
+      await until(() => !existsSync(join(whole, instanceGroup(id))));
     } finally {
       cli(["rm", "-f", "placed"], true, join(whole, "session"));
       endHolder();

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { removeCgroup } from "../../src/host/cgroup.ts";
 import type { StateRoot } from "../../src/host/state-root.ts";
+import { instanceGroup } from "../../src/runtime/limits/groups.ts";
 import { mendGroups } from "../../src/runtime/limits/mend.ts";
 import type { InstanceRecord } from "../../src/runtime/record.ts";
 import { until, whyNot } from "./runtime-fixture.ts";
@@ -20,7 +21,7 @@ test("nothing is mended for one that is about to be gone", { skip: whyNot() ?? f
     (/\) (\w)/.exec(readFileSync(`/proc/${children()}/stat`, "latin1")) ?? [])[1] ?? "";
   await until(() => children() !== "" && state() === "Z");
   const id = `exiting-${process.pid}`;
-  t.after(() => removeCgroup(`tranship/${id}`));
+  t.after(() => removeCgroup(instanceGroup(id)));
   const record = { id, name: "gone", limits: { memory: 1 << 24 } } as unknown as InstanceRecord;
   const said: string[] = [];
   const note = (text: string): number => said.push(text);

@@ -16,6 +16,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { cgroupDirectories, cgroupMode } from "../../src/host/cgroup.ts";
 import { mayRaiseLimits } from "../../src/host/rlimits.ts";
+import { instanceGroup } from "../../src/runtime/limits/groups.ts";
 import { soaking } from "../support/counts.ts";
 import { type CliResult, type Fixture, makeFixture, makePackage, until, whyNot } from "./runtime-fixture.ts";
 
@@ -50,7 +51,7 @@ describe("limits", { skip, timeout: 300_000 }, () => {
   }
   /** The first of some files of its control groups that is there. */
   function group(id: string, ...files: string[]): string {
-    for (const directory of cgroupDirectories(`tranship/${id}`))
+    for (const directory of cgroupDirectories(instanceGroup(id)))
       for (const file of files)
         if (existsSync(join(directory, file))) return readFileSync(join(directory, file), "latin1").trim();
     return "absent";
@@ -318,7 +319,7 @@ describe("limits", { skip, timeout: 300_000 }, () => {
       "1000",
     );
     const top = mode.hierarchies.find((one) => one.controllers.includes("memory"))?.path ?? "";
-    const group = join(top, "tranship", id);
+    const group = join(top, instanceGroup(id));
     const members = readFileSync(join(group, "cgroup.procs"), "latin1").trim().split("\n");
     for (const pid of members) writeFileSync(join(top, "cgroup.procs"), pid);
     rmdirSync(group);

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { cgroupProcesses } from "../../src/host/cgroup.ts";
 import { findInstance } from "../../src/runtime/find.ts";
+import { instanceGroup } from "../../src/runtime/limits/groups.ts";
 import { mainProcess, parentOf } from "../../src/runtime/processes.ts";
 import { type Fixture, makeFixture, makePackage, programWords, until, whyNot } from "./runtime-fixture.ts";
 
@@ -42,7 +43,7 @@ describe("running again", { skip, timeout: 400_000 }, () => {
         if (words.includes(`${fixture.root.path}/instances/`)) kill(Number(name));
       } catch {} // it has ended
     }
-    for (const id of ids) for (const pid of cgroupProcesses(`tranship/${id}`)) if (pid > 1) kill(pid);
+    for (const id of ids) for (const pid of cgroupProcesses(instanceGroup(id))) if (pid > 1) kill(pid);
   }
   const state = async (name: string): Promise<string> =>
     (await cli("ps", "-a", "--filter", `name=${name}`, "--format", "{{.State}}")).stdout.trim();
@@ -229,7 +230,7 @@ describe("running again", { skip, timeout: 400_000 }, () => {
           await fixture.inside([
             "sh",
             "-c",
-            `cat /sys/fs/cgroup/pids/tranship/${id}/pids.max /sys/fs/cgroup/tranship/${id}/pids.max 2>/dev/null`,
+            `cat /sys/fs/cgroup/pids/${instanceGroup(id)}/pids.max /sys/fs/cgroup/${instanceGroup(id)}/pids.max 2>/dev/null`,
           ])
         ).stdout.trim();
         assert.equal(max === "max" ? null : Number(max), limits.pids);

@@ -22,6 +22,7 @@ import { hostRoot, type Machine } from "../../src/machine/machine.ts";
 import type { Descriptor } from "../../src/package/descriptor.ts";
 import { parseDescriptor } from "../../src/package/yaml.ts";
 import { findInstance, type Instance } from "../../src/runtime/find.ts";
+import { instanceGroup } from "../../src/runtime/limits/groups.ts";
 import { mainProcess, parentOf } from "../../src/runtime/processes.ts";
 import { type Fixture, until } from "../integration/runtime-fixture.ts";
 import type { DayWork } from "./day-work.ts";
@@ -127,7 +128,7 @@ export class ApplicationDay {
   /** All but its init. */
   processes(name: string): number[] {
     const init = this.pid(name);
-    return cgroupProcesses(`tranship/${this.#instance(name).record.id}`).filter((pid) => pid !== init);
+    return cgroupProcesses(instanceGroup(this.#instance(name).record.id)).filter((pid) => pid !== init);
   }
 
   /** A process that its init has started: the application's own. 0: none. */

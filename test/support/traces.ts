@@ -1,6 +1,7 @@
 // What instances leave on a host while they run, counted: the same before and after means that nothing was left.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { cgroupDirectories } from "../../src/host/cgroup.ts";
+import { instanceGroup } from "../../src/runtime/limits/groups.ts";
 import type { Fixture } from "../integration/runtime-fixture.ts";
 
 export interface Traces {
@@ -22,7 +23,7 @@ export async function tracesOf(fixture: Fixture, ids: Iterable<string>): Promise
     mounts: await told("cat", "/proc/self/mountinfo"),
     devices: await told("ls", "/proc/self/net/dev_snmp6"),
     rules: await told("nft", "list", "ruleset"),
-    cgroups: [...ids].flatMap((id) => cgroupDirectories(`tranship/${id}`)).filter((path) => existsSync(path))
+    cgroups: [...ids].flatMap((id) => cgroupDirectories(instanceGroup(id))).filter((path) => existsSync(path))
       .length,
   };
 }

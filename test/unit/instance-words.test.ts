@@ -62,9 +62,11 @@ test("the last words of an instance may be anything", () => {
 
 test("the kernel's record of a process killed for want of memory", () => {
   const record =
-    "6,1040,4173143794,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=x,mems_allowed=0,oom_memcg=/tranship/ab,task_memcg=/tranship/ab,task=a, b,pid=473,uid=0\n";
-  const kill = parseOomKill(record, "/tranship/ab", 1000);
+    "6,1040,4173143794,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=x,mems_allowed=0,oom_memcg=/tranship-ab,task_memcg=/tranship-ab,task=a, b,pid=473,uid=0\n";
+  const kill = parseOomKill(record, "/tranship-ab", 1000);
   assert.deepEqual([kill?.pid, kill?.task, kill?.time.getTime()], [473, "a, b", 4_174_143]);
-  assert.equal(parseOomKill(record, "/tranship/a", 0), undefined);
-  assert.equal(parseOomKill("6,1,2,-;Out of memory", "/tranship/ab", 0), undefined);
+  assert.equal(parseOomKill(record, "/tranship-a", 0), undefined);
+  const given = record.replaceAll("/tranship-ab", "/tranship-1000/tranship-ab");
+  assert.equal(parseOomKill(given, "/tranship-ab", 1000)?.pid, 473);
+  assert.equal(parseOomKill("6,1,2,-;Out of memory", "/tranship-ab", 0), undefined);
 });

@@ -15,6 +15,7 @@ import { compileInitPlan } from "../../src/package/init-plan.ts";
 import { mergeEnvironment } from "../../src/runtime/environment.ts";
 import { healthRule } from "../../src/runtime/health/rule.ts";
 import { instancePaths } from "../../src/runtime/instance-paths.ts";
+import { instanceGroup } from "../../src/runtime/limits/groups.ts";
 import { parseLine } from "../../src/runtime/logs.ts";
 import { macOf } from "../../src/runtime/network/devices.ts";
 import { describePort, exposedPorts, parsePublish } from "../../src/runtime/network/ports.ts";
@@ -257,7 +258,7 @@ describe("OCI configuration", () => {
       '"mode=1777","size=4096"',
     ])
       assert.ok(text.includes(part), `${part} in ${text}`);
-    assert.equal(linux.cgroupsPath, `/tranship/${record.id}`);
+    assert.equal(linux.cgroupsPath, `/${instanceGroup(record.id)}`);
     assert.deepEqual(linux.resources?.memory, { limit: 64 << 20 });
     assert.deepEqual(linux.resources?.cpu, { quota: 150_000, period: 100_000 });
     assert.equal(configOf({ cgroups: false }).linux.cgroupsPath, undefined);

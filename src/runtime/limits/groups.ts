@@ -10,26 +10,31 @@ import { step } from "../../host/steps.ts";
 import type { InstanceRecord } from "../record.ts";
 import { weightOfShares } from "./limits.ts";
 
+/**
+ * The name of an instance's group in each hierarchy. Without a group of ours above it: that would be shared by all state roots, and whoever
+ * removed it with the last instance of one would take it from an OCI runtime that is about to make a group in it for another.
+ */
+export function instanceGroup(id: string): string {
+  return `tranship-${id}`;
+}
+
 /** Their directories; [] where the OCI runtime makes them, or nobody can. */
 export function makeGroups({ id, limits }: InstanceRecord): string[] {
   if (rootlessUser() === undefined) return [];
   const mode = cgroupMode();
   if (mode.hierarchies.length > 0) step("control groups");
   for (const { version, path } of mode.hierarchies) {
-    const parent = `${path}/tranship`;
     if (version === 2) openGiven(path);
-    makeGroup(path, parent);
-    if (version === 2) openGiven(parent);
-    makeGroup(parent, `${parent}/${id}`);
+    makeGroup(path, `${path}/${instanceGroup(id)}`);
   }
   const only = cgroupLimits.filter((one) => limits[one] !== null && limits[one] !== undefined);
-  setCgroupLimits(`tranship/${id}`, limits, { only, weight: weightOfShares, mode });
-  return cgroupDirectories(`tranship/${id}`, mode);
+  setCgroupLimits(instanceGroup(id), limits, { only, weight: weightOfShares, mode });
+  return cgroupDirectories(instanceGroup(id), mode);
 }
 
 /** Those of one that runs, for a further command in it. */
 export function groupsOf({ id }: Pick<InstanceRecord, "id">): string[] {
-  return rootlessUser() === undefined ? [] : cgroupDirectories(`tranship/${id}`);
+  return rootlessUser() === undefined ? [] : cgroupDirectories(instanceGroup(id));
 }
 
 export function makeGroup(parent: string, group: string): void {

@@ -9,7 +9,7 @@ import { step } from "../../host/steps.ts";
 import { note } from "../events/note.ts";
 import { processesOf } from "../processes.ts";
 import type { InstanceRecord } from "../record.ts";
-import { makeGroup } from "./groups.ts";
+import { instanceGroup, makeGroup } from "./groups.ts";
 import { type Limits, weightOfShares } from "./limits.ts";
 
 /** Whether something had to be mended. `pid`: of its PID 1. Costs a small file where all is well. */
@@ -23,13 +23,13 @@ export function mendGroups(root: StateRoot, record: InstanceRecord, pid: number,
   if (places.length === 0 || isExiting(pid)) return false;
   step("mend control groups");
   log.warn(`the control groups of ${record.name} were gone: they are made anew, with its limits`);
-  for (const { path } of places) makeGroup(`${path}/tranship`, `${path}/tranship/${record.id}`);
-  setCgroupLimits(`tranship/${record.id}`, record.limits, {
+  for (const { path } of places) makeGroup(path, `${path}/${instanceGroup(record.id)}`);
+  setCgroupLimits(instanceGroup(record.id), record.limits, {
     only: cgroupLimits.filter((name) => record.limits[name] !== null && record.limits[name] !== undefined),
     weight: weightOfShares,
   });
   for (const inside of processesInside(record.id, pid))
-    for (const { path } of places) move(`${path}/tranship/${record.id}`, inside);
+    for (const { path } of places) move(`${path}/${instanceGroup(record.id)}`, inside);
   note(root, record, "repair", { limit: lost.join(",") });
   return true;
 }
@@ -56,7 +56,7 @@ export function lostGroups(text: string, id: string, wanted: readonly string[]):
   const unified = lines.find((line) => line.names[0] === "");
   return wanted.filter((name) => {
     const line = lines.find((one) => one.names.includes(name)) ?? unified;
-    return line !== undefined && !line.path.endsWith(`/tranship/${id}`);
+    return line !== undefined && !line.path.endsWith(`/${instanceGroup(id)}`);
   });
 }
 

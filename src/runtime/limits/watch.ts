@@ -9,6 +9,7 @@ import type { Instance } from "../find.ts";
 import { deviceName } from "../network/devices.ts";
 import type { InstanceRecord } from "../record.ts";
 import { hasDisk } from "./disk.ts";
+import { instanceGroup } from "./groups.ts";
 
 /** Its command line but for the pid of the OCI runtime; undefined where there is nothing to watch. */
 export function watcherOf(root: StateRoot, { paths, record }: Instance): string[] | undefined {
@@ -56,7 +57,7 @@ function groupsOf({ id, limits }: InstanceRecord, files: boolean): string[] {
   if (wanted.length === 0) return [];
   return cgroupMode()
     .hierarchies.filter((one) => one.controllers.some((name) => wanted.includes(name)))
-    .map((one) => `${one.path}/tranship/${id}`);
+    .map((one) => `${one.path}/${instanceGroup(id)}`);
 }
 
 export interface Breach {

@@ -6,6 +6,7 @@
 import type { CgroupRates } from "../../host/cgroup-limits.ts";
 import { type DeviceNode, devicesAreBound } from "../devices.ts";
 import type { GivenLimits } from "../limits/given.ts";
+import { instanceGroup } from "../limits/groups.ts";
 import { ociResources, ociRlimits } from "../limits/oci.ts";
 import type { InstanceRecord } from "../record.ts";
 import { settingsOfIpc } from "../sysctls.ts";
@@ -144,7 +145,7 @@ export function ociConfig(input: ConfigInput): object {
       ],
       ...(input.cgroups
         ? {
-            cgroupsPath: `/tranship/${record.id}`,
+            cgroupsPath: `/${instanceGroup(record.id)}`,
             resources: {
               devices: [...devices, ...input.devices.map(allowed)],
               ...ociResources(record.limits, input.rates),

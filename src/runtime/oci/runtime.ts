@@ -12,6 +12,7 @@ import { run } from "../../host/process.ts";
 import { rootlessUser } from "../../host/rootless-user.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { makeWorkDirectory } from "../../host/work.ts";
+import { instanceGroup } from "../limits/groups.ts";
 import { defaultMounts } from "./config.ts";
 
 export interface OciRuntime {
@@ -171,7 +172,7 @@ async function probe(root: StateRoot, runtime: OciRuntime): Promise<string | und
     if (result.status === ranStatus && result.stderr.includes("enter: expected")) return undefined;
     return result.stderr.trim().split("\n").at(-1) ?? `ended with status ${result.status}`;
   } finally {
-    await removeCgroup(`tranship/${id}`);
+    await removeCgroup(instanceGroup(id));
     work.remove();
   }
 }
@@ -193,7 +194,7 @@ function probeConfig(runtime: OciRuntime, id: string): object {
       namespaces: [{ type: "pid" }, { type: "ipc" }, { type: "uts" }, { type: "mount" }],
       ...(runtime.cgroups
         ? {
-            cgroupsPath: `/tranship/${id}`,
+            cgroupsPath: `/${instanceGroup(id)}`,
             resources: { devices: [{ allow: false, access: "rwm" }], pids: { limit: 16 } },
           }
         : {}),

@@ -6,6 +6,7 @@ import { readJson, writeFileAtomic } from "../../host/files.ts";
 import { launchName } from "../events/note.ts";
 import type { Instance } from "../find.ts";
 import type { LaunchRecord } from "../launch-record.ts";
+import { instanceGroup } from "../limits/groups.ts";
 
 export interface LastUsage {
   cpuSeconds: number | null;
@@ -17,8 +18,8 @@ export interface LastUsage {
 export function noteLastUsage({ paths, record }: Instance): void {
   const launch = readJson(paths.launch) as LaunchRecord | undefined;
   if (launch === undefined) return;
-  const { cpu } = cgroupUsage(`tranship/${record.id}`);
-  const peaks = cgroupProcesses(`tranship/${record.id}`).map(peakOf);
+  const { cpu } = cgroupUsage(instanceGroup(record.id));
+  const peaks = cgroupProcesses(instanceGroup(record.id)).map(peakOf);
   const usage: LastUsage = {
     cpuSeconds: cpu === undefined ? null : cpu / 1e9,
     peakBytes: peaks.length === 0 ? null : Math.max(...peaks),

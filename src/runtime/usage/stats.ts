@@ -4,6 +4,7 @@ import { availableParallelism, totalmem } from "node:os";
 import { cgroupMode } from "../../host/cgroup.ts";
 import { type CgroupUsage, cgroupUsage } from "../../host/cgroup-usage.ts";
 import type { Instance } from "../find.ts";
+import { instanceGroup } from "../limits/groups.ts";
 import { mainProcess } from "../processes.ts";
 
 export interface Sample extends CgroupUsage {
@@ -35,7 +36,7 @@ export interface Stats {
 export function sample({ paths, record }: Instance): Sample {
   const main = mainProcess(paths, record.id);
   return {
-    ...cgroupUsage(`tranship/${record.id}`, cgroupMode()),
+    ...cgroupUsage(instanceGroup(record.id), cgroupMode()),
     at: performance.now(),
     running: main !== undefined,
     ...(main === undefined ? { received: 0, sent: 0 } : networkOf(main.pid)),
