@@ -91,6 +91,7 @@ static long clone_shared(struct record *r, unsigned long flags, long ptid,
 	child->own_blocked = t->own_blocked;
 	root_child(child, t, flags & CLONE_FS);
 	users_child(child, t);
+	child->filters = t->filters;
 	thread_rules(child, t->rules);
 	child->vfork_child = waits;
 	if (!waits)

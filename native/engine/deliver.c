@@ -48,13 +48,13 @@ static void put_default(int sig)
 
 /*
  * By default it ends the program (or stops it): let the kernel do that. What
- * an instruction caused comes again by itself.
+ * an instruction caused comes again by itself, but for what a filter said.
  */
 static void by_default(int sig, struct signal_frame *f)
 {
 	put_default(sig);
 	f->uc.uc_sigmask &= ~SIGBIT(sig);
-	if (f->info.si_code <= 0 || !(OWN_SIGNALS & SIGBIT(sig)))
+	if (f->info.si_code <= 0 || !(OWN_SIGNALS & SIGBIT(sig)) || sig == SIGSYS)
 		SYS(__NR_rt_tgsigqueueinfo, SYS(__NR_getpid),
 		    SYS(__NR_gettid), sig, &f->info);
 }

@@ -14,15 +14,18 @@
 #include "dispatch.h"
 #include "engine.h"
 #include "files.h"
+#include "filters.h"
 #include "gate.h"
 #include "hardware.h"
 #include "held.h"
+#include "kept.h"
 #include "kernel-views.h"
 #include "loopback.h"
 #include "rules.h"
 #include "signals.h"
 #include "sockets.h"
 #include "sys.h"
+#include "text.h"
 #include "users.h"
 #include "vsyscall.h"
 
@@ -34,6 +37,10 @@
 #define ARCH_SHSTK_ENABLE 0x5001
 
 call_fn *calls[CALLS];
+/* What answers them: the same, until a thread has filters of its own. */
+static call_fn *apart[CALLS] LARGE;
+static call_fn **answers = calls;
+static call_fn *judge;
 
 #define TAKEN 256
 /* Of struct before: what answered call `nr`, and where the list goes on + 1. */
@@ -46,14 +53,28 @@ static unsigned int taken_count;
 void dispatch_add(unsigned int nr, call_fn *fn)
 {
 	/* Also while programs run, see rules.c. */
-	__atomic_store_n(&calls[nr], fn, __ATOMIC_RELEASE);
+	__atomic_store_n(&answers[nr], fn, __ATOMIC_RELEASE);
+	if (judge)
+		__atomic_store_n(&calls[nr], fn ? judge : NULL, __ATOMIC_RELEASE);
 }
 
 call_fn *dispatch_get(unsigned int nr)
 {
 	/* It takes the function's type for an integer. */
 	// cppcheck-suppress CastIntegerToAddressAtReturn
-	return calls[nr];
+	return answers[nr];
+}
+
+void dispatch_judge(call_fn *fn)
+{
+	if (judge)
+		return;
+	memcpy(apart, calls, sizeof(apart));
+	__atomic_store_n(&answers, apart, __ATOMIC_RELEASE);
+	judge = fn;
+	for (unsigned int nr = 0; nr < CALLS; nr++)
+		if (apart[nr])
+			__atomic_store_n(&calls[nr], fn, __ATOMIC_RELEASE);
 }
 
 long call_through(struct record *r)
@@ -69,7 +90,7 @@ void dispatch_note(struct before *b, unsigned int nr)
 	if (n >= TAKEN)
 		engine_die(EXIT_ENGINE, "too many calls of elements", NULL);
 	else
-		taken[n] = (struct taken){ calls[nr], (unsigned short)nr,
+		taken[n] = (struct taken){ answers[nr], (unsigned short)nr,
 					   (unsigned short)b->first };
 	/* Also while programs run, as above. */
 	__atomic_store_n(&b->first, n + 1, __ATOMIC_RELEASE);
@@ -143,6 +164,7 @@ void dispatch_prepare(void)
 	dispatch_add(__NR_execveat, call_execveat);
 	dispatch_add(__NR_prctl, call_prctl);
 	dispatch_add(__NR_arch_prctl, call_arch_prctl);
+	filters_add();
 	/* io_uring would open and connect behind our back; programs then turn
 	 * to epoll. */
 	for (unsigned int nr = 425; nr <= 427; nr++)

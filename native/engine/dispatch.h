@@ -19,6 +19,9 @@ extern call_fn *calls[CALLS];
 void dispatch_add(unsigned int nr, call_fn *fn);
 /* dispatch_get() - what answers it so far. */
 call_fn *dispatch_get(unsigned int nr);
+/* dispatch_judge() - from now on @fn gets each of these calls, and asks who answers
+ * it by dispatch_get(). */
+void dispatch_judge(call_fn *fn);
 /* As the program asked it. */
 long call_through(struct record *r);
 /* What answered the calls that an element took over: the first of its places in

@@ -7,6 +7,7 @@
 #include "dispatch.h"
 #include "engine.h"
 #include "exe.h"
+#include "filters.h"
 #include "gate.h"
 #include "held.h"
 #include "known-sites.h"
@@ -24,7 +25,7 @@
 #define F_GETFD 1
 #define F_SETFD 2
 #define FD_CLOEXEC 1
-#define WORDS_OWN 12	/* around the options: the engine, resume, file, end */
+#define WORDS_OWN 13	/* around the options: the engine, resume, file, end */
 #define ROOT_OPTION "--root="
 
 struct start {
@@ -34,6 +35,7 @@ struct start {
 	char root[sizeof(ROOT_OPTION) + PATH_SIZE];
 	char loopback[LOOPBACK_WORD];
 	char ids[USERS_WORD];
+	char filters[FILTERS_WORD];
 	struct becomes becomes;
 	char sites[KNOWN_SITES_WORD];
 	long fd;	/* to be inherited for a moment, or -1 */
@@ -121,6 +123,8 @@ static long fill(char **to, struct start *s, long given)
 	users_pass(s->ids, &s->becomes);
 	if (s->ids[0])
 		*to++ = s->ids;
+	if (s->filters[0])
+		*to++ = s->filters;
 	if (known_sites_pass(s->sites))
 		*to++ = s->sites;
 	if (s->fd >= 0) {
@@ -158,7 +162,7 @@ static long start_engine(char **words, const struct start *s)
 static long start(struct start *s)
 {
 	struct thread *t = thread_self();
-	long given = count_words(s->argv), result, memory;
+	long given = count_words(s->argv), result, memory, filters;
 	size_t size;
 
 	if (given < 0)
@@ -186,10 +190,13 @@ static long start(struct start *s)
 	/* In a child of vfork() it is the parent's memory: it frees it. */
 	t->exec_memory = (void *)memory;
 	t->exec_size = size;
-	result = fill((char **)memory, s, given);
+	filters = filters_pass(s->filters);
+	result = filters < -1 ? filters : fill((char **)memory, s, given);
 	if (result == 0)
 		result = start_engine((char **)memory, s);
 	loopback_stay();
+	if (filters >= 0)
+		SYS(__NR_close, filters);
 	t->exec_memory = NULL;
 	SYS(__NR_munmap, memory, size);
 	return result;

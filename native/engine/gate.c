@@ -160,6 +160,23 @@ __asm__(
 	"	mov 128(%rsp), %rax\n"
 	"	jmp gate_exit_begin\n"
 
+	GLOBAL(gate_ask)
+	"	mov %rdi, %rsp\n"
+	"	mov 80(%rsp), %rbx\n"
+	"	mov 88(%rsp), %rbp\n"
+	"	mov 96(%rsp), %r12\n"
+	"	mov 104(%rsp), %r13\n"
+	"	mov 112(%rsp), %r14\n"
+	"	mov 120(%rsp), %r15\n"
+	"	mov 0(%rsp), %rdi\n"
+	"	mov 8(%rsp), %rsi\n"
+	"	mov 16(%rsp), %rdx\n"
+	"	mov 24(%rsp), %r10\n"
+	"	mov 32(%rsp), %r8\n"
+	"	mov 40(%rsp), %r9\n"
+	"	mov 48(%rsp), %rax\n"
+	"	jmp gate_pass_begin\n"
+
 	GLOBAL(gate_sigreturn)
 	"	mov %gs:" VALUE(T_RECORD) ", %rsp\n"
 	GLOBAL(gate_sigreturn_begin)

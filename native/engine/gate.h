@@ -27,6 +27,9 @@ long gate_app(long nr, long a, long b, long c, long d, long e, long f);
 void gate_unmask(const set_t *mask);
 /* gate_sigreturn() - restores the frame at @rsp - 8; does not return. */
 _Noreturn void gate_sigreturn(unsigned long rsp);
+/* gate_ask() - the call of @r, the one that is answered now, as the program asked it:
+ * the kernel answers, and its filters are asked. */
+_Noreturn void gate_ask(struct record *r);
 /* gate_restore() - what our own signal frames return to. */
 void gate_restore(void);
 /* gate_clone() - clone(2). With a @stack, which is the record of @child, the

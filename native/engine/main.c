@@ -8,6 +8,7 @@
 #include "dispatch.h"
 #include "engine.h"
 #include "exe.h"
+#include "filters.h"
 #include "first-stack.h"
 #include "loopback.h"
 #include "gate.h"
@@ -296,6 +297,9 @@ void engine_main(unsigned long *stack)
 	dispatch_prepare();
 	if (o.loopback && !loopback_resume(o.loopback))
 		engine_die(EXIT_ENGINE, "bad value", o.loopback);
+	if (o.filters >= 0 && !filters_resume((int)o.filters))
+		engine_die(EXIT_ENGINE, "no filters in the descriptor of "
+			   "--filters", NULL);
 	signals_start(t);
 	choose_dispatch(&o);
 	gate_start(first.rsp, entry);

@@ -159,6 +159,8 @@ static bool with_value(struct options *o, const char *name, const char *value,
 		o->loopback = value;
 		return true;
 	}
+	if (strcmp(name, "--filters") == 0)
+		return text_number(value, &o->filters) && o->filters >= 0;
 	if (strcmp(name, "--close") == 0)
 		return text_number(value, &o->close) && o->close >= 0;
 	return false;
@@ -202,6 +204,7 @@ static bool is_added(const char *word)
 	       strncmp(word, "--root=", 7) == 0 ||
 	       strncmp(word, "--loopback=", 11) == 0 ||
 	       strncmp(word, "--ids=", 6) == 0 ||
+	       strncmp(word, "--filters=", 10) == 0 ||
 	       strncmp(word, "--sites=", 8) == 0 ||
 	       strncmp(word, "--close=", 8) == 0;
 }
@@ -210,6 +213,7 @@ bool options_read(struct options *o, char **words, int64_t now)
 {
 	memset(o, 0, sizeof(*o));
 	o->close = -1;
+	o->filters = -1;
 	for (; words[o->count]; o->count++) {
 		const char *word = words[o->count];
 

@@ -37,6 +37,7 @@
  *                             filter is in force, 2 = that of the vsyscall page,
  *                             256 * N = the rule of the directory
  *   --loopback=FD:FD,...      listeners and their mailboxes
+ *   --filters=FD              seccomp filters that the program gave itself
  *   --ids=NUMBERS             who the program is by --users, as ids_write() has
  *                             it; without it, root
  */
@@ -61,7 +62,7 @@ struct options {
 	/* NULL = none */
 	const char *policy_file, *package, *copies, *log, *root, *loopback,
 		   *clock_page, *rules_page, *users, *ids, *sites;
-	int64_t close;		/* -1 = none */
+	int64_t close, filters;	/* descriptors, -1 = none */
 	int64_t flags;		/* RESUME_* */
 	unsigned int count;	/* words that are options; FILE follows */
 	unsigned int passed;	/* so many of them come from the user */

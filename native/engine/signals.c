@@ -10,6 +10,7 @@
  * a frame of the engine's, and hooks never run inside one another.
  */
 #include "engine.h"
+#include "filters.h"
 #include "gate.h"
 #include "held.h"
 #include "patch.h"
@@ -250,6 +251,11 @@ void signal_entry(int sig, siginfo_t *info, void *context)
 	struct thread *t = thread_self();
 	set_t blocked = f->uc.uc_sigmask;
 
+	if (sig == SIGSYS && info->si_code == SYS_SECCOMP_CODE &&
+	    filters_trapped(t, f)) {
+		deliver(t, sig, f, blocked | t->own_blocked);
+		return;
+	}
 	if (info->si_code > 0 && own_signal(t, sig, info, c))
 		return;
 	if (info->si_code <= 0 && (OWN_SIGNALS & SIGBIT(sig)) &&

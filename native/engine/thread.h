@@ -77,6 +77,7 @@ struct root {
 };
 
 struct rules;
+struct filter;
 
 /* The location of the directory that the thread is in, see locations.c. */
 struct working {
@@ -114,6 +115,7 @@ struct thread {
 	struct sighand own_sighand;
 	struct root *root;	/* NULL = that of the process */
 	struct ids ids;		/* by the view of users, see users.h */
+	const struct filter *filters;	/* its own, the newest first: filters.h */
 	struct working working;
 	struct stub trapped;	/* for a call that came by a trap */
 	/* What is large comes last: each page that is touched costs a start. */

@@ -7,9 +7,11 @@ import { soaking } from "../support/counts.ts";
 import { cannotRun, place } from "../support/engine.ts";
 
 const sources = join(import.meta.dirname, "../../native/engine");
-const parts = ["elf", "script", "site", "options", "text"];
+const parts = ["elf", "script", "site", "options", "text", "filter-run"];
 
-test("readers of programs, scripts, call sites and options hold on any input", { skip: cannotRun }, () => {
+test("readers of programs, scripts, call sites, filters and options hold on any input", {
+  skip: cannotRun,
+}, () => {
   const program = join(place, "pure");
   const flags = ["-std=gnu11", "-D_GNU_SOURCE", "-DENGINE_TEST", "-O1", "-g", "-fsanitize=address,undefined"];
   const files = [join(sources, "test/pure.c"), ...parts.map((name) => join(sources, `${name}.c`))];

@@ -12,6 +12,7 @@
 
 #include "../clock-math.h"
 #include "../elf.h"
+#include "../filter-run.h"
 #include "../options.h"
 #include "../script.h"
 #include "../site.h"
@@ -49,6 +50,57 @@ static void test_script(void)
 	full[10] = ' ';
 	CHECK(script_read(full, SCRIPT_HEAD, &s) == SCRIPT_OK);
 	CHECK(strlen(s.argument) == SCRIPT_HEAD - 11);
+}
+
+static unsigned int says(const struct sock_filter *code, unsigned int n)
+{
+	const struct seccomp_data data = { .nr = 7, .arch = 9,
+		.instruction_pointer = 0x123456789aULL, .args = { 3, 1ULL << 40 } };
+
+	return filter_run(code, n, &data);
+}
+
+#define LOAD(at) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, at)
+#define SAYS(value, ...) do { \
+	const struct sock_filter code[] = { __VA_ARGS__ }; \
+	CHECK(says(code, sizeof(code) / sizeof(code[0])) == (value)); } while (0)
+#define ALU(op, k) BPF_STMT(BPF_ALU | (op) | BPF_K, k)
+#define RET_A BPF_STMT(BPF_RET | BPF_A, 0)
+
+static void test_filter_run(void)
+{
+	SAYS(7, LOAD(0), RET_A);
+	SAYS(0x12, LOAD(12), RET_A);
+	SAYS(256, LOAD(28), RET_A);
+	SAYS(0, LOAD(61), RET_A);		/* beyond the data */
+	SAYS(64, BPF_STMT(BPF_LD | BPF_LEN, 0), RET_A);
+	SAYS(5, BPF_STMT(BPF_LD | BPF_IMM, 9), ALU(BPF_SUB, 4), RET_A);
+	SAYS(12, LOAD(16), ALU(BPF_MUL, 4), RET_A);
+	SAYS(1U << 31, BPF_STMT(BPF_LD | BPF_IMM, 1), ALU(BPF_LSH, 31), RET_A);
+	SAYS(0xffffffff, BPF_STMT(BPF_LD | BPF_IMM, 1), ALU(BPF_NEG, 0), RET_A);
+	/* By zero, which is in a register. */
+	SAYS(0, LOAD(0), BPF_STMT(BPF_ALU | BPF_DIV | BPF_X, 0), RET_A);
+	SAYS(10, LOAD(16), BPF_STMT(BPF_ST, 15), LOAD(0),
+	     BPF_STMT(BPF_LDX | BPF_MEM, 15), BPF_STMT(BPF_ALU | BPF_ADD | BPF_X, 0),
+	     RET_A);
+	SAYS(2, LOAD(0), BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, 7, 1, 0),
+	     BPF_STMT(BPF_RET | BPF_K, 2), BPF_STMT(BPF_RET | BPF_K, 3));
+	SAYS(3, LOAD(0), BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 7, 1, 0),
+	     BPF_STMT(BPF_RET | BPF_K, 2), BPF_STMT(BPF_RET | BPF_K, 3));
+	SAYS(3, LOAD(0), BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 2, 1, 0),
+	     BPF_STMT(BPF_RET | BPF_K, 2), BPF_STMT(BPF_RET | BPF_K, 3));
+	/* Without an end, and far beyond it. */
+	SAYS(0, LOAD(0));
+	SAYS(0, BPF_STMT(BPF_JMP | BPF_JA, 0xffffffff), RET_A);
+}
+
+static void random_filter(void)
+{
+	struct sock_filter code[12];
+
+	for (size_t i = 0; i < sizeof(code); i++)
+		((unsigned char *)code)[i] = (unsigned char)random_below(256);
+	says(code, sizeof(code) / sizeof(code[0]));
 }
 
 static void test_site(void)
@@ -271,6 +323,7 @@ static void fuzz(long rounds)
 	for (long round = 0; round < rounds; round++) {
 		programs += fuzz_elf(bytes[random_below(count)], 1024);
 		scripts += fuzz_script();
+		random_filter();
 	}
 	printf("%ld damaged programs, %ld taken; as many scripts, %ld taken; %ld s\n",
 	       rounds, programs, scripts, (long)(time(NULL) - began));
@@ -282,6 +335,7 @@ int main(int argc, char **argv)
 	test_text();
 	test_script();
 	test_site();
+	test_filter_run();
 	test_clock();
 	test_options();
 	test_elf("/proc/self/exe");

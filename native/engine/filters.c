@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A program that gives itself seccomp filters (a server's sandbox) forbids calls
+ * that the engine needs: the return from a trap, what a hook asks, a jump that is
+ * written. So each filter is installed with a few instructions in front, which let
+ * through whatever does not come from gate_pass_syscall, where the program's calls
+ * are made as they were asked. There the kernel judges, and acts.
+ *
+ * A call that a hook answers is none of those. It is judged here before the hook
+ * sees it, by the same code (filter-run.c); where that says anything but "allowed",
+ * the call goes to gate_pass_syscall after all, and the kernel does what the filter
+ * says: an error, a tracer, a supervisor, SIGSYS for the program, or the end.
+ *
+ * The kernel keeps filters over execve(); what is judged here is handed on in a
+ * file in memory. It is the program's sandbox against its own mistakes, and none
+ * against code that somebody brought into it: that may jump to the gate.
+ */
+#include <linux/audit.h>
+#include <linux/prctl.h>
+
+#include "dispatch.h"
+#include "filter-run.h"
+#include "filters.h"
+#include "gate.h"
+#include "patch.h"
+#include "stubs.h"
+#include "sys.h"
+#include "text.h"
+
+#define FILTERS_OPTION "--filters="
+#define FRONT 6		/* instructions that are put in front */
+/* What the kernel says of a call there. */
+#define PASS ((unsigned long)gate_pass_syscall + 2)
+#define FIELD(name) offsetof(struct seccomp_data, name)
+
+struct filter {
+	const struct filter *older;
+	unsigned int count;	/* of the program's instructions */
+	bool strict;		/* the kernel's first mode: ends by SIGKILL */
+	struct sock_filter code[];
+};
+
+static size_t size_of(unsigned int count)
+{
+	return sizeof(struct filter) +
+	       (FRONT + count) * sizeof(struct sock_filter);
+}
+
+static struct filter *filter_new(unsigned int count)
+{
+	long at = SYS(__NR_mmap, 0, PAGE_UP(size_of(count)),
+		      PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct filter *f = (struct filter *)at;
+
+	if (IS_ERROR(at))
+		return NULL;
+	f->count = count;
+	return f;
+}
+
+static void filter_free(struct filter *f)
+{
+	SYS(__NR_munmap, f, PAGE_UP(size_of(f->count)));
+}
+
+static void put_front(struct filter *f)
+{
+	/* Labels are no constants. */
+	const struct sock_filter front[FRONT] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 FIELD(instruction_pointer) + 4),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(PASS >> 32), 0, 2),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FIELD(instruction_pointer)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)PASS, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		/* Filters begin with nothing there. */
+		BPF_STMT(BPF_LD | BPF_IMM, 0),
+	};
+
+	memcpy(f->code, front, sizeof(front));
+}
+
+static bool allows(const struct filter *f, const struct record *r)
+{
+	struct seccomp_data data = {
+		.nr = (int)r->nr, .arch = AUDIT_ARCH_X86_64,
+		/* Behind the call, as if the site were no jump. */
+		.instruction_pointer = stub_at(r->ret) ? r->site + 2 : r->ret,
+		.args = { r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9 },
+	};
+
+	for (; f; f = f->older) {
+		unsigned int says = filter_run(f->code + FRONT, f->count, &data) &
+				    SECCOMP_RET_ACTION_FULL;
+
+		if (says != SECCOMP_RET_ALLOW && says != SECCOMP_RET_LOG)
+			return false;
+	}
+	return true;
+}
+
+static long call_judged(struct record *r)
+{
+	const struct filter *f = thread_self()->filters;
+
+	if (f && !allows(f, r))
+		gate_ask(r);
+	return dispatch_get((unsigned int)r->nr)(r);
+}
+
+/* All threads have what one has now: the kernel has made sure that theirs were
+ * among those that it had before. */
+static void share(const struct filter *f)
+{
+	for (struct thread *t = thread_all(); t; t = t->next)
+		if (t->in_use && !t->vfork_child)
+			__atomic_store_n(&t->filters, f, __ATOMIC_RELEASE);
+}
+
+static void take(struct filter *f, unsigned long flags)
+{
+	f->older = thread_self()->filters;
+	patch_lock();
+	dispatch_judge(call_judged);
+	patch_unlock();
+	if (flags & SECCOMP_FILTER_FLAG_TSYNC)
+		share(f);
+	else
+		__atomic_store_n(&thread_self()->filters, f, __ATOMIC_RELEASE);
+}
+
+/* @code points to the kernel's argument for the code, in the program's call. */
+static long install(struct record *r, unsigned long *code, unsigned long flags)
+{
+	unsigned long was = *code;
+	struct sock_fprog given;
+	struct filter *f;
+	long result;
+
+	/* What is wrong is the kernel's to say. */
+	if (copy_bytes(&given, (void *)was, sizeof(given)) < 0 ||
+	    given.len == 0 || given.len > BPF_MAXINSNS)
+		return call_through(r);
+	if (given.len > BPF_MAXINSNS - FRONT)
+		return -EINVAL;
+	f = filter_new(given.len);
+	if (!f)
+		return -ENOMEM;
+	put_front(f);
+	if (copy_bytes(f->code + FRONT, given.filter,
+		       given.len * sizeof(*given.filter)) < 0) {
+		filter_free(f);
+		return call_through(r);
+	}
+	given.filter = f->code;
+	given.len += FRONT;
+	*code = (unsigned long)&given;
+	result = call_through(r);
+	*code = was;
+	/* What is more than 0 is a thread that stands in the way of TSYNC, or the
+	 * descriptor of a supervisor. */
+	if (result == 0 ||
+	    (result > 0 && flags & SECCOMP_FILTER_FLAG_NEW_LISTENER))
+		take(f, flags);
+	else
+		filter_free(f);
+	return result;
+}
+
+/* SECCOMP_MODE_STRICT would end the thread at its next trap. */
+static long be_strict(void)
+{
+	static const struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FIELD(nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_read, 4, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_write, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_exit, 2, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_rt_sigreturn, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const unsigned int count = sizeof(code) / sizeof(code[0]);
+	struct filter *f;
+	struct sock_fprog all;
+
+	if (thread_self()->filters)
+		return -EINVAL;
+	f = filter_new(count);
+	if (!f)
+		return -ENOMEM;
+	f->strict = true;
+	put_front(f);
+	memcpy(f->code + FRONT, code, sizeof(code));
+	all = (struct sock_fprog){ FRONT + count, f->code };
+	/* Nobody can ask for it any more. */
+	SYS(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	if (SYS(__NR_prctl, PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &all) < 0) {
+		filter_free(f);
+		return -EINVAL;
+	}
+	take(f, 0);
+	return 0;
+}
+
+static long call_seccomp(struct record *r)
+{
+	if (r->rdi == SECCOMP_SET_MODE_FILTER)
+		return install(r, &r->rdx, r->rsi);
+	if (r->rdi == SECCOMP_SET_MODE_STRICT && !r->rsi && !r->rdx)
+		return be_strict();
+	return call_through(r);
+}
+
+static struct before before;
+
+static long call_prctl(struct record *r)
+{
+	if (r->rdi == PR_SET_SECCOMP && r->rsi == SECCOMP_MODE_FILTER)
+		return install(r, &r->rdx, 0);
+	if (r->rdi == PR_SET_SECCOMP && r->rsi == SECCOMP_MODE_STRICT)
+		return be_strict();
+	return call_before(&before, r);
+}
+
+void filters_add(void)
+{
+	dispatch_add(__NR_seccomp, call_seccomp);
+	dispatch_over(&before, __NR_prctl, call_prctl);
+}
+
+bool filters_trapped(struct thread *t, struct signal_frame *frame)
+{
+	struct sigcontext *c = &frame->uc.uc_mcontext;
+	const struct record *r = t->record;
+
+	if (c->rip != (unsigned long)gate_pass_syscall + 2)
+		return false;
+	if (t->filters && t->filters->strict)
+		SYS(__NR_kill, SYS(__NR_getpid), SIGKILL);
+	/* All other registers are the program's still. */
+	c->rsp = r->rsp;
+	c->rip = r->ret;
+	patch_show_site(c);
+	c->rcx = c->rip;
+	c->r11 = c->eflags;
+	frame->info.si_call_addr = (void *)c->rip;
+	return true;
+}
+
+static long write_all(long fd, const struct filter *f)
+{
+	for (; f; f = f->older) {
+		size_t n = f->count * sizeof(struct sock_filter);
+
+		if (SYS(__NR_write, fd, &f->count, sizeof(f->count)) !=
+			    sizeof(f->count) ||
+		    SYS(__NR_write, fd, f->code + FRONT, n) != (long)n)
+			return -ENOMEM;
+	}
+	return fd;
+}
+
+long filters_pass(char *to)
+{
+	const struct filter *f = thread_self()->filters;
+	long fd, result;
+
+	*to = 0;
+	if (!f)
+		return -1;
+	fd = SYS(__NR_memfd_create, "filters", 0);
+	if (fd < 0)
+		return fd;
+	result = write_all(fd, f);
+	if (result < 0) {
+		SYS(__NR_close, fd);
+		return result;
+	}
+	text_copy(to, FILTERS_WORD, FILTERS_OPTION);
+	text_decimal(to + strlen(to), fd);
+	return fd;
+}
+
+bool filters_resume(int fd)
+{
+	struct thread *t = thread_self();
+	long at = 0, n;
+	unsigned int count;
+
+	while ((n = SYS(__NR_pread64, fd, &count, sizeof(count), at)) ==
+	       sizeof(count)) {
+		struct filter *f = count <= BPF_MAXINSNS ? filter_new(count) : NULL;
+		long size = (long)(count * sizeof(struct sock_filter));
+
+		at += n;
+		if (!f || SYS(__NR_pread64, fd, f->code + FRONT, size, at) != size)
+			return false;
+		at += size;
+		f->older = t->filters;
+		t->filters = f;
+	}
+	SYS(__NR_close, fd);
+	dispatch_judge(call_judged);
+	return n == 0;
+}
