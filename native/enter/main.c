@@ -22,6 +22,7 @@
 #include "bind.h"
 #include "bridge.h"
 #include "die.h"
+#include "flows.h"
 #include "identity.h"
 #include "inner.h"
 #include "joined.h"
@@ -231,6 +232,8 @@ int main(int argc, char **argv)
 		return bridge_main(argv + 2);
 	if (argc > 1 && strcmp(argv[1], "shape") == 0)
 		return shape_main(argv + 2);
+	if (argc > 1 && strcmp(argv[1], "flows") == 0)
+		return flows_main(argv + 2);
 	for (size_t i = 0; argc > 1 && i < sizeof(verbs) / sizeof(verbs[0]);
 	     i++) {
 		if (strcmp(argv[1], verbs[i].name) != 0)
@@ -239,5 +242,5 @@ int main(int argc, char **argv)
 		process_begin(&c);
 		return verbs[i].run(&c);
 	}
-	fail("expected: sandbox, join, launch, rewire, bridge or shape");
+	fail("expected: sandbox, join, launch, rewire, bridge, shape or flows");
 }

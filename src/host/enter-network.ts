@@ -99,6 +99,13 @@ export function shapeArguments(device: string, rate: number): string[] {
   return ["shape", device, String(rate)];
 }
 
+/** Arguments of enter that make the kernel forget where flows to ports of the host lead. `address`: 0.0.0.0 and :: stand for every one. */
+export function forgetFlowsArguments(
+  ports: readonly { protocol: string; address: string; port: number }[],
+): string[] {
+  return ["flows", "forget", ...ports.map(({ protocol, address, port }) => `${protocol},${address},${port}`)];
+}
+
 function vethWords(veth: VethOptions): string[] {
   const words = ["--veth", veth.name, veth.bridge];
   for (const address of veth.addresses) words.push("--address", address);

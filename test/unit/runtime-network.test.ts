@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { withSection } from "../../src/runtime/network/hosts-section.ts";
-import { describePort, parsePublish } from "../../src/runtime/network/ports.ts";
+import { describePorts, parsePublish } from "../../src/runtime/network/ports.ts";
 import {
   addressLike,
   collision6,
@@ -59,7 +59,7 @@ describe("IPv6", () => {
       { hostAddress: "::", hostPort: 8080, containerPort: 80, protocol: "udp" },
     ]);
     const [port] = parsePublish("[2001:DB8::1]:8080:80");
-    assert.equal(port === undefined ? "" : describePort(port), "[2001:db8::1]:8080->80/tcp");
+    assert.equal(port === undefined ? "" : describePorts([port]), "[2001:db8::1]:8080->80/tcp");
     assert.equal(parsePublish("[::1]::80")[0]?.hostPort, 0);
   });
 });

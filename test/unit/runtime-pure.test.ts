@@ -18,7 +18,7 @@ import { instancePaths } from "../../src/runtime/instance-paths.ts";
 import { instanceGroup } from "../../src/runtime/limits/groups.ts";
 import { parseLine } from "../../src/runtime/logs.ts";
 import { macOf } from "../../src/runtime/network/devices.ts";
-import { describePort, exposedPorts, parsePublish } from "../../src/runtime/network/ports.ts";
+import { describePorts, exposedPorts, parsePublish } from "../../src/runtime/network/ports.ts";
 import { addPortsText, deletePortsText } from "../../src/runtime/network/rules.ts";
 import {
   capacity,
@@ -134,7 +134,12 @@ describe("published ports", () => {
       deletePortsText("t", ports),
       "delete element ip t ports { tcp . 8080 }\ndelete element ip t bound { 127.0.0.1 . udp . 53 }\n",
     );
-    assert.deepEqual(ports.map(describePort), ["0.0.0.0:8080->80/tcp", "127.0.0.1:53->53/udp"]);
+    assert.equal(describePorts(ports), "0.0.0.0:8080->80/tcp, 127.0.0.1:53->53/udp");
+    const ranges = ["7000-7002:80-82", "53:53/udp", "7003:83", "127.0.0.1:7004:84", "9000:85", "9002:86"];
+    assert.equal(
+      describePorts(ranges.flatMap(parsePublish)),
+      "0.0.0.0:7000-7003->80-83/tcp, 0.0.0.0:53->53/udp, 127.0.0.1:7004->84/tcp, 0.0.0.0:9000->85/tcp, 0.0.0.0:9002->86/tcp",
+    );
   });
 });
 

@@ -1,7 +1,7 @@
 // tranship port: all published ports, or where one of them is.
 import { TranshipError } from "../../base/errors.ts";
 import { inspectInstance } from "../../runtime/find.ts";
-import { hostEnd } from "../../runtime/network/ports.ts";
+import { hostEnd, isSix } from "../../runtime/network/ports.ts";
 import type { Context } from "../context.ts";
 import { printRows } from "../format.ts";
 import { type Call, text } from "../verb.ts";
@@ -11,7 +11,15 @@ export async function run(
   context: Context,
 ): Promise<undefined> {
   const { record, status } = inspectInstance(context.root, name);
-  const ports = status.state === "running" ? (status.launch?.ports ?? []) : [];
+  const published = status.state === "running" ? (status.launch?.ports ?? []) : [];
+  // As docker sorts them.
+  const ports = [...published].sort(
+    (a, b) =>
+      a.containerPort - b.containerPort ||
+      Number(a.protocol === "udp") - Number(b.protocol === "udp") ||
+      Number(isSix(a)) - Number(isSix(b)) ||
+      a.hostPort - b.hostPort,
+  );
   const rows = ports.map((port) => ({
     Port: `${port.containerPort}/${port.protocol}`,
     Host: hostEnd(port),

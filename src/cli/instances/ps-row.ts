@@ -5,7 +5,7 @@ import type { StateRoot } from "../../host/state-root.ts";
 import type { ListedInstance } from "../../runtime/find.ts";
 import { healthOf } from "../../runtime/health/seen.ts";
 import { networksOf } from "../../runtime/network/attachments.ts";
-import { describePort } from "../../runtime/network/ports.ts";
+import { describePorts } from "../../runtime/network/ports.ts";
 import { isPaused } from "../../runtime/pause.ts";
 import { bytesBelow } from "../../runtime/usage/bytes.ts";
 import { humanSize } from "../amounts.ts";
@@ -43,7 +43,7 @@ export function rowOf(root: StateRoot, one: ListedInstance, wishes: { whole: boo
     RunningFor: `${formatAge(Date.now() - Date.parse(record.createdAt))} ago`,
     Status: describeStatus(one),
     State: shownState(one),
-    Ports: ports.map(describePort).join(", "),
+    Ports: describePorts(ports),
     Names: record.name,
     Labels: record.labels,
     Mounts: record.mounts.map((mount) => (mount.kind === "tmpfs" ? mount.target : mount.source)).join(","),

@@ -141,7 +141,7 @@ export async function finishRewiring({ root, log }: Where, instance: Instance): 
       }),
     );
     const front = frontOf(up, attachmentsOf(record));
-    await republish({ root, id: record.id, front, starter: live.pid }, launch?.ports ?? []);
+    await republish({ root, id: record.id, front, starter: live.pid, log }, launch?.ports ?? []);
     await refreshNames(root);
   }
   step("free addresses");

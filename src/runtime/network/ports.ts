@@ -70,14 +70,40 @@ export function exposedPorts(exposed: readonly string[]): PortRequest[] {
   });
 }
 
-/** As `docker ps` says it: 0.0.0.0:8080->80/tcp. */
-export function describePort(port: PublishedPort): string {
-  return `${hostEnd(port)}->${port.containerPort}/${port.protocol}`;
+/** As `docker ps` and `podman ps` say them: 0.0.0.0:8080->80/tcp, [::]:6000-6009->6000-6009/udp. Ports that follow one another on both sides are a range. */
+export function describePorts(ports: readonly PublishedPort[]): string {
+  const ranges: { first: PublishedPort; length: number }[] = [];
+  for (const port of ports) {
+    const range = ranges.find(({ first, length }) => follows(port, first, length));
+    if (range === undefined) ranges.push({ first: port, length: 1 });
+    else range.length++;
+  }
+  const upTo = (port: number, length: number): string =>
+    length === 1 ? `${port}` : `${port}-${port + length - 1}`;
+  return ranges
+    .map(
+      ({ first, length }) =>
+        `${hostOf(first)}:${upTo(first.hostPort, length)}->${upTo(first.containerPort, length)}/${first.protocol}`,
+    )
+    .join(", ");
+}
+
+function follows(port: PublishedPort, first: PublishedPort, by: number): boolean {
+  return (
+    port.hostAddress === first.hostAddress &&
+    port.protocol === first.protocol &&
+    port.hostPort === first.hostPort + by &&
+    port.containerPort === first.containerPort + by
+  );
 }
 
 /** ADDRESS:PORT, with an IPv6 address in brackets. */
 export function hostEnd(port: PublishedPort): string {
-  return `${isSix(port) ? `[${port.hostAddress}]` : port.hostAddress || "0.0.0.0"}:${port.hostPort}`;
+  return `${hostOf(port)}:${port.hostPort}`;
+}
+
+function hostOf(port: PublishedPort): string {
+  return isSix(port) ? `[${port.hostAddress}]` : port.hostAddress || "0.0.0.0";
 }
 
 function hostAddress(text: string): string | undefined {

@@ -50,7 +50,7 @@ export async function prepareNetwork(
       launch.ports = await leasePorts(root, record.id, bothFamilies(ports, front));
       // Written before the rules are, so that whoever repairs knows of them.
       note();
-      await publish({ root, id: record.id, front, starter: launch.starter.pid }, launch.ports);
+      await publish({ root, id: record.id, front, starter: launch.starter.pid, log }, launch.ports);
     } finally {
       lock.release();
     }
