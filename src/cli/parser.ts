@@ -30,7 +30,7 @@ function usageError(message: string, verbs: readonly Verb[], argv: readonly stri
   const clean = message.replace(/^error: /, "");
   const known = /^unknown option '(--[\w-]+)/.exec(clean)?.[1];
   const name = verbIn(verbs, argv).join(" ");
-  const reason = name === "run" || name === "create" ? notTakenOfDocker[known ?? ""] : undefined;
+  const reason = notTakenOfDocker[name]?.[known ?? ""];
   if (reason !== undefined)
     return new TranshipError("E_USAGE", `${known} is not taken: ${reason}`, {
       hint: `see \`tranship ${name} --help\``,

@@ -50,8 +50,15 @@ function makeRecord(given: Given, options: CreateOptions, opened: OpenPackage): 
   checkKept(options.identity?.keep ?? [], facts, options.reference);
   const identity = instanceIdentity(options.identity ?? {}, facts);
   const taken = identityOn(given.plugged.mode, identity.taken);
-  const redirected = networkRedirections(options, opened.descriptor?.redirections.network ?? []);
-  const ports = [...(options.ports ?? []), ...(options.publishAll ? exposedPorts(config.exposedPorts) : [])];
+  const redirected = networkRedirections(
+    options,
+    opened.descriptor?.redirections.network ?? [],
+    given.plugged,
+  );
+  const ports = [
+    ...(options.ports ?? []),
+    ...(options.publishAll ? exposedPorts([...config.exposedPorts, ...(options.expose ?? [])]) : []),
+  ];
   return {
     tranship: "instance",
     version: 1,

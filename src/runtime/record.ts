@@ -115,6 +115,8 @@ export type NetworkMode = "bridge" | "host" | "none" | "container";
 export interface Resolver {
   readonly servers: readonly string[];
   readonly search: readonly string[];
+  /** As the line `options` of resolv.conf has them, such as "ndots:1". */
+  readonly options?: readonly string[];
 }
 
 /** One network of an instance. */

@@ -114,7 +114,7 @@ describe("flags of run", { skip, timeout: 300_000 }, () => {
     assert.equal((await fixture.cli(["rm", "-f", "placed"])).status, 0);
   });
 
-  it("--add-host, --dns and --dns-search: the files of names", async () => {
+  it("--add-host, --dns, --dns-search and --dns-option: the files of names", async () => {
     const names = ["--add-host", "db:192.0.2.9", "--add-host", "six=[2001:db8::9]"];
     const hosts = await printed(...names, "box:1", "cat", "/etc/hosts");
     assert.match(hosts, /^192\.0\.2\.9\tdb$/m);
@@ -124,7 +124,18 @@ describe("flags of run", { skip, timeout: 300_000 }, () => {
     assert.match(resolver, /^search example\.org\nnameserver 192\.0\.2\.53\nnameserver 2001:db8::53$/m);
     assert.equal(resolver.match(/^nameserver/gm)?.length, 2);
     await refused(/not a host: "db"/, "--add-host", "db", "box:1", "true");
-    await refused(/not a host: "db:host-gateway"/, "--add-host", "db:host-gateway", "box:1", "true");
+    const options = ["--dns-option", "ndots:3", "--dns-opt", "rotate"];
+    assert.match(await printed(...options, "box:1", "cat", "/etc/resolv.conf"), /^options ndots:3 rotate$/m);
+    await refused(/--dns-option: not an option: "a b"/, "--dns-option", "a b", "box:1", "true");
+    const there = ["--add-host", "here:host-gateway", "box:1"];
+    const route =
+      "cat /etc/hosts; while read a b c rest; do [ $b = 00000000 ] && echo via $c; done </proc/net/route; true";
+    const seen = await printed(...there, "sh", "-c", route);
+    const address = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\there$/m.exec(seen)?.slice(1).map(Number) ?? [];
+    const hex = address.reverse().map((part) => part.toString(16).padStart(2, "0"));
+    assert.match(seen, new RegExp(`^via ${hex.join("").toUpperCase()}$`, "m"));
+    assert.match(await printed("--network", "host", ...there, "cat", "/etc/hosts"), /^127\.0\.0\.1\there$/m);
+    await refused(/here cannot be host-gateway without a network/, "--network", "none", ...there, "true");
     await refused(/--dns: not an address: "resolver"/, "--dns", "resolver", "box:1", "true");
     assert.equal((await fixture.cli(["run", "-d", "--name", "owner", "box:1", "sleep", "600"])).status, 0);
     for (const [flag, value] of [
@@ -136,6 +147,58 @@ describe("flags of run", { skip, timeout: 300_000 }, () => {
         new RegExp(`conflicting options: ${flag} and the network container:owner`),
         ...["--network", "container:owner", flag, value, "box:1", "true"],
       );
+  });
+
+  it("--expose: what -P publishes beside the package's own", async () => {
+    const words = ["-P", "--expose", "7001-7002", "--expose", "7002/tcp", "--expose", "53/udp"];
+    assert.equal(
+      (await fixture.cli(["run", "-d", "--name", "owner", ...words, "box:1", "sleep", "600"])).status,
+      0,
+    );
+    const { stdout } = await fixture.cli(["port", "owner"]);
+    const inside = stdout
+      .split("\n")
+      .map((line) => line.split(" ")[0])
+      .filter(Boolean)
+      .sort();
+    assert.deepEqual(inside, ["53/udp", "7001/tcp", "7002/tcp"]);
+    assert.equal((await fixture.cli(["rm", "-f", "owner"])).status, 0);
+    await refused(/7002-7001/, "--expose", "7002-7001", "box:1", "true");
+    await refused(/not a port.*70000|70000/, "--expose", "70000", "box:1", "true");
+  });
+
+  it("--cpu-quota of --cpu-period: the share that --cpus says", async () => {
+    const cpus = async (...words: string[]): Promise<string> => {
+      assert.equal((await fixture.cli(["create", "--name", "owner", ...words, "box:1", "true"])).status, 0);
+      const { stdout } = await fixture.cli(["inspect", "-f", "{{.HostConfig.NanoCpus}}", "owner"]);
+      assert.equal((await fixture.cli(["rm", "owner"])).status, 0);
+      return stdout.trim();
+    };
+    assert.equal(await cpus("--cpu-quota", "50000"), "500000000");
+    assert.equal(await cpus("--cpu-quota", "50000", "--cpu-period", "200000"), "250000000");
+    await refused(/conflicting options: --cpus/, "--cpus", "1", "--cpu-quota", "5000", "box:1", "true");
+    await refused(/--cpu-period alone/, "--cpu-period", "5000", "box:1", "true");
+    await refused(/--cpu-quota: not a number/, "--cpu-quota", "5", "box:1", "true");
+  });
+
+  it("exec --env-file, and what docker's verbs have and ours do not", async () => {
+    const file = join(scratch, "variables");
+    writeFileSync(file, "# of the shop\nSHOP=open house\n");
+    assert.equal((await fixture.cli(["run", "-d", "--name", "owner", "box:1", "sleep", "600"])).status, 0);
+    const told = await fixture.cli(["exec", "--env-file", file, "owner", "sh", "-c", "echo $SHOP"]);
+    assert.equal(told.stdout, "open house\n");
+    const sizes = await fixture.cli(["inspect", "-s", "-f", "{{.SizeRw}} {{.SizeRootFs}}", "owner"]);
+    const [own = 0, whole = 0] = sizes.stdout.split(" ").map(Number);
+    assert.ok(own >= 0 && whole > 1 << 20, sizes.stdout);
+    const privileged = await fixture.cli(["exec", "--privileged", "owner", "true"]);
+    assert.equal(privileged.status, 2);
+    assert.match(
+      privileged.stderr,
+      /--privileged is not taken: a command has the capabilities of its instance/,
+    );
+    assert.equal((await fixture.cli(["rm", "-f", "owner"])).status, 0);
+    const { stdout } = await fixture.cli(["images", "--digests"]);
+    assert.match(stdout, /^REPOSITORY +TAG +DIGEST +IMAGE ID.*\nbox +1 +sha256:[0-9a-f]{64} +[0-9a-f]{12}/);
   });
 
   it("--sysctl: of messages, semaphores and shared memory", async () => {

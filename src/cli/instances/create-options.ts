@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import { parseDuration, parseSize } from "../../base/units.ts";
 import type { CreateOptions } from "../../runtime/create-options.ts";
-import { parsePublish } from "../../runtime/network/ports.ts";
+import { parseExpose, parsePublish } from "../../runtime/network/ports.ts";
 import type { RestartRule } from "../../runtime/record.ts";
 import { parseRedirect } from "../../runtime/redirect/parse.ts";
 import { signalNumber } from "../../runtime/stop.ts";
@@ -56,6 +56,7 @@ export function createOptions(call: Call): CreateOptions {
     ...resolverOptions(options),
     ports: list(options, "publish").flatMap(parsePublish),
     publishAll: flag(options, "publishAll"),
+    expose: list(options, "expose").flatMap(parseExpose),
     mounts: mountOptions(options),
     secrets: list(options, "secret").map(secretOption),
     limits: asked,

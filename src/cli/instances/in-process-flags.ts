@@ -14,8 +14,8 @@ const untraced = "what runs in process is not traced";
 /** By the name of the option in the table. Every other option of `run` is held. */
 export const notHeldInProcess: Readonly<Record<string, string>> = {
   publish: network, publishAll: network, network, networkAlias: network, ip: network, ip6: network,
-  addHost: network, dns: network, dnsSearch: network, sysctl: namespaces, tmpfs: namespaces, mount: "what is volumes can be given with -v",
-  memory: groups, memorySwap: groups, memoryReservation: groups, cpus: groups, cpuShares: groups, cpusetCpus: groups,
+  addHost: network, dns: network, dnsSearch: network, dnsOption: network, dnsOpt: network, expose: network, sysctl: namespaces, tmpfs: namespaces, mount: "what is volumes can be given with -v",
+  memory: groups, memorySwap: groups, memoryReservation: groups, cpus: groups, cpuQuota: groups, cpuPeriod: groups, cpuShares: groups, cpusetCpus: groups,
   cpusetMems: groups, pidsLimit: groups, blkioWeight: groups, deviceReadBps: groups, deviceWriteBps: groups,
   deviceReadIops: groups, deviceWriteIops: groups,
   ulimit: "the limits of the caller hold: see ulimit of your shell", oomScoreAdj: "the value of the caller holds",

@@ -38,7 +38,22 @@ export function limits(options: OptionValues, taken: RegExp = /^$/): Partial<Lim
     const value = text(options, option);
     if (value !== undefined) found[limit] = taken.test(value) ? null : parse(flag, value);
   }
+  const share = shareOf(options, taken);
+  if (share !== undefined) found.cpus = share;
   return found;
+}
+
+/** --cpu-quota of --cpu-period as processors: the share is what counts, the kernel is given a period of 100 ms. */
+function shareOf(options: OptionValues, taken: RegExp): number | null | undefined {
+  const [quota, period] = [text(options, "cpuQuota"), text(options, "cpuPeriod")];
+  if (quota === undefined && period === undefined) return undefined;
+  if (text(options, "cpus") !== undefined)
+    throw usage("conflicting options: --cpus and --cpu-quota", "--cpus 0.5 is --cpu-quota 50000");
+  if (quota === undefined)
+    throw usage("--cpu-period alone limits nothing", "give --cpu-quota too, or --cpus");
+  const whole = number(/^\d+$/, 1000, 1_000_000)("--cpu-period", period ?? "100000") as number;
+  if (taken.test(quota)) return null;
+  return (number(/^\d+$/, 1000, 1e12)("--cpu-quota", quota) as number) / whole;
 }
 
 /** As docker: memory and swap together, so memory has to be known. */

@@ -87,13 +87,23 @@ function healthWord(one: ListedInstance): string {
   return health.status === "starting" ? " (health: starting)" : ` (${health.status})`;
 }
 
-function sizeOf(root: StateRoot, { record, paths }: ListedInstance): string {
-  // All of it is its own.
-  if (record.engine === "inprocess") return humanSize(bytesBelow(paths.tree));
+function sizeOf(root: StateRoot, one: ListedInstance): string {
+  const { own, whole } = sizesOf(root, one);
+  return one.record.engine === "inprocess"
+    ? humanSize(own)
+    : `${humanSize(own)} (virtual ${humanSize(whole)})`;
+}
+
+/** Bytes that are the instance's own, and all that it has. */
+export function sizesOf(root: StateRoot, { record, paths }: ListedInstance): { own: number; whole: number } {
+  if (record.engine === "inprocess") {
+    const all = bytesBelow(paths.tree);
+    return { own: all, whole: all };
+  }
   const disk = statSync(paths.diskImage, { throwIfNoEntry: false });
   const own = disk === undefined ? bytesBelow(paths.upper) : disk.blocks * 512;
   const layers = record.image.diffIds.map((id) =>
     bytesBelow(`${root.layers}/${id.slice(id.indexOf(":") + 1)}/fs`),
   );
-  return `${humanSize(own)} (virtual ${humanSize(layers.reduce((sum, bytes) => sum + bytes, own))})`;
+  return { own, whole: layers.reduce((sum, bytes) => sum + bytes, own) };
 }

@@ -17,6 +17,7 @@ export async function run(call: Call, context: Context): Promise<undefined> {
     if (row.Problem !== "") context.log.warn(`${row.Repository}:${row.Tag}: ${row.Problem}`);
   const full = options.trunc === false;
   const id = (row: Row) => (full ? row.Digest : row.ID);
+  const digests = flag(options, "digests");
   const format = text(options, "format");
   if (flag(options, "quiet")) context.print(rows.map((row) => `${id(row)}\n`).join(""));
   else if (format !== undefined && format !== "table") context.print(printRows(rows, format, "IMAGE ID"));
@@ -24,12 +25,14 @@ export async function run(call: Call, context: Context): Promise<undefined> {
     const cells = rows.map((row) => [
       row.Repository,
       row.Tag,
+      ...(digests ? [row.Digest] : []),
       id(row),
       row.Captured,
       String(row.Layers),
       row.Size,
     ]);
-    context.print(printTable(["REPOSITORY", "TAG", "IMAGE ID", "CAPTURED", "LAYERS", "SIZE"], cells));
+    const columns = digests ? ["DIGEST", "IMAGE ID"] : ["IMAGE ID"];
+    context.print(printTable(["REPOSITORY", "TAG", ...columns, "CAPTURED", "LAYERS", "SIZE"], cells));
   }
 }
 

@@ -1,29 +1,37 @@
 import { isTranshipError, TranshipError } from "../../base/errors.ts";
+import type { StateRoot } from "../../host/state-root.ts";
 import { inspectImage } from "../../image/inspect.ts";
 import { openStore } from "../../image/store.ts";
-import { inspectInstance } from "../../runtime/find.ts";
+import { inspectInstance, type ListedInstance } from "../../runtime/find.ts";
 import { findNetwork } from "../../runtime/network/list.ts";
 import { findVolume } from "../../runtime/volumes/list.ts";
 import type { Context } from "../context.ts";
 import { printRows } from "../format.ts";
 import { instanceView } from "../instances/inspect-view.ts";
+import { sizesOf } from "../instances/ps-row.ts";
 import { networkView } from "../networks/inspect.ts";
-import { type Call, text } from "../verb.ts";
+import { type Call, flag, text } from "../verb.ts";
 import { volumeView } from "../volumes/inspect.ts";
+
+interface Wishes {
+  type: string | undefined;
+  size: boolean;
+}
 
 /** An instance goes before a package of the same name, as in docker. */
 export async function run(call: Call, context: Context): Promise<undefined> {
   const type = text(call.options, "type");
-  const found = call.args.map((name) => lookUp(context, name, type));
+  const found = call.args.map((name) => lookUp(context, name, { type, size: flag(call.options, "size") }));
   context.print(printRows(found, text(call.options, "format") ?? "json"));
 }
 
-function lookUp(context: Context, name: string, type: string | undefined): unknown {
+function lookUp(context: Context, name: string, { type, size }: Wishes): unknown {
   if (type === "volume") return volumeView(findVolume(context.root, name));
   if (type === "network") return networkView(findNetwork(context.root, name));
   if (type !== "image") {
     try {
-      return instanceView(context.root, inspectInstance(context.root, name));
+      const one = inspectInstance(context.root, name);
+      return { ...instanceView(context.root, one), ...(size ? sizeView(context.root, one) : {}) };
     } catch (error) {
       if (type !== undefined || !isTranshipError(error, "E_INSTANCE_NOT_FOUND")) throw error;
     }
@@ -40,4 +48,9 @@ function lookUp(context: Context, name: string, type: string | undefined): unkno
       },
     );
   }
+}
+
+function sizeView(root: StateRoot, one: ListedInstance): object {
+  const { own, whole } = sizesOf(root, one);
+  return { SizeRw: own, SizeRootFs: whole };
 }

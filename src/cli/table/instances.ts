@@ -133,6 +133,7 @@ export const instanceVerbs: readonly Verb[] = [
       { flags: "-t, --tty", summary: "give it a terminal" },
       { flags: "-d, --detach", summary: "in the background" },
       { flags: "-e, --env <NAME=VALUE>", summary: "a variable", many: true },
+      { flags: "--env-file <FILE>", summary: "variables, one a line", many: true },
       { flags: "-w, --workdir <DIR>", summary: "where it starts" },
       { flags: "-u, --user <USER>", summary: "name or uid[:gid]" },
     ],

@@ -7,6 +7,8 @@ export const limitOptions: readonly OptionSpec[] = [
   { flags: "--memory-swap <SIZE>", summary: "memory and swap together; -1: any swap" },
   { flags: "--memory-reservation <SIZE>", summary: "memory that is left to it when the host runs short" },
   { flags: "--cpus <NUMBER>", summary: "processors, also a fraction" },
+  { flags: "--cpu-quota <MICROSECONDS>", summary: "the same, as time in each --cpu-period" },
+  { flags: "--cpu-period <MICROSECONDS>", summary: "what --cpu-quota is a part of; 100000 by default" },
   { flags: "-c, --cpu-shares <NUMBER>", summary: "weight when the processors are busy; 1024 is usual" },
   { flags: "--cpuset-cpus <LIST>", summary: "only these processors, such as 0-3,8" },
   { flags: "--cpuset-mems <LIST>", summary: "only these memory nodes" },

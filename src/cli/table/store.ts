@@ -18,6 +18,8 @@ export const storeVerbs: readonly Verb[] = [
     examples: ["tranship images", "tranship images --format json"],
     options: [
       ...listingOptions,
+      { flags: "-a, --all", summary: "as in docker; all are listed anyway" },
+      { flags: "--digests", summary: "a column with the digest of each" },
       { flags: "--tree", summary: "the layers that packages share, with their sizes" },
     ],
     load: () => import("../store/images.ts"),
@@ -105,6 +107,10 @@ export const storeVerbs: readonly Verb[] = [
         flags: "--type <TYPE>",
         summary: "image, instance (or container), volume or network",
         choices: ["image", "instance", "container", "volume", "network"],
+      },
+      {
+        flags: "-s, --size",
+        summary: "of instances, how much they wrote and how much they have (SizeRw, SizeRootFs)",
       },
     ],
     load: () => import("../store/inspect.ts"),

@@ -60,16 +60,20 @@ export function packageHostname(layers: readonly string[]): string | undefined {
 
 /** The host's, with the application's own domain to search, and without resolvers on its own loopback, which an instance with a network of its own cannot reach; what was asked for in place of the host's. */
 export function resolvText(ownNetwork: boolean, domain: string | null, asked?: Resolver): string {
-  const { servers = [], search = [] } = asked ?? {};
+  const { servers = [], search = [], options = [] } = asked ?? {};
   const instead = [
     ...(search.length === 0 ? [] : [`search ${search.join(" ")}`]),
     ...servers.map((server) => `nameserver ${server}`),
+    ...(options.length === 0 ? [] : [`options ${options.join(" ")}`]),
   ];
   if (instead.length === 0) return hostsResolvText(ownNetwork, domain);
   const own = hostsResolvText(ownNetwork, search.length === 0 ? domain : null);
-  const replaced = new RegExp(
-    `^\\s*(${[...(search.length === 0 ? [] : ["search", "domain"]), ...(servers.length === 0 ? [] : ["nameserver"])].join("|")})\\s`,
-  );
+  const words = [
+    ...(search.length === 0 ? [] : ["search", "domain"]),
+    ...(servers.length === 0 ? [] : ["nameserver"]),
+    ...(options.length === 0 ? [] : ["options"]),
+  ];
+  const replaced = new RegExp(`^\\s*(${words.join("|")})\\s`);
   return [...instead, ...own.split("\n").filter((line) => !replaced.test(line))].join("\n");
 }
 

@@ -41,16 +41,22 @@ export interface NetworkOptions {
   hostname?: string;
   ports?: readonly PortRequest[];
   publishAll?: boolean;
+  /** What publishAll publishes beside the package's own: "8080/tcp". */
+  expose?: readonly string[];
   /** Not with the network of another instance, whose it has then. */
   resolver?: Resolver;
   /** --connect: before those of the package. */
   connect?: readonly NetworkRedirection[];
 }
 
+/** As docker: what this host is called by, seen from an instance. */
+export const hostGateway = "host-gateway";
+
 /** Network redirections of an instance: those of the command line come first. E_DESCRIPTOR_INVALID. */
 export function networkRedirections(
   { connect = [] }: NetworkOptions,
   declared: readonly NetworkRedirection[],
+  plugged: Plugged,
 ): readonly InstanceNetworkRedirection[] {
   const told = ({ kind, from, to }: NetworkRedirection, by: InstanceNetworkRedirection["by"]) => ({
     kind,
@@ -59,11 +65,25 @@ export function networkRedirections(
     by,
   });
   const all = [
-    ...connect.map((one) => told(one, "command line")),
+    ...connect.map((one) =>
+      told(one.to === hostGateway ? { ...one, to: hostAddress(one, plugged) } : one, "command line"),
+    ),
     ...declared.map((one) => told(one, "package")),
   ];
   for (const [index, one] of all.entries()) networkRule(one, index);
   return all;
+}
+
+function hostAddress({ from }: NetworkRedirection, { mode, gateway }: Plugged): string {
+  if (mode === "host") return "127.0.0.1";
+  if (gateway !== undefined) return gateway;
+  throw new TranshipError(
+    "E_USAGE",
+    `${from} cannot be ${hostGateway} without a network that this host is on`,
+    {
+      hint: "leave it out, or leave --network none out",
+    },
+  );
 }
 
 /** What an instance got. */
@@ -71,6 +91,8 @@ export interface Plugged {
   readonly mode: NetworkMode;
   readonly container?: string;
   readonly attachments: readonly Attachment[];
+  /** This host's address on the first of them. */
+  readonly gateway?: string;
   /** None of its networks leads outside, so that nothing of it can be published. */
   readonly inward: boolean;
   /** Of the instance whose network it shares: its host name is that one's too. */
@@ -91,11 +113,18 @@ export function plug(
   const attachments: Attachment[] = [];
   try {
     for (const request of requests) attachments.push(attach(root, id, request, attachments));
-    return { mode, attachments, inward: attachments.every((one) => isInternal(root, one)) };
+    const inward = attachments.every((one) => isInternal(root, one));
+    return { mode, attachments, ...gatewayFor(root, options), inward };
   } catch (error) {
     release(root, id, attachments);
     throw error;
   }
+}
+
+/** Only where it is asked for: it may be looked up in a definition. */
+function gatewayFor(root: StateRoot, { connect = [], networks }: NetworkOptions): Pick<Plugged, "gateway"> {
+  if (!connect.some(({ to }) => to === hostGateway)) return {};
+  return { gateway: poolsOf(root, networks?.[0] ?? { network: defaultNetwork, aliases: [] }).pool.gateway };
 }
 
 function share(root: StateRoot, options: NetworkOptions, identity: { mac?: string }): Plugged {

@@ -55,7 +55,7 @@ export function parsePublish(text: string): PortRequest[] {
 
 /** -P: every port that the image exposes ("80/tcp"), on any free port. */
 export function exposedPorts(exposed: readonly string[]): PortRequest[] {
-  return exposed.flatMap((text) => {
+  return [...new Set(exposed.map((text) => text.replace(/\/tcp$/, "")))].flatMap((text) => {
     const match = /^(\d+)(?:\/(tcp|udp))?$/.exec(text);
     const port = Number(match?.[1] ?? 0);
     if (port < 1 || port > 65535) return [];
@@ -68,6 +68,13 @@ export function exposedPorts(exposed: readonly string[]): PortRequest[] {
       },
     ];
   });
+}
+
+/** PORT[-PORT][/PROTO], as "8080/tcp" each. */
+export function parseExpose(text: string): string[] {
+  const [, ports = "", protocol = "tcp"] = /^(\d+(?:-\d+)?)(?:\/(tcp|udp))?$/.exec(text) ?? [];
+  if (ports === "") throw invalid(text, "write --expose PORT[-PORT][/tcp|udp]");
+  return range(ports, text).map((port) => `${port}/${protocol}`);
 }
 
 /** As `docker ps` and `podman ps` say them: 0.0.0.0:8080->80/tcp, [::]:6000-6009->6000-6009/udp. Ports that follow one another on both sides are a range. */
