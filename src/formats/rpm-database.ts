@@ -74,6 +74,9 @@ async function* sqliteBlobs(files: SqliteFiles): AsyncGenerator<RpmBlob> {
     if (!named.has(key)) yield { problem: `package ${key} is not in the index of names` };
 }
 
+/** Made by rpm itself, of a key that somebody trusts. */
+const importedKey = "gpg-pubkey";
+
 class Reading {
   readonly #hash: RpmHash;
   readonly #limits: RpmLimits;
@@ -104,7 +107,8 @@ class Reading {
       this.problem(`package ${blob.key}: ${read.problem}; it is left out`);
       return true;
     }
-    if (read.header.isIntact(this.#hash) === false) {
+    const seal = read.header.seal(this.#hash);
+    if (seal === "broken") {
       this.problem(`package ${blob.key}: its header does not fit its digest; it is left out`);
       return true;
     }
@@ -113,6 +117,8 @@ class Reading {
       this.problem(`package ${blob.key}: ${made.problem}; it is left out`);
       return true;
     }
+    if (seal === "unsealed" && made.package.name !== importedKey)
+      this.problem(`package ${blob.key}: its header has no digest, so damage would not be seen`);
     for (const problem of made.problems) this.problem(problem);
     return this.#add(made.package);
   }

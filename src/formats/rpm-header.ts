@@ -136,14 +136,15 @@ export class RpmHeader {
   }
 
   /**
-   * Whether the digest that the package came with fits its region; undefined where there is nothing to compare (packages
-   * made before rpm 4).
+   * Whether the digest that the package came with fits its region; "old" where there is neither (packages made before rpm 4), and
+   * "unsealed" where a region has no digest: keys that were imported, else damage. A digest whose region cannot be told does not fit.
    */
-  isIntact(hash: RpmHash): boolean | undefined {
+  seal(hash: RpmHash): "fits" | "broken" | "unsealed" | "old" {
     const want = this.string(rpmTag.sha256Header) ?? this.string(rpmTag.sha1Header);
+    if (want === undefined) return this.#index.has(rpmTag.region) ? "unsealed" : "old";
     const region = this.#region();
-    if (want === undefined || region === undefined) return undefined;
-    return hash(want.length === 64 ? "sha256" : "sha1", region) === want;
+    if (region === undefined) return "broken";
+    return hash(want.length === 64 ? "sha256" : "sha1", region) === want ? "fits" : "broken";
   }
 
   /** The region as it was in the package file: magic, sizes, its entries, its data. */

@@ -51,6 +51,25 @@ test("a tag that became another one, outside of what the digest covers, is told"
   assert.match(problems.join(), /tag 1028 twice/);
 });
 
+test("a digest that can no longer be checked is told", async () => {
+  const good = rpmDatabase("Packages");
+  const problemsWith = async (...changes: [from: Buffer, byte: number, value: number][]): Promise<string> => {
+    const bytes = Buffer.from(good);
+    for (const [from, byte, value] of changes) {
+      const at = bytes.indexOf(from);
+      assert.ok(at > 0);
+      bytes[at + byte] = value;
+    }
+    return (await readRpmDatabase({ main: inMemory(bytes) }, hash)).problems.join();
+  };
+  // The trailer of a region: tag 63, binary, its offset back over the entries of the region, 16 bytes.
+  const trailer = Buffer.from([0, 0, 0, 63, 0, 0, 0, 7, 0xff, 0xff]);
+  assert.match(await problemsWith([trailer, 8, 0]), /does not fit its digest/);
+  const [sha1, sha256] = [Buffer.from([0, 0, 1, 13, 0, 0, 0, 6]), Buffer.from([0, 0, 1, 17, 0, 0, 0, 6])];
+  assert.equal(await problemsWith([sha256, 3, 9]), "");
+  assert.match(await problemsWith([sha256, 3, 9], [sha1, 3, 10]), /has no digest/);
+});
+
 test("headers of any bytes", () => {
   const word = fc.oneof(
     fc.nat(20),
@@ -71,7 +90,7 @@ test("headers of any bytes", () => {
         bytes.set(data, 8 + tags * 16);
         const read = parseRpmHeader(bytes);
         if ("problem" in read) return;
-        read.header.isIntact(hash);
+        read.header.seal(hash);
         rpmPackageOf(read.header);
       },
     ),
