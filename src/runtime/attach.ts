@@ -3,9 +3,11 @@ import { closeSync, constants, fstatSync, openSync } from "node:fs";
 import { createConnection, type Socket } from "node:net";
 import { TranshipError } from "../base/errors.ts";
 import type { StateRoot } from "../host/state-root.ts";
-import { note } from "./events/note.ts";
+import { launchName, note } from "./events/note.ts";
 import { findAny, type Instance } from "./find.ts";
+import { notRunning } from "./not-running.ts";
 import { isPaused } from "./pause.ts";
+import { pause } from "./processes.ts";
 import { statusOf } from "./state.ts";
 
 export interface Attached {
@@ -14,8 +16,10 @@ export interface Attached {
   resize(rows: number, columns: number): void;
   /** Goes away; the instance goes on. */
   detach(): void;
-  /** The exit status; undefined after detach(), or where the connection was lost. */
+  /** The exit status; undefined after detach(), or where the connection was lost: killed with its init, an instance tells none. See endedSince(). */
   readonly ended: Promise<number | undefined>;
+  /** The start of the instance that it belongs to, by launchName(). */
+  readonly launch: string;
 }
 
 export interface AttachOptions {
@@ -35,24 +39,50 @@ export async function attachInstance(
   options: AttachOptions,
 ): Promise<Attached> {
   const instance = findAny(root, text);
-  checkState(instance);
+  const launch = checkState(instance);
   const socket = await connect(instance);
   note(root, instance.record, "attach");
-  return new Connection(socket, options, () => note(root, instance.record, "detach"));
+  return new Connection(socket, launch, options, () => note(root, instance.record, "detach"));
 }
 
-function checkState(instance: Instance): void {
+/** Long enough for the end of one that has just been killed to be noted. */
+const looks = 250;
+
+/** The status with which that start of the instance ended; 255 where nobody could tell; undefined while it goes on. */
+export async function endedSince(
+  root: StateRoot,
+  { paths, record }: Instance,
+  launch: string,
+): Promise<number | undefined> {
+  for (let look = 0; look < looks; look++) {
+    const seen = statusOf(paths, record.id);
+    const same = seen.launch !== undefined && launchName(seen.launch) === launch;
+    if (same && seen.state === "exited" && seen.settled) return seen.exitStatus ?? 255;
+    if (!same) {
+      // Removed, or started again by its rule.
+      const { historyOf } = await import("./events/history.ts");
+      const told = historyOf(root).findLast((run) => run.launch === launch && run.endedAt !== undefined);
+      if (told !== undefined) return told.status ?? 255;
+    }
+    await pause(20);
+  }
+  return undefined;
+}
+
+/** The start that it is of. */
+function checkState(instance: Instance): string {
   const { record, paths } = instance;
-  const { state, launch } = statusOf(paths, record.id);
+  const status = statusOf(paths, record.id);
   const refuse = (what: string, hint: string): TranshipError =>
     new TranshipError("E_INSTANCE_STATE", `the instance ${record.name} ${what}`, { hint });
-  if (state !== "running") throw refuse(`is not running but ${state}`, `\`tranship start ${record.name}\``);
+  if (status.state !== "running") throw notRunning(record, status);
   if (isPaused(instance)) throw refuse("is paused", `let it go on with \`tranship unpause ${record.name}\``);
-  if (launch?.mode === "foreground")
+  if (status.launch?.mode === "foreground")
     throw refuse(
       "belongs to the command that runs it",
       `\`tranship logs -f ${record.name}\` shows what it writes`,
     );
+  return status.launch === undefined ? "" : launchName(status.launch);
 }
 
 /** What lies at the path was put there by the instance, perhaps: it has to be a socket itself, and no link to one elsewhere. */
@@ -85,12 +115,14 @@ function noConsole(name: string, cause: unknown): TranshipError {
 
 class Connection implements Attached {
   readonly ended: Promise<number | undefined>;
+  readonly launch: string;
   readonly #socket: Socket;
   readonly #left: () => void;
   #got: Uint8Array = new Uint8Array(0);
   #status: number | undefined;
 
-  constructor(socket: Socket, { output }: AttachOptions, left: () => void) {
+  constructor(socket: Socket, launch: string, { output }: AttachOptions, left: () => void) {
+    this.launch = launch;
     this.#socket = socket;
     this.#left = left;
     socket.on("error", () => {}); // "close" follows

@@ -18,6 +18,7 @@ import { givenLimits } from "./limits/given.ts";
 import { groupsOf } from "./limits/groups.ts";
 import { ociRlimits } from "./limits/oci.ts";
 import { namespaceOf } from "./network/share.ts";
+import { notRunning } from "./not-running.ts";
 import { capabilitiesOf } from "./oci/capabilities.ts";
 import { splitLog } from "./oci/left-output.ts";
 import { isListening } from "./oci/profile.ts";
@@ -57,13 +58,9 @@ export async function execInInstance(
 ): Promise<number> {
   const instance = findAny(root, text);
   const { paths, record } = instance;
-  const { state, launch, pid } = statusOf(paths, record.id);
-  if (state !== "running") {
-    throw new TranshipError("E_INSTANCE_STATE", `the instance ${record.name} is not running but ${state}`, {
-      hint: `start it with \`tranship start ${record.name}\``,
-      exitStatus: 125,
-    });
-  }
+  const status = statusOf(paths, record.id);
+  const { launch, pid } = status;
+  if (status.state !== "running") throw notRunning(record, status, 125);
   if (isPaused(instance)) {
     throw new TranshipError("E_INSTANCE_STATE", `the instance ${record.name} is paused`, {
       hint: `let it go on with \`tranship unpause ${record.name}\``,

@@ -3,7 +3,15 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { type Fixture, mainProgram, makeFixture, makePackage, until, whyNot } from "./runtime-fixture.ts";
+import {
+  type CliResult,
+  type Fixture,
+  mainProgram,
+  makeFixture,
+  makePackage,
+  until,
+  whyNot,
+} from "./runtime-fixture.ts";
 
 const skip = whyNot() ?? false;
 
@@ -144,6 +152,40 @@ describe("looking at instances", { skip, timeout: 400_000 }, () => {
     assert.equal(await ok("wait", "shell"), "7\n");
     assert.equal((await cli("attach", "shell")).status, 1);
     await ok("rm", "shell");
+  });
+
+  it("attach ends with the status of what is killed while it looks, also where that is removed or started again", async () => {
+    const run = ["run", "-d", "--network", "none"];
+    const script = "echo up; exec sleep 1000";
+    const looked = async (name: string, end: () => Promise<unknown>): Promise<CliResult> => {
+      const attached = fixture.cli(["attach", "--no-stdin", name]);
+      const seen = () => ok("events", "--since", "1h", "--until", "0s", "--filter", `container=${name}`);
+      await until(async () => (await seen()).includes("instance attach"));
+      await end();
+      return await attached;
+    };
+    await ok(...run, "--name", "gone", "box:1", "sh", "-c", script);
+    const gone = await looked("gone", () => ok("rm", "-f", "gone"));
+    assert.deepEqual([gone.status, gone.stderr], [137, ""]);
+    await ok(...run, "--name", "again", "--restart", "always", "box:1", "sh", "-c", script);
+    const pid = Number(await ok("inspect", "-f", "{{.State.Pid}}", "again"));
+    const again = await looked("again", async () => process.kill(pid, "SIGKILL"));
+    assert.deepEqual([again.status, again.stderr], [137, ""]);
+    await ok("rm", "-f", "again");
+  });
+
+  it("what needs a running instance says in the words of ps that one is restarting", async () => {
+    await ok("run", "-d", "--network", "none", "--name", "failing", "--restart", "always", "box:1", "false");
+    for (const verb of [
+      ["exec", "failing", "true"],
+      ["top", "failing"],
+      ["attach", "failing"],
+    ])
+      await until(async () => {
+        const refused = await cli(...verb);
+        return /failing is not running but restarting\n.*its restart rule/.test(refused.stderr);
+      });
+    await ok("rm", "-f", "failing");
   });
 
   it("attach types into -i, and nobody who looks is needed", async () => {

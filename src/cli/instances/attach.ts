@@ -1,6 +1,7 @@
 // tranship attach: our terminal becomes that of a detached instance, until it ends or the detach keys are typed.
+import { TranshipError } from "../../base/errors.ts";
 import { isTerminal } from "../../host/terminal.ts";
-import { type Attached, attachInstance } from "../../runtime/attach.ts";
+import { type Attached, attachInstance, endedSince } from "../../runtime/attach.ts";
 import { findAny } from "../../runtime/find.ts";
 import { killInstance } from "../../runtime/stop.ts";
 import type { Context } from "../context.ts";
@@ -24,7 +25,8 @@ export async function run({ args: [name = ""], options }: Call, context: Context
 
 /** The exit status of the instance; 0 where its keys were left. */
 export async function attach(context: Context, name: string, wishes: AttachWishes): Promise<number> {
-  const { record } = findAny(context.root, name);
+  const instance = findAny(context.root, name);
+  const { record } = instance;
   const attached = await attachInstance(context.root, record.id, {
     output: (stream, bytes) => printBytes(bytes, stream),
   });
@@ -42,7 +44,12 @@ export async function attach(context: Context, name: string, wishes: AttachWishe
     ends.push(signals(context, record.id, wishes.proxySignals && !raw, leave));
     const status = await attached.ended;
     if (left && raw) context.say("read escape sequence");
-    return status ?? (left ? 0 : 1);
+    if (left) return status ?? 0;
+    const told = status ?? (await endedSince(context.root, instance, attached.launch));
+    if (told !== undefined) return told;
+    throw new TranshipError("E_INSTANCE_STATE", `the connection to ${record.name} was lost; it goes on`, {
+      hint: `\`tranship attach ${record.name}\` looks at it again`,
+    });
   } finally {
     for (const end of ends) end();
   }

@@ -4,6 +4,7 @@ import { TranshipError } from "../../base/errors.ts";
 import { run } from "../../host/process.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { findInstance } from "../find.ts";
+import { notRunning } from "../not-running.ts";
 import { statusOf } from "../state.ts";
 
 export interface ProcessTable {
@@ -19,12 +20,9 @@ export async function processesTable(
   options: readonly string[],
 ): Promise<ProcessTable> {
   const { paths, record } = findInstance(root, text);
-  const { pid, state } = statusOf(paths, record.id);
-  if (pid === undefined) {
-    throw new TranshipError("E_INSTANCE_STATE", `the instance ${record.name} is not running but ${state}`, {
-      hint: `start it with \`tranship start ${record.name}\``,
-    });
-  }
+  const status = statusOf(paths, record.id);
+  const { pid } = status;
+  if (pid === undefined) throw notRunning(record, status);
   const words = options.length === 0 ? ["-ef"] : options;
   const result = await run("ps", words, { env: { ...process.env, LC_ALL: "C", COLUMNS: "4096" } });
   // Looked at after ps: what has ended meanwhile is not there any more.
