@@ -69,7 +69,8 @@ void dispatch_judge(call_fn *fn)
 {
 	if (judge)
 		return;
-	memcpy(apart, calls, sizeof(apart));
+	for (unsigned int nr = 0; nr < CALLS; nr++)
+		apart[nr] = calls[nr];
 	__atomic_store_n(&answers, apart, __ATOMIC_RELEASE);
 	judge = fn;
 	for (unsigned int nr = 0; nr < CALLS; nr++)
@@ -162,6 +163,7 @@ void dispatch_prepare(void)
 	dispatch_add(__NR_exit, call_exit);
 	dispatch_add(__NR_execve, call_execve);
 	dispatch_add(__NR_execveat, call_execveat);
+	dispatch_add(__NR_ptrace, call_ptrace);
 	dispatch_add(__NR_prctl, call_prctl);
 	dispatch_add(__NR_arch_prctl, call_arch_prctl);
 	filters_add();

@@ -38,7 +38,7 @@ void dispatch_over(struct before *b, unsigned int nr, call_fn *fn);
 long call_before(const struct before *b, struct record *r);
 
 call_fn call_clone, call_fork, call_vfork, call_clone3, call_exit, call_execve,
-	call_execveat;
+	call_execveat, call_ptrace;
 /* clock_add(), identity_add() - where the policy wants them. */
 void clock_add(void);
 void identity_add(void);

@@ -22,6 +22,7 @@
 #include "text.h"
 #include "users.h"
 
+#define PTRACE_TRACEME 0
 #define F_GETFD 1
 #define F_SETFD 2
 #define FD_CLOEXEC 1
@@ -148,6 +149,28 @@ static long fill(char **to, struct start *s, long given)
 					   (size_t)given * 8);
 }
 
+/*
+ * PTRACE_TRACEME in a child of vfork(), as debuggers have it. Each trap is a stop
+ * then, and the parent that should go on from it waits for the end of vfork(): so
+ * it is made with execve(), behind which the first stop is.
+ */
+long call_ptrace(struct record *r)
+{
+	struct thread *t = thread_self();
+
+	if (r->rdi != PTRACE_TRACEME || !t->vfork_child)
+		return call_through(r);
+	t->trace_me = true;
+	return 0;
+}
+
+static void trace_if_asked(struct thread *t)
+{
+	if (t->trace_me)
+		SYS(__NR_ptrace, PTRACE_TRACEME);
+	t->trace_me = false;
+}
+
 static long start_engine(char **words, const struct start *s)
 {
 	long result = held_execve("/proc/self/exe", (unsigned long)words,
@@ -170,6 +193,7 @@ static long start(struct start *s)
 	if (exe_asked(s->file))
 		text_copy(s->file, sizeof(s->file), exe_path());
 	if (leave_wanted(s->file)) {
+		trace_if_asked(t);
 		loopback_leave();
 		return leave_execute(s->file, s->argv, s->envp, given);
 	}
@@ -177,6 +201,7 @@ static long start(struct start *s)
 	result = s->engine ? 0 : check(s->file, &s->becomes);
 	/* Dispatch ends with execve(); the kernel's own checks count. */
 	if (exec_leaves(result)) {
+		trace_if_asked(t);
 		loopback_leave();
 		return held_execve(s->file, s->argv, s->envp);
 	}
@@ -192,8 +217,10 @@ static long start(struct start *s)
 	t->exec_size = size;
 	filters = filters_pass(s->filters);
 	result = filters < -1 ? filters : fill((char **)memory, s, given);
-	if (result == 0)
+	if (result == 0) {
+		trace_if_asked(t);
 		result = start_engine((char **)memory, s);
+	}
 	loopback_stay();
 	if (filters >= 0)
 		SYS(__NR_close, filters);

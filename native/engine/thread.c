@@ -106,6 +106,7 @@ struct thread *thread_new(void)
 			t->quick.parents[i].n = 0;
 		t->quick.last = NULL;
 		t->vfork_child = false;
+		t->trace_me = false;
 		t->exec_memory = NULL;
 		t->sighand = &t->own_sighand;
 		return t;

@@ -98,6 +98,7 @@ struct thread {
 	unsigned int in_use;
 	struct thread *next;
 	bool vfork_child;	/* its block belongs to the parent */
+	bool trace_me;		/* it asked for that, and will be: exec.c */
 	void *exec_memory;	/* of an execve() in a child of vfork() */
 	unsigned long exec_size;
 	set_t saved_mask;	/* the program's, while all is blocked */

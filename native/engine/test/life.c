@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -941,6 +942,29 @@ static void case_told(void)
 
 struct named { const char *name; void (*run)(void); };
 
+/* As debuggers start programs: what else than SIGTRAP stops it is passed on. */
+static void case_traced(void)
+{
+	int status = 0, sig = 0, traps = 0;
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		execl("/bin/sh", "sh", "-c", "exit 7", NULL);
+		_exit(1);
+	}
+	CHECK(waitpid(pid, &status, 0) == pid);
+	CHECK(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTRAP);
+	while (WIFSTOPPED(status)) {
+		traps += WSTOPSIG(status) == SIGTRAP;
+		sig = WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status);
+		CHECK(ptrace(PTRACE_CONT, pid, NULL, (long)sig) == 0);
+		CHECK(waitpid(pid, &status, 0) == pid);
+	}
+	CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+	CHECK(traps == 1);
+}
+
 static const struct named cases[] = {
 	{ "fork", case_fork }, { "vfork", case_vfork }, { "spawn", case_spawn },
 	{ "clone", case_clone }, { "threads", case_threads },
@@ -957,7 +981,7 @@ static const struct named cases[] = {
 #ifndef STATIC
 	{ "dlopen", case_dlopen },
 #endif
-	{ "told", case_told }, { "kept", case_kept },
+	{ "traced", case_traced }, { "told", case_told }, { "kept", case_kept },
 };
 
 int main(int argc, char **argv)
