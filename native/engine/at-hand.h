@@ -10,8 +10,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Of functions that are used by many calls: they lie side by side. */
-#define HOT __attribute__((section(".text.hot")))
+/* Of functions that are used by many calls: they lie side by side, behind the gate,
+ * and each begins a line. A line of code costs more than one of data: nothing goes on
+ * while it is fetched. */
+#define HOT __attribute__((section(".text.hot"), aligned(64)))
+#define MOSTLY(x) __builtin_expect(!!(x), 1)
+#define HARDLY(x) __builtin_expect(!!(x), 0)
 /* Of functions that are inlined nowhere, so that what calls them stays short. */
 #define COLD __attribute__((noinline, cold))
 

@@ -114,12 +114,6 @@ long call_before(const struct before *b, struct record *r)
 	return call_through(r);
 }
 
-HOT long hook(struct record *r)
-{
-	rules_take();
-	return calls[r->nr](r);
-}
-
 static long call_refused(struct record *r)
 {
 	(void)r;

@@ -30,7 +30,7 @@
 #define FILTERS_OPTION "--filters="
 #define FRONT 6		/* instructions that are put in front */
 /* What the kernel says of a call there. */
-#define PASS ((unsigned long)gate_pass_syscall + 2)
+#define PASS ((unsigned long)gate_pass_after)
 #define FIELD(name) offsetof(struct seccomp_data, name)
 
 struct filter {
@@ -99,12 +99,21 @@ static bool allows(const struct filter *f, const struct record *r)
 	return true;
 }
 
+/* By the way of calls that nobody looks at. */
+_Noreturn static void ask_kernel(struct thread *t, struct record *r)
+{
+	t->trapped.site = r->site;
+	t->trapped.ret = r->ret;
+	t->stub = &t->trapped;
+	gate_ask(r);
+}
+
 static long call_judged(struct record *r)
 {
-	const struct filter *f = thread_self()->filters;
+	struct thread *t = thread_self();
 
-	if (f && !allows(f, r))
-		gate_ask(r);
+	if (t->filters && !allows(t->filters, r))
+		ask_kernel(t, r);
 	return dispatch_get((unsigned int)r->nr)(r);
 }
 
@@ -231,15 +240,13 @@ void filters_add(void)
 bool filters_trapped(struct thread *t, struct signal_frame *frame)
 {
 	struct sigcontext *c = &frame->uc.uc_mcontext;
-	const struct record *r = t->record;
 
-	if (c->rip != (unsigned long)gate_pass_syscall + 2)
+	if (c->rip != (unsigned long)gate_pass_after)
 		return false;
 	if (t->filters && t->filters->strict)
 		SYS(__NR_kill, SYS(__NR_getpid), SIGKILL);
 	/* All other registers are the program's still. */
-	c->rsp = r->rsp;
-	c->rip = r->ret;
+	c->rip = t->stub->ret;
 	patch_show_site(c);
 	c->rcx = c->rip;
 	c->r11 = c->eflags;

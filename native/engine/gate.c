@@ -6,19 +6,27 @@
  * but rcx and r11, which a call destroys anyway; rcx points to a struct stub
  * that says where the call stands and where to go on. Nothing is written to
  * the program's stack: code may keep data below rsp, a child of vfork() shares
- * it, and a goroutine's may be nearly used up. The private stack is switched
- * to before anything else.
+ * it, and a goroutine's may be nearly used up. A call that C code looks at
+ * switches to the private stack before anything else; one that nobody looks at
+ * has no need of one.
+ *
+ * What a call costs is the lines of code that it takes, as the kernel's own
+ * code drives them out: so the way of most calls is short, and goes on downwards.
  *
  * A signal may come at any instruction, and its handler has to see the program
  * as if it stood before or behind its call, on its own stack. signals.c asks
  * where the signal met us:
  *
- *   entry .. entry_switched          nothing has happened: back to the site
- *   .. up to pass_begin, in C code   noted (T_PENDING) and delivered at the end
- *   pass_begin .. pass_syscall       the call is not begun: it is given up, the
- *   tail_begin .. tail_syscall       result is RESTART. So no signal that came
- *   app_begin .. app_syscall         before a call is slept over. The kernel's
+ *   entry .. entry_switched          nothing has happened: back to the site. The
+ *                                    kernel's restart of a call that nobody looks
+ *                                    at leads to pass_syscall, and so there too
+ *   pass_after .. pass_end           the program is as it is behind its call
+ *   .. up to exit_begin, in C code   noted (T_PENDING) and delivered at the end
+ *   tail_begin .. tail_syscall       the call is not begun: it is given up, the
+ *   app_begin .. app_syscall         result is RESTART. So no signal that came
+ *                                    before a call is slept over. The kernel's
  *                                    own restart leads to *_syscall as well.
+ *   ask_begin .. ask_switched        likewise; up to ask_end as before the entry
  *   exit_begin .. exit_switched      back to exit_begin, which asks T_PENDING
  *   exit_switched .. exit_end        as if the jump were done
  *   unmask_after                     it came because finish_pending() let it
@@ -37,72 +45,66 @@ __asm__(
 	".section .gate,\"ax\",@progbits\n"
 	".balign 64\n"
 	GLOBAL(gate_entry)
-	"	mov %rsp, %gs:" VALUE(T_RSP) "\n"
-	"	mov %gs:" VALUE(T_RECORD) ", %rsp\n"
-	GLOBAL(gate_entry_switched)
-	"	mov %rdi, 0(%rsp)\n"
-	"	mov %rsi, 8(%rsp)\n"
-	"	mov %rdx, 16(%rsp)\n"
-	"	mov %r10, 24(%rsp)\n"
-	"	mov %r8, 32(%rsp)\n"
-	"	mov %r9, 40(%rsp)\n"
-	"	mov %rax, 48(%rsp)\n"
-	"	mov 48(%rcx), %r11\n"
-	"	mov %r11, 56(%rsp)\n"
-	"	mov 40(%rcx), %r11\n"
-	"	mov %r11, 64(%rsp)\n"
-	"	mov %gs:" VALUE(T_RSP) ", %r11\n"
-	"	mov %r11, 72(%rsp)\n"
 	"	cmp $512, %rax\n"
-	"	jae gate_pass_begin\n"
+	"	jae pass\n"
 	"	lea calls(%rip), %r11\n"
 	"	cmpq $0, (%r11,%rax,8)\n"
 	"	jne slow\n"
-	GLOBAL(gate_pass_begin)
-	"	cmpl $0, %gs:" VALUE(T_PENDING) "\n"
-	"	jne gate_pass_interrupted\n"
+	/* A call that nobody looks at: on the program's stack, with its registers. */
+	"pass:	mov %rcx, %gs:" VALUE(T_STUB) "\n"
+	"	mov %rax, %gs:" VALUE(T_NUMBER) "\n"
 	GLOBAL(gate_pass_syscall)
 	"	syscall\n"
-	GLOBAL(gate_exit_begin)
-	"	cmpl $0, %gs:" VALUE(T_PENDING) "\n"
-	"	jne exit_save\n"
-	"	mov 64(%rsp), %rcx\n"
-	"	mov 72(%rsp), %rsp\n"
-	GLOBAL(gate_exit_switched)
-	"	jmp *%rcx\n"
-	GLOBAL(gate_exit_end)
+	GLOBAL(gate_pass_after)
+	"	mov %gs:" VALUE(T_STUB) ", %rcx\n"
+	"	jmp *40(%rcx)\n"
+	GLOBAL(gate_pass_end)
 
-	/* A call that C code looks at. */
-	"slow:\n"
-	"	mov %rbx, 80(%rsp)\n"
-	"	mov %rbp, 88(%rsp)\n"
-	"	mov %r12, 96(%rsp)\n"
-	"	mov %r13, 104(%rsp)\n"
-	"	mov %r14, 112(%rsp)\n"
-	"	mov %r15, 120(%rsp)\n"
-	"	movq $0, 136(%rsp)\n"
-	"	mov %rsp, %rdi\n"
+	/* A call that C code looks at: a struct record is pushed. */
+	"slow:	mov %rsp, %gs:" VALUE(T_RSP) "\n"
+	"	mov %gs:" VALUE(T_TOP) ", %rsp\n"
+	GLOBAL(gate_entry_switched)
+	"	push %r15\n"
+	"	push %r14\n"
+	"	push %r13\n"
+	"	push %r12\n"
+	"	push %rbp\n"
+	"	push %rbx\n"
+	"	pushq %gs:" VALUE(T_RSP) "\n"
+	"	pushq 40(%rcx)\n"
+	"	pushq 48(%rcx)\n"
+	"	push %rax\n"
+	"	push %r9\n"
+	"	push %r8\n"
+	"	push %r10\n"
+	"	push %rdx\n"
+	"	push %rsi\n"
+	"	push %rdi\n"
+	/* Nothing is left to us yet; what may be is the call as it is. */
+	"	push $0\n"
+	"	push $0\n"
+	"	push %r8\n"
+	"	push %r10\n"
+	"	push %rdx\n"
+	"	push %rsi\n"
+	"	push %rdi\n"
+	"	push %rax\n"
+	"	mov at_hand(%rip), %rcx\n"
+	"	mov (%rcx), %ecx\n"
+	"	cmp %ecx, %gs:" VALUE(T_RULES_CHANGES) "\n"
+	"	jne turn\n"
+	"turned:	mov %rsp, %rdi\n"
 	"	cld\n"
-	"	call hook\n"
-	"	cmpq $0, 136(%rsp)\n"
-	"	jne tail\n"
-	"answered:\n"
-	"	mov 0(%rsp), %rdi\n"
-	"	mov 8(%rsp), %rsi\n"
-	"	mov 16(%rsp), %rdx\n"
-	"	mov 24(%rsp), %r10\n"
-	"	mov 32(%rsp), %r8\n"
-	"	mov 40(%rsp), %r9\n"
-	"	jmp gate_exit_begin\n"
-
-	/* A call that the hook left to us. */
-	"tail:\n"
-	"	mov 144(%rsp), %rax\n"
-	"	mov 152(%rsp), %rdi\n"
-	"	mov 160(%rsp), %rsi\n"
-	"	mov 168(%rsp), %rdx\n"
-	"	mov 176(%rsp), %r10\n"
-	"	mov 184(%rsp), %r8\n"
+	"	call *(%r11,%rax,8)\n"
+	"	cmpq $0, 56(%rsp)\n"
+	"	je 1f\n"
+	/* What the hook left to us. */
+	"	pop %rax\n"
+	"	pop %rdi\n"
+	"	pop %rsi\n"
+	"	pop %rdx\n"
+	"	pop %r10\n"
+	"	pop %r8\n"
 	GLOBAL(gate_tail_begin)
 	"	cmpl $0, %gs:" VALUE(T_PENDING) "\n"
 	"	jne gate_tail_interrupted\n"
@@ -110,72 +112,104 @@ __asm__(
 	"	syscall\n"
 	/* Mostly there is nothing to be asked: no error, and no link. */
 	"	test %rax, %rax\n"
-	"	js 1f\n"
-	"	mov 192(%rsp), %rcx\n"
+	"	js ask\n"
+	"	mov (%rsp), %rcx\n"
 	"	test %rcx, %rcx\n"
-	"	jz answered\n"
+	"	jnz look\n"
+	"answered:\n"
+	"	add $16, %rsp\n"
+	"	pop %rdi\n"
+	"	pop %rsi\n"
+	"	pop %rdx\n"
+	"	pop %r10\n"
+	"	pop %r8\n"
+	"	pop %r9\n"
+	/* rsp is where the number of the call is. */
+	GLOBAL(gate_exit_begin)
+	"	cmpl $0, %gs:" VALUE(T_PENDING) "\n"
+	"	jne exit_save\n"
+	"	mov 16(%rsp), %rcx\n"
+	"	mov 24(%rsp), %rsp\n"
+	GLOBAL(gate_exit_switched)
+	"	jmp *%rcx\n"
+	GLOBAL(gate_exit_end)
+	"1:	add $48, %rsp\n"
+	"	jmp answered\n"
+	"look:\n"
 	GLOBAL(gate_mode_load)
 	"	movzwl (%rcx), %ecx\n"
 	"	and $0170000, %ecx\n"
 	"	cmp $0120000, %ecx\n"
 	"	jne answered\n"
-	"1:	mov %rsp, %rdi\n"
+	"ask:	sub $48, %rsp\n"
+	"	mov %rsp, %rdi\n"
 	"	mov %rax, %rsi\n"
-	"	call *136(%rsp)\n"
-	"	jmp answered\n"
+	"	call *56(%rsp)\n"
+	"	jmp 1b\n"
 	GLOBAL(gate_mode_fault)
 	"	mov $-14, %rax\n"
 	"	jmp answered\n"
 	GLOBAL(gate_tail_interrupted)
 	"	mov $" VALUE(-512) ", %rax\n"
 	"	jmp answered\n"
+	"turn:	mov %gs:" VALUE(T_SELF) ", %rdi\n"
+	"	cld\n"
+	"	call rules_turn\n"
+	"	mov 112(%rsp), %rax\n"
+	"	lea calls(%rip), %r11\n"
+	"	jmp turned\n"
 
-	GLOBAL(gate_pass_interrupted)
-	"	mov $" VALUE(-512) ", %rax\n"
 	"exit_save:\n"
-	"	mov %rbx, 80(%rsp)\n"
-	"	mov %rbp, 88(%rsp)\n"
-	"	mov %r12, 96(%rsp)\n"
-	"	mov %r13, 104(%rsp)\n"
-	"	mov %r14, 112(%rsp)\n"
-	"	mov %r15, 120(%rsp)\n"
+	"	sub $112, %rsp\n"
+	"	mov %rbx, 144(%rsp)\n"
+	"	mov %rbp, 152(%rsp)\n"
+	"	mov %r12, 160(%rsp)\n"
+	"	mov %r13, 168(%rsp)\n"
+	"	mov %r14, 176(%rsp)\n"
+	"	mov %r15, 184(%rsp)\n"
 	"exit_pending:\n"
-	"	mov %rax, 128(%rsp)\n"
+	"	mov %rax, 192(%rsp)\n"
 	"	mov %rsp, %rdi\n"
 	"	cld\n"
 	"	call finish_pending\n"
 	"resume:\n"
-	"	mov 80(%rsp), %rbx\n"
-	"	mov 88(%rsp), %rbp\n"
-	"	mov 96(%rsp), %r12\n"
-	"	mov 104(%rsp), %r13\n"
-	"	mov 112(%rsp), %r14\n"
-	"	mov 120(%rsp), %r15\n"
-	"	mov 0(%rsp), %rdi\n"
-	"	mov 8(%rsp), %rsi\n"
-	"	mov 16(%rsp), %rdx\n"
-	"	mov 24(%rsp), %r10\n"
-	"	mov 32(%rsp), %r8\n"
-	"	mov 40(%rsp), %r9\n"
-	"	mov 128(%rsp), %rax\n"
-	"	jmp gate_exit_begin\n"
+	"	mov 144(%rsp), %rbx\n"
+	"	mov 152(%rsp), %rbp\n"
+	"	mov 160(%rsp), %r12\n"
+	"	mov 168(%rsp), %r13\n"
+	"	mov 176(%rsp), %r14\n"
+	"	mov 184(%rsp), %r15\n"
+	"	mov 192(%rsp), %rax\n"
+	"	add $48, %rsp\n"
+	"	jmp answered\n"
 
 	GLOBAL(gate_ask)
 	"	mov %rdi, %rsp\n"
-	"	mov 80(%rsp), %rbx\n"
-	"	mov 88(%rsp), %rbp\n"
-	"	mov 96(%rsp), %r12\n"
-	"	mov 104(%rsp), %r13\n"
-	"	mov 112(%rsp), %r14\n"
-	"	mov 120(%rsp), %r15\n"
-	"	mov 0(%rsp), %rdi\n"
-	"	mov 8(%rsp), %rsi\n"
-	"	mov 16(%rsp), %rdx\n"
-	"	mov 24(%rsp), %r10\n"
-	"	mov 32(%rsp), %r8\n"
-	"	mov 40(%rsp), %r9\n"
-	"	mov 48(%rsp), %rax\n"
-	"	jmp gate_pass_begin\n"
+	"	mov 144(%rsp), %rbx\n"
+	"	mov 152(%rsp), %rbp\n"
+	"	mov 160(%rsp), %r12\n"
+	"	mov 168(%rsp), %r13\n"
+	"	mov 176(%rsp), %r14\n"
+	"	mov 184(%rsp), %r15\n"
+	"	add $64, %rsp\n"
+	"	pop %rdi\n"
+	"	pop %rsi\n"
+	"	pop %rdx\n"
+	"	pop %r10\n"
+	"	pop %r8\n"
+	"	pop %r9\n"
+	"	mov (%rsp), %rax\n"
+	"	mov %gs:" VALUE(T_STUB) ", %rcx\n"
+	GLOBAL(gate_ask_begin)
+	"	cmpl $0, %gs:" VALUE(T_PENDING) "\n"
+	"	jne gate_ask_interrupted\n"
+	"	mov 24(%rsp), %rsp\n"
+	GLOBAL(gate_ask_switched)
+	"	jmp pass\n"
+	GLOBAL(gate_ask_end)
+	GLOBAL(gate_ask_interrupted)
+	"	mov $" VALUE(-512) ", %rax\n"
+	"	jmp gate_exit_begin\n"
 
 	GLOBAL(gate_sigreturn)
 	"	mov %gs:" VALUE(T_RECORD) ", %rsp\n"

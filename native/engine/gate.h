@@ -11,14 +11,15 @@
 #define GATE_SIZE 0x1000UL
 
 /* Labels. What lies between them is told by gate.c. */
-extern char gate_entry[], gate_entry_switched[], gate_pass_begin[],
-	gate_pass_syscall[], gate_pass_interrupted[], gate_exit_begin[],
+extern char gate_entry[], gate_pass_syscall[], gate_pass_after[],
+	gate_pass_end[], gate_entry_switched[], gate_exit_begin[],
 	gate_exit_switched[], gate_exit_end[], gate_app_begin[],
 	gate_app_syscall[], gate_app_interrupted[], gate_tail_begin[],
 	gate_tail_syscall[], gate_tail_interrupted[], gate_mode_load[],
 	gate_mode_fault[], gate_sigreturn_begin[],
 	gate_sigreturn_syscall[], gate_sigreturn_interrupted[],
-	gate_unmask_after[], gate_copy_begin[], gate_copy_end[],
+	gate_ask_begin[], gate_ask_switched[], gate_ask_end[],
+	gate_ask_interrupted[], gate_unmask_after[], gate_copy_begin[], gate_copy_end[],
 	gate_copy_fault[], engine_text_start[], engine_text_end[];
 
 /* gate_app() - the program's own call: RESTART where a signal came first. */
@@ -28,7 +29,8 @@ void gate_unmask(const set_t *mask);
 /* gate_sigreturn() - restores the frame at @rsp - 8; does not return. */
 _Noreturn void gate_sigreturn(unsigned long rsp);
 /* gate_ask() - the call of @r, the one that is answered now, as the program asked it:
- * the kernel answers, and its filters are asked. */
+ * the kernel answers, and its filters are asked. Its thread's `stub` says where the
+ * program goes on. */
 _Noreturn void gate_ask(struct record *r);
 /* gate_restore() - what our own signal frames return to. */
 void gate_restore(void);
@@ -53,7 +55,6 @@ long copy_text(char *to, const char *from, size_t size);
 long copy_name(char *to, const char *from, const char *text, size_t n);
 
 /* Called by the gate. */
-long hook(struct record *r);
 void finish_pending(struct record *r);
 void child_start(struct thread *t);
 void engine_main(unsigned long *stack);

@@ -35,45 +35,6 @@ struct start {
 	struct loaded image, loader;
 };
 
-_Noreturn void engine_die(int status, const char *what, const char *value)
-{
-	const char *words[] = { "engine: ", what, value ? ": " : "",
-				value ? value : "", "\n" };
-
-	for (unsigned int i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		SYS(__NR_write, 2, words[i], strlen(words[i]));
-	for (;;)
-		SYS(__NR_exit_group, status);
-}
-
-_Noreturn static void die_of(long error, const char *file)
-{
-	switch (error) {
-	case -ENOENT:
-	case -ENOTDIR:
-		engine_die(EXIT_NOT_FOUND, "no such file", file);
-	case PROGRAM_I386:
-		engine_die(EXIT_I386, "a 32-bit program, which the in-process "
-			   "engine cannot run", file);
-	case PROGRAM_SET_ID:
-		engine_die(EXIT_SET_ID, "would change user, group or "
-			   "capabilities, which only the kernel can do", file);
-	case -ENOEXEC:
-		engine_die(EXIT_NOT_STARTED, "neither a 64-bit x86 program nor "
-			   "a script", file);
-	case -ELIBBAD:
-		engine_die(EXIT_NOT_STARTED, "its loader is no program", file);
-	case -ELOOP:
-		engine_die(EXIT_NOT_STARTED, "too many links, or scripts that "
-			   "are run by scripts", file);
-	case -EACCES:
-	case -EPERM:
-		engine_die(EXIT_NOT_STARTED, "may not be executed", file);
-	default:
-		engine_die(EXIT_NOT_STARTED, "cannot be loaded", file);
-	}
-}
-
 static unsigned long auxv_value(const unsigned long *stack, unsigned long type)
 {
 	const unsigned long *at = stack + 1 + stack[0] + 1;
@@ -213,9 +174,9 @@ static unsigned long load_all(struct start *s, const char *file,
 		result = program_interpreter(program, &s->interpreter);
 	try_leaving(result, file, arguments);
 	if (result < 0 && result != -ENOENT)
-		die_of(result, file);
+		program_die(result, file);
 	if (result < 0)
-		die_of(result, program->path[0] ? program->path : file);
+		program_die(result, program->path[0] ? program->path : file);
 	result = load(program, false, random, &s->image);
 	if (result == 0)
 		code_files_note(program->id, s->image.start, s->image.start,
@@ -223,7 +184,7 @@ static unsigned long load_all(struct start *s, const char *file,
 	if (result == 0 && program->image.interp_size > 0)
 		result = load_loader(&s->interpreter, &s->loader);
 	if (result < 0)
-		die_of(result, file);
+		program_die(result, file);
 	exe_set(s->image.start, program->path);
 	SYS(__NR_close, program->fd);
 	if (program->image.interp_size == 0)

@@ -32,6 +32,8 @@ long program_open(struct program *p, const char *path);
 uint64_t program_identity(const struct file_status *st);
 /* exec_leaves() - whether what was refused so is the kernel's to execute. */
 bool exec_leaves(long result);
+/* program_die() - says why @file is not started, and ends as a shell would. */
+_Noreturn void program_die(long error, const char *file);
 /* program_interpreter() - the image's loader into @loader (only fd, path and
  * image); -ENOENT where it names none. */
 long program_interpreter(const struct program *p, struct program *loader);

@@ -31,22 +31,6 @@ static long the_long_way(struct record *r)
 	return call_before(&before, r);
 }
 
-/* What the gate is to do, and what is asked where it fails. */
-static void call_later(struct record *r, unsigned long nr, unsigned long a,
-		       unsigned long b, unsigned long c, unsigned long d,
-		       after_fn *after)
-{
-	r->later = (struct later){ nr, a, b, c, d, r->r8 };
-	r->after = after;
-	r->mode = NULL;
-}
-
-/* As the program asked it. */
-HOT static void as_asked(struct record *r, after_fn *after)
-{
-	call_later(r, r->nr, r->rdi, r->rsi, r->rdx, r->r10, after);
-}
-
 static long as_it_is(struct record *r, long result)
 {
 	(void)r;
@@ -98,64 +82,76 @@ static bool only_descriptor(const struct record *r, unsigned long flags)
 	       copy_bytes(&first, (const void *)r->rsi, 1) == 0 && !first;
 }
 
-/* @mode is where the mode will be. */
-HOT static long stat_at(struct record *r, unsigned long path, unsigned long flags,
-		    const struct later *real, unsigned long mode)
+/* As the program asked it. */
+static long as_asked(struct record *r, after_fn *after)
 {
-	struct quick *q = &thread_self()->quick;
-	const struct quick_parent *p;
-	bool follow = !(flags & AT_SYMLINK_NOFOLLOW);
+	r->after = after;
+	return 0;
+}
 
-	p = flags & AT_EMPTY_PATH ? NULL : quick_parent_of(q, path);
-	if (!p)
-		return the_long_way(r);
-	if (p->way != QUICK_REAL_PLACE) {
-		as_asked(r, follow ? after_follow : after_keep);
-		return 0;
-	}
-	r->later = *real;
+/* Where the last name may be a link is looked at it, and not at what it leads to;
+ * the mode, which tells, will be at @mode. */
+static inline long stat_real(struct record *r, struct quick *q, bool follow,
+			     unsigned long mode)
+{
 	r->later.a = (unsigned long)(long)AT_FDCWD;
 	r->later.b = (unsigned long)q->real;
-	r->after = follow ? after_stat : as_it_is;
-	r->mode = follow ? (const void *)mode : NULL;
-	return 0;
+	if (HARDLY(!follow))
+		return as_asked(r, as_it_is);
+	r->mode = (const void *)mode;
+	return as_asked(r, after_stat);
 }
 
 HOT static long quick_stat(struct record *r)
 {
-	const struct later real = { .nr = __NR_newfstatat, .c = r->rsi,
-				    .d = AT_SYMLINK_NOFOLLOW };
+	struct quick *q = &thread_self()->quick;
+	const struct quick_parent *p = quick_parent_of(q, r->rdi);
+	bool follow = r->nr == __NR_stat;
 
-	return stat_at(r, r->rdi, r->nr == __NR_lstat ? AT_SYMLINK_NOFOLLOW : 0,
-		       &real, real.c + STAT_MODE);
+	if (!p)
+		return the_long_way(r);
+	if (p->way != QUICK_REAL_PLACE)
+		return as_asked(r, follow ? after_follow : after_keep);
+	r->later.nr = __NR_newfstatat;
+	r->later.c = r->rsi;
+	r->later.d = AT_SYMLINK_NOFOLLOW;
+	return stat_real(r, q, follow, r->rsi + STAT_MODE);
 }
 
 HOT static long quick_newfstatat(struct record *r)
 {
-	const struct later real = { .nr = __NR_newfstatat, .c = r->rdx,
-				    .d = r->r10 | AT_SYMLINK_NOFOLLOW };
+	struct quick *q = &thread_self()->quick;
+	const struct quick_parent *p;
+	bool follow = !(r->r10 & AT_SYMLINK_NOFOLLOW);
 
-	if (only_descriptor(r, r->r10)) {
-		as_asked(r, as_it_is);
-		return 0;
-	}
-	return stat_at(r, r->rsi, r->r10, &real, real.c + STAT_MODE);
+	if (only_descriptor(r, r->r10))
+		return as_asked(r, as_it_is);
+	p = HARDLY(r->r10 & AT_EMPTY_PATH) ? NULL : quick_parent_of(q, r->rsi);
+	if (HARDLY(!p))
+		return the_long_way(r);
+	if (p->way != QUICK_REAL_PLACE)
+		return as_asked(r, follow ? after_follow : after_keep);
+	r->later.d |= AT_SYMLINK_NOFOLLOW;
+	return stat_real(r, q, follow, r->rdx + STAT_MODE);
 }
 
 HOT static long quick_statx(struct record *r)
 {
-	const struct later real = { .nr = __NR_statx,
-				    .c = r->rdx | AT_SYMLINK_NOFOLLOW,
-				    .d = r->r10, .e = r->r8 };
+	struct quick *q = &thread_self()->quick;
+	const struct quick_parent *p;
+	bool follow = !(r->rdx & AT_SYMLINK_NOFOLLOW);
 
-	if (only_descriptor(r, r->rdx)) {
-		as_asked(r, as_it_is);
-		return 0;
-	}
+	if (only_descriptor(r, r->rdx))
+		return as_asked(r, as_it_is);
 	/* Without its mode nothing would tell a link. */
-	return stat_at(r, r->rsi, r->rdx | (r->r10 & STATX_TYPE ? 0 :
-						    AT_EMPTY_PATH),
-		       &real, real.e + STATX_MODE);
+	p = HARDLY(r->rdx & AT_EMPTY_PATH || !(r->r10 & STATX_TYPE)) ?
+	    NULL : quick_parent_of(q, r->rsi);
+	if (HARDLY(!p))
+		return the_long_way(r);
+	if (p->way != QUICK_REAL_PLACE)
+		return as_asked(r, follow ? after_follow : after_keep);
+	r->later.c |= AT_SYMLINK_NOFOLLOW;
+	return stat_real(r, q, follow, r->r8 + STATX_MODE);
 }
 
 HOT static long quick_access(struct record *r)
@@ -167,8 +163,7 @@ HOT static long quick_access(struct record *r)
 	/* Elsewhere the last name may be a link. */
 	if (!p || p->way == QUICK_REAL_PLACE)
 		return the_long_way(r);
-	as_asked(r, after_follow);
-	return 0;
+	return as_asked(r, after_follow);
 }
 
 static long quick_readlink(struct record *r)
@@ -180,12 +175,11 @@ static long quick_readlink(struct record *r)
 	if (!p)
 		return the_long_way(r);
 	if (p->way != QUICK_REAL_PLACE)
-		as_asked(r, after_keep);
-	else
-		call_later(r, __NR_readlinkat, (unsigned long)(long)AT_FDCWD,
-			   (unsigned long)q->real, at ? r->rdx : r->rsi,
-			   at ? r->r10 : r->rdx, as_it_is);
-	return 0;
+		return as_asked(r, after_keep);
+	r->later = (struct later){ __NR_readlinkat, (unsigned long)(long)AT_FDCWD,
+				   (unsigned long)q->real,
+				   at ? r->rdx : r->rsi, at ? r->r10 : r->rdx, 0 };
+	return as_asked(r, as_it_is);
 }
 
 static long after_open(struct record *r, long result)
@@ -209,57 +203,70 @@ static long after_open_real(struct record *r, long result)
 	return result;
 }
 
-/* Both are asked each time where it is to be noted what was opened. */
-static void ask_for_note(struct record *r)
-{
-	static const uint16_t always = S_IFLNK;
-
-	r->mode = places_kept() ? &always : NULL;
-}
-
 /* Names of files that kernel-views.c or hardware.c may have an answer for. */
-static bool is_told(const char *name, size_t n)
+COLD static bool is_told(const char *name)
 {
 	static const char *const told[] = { "version", "address", "hostname",
 					    "osrelease", "domainname" };
 
-	if (n < 7 || n > 10)
-		return false;
 	for (unsigned int i = 0; i < sizeof(told) / sizeof(told[0]); i++)
 		if (strcmp(name, told[i]) == 0)
 			return true;
 	return false;
 }
 
-HOT static long open_at(struct record *r, unsigned long path, unsigned long flags,
-		    unsigned long mode)
+static inline bool may_be_told(const struct quick *q)
+{
+	return HARDLY(q->n - 7 <= 3) && is_told((const char *)q + q->last->name);
+}
+
+/* Where it is to be noted what was opened, that is asked each time. */
+static long open_later(struct record *r, after_fn *after)
+{
+	static const uint16_t always = S_IFLNK;
+
+	if (HARDLY(places_kept()))
+		r->mode = &always;
+	return as_asked(r, after);
+}
+
+COLD static long open_native(struct record *r)
+{
+	return open_later(r, after_open);
+}
+
+/* Only to read; O_NOFOLLOW is asked for by us. */
+#define NOT_QUICK (3 | O_CREAT | O_TRUNC | O_PATH | O_NOFOLLOW)
+
+HOT static long quick_openat(struct record *r)
 {
 	struct quick *q = &thread_self()->quick;
 	const struct quick_parent *p;
 
-	/* Only to read; O_NOFOLLOW is asked for below. */
-	p = flags & (3 | O_CREAT | O_TRUNC | O_PATH | O_NOFOLLOW) ?
-	    NULL : quick_parent_of(q, path);
-	if (!p || is_told(quick_name(q), q->n))
+	p = HARDLY(r->rdx & NOT_QUICK) ? NULL : quick_parent_of(q, r->rsi);
+	if (HARDLY(!p) || may_be_told(q))
 		return the_long_way(r);
 	if (p->way != QUICK_REAL_PLACE)
-		as_asked(r, after_open);
-	else
-		call_later(r, __NR_openat, (unsigned long)(long)AT_FDCWD,
-			   (unsigned long)q->real, flags | O_NOFOLLOW,
-			   mode, after_open_real);
-	ask_for_note(r);
-	return 0;
+		return open_native(r);
+	r->later.a = (unsigned long)(long)AT_FDCWD;
+	r->later.b = (unsigned long)q->real;
+	r->later.c |= O_NOFOLLOW;
+	return open_later(r, after_open_real);
 }
 
 HOT static long quick_open(struct record *r)
 {
-	return open_at(r, r->rdi, r->rsi, r->rdx);
-}
+	struct quick *q = &thread_self()->quick;
+	const struct quick_parent *p;
 
-HOT static long quick_openat(struct record *r)
-{
-	return open_at(r, r->rsi, r->rdx, r->r10);
+	p = HARDLY(r->rsi & NOT_QUICK) ? NULL : quick_parent_of(q, r->rdi);
+	if (HARDLY(!p) || may_be_told(q))
+		return the_long_way(r);
+	if (p->way != QUICK_REAL_PLACE)
+		return open_native(r);
+	r->later.a = (unsigned long)q->real;
+	r->later.b |= O_NOFOLLOW;
+	return open_later(r, after_open_real);
 }
 
 void quick_add(void)

@@ -81,9 +81,9 @@ static void place_parent(struct quick_parent *p, const struct quick_given *g)
 	p->way = QUICK_REAL_PLACE;
 }
 
-static inline bool is_current(const struct quick_parent *p, const struct thread *t)
+static inline bool is_current(const struct quick_parent *p)
 {
-	return p->rules == t->rules && p->change == walk_changes() &&
+	return p->change == walk_changes() &&
 	       (p->way != QUICK_REAL_PLACE || !walk_is_over(p->until));
 }
 
@@ -153,18 +153,10 @@ static struct quick_parent *place_of(struct quick *q, const struct quick_given *
 	return p;
 }
 
-/* `real` begins with its place. */
-static void put_real(struct quick *q, const struct quick_parent *p)
-{
-	if (q->real_of != p)
-		memcpy(q->real, p->real, p->real_n);
-	q->real_of = p;
-}
-
 /* By the text of the path: in another directory than the call before. */
-COLD static const struct quick_parent *look(struct thread *t, struct quick *q,
-					    unsigned long path)
+COLD static const struct quick_parent *look(struct quick *q, unsigned long path)
 {
+	struct thread *t = thread_self();
 	long n = copy_text(q->given, (const char *)path, sizeof(q->given));
 	struct quick_given g = { q->given, 0, 0 };
 	struct quick_parent *p;
@@ -172,7 +164,7 @@ COLD static const struct quick_parent *look(struct thread *t, struct quick *q,
 	if (!split(&g, n))
 		return NULL;
 	p = place_of(q, &g);
-	if (p->n == 0 || !is_current(p, t))
+	if (p->n == 0 || p->rules != t->rules || !is_current(p))
 		p = learn(t, q, &g, p);
 	if (!p || p->way == QUICK_NEVER ||
 	    (p->way == QUICK_ASK && !is_free(&g)))
@@ -180,7 +172,9 @@ COLD static const struct quick_parent *look(struct thread *t, struct quick *q,
 	q->last = p;
 	q->n = g.n - g.parent;
 	if (p->way == QUICK_REAL_PLACE) {
-		put_real(q, p);
+		if (q->real_of != p)
+			memcpy(q->real, p->real, p->real_n);
+		q->real_of = p;
 		memcpy(q->real + p->real_n, g.path + g.parent, q->n + 1);
 	}
 	return p;
@@ -197,25 +191,19 @@ COLD static const struct quick_parent *ask(struct quick *q,
 HOT const struct quick_parent *quick_parent_of(struct quick *q,
 					       unsigned long path)
 {
-	struct thread *t = thread_self();
 	struct quick_parent *p = q->last;
-	char *name;
+	const char *name;
 	long n;
 
-	if (!p)
-		return look(t, q, path);
+	if (HARDLY(!p))
+		return look(q, path);
 	name = (char *)q + p->name;
-	n = copy_name(name, (const char *)path, p->text, p->n);
+	n = copy_name((char *)q + p->name, (const char *)path, p->text, p->n);
 	q->n = (size_t)n;
 	/* "." and ".." are rare, and so is what looks like them. */
-	if (n <= 0 || (n <= 2 && name[0] == '.') || !is_current(p, t))
-		return look(t, q, path);
-	if (p->way == QUICK_NATIVE)
-		return p;
-	if (p->way == QUICK_ASK)
-		return ask(q, p);
-	put_real(q, p);
-	return p;
+	if (HARDLY((n <= 2 && (n <= 0 || name[0] == '.')) || !is_current(p)))
+		return look(q, path);
+	return HARDLY(p->way == QUICK_ASK) ? ask(q, p) : p;
 }
 
 struct quick_given quick_given(struct quick *q)

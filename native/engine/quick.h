@@ -35,13 +35,15 @@ struct quick_parent {
 
 /* Of a thread: the path of the call in progress, and what is known. */
 struct quick {
-	struct quick_parent *last;	/* of the call before; NULL = none */
+	/* Of the call before, by the rules of this one; NULL = none. */
+	struct quick_parent *last;
 	size_t n;		/* of the name behind it in this call */
 	/* By the hash of a text, the place in `parents` + 1; 0 = none. They are
 	 * taken in turn, so that few pages are touched for few directories. */
 	unsigned char slots[QUICK_SLOTS];
 	unsigned int next;
-	const struct quick_parent *real_of;	/* whose place `real` begins with */
+	/* Whose place `real` begins with: of what leads to a place, always the last. */
+	const struct quick_parent *real_of;
 	/* That the kernel gets where it is not as the program has it. */
 	char real[QUICK_REAL + 256];
 	char given[PATH_SIZE];
@@ -51,11 +53,6 @@ struct quick {
 /* quick_parent_of() - what is known of the directory of the path at @path; NULL =
  * nothing that helps. The name is in @q, and so is the real path. */
 const struct quick_parent *quick_parent_of(struct quick *q, unsigned long path);
-/* quick_name() - the last name of that path. */
-static inline const char *quick_name(const struct quick *q)
-{
-	return (const char *)q + q->last->name;
-}
 
 /* quick_given() - the path as it was given: `n` bytes, of which the first `parent`
  * are the directory with its slash. */

@@ -11,7 +11,8 @@
 
 #define AGAIN_NS 100000000LL
 
-struct at_hand at_hand = { .rules_changes = &at_hand.never };
+struct at_hand at_hand = { .rules_changes = &at_hand.never,
+			   .kernel_clock = vdso_none };
 
 static struct rules first;
 static const struct rules *newest = &first;

@@ -39,7 +39,8 @@ void rules_start(const char *policy, const char *page, int64_t now);
 /* rules_check() - once paths_start() has what they lead to; ends where they ask
  * for what is not there. */
 void rules_check(void);
-/* rules_turn() - to the newest table, as far as there is one. */
+/* rules_turn() - to the newest table, as far as there is one: the gate asks for it
+ * where a call begins that is looked at, and the count is not @t's. */
 void rules_turn(struct thread *t);
 
 /* rules_may_change() - whether there is a page of rules. */
@@ -49,17 +50,8 @@ bool rules_may_change(void);
 static inline void thread_rules(struct thread *t, const struct rules *rules)
 {
 	t->rules = rules;
+	t->quick.last = NULL;	/* which is of those before */
 	t->rules_changes = rules->changes;
-}
-
-/* rules_take() - a call begins. */
-static inline void rules_take(void)
-{
-	struct thread *t = thread_self();
-
-	if (__atomic_load_n(at_hand.rules_changes, __ATOMIC_ACQUIRE) !=
-	    t->rules_changes)
-		rules_turn(t);
 }
 
 /* rules_now() - by which this thread's call is answered. */

@@ -9,18 +9,13 @@
  * then sees is the state before or behind its call. So the program never meets
  * a frame of the engine's, and hooks never run inside one another.
  */
-#include "engine.h"
 #include "filters.h"
 #include "gate.h"
 #include "held.h"
 #include "patch.h"
 #include "signals.h"
 #include "sys.h"
-#include "text.h"
-#include "vsyscall.h"
-
-#define SYS_SECCOMP_CODE 1
-#define SYS_DISPATCH_CODE 2
+#include "traps.h"
 
 static void set_default(int sig)
 {
@@ -49,80 +44,6 @@ static void defer(struct thread *t, int sig, struct signal_frame *f)
 	send_again(sig, &f->info);
 	t->deferred |= SIGBIT(sig);
 	note(t, f);
-}
-
-/* A call was trapped: go into the gate as a patched site would. */
-static void trap(struct thread *t, struct sigcontext *c, unsigned long nr)
-{
-	struct stub *stub = patch_site(c->rip - 2, c);
-
-	if (!stub) {
-		stub = &t->trapped;
-		stub->ret = c->rip;
-		stub->site = c->rip - 2;
-	}
-	c->rax = nr;
-	c->rcx = (unsigned long)stub;
-	c->rip = (unsigned long)gate_entry;
-}
-
-static void trap_vsyscall(struct thread *t, struct sigcontext *c, long nr)
-{
-	t->trapped.ret = c->rip;
-	t->trapped.site = c->rip;
-	c->rax = (unsigned long)nr;
-	c->rcx = (unsigned long)&t->trapped;
-	c->rip = (unsigned long)gate_entry;
-}
-
-static bool is_trap(const siginfo_t *info)
-{
-	return info->si_code == SYS_DISPATCH_CODE ||
-	       (info->si_code == SYS_SECCOMP_CODE && engine.traps_by_seccomp);
-}
-
-/* The engine's own signals; true where nothing is left to do. */
-static bool own_signal(struct thread *t, int sig, siginfo_t *info,
-		       struct sigcontext *c)
-{
-	long nr;
-
-	if (sig == SIGSYS && info->si_code == SYS_SECCOMP_CODE) {
-		nr = vsyscall_number((unsigned long)info->si_call_addr);
-		if (nr >= 0) {
-			trap_vsyscall(t, c, nr);
-			return true;
-		}
-	}
-	if (sig == SIGSYS && is_trap(info)) {
-		trap(t, c, c->rax);
-		return true;
-	}
-	if (sig == SIGTRAP)
-		return patch_in_progress(c);
-	if (sig != SIGSEGV && sig != SIGBUS)
-		return false;
-	if (c->rip >= (unsigned long)gate_copy_begin &&
-	    c->rip < (unsigned long)gate_copy_end) {
-		c->rip = (unsigned long)gate_copy_fault;
-		return true;
-	}
-	if (c->rip == (unsigned long)gate_mode_load) {
-		c->rip = (unsigned long)gate_mode_fault;
-		return true;
-	}
-	nr = vsyscall_number(c->rip);
-	if (sig == SIGSEGV && nr >= 0) {
-		unsigned long ret;
-
-		if (copy_bytes(&ret, (void *)c->rsp, sizeof(ret)) < 0)
-			return false;
-		c->rip = ret;
-		c->rsp += 8;
-		trap_vsyscall(t, c, nr);
-		return true;
-	}
-	return false;
 }
 
 static bool between(unsigned long ip, const char *from, const char *to)
@@ -159,8 +80,15 @@ static bool met_inside(struct thread *t, struct sigcontext *c)
 {
 	unsigned long ip = c->rip;
 
-	if (between(ip, gate_entry, gate_entry_switched)) {
-		c->rip = ((struct stub *)c->rcx)->site;
+	if (between(ip, gate_pass_after, gate_pass_end)) {
+		c->rip = t->stub->ret;
+		return false;
+	}
+	if (between(ip, gate_entry, gate_entry_switched) ||
+	    between(ip, gate_ask_switched, gate_ask_end)) {
+		/* The kernel may have come back to it, and rcx is lost then. */
+		c->rip = (ip == (unsigned long)gate_pass_syscall ?
+			  t->stub : (struct stub *)c->rcx)->site;
 		return false;
 	}
 	if (between(ip, gate_exit_switched, gate_exit_end)) {
@@ -172,12 +100,12 @@ static bool met_inside(struct thread *t, struct sigcontext *c)
 		patch_leave_stub(c);
 		return false;
 	}
-	if (between(ip, gate_pass_begin, gate_pass_syscall + 1))
-		c->rip = (unsigned long)gate_pass_interrupted;
-	else if (between(ip, gate_app_begin, gate_app_syscall + 1))
+	if (between(ip, gate_app_begin, gate_app_syscall + 1))
 		c->rip = (unsigned long)gate_app_interrupted;
 	else if (between(ip, gate_tail_begin, gate_tail_syscall + 1))
 		c->rip = (unsigned long)gate_tail_interrupted;
+	else if (between(ip, gate_ask_begin, gate_ask_switched))
+		c->rip = (unsigned long)gate_ask_interrupted;
 	else if (between(ip, gate_exit_begin, gate_exit_switched))
 		c->rip = (unsigned long)gate_exit_begin;
 	else if (between(ip, gate_sigreturn_begin,
@@ -189,25 +117,44 @@ static bool met_inside(struct thread *t, struct sigcontext *c)
 }
 
 /* Calls that only a signal or what they wait for ends. */
-static bool waits_for_ever(const struct record *r)
+static bool waits_for_ever(unsigned long nr, unsigned long third,
+			   unsigned long fourth, unsigned long fifth)
 {
-	switch (r->nr) {
+	switch (nr) {
 	case __NR_pause:
 	case __NR_rt_sigsuspend:
 		return true;
 	case __NR_poll:
-		return (int)r->rdx < 0;
+		return (int)third < 0;
 	case __NR_epoll_wait:
 	case __NR_epoll_pwait:
-		return (int)r->r10 < 0;
+		return (int)fourth < 0;
 	case __NR_ppoll:
 	case __NR_rt_sigtimedwait:
-		return r->rdx == 0;
+		return third == 0;
 	case __NR_select:
 	case __NR_pselect6:
-		return r->r8 == 0;
+		return fifth == 0;
 	default:
 		return false;
+	}
+}
+
+/* The program is told of no signal that it blocks: what waits for ever goes on.
+ * @ip is where the signal met the thread. */
+static void wait_on(struct thread *t, struct sigcontext *c, unsigned long ip)
+{
+	const struct record *r = t->record;
+
+	if (c->rax != (unsigned long)-EINTR || held_ready(t))
+		return;
+	if (ip == (unsigned long)gate_pass_after &&
+	    waits_for_ever(t->number, c->rdx, c->r10, c->r8)) {
+		c->rip = t->stub->site;
+		c->rax = t->number;
+	} else if (ip == (unsigned long)gate_app_syscall + 2 &&
+		   waits_for_ever(r->nr, r->rdx, r->r10, r->r8)) {
+		c->rax = (unsigned long)RESTART;
 	}
 }
 
@@ -218,9 +165,7 @@ static bool waits_for_ever(const struct record *r)
 static bool sent(struct thread *t, int sig, struct signal_frame *f)
 {
 	struct sigcontext *c = &f->uc.uc_mcontext;
-	bool ended = c->rax == (unsigned long)-EINTR &&
-		     (c->rip == (unsigned long)gate_exit_begin ||
-		      c->rip == (unsigned long)gate_app_syscall + 2);
+	unsigned long ip = c->rip;
 	bool inside;
 
 	/* In signal_entry() itself: it comes again when that returns. */
@@ -229,17 +174,14 @@ static bool sent(struct thread *t, int sig, struct signal_frame *f)
 		f->uc.uc_sigmask |= SIGBIT(sig);
 		return true;
 	}
-	if (c->rip == (unsigned long)gate_unmask_after)
+	if (ip == (unsigned long)gate_unmask_after)
 		return !held_arrived(t, sig, &f->info, false);
 	inside = met_inside(t, c);
 	if (held_arrived(t, sig, &f->info, inside))
 		return false;
-	if (!inside)
-		return true;
-	/* The program is told of none, so the wait goes on. */
-	if (ended && waits_for_ever(t->record) && !held_ready(t))
-		c->rax = (unsigned long)RESTART;
-	note(t, f);
+	wait_on(t, c, ip);
+	if (inside)
+		note(t, f);
 	return true;
 }
 
@@ -256,7 +198,7 @@ void signal_entry(int sig, siginfo_t *info, void *context)
 		deliver(t, sig, f, blocked | t->own_blocked);
 		return;
 	}
-	if (info->si_code > 0 && own_signal(t, sig, info, c))
+	if (info->si_code > 0 && traps_answer(t, sig, info, c))
 		return;
 	if (info->si_code <= 0 && (OWN_SIGNALS & SIGBIT(sig)) &&
 	    sent(t, sig, f))

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "at-hand.h"
 #include "kept.h"
 #include "sys.h"
 #include "text.h"
@@ -17,12 +18,19 @@ _Static_assert(offsetof(struct thread, self) == T_SELF, "gate.c");
 _Static_assert(offsetof(struct thread, record) == T_RECORD, "gate.c");
 _Static_assert(offsetof(struct thread, rsp) == T_RSP, "gate.c");
 _Static_assert(offsetof(struct thread, pending) == T_PENDING, "gate.c");
-_Static_assert(offsetof(struct record, nr) == 48, "gate.c");
-_Static_assert(offsetof(struct record, rbx) == 80, "gate.c");
-_Static_assert(offsetof(struct record, result) == 128, "gate.c");
-_Static_assert(offsetof(struct record, after) == 136, "gate.c");
-_Static_assert(offsetof(struct record, later) == 144, "gate.c");
-_Static_assert(offsetof(struct record, mode) == 192, "gate.c");
+_Static_assert(offsetof(struct thread, rules_changes) == T_RULES_CHANGES, "gate.c");
+_Static_assert(offsetof(struct thread, top) == T_TOP, "gate.c");
+_Static_assert(offsetof(struct thread, stub) == T_STUB, "gate.c");
+_Static_assert(offsetof(struct thread, number) == T_NUMBER, "gate.c");
+_Static_assert(offsetof(struct record, mode) == 48, "gate.c");
+_Static_assert(offsetof(struct record, after) == 56, "gate.c");
+_Static_assert(offsetof(struct record, rdi) == 64, "gate.c");
+_Static_assert(offsetof(struct record, nr) == 112, "gate.c");
+_Static_assert(offsetof(struct record, rbx) == 144, "gate.c");
+_Static_assert(offsetof(struct record, result) == 192, "gate.c");
+_Static_assert(offsetof(struct stub, ret) == 40, "gate.c");
+_Static_assert(offsetof(struct stub, site) == 48, "gate.c");
+_Static_assert(offsetof(struct at_hand, rules_changes) == 0, "gate.c");
 _Static_assert(sizeof(struct record) % 16 == 0, "stack alignment");
 _Static_assert(sizeof(struct stub) == 64, "gate.c");
 /* Below the record of the first thread, on its hook stack. */
@@ -42,6 +50,7 @@ static struct thread *prepare(char *block)
 	t->self = t;
 	t->signal_stack = block;
 	t->record = (struct record *)(void *)(block + PLACE) - 1;
+	t->top = &t->record->result;
 	t->sighand = &t->own_sighand;
 	t->in_use = 1;
 	return t;

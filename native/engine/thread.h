@@ -16,31 +16,36 @@
 #define T_RECORD 8
 #define T_RSP 16
 #define T_PENDING 24
+#define T_RULES_CHANGES 28
+#define T_TOP 40
+#define T_STUB 48
+#define T_NUMBER 56
 
 /* Below this, a call of the program is answered by "do it again". */
 #define RESTART (-512L)
 
-/* A call that a hook leaves to the gate, and who is asked then: where it fails, and
- * where `mode` points to the mode of a link. */
+/* A call that a hook leaves to the gate: the program's own, but for what the hook
+ * changes. `after` is asked where it fails, and where `mode` points to the mode of a
+ * link. */
 struct record;
 typedef long after_fn(struct record *r, long result);
 struct later {
 	unsigned long nr, a, b, c, d, e;
 };
 
-/* A call in progress: what the program's registers were. Lies on top of the
- * hook stack, so that rsp in the gate is its address. */
+/* A call in progress. Lies on top of the hook stack; the gate pushes it. */
 struct record {
-	unsigned long rdi, rsi, rdx, r10, r8, r9;	/* 0 to 40 */
-	unsigned long nr;	/* 48 */
-	unsigned long site;	/* 56: where the call can be done again */
-	unsigned long ret;	/* 64: where the program goes on */
-	unsigned long rsp;	/* 72 */
-	unsigned long rbx, rbp, r12, r13, r14, r15;	/* 80 to 120 */
-	long result;		/* 128 */
-	after_fn *after;	/* 136: NULL = the hook has answered */
-	struct later later;	/* 144 */
-	const void *mode;	/* 192 */
+	struct later later;	/* 0 to 40 */
+	const void *mode;	/* 48 */
+	after_fn *after;	/* 56: NULL = the hook has answered */
+	/* What the program's registers were. */
+	unsigned long rdi, rsi, rdx, r10, r8, r9;	/* 64 to 104 */
+	unsigned long nr;	/* 112 */
+	unsigned long site;	/* 120: where the call can be done again */
+	unsigned long ret;	/* 128: where the program goes on */
+	unsigned long rsp;	/* 136 */
+	unsigned long rbx, rbp, r12, r13, r14, r15;	/* 144 to 184 */
+	long result;		/* 192 */
 	unsigned long pad;
 };
 
@@ -95,6 +100,9 @@ struct thread {
 	unsigned int pending;	/* a signal waits for the end of the hook */
 	uint32_t rules_changes;	/* of `rules` */
 	const struct rules *rules;	/* that answer its call */
+	void *top;	/* where the gate pushes a record */
+	struct stub *stub;	/* by which the last call that nobody looked at came, */
+	unsigned long number;	/* and which */
 	unsigned int in_use;
 	struct thread *next;
 	bool vfork_child;	/* its block belongs to the parent */

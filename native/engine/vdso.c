@@ -75,6 +75,13 @@ int vdso_is_kernels(unsigned long address)
 	return kernel_vdso && address - kernel_vdso < KERNEL_VDSO_MAX;
 }
 
+long vdso_none(long id, void *ts)
+{
+	(void)id;
+	(void)ts;
+	return -ENOSYS;
+}
+
 int64_t vdso_asked(void)
 {
 	struct timespec ts = { 0, 0 };
@@ -124,7 +131,8 @@ unsigned long vdso_start(unsigned long kernel)
 	data->clock_getres = (void *)function("__vdso_clock_getres");
 	data->getcpu = (void *)function("__vdso_getcpu");
 	data->getrandom = (void *)function("__vdso_getrandom");
-	at_hand.kernel_clock = data->clock_gettime;
+	if (data->clock_gettime)
+		at_hand.kernel_clock = data->clock_gettime;
 	data->clock_on = engine.policy.clock_on;
 	data->page = engine.clock_page;
 	if (SYS(__NR_mprotect, at, size - PAGE, PROT_READ | PROT_EXEC) < 0 &&

@@ -31,12 +31,13 @@ int vdso_is_kernels(unsigned long address);
 /* vdso_coarse() - the kernel's monotonic clock of a few ms, in ns; vdso_asked() -
  * where its vDSO tells none. */
 COLD int64_t vdso_asked(void);
+/* vdso_none() - in place of it. */
+long vdso_none(long id, void *ts);
 static inline int64_t vdso_coarse(void)
 {
 	struct timespec ts;
 
-	if (!at_hand.kernel_clock ||
-	    at_hand.kernel_clock(CLOCK_MONOTONIC_COARSE, &ts) != 0)
+	if (HARDLY(at_hand.kernel_clock(CLOCK_MONOTONIC_COARSE, &ts) != 0))
 		return vdso_asked();
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Signals that an instruction caused and that are the engine's: a call that is not
+ * a jump (yet) goes into the gate as one that is; a bad pointer of the program's
+ * ends the copy that met it; a jump that is being written is waited for.
+ */
+#include "engine.h"
+#include "gate.h"
+#include "patch.h"
+#include "sys.h"
+#include "traps.h"
+#include "vsyscall.h"
+
+#define SYS_DISPATCH_CODE 2
+
+/* A call was trapped: go into the gate as a patched site would. */
+static void trap(struct thread *t, struct sigcontext *c, unsigned long nr)
+{
+	struct stub *stub = patch_site(c->rip - 2, c);
+
+	if (!stub) {
+		stub = &t->trapped;
+		stub->ret = c->rip;
+		stub->site = c->rip - 2;
+	}
+	c->rax = nr;
+	c->rcx = (unsigned long)stub;
+	c->rip = (unsigned long)gate_entry;
+}
+
+static void trap_vsyscall(struct thread *t, struct sigcontext *c, long nr)
+{
+	t->trapped.ret = c->rip;
+	t->trapped.site = c->rip;
+	c->rax = (unsigned long)nr;
+	c->rcx = (unsigned long)&t->trapped;
+	c->rip = (unsigned long)gate_entry;
+}
+
+static bool is_trap(const siginfo_t *info)
+{
+	return info->si_code == SYS_DISPATCH_CODE ||
+	       (info->si_code == SYS_SECCOMP_CODE && engine.traps_by_seccomp);
+}
+
+bool traps_answer(struct thread *t, int sig, const siginfo_t *info,
+		  struct sigcontext *c)
+{
+	long nr;
+
+	if (sig == SIGSYS && info->si_code == SYS_SECCOMP_CODE) {
+		nr = vsyscall_number((unsigned long)info->si_call_addr);
+		if (nr >= 0) {
+			trap_vsyscall(t, c, nr);
+			return true;
+		}
+	}
+	if (sig == SIGSYS && is_trap(info)) {
+		trap(t, c, c->rax);
+		return true;
+	}
+	if (sig == SIGTRAP)
+		return patch_in_progress(c);
+	if (sig != SIGSEGV && sig != SIGBUS)
+		return false;
+	if (c->rip >= (unsigned long)gate_copy_begin &&
+	    c->rip < (unsigned long)gate_copy_end) {
+		c->rip = (unsigned long)gate_copy_fault;
+		return true;
+	}
+	if (c->rip == (unsigned long)gate_mode_load) {
+		c->rip = (unsigned long)gate_mode_fault;
+		return true;
+	}
+	nr = vsyscall_number(c->rip);
+	if (sig == SIGSEGV && nr >= 0) {
+		unsigned long ret;
+
+		if (copy_bytes(&ret, (void *)c->rsp, sizeof(ret)) < 0)
+			return false;
+		c->rip = ret;
+		c->rsp += 8;
+		trap_vsyscall(t, c, nr);
+		return true;
+	}
+	return false;
+}
