@@ -1,9 +1,25 @@
 // What a start does without until somebody asks, and what it is told by the one before.
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { cannotRun, compile, engine, place, run } from "../support/engine.ts";
+
+/** Changes a byte behind umask(), which is never executed, when it is told to; the page is written to before. */
+const changer = `import mmap, sys
+own, mask = sys.argv[1], int(sys.argv[2])
+with open(own + "/libc.so.6", "r+b") as f:
+    m = mmap.mmap(f.fileno(), 0)
+at = m.find(bytes.fromhex("b85f0000000f05c3"))
+assert at > 0
+m[at + 9] = m[at + 9]
+open(own + "/ready", "w").close()
+open(own + "/go").read()
+m[at + 9] ^= mask
+open(own + "/done", "w").write("\\n")`;
 
 describe("starts", { skip: cannotRun }, () => {
   test("calls of the loader are jumps before it begins, where the one who starts it knows them", async () => {
@@ -42,6 +58,43 @@ describe("starts", { skip: cannotRun }, () => {
     assert.equal(await count(`${often} LD_LIBRARY_PATH=${own} "$@"; exit`), alone, "another copy");
     const changed = `${often} touch ${own}/libc.so.6; "$@"; exit`;
     assert.equal(await count(changed, elsewhere), alone, "a file that was changed");
+  });
+
+  test("a call is no jump early where bytes around it are others than were told, in a file that is the same", async (t) => {
+    const jumps = compile("jumps", "dynamic");
+    // Where pages are never written back, a page that was written to once can be changed with nothing else of the file.
+    const own = mkdtempSync("/dev/shm/tranship-sites-");
+    t.after(() => rmSync(own, { recursive: true, force: true }));
+    const library = join(own, "libc.so.6");
+    copyFileSync("/lib/x86_64-linux-gnu/libc.so.6", library);
+    execFileSync("mkfifo", [join(own, "go"), join(own, "done")]);
+    const often = "n=0; while [ $n -lt 20 ]; do n=$((n + 1)); [ -e /etc/none ]; umask 22; done; ";
+    const script = `${often} echo >${own}/go; read x <${own}/done; "$@"; exit`;
+    const count = async (mask: number): Promise<number> => {
+      const holder = spawn("python3", ["-c", changer, own, String(mask)], {
+        stdio: ["ignore", "ignore", "inherit"],
+      });
+      while (!existsSync(join(own, "ready"))) await setTimeout(10);
+      const before = statSync(library, { bigint: true });
+      const { status, stdout, stderr } = await run(
+        [engine, "/bin/sh", "-c", script, "sh", jumps, "libc.so.6"],
+        {
+          env: { ...process.env, LD_LIBRARY_PATH: own },
+        },
+      );
+      assert.equal(status, 0, stdout + stderr);
+      if (holder.exitCode === null) await once(holder, "exit");
+      assert.equal(holder.exitCode, 0);
+      const after = statSync(library, { bigint: true });
+      assert.deepEqual(
+        [after.ctimeNs, after.mtimeNs, after.size, after.ino],
+        [before.ctimeNs, before.mtimeNs, before.size, before.ino],
+      );
+      rmSync(join(own, "ready"));
+      return Number(stdout);
+    };
+    const told = await count(0);
+    assert.equal(await count(0xff), told - 1);
   });
 
   test("what is said of sites that are none is left alone", async () => {
