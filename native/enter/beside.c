@@ -25,11 +25,16 @@ static void no_streams(void)
 }
 
 /* leave() - into the namespaces of @host, where we have made our own already:
- * a supervisor that stayed would keep the instance's network and mounts. */
+ * a supervisor that stayed would keep the instance's network and mounts. Its
+ * root is not that of its mounts where it was itself started by chroot. */
 static void leave(pid_t host)
 {
 	static const char *const names[] = { "mnt", "net" };
+	char root[32];
+	int at;
 
+	snprintf(root, sizeof(root), "/proc/%d/root", (int)host);
+	at = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char path[64];
 		int fd;
@@ -41,6 +46,9 @@ static void leave(pid_t host)
 			_exit(EXIT_SETUP);
 		close(fd);
 	}
+	if (at < 0 || fchdir(at) < 0 || chroot(".") < 0)
+		_exit(EXIT_SETUP);
+	close(at);
 }
 
 __attribute__((noreturn))

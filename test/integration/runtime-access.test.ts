@@ -1,7 +1,7 @@
 // docker's flags for what more or less an instance may use: --device, --group-add, --security-opt, --volumes-from, --pull. By what the programs see.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -60,6 +60,19 @@ describe("what an instance may use", { skip, timeout: 600_000 }, () => {
     const { rdev } = statSync(path);
     return `${((rdev >> 8) & 0xfff).toString(16)} ${(rdev & 0xff).toString(16)}`;
   };
+
+  it("a caller that was put into another root by chroot has instances as others have", async () => {
+    const other = join(scratch, "other-root");
+    mkdirSync(other);
+    // What is needed is seen in the other root alone.
+    const script =
+      'mount --rbind / "$1" && mount -t tmpfs none "$2" && cd "$1" && shift 2 && exec chroot . "$@"';
+    const places = [other, fixture.root.path];
+    const within = ["unshare", "-m", "--propagation", "private", "sh", "-c", script, "sh", ...places];
+    const words = ["run", "--rm", "--network", "none", "box:1", "echo", "there"];
+    const { status, stdout, stderr } = await fixture.inside([...within, ...programWords(false), ...words]);
+    assert.deepEqual([status, stdout], [0, "there\n"], stderr);
+  });
 
   for (const runtime of ["crun", "runc"])
     it(`--device under ${runtime}: is there and can be opened as far as that was given`, {
