@@ -7,6 +7,7 @@
  * A file that is merged with the host's is written there, without a copy; of
  * such a folder merged.c is.
  */
+#include "access.h"
 #include "gate.h"
 #include "layered.h"
 #include "listing.h"
@@ -14,7 +15,6 @@
 #include "text.h"
 
 #define W_OK 2
-#define NR_FACCESSAT2 439
 
 bool found_set_real(struct found *f, const char *real)
 {
@@ -43,7 +43,7 @@ bool layered_is_name(const struct changed *c, const struct layered *l)
 
 long layered_may_write(const struct layered *l, int mode)
 {
-	long result = SYS(NR_FACCESSAT2, AT_FDCWD, l->real, mode, AT_EACCESS);
+	long result = access_effective(l->real, mode);
 
 	return result == -EACCES || result == -EPERM ? -EACCES : 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The layers below the instance's own: the package's files, and what the host has
  * where rules may show it. */
+#include "access.h"
 #include "layers.h"
 #include "text.h"
 
@@ -30,7 +31,7 @@ bool layers_find_host(struct layered *l, const struct rule *r,
 	fd = SYS(NR_OPENAT2, top, rest + 1, how, sizeof(how));
 	SYS(__NR_close, top);
 	if (fd < 0)
-		return fd == -ENOSYS && layers_look(location, st) == 0 &&
+		return is_unknown(fd) && layers_look(location, st) == 0 &&
 		       text_copy(l->real, PATH_SIZE, location);
 	top = SYS(__NR_fstat, fd, st);
 	SYS(__NR_close, fd);

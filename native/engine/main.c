@@ -197,12 +197,13 @@ static void choose_dispatch(const struct options *o)
 {
 	long result = dispatch_on();
 
-	if (result == -EINVAL && o->trap == TRAP_ANY) {
+	/* EINVAL of older kernels; or a filter of the host says no. */
+	if (result < 0 && o->trap == TRAP_ANY) {
 		engine.traps_by_seccomp = true;
 		result = dispatch_on();
 	}
 	if (result < 0)
-		engine_die(EXIT_NO_DISPATCH, "this kernel offers neither "
+		engine_die(EXIT_NO_DISPATCH, "this host offers neither "
 			   "Syscall User Dispatch nor seccomp filters", NULL);
 }
 

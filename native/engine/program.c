@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/prctl.h>
 
+#include "access.h"
 #include "engine.h"
 #include "exe.h"
 #include "paths.h"
@@ -8,17 +9,7 @@
 #include "sys.h"
 #include "text.h"
 
-#define __NR_faccessat2 439
 #define ST_NOSUID 2
-
-static bool may_execute(const char *path)
-{
-	long result = SYS(__NR_faccessat2, AT_FDCWD, path, X_OK, AT_EACCESS);
-
-	if (result == -ENOSYS)
-		result = SYS(__NR_faccessat, AT_FDCWD, path, X_OK);
-	return result == 0;
-}
 
 /* Whether the kernel would change user, group or capabilities for it. */
 static bool changes_rights(long fd, const struct file_status *st)
@@ -60,7 +51,7 @@ static long open_file(const char *path, uint64_t *id)
 	if (fd < 0)
 		return fd;
 	if (SYS(__NR_fstat, fd, &st) < 0 || (st.mode & S_IFMT) != S_IFREG ||
-	    !may_execute(path)) {
+	    access_effective(path, X_OK) < 0) {
 		SYS(__NR_close, fd);
 		return -EACCES;
 	}

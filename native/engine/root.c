@@ -6,6 +6,7 @@
  * A root is a text, and not a directory as in the kernel: who renames a
  * directory above it moves the root away.
  */
+#include "access.h"
 #include "dispatch.h"
 #include "gate.h"
 #include "kept.h"
@@ -15,7 +16,6 @@
 #include "text.h"
 #include "users.h"
 
-#define __NR_faccessat2 439
 #define CAPABILITY_VERSION 0x20080522
 
 static struct root process LARGE;
@@ -127,14 +127,6 @@ static bool may_change_root(void)
 	       sets[0] & 1U << CAP_SYS_CHROOT;
 }
 
-static long may_search(const char *real)
-{
-	long result = SYS(__NR_faccessat2, AT_FDCWD, real, X_OK, AT_EACCESS);
-
-	return result == -ENOSYS ? SYS(__NR_faccessat, AT_FDCWD, real, X_OK)
-				 : result;
-}
-
 /* Links of /proc lead where no text says: what is open there does. */
 static void name_of(struct found *f, long fd)
 {
@@ -161,7 +153,7 @@ static long call_chroot(struct record *r)
 	fd = SYS(__NR_openat, AT_FDCWD, f.real, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return fd;
-	result = may_search(f.real);
+	result = access_effective(f.real, X_OK);
 	if (result == 0 && !may_change_root())
 		result = -EPERM;
 	if (result == 0) {

@@ -54,7 +54,8 @@ static const char *lacking(const struct policy_table *table, const char **place)
 		if (r.mode == RULE_MERGED && !path_host_allowed(r.from))
 			return "the mode merged needs --allow-host";
 		if (r.mode == RULE_WRITE_COPY && !files.copies)
-			return "the mode write-copy needs --copies";
+			return "the mode write-copy needs --copies, a directory that can be "
+			       "written (in a baked image /.tranship/copies)";
 	}
 	return NULL;
 }

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { describe, test } from "node:test";
 import { cannotRun, compile, engine, run } from "../support/engine.ts";
+import { copies, layered, makeOnHost, makeTree, setRules, tree, under } from "../support/redirected-tree.ts";
 
 /** Files are looked at and the clock is read by several threads, often enough for every call to be patched. */
 const threads = `
@@ -40,6 +41,24 @@ describe("hosts that forbid written code", { skip: cannotRun }, () => {
       assert.equal((await run([...hardened(), engine, "--probe", "/bin/true"])).stdout, told);
     });
   }
+
+  test("a container whose filter knows no newer calls, and says EPERM to them", async () => {
+    const old = [compile("hardened", "static"), "old"];
+    const shell = [engine, ...shifted, "/bin/sh", "-c", "date +%Y; (cd /; /bin/pwd | cat); uname -r"];
+    assert.deepEqual(await run([...old, ...shell]), { status: 0, stdout: "2009\n/\n1.2.3\n", stderr: "" });
+    const python = [...old, engine, ...shifted, "/usr/bin/python3", "-c", threads];
+    assert.deepEqual(await run(python), { status: 0, stdout: "1.2.3 2009\n", stderr: "" });
+    // Looking, copying and making names in redirected places of all modes.
+    const calls = [compile("paths", "dynamic"), "7", "300", copies];
+    setRules(layered);
+    makeTree();
+    makeOnHost();
+    const anywhere = await run([...under, ...calls], { cwd: tree });
+    assert.equal(anywhere.status, 0, anywhere.stderr);
+    makeTree();
+    makeOnHost();
+    assert.deepEqual(await run([...old, ...under, ...calls], { cwd: tree }), anywhere);
+  });
 
   test("elsewhere it does without nothing", async () => {
     assert.equal((await run([engine, "--probe", "/bin/true"])).stdout, "calls: jumps\nclock: vdso\n");

@@ -89,7 +89,10 @@ describe("policy.bin", { skip: cannotRun }, () => {
     };
     assert.match(await refused("merged", "folder"), /the mode merged needs --allow-host: \/a/);
     assert.match(await refused("merged", "exact"), /the mode merged needs --allow-host: \/a/);
-    assert.match(await refused("write-copy", "folder"), /the mode write-copy needs --copies/);
+    assert.match(
+      await refused("write-copy", "folder"),
+      /the mode write-copy needs --copies, a directory that can be written \(in a baked image \/\.tranship\/copies\)/,
+    );
     assert.equal((await run([engine, "--policy=/no/such", "/bin/true"])).status, 125);
   });
 

@@ -4,6 +4,8 @@
  *   mdwe     PR_SET_MDWE: what is not executable never becomes so
  *   execmem  as SELinux without execmem and execmod: no memory of no file is
  *            executable, and nothing becomes so
+ *   old      a filter of a container that knows no call of Linux 5.1 and later, and
+ *            answers each by EPERM
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -47,10 +49,25 @@ static int forbid_execmem(void)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
 }
 
+static int know_old_calls(void)
+{
+	struct sock_filter code[] = {
+		LOAD(offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 424, 0, 1),
+		RETURN(SECCOMP_RET_ERRNO | EPERM),
+		RETURN(SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
 int main(int argc, char **argv)
 {
 	int failed = strcmp(argv[1], "mdwe") == 0
 		? prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0)
+		: strcmp(argv[1], "old") == 0 ? know_old_calls()
 		: forbid_execmem();
 
 	if (failed) {
