@@ -22,6 +22,7 @@
 #define CAP_SETUID 7
 #define CAP_SETPCAP 8
 #define CAP_SYS_CHROOT 18
+#define CAP_SYS_ADMIN 21
 #define CAP_LAST 40
 #define CAPS_ALL ((1UL << (CAP_LAST + 1)) - 1)
 #define CAP_BIT(cap) (1UL << (cap))

@@ -66,6 +66,14 @@ describe("the view of users", { skip: cannotRun || (root ? false : "needs root")
       );
     });
 
+  test("filters that a program gives itself", async () => {
+    for (const name of ["several", "inherits", "unasked"]) {
+      const [kernel, ours] = await both(compile("sandbox", "static"), [name], []);
+      assert.equal(kernel?.status, 0, kernel?.stderr);
+      assert.deepEqual(ours, kernel, name);
+    }
+  });
+
   test("who is at the other end of a socket, and who a process is", async () => {
     const script = `
 import os, socket, struct

@@ -325,8 +325,8 @@ static void *supervisor(void *fd)
 			answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
 		if (ask.data.nr == SYS_mkdir && ask.data.args[1] != 0700)
 			wrong++;
-		ioctl((int)(long)fd, SECCOMP_IOCTL_NOTIF_SEND, &answer);
 		hits++;
+		ioctl((int)(long)fd, SECCOMP_IOCTL_NOTIF_SEND, &answer);
 	}
 }
 
@@ -362,6 +362,19 @@ static void traced(void)
 	ask();	/* nobody traces: ENOSYS */
 }
 
+/* Who may all needs no promise not to become more. */
+static void unasked(void)
+{
+	struct sock_filter code[] = { NR, IF(SYS_mkdir, SECCOMP_RET_ERRNO | ENOANO),
+				      ELSE(SECCOMP_RET_ALLOW) };
+	struct sock_fprog all = { COUNT(code), code };
+
+	errno = 0;
+	SAY("%d", prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &all));
+	SAY(" %d\n", errno);
+	ask();
+}
+
 static void refused(void)
 {
 	struct sock_filter code[] = { NR, BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, 3),
@@ -392,6 +405,7 @@ static const struct {
 	{ "traps", traps }, { "ends", ends }, { "strict", strict },
 	{ "several", several }, { "inherits", inherits }, { "together", together },
 	{ "notifies", notifies }, { "traced", traced }, { "refused", refused },
+	{ "unasked", unasked },
 };
 
 int main(int argc, char **argv)
