@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "address.h"
@@ -213,6 +214,20 @@ static int launch(struct config *c)
 	process_exec(c);
 }
 
+/* Whether this host lets us do what instances need: filters (of a container, of a
+ * service of systemd with RestrictNamespaces=) and security modules may say no to
+ * root too. */
+static int probe(void)
+{
+	if (geteuid() != 0)
+		unshare_or_fail(CLONE_NEWUSER);
+	unshare_or_fail(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS |
+			CLONE_NEWNET);
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		fail_errno("cannot mount");
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -228,6 +243,8 @@ int main(int argc, char **argv)
 	struct config c = { 0 };
 
 	program_name = "enter";
+	if (argc > 1 && strcmp(argv[1], "probe") == 0)
+		return probe();
 	if (argc > 1 && strcmp(argv[1], "bridge") == 0)
 		return bridge_main(argv + 2);
 	if (argc > 1 && strcmp(argv[1], "shape") == 0)
@@ -242,5 +259,5 @@ int main(int argc, char **argv)
 		process_begin(&c);
 		return verbs[i].run(&c);
 	}
-	fail("expected: sandbox, join, launch, rewire, bridge, shape or flows");
+	fail("expected: sandbox, join, launch, rewire, bridge, shape, flows or probe");
 }

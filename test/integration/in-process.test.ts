@@ -1,6 +1,6 @@
 // run --engine inprocess: packages in processes of this host, without namespaces, as root and as an ordinary user. What the host has is the negative control.
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
@@ -223,6 +223,19 @@ describe("run --engine inprocess", { skip, timeout: 240_000 }, () => {
     const { stdout, stderr } = inside("user", script);
     assert.equal(stdout, "-rwxr-xr-x\n", stderr);
     assert.deepEqual(readdirSync(roots.user.instances), []);
+  });
+
+  it("is chosen where a filter keeps root from namespaces", () => {
+    const filter = join(home, "no-namespaces");
+    execFileSync("gcc", ["-w", "-o", filter, join(import.meta.dirname, "../fixtures/no-namespaces.c")]);
+    const { status, stdout, stderr } = cli("root", ["run", "--engine", "auto", "--rm", "box:1"], [filter]);
+    assert.match(stderr, /engine inprocess: this host refuses them: enter: cannot make namespaces/);
+    assert.equal(stdout, "main\nold-web\n");
+    assert.equal(status, 0);
+    assert.match(
+      cli("root", ["doctor"], [filter]).stdout,
+      /run --engine auto +inprocess: this host refuses them/,
+    );
   });
 
   it("is chosen with its reason where namespaces are forbidden, and runs what the package has to run", () => {

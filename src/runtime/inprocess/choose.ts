@@ -1,5 +1,7 @@
 // Which engine is to run an instance where the choice was left to us.
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { nativePath } from "../../host/native.ts";
 import { onPath } from "../../host/on-path.ts";
 import { rootlessNeeds } from "../../host/rootless/needs.ts";
 import type { EngineName } from "../record.ts";
@@ -12,7 +14,7 @@ export interface ChosenEngine {
 
 /** The namespace engine wherever it can work: it is the one that isolates. */
 export function chooseEngine(): ChosenEngine {
-  const lacks = process.getuid?.() === 0 ? rootLacks() : userLacks();
+  const lacks = (process.getuid?.() === 0 ? rootLacks() : userLacks()) ?? refused();
   return lacks === undefined
     ? { engine: "namespace", reason: "this host allows namespaces" }
     : { engine: "inprocess", reason: lacks };
@@ -23,6 +25,13 @@ function userLacks(): string | undefined {
   return first === undefined
     ? undefined
     : `an ordinary user gets no namespaces here: ${first.name}: ${first.found}`;
+}
+
+/** What the settings of a host do not tell: filters and security modules. */
+function refused(): string | undefined {
+  const { status, stderr, error } = spawnSync(nativePath("enter"), ["probe"], { encoding: "utf8" });
+  if (status === 0) return undefined;
+  return `this host refuses them: ${error?.message ?? stderr.trim()}`;
 }
 
 const sysAdmin = 21n;
