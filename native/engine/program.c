@@ -85,7 +85,7 @@ static long read_image(struct program *p, const char *head, size_t n)
 static void add_words(struct program *p, const struct script *s)
 {
 	/* In front of those of the script that led here. */
-	unsigned int n = s->argument[0] ? 2 : 1;
+	unsigned int n = s->has_argument ? 2 : 1;
 
 	memmove(p->words[n], p->words[0], p->word_count * sizeof(p->words[0]));
 	memcpy(p->words[0], s->interpreter, sizeof(s->interpreter));
@@ -115,7 +115,7 @@ static long open_one(struct program *p, struct script *script)
 	case SCRIPT_NOT:
 		return read_image(p, head, (size_t)n);
 	case SCRIPT_OK:
-		return 1;
+		return script->interpreter[0] ? 1 : -EACCES;
 	default:
 		return -ENOEXEC;
 	}

@@ -18,8 +18,9 @@ enum script_verdict {
 };
 
 struct script {
-	char interpreter[SCRIPT_HEAD];
-	char argument[SCRIPT_HEAD];	/* all of the rest as one; empty = none */
+	char interpreter[SCRIPT_HEAD];	/* may be empty: a directory, EACCES */
+	char argument[SCRIPT_HEAD];	/* all of the rest as one */
+	bool has_argument;		/* it may be empty, too */
 };
 
 /* script_read() - from the first @n bytes of a file, at most SCRIPT_HEAD. */

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { before, describe, test } from "node:test";
 import { encodePolicy } from "../../src/redirect/policy-codec.ts";
 import { makeTable } from "../../src/redirect/rules.ts";
+import { soaking } from "../support/counts.ts";
 import { cannotRun, compile, engine, type How, linkings, place, run } from "../support/engine.ts";
 import { aRule, enginePolicy } from "../support/engine-policy.ts";
 
@@ -48,6 +49,35 @@ describe("the loader", { skip: cannotRun }, () => {
     const native = await run([told(), "x"], { argv0: "another", env: {} });
     const ours = await run([engine, "--argv0", "--", told(), "another", "x"], { env: {} });
     assert.deepEqual(ours, native);
+  });
+
+  test("reads the first lines of scripts as the kernel does, to their ends", async () => {
+    const seed = Math.floor(Math.random() * 1e6);
+    const python = `import os, random, sys
+random.seed(int(sys.argv[1])); name = sys.argv[2]; told = sys.argv[3].encode()
+parts = [b" ", b"\\t", b"\\0", b"\\n", b"a", b"-x", b"  ", b"/", told, told, told]
+for _ in range(int(sys.argv[4])):
+    line = b"#!" + b"".join(random.choices(parts, k=random.randrange(6)))
+    if random.random() < 0.4:
+        line += random.choice([b" ", b"a"]) * (random.choice([254, 255, 256, 257]) - len(line))
+    line += b"".join(random.choices(parts, k=random.randrange(3)))
+    with open(name, "wb") as f: f.write(line)
+    os.chmod(name, 0o755)
+    pid = os.fork()
+    if pid == 0:
+        try: os.execv(name, ["given", "word"])
+        except OSError as e: print(line, e.errno, flush=True)
+        os._exit(0)
+    print(line, os.waitpid(pid, 0)[1], flush=True)`;
+    await same([
+      "/usr/bin/python3",
+      "-c",
+      python,
+      String(seed),
+      at("line"),
+      "/bin/echo",
+      soaking ? "5000" : "200",
+    ]);
   });
 
   test("runs scripts, and scripts of scripts, with one argument", async () => {
