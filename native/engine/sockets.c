@@ -50,14 +50,21 @@ uint64_t socket_of(long fd)
 	return SYS(__NR_fstat, fd, &st) == 0 ? st.ino : 0;
 }
 
-static void remember(long fd, const struct address *a, unsigned int size)
+/* As unix_mkname() counts, however long the address was said to be. */
+static void remember(long fd, const struct address *a)
 {
 	unsigned int i = __atomic_fetch_add(&next_bound, 1, __ATOMIC_RELAXED) %
 			 REMEMBERED;
 
-	bound[i].size = size;
+	bound[i].size = (unsigned int)(HEAD + strlen(a->path) + 1);
 	bound[i].address = *a;
 	bound[i].socket = socket_of(fd);
+}
+
+/* The end of a path that fills all of it is not given. */
+static long address_size(size_t path)
+{
+	return (long)(HEAD + path + (path < UNIX_PATH));
 }
 
 /* An address of @real: its size, or -errno. *directory is to be closed. */
@@ -69,9 +76,9 @@ static long write_address(struct address *a, const char *real, long *directory)
 
 	a->family = AF_UNIX;
 	*directory = -1;
-	if (n < UNIX_PATH) {
+	if (n <= UNIX_PATH) {
 		memcpy(a->path, real, n + 1);
-		return (long)(HEAD + n + 1);
+		return address_size(n);
 	}
 	n = (size_t)(name - real);
 	memcpy(parent, real, n);
@@ -79,14 +86,14 @@ static long write_address(struct address *a, const char *real, long *directory)
 	*directory = SYS(__NR_openat, AT_FDCWD, parent, O_PATH | O_CLOEXEC, 0);
 	if (*directory < 0)
 		return *directory;
-	text_copy(a->path, UNIX_PATH, "/proc/self/fd/");
+	text_copy(a->path, sizeof(a->path), "/proc/self/fd/");
 	text_decimal(a->path + strlen(a->path), *directory);
-	if (!text_join(a->path, UNIX_PATH, a->path, "/") ||
-	    !text_join(a->path, UNIX_PATH, a->path, name)) {
+	if (!text_join(a->path, sizeof(a->path), a->path, "/") ||
+	    !text_join(a->path, sizeof(a->path), a->path, name)) {
 		SYS(__NR_close, *directory);
 		return -ENAMETOOLONG;
 	}
-	return (long)(HEAD + strlen(a->path) + 1);
+	return address_size(strlen(a->path));
 }
 
 long call_with_address(struct record *r, const void *at, long size)
@@ -151,14 +158,13 @@ static long at_path(struct record *r, const struct address *a, enum use use)
 static long call_bind(struct record *r)
 {
 	struct address a;
-	unsigned int size = read_address(&a, r->rsi, (unsigned int)r->rdx);
 	long result;
 
-	if (!size)
+	if (!read_address(&a, r->rsi, (unsigned int)r->rdx))
 		return call_through(r);
 	result = at_path(r, &a, USE_MAKE);
 	if (result == 0)
-		remember((int)r->rdi, &a, size);
+		remember((int)r->rdi, &a);
 	return result == -EEXIST ? -EADDRINUSE : result;
 }
 
@@ -205,11 +211,10 @@ static unsigned int known_address(struct address *a, unsigned int size,
 	}
 	if (size <= HEAD || a->path[0] != '/')
 		return size;
-	a->path[size - HEAD] = 0;
 	text_copy(path, PATH_SIZE, a->path);
 	path_location(path, PATH_SIZE, NO_RULE);
 	root_name(path);
-	if (!text_copy(a->path, UNIX_PATH, path))
+	if (!text_copy(a->path, sizeof(a->path), path))
 		return size;
 	return (unsigned int)(HEAD + strlen(path) + 1);
 }

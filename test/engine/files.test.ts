@@ -233,6 +233,35 @@ except OSError as e: print(e.strerror)
     assert.ok(statSync(join(inPackage, "srv/app", long, "s")).isSocket());
   });
 
+  test("a socket's path may fill all of an address, which is as long as its path", async () => {
+    makeTree();
+    const script = `
+import ctypes, os, socket, sys
+c = ctypes.CDLL(None)
+for path in sys.argv[1:]:
+    name = path.encode().ljust(108, b"\\0")
+    given = ctypes.create_string_buffer(b"\\1\\0" + name, 110)
+    server = socket.socket(socket.AF_UNIX)
+    print(len(path), c.bind(server.fileno(), given, 110), end=" ")
+    size = ctypes.c_uint(110)
+    told = ctypes.create_string_buffer(111)
+    print(c.getsockname(server.fileno(), told, ctypes.byref(size)), size.value, told.raw[2:110] == name, end=" ")
+    server.listen(1)
+    client = socket.socket(socket.AF_UNIX)
+    print(c.connect(client.fileno(), given, 110))
+    os.unlink(path)
+`;
+    const lengths = [50, 106, 107, 108];
+    const names = (directory: string): string[] => lengths.map((length) => directory.padEnd(length, "n"));
+    const words = ["/usr/bin/python3", "-c", script];
+    const native = await run([...words, ...names(`${tree}/`)], { cwd: tree });
+    assert.deepEqual(
+      native.stdout.trim().split("\n"),
+      lengths.map((n) => `${n} 0 0 ${n + 3} True 0`),
+    );
+    assert.deepEqual(await run([...under, ...words, ...names(`${tree}/app/`)], { cwd: tree }), native);
+  });
+
   test("maps of the process name files as the application knows them", async () => {
     makeTree();
     const script = `
