@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -942,6 +943,34 @@ static void case_told(void)
 
 struct named { const char *name; void (*run)(void); };
 
+/* execve() needs no descriptor, and closes some. */
+static void case_nofiles(void)
+{
+	struct rlimit few = { 40, 40 };
+	char *words[] = { "sh", "-c", "exit 7", NULL };
+	int status = 0, file = 0;
+
+	CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+	while (file >= 0)
+		file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	CHECK(errno == EMFILE);
+	for (int spare = 0; spare < 3; spare++) {
+		pid_t pid = vfork();
+
+		if (pid == 0) {
+			execv("/no/such", words);
+			if (errno == ENOENT)
+				execv("/bin", words);
+			if (errno == EACCES)
+				execv("/bin/sh", words);
+			_exit(errno);
+		}
+		CHECK(waitpid(pid, &status, 0) == pid);
+		CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+		close(39 - spare);
+	}
+}
+
 /* As debuggers start programs: what else than SIGTRAP stops it is passed on. */
 static void case_traced(void)
 {
@@ -981,7 +1010,7 @@ static const struct named cases[] = {
 #ifndef STATIC
 	{ "dlopen", case_dlopen },
 #endif
-	{ "traced", case_traced }, { "told", case_told }, { "kept", case_kept },
+	{ "nofiles", case_nofiles }, { "traced", case_traced }, { "told", case_told }, { "kept", case_kept },
 };
 
 int main(int argc, char **argv)
