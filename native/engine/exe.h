@@ -16,5 +16,10 @@ const char *exe_path(void);
 const char *exe_real(void);
 /* exe_asked() - whether @path is the link of this process. */
 bool exe_asked(const char *path);
+/* exe_other() - the same for "/proc/PID/exe" of another process that this engine
+ * loaded: its file as the kernel knows it into @real, of PATH_SIZE. */
+bool exe_other(const char *path, char *real);
+/* exe_known() - of both, the file as the application knows it. */
+bool exe_known(const char *path, char *location);
 
 #endif

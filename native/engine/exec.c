@@ -222,8 +222,7 @@ static long start(struct start *s)
 
 	if (given < 0)
 		return given;
-	if (exe_asked(s->file))
-		text_copy(s->file, sizeof(s->file), exe_path());
+	exe_known(s->file, s->file);
 	if (leave_wanted(s->file)) {
 		trace_if_asked(t);
 		loopback_leave();

@@ -56,6 +56,14 @@ enum path_last last_of(struct record *r, const struct path_argument *a)
 	return a->last;
 }
 
+/* Whether it is the link of a process to its program, whose place is taken then. */
+static bool exe_followed(struct changed *c)
+{
+	if (exe_asked(c->given))
+		return text_copy(c->f.real, PATH_SIZE, exe_real());
+	return exe_other(c->given, c->f.real);
+}
+
 /* Reads and places one path. */
 long take_path(struct record *r, const struct path_argument *a,
 		 struct changed *c, enum path_last last)
@@ -82,13 +90,12 @@ long take_path(struct record *r, const struct path_argument *a,
 	c->empty = n == 0;
 	if (c->empty)
 		return 0;
-	if (c->last != LAST_KEEP && c->last != LAST_NAME && exe_asked(c->given)) {
+	if (c->last != LAST_KEEP && c->last != LAST_NAME && exe_followed(c)) {
 		c->f.native = false;
 		c->f.rule = NO_RULE;
 		c->f.mode = RULE_HOST;
 		c->f.border = c->f.layered = false;
 		c->f.dots = c->f.directory = false;
-		text_copy(c->f.real, PATH_SIZE, exe_real());
 		return 0;
 	}
 	return path_find(&c->f, c->at, c->given, c->last);

@@ -82,8 +82,8 @@ static long link_of(struct record *r, unsigned long path, unsigned long to,
 
 	if (n <= 0)
 		return otherwise(r);
-	if (exe_asked(name))
-		return give(exe_path(), to, size);
+	if (exe_known(name, text))
+		return give(text, to, size);
 	if (!files.on || root_changed() || !is_proc_link(name))
 		return otherwise(r);
 	n = SYS(__NR_readlinkat, AT_FDCWD, name, text, sizeof(text) - 1);

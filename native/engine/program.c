@@ -132,8 +132,7 @@ long program_open(struct program *p, const char *path)
 		return -ENOENT;
 	if (!text_copy(p->path, sizeof(p->path), path))
 		return -ENAMETOOLONG;
-	if (exe_asked(path))
-		text_copy(p->path, sizeof(p->path), exe_path());
+	exe_known(path, p->path);
 	for (unsigned int depth = 0;; depth++) {
 		result = open_one(p, &script);
 		if (result <= 0)

@@ -2,7 +2,7 @@
 // the engine without any mount, have to say the same, result by result and errno by errno.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, beforeEach, describe, test } from "node:test";
 import { soaking, times } from "../support/counts.ts";
@@ -260,6 +260,29 @@ for path in sys.argv[1:]:
       lengths.map((n) => `${n} 0 0 ${n + 3} True 0`),
     );
     assert.deepEqual(await run([...under, ...words, ...names(`${tree}/app/`)], { cwd: tree }), native);
+  });
+
+  test("which program another process runs is told as start-stop-daemon asks it", async () => {
+    makeTree();
+    copyFileSync("/bin/sleep", join(inPackage, "srv/app/sleeper"));
+    chmodSync(join(inPackage, "srv/app/sleeper"), 0o755);
+    const script = `
+for program in app/sleeper /bin/sleep; do
+  $program 20 & pid=$!
+  until [ "$(cat /proc/$pid/comm)" = "\${program##*/}" ]; do :; done
+  readlink /proc/$pid/exe
+  [ /proc/$pid/exe -ef $program ] && ! [ /proc/$pid/exe -ef /bin/sh ] && echo same
+  /proc/$pid/exe 0 && echo runs
+  kill $pid; wait $pid
+done
+[ "$(readlink /proc/$PPID/exe)" = "$(readlink /proc/$$/exe)" ] || echo outside`;
+    const { stdout, stderr } = await run([...under, "/bin/bash", "-c", script], { cwd: tree });
+    const each = (path: string): string => `${path}\nsame\nruns\n`;
+    assert.equal(
+      stdout,
+      `${each(`${tree}/app/sleeper`)}${each(realpathSync("/bin/sleep"))}outside\n`,
+      stderr,
+    );
   });
 
   test("maps of the process name files as the application knows them", async () => {
