@@ -3,38 +3,25 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "checks.h"
+#include "mounted.h"
+#include "seed.h"
 #include "talk.h"
-
-/* The kernel's struct statx: the C library may be older than it. */
-struct statx_start {
-	uint32_t mask, blksize;
-	uint64_t attributes;
-	uint32_t nlink, uid, gid;
-	uint16_t mode, spare;
-	uint64_t ino, size, blocks, attributes_mask;
-	uint64_t rest[24];
-};
-_Static_assert(sizeof(struct statx_start) == 256, "as the kernel has it");
-#define ATTR_MOUNT_ROOT 0x2000
 
 /* A volume or a mounted file is not the instance's own. */
 static bool is_mount(int fd, dev_t above)
 {
-	struct statx_start sx = { 0 };
+	int told = mounted_here(fd, "", AT_EMPTY_PATH);
 	struct stat st;
 
-	if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, 0, &sx) == 0 &&
-	    (sx.attributes_mask & ATTR_MOUNT_ROOT))
-		return sx.attributes & ATTR_MOUNT_ROOT;
+	if (told >= 0)
+		return told;
 	return fstat(fd, &st) < 0 || (above && st.st_dev != above);
 }
 
@@ -161,7 +148,6 @@ bool make_directories(const struct plan *plan)
 	return all;
 }
 
-/* A file system of its own brings lost+found: that is no content. */
 static bool empty(const char *path)
 {
 	struct dirent *entry;
@@ -179,7 +165,7 @@ static bool empty(const char *path)
 	while (!found && (entry = readdir(dir)))
 		found = strcmp(entry->d_name, ".") != 0 &&
 			strcmp(entry->d_name, "..") != 0 &&
-			strcmp(entry->d_name, "lost+found") != 0;
+			!seed_reserved(entry->d_name);
 	closedir(dir);
 	return !found;
 }

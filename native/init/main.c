@@ -6,6 +6,7 @@
  *	init @PROGRAM [ARGS]	a program of the descriptor, more arguments
  *	init COMMAND [ARGS]	any command; no services
  *	init --ready		beside PID 1: 0 once all its services are ready
+ *	init --seed SOURCE TARGET	fills an empty volume; see seed.h
  *
  * With --run DIRECTORY before these, DIRECTORY stands for /.tranship/run, and
  * the plan has to be there: for a machine that is no package. The plan is /.tranship/run/init.bin where the tool mounted one, else
@@ -26,6 +27,7 @@
 #include "modes.h"
 #include "plan.h"
 #include "record.h"
+#include "seed.h"
 #include "talk.h"
 
 #define VERSION "0.1.0"
@@ -167,6 +169,15 @@ int main(int argc, char **argv)
 	}
 	if (argc == 3 && strcmp(argv[1], "--check") == 0)
 		return check(argv[2]);
+	if (argc > 1 && strcmp(argv[1], "--seed") == 0) {
+		if (argc != 4) {
+			fputs("tranship: usage: init --seed SOURCE TARGET\n",
+			      stderr);
+			return 125;
+		}
+		fill_standard_streams();
+		return seed(argv[2], argv[3]);
+	}
 	given_run = argc > 2 && strcmp(argv[1], "--run") == 0;
 	if (given_run) {
 		static char path[RUN_PATH_MAX];

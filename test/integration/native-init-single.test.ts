@@ -231,6 +231,8 @@ describe("init refuses to start", { skip: cannotRun, concurrency: true }, () => 
       ],
     });
     mkdirSync(p.path("data/lost+found"), { recursive: true });
+    // A copy that was killed is no content.
+    mkdirSync(p.path("data/.tranship-seed/content"), { recursive: true });
     const result = await p.run();
     assert.equal(result.status, 125);
     assert.match(result.stderr, /the volume \/data is empty, but its content was promised \(initial: copy\)/);
