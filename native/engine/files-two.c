@@ -60,12 +60,15 @@ static long move_forbidden(const struct changed *a, const struct changed *b,
 /* The side of what is to be linked, which may be known by a descriptor. */
 static uint32_t source_side(const struct changed *a)
 {
-	char location[PATH_SIZE];
+	bool own = !a->f.native && found_mode(&a->f) != RULE_HOST;
+	char location[PATH_SIZE] = "";
 	uint32_t rule;
 
-	if (!a->empty && (!a->f.native || a->last != LAST_FOLLOW))
+	if (!a->empty && (own || a->last != LAST_FOLLOW))
 		return side_of(&a->f, true);
 	rule = rule_of_descriptor(a, location);
+	if (!location[0] && !a->empty && !a->f.native)
+		return side_of(&a->f, true);
 	return rule != NO_RULE &&
 	       rule_get(rules_now(), rule).mode == RULE_HOST ? NO_RULE : rule;
 }

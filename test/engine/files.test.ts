@@ -262,6 +262,28 @@ for path in sys.argv[1:]:
     assert.deepEqual(await run([...under, ...words, ...names(`${tree}/app/`)], { cwd: tree }), native);
   });
 
+  test("a file without a name gets one by its descriptor, where all but /proc is redirected", async () => {
+    makeTree();
+    setRules([
+      { from: "/proc", to: "", mode: "host", match: "folder" },
+      { from: "/", to: "/", mode: "full", match: "folder" },
+    ]);
+    const script = `
+import os
+here = os.open(".", os.O_RDONLY)
+f = os.open(".", os.O_TMPFILE | os.O_RDWR, 0o600)
+os.write(f, b"text")
+os.link("/proc/self/fd/%d" % f, "name", dst_dir_fd=here)
+print(os.stat("name").st_nlink, open("name").read())
+try: os.link("/proc/self/status", "status", dst_dir_fd=here)
+except OSError as e: print(e.strerror)
+`;
+    const [engine = "", rules = ""] = under;
+    const words = [engine, rules, "--package=/", "/usr/bin/python3", "-c", script];
+    const { stdout, stderr } = await run(words, { cwd: tree });
+    assert.equal(stdout, "1 text\nInvalid cross-device link\n", stderr);
+  });
+
   test("which program another process runs is told as start-stop-daemon asks it", async () => {
     makeTree();
     copyFileSync("/bin/sleep", join(inPackage, "srv/app/sleeper"));
