@@ -6,9 +6,10 @@ import { bootId } from "../host/boot-id.ts";
 import { readText } from "../host/files.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { step } from "../host/steps.ts";
-import { type ListedInstance, listInstances } from "./find.ts";
+import { type Broken, type ListedInstance, leaveOut, listInstances, readInstance } from "./find.ts";
 import { repairInstances } from "./repair.ts";
 import { startInstance } from "./run.ts";
+import { statusOf } from "./state.ts";
 import { stopForBoot, stopReason } from "./stop.ts";
 
 export interface BootResult {
@@ -22,27 +23,40 @@ export interface BootResult {
 export async function bootInstances(root: StateRoot, log: Log): Promise<BootResult[]> {
   await repairInstances(root, log);
   const results: BootResult[] = [];
-  for (const { record } of wantedInstances(root)) {
+  const broken: Broken = (id, failure) => results.push({ id, name: id.slice(0, 12), failure });
+  for (const { record } of wantedInstances(root, broken)) {
     step("boot one");
-    results.push({ id: record.id, name: record.name, failure: await tryStart(root, record.id, log) });
+    const result = await tryStart(root, record.id, log);
+    if (result !== "by another") results.push({ id: record.id, name: record.name, failure: result });
   }
   return results;
 }
 
-export function wantedInstances(root: StateRoot): ListedInstance[] {
-  const wanted = listInstances(root).reverse().filter(wantsToRun);
+export function wantedInstances(root: StateRoot, broken: Broken = leaveOut): ListedInstance[] {
+  const wanted = listInstances(root, broken).reverse().filter(wantsToRun);
   const sharing = ({ record }: ListedInstance): boolean => record.network.container !== undefined;
   return [...wanted.filter((one) => !sharing(one)), ...wanted.filter(sharing)];
 }
 
-async function tryStart(root: StateRoot, id: string, log: Log): Promise<TranshipError | undefined> {
+async function tryStart(
+  root: StateRoot,
+  id: string,
+  log: Log,
+): Promise<TranshipError | "by another" | undefined> {
   try {
     await startInstance(root, id, log);
     return undefined;
   } catch (error) {
-    if (error instanceof TranshipError) return error;
-    throw error;
+    if (!(error instanceof TranshipError)) throw error;
+    // A second `boot` or a `start` by hand was quicker, and tells what becomes of it.
+    return error.code === "E_INSTANCE_STATE" && wasStarted(root, id) ? "by another" : error;
   }
+}
+
+/** In this boot, or removed. */
+function wasStarted(root: StateRoot, id: string): boolean {
+  const instance = readInstance(root, id);
+  return instance === undefined || statusOf(instance.paths, id).launch?.bootId === bootId();
 }
 
 function wantsToRun({ record, paths, status }: ListedInstance): boolean {
@@ -67,7 +81,7 @@ function wantsToRun({ record, paths, status }: ListedInstance): boolean {
 export async function shutDownInstances(root: StateRoot, log: Log): Promise<string[]> {
   await repairInstances(root, log);
   const names: string[] = [];
-  for (const { record, status } of listInstances(root)) {
+  for (const { record, status } of listInstances(root, leaveOut)) {
     if (status.state !== "running" && status.state !== "starting") continue;
     await stopForBoot(root, record.id, log);
     names.push(record.name);

@@ -16,7 +16,7 @@ import { removeBundle } from "./bundle.ts";
 import { draftIds } from "./draft.ts";
 import { summarize } from "./events/history.ts";
 import { note, noteEnd } from "./events/note.ts";
-import { type Instance, instanceIds, readInstance } from "./find.ts";
+import { type Instance, instanceIds, mayRun, readInstance, unlessBroken } from "./find.ts";
 import { freeIdentity } from "./identity/lease.ts";
 import type { InstancePaths } from "./instance-paths.ts";
 import type { Launching } from "./launch.ts";
@@ -33,7 +33,7 @@ import { releaseNetworks } from "./network/up.ts";
 import { socketPath } from "./oci/profile.ts";
 import { runtimeWords } from "./oci/runtime.ts";
 import { killAll } from "./processes.ts";
-import { chainStatus, hasRun, readExit, statusOf } from "./state.ts";
+import { chainStatus, hasRun, readExit } from "./state.ts";
 import { mayWait, setAside } from "./trash.ts";
 import { lastUsage } from "./usage/last.ts";
 import { freeIds } from "./userns/lend.ts";
@@ -214,9 +214,7 @@ function removeDirectory(root: StateRoot, { record, paths }: Instance, later: bo
 }
 
 function isUp(root: StateRoot, id: string): Instance | undefined {
-  const instance = readInstance(root, id);
-  const state = instance === undefined ? "exited" : statusOf(instance.paths, id).state;
-  return state === "running" || state === "starting" ? instance : undefined;
+  return mayRun(root, id) ? readInstance(root, id) : undefined;
 }
 
 /** Networks that an instance is on that runs, or is about to; of those that nobody knows as set up not all, where there are others. One that shares a network has its owner's, which goes on also where the owner has ended. */
@@ -225,7 +223,14 @@ function usedNetworks(root: StateRoot, known: readonly string[]): ReadonlySet<st
   for (const id of instanceIds(root)) {
     // With many on few networks the first ones tell it all.
     if (used.size > 0 && known.every((name) => used.has(name))) break;
-    const instance = isUp(root, id);
+    const instance = unlessBroken(
+      id,
+      () => isUp(root, id),
+      () => {
+        // It runs, and nobody can tell on which.
+        for (const name of known) used.add(name);
+      },
+    );
     const { container } = instance?.record.network ?? {};
     const owner = container === undefined ? instance : readInstance(root, container);
     for (const { network } of owner === undefined ? [] : attachmentsOf(owner.record)) used.add(network);

@@ -230,7 +230,7 @@ export function readRecord(paths: InstancePaths): InstanceRecord | undefined {
   if (value === undefined) return undefined;
   if (value.tranship !== "instance" || typeof value.id !== "string") {
     throw new TranshipError("E_STATE_CORRUPT", `${paths.record} is no record of an instance`, {
-      hint: "remove the instance with `tranship rm --force`",
+      hint: "`tranship rm --force` with its id removes what is left of it",
     });
   }
   if (value.version !== 1) {

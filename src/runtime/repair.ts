@@ -10,7 +10,7 @@ import { acquireLock, processAlive } from "../host/lock.ts";
 import { removeTree } from "../host/remove-tree.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { freeLeases, freeNames, lockInstance, releaseHost, removeInstanceFiles, settle } from "./end.ts";
-import { type Instance, instanceIds, readInstance } from "./find.ts";
+import { type Instance, instanceIds, mayRun, readInstance, unlessBroken, warnOfBroken } from "./find.ts";
 import { freeEndedIdentities } from "./identity/lease.ts";
 import type { Launching } from "./launch.ts";
 import { mendGroups } from "./limits/mend.ts";
@@ -39,13 +39,15 @@ export async function repairInstances(root: StateRoot, log: Log, trash = true): 
   let count = removeUnfinished(root, log) + removeGoneVolumes(root);
   if (trash) emptyTrash(root);
   const names = new Map<string, string>();
+  const broken = warnOfBroken(log);
   for (const id of instanceIds(root)) {
-    const instance = readInstance(root, id);
-    if (instance === undefined) continue;
+    const found = unlessBroken(id, () => statusIn(root, id), broken);
+    if (found === undefined) continue;
+    const { instance } = found;
     names.set(id, instance.record.name);
     if (existsSync(instance.paths.updating)) await finishUpdate(root, id);
     if (existsSync(instance.paths.rewiring)) await finishNetwork(root, id, log);
-    const seen = statusOf(instance.paths, id);
+    const { seen } = found;
     if (seen.pid !== undefined && mendGroups(root, instance.record, seen.pid, log)) count++;
     if (isWell(instance, seen)) continue;
     if (await repairOne(root, instance, log)) count++;
@@ -57,6 +59,11 @@ export async function repairInstances(root: StateRoot, log: Log, trash = true): 
   await dropLocks(root);
   if (!waiterAlive(root) && hostChanged(root, log)) await releaseHost(root, log);
   return count;
+}
+
+function statusIn(root: StateRoot, id: string): { instance: Instance; seen: InstanceStatus } | undefined {
+  const instance = readInstance(root, id);
+  return instance === undefined ? undefined : { instance, seen: statusOf(instance.paths, id) };
 }
 
 /** Limits that a killed `update` wrote down and did not put in force. */
@@ -152,9 +159,7 @@ function isToGo(instance: Instance, seen: InstanceStatus): boolean {
 async function freePorts(root: StateRoot): Promise<number> {
   let count = 0;
   for (const id of new Set(leases(root, "ports").map((lease) => lease.id))) {
-    const instance = readInstance(root, id);
-    const state = instance === undefined ? "exited" : statusOf(instance.paths, id).state;
-    if (state === "running" || state === "starting") continue;
+    if (mayRun(root, id)) continue;
     await unpublish(root, id, leasedPorts(root, id));
     count++;
   }

@@ -24,6 +24,7 @@ import { instancePaths } from "./instance-paths.ts";
 import { type Launching, mountAhead, prepare, runDetached, startFailure, writeLaunch } from "./launch.ts";
 import type { EndRecord, LaunchRecord } from "./launch-record.ts";
 import { chooseRuntime } from "./oci/runtime.ts";
+import { isPaused } from "./pause.ts";
 import { pause } from "./processes.ts";
 import type { InstanceRecord } from "./record.ts";
 import { instanceLayers, ownLayers } from "./redirect/mounts.ts";
@@ -90,6 +91,11 @@ export async function startInstance(
   let launching: Launching;
   try {
     const { state } = statusOf(instance.paths, instance.record.id);
+    if (state === "running" && isPaused(instance)) {
+      throw new TranshipError("E_INSTANCE_STATE", `the instance ${instance.record.name} is paused`, {
+        hint: `let it go on with \`tranship unpause ${instance.record.name}\``,
+      });
+    }
     if (state === "running" || state === "starting") {
       throw new TranshipError(
         "E_INSTANCE_STATE",

@@ -11,6 +11,7 @@ import { findAny, type Instance, readInstance } from "./find.ts";
 import { healthOf } from "./health/seen.ts";
 import { thaw } from "./pause.ts";
 import { pause, signalProcess, waitGone } from "./processes.ts";
+import { removeIfBroken } from "./remove-broken.ts";
 import { repairInstances, repairOne } from "./repair.ts";
 import { startInstance } from "./run.ts";
 import { type InstanceStatus, statusOf } from "./state.ts";
@@ -194,6 +195,7 @@ export async function removeInstance(
   log: Log,
 ): Promise<void> {
   if (options.amongMany !== true) await repairInstances(root, log);
+  if (options.force === true && (await removeIfBroken(root, text, log))) return;
   const instance = findAny(root, text);
   const { state } = statusOf(instance.paths, instance.record.id);
   if (state === "running" || state === "starting") {

@@ -188,6 +188,80 @@ describe("running again", { skip, timeout: 400_000 }, () => {
     await cli("rm", ...rules.map((_, index) => `b${index}`));
   });
 
+  const asAfterReboot = async (...ids: string[]): Promise<void> => {
+    await goDown(ids);
+    for (const id of ids) {
+      const launch = JSON.parse(readFileSync(fileOf(id, "launch.json"), "utf8")) as object;
+      writeFileSync(
+        fileOf(id, "launch.json"),
+        JSON.stringify({ ...launch, bootId: "00000000-0000-0000-0000-000000000000" }),
+      );
+    }
+  };
+
+  it("two boots at once start each instance once, and none of them fails", async () => {
+    const names = ["t0", "t1", "t2", "t3"];
+    const ids: string[] = [];
+    for (const name of names) ids.push(await start(name, "sleep 1000", "--restart", "always"));
+    await asAfterReboot(...ids);
+    const both = await Promise.all([cli("boot"), cli("boot")]);
+    assert.deepEqual(
+      both.map(({ status, stderr }) => [status, stderr]),
+      [[0, ""], [0, ""]], // biome-ignore format: a pair
+    );
+    const started = both.flatMap(({ stdout }) => stdout.split("\n").filter(Boolean));
+    assert.deepEqual(started.sort(), names);
+    await cli("rm", "-f", ...names);
+  });
+
+  it("start of what runs is done, as with docker, and of what is paused refused", async () => {
+    await start("here", "sleep 1000");
+    assert.deepEqual(await cli("start", "here"), { status: 0, stdout: "here\n", stderr: "" });
+    await cli("pause", "here");
+    const paused = await cli("start", "here");
+    assert.deepEqual([paused.status, paused.stdout], [1, ""]);
+    assert.match(paused.stderr, /here is paused\n.*unpause/);
+    await cli("rm", "-f", "here");
+  });
+
+  for (const [file, text] of [
+    ["instance.json", ""],
+    ["launch.json", '{"bootId": "half a li'],
+  ] as const)
+    it(`a broken ${file} keeps no other instance from anything, and rm --force takes what is left`, async () => {
+      const bad = await start("bad", "sleep 1000", "--restart", "always");
+      const good = await start("good", "sleep 1000", "--restart", "always");
+      const pid = Number((await cli("inspect", "-f", "{{.State.Pid}}", "bad")).stdout);
+      writeFileSync(fileOf(bad, file), text);
+      const told = new RegExp(
+        `^warning: the instance ${bad.slice(0, 12)} is left out: .*${file} is not JSON.*rm --force`,
+      );
+      const done = async (stdout: string, ...words: string[]): Promise<void> => {
+        const result = await cli(...words);
+        assert.deepEqual([result.status, result.stdout], [0, stdout], result.stderr);
+        assert.match(result.stderr, told, words.join(" "));
+      };
+      await done("good\n", "ps", "-a", "--format", "{{.Names}}");
+      await done("good\n", "stop", "-t", "0", "good");
+      await done("good\n", "start", "good");
+      await done("hello\n", "run", "--rm", "box:1", "sh", "-c", "echo hello");
+      assert.equal((await cli("exec", "good", "echo", "hi")).stdout, "hi\n");
+      assert.match((await cli("stop", "bad")).stderr, /E_STATE_CORRUPT/);
+      // What it uses is nobody's to throw away.
+      assert.match((await cli("rmi", "box:1")).stderr, /E_STATE_CORRUPT/);
+      await asAfterReboot(good);
+      const boot = await cli("boot");
+      assert.deepEqual([boot.status, boot.stdout], [1, "good\n"]);
+      assert.match(boot.stderr, new RegExp(`error: ${bad.slice(0, 12)} could not be started: .*not JSON`));
+      assert.ok(existsSync(`/proc/${pid}`), "it runs on");
+      assert.match((await cli("rm", "bad")).stderr, /E_STATE_CORRUPT/);
+      assert.equal((await cli("rm", "-f", "bad")).stdout, "bad\n");
+      await until(() => !existsSync(`/proc/${pid}`));
+      assert.equal((await cli("ps", "-aq")).stdout, `${good.slice(0, 12)}\n`);
+      assert.equal((await cli("rename", "good", "bad")).status, 0, "its name is free");
+      await cli("rm", "-f", "bad");
+    });
+
   const cases: { name: string; command: string[]; proof(): Promise<void> }[] = [
     {
       name: "rename",

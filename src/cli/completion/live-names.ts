@@ -4,7 +4,7 @@ import { SecretStore } from "../../cluster/secret-store.ts";
 import { defaultStateRoot, isStateRoot, openStateRoot, type StateRoot } from "../../host/state-root.ts";
 import { listImages } from "../../image/list.ts";
 import { openStore } from "../../image/store.ts";
-import { listInstances } from "../../runtime/find.ts";
+import { leaveOut, listInstances } from "../../runtime/find.ts";
 import { listNetworks } from "../../runtime/network/list.ts";
 import { listVolumes } from "../../runtime/volumes/list.ts";
 import type { Candidate, Completion, Kind } from "./complete.ts";
@@ -12,7 +12,7 @@ import type { Candidate, Completion, Kind } from "./complete.ts";
 const running: ReadonlySet<string> = new Set(["running", "paused", "starting"]);
 
 function instances(root: StateRoot, fits: (state: string) => boolean): Candidate[] {
-  return listInstances(root)
+  return listInstances(root, leaveOut)
     .filter(({ status }) => fits(status.state))
     .map(({ record, status }) => ({ word: record.name, summary: `${record.image}, ${status.state}` }));
 }

@@ -1,6 +1,6 @@
 // tranship prune: what runs no more is removed.
 import { TranshipError } from "../../base/errors.ts";
-import { type ListedInstance, listInstances } from "../../runtime/find.ts";
+import { type ListedInstance, leaveOut, listInstances } from "../../runtime/find.ts";
 import { instancePaths } from "../../runtime/instance-paths.ts";
 import { repairInstances } from "../../runtime/repair.ts";
 import { removeInstance } from "../../runtime/stop.ts";
@@ -15,7 +15,7 @@ export async function run({ options }: Call, context: Context): Promise<undefine
   const { root, log } = context;
   const filters = list(options, "filter").map(pruneFilter);
   await repairInstances(root, log);
-  const stopped = listInstances(root).filter(
+  const stopped = listInstances(root, leaveOut).filter(
     (one) =>
       (one.status.state === "created" || one.status.state === "exited") && filters.every((fits) => fits(one)),
   );

@@ -1,6 +1,6 @@
 // tranship ps: docker's columns, flags and filters.
 import { TranshipError } from "../../base/errors.ts";
-import { listInstances } from "../../runtime/find.ts";
+import { listInstances, warnOfBroken } from "../../runtime/find.ts";
 import type { Context } from "../context.ts";
 import { printTable } from "../format.ts";
 import { listing } from "../listing.ts";
@@ -11,7 +11,7 @@ import { type Row, rowOf } from "./ps-row.ts";
 export async function run({ options }: Call, context: Context): Promise<undefined> {
   const filters = list(options, "filter");
   const last = lastOf(options);
-  const everything = listInstances(context.root);
+  const everything = listInstances(context.root, warnOfBroken(context.log));
   const fits = filters.map((entry) => instanceFilter(entry, everything));
   const all = flag(options, "all") || last !== undefined || filters.some(lists);
   const found = everything

@@ -1,5 +1,6 @@
-import { TranshipError } from "../../base/errors.ts";
-import { findAny } from "../../runtime/find.ts";
+import { isTranshipError, TranshipError } from "../../base/errors.ts";
+import { findAny, inspectInstance } from "../../runtime/find.ts";
+import { isPaused } from "../../runtime/pause.ts";
 import { startInstance } from "../../runtime/run.ts";
 import type { Context } from "../context.ts";
 import { type Call, flag, text } from "../verb.ts";
@@ -10,9 +11,20 @@ export async function run(call: Call, context: Context): Promise<number | undefi
   if (flag(call.options, "attach") || flag(call.options, "interactive"))
     return await startAttached(call, context, own);
   await forEach(call, context, async (name) => {
-    await startInstance(context.root, name, context.log, own);
+    try {
+      await startInstance(context.root, name, context.log, own);
+    } catch (error) {
+      // As with docker: what was asked for is so.
+      if (own || !isTranshipError(error, "E_INSTANCE_STATE") || !runs(context, name)) throw error;
+    }
   });
   return undefined;
+}
+
+function runs(context: Context, name: string): boolean {
+  const instance = inspectInstance(context.root, name);
+  const { state } = instance.status;
+  return state === "starting" || (state === "running" && !isPaused(instance));
 }
 
 /** The exit status is the instance's own. */

@@ -1,7 +1,7 @@
 // tranship stats: docker's columns, once or as a live picture.
 
 import { isTerminal } from "../../host/terminal.ts";
-import { findInstance, type Instance, listInstances } from "../../runtime/find.ts";
+import { findInstance, type Instance, leaveOut, listInstances } from "../../runtime/find.ts";
 import { type Sample, type Stats, sample, statsOf } from "../../runtime/usage/stats.ts";
 import { bytesSize, humanSize } from "../amounts.ts";
 import type { Context } from "../context.ts";
@@ -34,7 +34,7 @@ export async function run({ args, options }: Call, context: Context): Promise<un
 }
 
 function listed(context: Context, all: boolean): Instance[] {
-  return listInstances(context.root).filter(({ status }) => all || status.state === "running");
+  return listInstances(context.root, leaveOut).filter(({ status }) => all || status.state === "running");
 }
 
 interface Row {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { TranshipError } from "../../base/errors.ts";
 import { acquireLock } from "../../host/lock.ts";
 import type { StateRoot } from "../../host/state-root.ts";
-import { readInstance } from "../find.ts";
+import { mayRun, readInstance } from "../find.ts";
 import { claim, free, holder, leases } from "../network/lease.ts";
 import { statusOf } from "../state.ts";
 import type { TakenIdentity } from "./identity.ts";
@@ -86,9 +86,7 @@ export function freeIdentity(root: StateRoot, id: string): void {
 export function freeEndedIdentities(root: StateRoot): number {
   let count = 0;
   for (const id of new Set(leases(root, "identity").map((lease) => lease.id))) {
-    const instance = readInstance(root, id);
-    const state = instance === undefined ? "exited" : statusOf(instance.paths, id).state;
-    if (state === "running" || state === "starting") continue;
+    if (mayRun(root, id)) continue;
     freeIdentity(root, id);
     count++;
   }

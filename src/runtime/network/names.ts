@@ -16,7 +16,7 @@ import {
 import { join } from "node:path";
 import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
-import { type Instance, type ListedInstance, listInstances } from "../find.ts";
+import { type Instance, type ListedInstance, leaveOut, listInstances } from "../find.ts";
 import type { Attachment, InstanceRecord } from "../record.ts";
 import { attachmentsOf, defaultNetwork, hasNames } from "./attachments.ts";
 import { ownNames } from "./files.ts";
@@ -40,7 +40,7 @@ export async function refreshNames(root: StateRoot): Promise<void> {
 }
 
 function staleFiles(root: StateRoot): { path: string; text: string }[] {
-  const alive = listInstances(root).filter(
+  const alive = listInstances(root, leaveOut).filter(
     (one) =>
       one.record.network.mode === "bridge" &&
       // The file of one that has ended is that of those who still have its network.

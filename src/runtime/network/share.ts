@@ -10,7 +10,7 @@ import { nativePath } from "../../host/native.ts";
 import { run } from "../../host/process.ts";
 import type { StateRoot } from "../../host/state-root.ts";
 import { step } from "../../host/steps.ts";
-import { findInstance, type Instance, instanceIds, readInstance } from "../find.ts";
+import { findInstance, type Instance, readableInstances, readInstance } from "../find.ts";
 import { mainProcess } from "../processes.ts";
 import { statusOf } from "../state.ts";
 import { deviceNames } from "./devices.ts";
@@ -72,10 +72,7 @@ export function keptNamespace(root: StateRoot, { record, paths }: Instance): Net
 
 /** Instances made to share the network of this one. */
 function sharersOf(root: StateRoot, id: string): Instance[] {
-  return instanceIds(root).flatMap((other) => {
-    const instance = readInstance(root, other);
-    return instance?.record.network.container === id ? [instance] : [];
-  });
+  return readableInstances(root).filter(({ record }) => record.network.container === id);
 }
 
 /** Of the running instance itself, or of those that share its network. */

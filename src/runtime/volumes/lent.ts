@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { StateRoot } from "../../host/state-root.ts";
-import { instanceIds, readInstance } from "../find.ts";
+import { instanceIds, leaveOut, readInstance, unlessBroken } from "../find.ts";
 
 /** A file beside its content. */
 export function lentMark(root: StateRoot, name: string): string {
@@ -15,8 +15,12 @@ export function isLent(root: StateRoot, name: string, id: string): boolean {
   return instanceIds(root).some(
     (other) =>
       other !== id &&
-      readInstance(root, other)?.record.mounts.some(
-        ({ kind, source }) => kind === "volume" && source === name,
-      ),
+      // One that cannot be read may.
+      (unlessBroken(other, () => mounts(root, other, name), leaveOut) ?? true),
   );
+}
+
+function mounts(root: StateRoot, id: string, name: string): boolean {
+  const all = readInstance(root, id)?.record.mounts ?? [];
+  return all.some(({ kind, source }) => kind === "volume" && source === name);
 }
