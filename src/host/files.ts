@@ -15,7 +15,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { TranshipError } from "../base/errors.ts";
+import { isTranshipError, TranshipError } from "../base/errors.ts";
 import { randomHex } from "./random.ts";
 
 export interface WriteOptions {
@@ -39,6 +39,17 @@ export function writeFileAtomic(
   } catch (cause) {
     rmSync(temporary, { force: true });
     throw ioError(`cannot write ${path}`, cause);
+  }
+}
+
+/** As writeFileAtomic(), for what nobody should fail for on a full disk. Whether it was written. */
+export function writeIfRoom(path: string, content: string, options: WriteOptions = {}): boolean {
+  try {
+    writeFileAtomic(path, content, options);
+    return true;
+  } catch (error) {
+    if (!isTranshipError(error, "E_NO_SPACE")) throw error;
+    return false;
   }
 }
 

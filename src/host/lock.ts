@@ -1,7 +1,8 @@
-// Locks between processes. A lock is a file that names its holder; a holder that died no longer holds it.
-import { readFileSync, rmSync } from "node:fs";
-import { TranshipError } from "../base/errors.ts";
-import { createExclusive, readText } from "./files.ts";
+// Locks between processes. A lock is a file that names its holder; a holder that died no longer holds it. On a full disk it is a symbolic
+// link with that text, which needs no room there: what gives space back (`stop`, `rm`) takes a lock too.
+import { readFileSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
+import { isTranshipError, TranshipError } from "../base/errors.ts";
+import { createExclusive, errnoOf, readText } from "./files.ts";
 
 export interface Lock {
   release(): void;
@@ -50,8 +51,8 @@ export async function acquireLock(path: string, what: string, wait = 10_000): Pr
   const deadline = performance.now() + wait;
   for (let pause = 5; ; pause = Math.min(pause * 2, 200)) {
     // No lock outlives its process, so none has to reach the disk.
-    if (createExclusive(path, text, 0o600, true)) return { release: () => release(path, text) };
-    const seen = readText(path);
+    if (create(path, text)) return { release: () => release(path, text) };
+    const seen = readLock(path);
     if (seen !== undefined && !holderAlive(seen) && takeOver(path, seen)) continue;
     if (performance.now() > deadline) {
       throw new TranshipError("E_STATE_BUSY", `${path} is held by ${describe(seen)}`, {
@@ -59,6 +60,37 @@ export async function acquireLock(path: string, what: string, wait = 10_000): Pr
       });
     }
     await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
+function create(path: string, text: string): boolean {
+  try {
+    return createExclusive(path, text, 0o600, true);
+  } catch (error) {
+    if (!isTranshipError(error, "E_NO_SPACE")) throw error;
+    return createLink(path, text, error);
+  }
+}
+
+function createLink(path: string, text: string, full: TranshipError): boolean {
+  try {
+    symlinkSync(text, path);
+    return true;
+  } catch (cause) {
+    if (errnoOf(cause) === "EEXIST") return false;
+    throw full;
+  }
+}
+
+/** undefined where it is gone. */
+export function readLock(path: string): string | undefined {
+  // Such a link leads nowhere.
+  const text = readText(path);
+  if (text !== undefined) return text;
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
   }
 }
 
@@ -83,13 +115,13 @@ function takeOver(path: string, seen: string): boolean {
     startTime: processStartTime(process.pid) ?? "",
     what: "take over",
   };
-  if (!createExclusive(guard, JSON.stringify(mine), 0o600, true)) {
-    const other = readText(guard);
+  if (!create(guard, JSON.stringify(mine))) {
+    const other = readLock(guard);
     if (other !== undefined && !holderAlive(other)) takeOver(guard, other);
     return false;
   }
   try {
-    if (readText(path) !== seen) return false;
+    if (readLock(path) !== seen) return false;
     rmSync(path, { force: true });
     return true;
   } finally {
@@ -99,14 +131,14 @@ function takeOver(path: string, seen: string): boolean {
 
 /** Removes a lock whose holder died; true where it did. */
 export function sweepLock(path: string): boolean {
-  const seen = readText(path);
+  const seen = readLock(path);
   if (seen === undefined || holderAlive(seen)) return false;
   takeOver(path, seen);
   return true;
 }
 
 function release(path: string, text: string): void {
-  if (readText(path) === text) rmSync(path, { force: true });
+  if (readLock(path) === text) rmSync(path, { force: true });
 }
 
 function describe(text: string | undefined): string {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { removeCgroup } from "../host/cgroup.ts";
-import { errnoOf, ioError, readJson, readText, writeFileAtomic } from "../host/files.ts";
+import { errnoOf, ioError, readJson, readText, writeFileAtomic, writeIfRoom } from "../host/files.ts";
 import { oomKillsIn } from "../host/kernel-log.ts";
 import { acquireLock, type Lock } from "../host/lock.ts";
 import { removeTree } from "../host/remove-tree.ts";
@@ -92,7 +92,8 @@ export async function settle(
   step("note the end");
   tell(root, instance, end);
   step("ended.json");
-  writeFileAtomic(paths.ended, `${JSON.stringify(end)}\n`, { volatile: record.autoRemove });
+  // On a full disk it stays to be dealt with: by the next command that finds room.
+  writeIfRoom(paths.ended, `${JSON.stringify(end)}\n`, { volatile: record.autoRemove });
   if (hasNames(record)) await refreshNames(root);
   return end;
 }

@@ -1,9 +1,9 @@
 // A further command inside a running instance.
 import { existsSync, readFileSync, rmSync } from "node:fs";
-import { TranshipError } from "../base/errors.ts";
+import { isTranshipError, TranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { callArguments, type EnterMount, type LaunchOptions, launchCall } from "../host/enter.ts";
-import { writeFileAtomic } from "../host/files.ts";
+import { createExclusive, writeFileAtomic } from "../host/files.ts";
 import { nativePath } from "../host/native.ts";
 import { childProcess } from "../host/process.ts";
 import { randomHex } from "../host/random.ts";
@@ -83,12 +83,11 @@ export async function execInInstance(
   const written = writtenOf(paths, record, pid === undefined ? undefined : parentOf(pid));
   const layers = [...(written === undefined ? [] : [written]), ...(await instanceLayers(root, instance))];
   const user = withGroups(layers, lookUpUser(layers, options.user ?? record.user), record.groupAdd);
-  const file = `${paths.bundle}/exec-${randomHex(6)}.json`;
-  const logFile = `${file}.log`;
   const engine = elementsAt(record, startedAt);
   const command = engine.length === 0 ? options.command : [...engine, "--search", "--", ...options.command];
   const spec = processSpec(instance, { ...options, command }, user, layers);
-  writeFileAtomic(file, JSON.stringify(spec), { volatile: true });
+  const file = writeSpec(paths.bundle, JSON.stringify(spec));
+  const logFile = `${file}.log`;
   try {
     const status = await runExec(root, runtime, instance, options, { file, logFile });
     const words = saidBy(runtime, logFile, options);
@@ -195,6 +194,21 @@ function networkOf(runtime: OciRuntime, instance: Instance): Pick<LaunchOptions,
     hint: `start it with \`tranship start ${name}\``,
     exitStatus: 125,
   });
+}
+
+/** Beside the instance; on a full disk, where somebody may want to remove files of it, in memory. */
+function writeSpec(bundle: string, text: string): string {
+  const name = `exec-${randomHex(6)}.json`;
+  try {
+    const file = `${bundle}/${name}`;
+    writeFileAtomic(file, text, { volatile: true });
+    return file;
+  } catch (error) {
+    const elsewhere = `/dev/shm/tranship-${name}`;
+    if (!isTranshipError(error, "E_NO_SPACE") || !existsSync("/dev/shm")) throw error;
+    if (!createExclusive(elsewhere, text, 0o600, true)) throw error;
+    return elsewhere;
+  }
 }
 
 /** runc goes to the directory that the root was mounted at: that it is there is enough. */

@@ -2,11 +2,11 @@
 // anything. docs/internals/who-holds-what.md has the table of who dies and what is left.
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { isTranshipError } from "../base/errors.ts";
 import type { Log } from "../base/log.ts";
 import { bootId } from "../host/boot-id.ts";
-import { readJson } from "../host/files.ts";
 import { Journal } from "../host/journal.ts";
-import { acquireLock, processAlive } from "../host/lock.ts";
+import { acquireLock, processAlive, readLock } from "../host/lock.ts";
 import { removeTree } from "../host/remove-tree.ts";
 import type { StateRoot } from "../host/state-root.ts";
 import { freeLeases, freeNames, lockInstance, releaseHost, removeInstanceFiles, settle } from "./end.ts";
@@ -50,7 +50,7 @@ export async function repairInstances(root: StateRoot, log: Log, trash = true): 
     const { seen } = found;
     if (seen.pid !== undefined && mendGroups(root, instance.record, seen.pid, log)) count++;
     if (isWell(instance, seen)) continue;
-    if (await repairOne(root, instance, log)) count++;
+    if (await repairUnlessFull(root, instance, log)) count++;
   }
   count += (await freePorts(root)) + freeEndedIdentities(root);
   freeLeases(root);
@@ -104,6 +104,17 @@ function removeUnfinished(root: StateRoot, log: Log): number {
     count++;
   }
   return count;
+}
+
+/** A full disk keeps the end of one from being noted, and nobody from removing another; the next command tries again. */
+async function repairUnlessFull(root: StateRoot, instance: Instance, log: Log): Promise<boolean> {
+  try {
+    return await repairOne(root, instance, log);
+  } catch (error) {
+    if (!isTranshipError(error, "E_NO_SPACE")) throw error;
+    log.warn(`repair: the end of ${instance.record.name} cannot be noted: ${error.message}`);
+    return false;
+  }
 }
 
 /** Deals with the end of one that nobody else has dealt with yet. */
@@ -179,8 +190,10 @@ async function dropLocks(root: StateRoot): Promise<void> {
 
 function lockHeld(path: string): boolean {
   try {
-    const holder = readJson(path) as { pid: number; startTime: string } | undefined;
-    return holder === undefined || processAlive(holder.pid, holder.startTime);
+    const text = readLock(path);
+    if (text === undefined) return true;
+    const holder = JSON.parse(text) as { pid: number; startTime: string };
+    return processAlive(holder.pid, holder.startTime);
   } catch {
     return true; // being written
   }

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { cgroupProcesses } from "../../host/cgroup.ts";
 import { cgroupUsage } from "../../host/cgroup-usage.ts";
-import { readJson, writeFileAtomic } from "../../host/files.ts";
+import { readJson, writeIfRoom } from "../../host/files.ts";
 import { launchName } from "../events/note.ts";
 import type { Instance } from "../find.ts";
 import type { LaunchRecord } from "../launch-record.ts";
@@ -24,7 +24,7 @@ export function noteLastUsage({ paths, record }: Instance): void {
     cpuSeconds: cpu === undefined ? null : cpu / 1e9,
     peakBytes: peaks.length === 0 ? null : Math.max(...peaks),
   };
-  writeFileAtomic(paths.lastUsage, JSON.stringify({ launch: launchName(launch), ...usage }), {
+  writeIfRoom(paths.lastUsage, JSON.stringify({ launch: launchName(launch), ...usage }), {
     volatile: true,
   });
 }
