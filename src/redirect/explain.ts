@@ -34,13 +34,13 @@ export function explainRule(
   return { rule: rule.declared, from, match, mode, location, target, reads, writes };
 }
 
-/** A sentence for the rule, one for reading and one for writing. */
-export function describeRule(path: string, answer: RuleAnswer): string[] {
+/** A sentence for the rule, one for reading and one for writing. `linked`: the package that it is of, where that is another. */
+export function describeRule(path: string, answer: RuleAnswer, linked?: string): string[] {
   const { rule, from, match, mode, location, reads, writes } = answer;
   const where = location === path ? "" : ` (it is ${location})`;
   const places = reads.map(placeText).join(", else ");
   return [
-    `${path}${where} is redirected by redirections.files[${rule}]: ${from}, ${match}, ${mode}`,
+    `${path}${where} is redirected by redirections.files[${rule}]${linked === undefined ? "" : ` of ${linked}`}: ${from}, ${match}, ${mode}`,
     `  read:    ${places === "" ? "nothing (ENOENT)" : places}`,
     `  written: ${"place" in writes ? placeText(writes.place) : `refused (${writes.create})`}`,
   ];

@@ -75,6 +75,42 @@ describe("packages that link to others", {
     "cat /etc/driver.conf /etc/shared.conf /usr/driver/data /opt/driver/lib/data /opt/both/file; ls /opt/third 2>/dev/null || echo none";
   const seen = "driver's\nshared by the application\ndriver 1\ndriver 1\nthe application's\nnone\n";
 
+  it("why tells which package a rule and a file are of", async () => {
+    const told = async (path: string): Promise<string> => {
+      const { status, stdout, stderr } = await cli("why", "app:1", path);
+      assert.equal(status, 0, stderr);
+      return stdout;
+    };
+    const none = "\n  the package carries no evidence\n";
+    const linked = `is in driver:1, which app:1 links to:${none}`;
+    assert.equal(
+      await told("/usr/driver/data"),
+      `/usr/driver/data is redirected by redirections.files[2] of driver:1: /usr/driver, folder, full
+  read:    the instance's own /opt/driver/lib/data, else /opt/driver/lib/data of the package
+  written: the instance's own /opt/driver/lib/data
+/opt/driver/lib/data ${linked}`,
+    );
+    assert.match(await told("/etc/driver.conf"), /files\[0\] of driver:1: /);
+    assert.match(
+      await told("/etc/shared.conf"),
+      /by redirections\.files\[0\]: [\s\S]*\n\/opt\/app\/shared.conf is in app:1:/,
+    );
+    assert.equal(await told("/opt/driver/lib/data"), `/opt/driver/lib/data ${linked}`);
+    const json = JSON.parse((await cli("why", "--format", "json", "app:1", "/etc/driver.conf")).stdout) as {
+      package: string;
+      redirected: { package: string; rule: number };
+    };
+    assert.deepEqual(
+      [json.package, json.redirected.package, json.redirected.rule],
+      ["driver:1", "driver:1", 0],
+    );
+    // Links of links are not seen, nor what nobody has.
+    assert.match(
+      (await cli("why", "app:1", "/opt/third/file")).stderr,
+      /E_IMAGE_UNSUPPORTED.*app:1 carries no evidence/,
+    );
+  });
+
   for (const engine of engines)
     it(`see them and their redirections, their own first, and nothing that those link to (${engine})`, async () => {
       const flags = ["--engine", engine, "--name", `app-${engine}`];
