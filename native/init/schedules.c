@@ -22,6 +22,18 @@ static pid_t *pids;		/* 0: does not run */
 static struct cron_clock clock_seen;
 static long long next_minute;	/* monotonic; 0: not begun yet */
 
+#define SAME_RATE 1000
+
+/* How fast the clock runs, as seen from one look to the next: an application's
+ * may pass an hour in a minute (docs/guide/elements.md). */
+static struct {
+	long long real, monotonic;	/* milliseconds, at the last look */
+	long long rate;			/* a second of the host, in thousandths */
+} pace = { .rate = SAME_RATE };
+
+#define FIRST_LOOK 1000
+#define SHORTEST_LOOK 10
+
 void schedules_init(const struct plan *p)
 {
 	plan = p;
@@ -72,6 +84,28 @@ out:
 	environment_free(&env);
 }
 
+static void take_pace(const struct timespec *t, long long now)
+{
+	long long real = t->tv_sec * 1000LL + t->tv_nsec / 1000000;
+	long long passed = now - pace.monotonic;
+
+	/* One that was set seems fast until the next look, which is early. */
+	if (pace.monotonic && passed > 0)
+		pace.rate = (real - pace.real) * SAME_RATE / passed;
+	pace.real = real;
+	pace.monotonic = now;
+}
+
+/* Milliseconds to the next minute. */
+static long long to_minute(const struct timespec *t)
+{
+	long long left = (60 - t->tv_sec % 60) * 1000 - t->tv_nsec / 1000000;
+
+	if (pace.rate > SAME_RATE)
+		left = left * SAME_RATE / pace.rate;
+	return left < SHORTEST_LOOK ? SHORTEST_LOOK : left + 1;
+}
+
 void schedules_step(long long now)
 {
 	bool first = next_minute == 0;
@@ -83,8 +117,10 @@ void schedules_step(long long now)
 		return;
 	clock_gettime(CLOCK_REALTIME, &t);
 	minute = local_minute(t.tv_sec);
-	next_minute = now + (60 - t.tv_sec % 60) * 1000 -
-		t.tv_nsec / 1000000 + 1;
+	take_pace(&t, now);
+	next_minute = now + to_minute(&t);
+	if (first && next_minute > now + FIRST_LOOK)
+		next_minute = now + FIRST_LOOK;
 	if (first)
 		clock_seen = (struct cron_clock){ minute, minute };
 	for (i = 0; i < plan->schedule_count; i++) {

@@ -61,7 +61,9 @@ function wasStarted(root: StateRoot, id: string): boolean {
 
 function wantsToRun({ record, paths, status }: ListedInstance): boolean {
   const { launch, state, exitStatus } = status;
-  if (state !== "exited" || launch === undefined || launch.bootId === bootId()) return false;
+  if (state !== "exited" || launch === undefined) return false;
+  // What could not be started in this boot, by `boot` or by its rule, is tried again: what was in its way may have gone.
+  if (launch.bootId === bootId() && launch.acknowledged) return false;
   const stop = readText(paths.stopAsked);
   const stopped = stop !== undefined && stop !== stopReason;
   switch (record.restart.policy) {

@@ -49,6 +49,47 @@ describe("elements under namespaces", { skip: whyNot() ?? cannotRun, timeout: 24
     assert.equal(other.stdout, `${now}\n${now}\n${release()}\n0\n`, other.stderr);
   });
 
+  it("run schedules by the application's clock, however fast that is", async () => {
+    const program = (name: string, ...command: string[]) => ({ name, command });
+    await makePackage(fixture.root, "fast:1", {
+      descriptor: {
+        programs: [
+          program("wait", "/bin/sleep", "1000"),
+          program("tick", "/bin/echo", "tick"),
+          program("once", "/bin/echo", "once"),
+        ],
+        services: [{ name: "wait", program: "wait" }],
+        schedules: [
+          { name: "tick", cron: "* * * * *", program: "tick" },
+          { name: "once", cron: "2 12 * * *", program: "once" },
+        ],
+        elements: { ...plain.elements, clock: { at: "2026-03-01T12:00:00Z", rate: 60 } },
+      },
+    });
+    for (const engine of ["namespace", "inprocess"]) {
+      const network = engine === "namespace" ? ["--network", "none"] : [];
+      const ran = await cli(
+        "run",
+        "-d",
+        "--name",
+        "fast",
+        "--engine",
+        engine,
+        "-e",
+        "TZ=UTC",
+        ...network,
+        "fast:1",
+      );
+      assert.equal(ran.status, 0, ran.stderr);
+      const said = async () => (await cli("logs", "fast")).stdout.split("\n").filter(Boolean);
+      // A look a minute of the host would see one of sixty.
+      await until(async () => (await said()).length >= 9, 60);
+      const lines = await said();
+      assert.equal(lines.filter((line) => line === "once").length, 1, lines.join());
+      assert.equal((await cli("rm", "-f", "fast")).status, 0);
+    }
+  });
+
   it("leave set-id programs to the kernel, with their rights and its clock", async () => {
     assert.equal(
       (await inside("old:1", "/bin/set-id; busybox date +%Y", "-u", "web")).stdout,

@@ -214,6 +214,28 @@ describe("running again", { skip, timeout: 400_000 }, () => {
     await cli("rm", "-f", ...names);
   });
 
+  it("boot tries again what it could not start before, until it has run or was stopped", async () => {
+    const published = async (name: string): Promise<string> => {
+      const words = ["--restart", "always", "-p", "8090:80", "box:1", "sleep", "1000"];
+      const result = await cli("run", "-d", "--name", name, ...words);
+      assert.equal(result.status, 0, result.stderr);
+      return result.stdout.trim();
+    };
+    const first = await published("first");
+    await cli("stop", "-t", "0", "first");
+    const second = await published("second");
+    await asAfterReboot(first, second);
+    const boot = await cli("boot");
+    assert.deepEqual([boot.status, boot.stdout], [1, "first\n"]);
+    assert.match(boot.stderr, /error: second could not be started: port 8090\/tcp/);
+    await cli("rm", "-f", "first");
+    assert.deepEqual(await cli("boot"), { status: 0, stdout: "second\n", stderr: "" });
+    await cli("kill", "second");
+    await cli("wait", "second");
+    assert.deepEqual(await cli("boot"), { status: 0, stdout: "", stderr: "" });
+    await cli("rm", "-f", "second");
+  });
+
   it("start of what runs is done, as with docker, and of what is paused refused", async () => {
     await start("here", "sleep 1000");
     assert.deepEqual(await cli("start", "here"), { status: 0, stdout: "here\n", stderr: "" });

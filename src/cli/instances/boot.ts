@@ -46,7 +46,7 @@ export async function run({ options }: Call, context: Context): Promise<number> 
       "E_RUNTIME",
       `${failed.length} of ${results.length} instances could not be started`,
       {
-        hint: `start them by hand: tranship start ${failed.map(({ name }) => name).join(" ")}`,
+        hint: `\`tranship boot\` tries again, or start them by hand: tranship start ${failed.map(({ name }) => name).join(" ")}`,
       },
     );
   }
