@@ -82,6 +82,16 @@ describe("an ordinary user", { skip, timeout: 300_000 }, () => {
     execFileSync("mkdir", ["-p", state]);
     const root = openStateRoot(state);
     await makePackage(root, "box:1");
+    const metadata = (id: string) => ({ id, name: id, version: "1", publisher: "" });
+    const leads = { from: "/usr/driver", to: "/opt/driver", match: "folder", mode: "full" } as const;
+    await makePackage(root, "driver:1", {
+      files: { "opt/driver/data": "driver\n" },
+      descriptor: {
+        metadata: metadata("driver"),
+        redirections: { files: [leads], network: [], registry: [] },
+      },
+    });
+    await makePackage(root, "app:1", { descriptor: { metadata: metadata("app"), links: ["driver"] } });
     execFileSync("chown", ["-R", `${user}:`, home]);
     // The launcher may be started by one first who cannot write down that its Node runs here.
     for (const arch of ["x64", "arm64"])
@@ -181,6 +191,19 @@ describe("an ordinary user", { skip, timeout: 300_000 }, () => {
     assert.equal(cli(["run", "--rm", "box:1", "sh", "-c", "exit 7"]).status, 7);
     works("volume", "rm", "data");
     await assert.rejects(fetch("http://127.0.0.1:18473/page"));
+    // What the kernel knows of flows is the user's own too.
+    const udp = cli(["run", "--rm", "-p", "18473:53/udp", "box:1", "true"]);
+    assert.deepEqual([udp.status, udp.stderr], [0, ""]);
+  });
+
+  it("runs packages that link to others, with their files and redirections", () => {
+    const words = ["--network", "none", "app:1", "sh", "-c"];
+    works("run", "--name", "linked", ...words, "cat /usr/driver/data; echo mine >/usr/driver/data");
+    assert.equal(works("start", "-a", "linked").trim(), "mine", "what it wrote is its own");
+    assert.match(works("diff", "linked"), /^C \/opt\/driver\/data$/m);
+    assert.equal(works("run", "--rm", ...words, "cat /usr/driver/data"), "driver\n");
+    assert.match(works("why", "app:1", "/usr/driver/data"), /files\[0\] of driver:1/);
+    works("rm", "linked");
   });
 
   it("is no more to the host than it was: its root touches nothing of others", () => {
