@@ -23,8 +23,9 @@ export async function nodeNeeds(
 }
 
 /** An engine that runs the bare image does not carry these out. */
-function needsOurRuntime({ redirections, elements, identity }: Descriptor): boolean {
+function needsOurRuntime({ redirections, elements, identity, links }: Descriptor): boolean {
   return (
+    links.length > 0 ||
     redirections.files.length + redirections.network.length > 0 ||
     elements.clock !== null ||
     elements.uname !== null ||

@@ -149,6 +149,7 @@ describe("services on this machine", { skip, timeout: 400_000 }, () => {
     };
     await makePackage(cluster.fixture.root, "plain:1", { descriptor: {} });
     await makePackage(cluster.fixture.root, "led:1", { descriptor: { redirections } });
+    await makePackage(cluster.fixture.root, "links:1", { descriptor: { links: ["driver"] } });
     const expressions = async (reference: string): Promise<string[]> => {
       const { stdout } = await cluster.fixture.cli([
         "cluster",
@@ -165,7 +166,34 @@ describe("services on this machine", { skip, timeout: 400_000 }, () => {
     };
     const architecture = "attribute:ecs.cpu-architecture == x86_64";
     assert.deepEqual(await expressions("plain:1"), [architecture]);
-    assert.deepEqual(await expressions("led:1"), [architecture, "attribute:tranship.engines == namespace"]);
+    for (const one of ["led:1", "links:1"])
+      assert.deepEqual(await expressions(one), [architecture, "attribute:tranship.engines == namespace"]);
+  });
+
+  test("a task has what its package links to, and fails by its name where the node has none or several", async () => {
+    const { root } = cluster.fixture;
+    const metadata = (id: string) => ({ id, name: id, version: "1", publisher: "" });
+    const driver = (reference: string): Promise<void> =>
+      makePackage(root, reference, {
+        files: { "opt/driver": `${reference}\n` },
+        descriptor: { metadata: metadata("driver") },
+      });
+    await makePackage(root, "app:1", { descriptor: { metadata: metadata("app"), links: ["driver"] } });
+    const container = { name: "main", image: "app:1", memory: 32, command: ["cat", "/opt/driver"] };
+    await cluster.client.send(
+      new RegisterTaskDefinitionCommand({ family: "app", containerDefinitions: [container] }),
+    );
+    const run = async (): Promise<{ reason: string; said: string }> => {
+      const task = await cluster.runOne("app");
+      await cluster.become(task, "STOPPED");
+      const { tasks } = await cluster.client.send(new DescribeTasksCommand({ tasks: [task] }));
+      return { reason: tasks?.[0]?.stoppedReason ?? "", said: await cluster.logsOf(task, "main") };
+    };
+    assert.match((await run()).reason, /app:1 links to the package driver, which is not in the store/);
+    await driver("driver:1");
+    assert.equal((await run()).said, "driver:1\n");
+    await driver("driver:2");
+    assert.match((await run()).reason, /several packages have that id: driver:1, driver:2/);
   });
 
   test("a package with data is deployed, updated and rolled back, and never runs twice", async () => {
