@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Datagrams. A client is an address that something came from; each has a socket
- * of its own to the instance, so that the answers find their way. There are as
- * many as the table has places; the one that was silent longest makes room.
+ * of its own to the instance, so that the answers find their way. It goes when
+ * it was silent for a while; where there are too many, or no descriptors left,
+ * the one that was silent longest makes room. Its port may then be that of the
+ * next, with an answer to the old one still under way: so there is room for
+ * more than may wait for answers at a time.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -14,27 +17,32 @@
 #include "die.h"
 #include "proxy.h"
 
-#define CLIENTS 256
+#define CLIENTS 8192
+#define BUCKETS 1024
 #define SILENT_MAX 90		/* seconds */
 #define LONGEST 65536
 
 struct port;
 
 struct client {
-	struct source source;	/* to the instance; its fd -1: a free place */
+	struct source source;	/* to the instance; its fd -1: let go */
 	struct port *of;
 	struct endpoint from;
 	time_t heard;
+	struct client *next;		/* of the bucket, or let go */
+	struct client *older, *newer;	/* by when they were heard */
 };
 
 struct port {
 	struct source source;
 	struct endpoint target;
-	struct client clients[CLIENTS];
-	struct port *next;
+	struct client *buckets[BUCKETS];
 };
 
-static struct port *ports;
+static struct client *oldest, *newest;
+static size_t count;
+/* Events of the same round may still name them. */
+static struct client *let_go;
 static char buf[LONGEST];
 
 static time_t now(void)
@@ -45,11 +53,50 @@ static time_t now(void)
 	return t.tv_sec;
 }
 
+static struct client **bucket(struct port *p, const struct endpoint *from)
+{
+	const unsigned char *bytes = (const void *)&from->address;
+	uint32_t hash = 2166136261U;
+
+	for (socklen_t i = 0; i < from->length; i++)
+		hash = (hash ^ bytes[i]) * 16777619U;
+	return &p->buckets[hash % BUCKETS];
+}
+
+static void take_out(struct client *c)
+{
+	*(c->older ? &c->older->newer : &oldest) = c->newer;
+	*(c->newer ? &c->newer->older : &newest) = c->older;
+}
+
+static void put_last(struct client *c)
+{
+	c->heard = now();
+	c->older = newest;
+	c->newer = NULL;
+	*(newest ? &newest->newer : &oldest) = c;
+	newest = c;
+}
+
+static void hear(struct client *c)
+{
+	take_out(c);
+	put_last(c);
+}
+
 static void forget(struct client *c)
 {
-	if (c->source.fd >= 0)
-		close(c->source.fd);
+	struct client **at = bucket(c->of, &c->from);
+
+	while (*at != c)
+		at = &(*at)->next;
+	*at = c->next;
+	take_out(c);
+	close(c->source.fd);
 	c->source.fd = -1;
+	c->next = let_go;
+	let_go = c;
+	count--;
 }
 
 static void on_answer(struct source *source, uint32_t events)
@@ -64,53 +111,67 @@ static void on_answer(struct source *source, uint32_t events)
 			continue;	/* nobody listens there yet */
 		if (n < 0)
 			return;
-		c->heard = now();
+		hear(c);
 		sendto(c->of->source.fd, buf, (size_t)n, MSG_NOSIGNAL,
 		       (struct sockaddr *)&c->from.address, c->from.length);
 	}
 }
 
-static struct client *find_client(struct port *p, const struct endpoint *from)
+static int open_to(const struct endpoint *target)
 {
-	struct client *oldest = &p->clients[0];
+	int fd = socket(target->address.ss_family,
+			SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	for (size_t i = 0; i < CLIENTS; i++) {
-		struct client *c = &p->clients[i];
-
-		if (c->source.fd >= 0 && c->from.length == from->length &&
-		    memcmp(&c->from.address, &from->address, from->length) == 0)
-			return c;
-		if (oldest->source.fd >= 0 &&
-		    (c->source.fd < 0 || c->heard < oldest->heard))
-			oldest = c;
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&target->address,
+			       target->length) < 0) {
+		close(fd);
+		return -1;
 	}
-	forget(oldest);
-	oldest->from = *from;
-	return oldest;
+	return fd;
 }
 
-/* connected() - Return: false where no socket can be had: the datagram is lost,
- * as datagrams may be. */
-static bool connected(struct port *p, struct client *c)
+/* Return: NULL where no socket can be had: the datagram is lost, as datagrams
+ * may be. */
+static struct client *add_client(struct port *p, const struct endpoint *from)
 {
+	struct client **at = bucket(p, from);
+	struct client *c = calloc(1, sizeof(*c));
 	int fd;
 
-	if (c->source.fd >= 0)
-		return true;
-	fd = socket(p->target.address.ss_family,
-		    SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return false;
-	if (connect(fd, (struct sockaddr *)&p->target.address,
-		    p->target.length) < 0) {
-		close(fd);
-		return false;
+	if (count >= CLIENTS)
+		forget(oldest);
+	fd = open_to(&p->target);
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE) && oldest) {
+		forget(oldest);
+		fd = open_to(&p->target);
 	}
-	c->source.fd = fd;
-	if (poll_add(&c->source, EPOLLIN))
-		return true;
-	forget(c);
-	return false;
+	if (!c || fd < 0)
+		goto fail;
+	*c = (struct client){ .source = { on_answer, fd }, .of = p,
+			      .from = *from };
+	if (!poll_add(&c->source, EPOLLIN))
+		goto fail;
+	c->next = *at;
+	*at = c;
+	put_last(c);
+	count++;
+	return c;
+fail:
+	if (fd >= 0)
+		close(fd);
+	free(c);
+	return NULL;
+}
+
+static struct client *find_client(struct port *p, const struct endpoint *from)
+{
+	struct client *c;
+
+	for (c = *bucket(p, from); c; c = c->next)
+		if (c->from.length == from->length &&
+		    memcmp(&c->from.address, &from->address, from->length) == 0)
+			return c;
+	return add_client(p, from);
 }
 
 static void on_datagram(struct source *source, uint32_t events)
@@ -128,9 +189,9 @@ static void on_datagram(struct source *source, uint32_t events)
 		if (n < 0)
 			return;
 		c = find_client(p, &from);
-		if (!connected(p, c))
+		if (!c)
 			continue;
-		c->heard = now();
+		hear(c);
 		send(c->source.fd, buf, (size_t)n, MSG_NOSIGNAL);
 	}
 }
@@ -143,27 +204,20 @@ void datagram_listen(int fd, const struct endpoint *target)
 		die_errno("cannot allocate memory");
 	p->source = (struct source){ on_datagram, fd };
 	p->target = *target;
-	for (size_t i = 0; i < CLIENTS; i++) {
-		p->clients[i].source = (struct source){ on_answer, -1 };
-		p->clients[i].of = p;
-	}
-	p->next = ports;
-	ports = p;
 	if (!poll_add(&p->source, EPOLLIN))
 		die_errno("epoll");
 }
 
 void datagram_sweep(void)
 {
-	static time_t last;
 	time_t t = now();
 
-	if (t == last)
-		return;
-	last = t;
-	for (struct port *p = ports; p; p = p->next)
-		for (size_t i = 0; i < CLIENTS; i++)
-			if (p->clients[i].source.fd >= 0 &&
-			    t - p->clients[i].heard > SILENT_MAX)
-				forget(&p->clients[i]);
+	while (oldest && t - oldest->heard > SILENT_MAX)
+		forget(oldest);
+	while (let_go) {
+		struct client *c = let_go;
+
+		let_go = c->next;
+		free(c);
+	}
 }

@@ -1,7 +1,8 @@
 // Clients of UDP that go on sending from one port, whatever becomes of the instance: the kernel keeps where their first packet was led.
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { readlinkSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { type Fixture, makeFixture, makePackage, removeInstances, until, whyNot } from "./runtime-fixture.ts";
 
@@ -11,6 +12,51 @@ const client = `
   const socket = require("node:dgram").createSocket(address.includes(":") ? "udp6" : "udp4");
   socket.on("error", () => {});
   socket.bind(0, () => setInterval(() => socket.send(word + "\\n", 5300, address, () => {}), 50));
+`;
+
+/** Answers each datagram with the port that it came from. */
+const echo = `
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <sys/socket.h>
+int main(void)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(53) };
+	int s = socket(AF_INET, SOCK_DGRAM, 0);
+	char text[16];
+	if (bind(s, (struct sockaddr *)&at, sizeof(at)) < 0)
+		return 1;
+	for (;;) {
+		struct sockaddr_in from;
+		socklen_t n = sizeof(from);
+		if (recvfrom(s, text, sizeof(text), 0, (struct sockaddr *)&from, &n) < 0)
+			continue;
+		sendto(s, text, sprintf(text, "%d", ntohs(from.sin_port)), 0, (struct sockaddr *)&from, n);
+	}
+}
+`;
+
+/** Many clients, each asks twice; prints how many got the same answer to both. A few at a time: more than a socket's buffer holds would be lost. */
+const crowd = `
+  const dgram = require("node:dgram");
+  const ask = (socket) => new Promise((resolve) => {
+    const again = setInterval(() => socket.send("?", 5400, "::1"), 500);
+    socket.once("message", (text) => { clearInterval(again); resolve(text.toString()); });
+    socket.send("?", 5400, "::1");
+  });
+  const all = async (sockets) => {
+    const answers = [];
+    for (let at = 0; at < sockets.length; at += 50)
+      answers.push(...(await Promise.all(sockets.slice(at, at + 50).map(ask))));
+    return answers;
+  };
+  (async () => {
+    const sockets = Array.from({ length: 600 }, () => dgram.createSocket("udp6"));
+    const first = await all(sockets);
+    const second = await all(sockets);
+    console.log(new Set(first).size, first.filter((port, index) => port === second[index]).length);
+    process.exit();
+  })();
 `;
 
 describe("flows of UDP to published ports", { skip: whyNot() ?? false, timeout: 300_000 }, () => {
@@ -109,5 +155,28 @@ describe("flows of UDP to published ports", { skip: whyNot() ?? false, timeout: 
       address,
     );
     await allHeard("second");
+  });
+
+  it("six hundred clients by [::1] are each themselves to an instance without IPv6", async () => {
+    const prepare = (tree: string): void => {
+      const words = ["-static", "-x", "c", "-", "-o", join(tree, "bin/port-echo")];
+      const made = spawnSync("musl-gcc", words, { input: echo, encoding: "utf8" });
+      assert.equal(made.status, 0, made.stderr);
+    };
+    await makePackage(fixture.root, "echo:1", { prepare });
+    const ran = await cli(
+      "run",
+      "-d",
+      "--name",
+      "echo",
+      "-p",
+      "[::]:5400:53/udp",
+      "echo:1",
+      "/bin/port-echo",
+    );
+    assert.equal(ran.status, 0, ran.stderr);
+    const seen = await fixture.inside([process.execPath, "-e", crowd]);
+    assert.equal(seen.stdout, "600 600\n", seen.stderr);
+    assert.equal((await cli("rm", "-f", "echo")).status, 0);
   });
 });
