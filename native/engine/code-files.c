@@ -6,6 +6,7 @@
  */
 #include "code-files.h"
 #include "dispatch.h"
+#include "known-sites.h"
 #include "patch.h"
 #include "program.h"
 
@@ -76,21 +77,48 @@ static uint64_t file_of(const struct record *r)
 	return program_identity(&st);
 }
 
+/* Its jumps are written first: no page is ever written to and executed. A host may
+ * let nothing become executable that was written. */
+static long write_known(struct record *r, uint64_t id, unsigned long start,
+			unsigned long end)
+{
+	if (known_sites_write(id, start - r->r9, start, end) &&
+	    SYS(__NR_mprotect, start, end - start, r->rdx) == 0)
+		return (long)start;
+	return SYS(__NR_mmap, start, r->rsi, r->rdx, r->r10 | MAP_FIXED,
+		   (int)r->r8, r->r9);
+}
+
 static long call_mmap(struct record *r)
 {
-	long at = call_before(&before, r);
-	unsigned long start = (unsigned long)at, end = start + PAGE_UP(r->rsi);
-	uint64_t id;
+	const unsigned long asked = r->rdx;
+	uint64_t id = file_of(r);
+	bool known = id != 0 && asked == (PROT_READ | PROT_EXEC) &&
+		     known_sites_wait(id);
+	unsigned long start, end;
+	long at;
 
+	if (known)
+		r->rdx = PROT_READ | PROT_WRITE;
+	at = call_before(&before, r);
+	r->rdx = asked;
+	/* What is written to may be too much where code is not. */
+	if (known && at == -ENOMEM) {
+		known = false;
+		at = call_before(&before, r);
+	}
 	if (IS_ERROR(at))
 		return at;
-	id = file_of(r);
+	start = (unsigned long)at;
+	end = start + PAGE_UP(r->rsi);
 	if (id == 0 && !is_noted(start, end))
 		return at;
 	patch_lock();
 	forget(start, end);
 	if (id != 0)
 		code_files_note(id, start - r->r9, start, end);
+	if (known)
+		at = write_known(r, id, start, end);
 	patch_unlock();
 	return at;
 }

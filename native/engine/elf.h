@@ -30,9 +30,9 @@ struct elf_image {
 	uint16_t header_count;
 	uint64_t low, high;	/* bounds of all segments, page by page */
 	uint64_t align;		/* the largest alignment asked, at least a page */
+	uint64_t interp_offset, interp_size;	/* size 0 = none */
 	unsigned load_count;
 	struct elf_load loads[ELF_LOADS_MAX];
-	uint64_t interp_offset, interp_size;	/* size 0 = none */
 };
 
 /* elf_headers() - where the program headers lie in the file, from its first

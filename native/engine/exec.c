@@ -30,19 +30,20 @@
 #define WORDS_OWN 13	/* around the options: the engine, resume, file, end */
 #define ROOT_OPTION "--root="
 
+/* What is short comes first, and what is rare last, as in struct program. */
 struct start {
-	char file[PATH_SIZE];
-	char resume[RESUME_SIZE];
-	char close[32];
-	char root[sizeof(ROOT_OPTION) + PATH_SIZE];
-	char loopback[LOOPBACK_WORD];
-	char ids[USERS_WORD];
-	char filters[FILTERS_WORD];
-	struct becomes becomes;
-	char sites[KNOWN_SITES_WORD];
 	long fd;	/* to be inherited for a moment, or -1 */
 	unsigned long argv, envp;
 	bool engine;	/* it is the engine itself, with options of its own */
+	struct becomes becomes;
+	char resume[RESUME_SIZE];
+	char close[32];
+	char filters[FILTERS_WORD];
+	char ids[USERS_WORD];
+	char sites[KNOWN_SITES_WORD];
+	char file[PATH_SIZE];
+	char loopback[LOOPBACK_WORD];
+	char root[sizeof(ROOT_OPTION) + PATH_SIZE];
 };
 
 static bool is_engine(const char *file)

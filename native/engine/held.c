@@ -143,6 +143,19 @@ bool held_arrived(struct thread *t, int sig, siginfo_t *info, bool inside)
 	return !blocked && !inside;
 }
 
+void held_missed(struct thread *t, int sig)
+{
+	siginfo_t nudge = { 0 };
+	set_t waits = __atomic_load_n(&process.set, __ATOMIC_SEQ_CST);
+
+	if (t->vfork_child || !(waits & ~blocked_by(t) & SIGBIT(sig)))
+		return;
+	nudge.si_signo = sig;
+	nudge.si_code = NUDGE;
+	SYS(__NR_rt_tgsigqueueinfo, SYS(__NR_getpid), SYS(__NR_gettid), sig,
+	    &nudge);
+}
+
 set_t held_release(struct thread *t)
 {
 	set_t open = ~blocked_by(t), released = 0;

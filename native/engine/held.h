@@ -14,6 +14,10 @@
 bool held_arrived(struct thread *t, int sig, siginfo_t *info, bool inside);
 /* held_ready() - something is kept that the thread does not block (any more). */
 bool held_ready(struct thread *t);
+/* held_missed() - behind a @sig that an instruction caused: while that waited to be
+ * delivered, one that told this thread of what is kept for the process was lost, as
+ * one of a kind can wait. It is told again. */
+void held_missed(struct thread *t, int sig);
 /* held_release() - gives that back to the kernel, as pending for this thread,
  * and tells what. All signals have to be blocked. */
 set_t held_release(struct thread *t);

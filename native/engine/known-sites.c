@@ -6,11 +6,11 @@
  * to be a site there, by registers, is told to those that it starts. They look at
  * the same file (number, size and times) and at the same bytes around the call.
  *
- * All of the loader's are written before it begins: its code is mapped to be
- * written, and then made executable; nothing of it is ever both. Of other files
- * only those are told that became jumps, as they were used often, and they are
- * written when calls of the file have trapped a few times: the least programs end
- * before that, and each page that is written to costs as much as two traps.
+ * They are written before the code is executed: it is mapped to be written, and then
+ * made executable; nothing of it is ever both. Of other files than the loader only
+ * those are told that became jumps, as they were used often: each page that is
+ * written to costs as much as two traps. What was mapped by several threads, or in
+ * another way, is written when calls of the file have trapped a few times.
  */
 #include "code-files.h"
 #include "known-sites.h"
@@ -203,14 +203,18 @@ bool known_sites_begin(struct program *p)
 static void write_jump(const struct known_site *known_site,
 		       unsigned long address)
 {
-	const unsigned char *bytes = (const unsigned char *)address - SITE_BACK;
-	struct site site = site_proven(bytes);
-	struct stub *place = site.form == SITE_NONE ||
-		!known_site_is(known_site, bytes) ? NULL : stub_new(address);
+	unsigned char *bytes = (unsigned char *)address - SITE_BACK;
 	unsigned char jump[SITE_JUMP];
+	struct stub *place;
+	struct site site;
 	unsigned long to;
 	size_t n;
 
+	/* A page that is read before it is written to costs twice. */
+	__asm__ volatile("lock orb $0, %0" : "+m"(*bytes));
+	site = site_proven(bytes);
+	place = site.form == SITE_NONE || !known_site_is(known_site, bytes) ?
+		NULL : stub_new(address);
 	if (!place)
 		return;
 	stub_fill(place, place, &site, bytes, address);
@@ -218,19 +222,33 @@ static void write_jump(const struct known_site *known_site,
 	memcpy((void *)to, jump, n);
 }
 
-static bool write_jumps(unsigned long loader, unsigned long from,
-			unsigned long size)
+static bool write_jumps(const struct known_sites *k, unsigned long base,
+			unsigned long from, unsigned long to)
 {
-	if (!stubs_begin(loader))
+	if (!stubs_begin(base))
 		return true;	/* they go on trapping */
-	for (unsigned int i = 0; i < of_loader->count; i++) {
-		unsigned long address = loader + of_loader->sites[i].offset;
+	for (unsigned int i = 0; i < k->count; i++) {
+		unsigned long address = base + k->sites[i].offset;
 
-		if (address >= from + SITE_BACK &&
-		    address + SITE_AHEAD <= from + size)
-			write_jump(&of_loader->sites[i], address);
+		if (address >= from + SITE_BACK && address + SITE_AHEAD <= to)
+			write_jump(&k->sites[i], address);
 	}
 	return stubs_end();
+}
+
+bool known_sites_wait(uint64_t file)
+{
+	return !many_threads && of_file(file) != NULL;
+}
+
+bool known_sites_write(uint64_t file, unsigned long base, unsigned long from,
+		       unsigned long to)
+{
+	struct code_file *f = code_file_at(from);
+
+	if (f)
+		f->traps = TRAPS_DUE;
+	return write_jumps(of_file(file), base, from, to);
 }
 
 long known_sites_end(struct program *p, const struct loaded *at)
@@ -240,7 +258,7 @@ long known_sites_end(struct program *p, const struct loaded *at)
 		      size = PAGE_UP(code->filesz + inside);
 	long got;
 
-	if (write_jumps(at->start, from, size) &&
+	if (write_jumps(of_loader, at->start, from, from + size) &&
 	    SYS(__NR_mprotect, from, size, PROT_READ | PROT_EXEC) == 0)
 		return 0;
 	/* A host that lets nothing become executable that was written. */

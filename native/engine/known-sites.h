@@ -43,5 +43,12 @@ const struct known_sites *known_sites_due(unsigned long address,
 bool known_site_is(const struct known_site *site, const unsigned char *bytes);
 /* known_sites_pass() - the word for the next start; false = there is none. */
 bool known_sites_pass(char *to);
+/* known_sites_wait() - whether there are sites of @file to be written, and nobody who
+ * could execute it meanwhile. known_sites_write() - they become jumps in its code,
+ * which lies from @from to @to, counted from @base, and is writable: false where that
+ * is to be mapped anew, as it can be no code. The lock of patch.c is held. */
+bool known_sites_wait(uint64_t file);
+bool known_sites_write(uint64_t file, unsigned long base, unsigned long from,
+		       unsigned long to);
 
 #endif

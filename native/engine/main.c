@@ -134,6 +134,14 @@ static char **environment_of(char **arguments)
 	return arguments + 1;
 }
 
+/* The program that a link of /proc leads to, as the application knows it. */
+COLD static const char *behind_link(const char *file)
+{
+	char path[PATH_SIZE];
+
+	return exe_known(file, path) ? kept_text(path) : file;
+}
+
 /* What load_all() cannot load may be the kernel's. */
 static void try_leaving(long result, const char *file, char **arguments)
 {
@@ -169,7 +177,7 @@ static unsigned long load_all(struct start *s, const char *file,
 		memcpy(&random, bytes + 4, sizeof(random));
 		random = random * 0x9e3779b97f4a7c15ULL >> 32;
 	}
-	result = program_open(program, file);
+	result = program_open(program, behind_link(file));
 	if (result == 0 && program->image.interp_size > 0)
 		result = program_interpreter(program, &s->interpreter);
 	try_leaving(result, file, arguments);

@@ -33,12 +33,9 @@
 
 static unsigned int lock;
 static unsigned int never_count;
-/* What a start needs of it lies in the first page. */
-static struct {
-	unsigned long seen[SEEN];
-	unsigned char seen_times[SEEN];
-	unsigned long never[NEVER];
-} sites __attribute__((aligned(4096))) LARGE;
+static unsigned long seen[SEEN];
+static unsigned char seen_times[SEEN];
+static unsigned long never[NEVER] LARGE;
 
 void patch_lock(void)
 {
@@ -71,7 +68,7 @@ static bool jumps_lead_in(unsigned long site)
 bool patch_never(unsigned long site)
 {
 	for (unsigned int i = 0; i < never_count; i++) {
-		if (sites.never[i] == site)
+		if (never[i] == site)
 			return true;
 	}
 	return never_count == NEVER;
@@ -83,10 +80,10 @@ static unsigned int times_seen(unsigned long site)
 {
 	unsigned long i = (site * 0x9e3779b97f4a7c15UL) >> 57;
 
-	if (sites.seen[i] != site)
-		sites.seen_times[i] = 0;
-	sites.seen[i] = site;
-	return ++sites.seen_times[i];
+	if (seen[i] != site)
+		seen_times[i] = 0;
+	seen[i] = site;
+	return ++seen_times[i];
 }
 
 static struct stub *patch_now(unsigned long address,
@@ -176,7 +173,7 @@ static struct stub *patch_locked(unsigned long address,
 	if (site.form != SITE_NONE)
 		s = patch_now(address, bytes, site);
 	if (!s)
-		sites.never[never_count++] = address;
+		never[never_count++] = address;
 	return s;
 }
 

@@ -63,9 +63,9 @@ static long open_file(const char *path, uint64_t *id)
 	return fd;
 }
 
-static long read_image(struct program *p, const char *head, size_t n)
+/* @table has room for a page. */
+static long read_image(struct program *p, const char *head, size_t n, char *table)
 {
-	char table[PAGE];
 	uint64_t offset;
 	size_t size;
 
@@ -94,18 +94,16 @@ static void add_words(struct program *p, const struct script *s)
 	p->word_count += n;
 }
 
-static long open_one(struct program *p, struct script *script)
+/* @page has the path, and room for a page. 1 = it is a script. */
+static long open_one(struct program *p, struct script *script, char *page)
 {
 	char head[SCRIPT_HEAD];
 	long n;
 
-	char real[PATH_SIZE];
-
-	text_copy(real, sizeof(real), p->path);
-	p->fd = path_real(real, sizeof(real));
+	p->fd = path_real(page, PATH_SIZE);
 	if (p->fd < 0)
 		return p->fd;
-	p->fd = open_file(real, &p->id);
+	p->fd = open_file(page, &p->id);
 	if (p->fd < 0)
 		return p->fd;
 	n = SYS(__NR_pread64, p->fd, head, sizeof(head), 0);
@@ -113,7 +111,7 @@ static long open_one(struct program *p, struct script *script)
 		return n;
 	switch (script_read(head, (size_t)n, script)) {
 	case SCRIPT_NOT:
-		return read_image(p, head, (size_t)n);
+		return read_image(p, head, (size_t)n, page);
 	case SCRIPT_OK:
 		return script->interpreter[0] ? 1 : -EACCES;
 	default:
@@ -124,17 +122,18 @@ static long open_one(struct program *p, struct script *script)
 long program_open(struct program *p, const char *path)
 {
 	struct script script;
+	char page[PATH_SIZE];
 	long result;
 
+	p->path = path;
 	p->word_count = 0;
 	p->script = false;
 	if (!path[0])
 		return -ENOENT;
-	if (!text_copy(p->path, sizeof(p->path), path))
-		return -ENAMETOOLONG;
-	exe_known(path, p->path);
 	for (unsigned int depth = 0;; depth++) {
-		result = open_one(p, &script);
+		if (!text_copy(page, sizeof(page), p->path))
+			return -ENAMETOOLONG;
+		result = open_one(p, &script, page);
 		if (result <= 0)
 			break;
 		SYS(__NR_close, p->fd);
@@ -142,7 +141,7 @@ long program_open(struct program *p, const char *path)
 			return -ELOOP;
 		add_words(p, &script);
 		p->script = true;
-		text_copy(p->path, sizeof(p->path), script.interpreter);
+		p->path = p->words[0];
 	}
 	if (result < 0 && p->fd >= 0)
 		SYS(__NR_close, p->fd);
@@ -151,19 +150,22 @@ long program_open(struct program *p, const char *path)
 
 long program_interpreter(const struct program *p, struct program *loader)
 {
-	char path[PATH_SIZE];
+	struct script script;
+	char page[PATH_SIZE];
 	long result, n = (long)p->image.interp_size;
 
 	if (n == 0)
 		return -ENOENT;
-	if (SYS(__NR_pread64, p->fd, path, n, p->image.interp_offset) != n ||
-	    path[n - 1] != 0)
+	if (SYS(__NR_pread64, p->fd, page, n, p->image.interp_offset) != n ||
+	    page[n - 1] != 0)
 		return -ENOEXEC;
-	result = program_open(loader, path);
+	if (!page[0])
+		return -ENOENT;
+	exe_known(page, page);
+	result = open_one(loader, &script, page);
 	/* A script cannot be a loader. */
-	if (result == 0 && loader->script) {
+	if (result != 0 && loader->fd >= 0)
 		SYS(__NR_close, loader->fd);
-		return -ELIBBAD;
-	}
-	return result == -ENOEXEC || result == PROGRAM_I386 ? -ELIBBAD : result;
+	return result == -ENOEXEC || result == PROGRAM_I386 || result > 0 ?
+		-ELIBBAD : result;
 }

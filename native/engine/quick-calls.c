@@ -45,13 +45,11 @@ static long when_missing(struct record *r, long result, bool follow)
 {
 	struct quick_given g;
 	struct found f;
-	char first;
 
 	if (result != -ENOENT || !files.on)
 		return result;
 	g = quick_given(&thread_self()->quick);
-	if (g.parent > 1 && walk_is_plain(g.path, g.parent - 1) &&
-	    (!follow || SYS(__NR_readlinkat, AT_FDCWD, g.path, &first, 1) <= 0))
+	if (g.parent > 1 && walk_is_missing(g.path, g.parent - 1, follow))
 		return result;
 	path_exact(&f, AT_FDCWD, g.path, follow ? LAST_FOLLOW : LAST_KEEP);
 	return f.native ? result : the_long_way(r);
@@ -82,6 +80,11 @@ static bool only_descriptor(const struct record *r, unsigned long flags)
 	       copy_bytes(&first, (const void *)r->rsi, 1) == 0 && !first;
 }
 
+static inline unsigned long real_path(void)
+{
+	return (unsigned long)thread_self()->quick.real;
+}
+
 /* As the program asked it. */
 static long as_asked(struct record *r, after_fn *after)
 {
@@ -91,11 +94,10 @@ static long as_asked(struct record *r, after_fn *after)
 
 /* Where the last name may be a link is looked at it, and not at what it leads to;
  * the mode, which tells, will be at @mode. */
-static inline long stat_real(struct record *r, struct quick *q, bool follow,
-			     unsigned long mode)
+static inline long stat_real(struct record *r, bool follow, unsigned long mode)
 {
 	r->later.a = (unsigned long)(long)AT_FDCWD;
-	r->later.b = (unsigned long)q->real;
+	r->later.b = real_path();
 	if (HARDLY(!follow))
 		return as_asked(r, as_it_is);
 	r->mode = (const void *)mode;
@@ -104,8 +106,7 @@ static inline long stat_real(struct record *r, struct quick *q, bool follow,
 
 HOT static long quick_stat(struct record *r)
 {
-	struct quick *q = &thread_self()->quick;
-	const struct quick_parent *p = quick_parent_of(q, r->rdi);
+	const struct quick_parent *p = quick_parent_of(r->rdi);
 	bool follow = r->nr == __NR_stat;
 
 	if (!p)
@@ -115,29 +116,27 @@ HOT static long quick_stat(struct record *r)
 	r->later.nr = __NR_newfstatat;
 	r->later.c = r->rsi;
 	r->later.d = AT_SYMLINK_NOFOLLOW;
-	return stat_real(r, q, follow, r->rsi + STAT_MODE);
+	return stat_real(r, follow, r->rsi + STAT_MODE);
 }
 
 HOT static long quick_newfstatat(struct record *r)
 {
-	struct quick *q = &thread_self()->quick;
 	const struct quick_parent *p;
 	bool follow = !(r->r10 & AT_SYMLINK_NOFOLLOW);
 
 	if (only_descriptor(r, r->r10))
 		return as_asked(r, as_it_is);
-	p = HARDLY(r->r10 & AT_EMPTY_PATH) ? NULL : quick_parent_of(q, r->rsi);
+	p = HARDLY(r->r10 & AT_EMPTY_PATH) ? NULL : quick_parent_of(r->rsi);
 	if (HARDLY(!p))
 		return the_long_way(r);
 	if (p->way != QUICK_REAL_PLACE)
 		return as_asked(r, follow ? after_follow : after_keep);
 	r->later.d |= AT_SYMLINK_NOFOLLOW;
-	return stat_real(r, q, follow, r->rdx + STAT_MODE);
+	return stat_real(r, follow, r->rdx + STAT_MODE);
 }
 
 HOT static long quick_statx(struct record *r)
 {
-	struct quick *q = &thread_self()->quick;
 	const struct quick_parent *p;
 	bool follow = !(r->rdx & AT_SYMLINK_NOFOLLOW);
 
@@ -145,20 +144,20 @@ HOT static long quick_statx(struct record *r)
 		return as_asked(r, as_it_is);
 	/* Without its mode nothing would tell a link. */
 	p = HARDLY(r->rdx & AT_EMPTY_PATH || !(r->r10 & STATX_TYPE)) ?
-	    NULL : quick_parent_of(q, r->rsi);
+	    NULL : quick_parent_of(r->rsi);
 	if (HARDLY(!p))
 		return the_long_way(r);
 	if (p->way != QUICK_REAL_PLACE)
 		return as_asked(r, follow ? after_follow : after_keep);
 	r->later.c |= AT_SYMLINK_NOFOLLOW;
-	return stat_real(r, q, follow, r->r8 + STATX_MODE);
+	return stat_real(r, follow, r->r8 + STATX_MODE);
 }
 
 HOT static long quick_access(struct record *r)
 {
 	bool at = r->nr == __NR_faccessat;
 	const struct quick_parent *p =
-		quick_parent_of(&thread_self()->quick, at ? r->rsi : r->rdi);
+		quick_parent_of(at ? r->rsi : r->rdi);
 
 	/* Elsewhere the last name may be a link. */
 	if (!p || p->way == QUICK_REAL_PLACE)
@@ -168,16 +167,15 @@ HOT static long quick_access(struct record *r)
 
 static long quick_readlink(struct record *r)
 {
-	struct quick *q = &thread_self()->quick;
 	bool at = r->nr == __NR_readlinkat;
-	const struct quick_parent *p = quick_parent_of(q, at ? r->rsi : r->rdi);
+	const struct quick_parent *p = quick_parent_of(at ? r->rsi : r->rdi);
 
 	if (!p)
 		return the_long_way(r);
 	if (p->way != QUICK_REAL_PLACE)
 		return as_asked(r, after_keep);
 	r->later = (struct later){ __NR_readlinkat, (unsigned long)(long)AT_FDCWD,
-				   (unsigned long)q->real,
+				   real_path(),
 				   at ? r->rdx : r->rsi, at ? r->r10 : r->rdx, 0 };
 	return as_asked(r, as_it_is);
 }
@@ -204,7 +202,7 @@ static long after_open_real(struct record *r, long result)
 }
 
 /* Names of files that kernel-views.c or hardware.c may have an answer for. */
-COLD static bool is_told(const char *name)
+static bool is_told(const char *name)
 {
 	static const char *const told[] = { "version", "address", "hostname",
 					    "osrelease", "domainname" };
@@ -213,11 +211,6 @@ COLD static bool is_told(const char *name)
 		if (strcmp(name, told[i]) == 0)
 			return true;
 	return false;
-}
-
-static inline bool may_be_told(const struct quick *q)
-{
-	return HARDLY(q->n - 7 <= 3) && is_told((const char *)q + q->last->name);
 }
 
 /* Where it is to be noted what was opened, that is asked each time. */
@@ -230,8 +223,13 @@ static long open_later(struct record *r, after_fn *after)
 	return as_asked(r, after);
 }
 
+/* Where a rule leads, none of those is: quick.c knows. */
 COLD static long open_native(struct record *r)
 {
+	const struct quick *q = &thread_self()->quick;
+
+	if (q->n >= 7 && q->n <= 10 && is_told((const char *)q + q->last->name))
+		return the_long_way(r);
 	return open_later(r, after_open);
 }
 
@@ -240,31 +238,29 @@ COLD static long open_native(struct record *r)
 
 HOT static long quick_openat(struct record *r)
 {
-	struct quick *q = &thread_self()->quick;
 	const struct quick_parent *p;
 
-	p = HARDLY(r->rdx & NOT_QUICK) ? NULL : quick_parent_of(q, r->rsi);
-	if (HARDLY(!p) || may_be_told(q))
+	p = HARDLY(r->rdx & NOT_QUICK) ? NULL : quick_parent_of(r->rsi);
+	if (HARDLY(!p))
 		return the_long_way(r);
 	if (p->way != QUICK_REAL_PLACE)
 		return open_native(r);
 	r->later.a = (unsigned long)(long)AT_FDCWD;
-	r->later.b = (unsigned long)q->real;
+	r->later.b = real_path();
 	r->later.c |= O_NOFOLLOW;
 	return open_later(r, after_open_real);
 }
 
 HOT static long quick_open(struct record *r)
 {
-	struct quick *q = &thread_self()->quick;
 	const struct quick_parent *p;
 
-	p = HARDLY(r->rsi & NOT_QUICK) ? NULL : quick_parent_of(q, r->rdi);
-	if (HARDLY(!p) || may_be_told(q))
+	p = HARDLY(r->rsi & NOT_QUICK) ? NULL : quick_parent_of(r->rdi);
+	if (HARDLY(!p))
 		return the_long_way(r);
 	if (p->way != QUICK_REAL_PLACE)
 		return open_native(r);
-	r->later.a = (unsigned long)q->real;
+	r->later.a = real_path();
 	r->later.b |= O_NOFOLLOW;
 	return open_later(r, after_open_real);
 }

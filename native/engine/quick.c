@@ -75,7 +75,7 @@ static void place_parent(struct quick_parent *p, const struct quick_given *g)
 		return;
 	}
 	r = rule_get(rules_now(), rule_for(rules_now(), g->path, g->n));
-	if (!real_place(p, g, &r))
+	if (!real_place(p, g, &r) || is_special(p->real))
 		return;
 	p->name = (unsigned short)(offsetof(struct quick, real) + p->real_n);
 	p->way = QUICK_REAL_PLACE;
@@ -188,9 +188,9 @@ COLD static const struct quick_parent *ask(struct quick *q,
 	return is_free(&g) ? p : NULL;
 }
 
-HOT const struct quick_parent *quick_parent_of(struct quick *q,
-					       unsigned long path)
+HOT const struct quick_parent *quick_parent_of(unsigned long path)
 {
+	struct quick *q = &thread_self()->quick;
 	struct quick_parent *p = q->last;
 	const char *name;
 	long n;
@@ -201,9 +201,12 @@ HOT const struct quick_parent *quick_parent_of(struct quick *q,
 	n = copy_name((char *)q + p->name, (const char *)path, p->text, p->n);
 	q->n = (size_t)n;
 	/* "." and ".." are rare, and so is what looks like them. */
-	if (HARDLY((n <= 2 && (n <= 0 || name[0] == '.')) || !is_current(p)))
+	if (HARDLY((n <= 2 && (n <= 0 || name[0] == '.')) ||
+		   p->change != walk_changes()))
 		return look(q, path);
-	return HARDLY(p->way == QUICK_ASK) ? ask(q, p) : p;
+	if (MOSTLY(p->way == QUICK_REAL_PLACE))
+		return HARDLY(walk_is_over(p->until)) ? look(q, path) : p;
+	return p->way == QUICK_ASK ? ask(q, p) : p;
 }
 
 struct quick_given quick_given(struct quick *q)

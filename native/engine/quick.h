@@ -51,8 +51,9 @@ struct quick {
 };
 
 /* quick_parent_of() - what is known of the directory of the path at @path; NULL =
- * nothing that helps. The name is in @q, and so is the real path. */
-const struct quick_parent *quick_parent_of(struct quick *q, unsigned long path);
+ * nothing that helps. The thread's struct quick has the name then, and so the real
+ * path. */
+const struct quick_parent *quick_parent_of(unsigned long path);
 
 /* quick_given() - the path as it was given: `n` bytes, of which the first `parent`
  * are the directory with its slash. */

@@ -99,9 +99,26 @@ bool rules_may_change(void)
 	return page_file != NULL;
 }
 
-void rules_start(const char *policy, const char *page, int64_t now)
+static void *map_policy(const char *policy, size_t *size)
+{
+	void *at = policy[0] == '/' ?
+		map(policy, 1, POLICY_SIZE_MAX, MAP_PRIVATE, size) : NULL;
+
+	if (!at)
+		engine_die(EXIT_ENGINE, "cannot read the policy", policy);
+	return at;
+}
+
+/* Apart: few have a page, and what is large on the stack makes it longer. */
+COLD static void *map_newest(const char *policy, size_t *size)
 {
 	char file[PATH_SIZE];
+
+	return map_policy(table_file(file, first.changes) ? file : policy, size);
+}
+
+void rules_start(const char *policy, const char *page, int64_t now)
+{
 	const char *wrong;
 	size_t size;
 	void *at;
@@ -109,12 +126,8 @@ void rules_start(const char *policy, const char *page, int64_t now)
 	if (page)
 		page_start(page);
 	first.changes = __atomic_load_n(at_hand.rules_changes, __ATOMIC_ACQUIRE);
-	if (first.changes > 0 && table_file(file, first.changes))
-		policy = file;
-	at = policy[0] == '/' ? map(policy, 1, POLICY_SIZE_MAX, MAP_PRIVATE,
-				    &size) : NULL;
-	if (!at)
-		engine_die(EXIT_ENGINE, "cannot read the policy", policy);
+	at = first.changes > 0 ? map_newest(policy, &size) :
+				 map_policy(policy, &size);
 	wrong = policy_table_read(&first.table, &engine.policy, at, size, now);
 	if (wrong)
 		engine_die(EXIT_ENGINE, wrong, policy);

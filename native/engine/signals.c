@@ -198,8 +198,10 @@ void signal_entry(int sig, siginfo_t *info, void *context)
 		deliver(t, sig, f, blocked | t->own_blocked);
 		return;
 	}
-	if (info->si_code > 0 && traps_answer(t, sig, info, c))
+	if (info->si_code > 0 && traps_answer(t, sig, info, c)) {
+		held_missed(t, sig);
 		return;
+	}
 	if (info->si_code <= 0 && (OWN_SIGNALS & SIGBIT(sig)) &&
 	    sent(t, sig, f))
 		return;

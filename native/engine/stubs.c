@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Stubs lie in arenas, each near enough to its sites for a jump. */
 #include "gate.h"
-#include "kept.h"
 #include "site.h"
 #include "stubs.h"
 #include "sys.h"
@@ -16,8 +15,10 @@
 static struct arena {
 	unsigned long start;
 	unsigned int used;
-} arenas[ARENAS] LARGE;
+} arenas[ARENAS];
 static unsigned int arena_count;
+/* Between stubs_begin() and stubs_end(): stubs are made there alone. */
+static struct arena *written;
 
 static bool near(unsigned long a, unsigned long b)
 {
@@ -77,11 +78,13 @@ struct stub *stub_new(unsigned long site)
 
 	for (unsigned int i = 0; i < arena_count; i++) {
 		a = &arenas[i];
+		if (written && a != written)
+			continue;
 		if (a->used < STUBS && near(a->start, site) &&
 		    near(a->start + ARENA, site))
 			return (struct stub *)a->start + a->used++;
 	}
-	if (arena_count == ARENAS)
+	if (written || arena_count == ARENAS)
 		return NULL;
 	a = &arenas[arena_count];
 	a->start = map_near(site, PROT_READ | PROT_EXEC);
@@ -114,11 +117,14 @@ bool stubs_begin(unsigned long site)
 {
 	struct arena *a = &arenas[arena_count];
 
+	if (arena_count == ARENAS)
+		return false;
 	a->start = map_near(site, PROT_READ | PROT_WRITE);
 	a->used = 0;
 	if (!a->start)
 		return false;
 	arena_count++;
+	written = a;
 	return true;
 }
 
@@ -126,6 +132,7 @@ bool stubs_end(void)
 {
 	struct arena *a = &arenas[arena_count - 1];
 
+	written = NULL;
 	if (SYS(__NR_mprotect, a->start, ARENA, PROT_READ | PROT_EXEC) == 0)
 		return true;
 	SYS(__NR_munmap, a->start, ARENA);

@@ -21,7 +21,7 @@ void stub_fill(struct stub *s, const struct stub *place, const struct site *site
 unsigned long stub_jump(unsigned char *jump, size_t *n, const struct stub *place,
 			const struct site *site, unsigned long address);
 
-/* stubs_begin() - before the program starts: an arena near @site that is written
+/* stubs_begin() - where one thread runs alone: an arena near @site that is written
  * to directly; stubs_end() - and becomes executable. False where this host does
  * not let it: then there is none. */
 bool stubs_begin(unsigned long site);

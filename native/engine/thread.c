@@ -53,6 +53,8 @@ static struct thread *prepare(char *block)
 	t->top = &t->record->result;
 	t->sighand = &t->own_sighand;
 	t->in_use = 1;
+	/* A page that is read before it is written to costs twice. */
+	__atomic_store_n(&t->quick.last, NULL, __ATOMIC_RELAXED);
 	return t;
 }
 
@@ -67,7 +69,7 @@ static void guard(char *block)
 
 struct thread *thread_first(void)
 {
-	/* A page that is read before it is written to costs twice. */
+	/* Likewise. */
 	__atomic_store_n(&many_threads, false, __ATOMIC_RELAXED);
 	if (!all) {
 		guard(first_block);

@@ -6,6 +6,7 @@
  * root's, and links, sockets and devices, which can have none, are for ever.
  */
 #include "gate.h"
+#include "kept.h"
 #include "paths.h"
 #include "sys.h"
 #include "text.h"
@@ -21,7 +22,7 @@
 static struct known {
 	uint64_t dev, ino, seconds, ns;
 	struct owner owner;
-} known[KNOWN];
+} known[KNOWN] LARGE;
 static unsigned int lock;
 
 void descriptor_link(char *to, long fd)

@@ -127,27 +127,24 @@ void walk_directory(const char *location, size_t n)
 #define __NR_openat2 437
 #define RESOLVE_NO_SYMLINKS 4
 
-bool walk_is_plain(const char *location, size_t n)
+bool walk_is_missing(const char *path, size_t parent, bool follow)
 {
 	/* Of <linux/openat2.h>. */
 	const struct { uint64_t flags, mode, resolve; } how = {
 		O_PATH | O_CLOEXEC, 0, RESOLVE_NO_SYMLINKS };
-	uint64_t key = key_of(location, n);
-	char text[256];
+	uint64_t key = key_of(path, parent);
+	char first;
 	long result;
 
 	if (known_until(key))
-		return true;
-	if (n >= sizeof(text))
-		return false;
-	memcpy(text, location, n);
-	text[n] = 0;
-	result = SYS(__NR_openat2, AT_FDCWD, text, &how, sizeof(how));
+		return !follow ||
+		       SYS(__NR_readlinkat, AT_FDCWD, path, &first, 1) <= 0;
+	result = SYS(__NR_openat2, AT_FDCWD, path, &how, sizeof(how));
 	if (result >= 0)
 		SYS(__NR_close, result);
-	/* What is not there is no link. */
-	if (result < 0 && result != -ENOENT)
+	if (result != -ENOENT)
 		return false;
+	/* Whichever name it is that is not there, those before are no links. */
 	remember(key);
 	return true;
 }

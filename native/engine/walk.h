@@ -29,10 +29,11 @@ uint32_t walk_verified_until(const char *location, size_t n);
 void walk_verified(const char *location, size_t n);
 void walk_directory(const char *location, size_t n);
 bool walk_is_directory(const char *location, size_t n);
-/* walk_is_plain() - whether no link leads to @location of @n bytes, which no rule
- * redirects: as remembered, or as the kernel says in one call. False where it does
- * not. */
-bool walk_is_plain(const char *location, size_t n);
+/* walk_is_missing() - whether @path, which the kernel has just not found, leads over
+ * no link that a rule could be behind: the directory, its first @parent bytes, as
+ * remembered, and with @follow the last name. One call tells both, where the kernel
+ * has it; false where it is to be walked. */
+bool walk_is_missing(const char *path, size_t parent, bool follow);
 /* walk_hash() - a number for a text. */
 uint64_t walk_hash(const char *text, size_t n);
 /* walk_now() - the time of it, in 2^20 ns; walk_is_over() - whether it is past. */

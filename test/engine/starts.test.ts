@@ -43,9 +43,9 @@ describe("starts", { skip: cannotRun }, () => {
     mkdirSync(own);
     copyFileSync("/lib/x86_64-linux-gnu/libc.so.6", join(own, "libc.so.6"));
     const often = "n=0; while [ $n -lt 20 ]; do n=$((n + 1)); [ -e /etc/none ]; umask 22; done; ";
-    const count = async (script: string | undefined, env = {}): Promise<number> => {
+    const count = async (script: string | undefined, env = {}, ...more: string[]): Promise<number> => {
       const shell = script === undefined ? [] : ["/bin/sh", "-c", script, "sh"];
-      const command = [engine, ...shell, jumps, "libc.so.6"];
+      const command = [engine, ...shell, jumps, "libc.so.6", ...more];
       const { status, stdout, stderr } = await run(command, { env: { ...process.env, ...env } });
       assert.equal(status, 0, stdout + stderr);
       return Number(stdout);
@@ -54,6 +54,8 @@ describe("starts", { skip: cannotRun }, () => {
     const alone = await count(undefined);
     const told = await count(`${often} "$@"; exit`);
     assert.ok(told >= alone + 2, `${told} jumps, and ${alone} where nothing was called often`);
+    assert.equal(await count(`${often} "$@"; exit`, {}, "first"), 1, "before the program begins");
+    assert.equal(await count(`"$@"; exit`, {}, "first"), 0, "what nobody called");
     assert.equal(await count(`${often} "$@"; exit`, elsewhere), told, "another copy for both");
     assert.equal(await count(`${often} LD_LIBRARY_PATH=${own} "$@"; exit`), alone, "another copy");
     const changed = `${often} touch ${own}/libc.so.6; "$@"; exit`;

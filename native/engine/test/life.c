@@ -559,6 +559,37 @@ static void case_kept(void)
 	_exit(43);
 }
 
+/* Who waits is told of nothing that it blocks: the wait goes on. */
+static void case_heldwait(void)
+{
+	sigset_t set = set_of_four();
+	pid_t parent = getpid(), pid;
+	int ends[2];
+	char c;
+
+	CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0 && pipe(ends) == 0);
+	for (int round = 0; round < 8; round++) {
+		struct pollfd one = { ends[0], POLLIN, 0 };
+		fd_set ready;
+
+		pid = fork();
+		if (pid == 0) {
+			for (int i = 0; i < 4; i++) {
+				usleep(1000);
+				kill(parent, four[i]);
+			}
+			usleep(1000);
+			_exit(write(ends[1], "x", 1) != 1);
+		}
+		FD_ZERO(&ready);
+		FD_SET(ends[0], &ready);
+		CHECK((round % 2 ? poll(&one, 1, -1) :
+		       syscall(SYS_select, ends[0] + 1, &ready, NULL, NULL,
+			       NULL)) == 1);
+		CHECK(read(ends[0], &c, 1) == 1 && wait_status(pid) == 0);
+	}
+}
+
 static void *take_one(void *argument)
 {
 	sigset_t set = set_of_four();
@@ -1001,6 +1032,7 @@ static const struct named cases[] = {
 	{ "arrive", case_arrive }, { "suspend", case_suspend },
 	{ "restart", case_restart }, { "jump", case_jump }, { "alt", case_alt },
 	{ "held", case_held }, { "heldinside", case_heldinside },
+	{ "heldwait", case_heldwait },
 	{ "heldend", case_heldend }, { "heldexec", case_heldexec },
 	{ "heldthreads", case_heldthreads }, { "heldstorm", case_heldstorm },
 	{ "ending", case_ending }, { "locked", case_locked }, { "full", case_full },
