@@ -1,22 +1,14 @@
 // Foreign tools as judges: skopeo reads the store, umoci unpacks and podman loads and runs what is exported.
+
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmdirSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { exportImage, packageIndexAnnotation, referrersAnnotation } from "../../src/image/export.ts";
 import { verifyImage } from "../../src/image/verify.ts";
 import { fingerprint, imageOf, makeAttributeTree, newStore, scratch } from "../support/images.ts";
+import { podmanSettings, removeParentGroups } from "../support/podman.ts";
 
 function needs(...programs: string[]): { skip: string | false } {
   if (process.getuid?.() !== 0) return { skip: "needs root" };
@@ -124,34 +116,14 @@ test("umoci unpacks the exported archive with every attribute", needs("umoci", "
   assert.equal(fingerprint(join(top, "bundle/rootfs")), fingerprint(join(top, "tree")));
 });
 
-const containersConf = `[containers]
-default_ulimits = ["nofile=1024:1024","nproc=1024:1024"]
-log_driver = "k8s-file"
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-runtime = "runc"
-`;
-
-/** podman keeps its empty parent cgroup in every hierarchy: removed where it was not there before. */
-function removeParentCgroups(t: TestContext): void {
-  const directories = readdirSync("/sys/fs/cgroup").map((name) => `/sys/fs/cgroup/${name}/libpod_parent`);
-  const made = directories.filter((directory) => !existsSync(directory));
-  t.after(() => {
-    for (const directory of made) {
-      for (const each of [join(directory, "conmon"), directory]) if (existsSync(each)) rmdirSync(each);
-    }
-  });
-}
-
 test("podman loads and runs the exported archives", needs("podman", "runc", "unshare"), async (t) => {
   const top = scratch(t);
-  removeParentCgroups(t);
+  removeParentGroups(t);
   makeRunnableTree(join(top, "tree"));
   const store = newStore(t);
   await imageOf(t, store, "app:1", [join(top, "tree")], content);
   assert.deepEqual(await verifyImage(store, "app:1"), []);
-  writeFileSync(join(top, "containers.conf"), containersConf);
+  writeFileSync(join(top, "containers.conf"), podmanSettings);
   for (const type of ["oci-archive", "docker-archive"] as const) {
     await exportImage(store, "app:1", join(top, type), { type });
     const state = join(top, type === "oci-archive" ? "p" : "q"); // podman wants short paths

@@ -3,6 +3,7 @@ import type { Verb } from "../verb.ts";
 import { captureVerbs } from "./capture.ts";
 import { clusterVerbs } from "./cluster.ts";
 import { deploymentVerbs } from "./deployments.ts";
+import { exportVerbs } from "./export.ts";
 import { generalVerbs } from "./general.ts";
 import { instanceLookVerbs } from "./instance-look.ts";
 import { instanceStateVerbs } from "./instance-state.ts";
@@ -24,6 +25,7 @@ export const verbs: readonly Verb[] = [
   ...resourceVerbs,
   ...missVerbs,
   ...clusterVerbs,
+  ...exportVerbs,
   ...roleVerbs,
   ...generalVerbs,
 ];
