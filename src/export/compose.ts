@@ -18,7 +18,7 @@ export function composeOf(facts: ExportFacts): Exported {
       ? {}
       : { secrets: Object.fromEntries(facts.files.map((one) => [one.name, { file: `./${placeOf(one)}` }])) }),
   };
-  const needed = facts.files.map((one) => `${placeOf(one)}: ${one.path}${one.required ? "" : " (optional)"}`);
+  const needed = facts.files.map((one) => `${placeOf(one)}: ${one.path}`);
   const main: Artefact = {
     path: "compose.yaml",
     text: `${heading("#", [
@@ -68,12 +68,7 @@ function serviceOf(facts: ExportFacts): object {
 
 /** Taken from the environment of whoever starts it, or from a file .env. */
 function environmentOf({ name, variables }: ExportFacts): Record<string, string> {
-  return Object.fromEntries(
-    variables.map((one) => [
-      one.name,
-      one.required ? `\${${one.name}:?${name} needs it}` : `\${${one.name}:-}`,
-    ]),
-  );
+  return Object.fromEntries(variables.map((one) => [one.name, `\${${one.name}:?${name} needs it}`]));
 }
 
 function healthOf({ startSeconds }: ExportFacts): object {

@@ -13,6 +13,8 @@ export interface ExportWishes {
   image: string;
   /** Ports of the host by port of the package. */
   hostPorts: ReadonlyMap<number, number>;
+  /** Secrets that the package can do without too: platforms start nothing while one of those that they are told is missing. */
+  optionalSecrets?: boolean;
 }
 
 export interface ExportFacts {
@@ -27,7 +29,7 @@ export interface ExportFacts {
   readonly ports: readonly ExportPort[];
   readonly volumes: readonly ExportVolume[];
   readonly files: readonly ExportFile[];
-  readonly variables: readonly { readonly name: string; readonly required: boolean }[];
+  readonly variables: readonly { readonly name: string }[];
   /** Until all services had their time to stop. */
   readonly stopSeconds: number;
   /** In which all services are ready; undefined: nothing says when they are. */
@@ -66,14 +68,13 @@ export interface ExportFile {
   /** The last part of its path, as far as platforms take that for a key: letters, digits, dots, - and _. */
   readonly name: string;
   readonly path: string;
-  readonly required: boolean;
 }
 
 /** E_DESCRIPTOR_INVALID where a value cannot be. `reference`: what the descriptor belongs to. */
 export function exportFacts(
   descriptor: Descriptor,
   reference: string,
-  { name, image, hostPorts }: ExportWishes,
+  { name, image, hostPorts, optionalSecrets = false }: ExportWishes,
 ): ExportFacts {
   const { identity, limits, capabilities, syscalls } = runFacts(descriptor, reference);
   const calls = syscalls.profile === "learned" ? (syscalls.calls ?? []) : [];
@@ -86,7 +87,7 @@ export function exportFacts(
     macAddress: identity.macAddress,
     ports: portsOf(descriptor, hostPorts),
     volumes: volumesOf(descriptor),
-    ...secretsOf(descriptor.secrets),
+    ...secretsOf(descriptor.secrets.filter(({ required }) => required || optionalSecrets)),
     stopSeconds: stopSeconds(descriptor),
     startSeconds: startSeconds(descriptor),
     capabilities: capabilities ?? undefined,
@@ -96,7 +97,7 @@ export function exportFacts(
       .filter(({ kind, to }) => kind === "name" && isAddress(to))
       .map(({ from, to }) => ({ name: from, address: to })),
     rootOnly: descriptor.programs.every(({ user = "root" }) => /^(root|0)(:.*)?$/.test(user)),
-    left: leftOut(descriptor),
+    left: [...(optionalSecrets ? [] : leftSecrets(descriptor)), ...leftOut(descriptor)],
   };
 }
 
@@ -123,13 +124,12 @@ function volumesOf({ volumes }: Descriptor): ExportVolume[] {
 
 function secretsOf(secrets: readonly Secret[]): Pick<ExportFacts, "files" | "variables"> {
   const files: ExportFile[] = [];
-  const variables: { name: string; required: boolean }[] = [];
+  const variables: { name: string }[] = [];
   for (const secret of secrets) {
-    const { required } = secret;
-    if (secret.delivery === "env") variables.push({ name: secret.name, required });
+    if (secret.delivery === "env") variables.push({ name: secret.name });
     else {
       const taken = files.map((one) => one.name);
-      files.push({ name: fileName(secret.path, taken), path: secret.path, required });
+      files.push({ name: fileName(secret.path, taken), path: secret.path });
     }
   }
   return { files, variables };
@@ -159,6 +159,15 @@ function startSeconds({ services }: Descriptor): number | undefined {
   });
   // One may wait for another.
   return waits.length === 0 ? undefined : Math.ceil(waits.reduce((sum, wait) => sum + wait, 0) / 1000);
+}
+
+function leftSecrets({ secrets }: Descriptor): string[] {
+  return secrets
+    .filter(({ required }) => !required)
+    .map((one) => {
+      const what = one.delivery === "env" ? one.name : one.path;
+      return `the secret ${what}, which is optional (--optional-secrets takes such ones in)`;
+    });
 }
 
 function leftOut({ redirections, links, hooks, identity, limits, excludes }: Descriptor): string[] {

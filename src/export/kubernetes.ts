@@ -126,9 +126,8 @@ function containerOf(facts: ExportFacts): object {
   };
 }
 
-function variableOf({ name }: ExportFacts, one: { name: string; required: boolean }): object {
-  const secretKeyRef = { name, key: one.name, ...(one.required ? {} : { optional: true }) };
-  return { name: one.name, valueFrom: { secretKeyRef } };
+function variableOf({ name }: ExportFacts, one: { name: string }): object {
+  return { name: one.name, valueFrom: { secretKeyRef: { name, key: one.name } } };
 }
 
 function resourcesOf({ limits: { memory, cpus, disk } }: ExportFacts): object {
@@ -174,8 +173,8 @@ function podVolumes(facts: ExportFacts): object[] {
     secretName: facts.name,
     // Keys of servers are refused by them where others may read them; what is not root can read no other way.
     defaultMode: facts.rootOnly ? 0o400 : 0o444,
-    // Said in both cases: podman 4 does not know what is usual.
-    optional: !facts.files.some(({ required }) => required),
+    // Said, although it is usual: podman 4 does not know that.
+    optional: false,
   };
   return [...claims, { name: "secrets", secret }];
 }

@@ -24,9 +24,7 @@ export function systemdOf(facts: ExportFacts, wishes: UnitWishes): Exported {
     "Wants=network-online.target",
     `After=network-online.target${docker ? " docker.service" : ""}`,
     ...(docker ? ["Requires=docker.service"] : []),
-    ...facts.files
-      .filter(({ required }) => required)
-      .map((one) => `AssertPathExists=${escaped(placeOf(one, wishes))}`),
+    ...facts.files.map((one) => `AssertPathExists=${escaped(placeOf(one, wishes))}`),
     "",
     "[Service]",
     ...variableLines(facts, wishes),
@@ -105,8 +103,7 @@ function placeOf({ name }: { name: string }, { secretFolder }: UnitWishes): stri
 /** Values of variables stand in a file that root alone reads. */
 function variableLines({ variables }: ExportFacts, { secretFolder }: UnitWishes): string[] {
   if (variables.length === 0) return [];
-  const optional = variables.every(({ required }) => !required);
-  return [`EnvironmentFile=${optional ? "-" : ""}${escaped(`${secretFolder}/environment`)}`];
+  return [`EnvironmentFile=${escaped(`${secretFolder}/environment`)}`];
 }
 
 function leftTo({ left, calls, limits }: ExportFacts): string[] {

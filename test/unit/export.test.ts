@@ -48,7 +48,11 @@ const whole: Descriptor = {
 };
 
 const factsOf = (descriptor: Descriptor) =>
-  exportFacts(descriptor, "shop:1", { image: "registry.example/shop:1", hostPorts: new Map([[80, 8080]]) });
+  exportFacts(descriptor, "shop:1", {
+    optionalSecrets: true,
+    image: "registry.example/shop:1",
+    hostPorts: new Map([[80, 8080]]),
+  });
 
 describe("export", () => {
   it("makes names that platforms take, each once", () => {
@@ -83,6 +87,15 @@ describe("export", () => {
       /helper/,
     ])
       assert.match(left, part);
+  });
+
+  it("leaves secrets out that the package can do without, where nobody asks for them, and says so", () => {
+    const facts = exportFacts(whole, "shop:1", { image: "shop:1", hostPorts: new Map() });
+    assert.deepEqual(
+      facts.files.map(({ path }) => path),
+      ["/etc/a/key.pem"],
+    );
+    assert.match(facts.left.join(), /the secret \/etc\/b\/key\.pem, which is optional \(--optional-secrets/);
   });
 
   it("compose: looks up what is to be looked up, and nothing else", () => {

@@ -36,6 +36,7 @@ export function wishesOf(call: Call, { reference, descriptor }: Package): Export
   return {
     image: text(call.options, "image") ?? reference,
     hostPorts: hostPorts(list(call.options, "publish"), reference, descriptor),
+    optionalSecrets: flag(call.options, "optionalSecrets"),
     ...(name === undefined ? {} : { name: checkName(name) }),
   };
 }

@@ -14,6 +14,10 @@ const common: readonly OptionSpec[] = [
     summary: "the port of the host for one of the package; default: the same",
     many: true,
   },
+  {
+    flags: "--optional-secrets",
+    summary: "secrets that it can do without too; nothing starts there before they are given",
+  },
 ];
 
 export const exportVerbs: readonly Verb[] = [
