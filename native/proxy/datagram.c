@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -130,6 +131,20 @@ static int open_to(const struct endpoint *target)
 	return fd;
 }
 
+/* most() - so many that connections have descriptors left: anybody may send from
+ * many addresses. */
+static size_t most(void)
+{
+	static size_t known;
+	struct rlimit limit;
+
+	if (!known)
+		known = getrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+			limit.rlim_cur / 2 < CLIENTS ?
+			(size_t)limit.rlim_cur / 2 : CLIENTS;
+	return known;
+}
+
 /* Return: NULL where no socket can be had: the datagram is lost, as datagrams
  * may be. */
 static struct client *add_client(struct port *p, const struct endpoint *from)
@@ -138,7 +153,7 @@ static struct client *add_client(struct port *p, const struct endpoint *from)
 	struct client *c = calloc(1, sizeof(*c));
 	int fd;
 
-	if (count >= CLIENTS)
+	if (count >= most() && oldest)
 		forget(oldest);
 	fd = open_to(&p->target);
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE) && oldest) {

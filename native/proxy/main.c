@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -73,10 +74,25 @@ static void on_links(struct source *source, uint32_t events)
 		errno = 0;
 }
 
+/* device_there() - by a socket that is kept: with all descriptors in use there
+ * would be none to ask with, and the device would seem gone. */
+static bool device_there(const char *device)
+{
+	static int fd = -1;
+	struct ifreq r = { 0 };
+
+	if (fd < 0)
+		fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		die_errno("cannot ask for network devices");
+	strncpy(r.ifr_name, device, sizeof(r.ifr_name) - 1);
+	return ioctl(fd, SIOCGIFINDEX, &r) == 0;
+}
+
 /* over() - whether there is nobody any more whom we are for. */
 static bool over(const char *device, pid_t starter, bool *seen)
 {
-	if (if_nametoindex(device) != 0)
+	if (device_there(device))
 		*seen = true;
 	else if (*seen)
 		return true;
@@ -106,6 +122,7 @@ static void serve(const char *device, pid_t starter)
 	if (!poll_add(&links, EPOLLIN))
 		die_errno("epoll");
 	watch_process(&process, starter);
+	seen = device_there(device);
 	ready();
 	while (!over(device, starter, &seen)) {
 		struct epoll_event events[64];
