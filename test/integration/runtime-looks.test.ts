@@ -174,6 +174,18 @@ describe("looking at instances", { skip, timeout: 400_000 }, () => {
     await ok("rm", "-f", "again");
   });
 
+  it("rm -f and rmi -f of what is not there are done, as with docker; without -f they fail", async () => {
+    await ok("create", "--network", "none", "--name", "there", "box:1");
+    const forced = await cli("rm", "-f", "nobody", "there");
+    assert.deepEqual([forced.status, forced.stdout], [0, "there\n"]);
+    assert.match(forced.stderr, /^no such instance: nobody$/m);
+    assert.match((await cli("rm", "nobody")).stderr, /^error\[E_INSTANCE_NOT_FOUND\]/);
+    const image = await cli("rmi", "-f", "nothing:1");
+    assert.deepEqual([image.status, image.stdout], [0, ""]);
+    assert.match(image.stderr, /^no such image: nothing:1$/m);
+    assert.equal((await cli("rmi", "nothing:1")).status, 1);
+  });
+
   it("what needs a running instance says in the words of ps that one is restarting", async () => {
     await ok("run", "-d", "--network", "none", "--name", "failing", "--restart", "always", "box:1", "false");
     for (const verb of [

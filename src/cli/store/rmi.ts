@@ -1,6 +1,6 @@
-import { TranshipError } from "../../base/errors.ts";
+import { isTranshipError, TranshipError } from "../../base/errors.ts";
 import { formatSize } from "../../base/units.ts";
-import { openStore } from "../../image/store.ts";
+import { type ImageStore, openStore, type StoredImage } from "../../image/store.ts";
 import { removeUnreferenced } from "../../image/store-gc.ts";
 import { listInstances } from "../../runtime/find.ts";
 import type { Context } from "../context.ts";
@@ -16,7 +16,8 @@ export async function run(call: Call, context: Context): Promise<undefined> {
   const forPeople = format === undefined || format === "table";
   const untagged: string[] = [];
   for (const reference of call.args) {
-    const image = store.image(reference);
+    const image = imageOf(store, reference, flag(call.options, "force"), context);
+    if (image === undefined) continue;
     const digests = [image.target.digest, image.manifestDescriptor.digest];
     const users = instances.filter(({ record: { image } }) =>
       [image, ...(image.linked ?? [])].some(({ digest }) => digests.includes(digest)),
@@ -42,4 +43,20 @@ export async function run(call: Call, context: Context): Promise<undefined> {
     context.print(
       printValue({ untagged, blobs: removed.blobs.length, bytes: removed.bytes, dryRun }, format),
     );
+}
+
+/** As with docker: what is not there need not be removed by force. */
+function imageOf(
+  store: ImageStore,
+  reference: string,
+  force: boolean,
+  context: Context,
+): StoredImage | undefined {
+  try {
+    return store.image(reference);
+  } catch (error) {
+    if (!force || !isTranshipError(error, "E_IMAGE_NOT_FOUND")) throw error;
+    context.say(error.message);
+    return undefined;
+  }
 }
