@@ -5,12 +5,12 @@
  */
 #include "files-call.h"
 #include "files.h"
+#include "memory-file.h"
 #include "sys.h"
 #include "text.h"
 
 #define CHUNK (256UL << 10)
 #define MFD_CLOEXEC 1
-#define SEEK_SET 0
 
 bool maps_asked(const char *path)
 {
@@ -131,6 +131,5 @@ long maps_open(const char *path, unsigned long flags)
 			SYS(__NR_close, o.fd);
 		return result;
 	}
-	SYS(__NR_lseek, o.fd, 0, SEEK_SET);
-	return o.fd;
+	return memory_file_to_read(o.fd, flags);
 }

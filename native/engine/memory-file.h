@@ -9,4 +9,8 @@
 long memory_file(const char *name, const char *text, size_t n,
 		 unsigned long flags);
 
+/* memory_file_to_read() - @fd, at its beginning and not to be written any more, as
+ * what it stands for; close-on-exec by @flags. */
+long memory_file_to_read(long fd, unsigned long flags);
+
 #endif

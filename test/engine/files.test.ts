@@ -316,13 +316,15 @@ f.close()
 before = os.dup(0); os.close(before)
 fd = os.open("/proc/self/maps", os.O_RDONLY)
 print(fd == before, os.get_inheritable(fd))
+try: os.write(fd, b"x")
+except OSError as e: print(e.strerror)
 text = os.fdopen(fd).read()
 names = [line.split(None, 5)[5] for line in text.splitlines() if len(line.split(None, 5)) > 5]
 print([name for name in names if name.endswith("/file")], any("[stack]" == name for name in names))
 print(text == open("/proc/%d/maps" % os.getpid()).read(), len(text.splitlines()) > 10)
 `;
     const { stdout, stderr } = await run([...under, "/usr/bin/python3", "-c", script], { cwd: tree });
-    assert.equal(stdout, `True False\n['${tree}/app/file'] True\nTrue True\n`, stderr);
+    assert.equal(stdout, `True False\nBad file descriptor\n['${tree}/app/file'] True\nTrue True\n`, stderr);
   });
 
   test("a program and its loader are found by rules as well, and know where they are", async () => {
