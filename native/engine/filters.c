@@ -255,7 +255,7 @@ bool filters_trapped(struct thread *t, struct signal_frame *frame)
 	c->rip = t->stub->ret;
 	patch_show_site(c);
 	c->rcx = c->rip;
-	c->r11 = c->eflags;
+	c->r11 = c->rip; /* not the flags: traps_swallowed() */
 	frame->info.si_call_addr = (void *)c->rip;
 	return true;
 }

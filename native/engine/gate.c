@@ -32,6 +32,9 @@
  *   unmask_after                     it came because finish_pending() let it
  *
  * A call of the engine's own (gate_call) is not given up: the signal is noted.
+ *
+ * Nothing goes on behind a call with that address in rcx and the flags in r11, as the
+ * kernel would have it: traps_swallowed() knows by them whom the kernel left there.
  */
 #include "gate.h"
 #include "sys.h"
@@ -128,10 +131,10 @@ __asm__(
 	GLOBAL(gate_exit_begin)
 	"	cmpl $0, %gs:" VALUE(T_PENDING) "\n"
 	"	jne exit_save\n"
-	"	mov 16(%rsp), %rcx\n"
+	"	mov 16(%rsp), %r11\n"
 	"	mov 24(%rsp), %rsp\n"
 	GLOBAL(gate_exit_switched)
-	"	jmp *%rcx\n"
+	"	jmp *%r11\n"
 	GLOBAL(gate_exit_end)
 	"1:	add $48, %rsp\n"
 	"	jmp answered\n"

@@ -16,6 +16,7 @@
 #include "signals.h"
 #include "sys.h"
 #include "traps.h"
+#include "vsyscall.h"
 
 static void set_default(int sig)
 {
@@ -51,6 +52,15 @@ static bool between(unsigned long ip, const char *from, const char *to)
 	return ip >= (unsigned long)from && ip < (unsigned long)to;
 }
 
+/* To where the call can be done again. The vsyscall page is called: what it returns
+ * to still lies below the stack pointer. */
+static void go_back(struct sigcontext *c, unsigned long site)
+{
+	c->rip = site;
+	if (vsyscall_number(site) >= 0)
+		c->rsp -= 8;
+}
+
 /* The program's registers as of its call, @r, into the frame. */
 static void compose(struct sigcontext *c, const struct record *r)
 {
@@ -69,10 +79,12 @@ static void compose(struct sigcontext *c, const struct record *r)
 	c->r14 = r->r14;
 	c->r15 = r->r15;
 	c->rsp = r->rsp;
-	c->rip = again ? r->site : r->ret;
+	c->rip = r->ret;
+	if (again)
+		go_back(c, r->site);
 	c->rax = again ? r->nr : (unsigned long)r->result;
 	c->rcx = c->rip;
-	c->r11 = c->eflags;
+	c->r11 = c->rip; /* not the flags: traps_swallowed() */
 }
 
 /* Where the signal met the thread; true where it has to wait. */
@@ -87,12 +99,12 @@ static bool met_inside(struct thread *t, struct sigcontext *c)
 	if (between(ip, gate_entry, gate_entry_switched) ||
 	    between(ip, gate_ask_switched, gate_ask_end)) {
 		/* The kernel may have come back to it, and rcx is lost then. */
-		c->rip = (ip == (unsigned long)gate_pass_syscall ?
-			  t->stub : (struct stub *)c->rcx)->site;
+		go_back(c, (ip == (unsigned long)gate_pass_syscall ?
+			    t->stub : (struct stub *)c->rcx)->site);
 		return false;
 	}
 	if (between(ip, gate_exit_switched, gate_exit_end)) {
-		c->rip = c->rcx;
+		c->rip = c->r11;
 		return false;
 	}
 	if (!between(ip, (char *)GATE_START, (char *)GATE_START + GATE_SIZE) &&
@@ -165,7 +177,7 @@ static void wait_on(struct thread *t, struct sigcontext *c, unsigned long ip)
 static bool sent(struct thread *t, int sig, struct signal_frame *f)
 {
 	struct sigcontext *c = &f->uc.uc_mcontext;
-	unsigned long ip = c->rip;
+	unsigned long ip;
 	bool inside;
 
 	/* In signal_entry() itself: it comes again when that returns. */
@@ -174,6 +186,8 @@ static bool sent(struct thread *t, int sig, struct signal_frame *f)
 		f->uc.uc_sigmask |= SIGBIT(sig);
 		return true;
 	}
+	traps_swallowed(t, c);
+	ip = c->rip;
 	if (ip == (unsigned long)gate_unmask_after)
 		return !held_arrived(t, sig, &f->info, false);
 	inside = met_inside(t, c);
@@ -252,6 +266,8 @@ void finish_pending(struct record *r)
 	if (r->result == RESTART) {
 		r->result = (long)r->nr;
 		r->ret = r->site;
+		if (vsyscall_number(r->site) >= 0)
+			r->rsp -= 8;
 	}
 	signals_set(t->saved_mask);
 }

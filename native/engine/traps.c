@@ -12,6 +12,7 @@
 #include "vsyscall.h"
 
 #define SYS_DISPATCH_CODE 2
+#define FLAGS_OF_STEPS (1UL << 8 | 1UL << 16)	/* TF and RF: a debugger's */
 
 /* A call was trapped: go into the gate as a patched site would. */
 static void trap(struct thread *t, struct sigcontext *c, unsigned long nr)
@@ -28,10 +29,13 @@ static void trap(struct thread *t, struct sigcontext *c, unsigned long nr)
 	c->rip = (unsigned long)gate_entry;
 }
 
-static void trap_vsyscall(struct thread *t, struct sigcontext *c, long nr)
+/* Of what was called at @site. A signal may meet the thread before the gate has the
+ * call: then it has to be called again, there. */
+static void trap_vsyscall(struct thread *t, struct sigcontext *c,
+			  unsigned long site, long nr)
 {
 	t->trapped.ret = c->rip;
-	t->trapped.site = c->rip;
+	t->trapped.site = site;
 	c->rax = (unsigned long)nr;
 	c->rcx = (unsigned long)&t->trapped;
 	c->rip = (unsigned long)gate_entry;
@@ -46,12 +50,14 @@ static bool is_trap(const siginfo_t *info)
 bool traps_answer(struct thread *t, int sig, const siginfo_t *info,
 		  struct sigcontext *c)
 {
+	unsigned long site;
 	long nr;
 
 	if (sig == SIGSYS && info->si_code == SYS_SECCOMP_CODE) {
-		nr = vsyscall_number((unsigned long)info->si_call_addr);
+		site = (unsigned long)info->si_call_addr;
+		nr = vsyscall_number(site);
 		if (nr >= 0) {
-			trap_vsyscall(t, c, nr);
+			trap_vsyscall(t, c, site, nr);
 			return true;
 		}
 	}
@@ -72,7 +78,8 @@ bool traps_answer(struct thread *t, int sig, const siginfo_t *info,
 		c->rip = (unsigned long)gate_mode_fault;
 		return true;
 	}
-	nr = vsyscall_number(c->rip);
+	site = c->rip;
+	nr = vsyscall_number(site);
 	if (sig == SIGSEGV && nr >= 0) {
 		unsigned long ret;
 
@@ -80,8 +87,25 @@ bool traps_answer(struct thread *t, int sig, const siginfo_t *info,
 			return false;
 		c->rip = ret;
 		c->rsp += 8;
-		trap_vsyscall(t, c, nr);
+		trap_vsyscall(t, c, site, nr);
 		return true;
 	}
 	return false;
+}
+
+/*
+ * Of each of these signals one can wait for a thread. Where somebody's SIGSYS does as
+ * the thread makes a call, the kernel drops the trap's (legacy_queue() of
+ * kernel/signal.c), and the other meets the thread behind a call that nobody made, its
+ * number where the result should be. `syscall` leaves the address behind it in rcx and
+ * the flags in r11, and only it does: see gate.c. (Processors with FRED keep both.)
+ * A fault comes again by itself. What is sent to the process waits elsewhere, and
+ * is behind the trap. A call by the vsyscall page leaves no such sign, and where the
+ * trap's is there first, it is the other that the kernel drops: both stay so.
+ */
+void traps_swallowed(struct thread *t, struct sigcontext *c)
+{
+	if (c->rcx == c->rip && c->rip - GATE_START >= GATE_SIZE &&
+	    ((c->r11 ^ c->eflags) & ~FLAGS_OF_STEPS) == 0)
+		trap(t, c, c->rax);
 }

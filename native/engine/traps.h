@@ -12,4 +12,8 @@
 bool traps_answer(struct thread *t, int sig, const siginfo_t *info,
 		  struct sigcontext *c);
 
+/* traps_swallowed() - one of these signals was sent, and met the thread at @c. Where the
+ * kernel dropped a trap for it, @c becomes the way into the gate. */
+void traps_swallowed(struct thread *t, struct sigcontext *c);
+
 #endif
