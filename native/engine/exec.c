@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * execve(): the kernel starts the engine anew, which loads the program. What
- * execve() would refuse is refused here, as the engine's start cannot fail
- * into the caller any more.
+ * execve() would refuse is refused before (exec-check.c), as the engine's start
+ * cannot fail into the caller any more.
  */
-#include "access.h"
 #include "dispatch.h"
 #include "engine.h"
 #include "exe.h"
+#include "exec-check.h"
 #include "filters.h"
 #include "gate.h"
 #include "held.h"
@@ -55,66 +55,11 @@ static bool is_engine(const char *file)
 	       one.ino == other.ino && one.dev == other.dev;
 }
 
-bool exec_leaves(long result)
-{
-	/* A filter stays in force, and its traps would be nobody's. */
-	return (result == PROGRAM_I386 || result == PROGRAM_SET_ID) &&
-	       engine.policy.leave && !engine.traps_by_seccomp && !files.on;
-}
-
 static long errno_of(long result)
 {
 	if (result == PROGRAM_I386)
 		return -ENOEXEC;
 	return result == PROGRAM_SET_ID ? -EPERM : result;
-}
-
-static bool no_descriptor(long result)
-{
-	return result == -EMFILE || result == -ENFILE;
-}
-
-/*
- * The kernel needs no descriptor for that, and a process without any free is one
- * that may want to start another. What can be told without is told; the engine
- * that is started has those that were to be closed.
- */
-static long check_unopened(const char *file)
-{
-	char real[PATH_SIZE];
-	struct file_status st;
-	long result;
-
-	if (!text_copy(real, sizeof(real), file))
-		return -ENAMETOOLONG;
-	result = path_real(real, sizeof(real));
-	if (result == 0)
-		result = SYS(__NR_newfstatat, AT_FDCWD, real, &st, 0);
-	if (result < 0)
-		return result;
-	return (st.mode & S_IFMT) == S_IFREG ? access_effective(real, X_OK)
-					     : -EACCES;
-}
-
-static long check(const char *file, struct becomes *b)
-{
-	struct program p, loader;
-	long result = program_open(&p, file);
-
-	if (no_descriptor(result))
-		return check_unopened(file);
-	if (result < 0)
-		return result;
-	if (p.image.interp_size > 0) {
-		result = program_interpreter(&p, &loader);
-		if (result == 0)
-			SYS(__NR_close, loader.fd);
-		else if (no_descriptor(result))
-			result = 0;
-	}
-	users_program(b, p.fd);
-	SYS(__NR_close, p.fd);
-	return result;
 }
 
 /* How many words the program gives, or -errno. */
@@ -230,7 +175,7 @@ static long start(struct start *s)
 		return leave_execute(s->file, s->argv, s->envp, given);
 	}
 	s->engine = !root_changed() && is_engine(s->file);
-	result = s->engine ? 0 : check(s->file, &s->becomes);
+	result = s->engine ? 0 : exec_check(s->file, &s->becomes);
 	/* Dispatch ends with execve(); the kernel's own checks count. */
 	if (exec_leaves(result)) {
 		trace_if_asked(t);

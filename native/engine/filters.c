@@ -11,14 +11,15 @@
  * the call goes to gate_pass_syscall after all, and the kernel does what the filter
  * says: an error, a tracer, a supervisor, SIGSYS for the program, or the end.
  *
- * The kernel keeps filters over execve(); what is judged here is handed on in a
- * file in memory. It is the program's sandbox against its own mistakes, and none
+ * The kernel keeps filters over execve(); what is judged here is handed on
+ * (filters-pass.c). It is the program's sandbox against its own mistakes, and none
  * against code that somebody brought into it: that may jump to the gate.
  */
 #include <linux/audit.h>
 #include <linux/prctl.h>
 
 #include "dispatch.h"
+#include "filter.h"
 #include "filter-run.h"
 #include "filters.h"
 #include "gate.h"
@@ -28,18 +29,9 @@
 #include "text.h"
 #include "users.h"
 
-#define FILTERS_OPTION "--filters="
-#define FRONT 6		/* instructions that are put in front */
 /* What the kernel says of a call there. */
 #define PASS ((unsigned long)gate_pass_after)
 #define FIELD(name) offsetof(struct seccomp_data, name)
-
-struct filter {
-	const struct filter *older;
-	unsigned int count;	/* of the program's instructions */
-	bool strict;		/* the kernel's first mode: ends by SIGKILL */
-	struct sock_filter code[];
-};
 
 static size_t size_of(unsigned int count)
 {
@@ -47,7 +39,7 @@ static size_t size_of(unsigned int count)
 	       (FRONT + count) * sizeof(struct sock_filter);
 }
 
-static struct filter *filter_new(unsigned int count)
+struct filter *filter_new(unsigned int count)
 {
 	long at = SYS(__NR_mmap, 0, PAGE_UP(size_of(count)),
 		      PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -237,6 +229,11 @@ static long call_prctl(struct record *r)
 	return call_before(&before, r);
 }
 
+void filters_judge(void)
+{
+	dispatch_judge(call_judged);
+}
+
 void filters_add(void)
 {
 	dispatch_add(__NR_seccomp, call_seccomp);
@@ -258,61 +255,4 @@ bool filters_trapped(struct thread *t, struct signal_frame *frame)
 	c->r11 = c->rip; /* not the flags: traps_swallowed() */
 	frame->info.si_call_addr = (void *)c->rip;
 	return true;
-}
-
-static long write_all(long fd, const struct filter *f)
-{
-	for (; f; f = f->older) {
-		size_t n = f->count * sizeof(struct sock_filter);
-
-		if (SYS(__NR_write, fd, &f->count, sizeof(f->count)) !=
-			    sizeof(f->count) ||
-		    SYS(__NR_write, fd, f->code + FRONT, n) != (long)n)
-			return -ENOMEM;
-	}
-	return fd;
-}
-
-long filters_pass(char *to)
-{
-	const struct filter *f = thread_self()->filters;
-	long fd, result;
-
-	*to = 0;
-	if (!f)
-		return -1;
-	fd = SYS(__NR_memfd_create, "filters", 0);
-	if (fd < 0)
-		return fd;
-	result = write_all(fd, f);
-	if (result < 0) {
-		SYS(__NR_close, fd);
-		return result;
-	}
-	text_copy(to, FILTERS_WORD, FILTERS_OPTION);
-	text_decimal(to + strlen(to), fd);
-	return fd;
-}
-
-bool filters_resume(int fd)
-{
-	struct thread *t = thread_self();
-	long at = 0, n;
-	unsigned int count;
-
-	while ((n = SYS(__NR_pread64, fd, &count, sizeof(count), at)) ==
-	       sizeof(count)) {
-		struct filter *f = count <= BPF_MAXINSNS ? filter_new(count) : NULL;
-		long size = (long)(count * sizeof(struct sock_filter));
-
-		at += n;
-		if (!f || SYS(__NR_pread64, fd, f->code + FRONT, size, at) != size)
-			return false;
-		at += size;
-		f->older = t->filters;
-		t->filters = f;
-	}
-	SYS(__NR_close, fd);
-	dispatch_judge(call_judged);
-	return n == 0;
 }
