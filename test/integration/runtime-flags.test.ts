@@ -24,7 +24,7 @@ describe("flags of run", { skip, timeout: 300_000 }, () => {
     scratch = mkdtempSync(join(tmpdir(), "tranship-flags-"));
   });
   after(async () => {
-    await fixture.cli(["rm", "-f", "owner"]);
+    await fixture.cli(["rm", "-f", "owner", "flagged"]);
     await fixture.cli(["volume", "rm", "kept"]);
     await fixture.clean();
     await fixture.remove();
@@ -152,26 +152,26 @@ describe("flags of run", { skip, timeout: 300_000 }, () => {
   it("--expose: what -P publishes beside the package's own", async () => {
     const words = ["-P", "--expose", "7001-7002", "--expose", "7002/tcp", "--expose", "53/udp"];
     assert.equal(
-      (await fixture.cli(["run", "-d", "--name", "owner", ...words, "box:1", "sleep", "600"])).status,
+      (await fixture.cli(["run", "-d", "--name", "flagged", ...words, "box:1", "sleep", "600"])).status,
       0,
     );
-    const { stdout } = await fixture.cli(["port", "owner"]);
+    const { stdout } = await fixture.cli(["port", "flagged"]);
     const inside = stdout
       .split("\n")
       .map((line) => line.split(" ")[0])
       .filter(Boolean)
       .sort();
     assert.deepEqual(inside, ["53/udp", "7001/tcp", "7002/tcp"]);
-    assert.equal((await fixture.cli(["rm", "-f", "owner"])).status, 0);
+    assert.equal((await fixture.cli(["rm", "-f", "flagged"])).status, 0);
     await refused(/7002-7001/, "--expose", "7002-7001", "box:1", "true");
     await refused(/not a port.*70000|70000/, "--expose", "70000", "box:1", "true");
   });
 
   it("--cpu-quota of --cpu-period: the share that --cpus says", async () => {
     const cpus = async (...words: string[]): Promise<string> => {
-      assert.equal((await fixture.cli(["create", "--name", "owner", ...words, "box:1", "true"])).status, 0);
-      const { stdout } = await fixture.cli(["inspect", "-f", "{{.HostConfig.NanoCpus}}", "owner"]);
-      assert.equal((await fixture.cli(["rm", "owner"])).status, 0);
+      assert.equal((await fixture.cli(["create", "--name", "flagged", ...words, "box:1", "true"])).status, 0);
+      const { stdout } = await fixture.cli(["inspect", "-f", "{{.HostConfig.NanoCpus}}", "flagged"]);
+      assert.equal((await fixture.cli(["rm", "flagged"])).status, 0);
       return stdout.trim();
     };
     assert.equal(await cpus("--cpu-quota", "50000"), "500000000");
@@ -184,19 +184,19 @@ describe("flags of run", { skip, timeout: 300_000 }, () => {
   it("exec --env-file, and what docker's verbs have and ours do not", async () => {
     const file = join(scratch, "variables");
     writeFileSync(file, "# of the shop\nSHOP=open house\n");
-    assert.equal((await fixture.cli(["run", "-d", "--name", "owner", "box:1", "sleep", "600"])).status, 0);
-    const told = await fixture.cli(["exec", "--env-file", file, "owner", "sh", "-c", "echo $SHOP"]);
+    assert.equal((await fixture.cli(["run", "-d", "--name", "flagged", "box:1", "sleep", "600"])).status, 0);
+    const told = await fixture.cli(["exec", "--env-file", file, "flagged", "sh", "-c", "echo $SHOP"]);
     assert.equal(told.stdout, "open house\n");
-    const sizes = await fixture.cli(["inspect", "-s", "-f", "{{.SizeRw}} {{.SizeRootFs}}", "owner"]);
+    const sizes = await fixture.cli(["inspect", "-s", "-f", "{{.SizeRw}} {{.SizeRootFs}}", "flagged"]);
     const [own = 0, whole = 0] = sizes.stdout.split(" ").map(Number);
     assert.ok(own >= 0 && whole > 1 << 20, sizes.stdout);
-    const privileged = await fixture.cli(["exec", "--privileged", "owner", "true"]);
+    const privileged = await fixture.cli(["exec", "--privileged", "flagged", "true"]);
     assert.equal(privileged.status, 2);
     assert.match(
       privileged.stderr,
       /--privileged is not taken: a command has the capabilities of its instance/,
     );
-    assert.equal((await fixture.cli(["rm", "-f", "owner"])).status, 0);
+    assert.equal((await fixture.cli(["rm", "-f", "flagged"])).status, 0);
     const { stdout } = await fixture.cli(["images", "--digests"]);
     assert.match(stdout, /^REPOSITORY +TAG +DIGEST +IMAGE ID.*\nbox +1 +sha256:[0-9a-f]{64} +[0-9a-f]{12}/);
   });
