@@ -114,7 +114,10 @@ describe("verbs of instances", { skip, timeout: 300_000 }, () => {
     assert.match((await cli("exec", "full", "true")).stderr, /hint: its limits leave no room/);
     await cli("rm", "-f", "full");
     // Longer than the ten seconds that it would be given: it ends by itself.
+    const [id = ""] = (await cli("ps", "-q", "--no-trunc", "-f", "name=odd")).stdout.split("\n");
     const stop = cli("stop", "-t", "-1", "odd");
+    // Removed at its end, it is there for nobody who comes later.
+    await until(() => existsSync(join(fixture.root.path, "instances", id, "stop-asked")));
     await cli("exec", "odd", "touch", "/go");
     assert.equal((await stop).stdout, "odd\n");
     await until(async () => (await cli("ps", "-aqf", "name=odd")).stdout === "");
