@@ -181,7 +181,7 @@ describe("a package on other platforms", { skip, timeout: 600_000 }, () => {
     const state = mkdtempSync("/tmp/trp-"); // podman wants short paths
     t.after(() => rmSync(state, { recursive: true, force: true }));
     const inside = `podman() { command podman --root ${state}/root --runroot ${state}/run --network-config-dir ${state}/net --storage-driver vfs "$@"; }
-      ip link set lo up
+      mkdir -p /run/netns && mount -t tmpfs none /run/netns && ip link set lo up
       podman load -q -i ${scratch}/box.tar >/dev/null || exit 1
       podman secret create box-env ${scratch}/env.json >/dev/null || exit 1
       podman kube play ${scratch}/play.yaml || exit 1
