@@ -1,7 +1,6 @@
 // podman on a store of its own, without systemd: what it has to be told, and what it leaves on the host.
-import { existsSync, readdirSync, rmdirSync } from "node:fs";
-import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { cgroupDirectories, removeCgroup } from "../../src/host/cgroup.ts";
 
 /** Of containers.conf. */
 export const podmanSettings = `[containers]
@@ -13,13 +12,10 @@ events_logger = "file"
 runtime = "runc"
 `;
 
-/** It keeps its empty parent cgroup in every hierarchy: removed where it was not there before. */
+/** It keeps its parent cgroup, and those of pods in hierarchies without controllers: removed where there was none before. */
 export function removeParentGroups(t: TestContext): void {
-  const directories = readdirSync("/sys/fs/cgroup").map((name) => `/sys/fs/cgroup/${name}/libpod_parent`);
-  const made = directories.filter((directory) => !existsSync(directory));
-  t.after(() => {
-    for (const directory of made) {
-      for (const each of [join(directory, "conmon"), directory]) if (existsSync(each)) rmdirSync(each);
-    }
-  });
+  if (cgroupDirectories(parent).length > 0) return;
+  t.after(() => removeCgroup(parent));
 }
+
+const parent = "libpod_parent";
