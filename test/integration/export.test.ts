@@ -11,6 +11,7 @@ import {
   CreateServiceCommand,
   RegisterTaskDefinitionCommand,
 } from "@aws-sdk/client-ecs";
+import { parse, stringify } from "yaml";
 import { installRoot } from "../../src/host/native.ts";
 import { containerConfig } from "../../src/package/container-config.ts";
 import { type Descriptor, newDescriptor } from "../../src/package/descriptor.ts";
@@ -172,11 +173,19 @@ describe("a package on other platforms", { skip, timeout: 600_000 }, () => {
     const data = { "key.pem": base64("the key\n") };
     const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "box" }, data };
     // Variables it looks up in secrets of another form, so that one secret cannot be both.
-    const objects = readFileSync(join(scratch, "box.yaml"), "utf8").replace(
+    const text = readFileSync(join(scratch, "box.yaml"), "utf8").replace(
       /(secretKeyRef:\s+name: )box/,
       "$1box-env",
     );
-    writeFileSync(join(scratch, "play.yaml"), `${JSON.stringify(secret)}\n---\n${objects}`);
+    const [claim = "", ...others] = text.split("---\n");
+    // Init containers it may ask to go while it takes them for running: what they would do is done before.
+    const [deployment, service] = others.map((one) => parse(one));
+    const { template } = deployment.spec;
+    const [{ command, volumeMounts }] = template.spec.initContainers;
+    delete template.spec.initContainers;
+    writeFileSync(join(scratch, "claim.yaml"), `${JSON.stringify(secret)}\n---\n${claim}`);
+    writeFileSync(join(scratch, "play.yaml"), `${stringify(deployment)}---\n${stringify(service)}`);
+    const seed = `--entrypoint ${command[0]} -v box-srv-data:${volumeMounts[0].mountPath} localhost/box:1 ${command.slice(1).join(" ")}`;
     writeFileSync(join(scratch, "env.json"), JSON.stringify({ TOKEN: base64("t 1") }));
     const state = mkdtempSync("/tmp/trp-"); // podman wants short paths
     t.after(() => rmSync(state, { recursive: true, force: true }));
@@ -184,6 +193,8 @@ describe("a package on other platforms", { skip, timeout: 600_000 }, () => {
       mkdir -p /run/netns && mount -t tmpfs none /run/netns && ip link set lo up
       podman load -q -i ${scratch}/box.tar >/dev/null || exit 1
       podman secret create box-env ${scratch}/env.json >/dev/null || exit 1
+      podman kube play ${scratch}/claim.yaml >/dev/null || exit 1
+      podman run --rm --network none ${seed} || exit 1
       podman kube play ${scratch}/play.yaml || exit 1
       id=$(podman ps -q --filter name=-box$)
       for n in $(seq 100); do podman exec $id /.tranship/init --ready && break; sleep 0.2; done
