@@ -15,6 +15,7 @@
 #include "held.h"
 #include "loopback.h"
 #include "patch.h"
+#include "pending.h"
 #include "places.h"
 #include "root.h"
 #include "rules.h"
@@ -28,7 +29,7 @@ static void forked(struct thread *t)
 	thread_alone(t);
 	patch_forked();
 	exe_forked();
-	held_forked(t);
+	pending_forked(t);
 	users_changed();
 	dispatch_on();
 }
@@ -166,5 +167,6 @@ long call_exit(struct record *r)
 		return RESTART;
 	if (t->vfork_child) /* the parent waits, and frees the block */
 		SYS(__NR_exit, r->rdi);
+	held_ending(t);
 	gate_exit((long)r->rdi, &t->in_use);
 }

@@ -22,6 +22,14 @@ extern char gate_entry[], gate_pass_syscall[], gate_pass_after[],
 	gate_ask_interrupted[], gate_unmask_after[], gate_copy_begin[], gate_copy_end[],
 	gate_copy_fault[], engine_text_start[], engine_text_end[];
 
+/* in_engine() - @ip is in the gate or in C code of the engine. */
+static inline bool in_engine(unsigned long ip)
+{
+	return ip - GATE_START < GATE_SIZE ||
+	       (ip >= (unsigned long)engine_text_start &&
+		ip < (unsigned long)engine_text_end);
+}
+
 /* gate_app() - the program's own call: RESTART where a signal came first. */
 long gate_app(long nr, long a, long b, long c, long d, long e, long f);
 /* gate_unmask() - rt_sigprocmask(SIG_SETMASK); see gate_unmask_after. */

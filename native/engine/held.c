@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * SIGSYS, SIGSEGV, SIGBUS and SIGTRAP are open in the kernel all the time. Where
- * they are sent, not caused, and the program blocks them, they are kept here, as
- * struct sigpending of the kernel: one of each for a thread (tgkill) and for the
- * process (kill). What the process has goes to any thread that does not block
- * it, which is nudged by a signal with a code of our own: only the kernel may
- * send what kill() sends.
+ * they are sent, not caused, and the program blocks them, they are kept
+ * (pending.c), for a thread (tgkill) or for the process (kill). What the process
+ * has goes to any thread that does not block it, which is nudged by a signal with
+ * a code of our own: only the kernel may send what kill() sends.
  * Inside of a hook all of them are kept until its end, so that no pointer of the
  * program's is met while they are blocked.
+ * What is kept stays so until a nudge has arrived. The kernel has room for one of
+ * a number for each thread and drops the next: where that is a nudge it is no loss,
+ * as the one before it takes whatever is kept; sent as itself it would be lost.
  */
 #include "gate.h"
 #include "held.h"
+#include "pending.h"
 #include "signals.h"
 #include "sys.h"
 #include "text.h"
@@ -19,161 +22,130 @@
 #define SI_TKILL_CODE (-6)
 #define NUDGE (-0x7453)
 
-static struct held process;
-static unsigned int lock;
-
-static set_t enter(void)
-{
-	set_t old = signals_block();
-
-	while (__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE))
-		__asm__ volatile("pause");
-	return old;
-}
-
-static void leave(set_t old)
-{
-	__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
-	signals_set(old);
-}
-
-static siginfo_t *place(struct held *h, int sig)
-{
-	switch (sig) {
-	case SIGTRAP:
-		return &h->info[0];
-	case SIGBUS:
-		return &h->info[1];
-	case SIGSEGV:
-		return &h->info[2];
-	default:
-		return &h->info[3];
-	}
-}
-
-static void put(struct held *h, int sig, const siginfo_t *info)
-{
-	if (h->set & SIGBIT(sig))
-		return; /* as the kernel: one of each */
-	*place(h, sig) = *info;
-	__atomic_fetch_or(&h->set, SIGBIT(sig), __ATOMIC_SEQ_CST);
-}
-
-/* The first of @set that is kept, taken out; 0 where none is. */
-static int take(struct held *h, set_t set, siginfo_t *info)
-{
-	static const int order[] = { SIGTRAP, SIGBUS, SIGSEGV, SIGSYS };
-
-	for (unsigned int i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
-		if (!(h->set & set & SIGBIT(order[i])))
-			continue;
-		*info = *place(h, order[i]);
-		__atomic_fetch_and(&h->set, ~SIGBIT(order[i]),
-				   __ATOMIC_SEQ_CST);
-		return order[i];
-	}
-	return 0;
-}
-
-/* A child of vfork() is a process of its own in this memory. */
-static int take_any(struct thread *t, set_t set, siginfo_t *info)
-{
-	int sig = take(&t->held, set, info);
-
-	return sig || t->vfork_child ? sig : take(&process, set, info);
-}
-
-static set_t kept(struct thread *t)
-{
-	set_t own = __atomic_load_n(&t->held.set, __ATOMIC_SEQ_CST);
-
-	return t->vfork_child ? own :
-		own | __atomic_load_n(&process.set, __ATOMIC_SEQ_CST);
-}
-
 static set_t blocked_by(const struct thread *t)
 {
 	return t->temporary ? t->temporary_mask : t->own_blocked;
+}
+
+static int first_of(set_t set)
+{
+	return __builtin_ctzl(set) + 1;
 }
 
 bool held_ready(struct thread *t)
 {
 	/* The mask was set before this looks: see pass_on(). */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return (kept(t) & ~blocked_by(t)) != 0;
+	return (pending_of(t) & ~blocked_by(t)) != 0;
+}
+
+/* Tells a thread of ours that @sig is kept for it or for the process. */
+static bool nudge(long tid, int sig)
+{
+	siginfo_t info = { 0 };
+
+	info.si_signo = sig;
+	info.si_code = NUDGE;
+	return SYS(__NR_rt_tgsigqueueinfo, SYS(__NR_getpid), tid, sig,
+		   &info) == 0;
 }
 
 /* Another thread that takes what this one blocks. */
 static void pass_on(struct thread *t, int sig)
 {
-	siginfo_t nudge = { 0 };
-
-	nudge.si_signo = sig;
-	nudge.si_code = NUDGE;
 	for (struct thread *o = thread_all(); o; o = o->next) {
 		if (o == t || !__atomic_load_n(&o->in_use, __ATOMIC_ACQUIRE) ||
 		    o->vfork_child || !o->tid)
 			continue;
 		if (!((~blocked_by(o) | o->waits_for) & SIGBIT(sig)))
 			continue;
-		if (SYS(__NR_rt_tgsigqueueinfo, SYS(__NR_getpid), o->tid, sig,
-			&nudge) == 0)
+		if (nudge(o->tid, sig))
 			return;
 	}
 }
 
+/* Whom the process's went to takes them no more, as in the kernel's
+ * retarget_shared_pending(). */
+static void retarget(struct thread *t, set_t set)
+{
+	set &= __atomic_load_n(&pending_process.set, __ATOMIC_SEQ_CST);
+	for (; set && !t->vfork_child; set &= set - 1)
+		pass_on(t, first_of(set));
+}
+
+/* Where it belongs. */
+static struct held *of(struct thread *t, const siginfo_t *info)
+{
+	return t->vfork_child || info->si_code == SI_TKILL_CODE ?
+		&t->held : &pending_process;
+}
+
 bool held_arrived(struct thread *t, int sig, siginfo_t *info, bool inside)
 {
-	bool nudged = info->si_code == NUDGE, blocked, of_thread;
-	set_t old = enter();
+	set_t old = pending_lock();
+	bool blocked = (blocked_by(t) & SIGBIT(sig)) != 0, there;
 
-	blocked = (blocked_by(t) & SIGBIT(sig)) != 0;
-	of_thread = !blocked || t->vfork_child ||
-		    info->si_code == SI_TKILL_CODE;
 	/* What it was nudged for may be another thread's by now. */
-	if (nudged && (blocked || !take(&process, SIGBIT(sig), info))) {
-		leave(old);
-		return false;
-	}
-	if (blocked || inside)
-		put(of_thread ? &t->held : &process, sig, info);
-	leave(old);
-	if (!of_thread)
-		pass_on(t, sig);
-	return !blocked && !inside;
+	there = info->si_code != NUDGE ||
+		pending_take_any(t, SIGBIT(sig), info);
+	/* The process's stays so: the hook may be one that blocks it. */
+	if (there && (blocked || inside))
+		pending_put(of(t, info), sig, info);
+	pending_unlock(old);
+	if (blocked)
+		retarget(t, SIGBIT(sig));
+	return there && !blocked && !inside;
+}
+
+void held_again(struct thread *t, int sig, const siginfo_t *info)
+{
+	set_t old = pending_lock();
+
+	if (info->si_code != NUDGE)
+		pending_put(of(t, info), sig, info);
+	pending_unlock(old);
+	nudge(SYS(__NR_gettid), sig);
 }
 
 void held_missed(struct thread *t, int sig)
 {
-	siginfo_t nudge = { 0 };
-	set_t waits = __atomic_load_n(&process.set, __ATOMIC_SEQ_CST);
-
-	if (t->vfork_child || !(waits & ~blocked_by(t) & SIGBIT(sig)))
+	if (!(pending_of(t) & SIGBIT(sig)))
 		return;
-	nudge.si_signo = sig;
-	nudge.si_code = NUDGE;
-	SYS(__NR_rt_tgsigqueueinfo, SYS(__NR_getpid), SYS(__NR_gettid), sig,
-	    &nudge);
+	if (blocked_by(t) & SIGBIT(sig))
+		retarget(t, SIGBIT(sig));
+	else
+		nudge(SYS(__NR_gettid), sig);
 }
 
 set_t held_release(struct thread *t)
 {
-	set_t open = ~blocked_by(t), released = 0;
+	set_t open = ~blocked_by(t), released, old;
 	siginfo_t info;
 	int sig;
 
-	while (kept(t) & open) {
-		set_t old = enter();
-
-		sig = take_any(t, open, &info);
-		leave(old);
-		if (!sig)
-			break;
-		released |= SIGBIT(sig);
-		SYS(__NR_rt_tgsigqueueinfo, SYS(__NR_getpid),
-		    SYS(__NR_gettid), sig, &info);
-	}
+	retarget(t, ~open);
+	if (!(pending_of(t) & open))
+		return 0;
+	old = pending_lock();
+	/* What the process has is this thread's from here on. */
+	while (!t->vfork_child &&
+	       (sig = pending_take(&pending_process, open & ~t->held.set,
+				   &info)) != 0)
+		pending_put(&t->held, sig, &info);
+	released = t->held.set & open;
+	pending_unlock(old);
+	for (set_t left = released; left; left &= left - 1)
+		nudge(SYS(__NR_gettid), first_of(left));
 	return released;
+}
+
+void held_ending(struct thread *t)
+{
+	t->own_blocked = OWN_SIGNALS;
+	t->temporary = false;
+	/* Who keeps one for the process from here on passes this thread by. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	retarget(t, OWN_SIGNALS);
 }
 
 void held_note(struct thread *t)
@@ -184,25 +156,6 @@ void held_note(struct thread *t)
 		t->saved_mask = old;
 	t->pending = 1;
 	signals_set(~OWN_SIGNALS);
-}
-
-void held_forget(int sig)
-{
-	set_t old = enter();
-
-	for (struct thread *t = thread_all(); t; t = t->next)
-		__atomic_fetch_and(&t->held.set, ~SIGBIT(sig),
-				   __ATOMIC_SEQ_CST);
-	__atomic_fetch_and(&process.set, ~SIGBIT(sig), __ATOMIC_SEQ_CST);
-	leave(old);
-}
-
-void held_forked(struct thread *t)
-{
-	t->held.set = 0;
-	t->tid = (int)SYS(__NR_gettid);
-	process.set = 0;
-	lock = 0;
 }
 
 long held_execve(const char *file, unsigned long argv, unsigned long envp)
@@ -217,10 +170,10 @@ long held_execve(const char *file, unsigned long argv, unsigned long envp)
 		return gate_app(__NR_execve, (long)file, (long)argv, (long)envp,
 				0, 0, 0);
 	SYS(__NR_rt_sigprocmask, SIG_BLOCK, &own, 0, sizeof(own));
-	while (kept(t) & own) {
-		old = enter();
-		sig = take_any(t, own, &info);
-		leave(old);
+	while (pending_of(t) & own) {
+		old = pending_lock();
+		sig = pending_take_any(t, own, &info);
+		pending_unlock(old);
 		if (!sig)
 			break;
 		SYS(__NR_rt_tgsigqueueinfo, SYS(__NR_getpid),
@@ -244,7 +197,7 @@ long call_rt_sigpending(struct record *r)
 	result = SYS(__NR_rt_sigpending, &set, sizeof(set));
 	if (result < 0)
 		return result;
-	set |= kept(t) & t->own_blocked;
+	set |= pending_of(t) & t->own_blocked;
 	return copy_bytes((void *)r->rdi, &set, r->rsi);
 }
 
@@ -256,11 +209,11 @@ static long wait_for(struct thread *t, const struct record *r, set_t set,
 	long result;
 
 	for (;;) {
-		set_t old = enter();
-		int sig = take_any(t, set & OWN_SIGNALS, info);
+		set_t old = pending_lock();
+		int sig = pending_take_any(t, set & OWN_SIGNALS, info);
 
 		t->waits_for = sig ? 0 : set & OWN_SIGNALS;
-		leave(old);
+		pending_unlock(old);
 		if (sig)
 			return sig;
 		result = gate_app(__NR_rt_sigtimedwait, (long)&set, (long)info,

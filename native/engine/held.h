@@ -12,21 +12,23 @@
  * where the program has to be told now: @info is then what it is told. Else it
  * is kept; where @inside, a hook runs, also what the program does not block. */
 bool held_arrived(struct thread *t, int sig, siginfo_t *info, bool inside);
+/* held_again() - @sig, one of the engine's, was sent and met signal_entry() itself: it
+ * comes again when that returns. */
+void held_again(struct thread *t, int sig, const siginfo_t *info);
 /* held_ready() - something is kept that the thread does not block (any more). */
 bool held_ready(struct thread *t);
 /* held_missed() - behind a @sig that an instruction caused: while that waited to be
- * delivered, one that told this thread of what is kept for the process was lost, as
- * one of a kind can wait. It is told again. */
+ * delivered, a nudge may have been lost, as one of a kind can wait. The thread is
+ * told again of what is kept, or another where this one blocks it by now. */
 void held_missed(struct thread *t, int sig);
-/* held_release() - gives that back to the kernel, as pending for this thread,
- * and tells what. All signals have to be blocked. */
+/* held_release() - makes that pending in the kernel for this thread, by nudges, and
+ * tells what. All signals have to be blocked; @info of each comes by held_arrived(). */
 set_t held_release(struct thread *t);
+/* held_ending() - the thread ends, all signals blocked: what the process has, and this
+ * thread was told of, is for others. */
+void held_ending(struct thread *t);
 /* held_note() - in a hook: what is ready comes when the hook ends. */
 void held_note(struct thread *t);
-/* held_forget() - the program ignores @sig now. */
-void held_forget(int sig);
-/* held_forked() - the child of fork() has none. */
-void held_forked(struct thread *t);
 /* held_execve() - execve(2), over which the kernel keeps what is pending and
  * blocked. */
 long held_execve(const char *file, unsigned long argv, unsigned long envp);

@@ -2,6 +2,7 @@
 /* Calls that change dispositions or masks: the engine's signals stay open. */
 #include "gate.h"
 #include "held.h"
+#include "pending.h"
 #include "signals.h"
 #include "sys.h"
 #include "text.h"
@@ -35,7 +36,7 @@ long call_rt_sigaction(struct record *r)
 	}
 	sighand_unlock(t->sighand);
 	if (r->rsi && (OWN_SIGNALS & SIGBIT(sig)) && SIG_IS(&new, SIG_IGN))
-		held_forget(sig);
+		pending_forget(sig);
 	if (result == 0 && r->rdx)
 		result = copy_bytes((void *)r->rdx, &old, sizeof(old));
 	return result;

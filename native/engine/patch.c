@@ -29,7 +29,6 @@
 #define TRAPS 3		/* so many before a site is patched */
 #define TOLD 3		/* and before others are told of it */
 #define AROUND 2048	/* searched for jumps on both sides of a site */
-#define BREAKPOINT 0xcc
 
 static unsigned int lock;
 static unsigned int never_count;
@@ -189,19 +188,19 @@ struct stub *patch_site(unsigned long site, const struct sigcontext *c)
 
 bool patch_in_progress(struct sigcontext *c)
 {
-	unsigned char now = BREAKPOINT, jump = 0xe9;
+	unsigned char bytes[SITE_BACK + 5] = { 0 };
 	unsigned long at = c->rip - 1;
+	bool jump;
 
-	/* Whoever writes holds the lock; then the byte is no breakpoint any
-	 * more, or it is the program's own. */
+	/* Whoever writes holds the lock; then there is a jump of ours, or the
+	 * breakpoint is the program's own. */
 	patch_lock();
-	if (copy_bytes(&now, (void *)at, 1) < 0)
-		now = BREAKPOINT;
+	jump = copy_bytes(bytes + SITE_BACK, (void *)at, 5) == 0 &&
+	       patched_by_another(bytes, at);
 	patch_unlock();
-	if (now != jump)
-		return false;
-	c->rip = at;
-	return true;
+	if (jump)
+		c->rip = at;
+	return jump;
 }
 
 void patch_leave_stub(struct sigcontext *c)

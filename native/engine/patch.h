@@ -10,7 +10,8 @@
 struct stub *patch_site(unsigned long site, const struct sigcontext *c);
 /* patch_possible() - whether this host lets us write code at all. */
 bool patch_possible(void);
-/* patch_in_progress() - SIGTRAP: true where it came of a site being patched. */
+/* patch_in_progress() - SIGTRAP: true where the thread met a site being patched; it is
+ * sent back to what is there now. */
 bool patch_in_progress(struct sigcontext *c);
 
 /* patch_leave_stub() - a context inside a stub becomes that of its site;

@@ -25,12 +25,6 @@ static void set_default(int sig)
 	SYS(__NR_rt_sigaction, sig, &action, 0, sizeof(set_t));
 }
 
-static void send_again(int sig, siginfo_t *info)
-{
-	SYS(__NR_rt_tgsigqueueinfo, SYS(__NR_getpid), SYS(__NR_gettid), sig,
-	    info);
-}
-
 /* The hook's end looks at what waits; until then all is blocked. */
 static void note(struct thread *t, struct signal_frame *f)
 {
@@ -42,7 +36,8 @@ static void note(struct thread *t, struct signal_frame *f)
 
 static void defer(struct thread *t, int sig, struct signal_frame *f)
 {
-	send_again(sig, &f->info);
+	SYS(__NR_rt_tgsigqueueinfo, SYS(__NR_getpid), SYS(__NR_gettid), sig,
+	    &f->info);
 	t->deferred |= SIGBIT(sig);
 	note(t, f);
 }
@@ -107,8 +102,7 @@ static bool met_inside(struct thread *t, struct sigcontext *c)
 		c->rip = c->r11;
 		return false;
 	}
-	if (!between(ip, (char *)GATE_START, (char *)GATE_START + GATE_SIZE) &&
-	    !between(ip, engine_text_start, engine_text_end)) {
+	if (!in_engine(ip)) {
 		patch_leave_stub(c);
 		return false;
 	}
@@ -182,11 +176,10 @@ static bool sent(struct thread *t, int sig, struct signal_frame *f)
 
 	/* In signal_entry() itself: it comes again when that returns. */
 	if (c->rsp - (unsigned long)t->signal_stack <= SIGNAL_STACK) {
-		send_again(sig, &f->info);
+		held_again(t, sig, &f->info);
 		f->uc.uc_sigmask |= SIGBIT(sig);
 		return true;
 	}
-	traps_swallowed(t, c);
 	ip = c->rip;
 	if (ip == (unsigned long)gate_unmask_after)
 		return !held_arrived(t, sig, &f->info, false);
@@ -216,6 +209,8 @@ void signal_entry(int sig, siginfo_t *info, void *context)
 		held_missed(t, sig);
 		return;
 	}
+	if (info->si_code <= 0 || !(OWN_SIGNALS & SIGBIT(sig)))
+		traps_swallowed(t, sig, c);
 	if (info->si_code <= 0 && (OWN_SIGNALS & SIGBIT(sig)) &&
 	    sent(t, sig, f))
 		return;

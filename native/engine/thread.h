@@ -69,7 +69,7 @@ struct sighand {
 };
 
 /* Of the engine's signals, those that were sent and wait, and what is told of
- * each: see held.h. */
+ * each: see pending.h. */
 struct held {
 	set_t set;
 	siginfo_t info[4];

@@ -93,19 +93,37 @@ bool traps_answer(struct thread *t, int sig, const siginfo_t *info,
 	return false;
 }
 
+/* A `syscall` was executed there: rcx and r11 alone may have that by chance, as rcx
+ * has the address of a stub where the same call is made again and again. */
+static bool behind_call(const struct sigcontext *c)
+{
+	unsigned char bytes[2] = { 0 };
+
+	if (c->rcx != c->rip || ((c->r11 ^ c->eflags) & ~FLAGS_OF_STEPS) != 0)
+		return false;
+	return copy_bytes(bytes, (void *)(c->rip - 2), sizeof(bytes)) == 0 &&
+	       bytes[0] == 0x0f && bytes[1] == 0x05;
+}
+
 /*
- * Of each of these signals one can wait for a thread. Where somebody's SIGSYS does as
- * the thread makes a call, the kernel drops the trap's (legacy_queue() of
+ * Of each of the engine's signals one can wait for a thread. Where somebody's SIGSYS
+ * does as the thread makes a call, the kernel drops the trap's (legacy_queue() of
  * kernel/signal.c), and the other meets the thread behind a call that nobody made, its
  * number where the result should be. `syscall` leaves the address behind it in rcx and
  * the flags in r11, and only it does: see gate.c. (Processors with FRED keep both.)
+ * What else waits may be told first, so each signal asks. Somebody's SIGTRAP drops that
+ * of a breakpoint in the same way, and meets the thread inside of a jump.
  * A fault comes again by itself. What is sent to the process waits elsewhere, and
  * is behind the trap. A call by the vsyscall page leaves no such sign, and where the
  * trap's is there first, it is the other that the kernel drops: both stay so.
  */
-void traps_swallowed(struct thread *t, struct sigcontext *c)
+void traps_swallowed(struct thread *t, int sig, struct sigcontext *c)
 {
-	if (c->rcx == c->rip && c->rip - GATE_START >= GATE_SIZE &&
-	    ((c->r11 ^ c->eflags) & ~FLAGS_OF_STEPS) == 0)
+	/* There is none of ours, and the thread may hold the lock of patches. */
+	if (in_engine(c->rip))
+		return;
+	if (sig == SIGTRAP)
+		patch_in_progress(c);
+	if (behind_call(c))
 		trap(t, c, c->rax);
 }

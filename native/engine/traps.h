@@ -12,8 +12,9 @@
 bool traps_answer(struct thread *t, int sig, const siginfo_t *info,
 		  struct sigcontext *c);
 
-/* traps_swallowed() - one of these signals was sent, and met the thread at @c. Where the
- * kernel dropped a trap for it, @c becomes the way into the gate. */
-void traps_swallowed(struct thread *t, struct sigcontext *c);
+/* traps_swallowed() - @sig came from elsewhere, and met the thread at @c. Where the kernel
+ * dropped a trap for what was sent, @c becomes the way into the gate, or back to the
+ * jump. */
+void traps_swallowed(struct thread *t, int sig, struct sigcontext *c);
 
 #endif

@@ -5,32 +5,24 @@
  *   life CASE
  */
 #include <dlfcn.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <ucontext.h>
-#include <unistd.h>
 
-#define CHECK(x) do { if (!(x)) { \
-	fprintf(stderr, "line %d: %s (errno %d)\n", __LINE__, #x, errno); \
-	_exit(1); } } while (0)
+#include "cases.h"
 
 extern char **environ;
 static volatile sig_atomic_t count, last, on_alt;
@@ -48,17 +40,7 @@ static void handler(int sig)
 
 static void handle(int sig, int flags)
 {
-	struct sigaction a = { .sa_handler = handler, .sa_flags = flags };
-
-	CHECK(sigaction(sig, &a, NULL) == 0);
-}
-
-static int wait_status(pid_t pid)
-{
-	int status;
-
-	CHECK(waitpid(pid, &status, 0) == pid);
-	return status;
+	handle_by(sig, flags, handler);
 }
 
 static void case_fork(void)
@@ -420,264 +402,6 @@ static void case_alt(void)
 	CHECK(write(2, text, 0) == 0);
 }
 
-static const int four[] = { SIGSEGV, SIGBUS, SIGTRAP, SIGSYS };
-
-static sigset_t set_of_four(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (int i = 0; i < 4; i++)
-		sigaddset(&set, four[i]);
-	return set;
-}
-
-/* Signals that are mostly caused are kept pending where they are sent. */
-static void case_held(void)
-{
-	sigset_t set = set_of_four(), old, pending;
-	struct timespec none = { 0, 0 };
-	siginfo_t info;
-
-	for (int i = 0; i < 4; i++)
-		handle(four[i], 0);
-	for (int round = 0; round < 20; round++) {
-		CHECK(sigprocmask(SIG_BLOCK, &set, &old) == 0);
-		count = 0;
-		for (int i = 0; i < 4; i++)
-			CHECK((i + round) % 2 ? raise(four[i]) == 0 :
-			      kill(getpid(), four[i]) == 0);
-		CHECK(sigpending(&pending) == 0 && count == 0);
-		for (int i = 0; i < 4; i++)
-			CHECK(sigismember(&pending, four[i]));
-		CHECK(sigtimedwait(&set, &info, &none) > 0 && count == 0);
-		CHECK(info.si_pid == getpid());
-		if (round % 4 == 0)
-			CHECK(sigsuspend(&old) == -1 && errno == EINTR);
-		else if (round % 4 == 1)
-			CHECK(ppoll(NULL, 0, NULL, &old) == -1 &&
-			      errno == EINTR);
-		else
-			CHECK(sigprocmask(SIG_SETMASK, &old, NULL) == 0);
-		CHECK(count > 0);
-		CHECK(sigprocmask(SIG_SETMASK, &old, NULL) == 0);
-		CHECK(count == 3);
-		CHECK(sigpending(&pending) == 0 &&
-		      !sigismember(&pending, SIGSEGV));
-	}
-	/* What is ignored, even for a moment, is forgotten. */
-	CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
-	raise(SIGTRAP);
-	signal(SIGTRAP, SIG_IGN);
-	handle(SIGTRAP, 0);
-	CHECK(sigprocmask(SIG_UNBLOCK, &set, NULL) == 0 && count == 3);
-}
-
-static volatile int depth, deepest;
-
-static void again(int sig)
-{
-	deepest = ++depth > deepest ? depth : deepest;
-	if (++count < 10)
-		raise(sig);
-	depth--;
-}
-
-static void case_heldinside(void)
-{
-	struct sigaction a = { .sa_handler = again };
-	sigset_t pending;
-
-	for (int i = 0; i < 4; i++) {
-		count = 0;
-		CHECK(sigaction(four[i], &a, NULL) == 0);
-		raise(four[i]);
-		CHECK(count == 10 && deepest == 1);
-		CHECK(sigprocmask(SIG_BLOCK, NULL, &pending) == 0);
-		CHECK(!sigismember(&pending, four[i]));
-	}
-}
-
-static void case_heldend(void)
-{
-	sigset_t set = set_of_four(), pending;
-
-	for (int i = 0; i < 4; i++) {
-		int pipes[2];
-		pid_t pid;
-		char c;
-
-		CHECK(pipe(pipes) == 0);
-		pid = fork();
-		if (pid == 0) {
-			CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
-			raise(four[i]);
-			pid = fork();
-			if (pid == 0) /* which has none */
-				_exit(sigpending(&pending) ||
-				      sigismember(&pending, four[i]));
-			if (wait_status(pid) != 0)
-				_exit(1);
-			write(pipes[1], "", 1);
-			sigprocmask(SIG_UNBLOCK, &set, NULL);
-			_exit(0);
-		}
-		CHECK(WTERMSIG(wait_status(pid)) == four[i]);
-		close(pipes[1]);
-		CHECK(read(pipes[0], &c, 1) == 1);
-		close(pipes[0]);
-	}
-}
-
-static void case_heldexec(void)
-{
-	char *const none[] = { NULL }, *const args[] = { "life", "kept", NULL };
-	sigset_t set = set_of_four();
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
-		raise(SIGSEGV);
-		kill(getpid(), SIGSYS);
-		execve("/no/such", args, none);
-		execve(self, args, none);
-		_exit(99);
-	}
-	CHECK(WEXITSTATUS(wait_status(pid)) == 43);
-}
-
-static void case_kept(void)
-{
-	sigset_t set, pending;
-
-	CHECK(sigprocmask(SIG_BLOCK, NULL, &set) == 0);
-	CHECK(sigpending(&pending) == 0);
-	for (int i = 0; i < 4; i++)
-		CHECK(sigismember(&set, four[i]));
-	CHECK(sigismember(&pending, SIGSEGV) && sigismember(&pending, SIGSYS));
-	CHECK(!sigismember(&pending, SIGBUS));
-	_exit(43);
-}
-
-/* Who waits is told of nothing that it blocks: the wait goes on. */
-static void case_heldwait(void)
-{
-	sigset_t set = set_of_four();
-	pid_t parent = getpid(), pid;
-	int ends[2];
-	char c;
-
-	CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0 && pipe(ends) == 0);
-	for (int round = 0; round < 8; round++) {
-		struct pollfd one = { ends[0], POLLIN, 0 };
-		fd_set ready;
-
-		pid = fork();
-		if (pid == 0) {
-			for (int i = 0; i < 4; i++) {
-				usleep(1000);
-				kill(parent, four[i]);
-			}
-			usleep(1000);
-			_exit(write(ends[1], "x", 1) != 1);
-		}
-		FD_ZERO(&ready);
-		FD_SET(ends[0], &ready);
-		CHECK((round % 2 ? poll(&one, 1, -1) :
-		       syscall(SYS_select, ends[0] + 1, &ready, NULL, NULL,
-			       NULL)) == 1);
-		CHECK(read(ends[0], &c, 1) == 1 && wait_status(pid) == 0);
-	}
-}
-
-static void *take_one(void *argument)
-{
-	sigset_t set = set_of_four();
-	int sig = 0;
-
-	__atomic_add_fetch(&begun, 1, __ATOMIC_SEQ_CST);
-	CHECK(sigwait(&set, &sig) == 0);
-	*(volatile int *)argument = sig;
-	return NULL;
-}
-
-static void *open_all(void *argument)
-{
-	sigset_t set = set_of_four();
-
-	(void)argument;
-	CHECK(pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0);
-	__atomic_add_fetch(&begun, 1, __ATOMIC_SEQ_CST);
-	while (count < 4)
-		usleep(100);
-	return NULL;
-}
-
-/* The process's go to a thread that takes them, a thread's stay its own. */
-static void case_heldthreads(void)
-{
-	sigset_t set = set_of_four(), pending;
-	pthread_t thread;
-	int taken = 0;
-
-	for (int i = 0; i < 4; i++)
-		handle(four[i], 0);
-	CHECK(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
-	for (int i = 0; i < 4; i++) {
-		begun = 0;
-		CHECK(pthread_create(&thread, NULL, take_one, &taken) == 0);
-		while (!__atomic_load_n(&begun, __ATOMIC_SEQ_CST))
-			sched_yield();
-		if (i % 2)
-			usleep(2000);
-		CHECK(kill(getpid(), four[i]) == 0);
-		CHECK(pthread_join(thread, NULL) == 0);
-		CHECK(taken == four[i] && count == 0);
-	}
-	begun = 0;
-	CHECK(pthread_create(&thread, NULL, open_all, NULL) == 0);
-	while (!__atomic_load_n(&begun, __ATOMIC_SEQ_CST))
-		sched_yield();
-	CHECK(pthread_kill(pthread_self(), SIGBUS) == 0);
-	for (int i = 0; i < 4; i++) {
-		CHECK(kill(getpid(), four[i]) == 0);
-		while (count < i + 1)
-			usleep(100);
-	}
-	CHECK(pthread_join(thread, NULL) == 0 && count == 4);
-	CHECK(sigpending(&pending) == 0 && sigismember(&pending, SIGBUS));
-	CHECK(pthread_sigmask(SIG_UNBLOCK, &set, NULL) == 0 && count == 5);
-}
-
-/* All four as fast as another process can, while this one blocks and opens
- * them; what ends a program ends it. */
-static void case_heldstorm(void)
-{
-	sigset_t set = set_of_four();
-	pid_t parent = getpid(), pid;
-
-	for (int i = 0; i < 4; i++)
-		handle(four[i], 0);
-	pid = fork();
-	if (pid == 0) {
-		for (int i = 0; i < 2000; i++)
-			kill(parent, four[i % 4]);
-		_exit(0);
-	}
-	while (waitpid(pid, NULL, WNOHANG) == 0) {
-		CHECK(sigprocmask(SIG_BLOCK, &set, NULL) == 0);
-		CHECK(access("/", R_OK) == 0 && getppid() > 0);
-		CHECK(syscall(SYS_stat, "/", (void *)16) == -1 &&
-		      errno == EFAULT);
-		CHECK(sigprocmask(SIG_UNBLOCK, &set, NULL) == 0);
-	}
-	CHECK(count > 0);
-	handle(SIGTERM, 0);
-	count = 0;
-	raise(SIGTERM);
-	CHECK(count == 1);
-}
-
 static int counted;
 
 static void count_one(int sig)
@@ -972,8 +696,6 @@ static void case_told(void)
 	_exit(environ[0] == NULL ? 42 : 1);
 }
 
-struct named { const char *name; void (*run)(void); };
-
 /* execve() needs no descriptor, and closes some. */
 static void case_nofiles(void)
 {
@@ -1026,38 +748,26 @@ static void case_traced(void)
 }
 
 static const struct named cases[] = {
-	{ "fork", case_fork }, { "vfork", case_vfork }, { "spawn", case_spawn },
-	{ "clone", case_clone }, { "threads", case_threads },
-	{ "cancel", case_cancel }, { "storm", case_storm },
-	{ "arrive", case_arrive }, { "suspend", case_suspend },
-	{ "restart", case_restart }, { "jump", case_jump }, { "alt", case_alt },
-	{ "held", case_held }, { "heldinside", case_heldinside },
-	{ "heldwait", case_heldwait },
-	{ "heldend", case_heldend }, { "heldexec", case_heldexec },
-	{ "heldthreads", case_heldthreads }, { "heldstorm", case_heldstorm },
-	{ "ending", case_ending }, { "locked", case_locked }, { "full", case_full },
-	{ "context", case_context }, { "once", case_once },
-	{ "floats", case_floats }, { "pointers", case_pointers },
-	{ "jit", case_jit }, { "exec", case_exec },
+	{ "fork", case_fork, false }, { "vfork", case_vfork, false },
+	{ "spawn", case_spawn, false }, { "clone", case_clone, false },
+	{ "threads", case_threads, false }, { "cancel", case_cancel, false },
+	{ "storm", case_storm, false }, { "arrive", case_arrive, false },
+	{ "suspend", case_suspend, false }, { "restart", case_restart, false },
+	{ "jump", case_jump, false }, { "alt", case_alt, false },
+	{ "ending", case_ending, false }, { "locked", case_locked, false },
+	{ "full", case_full, false }, { "context", case_context, false },
+	{ "once", case_once, false }, { "floats", case_floats, false },
+	{ "pointers", case_pointers, false }, { "jit", case_jit, false },
+	{ "exec", case_exec, false },
 #ifndef STATIC
-	{ "dlopen", case_dlopen },
+	{ "dlopen", case_dlopen, false },
 #endif
-	{ "nofiles", case_nofiles }, { "traced", case_traced }, { "told", case_told }, { "kept", case_kept },
+	{ "nofiles", case_nofiles, false }, { "traced", case_traced, false },
+	{ "told", case_told, true },
 };
 
 int main(int argc, char **argv)
 {
 	self = "/proc/self/exe";
-	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		if (argc < 2) {
-			if (strcmp(cases[i].name, "told") &&
-			    strcmp(cases[i].name, "kept"))
-				puts(cases[i].name);
-		} else if (strcmp(argv[1], cases[i].name) == 0) {
-			cases[i].run();
-			puts("ok");
-			return 0;
-		}
-	}
-	return argc < 2 ? 0 : 2;
+	return RUN_CASES(cases, argc, argv);
 }

@@ -4,22 +4,14 @@
  * natively and under the engine alike.
  *   swallowed CASE
  */
-#include <errno.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
-#define CHECK(x) do { if (!(x)) { \
-	fprintf(stderr, "line %d: %s (errno %d)\n", __LINE__, #x, errno); \
-	_exit(1); } } while (0)
+#include "cases.h"
 
 #define SENT 40000
 #define ALARMS 400
@@ -129,26 +121,14 @@ static void case_vsyscall(void)
 	CHECK(wrong == 0);
 }
 
-static const struct named {
-	const char *name;
-	void (*run)(void);
-} cases[] = {
-	{ "sigsys", case_sigsys }, { "sigusr1", case_sigusr1 },
-	{ "vsyscall", case_vsyscall },
+static const struct named cases[] = {
+	{ "sigsys", case_sigsys, false }, { "sigusr1", case_sigusr1, false },
+	{ "vsyscall", case_vsyscall, false },
 };
 
 int main(int argc, char **argv)
 {
 	shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		if (argc < 2) {
-			puts(cases[i].name);
-		} else if (strcmp(argv[1], cases[i].name) == 0) {
-			cases[i].run();
-			puts("ok");
-			return 0;
-		}
-	}
-	return argc < 2 ? 0 : 2;
+	return RUN_CASES(cases, argc, argv);
 }
