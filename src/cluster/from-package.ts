@@ -1,6 +1,7 @@
 // A package's descriptor as a task definition: what `cluster deploy` registers.
-import { parseDuration, parseSize } from "../base/units.ts";
+import { parseSize } from "../base/units.ts";
 import type { Descriptor } from "../package/descriptor.ts";
+import { readyTime } from "../package/ready-time.ts";
 import type {
   CreateServiceRequest,
   HealthCheck,
@@ -77,21 +78,16 @@ export function taskDefinitionOf(
  * A task counts when its services are ready, as the package says what that is. Without a word of it a running one has to do. Until
  * their time for it is over, no failure counts; 300 s are the most that a task definition may give.
  */
-function healthOf({ services }: Descriptor): { healthCheck?: HealthCheck } {
-  const waits = services.flatMap(({ readiness, startup = "auto" }) => {
-    const told = readiness?.port ?? readiness?.file ?? readiness?.exec ?? readiness?.log;
-    return startup !== "auto" || told === undefined ? [] : [parseDuration(readiness?.timeout ?? "30s")];
-  });
-  if (waits.length === 0) return {};
-  // One may wait for another.
-  const startPeriod = Math.ceil(waits.reduce((sum, wait) => sum + wait, 0) / 1000);
+function healthOf(descriptor: Descriptor): { healthCheck?: HealthCheck } {
+  const ready = readyTime(descriptor);
+  if (ready === undefined) return {};
   return {
     healthCheck: {
       command: ["CMD", "/.tranship/init", "--ready"],
       interval: 5,
       timeout: 5,
       retries: 3,
-      startPeriod: Math.min(300, startPeriod),
+      startPeriod: Math.min(300, Math.ceil(ready / 1000)),
     },
   };
 }

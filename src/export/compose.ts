@@ -1,6 +1,7 @@
 // A package as a Compose project (the Compose Specification, compose-spec.io), for docker compose, docker-compose 1.29 and podman-compose: without
 // keys that one of them refuses. Pure.
 import { stringify } from "yaml";
+import { defaultCapabilities } from "../package/capabilities.ts";
 import { learnedRules, seccompJson } from "../runtime/oci/seccomp.ts";
 import { type Artefact, type Exported, heading } from "./artefacts.ts";
 import type { ExportFacts, ExportFile } from "./facts.ts";
@@ -32,6 +33,7 @@ export function composeOf(facts: ExportFacts): Exported {
     artefacts: [main, ...profileOf(facts)],
     left: [
       ...facts.left,
+      ...facts.ownAlone,
       ...(facts.limits.disk === undefined ? [] : ["the limit of what it writes outside of its volumes"]),
     ],
     next: ["docker compose up -d"],
@@ -102,7 +104,7 @@ function profileOf({ calls, capabilities, architecture }: ExportFacts): Artefact
   if (calls === undefined) return [];
   const rules = learnedRules(
     calls,
-    (capabilities ?? []).map((name) => `CAP_${name}`),
+    (capabilities ?? defaultCapabilities).map((name) => `CAP_${name}`),
   );
   const profile = seccompJson(rules, architecture === "amd64" ? "x64" : architecture);
   return [{ path: profileFile, text: `${JSON.stringify(profile, null, 2)}\n` }];

@@ -31,7 +31,11 @@ export function ecsOf(facts: ExportFacts, wishes: EcsWishes): Exported {
     ],
     left: [
       ...facts.left,
+      ...facts.ownAlone,
       ...facts.files.map(({ path }) => `the secret ${path}: ECS gives secrets as variables, not as files`),
+      ...facts.ports
+        .filter(({ protocol }) => protocol === "sctp")
+        .map(({ port }) => `the port ${port}: ECS knows no SCTP`),
       ...(facts.macAddress === null ? [] : ["the MAC address"]),
       ...(facts.calls === undefined ? [] : ["the learned list of system calls"]),
       ...(facts.limits.pids === undefined ? [] : ["the limit of its processes"]),

@@ -1,9 +1,12 @@
 // What a package's descriptor says that other platforms can be told, in one form for all of them: names that every platform takes, times added up,
 // defaults filled in. What none of them can be told is named in words. Pure.
-import { parseDuration, parseSize } from "../base/units.ts";
+import { parseSize } from "../base/units.ts";
 import { isAddress } from "../formats/ip-address.ts";
 import type { Descriptor, Secret } from "../package/descriptor.ts";
+import { compileInitPlan } from "../package/init-plan.ts";
+import { readyTime } from "../package/ready-time.ts";
 import { type PackageLimits, runFacts } from "../package/run-facts.ts";
+import { stopTime } from "../runtime/stop-time.ts";
 import { NameSet, nameOf } from "./names.ts";
 
 export interface ExportWishes {
@@ -43,8 +46,10 @@ export interface ExportFacts {
   readonly hosts: readonly { readonly name: string; readonly address: string }[];
   /** Whether all its programs run as root. */
   readonly rootOnly: boolean;
-  /** What is not carried over, one sentence each. */
+  /** What is not carried over, one sentence each, whoever starts it. */
   readonly left: readonly string[];
+  /** Likewise, but where our own `run` starts it. */
+  readonly ownAlone: readonly string[];
 }
 
 export interface ExportPort {
@@ -76,6 +81,7 @@ export function exportFacts(
   reference: string,
   { name, image, hostPorts, optionalSecrets = false }: ExportWishes,
 ): ExportFacts {
+  const ready = readyTime(descriptor);
   const { identity, limits, capabilities, syscalls } = runFacts(descriptor, reference);
   const calls = syscalls.profile === "learned" ? (syscalls.calls ?? []) : [];
   return {
@@ -88,8 +94,8 @@ export function exportFacts(
     ports: portsOf(descriptor, hostPorts),
     volumes: volumesOf(descriptor),
     ...secretsOf(descriptor.secrets.filter(({ required }) => required || optionalSecrets)),
-    stopSeconds: stopSeconds(descriptor),
-    startSeconds: startSeconds(descriptor),
+    stopSeconds: Math.ceil(stopTime(compileInitPlan(descriptor), []) / 1000),
+    startSeconds: ready === undefined ? undefined : Math.ceil(ready / 1000),
     capabilities: capabilities ?? undefined,
     calls: calls.length === 0 ? undefined : calls,
     limits,
@@ -97,7 +103,8 @@ export function exportFacts(
       .filter(({ kind, to }) => kind === "name" && isAddress(to))
       .map(({ from, to }) => ({ name: from, address: to })),
     rootOnly: descriptor.programs.every(({ user = "root" }) => /^(root|0)(:.*)?$/.test(user)),
-    left: [...(optionalSecrets ? [] : leftSecrets(descriptor)), ...leftOut(descriptor)],
+    left: [...(optionalSecrets ? [] : leftSecrets(descriptor)), ...leftHooks(descriptor)],
+    ownAlone: leftToOthers(descriptor),
   };
 }
 
@@ -142,25 +149,6 @@ function fileName(path: string, taken: readonly string[]): string {
   for (let count = 2; ; count++) if (!taken.includes(`${count}-${base}`)) return `${count}-${base}`;
 }
 
-/** What init itself takes for what services leave running, and for its own end. */
-const initSeconds = 5;
-
-function stopSeconds({ services }: Descriptor): number {
-  const sum = services
-    .filter(({ startup = "auto", type }) => startup === "auto" && type !== "oneshot")
-    .reduce((total, { stop }) => total + parseDuration(stop?.timeout ?? "10s"), 0);
-  return Math.max(10, Math.ceil(sum / 1000)) + initSeconds;
-}
-
-function startSeconds({ services }: Descriptor): number | undefined {
-  const waits = services.flatMap(({ readiness, startup = "auto" }) => {
-    const told = readiness?.port ?? readiness?.file ?? readiness?.exec ?? readiness?.log;
-    return startup !== "auto" || told === undefined ? [] : [parseDuration(readiness?.timeout ?? "30s")];
-  });
-  // One may wait for another.
-  return waits.length === 0 ? undefined : Math.ceil(waits.reduce((sum, wait) => sum + wait, 0) / 1000);
-}
-
 function leftSecrets({ secrets }: Descriptor): string[] {
   return secrets
     .filter(({ required }) => !required)
@@ -170,10 +158,15 @@ function leftSecrets({ secrets }: Descriptor): string[] {
     });
 }
 
-function leftOut({ redirections, links, hooks, identity, limits, excludes }: Descriptor): string[] {
+function leftHooks({ hooks }: Descriptor): string[] {
+  const count = hooks.preInstall.length + hooks.postInstall.length + hooks.uninstall.length;
+  return count === 0 ? [] : [`${count} hooks; run them by hand`];
+}
+
+function leftToOthers(descriptor: Descriptor): string[] {
+  const { redirections, links, identity, limits, excludes } = descriptor;
   const merged = redirections.files.filter(({ mode }) => mode === "merged");
   const named = redirections.network.filter(({ kind, to }) => kind === "name" && !isAddress(to));
-  const hooked = hooks.preInstall.length + hooks.postInstall.length + hooks.uninstall.length;
   const licence = [
     ...(identity.machineId === null ? [] : ["machine id"]),
     ...(identity.hostId === null ? [] : ["host id"]),
@@ -184,9 +177,20 @@ function leftOut({ redirections, links, hooks, identity, limits, excludes }: Des
     ...merged.map(({ from }) => `${from} leads to the host's files as well (mode merged)`),
     ...named.map(({ from, to }) => `the name ${from} leads to the name ${to}: give it to your DNS`),
     ...(links.length === 0 ? [] : [`linked packages: ${links.join(", ")}`]),
-    ...(hooked === 0 ? [] : [`${hooked} hooks; run them by hand`]),
     ...(licence.length === 0 ? [] : [`${licence.join(", ")} of the source`]),
     ...(limits.network === null ? [] : [`the limit of its network, ${limits.network}`]),
     ...(excludes.length === 0 ? [] : [`programs that start outside of the package: ${excludes.join(", ")}`]),
+    ...(needsEngine(descriptor) && descriptor.origin.architecture !== "amd64"
+      ? ["redirections and elements: the engine that an image has for them is for amd64"]
+      : []),
   ];
+}
+
+function needsEngine({ redirections, elements }: Descriptor): boolean {
+  const { clock, uname, vsyscall, loopback } = elements;
+  return (
+    redirections.files.length > 0 ||
+    redirections.network.some(({ kind }) => kind !== "name") ||
+    clock !== null || uname !== null || vsyscall !== "auto" || loopback !== "kernel"
+  ); // biome-ignore format: as it is read
 }

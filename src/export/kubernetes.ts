@@ -26,6 +26,7 @@ export function kubernetesOf(facts: ExportFacts): Exported {
     artefacts: [{ path: `${facts.name}.yaml`, text: `${heading("#", words)}\n${text}` }],
     left: [
       ...facts.left,
+      ...facts.ownAlone,
       ...(facts.macAddress === null ? [] : ["the MAC address: the network plug-in of the cluster gives one"]),
       ...(facts.limits.pids === undefined ? [] : ["the limit of its processes: a setting of the nodes"]),
       ...(facts.limits.ulimits === undefined ? [] : ["the limit of open files: a setting of the nodes"]),

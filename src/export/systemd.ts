@@ -46,7 +46,7 @@ export function systemdOf(facts: ExportFacts, wishes: UnitWishes): Exported {
     artefacts: [
       { path, text: `${heading("#", [`${facts.image} as a unit of systemd.`])}\n${lines.join("\n")}\n` },
     ],
-    left: [...(wishes.with === "tranship" ? [] : leftTo(facts)), ...hooksOnly(facts, wishes)],
+    left: [...facts.left, ...(wishes.with === "tranship" ? [] : leftToOthers(facts))],
     next: [
       ...facts.files.map((one) => `install -D -m 0400 ${one.name} ${shellWord(placeOf(one, wishes))}`),
       ...(facts.variables.length === 0
@@ -106,17 +106,13 @@ function variableLines({ variables }: ExportFacts, { secretFolder }: UnitWishes)
   return [`EnvironmentFile=${escaped(`${secretFolder}/environment`)}`];
 }
 
-function leftTo({ left, calls, limits }: ExportFacts): string[] {
+/** Under our own `run` all of it is carried out. */
+function leftToOthers({ ownAlone, calls, limits }: ExportFacts): string[] {
   return [
-    ...left,
+    ...ownAlone,
     ...(calls === undefined ? [] : ["the learned list of system calls"]),
     ...(limits.disk === undefined ? [] : ["the limit of what it writes outside of its volumes"]),
   ];
-}
-
-/** Under our own `run` all else is carried out. */
-function hooksOnly({ left }: ExportFacts, wishes: UnitWishes): string[] {
-  return wishes.with === "tranship" ? left.filter((one) => /^\d+ hooks/.test(one)) : [];
 }
 
 /** As systemd reads a command line: systemd.service(5), "Command lines". */

@@ -72,13 +72,14 @@ describe("export", () => {
 
   it("adds up the times of services that start by themselves", () => {
     const { stopSeconds, startSeconds } = factsOf(whole);
-    assert.deepEqual([stopSeconds, startSeconds], [155, 70]);
-    assert.deepEqual([factsOf(bare).stopSeconds, factsOf(bare).startSeconds], [15, undefined]);
+    assert.deepEqual([stopSeconds, startSeconds], [153, 70]);
+    assert.deepEqual([factsOf(bare).stopSeconds, factsOf(bare).startSeconds], [10, undefined]);
   });
 
   it("names what no platform is told, and says nothing where there is nothing", () => {
-    assert.deepEqual(factsOf(bare).left, []);
-    const left = factsOf({ ...whole, links: ["driver_1"], excludes: ["helper"] }).left.join("\n");
+    assert.deepEqual([factsOf(bare).left, factsOf(bare).ownAlone], [[], []]);
+    const { ownAlone } = factsOf({ ...whole, links: ["driver_1"], excludes: ["helper"] });
+    const left = ownAlone.join("\n");
     for (const part of [
       /mail\.old leads to the name mail\.new/,
       /linked packages: driver_1/,
@@ -87,6 +88,24 @@ describe("export", () => {
       /helper/,
     ])
       assert.match(left, part);
+    const clock = { ...bare, elements: { ...bare.elements, clock: { offset: "-1d" } } };
+    const arm = { ...clock, origin: { ...origin, architecture: "arm64" } };
+    assert.deepEqual(factsOf(clock).ownAlone, []);
+    assert.match(factsOf(arm).ownAlone.join(), /is for amd64/);
+  });
+
+  it("tells of hooks and optional secrets whoever starts it", () => {
+    const hooked = {
+      ...whole,
+      hooks: { ...bare.hooks, postInstall: [{ command: ["/bin/setup"], where: "package" as const }] },
+    };
+    const facts = exportFacts(hooked, "shop:1", { image: "shop:1", hostPorts: new Map() });
+    for (const starter of ["tranship", "podman", "docker"] as const) {
+      const { left } = systemdOf(facts, { with: starter, program: "/usr/bin/x", secretFolder: "/etc/s" });
+      assert.match(left.join("\n"), /--optional-secrets/);
+      assert.match(left.join("\n"), /1 hooks/);
+      assert.equal(/host id/.test(left.join("\n")), starter !== "tranship");
+    }
   });
 
   it("leaves secrets out that the package can do without, where nobody asks for them, and says so", () => {
@@ -106,7 +125,7 @@ describe("export", () => {
     assert.deepEqual(service.volumes, ["var-lib-my-ql:/var/lib/my$$ql", "var-lib-my-ql-2:/var/lib/my-ql"]);
     assert.equal(service.environment.TOKEN, "${TOKEN:?old-shop needs it}");
     assert.deepEqual(service.ports, ["8080:80/tcp", "53:53/udp"]);
-    assert.equal(service.stop_grace_period, "155s");
+    assert.equal(service.stop_grace_period, "153s");
     assert.equal(service.mem_limit, 600 << 20);
     assert.deepEqual(project.secrets["2-key.pem"], { file: "./secrets/2-key.pem" });
     assert.deepEqual(Object.keys(parse(composeOf(factsOf(bare)).artefacts[0].text)), ["services"]);
@@ -118,6 +137,10 @@ describe("export", () => {
     assert.match(main.text, /seccomp:\.\/seccomp\.json/);
     const names = JSON.parse(profile?.text ?? "{}").syscalls[0].names;
     assert.ok(names.includes("getpid") && names.includes("execve") && !names.includes("sethostname"));
+    // As containers have the capability for it by default.
+    const chroot = { ...learned, syscalls: { ...learned.syscalls, calls: ["chroot"] } };
+    const words = composeOf(factsOf(chroot)).artefacts[1]?.text ?? "{}";
+    assert.ok(JSON.parse(words).syscalls.some((one: { names: string[] }) => one.names.includes("chroot")));
   });
 
   it("kubernetes: one pod at a time, filled volumes, secrets as files and variables", () => {
@@ -165,7 +188,7 @@ describe("export", () => {
     });
     assert.match(artefacts[0].text, / -v "old-shop\.srv-a-b-c-d-e-f:\/srv\/a b\\"c%%d\$\$e\\\\f" /);
     assert.match(artefacts[0].text, /^Requires=docker\.service$/m);
-    assert.match(artefacts[0].text, /^TimeoutStopSec=165$/m);
+    assert.match(artefacts[0].text, /^TimeoutStopSec=163$/m);
     // What our own `run` knows from the package is not said twice.
     const own = systemdOf(factsOf(whole), {
       with: "tranship",
@@ -199,5 +222,7 @@ describe("export", () => {
     assert.equal(there.linuxParameters.capabilities.drop.includes("CHOWN"), false);
     assert.equal(there.stopTimeout, 120);
     assert.equal(there.portMappings[0].hostPort, 8080);
+    const sctp = ecsOf(factsOf({ ...bare, ports: [{ port: 7, protocol: "sctp" }] }), wishes);
+    assert.match(sctp.left.join(), /the port 7: ECS knows no SCTP/);
   });
 });

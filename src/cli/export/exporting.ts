@@ -15,20 +15,18 @@ import { type Call, flag, list, text } from "../verb.ts";
 export interface Package {
   reference: string;
   descriptor: Descriptor;
-  /** What the image alone does not carry out. */
-  left: readonly string[];
 }
 
 /** Platforms see the image, not the descriptor beside it: where that is another one, it is said. `alone`: the platform is none of ours. */
 export async function packageFor(call: Call, context: Context, alone = true): Promise<Package> {
   const [reference = ""] = call.args;
   const packaged = packagedOf(context, reference);
-  const { descriptor, changed, left } = await insideOf(packaged, packaged.text, reference);
+  const { descriptor, changed } = await insideOf(packaged, packaged.text, reference);
   if (alone && changed)
     context.log.warn(
       `${reference} has another descriptor inside than beside it: make one that has it with \`tranship package bake -t NAME ${reference}\`, and export that`,
     );
-  return { reference, descriptor, left: alone ? left : [] };
+  return { reference, descriptor };
 }
 
 export function wishesOf(call: Call, { reference, descriptor }: Package): ExportWishes {
