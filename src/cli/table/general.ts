@@ -25,6 +25,15 @@ export const generalVerbs: readonly Verb[] = [
     load: () => import("../general/doctor.ts"),
   },
   {
+    name: "config",
+    group,
+    summary: "Show what flags, the environment and the state root settle",
+    examples: ["tranship config show --origin", "tranship config --format json"],
+    arguments: [{ name: "[show]", summary: "the only thing that it does" }],
+    options: [{ flags: "--origin", summary: "where each value comes from, and how it is set" }, formatOption],
+    load: () => import("../general/config.ts"),
+  },
+  {
     name: "explain",
     group,
     summary: "Explain an error code",

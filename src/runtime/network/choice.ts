@@ -35,8 +35,8 @@ function* smallCandidates(): Generator<Subnet> {
     for (let third = 0; third < 256; third++) yield parseSubnet(`10.${second}.${third}.0/24`);
 }
 
-/** What is damaged is chosen again. */
-function storedSubnet(root: StateRoot): string | undefined {
+/** As it was chosen for the default network; what is damaged is chosen again. */
+export function storedSubnet(root: StateRoot): string | undefined {
   try {
     const stored = readJson(join(root.path, "network/subnet.json")) as
       | { subnet?: unknown }

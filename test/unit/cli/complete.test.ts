@@ -72,7 +72,7 @@ test("any words at all have an answer", () => {
 
 test("each name of an operand in the table is known, or is one that nothing completes", () => {
   const free =
-    /^(CMD|INSTALLER|NAME|NEW|PATH|PORT|OPTIONS|DESTINATION|REGISTRY|URL\|MACHINE|TASK|CLUSTER|REF|SHELL|WORDS)$/;
+    /^(CMD|INSTALLER|NAME|NEW|PATH|PORT|OPTIONS|DESTINATION|REGISTRY|URL\|MACHINE|TASK|CLUSTER|REF|SHELL|WORDS|show)$/;
   for (const verb of verbs.filter((one) => one.hidden !== true))
     for (const [index, { name }] of (verb.arguments ?? []).entries()) {
       const before = Array<string>(index).fill("x");
