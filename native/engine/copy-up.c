@@ -10,6 +10,10 @@
 
 #define FICLONE 0x40049409
 #define RENAME_NOREPLACE 1
+#define SEEK_SET 0
+#define SEEK_DATA 3
+#define SEEK_HOLE 4
+#define PIECE (1L << 30)
 #define ATTRIBUTES (64UL << 10)
 
 /* The directories that a rule's own layer is in; work is for every user. */
@@ -37,7 +41,48 @@ long layers_room(const struct rule *r, char *temporary)
 	return 0;
 }
 
-static long copy_content(const char *from, const char *to)
+/* @left bytes from where both stand, or up to the end. */
+static long copy_stretch(long in, long out, long left)
+{
+	while (left > 0) {
+		long piece = left < PIECE ? left : PIECE,
+		     n = SYS(__NR_copy_file_range, in, 0, out, 0, piece, 0);
+
+		if (n < 0)
+			n = SYS(__NR_sendfile, out, in, 0, piece);
+		if (n == 0)
+			break;
+		if (n > 0)
+			left -= n;
+		else if (n != -EINTR)
+			return n;
+	}
+	return 0;
+}
+
+/* A file may be larger than what it takes, or the disk has: holes stay holes. */
+static long copy_data(long in, long out, long size)
+{
+	long result = 0, end;
+
+	for (long at = 0; result == 0 && at < size; at = end) {
+		long data = SYS(__NR_lseek, in, at, SEEK_DATA);
+
+		if (data == -ENXIO)
+			break;
+		end = data < 0 ? data : SYS(__NR_lseek, in, data, SEEK_HOLE);
+		if (end <= data) { /* the file system knows of none */
+			data = at;
+			end = size;
+		}
+		SYS(__NR_lseek, in, data, SEEK_SET);
+		SYS(__NR_lseek, out, data, SEEK_SET);
+		result = copy_stretch(in, out, end - data);
+	}
+	return result < 0 ? result : SYS(__NR_ftruncate, out, size);
+}
+
+static long copy_content(const char *from, const char *to, long size)
 {
 	long in = SYS(__NR_openat, AT_FDCWD, from,
 		      O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0), out, n;
@@ -50,13 +95,10 @@ static long copy_content(const char *from, const char *to)
 		return out;
 	}
 	n = SYS(__NR_ioctl, out, FICLONE, in);
-	while (n != 0) {
-		n = SYS(__NR_copy_file_range, in, 0, out, 0, 1L << 30, 0);
-		if (n < 0)
-			n = SYS(__NR_sendfile, out, in, 0, 1L << 30);
-		if (n < 0 && n != -EINTR)
-			break;
-	}
+	/* Some files tell no size, and have text all the same. */
+	if (n != 0)
+		n = size > 0 ? copy_data(in, out, size)
+			     : copy_stretch(in, out, PIECE);
 	SYS(__NR_close, in);
 	SYS(__NR_close, out);
 	return n;
@@ -110,11 +152,12 @@ static long make_like(const char *from, const char *to, bool content)
 		result = SYS(__NR_mknodat, AT_FDCWD, to, type | 0600, st.rdev);
 	}
 	if (result == 0 && type == S_IFREG && content)
-		result = copy_content(from, to);
+		result = copy_content(from, to, (long)st.size);
 	if (result < 0)
 		return result;
-	copy_attributes(from, to);
+	/* A change of owner takes capabilities away. */
 	SYS(__NR_fchownat, AT_FDCWD, to, st.uid, st.gid, AT_SYMLINK_NOFOLLOW);
+	copy_attributes(from, to);
 	if (type != S_IFLNK)
 		result = SYS(__NR_fchmodat, AT_FDCWD, to, st.mode & 07777);
 	SYS(__NR_utimensat, AT_FDCWD, to, st.times, AT_SYMLINK_NOFOLLOW);

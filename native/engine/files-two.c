@@ -5,6 +5,7 @@
 
 #define RENAME_NOREPLACE 1
 #define RENAME_EXCHANGE 2
+#define RENAME_WHITEOUT 4
 
 /* rename() where one of the names is a border's: 1 = it is the same file. */
 static long border_moves(const struct found *from, const struct found *to,
@@ -118,13 +119,26 @@ static long first_missing(const struct path_call *call, const struct changed *a)
 		   a->last == LAST_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW);
 }
 
+/* What the kernel refuses before it looks at a path: layers would have moved things
+ * by then. */
+static bool contradicts(unsigned long flags)
+{
+	return flags & ~(unsigned long)(RENAME_NOREPLACE | RENAME_EXCHANGE |
+					RENAME_WHITEOUT) ||
+	       (flags & RENAME_EXCHANGE &&
+		flags & (RENAME_NOREPLACE | RENAME_WHITEOUT));
+}
+
 long two_paths(struct record *r, const struct path_call *call)
 {
 	unsigned long flags = r->nr == __NR_renameat2 ? (unsigned int)r->r8 : 0;
-	struct changed a, b;
-	long result = take_exact(r, &call->one, &a);
 	bool is_open = r->nr == __NR_linkat && r->r8 & AT_EMPTY_PATH;
+	struct changed a, b;
+	long result;
 
+	if (contradicts(flags))
+		return -EINVAL;
+	result = take_exact(r, &call->one, &a);
 	if (result == 0 && a.empty && !is_open)
 		return call_through(r);
 	if (result == 0) {

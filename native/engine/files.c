@@ -17,6 +17,7 @@
 #include "root.h"
 #include "sys.h"
 #include "text.h"
+#include "watches.h"
 
 #define LINK(path) { NONE, path, LAST_KEEP, NONE }
 #define NAME(path) { NONE, path, LAST_NAME, NONE }
@@ -46,7 +47,6 @@ static const struct path_call path_calls[] = {
 	ONE(getxattr, READ, PLAIN(0)), ONE(lgetxattr, READ, LINK(0)),
 	ONE(listxattr, READ, PLAIN(0)), ONE(llistxattr, READ, LINK(0)),
 	ONE(removexattr, CHANGE, PLAIN(0)), ONE(lremovexattr, CHANGE, LINK(0)),
-	ONE(inotify_add_watch, READ, PLAIN(1)),
 	ONE(name_to_handle_at, READ, AT(0, 1, LAST_KEEP, NONE)),
 	ONE(mkdir, MAKE, NAME(0)),
 	ONE(mkdirat, MAKE, AT(0, 1, LAST_NAME, NONE)),
@@ -230,6 +230,7 @@ void files_add(void)
 	dispatch_add(__NR_creat, call_creat);
 	dispatch_add(__NR_openat, call_openat);
 	dispatch_add(437, call_openat2);
+	dispatch_add(__NR_inotify_add_watch, call_inotify_add_watch);
 	layered_add();
 	if (files.on)
 		dispatch_add(__NR_fchdir, call_fchdir);

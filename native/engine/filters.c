@@ -226,6 +226,9 @@ static long call_prctl(struct record *r)
 		return install(r, &r->rdx, 0);
 	if (r->rdi == PR_SET_SECCOMP && r->rsi == SECCOMP_MODE_STRICT)
 		return be_strict();
+	/* Those of the engine's own are none to the program. */
+	if (r->rdi == PR_GET_SECCOMP && !thread_self()->filters)
+		return 0;
 	return call_before(&before, r);
 }
 

@@ -104,8 +104,6 @@ static long cannot_move(const struct side *a, const struct side *b,
 
 	if (a->l.where == LAYER_NONE)
 		return a->l.error;
-	if (flags & RENAME_WHITEOUT)
-		return -EINVAL;
 	if (there && flags & RENAME_NOREPLACE)
 		return -EEXIST;
 	if (!there && flags & RENAME_EXCHANGE)
@@ -121,11 +119,13 @@ static long cannot_move(const struct side *a, const struct side *b,
 	if (there && is_same(a, b))
 		return 1;
 	if (flags & RENAME_EXCHANGE || !there)
-		return 0;
+		return flags & RENAME_WHITEOUT ? -EINVAL : 0;
 	if (is_inside(a->c->f.location, b->c->f.location))
 		return -ENOTEMPTY;
 	if (directory != mode_is_directory(b->l.mode))
 		return directory ? -ENOTDIR : -EISDIR;
+	if (flags & RENAME_WHITEOUT)
+		return -EINVAL;
 	if (directory && b->layered &&
 	    !listing_is_empty(b->c->f.rule, b->c->f.location))
 		return -ENOTEMPTY;

@@ -15,6 +15,7 @@
 #include "text.h"
 
 #define W_OK 2
+#define S_IFCHR 0020000
 
 bool found_set_real(struct found *f, const char *real)
 {
@@ -104,6 +105,16 @@ long layered_prepare_new(const struct changed *c, struct layered *l, bool *white
 	return result;
 }
 
+/* What stands for a name that is gone nobody may make (ovl_mknod()). */
+static bool makes_whiteout(const struct record *r)
+{
+	unsigned long mode = r->nr == __NR_mknod ? r->rsi : r->rdx,
+		      device = r->nr == __NR_mknod ? r->rdx : r->r10;
+
+	return (r->nr == __NR_mknod || r->nr == __NR_mknodat) &&
+	       (mode & S_IFMT) == S_IFCHR && (unsigned int)device == 0;
+}
+
 static long make(struct record *r, struct changed *c)
 {
 	long lock = layers_lock(), result;
@@ -115,6 +126,10 @@ static long make(struct record *r, struct changed *c)
 	result = layers_find(&l, c->f.rule, c->f.location);
 	if (result == 0 && (l.where != LAYER_NONE || l.error == -ENOTDIR)) {
 		result = layered_call_seen(r, c, &l);
+	} else if (result == 0 && makes_whiteout(r)) {
+		result = layers_parent(c->f.rule, c->f.location, false);
+		if (result == 0)
+			result = -EPERM;
 	} else if (result == 0) {
 		result = layered_prepare_new(c, &l, &white);
 		if (result == 0)

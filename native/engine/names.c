@@ -158,6 +158,33 @@ bool names_added(struct entry *e, const char *directory, uint32_t *i)
 	return false;
 }
 
+/* What append() needs. */
+static unsigned long room_for_added(const char *directory)
+{
+	char space[ENTRY_SIZE(NAME_BYTES)];
+	struct entry *e = (struct entry *)(void *)space;
+	unsigned long room = 0;
+
+	for (uint32_t i = 0; names_added(e, directory, &i); i++)
+		room += e->size;
+	return room;
+}
+
+/* The first answer of a directory: the kernel would fill it. */
+static long read_first(struct record *r, const char *directory)
+{
+	unsigned long size = r->rdx,
+		      added = room_for_added(directory);
+	long n = -EINVAL;
+
+	if (added < (unsigned int)size) {
+		r->rdx = (unsigned int)size - added;
+		n = call_through(r);
+		r->rdx = size;
+	}
+	return n == -EINVAL ? call_through(r) : n;
+}
+
 /* Appends what rules add; all of it is behind one offset of the kernel's, so
  * it goes into the first answer or, without room, nowhere. */
 static long append(unsigned long to, long used, unsigned long size,
@@ -226,7 +253,7 @@ static long call_getdents64(struct record *r)
 		return call_through(r);
 	start = SYS(__NR_lseek, r->rdi, 0, SEEK_CUR);
 	do {
-		n = call_through(r);
+		n = start == 0 ? read_first(r, directory) : call_through(r);
 		if (n <= 0)
 			return n;
 		kept = filter((char *)r->rsi, n, directory, &last);

@@ -2,7 +2,15 @@
 // the engine without any mount, have to say the same, result by result and errno by errno.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { chmodSync, copyFileSync, mkdirSync, realpathSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { before, beforeEach, describe, test } from "node:test";
 import { soaking, times } from "../support/counts.ts";
@@ -260,6 +268,28 @@ for path in sys.argv[1:]:
       lengths.map((n) => `${n} 0 0 ${n + 3} True 0`),
     );
     assert.deepEqual(await run([...under, ...words, ...names(`${tree}/app/`)], { cwd: tree }), native);
+  });
+
+  test("a directory of many names lists what rules add, whatever room there is", async () => {
+    makeTree();
+    setRules(usual);
+    for (let i = 0; i < 3000; i++) writeFileSync(join(tree, `many-${i}`), "");
+    const script = `
+import ctypes, os, struct
+libc = ctypes.CDLL(None)
+for size in (320, 2048, 32768):
+    fd, names, room = os.open(".", os.O_RDONLY), [], ctypes.create_string_buffer(size)
+    while (n := libc.syscall(217, fd, room, size)) > 0:
+        at = 0
+        while at < n:
+            (length,) = struct.unpack_from("<H", room.raw, at + 16)
+            names.append(room.raw[at + 19:at + length].split(b"\\0")[0].decode())
+            at += length
+    print(len(names), len(set(names)), [name for name in ("app", "one", "ro", "secret", "plain") if name in names])`;
+    const { stdout, stderr } = await run([...under, "/usr/bin/python3", "-c", script], { cwd: tree });
+    // With "." and "..", and three that rules add.
+    const count = readdirSync(tree).length + 5;
+    assert.equal(stdout, `${count} ${count} ['app', 'one', 'ro', 'plain']\n`.repeat(3), stderr);
   });
 
   test("a file without a name gets one by its descriptor, where all but /proc is redirected", async () => {

@@ -1,7 +1,16 @@
 // Mode write-copy in the process: what a copy is like, that nothing else is changed, and that the layer is one of overlayfs.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { before, beforeEach, describe, test } from "node:test";
@@ -59,6 +68,74 @@ describe("write-copy in the process", { skip: cannotRun }, () => {
     assert.equal(told.stdout, `740 ${owner} 1000000001\nvalue\n710 ${owner}\ndeep\nmore\n`, told.stderr);
     assert.equal(manifest(), was);
     assert.deepEqual(readdirSync(join(copies, "0/work")), []);
+  });
+
+  test("a copy keeps what a file may do, and its holes", { skip: root ? false : "needs root" }, async () => {
+    const may = "0100000200200000000000000000000000000000";
+    const sparse = join(app, "sparse");
+    writeFileSync(sparse, "begin");
+    truncateSync(sparse, 64 << 20);
+    writeFileSync(sparse, "end", { flag: "a" });
+    for (const name of ["file", "dir/inner/deep"])
+      execFileSync("setfattr", ["-n", "security.capability", "-v", `0x${may}`, join(app, name)]);
+    const script = `
+import os
+os.rename("app/file", "app/moved")
+os.chmod("app/dir/inner/deep", 0o711)
+for name in ("app/moved", "app/dir/inner/deep"): print(os.getxattr(name, "security.capability").hex())
+os.utime("app/sparse", (1, 1))
+st = os.stat("app/sparse")
+text = open("app/sparse").read()
+print(st.st_size, st.st_blocks < 2048, len(text), text[:6] == "begin\\0", text[-4:] == "\\0end")`;
+    const { stdout, stderr } = await run([...under, "/usr/bin/python3", "-c", script], { cwd: tree });
+    const size = (64 << 20) + 3;
+    assert.equal(stdout, `${may}\n${may}\n${size} True ${size} True True\n`, stderr);
+  });
+
+  test("what overlayfs refuses is refused, and nothing moves", async () => {
+    const script = `
+import ctypes, errno, os, stat
+libc = ctypes.CDLL(None, use_errno=True)
+def move(a, b, flags):
+    done = libc.renameat2(-100, a, -100, b, flags)
+    return "done" if done == 0 else errno.errorcode[ctypes.get_errno()]
+for flags in (3, 4, 5, 6, 7, 8, 1 << 31): print(flags & 255, move(b"app/file", b"app/new", flags), move(b"app/none", b"app/file", flags))
+print(move(b"app/file", b"app/dir", 5), move(b"app/file", b"app/dir", 4))
+print(sorted(os.listdir("app")))
+for name in ("app/white", "app/file", "app/none/white"):
+    try: os.mknod(name, stat.S_IFCHR | 0o600, 0)
+    except OSError as e: print(errno.errorcode[e.errno])`;
+    const { stdout, stderr } = await run([...under, "/usr/bin/python3", "-c", script], { cwd: tree });
+    const wrong = [3, 6, 7, 8, 0].map((flags) => `${flags} EINVAL EINVAL\n`);
+    const whiteouts = ["4 EINVAL ENOENT\n", "5 EINVAL ENOENT\n"];
+    const flags = [wrong[0], ...whiteouts, ...wrong.slice(1)].join("");
+    assert.equal(stdout, `${flags}EEXIST EISDIR\n['dir', 'file']\nEPERM\nEEXIST\nENOENT\n`, stderr);
+  });
+
+  test("a directory that is watched tells of what the instance makes in it", {
+    skip: root ? false : "needs root",
+  }, async () => {
+    const script = `
+import ctypes, os, struct
+libc = ctypes.CDLL(None, use_errno=True)
+queue = libc.inotify_init1(os.O_NONBLOCK)
+def events():
+    try: data = os.read(queue, 65536)
+    except BlockingIOError: return []
+    names = []
+    while data:
+        _, mask, _, size = struct.unpack_from("iIII", data)
+        names.append(data[16:16 + size].strip(b"\\0").decode() or mask)
+        data = data[16 + size:]
+    return sorted(set(names))
+os.symlink("dir", "app/way")
+os.chdir("app")
+print(libc.inotify_add_watch(queue, b"dir", 0x3c2), libc.inotify_add_watch(queue, b".", 0x3c2), libc.inotify_add_watch(queue, b"dir/inner", 0x3c2))
+open("dir/inner/deep", "a").close(); open("dir/new", "w").close(); os.unlink("file"); print(events())
+print(libc.inotify_add_watch(queue, b"way", 0x3c2), libc.inotify_add_watch(queue, b"way", 0x02000004))
+os.chmod("dir", 0o700); print(events()); os.lchown("way", 1, 1); print(events())`;
+    const { stdout, stderr } = await run([...under, "/usr/bin/python3", "-c", script], { cwd: tree });
+    assert.equal(stdout, "1 2 3\n['deep', 'file', 'inner', 'new']\n1 4\n[]\n[4]\n", stderr);
   });
 
   test("what is open already changes the copy, not the package", async () => {

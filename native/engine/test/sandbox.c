@@ -397,6 +397,15 @@ static void refused(void)
 	ask();
 }
 
+static void mode(void)
+{
+	for (int i = 0; i < 6; i++)
+		SAY("%d ", prctl(PR_GET_SECCOMP));
+	FILTER(0, ELSE(SECCOMP_RET_ALLOW));
+	for (int i = 0; i < 6; i++)
+		SAY("%d ", prctl(PR_GET_SECCOMP));
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -405,7 +414,7 @@ static const struct {
 	{ "traps", traps }, { "ends", ends }, { "strict", strict },
 	{ "several", several }, { "inherits", inherits }, { "together", together },
 	{ "notifies", notifies }, { "traced", traced }, { "refused", refused },
-	{ "unasked", unasked },
+	{ "unasked", unasked }, { "mode", mode },
 };
 
 int main(int argc, char **argv)
