@@ -27,6 +27,7 @@
 static void forked(struct thread *t)
 {
 	thread_alone(t);
+	t->vfork_child = false; /* but its own process */
 	patch_forked();
 	exe_forked();
 	pending_forked(t);
@@ -124,7 +125,9 @@ void child_start(struct thread *t)
 	if (t->vfork_child)
 		users_changed();
 	dispatch_on();
-	signals_set(mask);
+	/* What the process had before there was this thread to be told of it. */
+	t->pending = held_ready(t);
+	signals_set(t->pending ? ~OWN_SIGNALS : mask);
 }
 
 static long start(struct record *r, unsigned long flags, long ptid, long ctid,

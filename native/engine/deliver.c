@@ -52,7 +52,9 @@ static void put_default(int sig)
  */
 static void by_default(int sig, struct signal_frame *f)
 {
-	put_default(sig);
+	/* Of others the kernel has it, or a handler that was set since. */
+	if (OWN_SIGNALS & SIGBIT(sig))
+		put_default(sig);
 	f->uc.uc_sigmask &= ~SIGBIT(sig);
 	if (f->info.si_code <= 0 || !(OWN_SIGNALS & SIGBIT(sig)) || sig == SIGSYS)
 		SYS(__NR_rt_tgsigqueueinfo, SYS(__NR_getpid),

@@ -30,6 +30,7 @@
  *   exit_begin .. exit_switched      back to exit_begin, which asks T_PENDING
  *   exit_switched .. exit_end        as if the jump were done
  *   unmask_after                     it came because finish_pending() let it
+ *   restore_begin .. restore_syscall back to restore_begin, which asks T_AGAIN
  *
  * A call of the engine's own (gate_call) is not given up: the signal is noted.
  *
@@ -286,8 +287,19 @@ __asm__(
 	"	syscall\n"
 	"	hlt\n"
 
+	"again:	mov %rsp, %rbx\n"
+	"	mov %rsp, %rdi\n"
+	"	and $-16, %rsp\n"
+	"	cld\n"
+	"	call held_return\n"
+	"	mov %rbx, %rsp\n"
+	"	jmp 1f\n"
 	GLOBAL(gate_restore)
-	"	mov $15, %eax\n"
+	GLOBAL(gate_restore_begin)
+	"	cmpl $0, %gs:" VALUE(T_AGAIN) "\n"
+	"	jne again\n"
+	"1:	mov $15, %eax\n"
+	GLOBAL(gate_restore_syscall)
 	"	syscall\n"
 	/* The kernel compares the address behind the call. */
 	"	nop\n");

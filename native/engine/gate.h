@@ -19,7 +19,8 @@ extern char gate_entry[], gate_pass_syscall[], gate_pass_after[],
 	gate_mode_fault[], gate_sigreturn_begin[],
 	gate_sigreturn_syscall[], gate_sigreturn_interrupted[],
 	gate_ask_begin[], gate_ask_switched[], gate_ask_end[],
-	gate_ask_interrupted[], gate_unmask_after[], gate_copy_begin[], gate_copy_end[],
+	gate_ask_interrupted[], gate_unmask_after[], gate_restore_begin[],
+	gate_restore_syscall[], gate_copy_begin[], gate_copy_end[],
 	gate_copy_fault[], engine_text_start[], engine_text_end[];
 
 /* in_engine() - @ip is in the gate or in C code of the engine. */

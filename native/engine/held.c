@@ -84,10 +84,14 @@ bool held_arrived(struct thread *t, int sig, siginfo_t *info, bool inside)
 {
 	set_t old = pending_lock();
 	bool blocked = (blocked_by(t) & SIGBIT(sig)) != 0, there;
+	const struct sigaction *a = signal_action(t->sighand, sig);
 
 	/* What it was nudged for may be another thread's by now. */
 	there = info->si_code != NUDGE ||
 		pending_take_any(t, SIGBIT(sig), info);
+	/* Blocked, it may be handled by the time it comes. */
+	if (!blocked && SIG_IS(a, SIG_IGN))
+		there = false;
 	/* The process's stays so: the hook may be one that blocks it. */
 	if (there && (blocked || inside))
 		pending_put(of(t, info), sig, info);
@@ -104,7 +108,31 @@ void held_again(struct thread *t, int sig, const siginfo_t *info)
 	if (info->si_code != NUDGE)
 		pending_put(of(t, info), sig, info);
 	pending_unlock(old);
-	nudge(SYS(__NR_gettid), sig);
+	t->again |= (unsigned int)SIGBIT(sig);
+}
+
+void held_return(const struct ucontext *uc)
+{
+	struct thread *t = thread_self();
+	unsigned int again;
+
+	/* It returns into signal_entry(), which returns by here too. */
+	if (in_signal_entry(t, &uc->uc_mcontext))
+		return;
+	/* Blocked until the mask of what it returns to. */
+	signals_block();
+	again = t->again;
+	t->again = 0;
+	for (; again; again &= again - 1)
+		nudge(SYS(__NR_gettid), first_of(again));
+}
+
+bool held_comes(struct thread *t, int sig, const siginfo_t *info)
+{
+	const struct sigaction *a = signal_action(t->sighand, sig);
+
+	return !(blocked_by(t) & SIGBIT(sig)) && !SIG_IS(a, SIG_IGN) &&
+	       (info->si_code != NUDGE || pending_of(t) & SIGBIT(sig));
 }
 
 void held_missed(struct thread *t, int sig)
@@ -158,9 +186,10 @@ void held_note(struct thread *t)
 	signals_set(~OWN_SIGNALS);
 }
 
-long held_execve(const char *file, unsigned long argv, unsigned long envp)
+/* With what is kept, and blocked, pending in the kernel. */
+static long execute(struct thread *t, const char *file, unsigned long argv,
+		    unsigned long envp)
 {
-	struct thread *t = thread_self();
 	set_t own = t->own_blocked, old = 0;
 	siginfo_t info;
 	long result;
@@ -183,6 +212,18 @@ long held_execve(const char *file, unsigned long argv, unsigned long envp)
 			  0, 0);
 	/* It failed: what is pending comes back to us. */
 	SYS(__NR_rt_sigprocmask, SIG_UNBLOCK, &own, 0, sizeof(own));
+	return result;
+}
+
+long held_execve(const char *file, unsigned long argv, unsigned long envp)
+{
+	struct thread *t = thread_self();
+	long result;
+
+	/* First, as the kernel forgets what is pending then. */
+	signals_ignore(t, true);
+	result = execute(t, file, argv, envp);
+	signals_ignore(t, false);
 	return result;
 }
 

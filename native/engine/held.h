@@ -12,9 +12,14 @@
  * where the program has to be told now: @info is then what it is told. Else it
  * is kept; where @inside, a hook runs, also what the program does not block. */
 bool held_arrived(struct thread *t, int sig, siginfo_t *info, bool inside);
+/* held_comes() - @sig, likewise, is going to be handled. */
+bool held_comes(struct thread *t, int sig, const siginfo_t *info);
 /* held_again() - @sig, one of the engine's, was sent and met signal_entry() itself: it
- * comes again when that returns. */
+ * comes again when that returns. It is not blocked until then, as signal_entry() may
+ * meet bad pointers. */
 void held_again(struct thread *t, int sig, const siginfo_t *info);
+/* held_return() - called by the gate where signal_entry() returns to @uc, and has to. */
+void held_return(const struct ucontext *uc);
 /* held_ready() - something is kept that the thread does not block (any more). */
 bool held_ready(struct thread *t);
 /* held_missed() - behind a @sig that an instruction caused: while that waited to be

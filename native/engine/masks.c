@@ -36,7 +36,7 @@ long call_rt_sigaction(struct record *r)
 	}
 	sighand_unlock(t->sighand);
 	if (r->rsi && (OWN_SIGNALS & SIGBIT(sig)) && SIG_IS(&new, SIG_IGN))
-		pending_forget(sig);
+		pending_forget(t, sig);
 	if (result == 0 && r->rdx)
 		result = copy_bytes((void *)r->rdx, &old, sizeof(old));
 	return result;
@@ -100,8 +100,9 @@ static bool already_here(struct thread *t)
 
 static long end_wait(struct thread *t, long result)
 {
-	/* A signal that came before the wait came under the other mask. */
-	if (result == RESTART || !t->pending)
+	/* A signal that came before the wait, or behind it, came under the other
+	 * mask: only what ended it came under this one. */
+	if (result != -EINTR || !t->pending)
 		t->temporary = false;
 	return result;
 }

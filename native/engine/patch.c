@@ -186,21 +186,26 @@ struct stub *patch_site(unsigned long site, const struct sigcontext *c)
 	return s;
 }
 
-bool patch_in_progress(struct sigcontext *c)
+bool patch_jumps(unsigned long at)
 {
 	unsigned char bytes[SITE_BACK + 5] = { 0 };
-	unsigned long at = c->rip - 1;
 	bool jump;
 
-	/* Whoever writes holds the lock; then there is a jump of ours, or the
-	 * breakpoint is the program's own. */
+	/* Whoever writes holds the lock. */
 	patch_lock();
 	jump = copy_bytes(bytes + SITE_BACK, (void *)at, 5) == 0 &&
 	       patched_by_another(bytes, at);
 	patch_unlock();
-	if (jump)
-		c->rip = at;
 	return jump;
+}
+
+bool patch_in_progress(struct sigcontext *c)
+{
+	/* Else the breakpoint is the program's own. */
+	if (!patch_jumps(c->rip - 1))
+		return false;
+	c->rip--;
+	return true;
 }
 
 void patch_leave_stub(struct sigcontext *c)

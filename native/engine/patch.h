@@ -10,6 +10,8 @@
 struct stub *patch_site(unsigned long site, const struct sigcontext *c);
 /* patch_possible() - whether this host lets us write code at all. */
 bool patch_possible(void);
+/* patch_jumps() - the call at @at is a jump of ours by now. */
+bool patch_jumps(unsigned long at);
 /* patch_in_progress() - SIGTRAP: true where the thread met a site being patched; it is
  * sent back to what is there now. */
 bool patch_in_progress(struct sigcontext *c);

@@ -83,15 +83,22 @@ set_t pending_of(struct thread *t)
 		own | __atomic_load_n(&pending_process.set, __ATOMIC_SEQ_CST);
 }
 
-void pending_forget(int sig)
+static void forget(struct held *h, int sig)
+{
+	__atomic_fetch_and(&h->set, ~SIGBIT(sig), __ATOMIC_SEQ_CST);
+}
+
+void pending_forget(struct thread *t, int sig)
 {
 	set_t old = pending_lock();
 
-	for (struct thread *t = thread_all(); t; t = t->next)
-		__atomic_fetch_and(&t->held.set, ~SIGBIT(sig),
-				   __ATOMIC_SEQ_CST);
-	__atomic_fetch_and(&pending_process.set, ~SIGBIT(sig),
-			   __ATOMIC_SEQ_CST);
+	forget(&t->held, sig);
+	/* A child of vfork() has dispositions of its own. */
+	if (!t->vfork_child) {
+		for (struct thread *o = thread_all(); o; o = o->next)
+			forget(&o->held, sig);
+		forget(&pending_process, sig);
+	}
 	pending_unlock(old);
 }
 

@@ -25,8 +25,8 @@ int pending_take_any(struct thread *t, set_t set, siginfo_t *info);
 
 /* pending_of() - what the thread might be told of, blocked or not. */
 set_t pending_of(struct thread *t);
-/* pending_forget() - the program ignores @sig now. */
-void pending_forget(int sig);
+/* pending_forget() - the process of @t ignores @sig now. */
+void pending_forget(struct thread *t, int sig);
 /* pending_forked() - the child of fork() has none. */
 void pending_forked(struct thread *t);
 

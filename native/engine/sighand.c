@@ -76,16 +76,38 @@ struct sigaction *signal_action(struct sighand *s, int sig)
 	return a;
 }
 
-void signals_start(struct thread *t)
+static const int own[] = { SIGSYS, SIGSEGV, SIGBUS, SIGTRAP };
+
+static void take_over(int sig)
 {
-	static const int own[] = { SIGSYS, SIGSEGV, SIGBUS, SIGTRAP };
 	struct sigaction handled = { .sa_flags = SA_RESTART };
-	set_t mask = 0;
 
 	handled.sa_handler = (__sighandler_t)(void *)signal_entry;
+	signal_kernel_action(sig, &handled);
+}
+
+void signals_ignore(struct thread *t, bool on)
+{
+	/* What other threads do until they end may be caught by these. */
+	if (many_threads && !t->vfork_child)
+		return;
+	for (unsigned int i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		const struct sigaction *a = signal_action(t->sighand, own[i]);
+
+		if (SIG_IS(a, SIG_IGN) && on)
+			signal_kernel_action(own[i], a);
+		else if (SIG_IS(a, SIG_IGN))
+			take_over(own[i]);
+	}
+}
+
+void signals_start(struct thread *t)
+{
+	set_t mask = 0;
+
 	for (unsigned int i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
 		signal_action(t->sighand, own[i]);
-		signal_kernel_action(own[i], &handled);
+		take_over(own[i]);
 	}
 	t->tid = (int)SYS(__NR_gettid);
 	SYS(__NR_rt_sigprocmask, SIG_SETMASK, 0, &mask, sizeof(mask));

@@ -17,6 +17,9 @@
 #include "sys.h"
 #include "traps.h"
 #include "vsyscall.h"
+#include "waits.h"
+
+#define FAULTS (SIGBIT(SIGSEGV) | SIGBIT(SIGBUS))
 
 static void set_default(int sig)
 {
@@ -122,48 +125,6 @@ static bool met_inside(struct thread *t, struct sigcontext *c)
 	return true;
 }
 
-/* Calls that only a signal or what they wait for ends. */
-static bool waits_for_ever(unsigned long nr, unsigned long third,
-			   unsigned long fourth, unsigned long fifth)
-{
-	switch (nr) {
-	case __NR_pause:
-	case __NR_rt_sigsuspend:
-		return true;
-	case __NR_poll:
-		return (int)third < 0;
-	case __NR_epoll_wait:
-	case __NR_epoll_pwait:
-		return (int)fourth < 0;
-	case __NR_ppoll:
-	case __NR_rt_sigtimedwait:
-		return third == 0;
-	case __NR_select:
-	case __NR_pselect6:
-		return fifth == 0;
-	default:
-		return false;
-	}
-}
-
-/* The program is told of no signal that it blocks: what waits for ever goes on.
- * @ip is where the signal met the thread. */
-static void wait_on(struct thread *t, struct sigcontext *c, unsigned long ip)
-{
-	const struct record *r = t->record;
-
-	if (c->rax != (unsigned long)-EINTR || held_ready(t))
-		return;
-	if (ip == (unsigned long)gate_pass_after &&
-	    waits_for_ever(t->number, c->rdx, c->r10, c->r8)) {
-		c->rip = t->stub->site;
-		c->rax = t->number;
-	} else if (ip == (unsigned long)gate_app_syscall + 2 &&
-		   waits_for_ever(r->nr, r->rdx, r->r10, r->r8)) {
-		c->rax = (unsigned long)RESTART;
-	}
-}
-
 /*
  * One of the engine's signals that somebody sent; true where nothing is left to
  * do now. See held.c.
@@ -175,21 +136,31 @@ static bool sent(struct thread *t, int sig, struct signal_frame *f)
 	bool inside;
 
 	/* In signal_entry() itself: it comes again when that returns. */
-	if (c->rsp - (unsigned long)t->signal_stack <= SIGNAL_STACK) {
+	if (in_signal_entry(t, c)) {
 		held_again(t, sig, &f->info);
-		f->uc.uc_sigmask |= SIGBIT(sig);
+		if (between(c->rip, gate_restore_begin, gate_restore_syscall + 1))
+			c->rip = (unsigned long)gate_restore_begin;
 		return true;
 	}
+	waits_interrupt(t, sig, &f->info, c);
 	ip = c->rip;
 	if (ip == (unsigned long)gate_unmask_after)
 		return !held_arrived(t, sig, &f->info, false);
 	inside = met_inside(t, c);
 	if (held_arrived(t, sig, &f->info, inside))
 		return false;
-	wait_on(t, c, ip);
+	waits_go_on(t, c, ip);
 	if (inside)
 		note(t, f);
 	return true;
+}
+
+/* The kernel blocks what it delivers, and what follows may meet bad pointers. */
+static void open_faults(void)
+{
+	set_t faults = FAULTS;
+
+	SYS(__NR_rt_sigprocmask, SIG_UNBLOCK, &faults, 0, sizeof(faults));
 }
 
 void signal_entry(int sig, siginfo_t *info, void *context)
@@ -209,6 +180,8 @@ void signal_entry(int sig, siginfo_t *info, void *context)
 		held_missed(t, sig);
 		return;
 	}
+	if ((FAULTS & SIGBIT(sig)) && !in_signal_entry(t, c))
+		open_faults();
 	if (info->si_code <= 0 || !(OWN_SIGNALS & SIGBIT(sig)))
 		traps_swallowed(t, sig, c);
 	if (info->si_code <= 0 && (OWN_SIGNALS & SIGBIT(sig)) &&

@@ -20,6 +20,9 @@ set_t signals_unblocked(set_t mask);
  * blocked: no pointer of the program's may be used then; signals_set() puts a mask in force. */
 set_t signals_block(void);
 void signals_set(set_t mask);
+/* signals_ignore() - what the program ignores of the engine's signals is ignored in
+ * the kernel, too, or (@on false) no more: execve() keeps that. */
+void signals_ignore(struct thread *t, bool on);
 /* sighand_copy(), sighand_lock(): for clone.c. */
 void sighand_copy(struct sighand *to, struct sighand *from);
 void sighand_lock(struct sighand *s);
@@ -32,6 +35,13 @@ struct sigaction *signal_action(struct sighand *s, int sig);
 /* signal_kernel_action() - puts @action of the program in force for @sig in
  * the kernel, in whatever form the engine needs. */
 long signal_kernel_action(int sig, const struct sigaction *action);
+
+/* in_signal_entry() - @c lies on the stack of signals. */
+static inline bool in_signal_entry(const struct thread *t,
+				   const struct sigcontext *c)
+{
+	return c->rsp - (unsigned long)t->signal_stack <= SIGNAL_STACK;
+}
 
 /* The program's calls. */
 long call_rt_sigaction(struct record *r);

@@ -22,6 +22,7 @@ _Static_assert(offsetof(struct thread, rules_changes) == T_RULES_CHANGES, "gate.
 _Static_assert(offsetof(struct thread, top) == T_TOP, "gate.c");
 _Static_assert(offsetof(struct thread, stub) == T_STUB, "gate.c");
 _Static_assert(offsetof(struct thread, number) == T_NUMBER, "gate.c");
+_Static_assert(offsetof(struct thread, again) == T_AGAIN, "gate.c");
 _Static_assert(offsetof(struct record, mode) == 48, "gate.c");
 _Static_assert(offsetof(struct record, after) == 56, "gate.c");
 _Static_assert(offsetof(struct record, rdi) == 64, "gate.c");

@@ -20,6 +20,7 @@
 #define T_TOP 40
 #define T_STUB 48
 #define T_NUMBER 56
+#define T_AGAIN 64
 
 /* Below this, a call of the program is answered by "do it again". */
 #define RESTART (-512L)
@@ -103,6 +104,7 @@ struct thread {
 	void *top;	/* where the gate pushes a record */
 	struct stub *stub;	/* by which the last call that nobody looked at came, */
 	unsigned long number;	/* and which */
+	unsigned int again;	/* the signals that met signal_entry() */
 	unsigned int in_use;
 	struct thread *next;
 	bool vfork_child;	/* its block belongs to the parent */

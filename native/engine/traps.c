@@ -101,8 +101,11 @@ static bool behind_call(const struct sigcontext *c)
 
 	if (c->rcx != c->rip || ((c->r11 ^ c->eflags) & ~FLAGS_OF_STEPS) != 0)
 		return false;
-	return copy_bytes(bytes, (void *)(c->rip - 2), sizeof(bytes)) == 0 &&
-	       bytes[0] == 0x0f && bytes[1] == 0x05;
+	if (copy_bytes(bytes, (void *)(c->rip - 2), sizeof(bytes)) < 0)
+		return false;
+	/* Another thread may have made a jump of it since. */
+	return (bytes[0] == 0x0f && bytes[1] == 0x05) ||
+	       patch_jumps(c->rip - 2);
 }
 
 /*

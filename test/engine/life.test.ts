@@ -1,4 +1,4 @@
-// Threads, processes and signals: each case of native/engine/test/life.c and held.c ends as it does natively, whatever the program is
+// Threads, processes and signals: each case of native/engine/test/life.c, held.c and sent.c ends as it does natively, whatever the program is
 // linked with and however its calls are caught.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -10,7 +10,7 @@ import { all, cannotRun, compile, engine, linkings, run } from "../support/engin
 const rounds = soaking ? 300 : 3;
 
 /** Programs of cases, and how many they have at least. */
-const programs = { life: 23, held: 9 };
+const programs = { life: 23, held: 9, sent: 8 };
 
 describe("the life of processes, threads and signals", { skip: cannotRun }, () => {
   for (const linking of linkings) {
