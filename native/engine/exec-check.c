@@ -31,7 +31,7 @@ static bool no_descriptor(long result)
 static long check_unopened(const char *file)
 {
 	char real[PATH_SIZE];
-	struct file_status st;
+	struct file_status st = { 0 };
 	long result;
 
 	if (!text_copy(real, sizeof(real), file))

@@ -18,7 +18,6 @@
 #include "sys.h"
 #include "text.h"
 
-#define EVERY (~0UL)
 #define SI_TKILL_CODE (-6)
 #define NUDGE (-0x7453)
 
