@@ -199,13 +199,24 @@ static long find(struct found *f, long fd, const char *path, enum path_last last
 	return path_exact(f, fd, path, last);
 }
 
+/* Of a name that no layer has, `real` is nowhere: where it would be made. */
+static COLD void log_found(const struct found *f, const char *path, long result)
+{
+	const char *to = result == 0 && !f->native ? f->real : NULL;
+	struct layered l;
+
+	if (to && f->layered && layers_find(&l, f->rule, f->location) == 0 &&
+	    l.where == LAYER_NONE)
+		to = l.own;
+	log_led("file", path, to, result);
+}
+
 long path_find(struct found *f, long fd, const char *path, enum path_last last)
 {
 	long result = find(f, fd, path, last);
 
 	if (engine.log)
-		log_led("file", path, result == 0 && !f->native ? f->real : NULL,
-			result);
+		log_found(f, path, result);
 	return result;
 }
 

@@ -49,17 +49,17 @@ function checkName(name: string, value: unknown): void {
 
 /** What the engine calls by itself, for a filter that has only what programs were seen to make. */
 export const engineCalls: readonly string[] = [
-  "arch_prctl", "brk", "clock_gettime", "clone", "close", "execve", "exit", "exit_group", "faccessat", "faccessat2", "fcntl",
+  "arch_prctl", "brk", "clock_gettime", "clone", "close", "dup3", "execve", "exit", "exit_group", "faccessat", "faccessat2", "fcntl",
   "fgetxattr", "fstat", "fstatfs", "getcpu",
-  "getegid", "geteuid", "getpid", "gettid", "gettimeofday", "lseek", "membarrier", "mmap", "mprotect", "mremap", "munmap", "newfstatat",
+  "getegid", "geteuid", "getpid", "gettid", "gettimeofday", "lseek", "membarrier", "memfd_create", "mmap", "mprotect", "mremap", "munmap", "newfstatat",
   "openat", "personality", "prctl", "pread64", "pwrite64", "read", "readlinkat", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
   "rt_sigsuspend", "rt_tgsigqueueinfo", "seccomp", "sigaltstack", "stat", "tgkill", "time", "uname", "write",
 ]; // biome-ignore format: a table
 
 /** And for fast loopback beside them. */
 export const loopbackCalls: readonly string[] = [
-  "accept4", "bind", "connect", "dup3", "epoll_ctl", "getsockname", "getpeername", "getsockopt", "listen", "poll", "prlimit64",
-  "recvfrom", "sendto", "setsockopt", "shutdown", "socket",
+  "accept4", "bind", "connect", "epoll_ctl", "getsockname", "getpeername", "getsockopt", "listen", "poll", "prlimit64",
+  "recvfrom", "sched_yield", "sendto", "setsockopt", "shutdown", "socket",
 ]; // biome-ignore format: a table
 
 /** Where the engine is in an instance of the namespace engine. */

@@ -277,6 +277,18 @@ describe("instances in process that are kept", { skip: whyNot() ?? cannotRun, ti
     assert.equal(said, "hello\nhello\n");
   });
 
+  it("tells of a name that is made where it is, and of no change but that, where the package has no entry for /", async () => {
+    await makePackage(roots.root, "topless:1", { topless: true, files: { "srv/legacy/a": "a\n" } });
+    const flags = ["--name", "made", "--log-redirections", "--redirect", "/opt/app=/srv/legacy:write-copy"];
+    const words = ["run", "--engine", "inprocess", ...flags, "topless:1"];
+    done("root", ...words, "/bin/sh", "-c", "echo new > /opt/app/n; echo more >> /opt/app/a");
+    const led = done("root", "logs", "--redirections", "/opt/app", "made");
+    assert.match(led, /file \/opt\/app\/n -> \/.*\/redirect\/0\/upper\/n \{redirected\}$/m);
+    assert.match(led, /file \/opt\/app\/a -> \/.*\/root\/srv\/legacy\/a \{redirected\}$/m);
+    assert.equal(done("root", "diff", "made"), "C /opt/app\nC /opt/app/a\nA /opt/app/n\n");
+    done("root", "rm", "made");
+  });
+
   it("leaves excluded programs to the host, and tells what led where", async () => {
     await makePackage(roots.root, "out:1", { descriptor: { excludes: ["uname"] } });
     const script =

@@ -208,10 +208,10 @@ describe("elements under namespaces", { skip: whyNot() ?? cannotRun, timeout: 24
     writeFileSync(file, printDescriptor(descriptor));
     const { stdout, stderr } = await inside(
       "old:1",
-      "busybox date +%Y; dynamic-date +%Y",
+      "busybox date +%Y; dynamic-date +%Y; read name < /proc/sys/kernel/osrelease; echo $name",
       "--descriptor",
       file,
     );
-    assert.equal(stdout, `${year}\n${year}\n`, stderr);
+    assert.equal(stdout, `${year}\n${year}\n2.6.32-old\n`, stderr);
   });
 });

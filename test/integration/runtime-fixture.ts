@@ -31,6 +31,8 @@ export interface PackageContent {
   /** Makes what is no text. */
   prepare?: (tree: string) => void;
   config?: ContainerConfig;
+  /** Without an entry for `/`, as captures are. */
+  topless?: true;
   /** Compiled into the layer, and the package's own. Absent: a package without a plan. */
   descriptor?: Partial<Descriptor>;
 }
@@ -94,7 +96,8 @@ export async function makePackage(
     if (content.descriptor !== undefined)
       writeFileSync(join(tree, ".tranship/init.bin"), encodeInitPlan(compileInitPlan(descriptor)));
     const tar = join(work, "layer.tar");
-    execFileSync("tar", ["-C", tree, "--sort=name", "--mtime=@0", "--numeric-owner", "-cf", tar, "."]);
+    const members = content.topless ? readdirSync(tree) : ["."];
+    execFileSync("tar", ["-C", tree, "--sort=name", "--mtime=@0", "--numeric-owner", "-cf", tar, ...members]);
     await storePackage(root, reference, tar, {
       config: content.config ?? {},
       descriptorYaml: printDescriptor(descriptor),

@@ -52,7 +52,7 @@ function waysTo(places: readonly string[]): Set<ByteString> {
   return ways;
 }
 
-/** A directory counts as changed where something in it did. */
+/** A directory counts as changed where something in it did; `/` never, which layers need not have an entry for. */
 function compare(
   before: ReadonlyMap<ByteString, Entry>,
   after: ReadonlyMap<ByteString, Entry>,
@@ -66,8 +66,9 @@ function compare(
   };
   for (const [path, entry] of [...after].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const was = before.get(path);
+    if (path === "/") continue;
     if (was === undefined) note(path, "A");
-    else if (path !== "/" && !isSame(was, entry)) note(path, "C");
+    else if (!isSame(was, entry)) note(path, "C");
   }
   // Of what was removed as a whole only the top.
   for (const path of before.keys())
