@@ -45,7 +45,7 @@ static long check_unopened(const char *file)
 					     : -EACCES;
 }
 
-long exec_check(const char *file, struct becomes *b)
+long exec_check(const char *file, struct becomes *b, bool *script)
 {
 	struct program p, loader;
 	long result = program_open(&p, file);
@@ -61,6 +61,7 @@ long exec_check(const char *file, struct becomes *b)
 		else if (no_descriptor(result))
 			result = 0;
 	}
+	*script = p.script;
 	users_program(b, p.fd);
 	SYS(__NR_close, p.fd);
 	return result;

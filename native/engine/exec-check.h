@@ -5,7 +5,7 @@
 #include "users.h"
 
 /* exec_check() - whether @file can be started: 0, with who the process becomes in @b,
- * -errno, or what program.h has beyond that. */
-long exec_check(const char *file, struct becomes *b);
+ * and whether it is a @script; -errno, or what program.h has beyond that. */
+long exec_check(const char *file, struct becomes *b, bool *script);
 
 #endif

@@ -35,6 +35,7 @@ struct start {
 	long fd;	/* to be inherited for a moment, or -1 */
 	unsigned long argv, envp;
 	bool engine;	/* it is the engine itself, with options of its own */
+	bool by_descriptor;	/* the file is told as "/dev/fd/N" */
 	struct becomes becomes;
 	char resume[RESUME_SIZE];
 	char close[32];
@@ -84,6 +85,7 @@ static long fill(char **to, struct start *s, long given)
 	static char none[] = "";
 	int64_t flags = (engine.filter_inherited ? RESUME_FILTER : 0) |
 			(engine.vsyscall_filter ? RESUME_VSYSCALL : 0) |
+			(s->by_descriptor ? RESUME_DESCRIPTOR : 0) |
 			(int64_t)places_passed() << RESUME_PLACE;
 	struct clock_now now = clock_page_read(engine.clock_page);
 
@@ -164,6 +166,7 @@ static long start(struct start *s)
 {
 	struct thread *t = thread_self();
 	long given = count_words(s->argv), result, memory, filters;
+	bool script = false;
 	size_t size;
 
 	if (given < 0)
@@ -175,7 +178,10 @@ static long start(struct start *s)
 		return leave_execute(s->file, s->argv, s->envp, given);
 	}
 	s->engine = !root_changed() && is_engine(s->file);
-	result = s->engine ? 0 : exec_check(s->file, &s->becomes);
+	result = s->engine ? 0 : exec_check(s->file, &s->becomes, &script);
+	/* Its interpreter would find the descriptor closed. */
+	if (result == 0 && script && s->fd >= 0)
+		return -ENOENT;
 	/* Dispatch ends with execve(); the kernel's own checks count. */
 	if (exec_leaves(result)) {
 		trace_if_asked(t);
@@ -213,7 +219,7 @@ static void prepare(struct start *s, unsigned long argv, unsigned long envp)
 	s->fd = -1;
 	s->argv = argv;
 	s->envp = envp;
-	s->engine = false;
+	s->engine = s->by_descriptor = false;
 	s->becomes = (struct becomes){ 0 };
 }
 
@@ -285,6 +291,7 @@ long call_execveat(struct record *r)
 		return result;
 	if (descriptor_path(s.file, sizeof(s.file), fd, given) < 0)
 		return -ENAMETOOLONG;
+	s.by_descriptor = true;
 	if (!(result & FD_CLOEXEC))
 		return start(&s);
 	/* It would be closed before the engine can open what it stands for. */

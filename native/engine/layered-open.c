@@ -58,7 +58,7 @@ static long open_copy(struct record *r, struct changed *c, struct layered *l,
 	return found_set_real(&c->f, l->own) ? call_placed(r, c) : -ENAMETOOLONG;
 }
 
-long layered_open(struct record *r, struct changed *c, unsigned long flags)
+static long open_once(struct record *r, struct changed *c, unsigned long flags)
 {
 	bool unnamed = (flags & O_TMPFILE) == O_TMPFILE,
 	     writes = (flags & 3) != O_RDONLY || flags & O_TRUNC || unnamed;
@@ -86,4 +86,14 @@ long layered_open(struct record *r, struct changed *c, unsigned long flags)
 		      : (l.mode & S_IFMT) == S_IFREG && !(flags & O_DIRECTORY)))
 		return layered_call_seen(r, c, &l);
 	return open_copy(r, c, &l, flags);
+}
+
+long layered_open(struct record *r, struct changed *c, unsigned long flags)
+{
+	long result = open_once(r, c, flags);
+
+	/* What the kernel says of a whiteout. */
+	for (int i = 0; i < TRIES && result == -ENXIO && layered_removed(c); i++)
+		result = open_once(r, c, flags);
+	return result;
 }

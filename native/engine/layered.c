@@ -36,6 +36,17 @@ long layered_call_seen(struct record *r, struct changed *c,
 					      : -ENAMETOOLONG;
 }
 
+bool layered_removed(struct changed *c)
+{
+	struct file_status st;
+	struct layered l;
+
+	return layers_apply(c->f.rule) && layers_look(c->f.real, &st) == 0 &&
+	       (st.mode & S_IFMT) == S_IFCHR && st.rdev == 0 &&
+	       layers_find(&l, c->f.rule, c->f.location) == 0 &&
+	       found_set_real(&c->f, l.real);
+}
+
 bool layered_is_name(const struct changed *c, const struct layered *l)
 {
 	return l->where != LAYER_NONE && c->f.directory &&
@@ -58,6 +69,8 @@ long layered_may_change(const struct record *r, const struct layered *l)
 	case __NR_truncate:
 	case __NR_setxattr:
 	case __NR_removexattr:
+	case 463:	/* setxattrat */
+	case 466:	/* removexattrat */
 	case __NR_utime:
 	case __NR_utimes:
 	case __NR_utimensat:
@@ -193,7 +206,12 @@ long layered_change(struct record *r, enum use use, struct changed *c)
 		return merged_change(r, use, c);
 	if (!layers_apply(c->f.rule))
 		return layered_ask_host(r, c);
-	if (use == USE_CHANGE)
-		return change(r, c);
+	if (use == USE_CHANGE) {
+		long result = change(r, c);
+
+		for (int i = 0; i < TRIES && result < 0 && layered_removed(c); i++)
+			result = change(r, c);
+		return result;
+	}
 	return use == USE_MAKE ? make(r, c) : take_away(r, c);
 }

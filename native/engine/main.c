@@ -144,6 +144,16 @@ COLD static const char *behind_link(const char *file)
 	return exe_known(file, path) ? kept_text(path) : file;
 }
 
+/* What the kernel calls a file that execveat() was given by a descriptor. */
+COLD static const char *name_of_descriptor(const char *file)
+{
+	char path[PATH_SIZE];
+
+	return strncmp(file, "/proc/self/fd/", 14) == 0 &&
+	       text_join(path, sizeof(path), "/dev/fd/", file + 14)
+		       ? kept_text(path) : file;
+}
+
 /* What load_all() cannot load may be the kernel's. */
 static void try_leaving(long result, const char *file, char **arguments)
 {
@@ -256,6 +266,8 @@ void engine_main(unsigned long *stack)
 	if (o.close >= 0)
 		SYS(__NR_close, o.close);
 	SYS(__NR_prctl, PR_SET_NAME, text_base(first.file), 0, 0, 0);
+	if (o.flags & RESUME_DESCRIPTOR)
+		first.file = name_of_descriptor(first.file);
 	first.program = &s.program;
 	first.image = &s.image;
 	first.loader = s.program.image.interp_size > 0 ? &s.loader : NULL;

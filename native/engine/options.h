@@ -53,6 +53,7 @@ enum trap_way { TRAP_ANY, TRAP_DISPATCH, TRAP_SECCOMP };
 
 #define RESUME_FILTER 1
 #define RESUME_VSYSCALL 2
+#define RESUME_DESCRIPTOR 4	/* execveat(): what the file is called */
 #define RESUME_PLACE 8	/* above: places_passed() */
 
 struct options {

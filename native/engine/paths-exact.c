@@ -127,6 +127,19 @@ static bool begin_at_parent(struct walk *w, const char *path)
 	return true;
 }
 
+/* A directory that was removed is nowhere: what "." and ".." of it are, and that
+ * nothing is in it, the kernel knows. */
+static bool is_gone(long fd, const char *location)
+{
+	static const char mark[] = " (deleted)";
+	size_t n = strlen(location), size = sizeof(mark) - 1;
+	struct file_status st;
+
+	return fd != AT_FDCWD && n > size &&
+	       strcmp(location + n - size, mark) == 0 &&
+	       SYS(__NR_fstat, fd, &st) == 0 && st.nlink == 0;
+}
+
 #define NO_DIRECTORY 1	/* @fd has no location */
 
 /* The walk begins at the root, or where @fd is. */
@@ -146,7 +159,7 @@ static long begin(struct walk *w, long fd, const char *path)
 		w->touched = rule_redirects(rule_for(rules_now(), "/", 1));
 		return 0;
 	}
-	if (!path_of_descriptor(fd, location))
+	if (!path_of_descriptor(fd, location) || is_gone(fd, location))
 		return NO_DIRECTORY;
 	w->n = strlen(location);
 	w->touched = rule_redirects(rule_for(rules_now(), location, w->n));

@@ -191,8 +191,8 @@ static long after_open_real(struct record *r, long result)
 {
 	struct quick_given g;
 
-	/* A link, or what is no directory: the long way knows. */
-	if (result == -ELOOP || result == -ENOTDIR)
+	/* A link, what is no directory, or was removed since: the long way knows. */
+	if (result == -ELOOP || result == -ENOTDIR || result == -ENXIO)
 		return the_long_way(r);
 	if (places_kept()) {
 		g = quick_given(&thread_self()->quick);

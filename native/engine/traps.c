@@ -4,6 +4,8 @@
  * a jump (yet) goes into the gate as one that is; a bad pointer of the program's
  * ends the copy that met it; a jump that is being written is waited for.
  */
+#include <linux/audit.h>
+
 #include "engine.h"
 #include "gate.h"
 #include "patch.h"
@@ -62,7 +64,12 @@ bool traps_answer(struct thread *t, int sig, const siginfo_t *info,
 		}
 	}
 	if (sig == SIGSYS && is_trap(info)) {
-		trap(t, c, c->rax);
+		/* By `int $0x80`: the numbers are those of the other processor, and
+		 * the same ones are other calls here. */
+		if (info->si_arch != AUDIT_ARCH_X86_64)
+			c->rax = (unsigned long)-ENOSYS;
+		else
+			trap(t, c, c->rax);
 		return true;
 	}
 	if (sig == SIGTRAP)

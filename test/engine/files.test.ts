@@ -292,6 +292,54 @@ for size in (320, 2048, 32768):
     assert.equal(stdout, `${count} ${count} ['app', 'one', 'ro', 'plain']\n`.repeat(3), stderr);
   });
 
+  test("handles, attributes by newer calls, programs by descriptors and removed directories are as the kernel has them", async () => {
+    const script = `
+import ctypes, errno, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def call(*words):
+    done = libc.syscall(*[ctypes.c_char_p(w) if isinstance(w, bytes) else ctypes.c_long(w) if isinstance(w, int) else w for w in words])
+    return done if done >= 0 else errno.errorcode[ctypes.get_errno()]
+def handle(path, flags):
+    room, mount = ctypes.create_string_buffer(struct.pack("Ii", 128, 0), 140), ctypes.c_int()
+    done = call(303, -100, path, room, ctypes.byref(mount), flags)
+    return done or room.raw[:8 + struct.unpack_from("I", room.raw)[0]]
+os.chdir(sys.argv[1])
+print(handle(b"app/link", 0) == handle(b"app/file", 0), handle(b"app/link", 0x400) == handle(b"app/file", 0), handle(b"app/none", 0))
+value = ctypes.create_string_buffer(b"v")
+given = ctypes.create_string_buffer(struct.pack("QII", ctypes.addressof(value), 1, 0), 16)
+room = ctypes.create_string_buffer(64)
+for path in (b"app/link", b"app/none"):
+    print(call(463, -100, path, 0, b"user.k", given, 16), call(465, -100, path, 0, room, 64), call(464, -100, path, 0, b"user.k", given, 16),
+          call(466, -100, path, 0, b"user.k"), call(468, -100, path, room, 24, 0))
+def start(fd, path, flags):
+    r, w = os.pipe()
+    if os.fork() == 0:
+        os.dup2(w, 1)
+        words = (ctypes.c_char_p * 3)(b"zero", b"one", None)
+        os.write(1, str(call(322, fd, path, words, None, flags)).encode())
+        os._exit(1)
+    os.close(w)
+    os.wait()
+    return os.read(r, 4096)
+open("app/script", "w").write('#!/bin/sh\\necho "$0" $*\\n')
+os.chmod("app/script", 0o755)
+script, app = os.open("app/script", os.O_RDONLY), os.open("app", os.O_RDONLY)
+print(start(script, b"", 0x1000), start(app, b"script", 0), start(app, b"none", 0))
+for fd in (script, app): os.set_inheritable(fd, True)
+print(start(script, b"", 0x1000), start(app, b"script", 0))
+os.mkdir("app/gone")
+fd = os.open("app/gone", os.O_RDONLY)
+os.rmdir("app/gone")
+up = os.stat("..", dir_fd=fd).st_ino
+print(os.stat(".", dir_fd=fd).st_nlink, up == os.stat("app").st_ino, os.listdir(fd), call(257, fd, b"new", 0o101), call(257, fd, b"../file", 0) != "ENOENT")`;
+    makeTree();
+    setRules(usual);
+    const native = await run(["/usr/bin/python3", "-c", script, join(inPackage, "srv")]);
+    makeTree();
+    assert.deepEqual(await run([...under, "/usr/bin/python3", "-c", script, tree]), native);
+    assert.match(native.stdout, /^False True ENOENT\n.*'\/dev\/fd\/\d+ one/s);
+  });
+
   test("a file without a name gets one by its descriptor, where all but /proc is redirected", async () => {
     makeTree();
     setRules([

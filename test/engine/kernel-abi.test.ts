@@ -44,6 +44,16 @@ describe("the kernel as old programs know it", { skip: cannotRun }, () => {
     assert.equal((await run(words, { cwd: "/" })).stdout, process.getuid?.() === 0 ? "" : "set -13\n");
   });
 
+  test("calls by int 0x80 are not there: their numbers are those of another processor", async () => {
+    const call = `
+import ctypes, mmap
+code = mmap.mmap(-1, 4096, prot=7)
+code.write(bytes.fromhex("53b814000000bb0700000031c9cd805bc3"))
+print(ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(code)))())`;
+    const { stdout, stderr } = await run([engine, "/usr/bin/python3", "-c", call]);
+    assert.equal(stdout, "-38\n", stderr);
+  });
+
   test("files of /proc tell what uname() tells", async () => {
     const read =
       "cat /proc/version /proc/sys/kernel/osrelease; cd /proc/sys/kernel; cat version hostname domainname";

@@ -218,6 +218,31 @@ for line in sys.stdin:
     assert.deepEqual(won.sort(), [...names].sort());
   });
 
+  test("what another process removes and makes anew is no device in between", async () => {
+    const script = `
+import errno, os, sys, time
+end = time.time() + ${soaking ? 20 : 2}
+if os.fork() == 0:
+    while time.time() < end:
+        for _ in range(20):
+            try: os.unlink("app/file")
+            except FileNotFoundError: pass
+            os.close(os.open("app/file", os.O_CREAT | os.O_WRONLY))
+    os._exit(0)
+said = set()
+while time.time() < end:
+    for call in (lambda: os.close(os.open("app/file", os.O_RDONLY)), lambda: os.close(os.open("app/file", os.O_RDWR)),
+                 lambda: os.close(os.open("app/file", os.O_RDWR | os.O_CREAT)), lambda: os.truncate("app/file", 0),
+                 lambda: os.setxattr("app/file", "user.k", b"v")):
+        try: call()
+        except FileNotFoundError: pass
+        except OSError as e: said.add(errno.errorcode[e.errno])
+os.wait()
+print(said)`;
+    const { stdout, stderr } = await run([...under, "/usr/bin/python3", "-c", script], { cwd: tree });
+    assert.equal(stdout, "set()\n", stderr);
+  });
+
   test("a copy that is cut short is none", async () => {
     const big = Buffer.alloc(48 << 20, "x");
     writeFileSync(join(app, "big"), big);
