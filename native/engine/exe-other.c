@@ -18,21 +18,59 @@
 #define CHUNK 4096UL
 #define AUXV_WORDS 128
 
-/* "/proc/PID/" of @path, where it is "/proc/PID/exe". */
+static size_t skip_number(const char *text)
+{
+	size_t n = 0;
+
+	while (text[n] >= '0' && text[n] <= '9')
+		n++;
+	return n;
+}
+
+/* "/proc/PID/" of @path, where it is "/proc/PID/exe", or of one of its threads. */
 static size_t directory_of(const char *path)
 {
-	size_t n = 6;
+	static const char task[] = "/task/";
+	size_t n = 6, digits;
 
 	if (strncmp(path, "/proc/", n) != 0 || root_changed())
 		return 0;
-	while (path[n] >= '0' && path[n] <= '9')
-		n++;
-	return n > 6 && n < 30 && strcmp(path + n, "/exe") == 0 ? n + 1 : 0;
+	digits = strncmp(path + n, "self/", 5) == 0 ? 4 : skip_number(path + n);
+	n += digits;
+	if (digits && strncmp(path + n, task, sizeof(task) - 1) == 0) {
+		n += sizeof(task) - 1;
+		digits = skip_number(path + n);
+		n += digits;
+	}
+	return digits && n < 36 && strcmp(path + n, "/exe") == 0 ? n + 1 : 0;
+}
+
+/* As tools have it that look at many processes (htop). */
+void exe_spell(long fd, char *name)
+{
+	char path[EXE_NAME] = "", link[48] = "/proc/self/fd/";
+	const char *last = text_base(name);
+	long n;
+
+	if (name[0] == '/' || (strcmp(last, "exe") != 0 &&
+			       strcmp(last, "cwd") != 0 && strcmp(last, "root") != 0))
+		return;
+	if (fd == AT_FDCWD) {
+		n = SYS(__NR_getcwd, path, sizeof(path));
+	} else {
+		text_decimal(link + strlen(link), (int)fd);
+		n = SYS(__NR_readlinkat, AT_FDCWD, link, path, sizeof(path) - 1);
+	}
+	if (n > 0 && (size_t)n < sizeof(path) &&
+	    path_is_below(path, "/proc", 5) &&
+	    text_join(path, sizeof(path), path, "/") &&
+	    text_join(path, sizeof(path), path, name))
+		text_copy(name, EXE_NAME, path);
 }
 
 static long open_beside(const char *path, size_t directory, const char *name)
 {
-	char file[48];
+	char file[EXE_NAME];
 
 	memcpy(file, path, directory);
 	text_copy(file + directory, sizeof(file) - directory, name);

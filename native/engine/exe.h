@@ -19,6 +19,10 @@ bool exe_asked(const char *path);
 /* exe_other() - the same for "/proc/PID/exe" of another process that this engine
  * loaded: its file as the kernel knows it into @real, of PATH_SIZE. */
 bool exe_other(const char *path, char *real);
+/* exe_spell() - @name of EXE_NAME bytes, relative to @fd, is made what it is from the
+ * root where it is a link of a process by a descriptor of its directory. */
+#define EXE_NAME 64
+void exe_spell(long fd, char *name);
 /* exe_known() - of both, the file as the application knows it. */
 bool exe_known(const char *path, char *location);
 

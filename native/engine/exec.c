@@ -27,6 +27,7 @@
 #define F_GETFD 1
 #define F_SETFD 2
 #define FD_CLOEXEC 1
+#define FEW_WORDS 128	/* no memory of their own: a limit may leave none */
 #define WORDS_OWN 13	/* around the options: the engine, resume, file, end */
 #define ROOT_OPTION "--root="
 
@@ -162,12 +163,29 @@ static long start_engine(char **words, const struct start *s)
 	return result;
 }
 
+static char **room_for(struct thread *t, size_t count, char **few)
+{
+	size_t size = PAGE_UP(count * 8);
+	long memory;
+
+	if (count <= FEW_WORDS)
+		return few;
+	memory = SYS(__NR_mmap, 0, size, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (IS_ERROR(memory))
+		return NULL;
+	/* In a child of vfork() it is the parent's memory: it frees it. */
+	t->exec_memory = (void *)memory;
+	t->exec_size = size;
+	return (char **)memory;
+}
+
 static long start(struct start *s)
 {
 	struct thread *t = thread_self();
-	long given = count_words(s->argv), result, memory, filters;
+	long given = count_words(s->argv), result, filters;
+	char *few[FEW_WORDS], **words;
 	bool script = false;
-	size_t size;
 
 	if (given < 0)
 		return given;
@@ -190,25 +208,21 @@ static long start(struct start *s)
 	}
 	if (result < 0)
 		return errno_of(result);
-	size = PAGE_UP(((size_t)given + engine.option_count + WORDS_OWN) * 8);
-	memory = SYS(__NR_mmap, 0, size, PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (IS_ERROR(memory))
+	words = room_for(t, (size_t)given + engine.option_count + WORDS_OWN, few);
+	if (!words)
 		return -ENOMEM;
-	/* In a child of vfork() it is the parent's memory: it frees it. */
-	t->exec_memory = (void *)memory;
-	t->exec_size = size;
 	filters = filters_pass(s->filters);
-	result = filters < -1 ? filters : fill((char **)memory, s, given);
+	result = filters < -1 ? filters : fill(words, s, given);
 	if (result == 0) {
 		trace_if_asked(t);
-		result = start_engine((char **)memory, s);
+		result = start_engine(words, s);
 	}
 	loopback_stay();
 	if (filters >= 0)
 		SYS(__NR_close, filters);
+	if (words != few)
+		SYS(__NR_munmap, words, t->exec_size);
 	t->exec_memory = NULL;
-	SYS(__NR_munmap, memory, size);
 	return result;
 }
 

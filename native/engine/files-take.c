@@ -59,9 +59,16 @@ enum path_last last_of(struct record *r, const struct path_argument *a)
 /* Whether it is the link of a process to its program, whose place is taken then. */
 static bool exe_followed(struct changed *c)
 {
-	if (exe_asked(c->given))
+	const char *path = c->given;
+	char name[EXE_NAME];
+
+	if (path[0] != '/' && text_copy(name, sizeof(name), path)) {
+		exe_spell(c->at, name);
+		path = name;
+	}
+	if (exe_asked(path))
 		return text_copy(c->f.real, PATH_SIZE, exe_real());
-	return exe_other(c->given, c->f.real);
+	return exe_other(path, c->f.real);
 }
 
 /* Reads and places one path. */

@@ -74,14 +74,15 @@ static long give(const char *text, unsigned long to, unsigned long size)
 
 static call_fn *readlink_by_path, *readlinkat_by_path;
 
-static long link_of(struct record *r, unsigned long path, unsigned long to,
-		    unsigned long size, call_fn *otherwise)
+static long link_of(struct record *r, long fd, unsigned long path,
+		    unsigned long to, unsigned long size, call_fn *otherwise)
 {
-	char name[64], text[PATH_SIZE];
+	char name[EXE_NAME], text[PATH_SIZE];
 	long n = copy_text(name, (const char *)path, sizeof(name));
 
 	if (n <= 0)
 		return otherwise(r);
+	exe_spell(fd, name);
 	if (exe_known(name, text))
 		return give(text, to, size);
 	if (!files.on || root_changed() || !is_proc_link(name))
@@ -96,12 +97,13 @@ static long link_of(struct record *r, unsigned long path, unsigned long to,
 
 static long call_readlink(struct record *r)
 {
-	return link_of(r, r->rdi, r->rsi, r->rdx, readlink_by_path);
+	return link_of(r, AT_FDCWD, r->rdi, r->rsi, r->rdx, readlink_by_path);
 }
 
 static long call_readlinkat(struct record *r)
 {
-	return link_of(r, r->rsi, r->rdx, r->r10, readlinkat_by_path);
+	return link_of(r, (int)r->rdi, r->rsi, r->rdx, r->r10,
+		       readlinkat_by_path);
 }
 
 static const char *added_name(const struct rule *r, size_t directory)

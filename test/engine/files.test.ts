@@ -385,6 +385,26 @@ done
     );
   });
 
+  test("which program a process runs is told by descriptors of its directory and of its threads too", async () => {
+    makeTree();
+    const script = `
+import os, subprocess
+child = subprocess.Popen(["/bin/sleep", "20"])
+while open("/proc/%d/comm" % child.pid).read() != "sleep\\n": pass
+its = os.open("/proc/%d" % child.pid, os.O_RDONLY)
+own = os.open("/proc/self", os.O_RDONLY)
+link = lambda name, **more: os.path.basename(os.readlink(name, **more))[:6]
+print(link("exe", dir_fd=its), link("task/%d/exe" % child.pid, dir_fd=its), link("/proc/%d/task/%d/exe" % (child.pid, child.pid)))
+print(link("exe", dir_fd=own), link("/proc/self/task/%d/exe" % os.getpid()), link("%d/exe" % child.pid, dir_fd=os.open("/proc", os.O_RDONLY)))
+os.chdir("/proc/%d" % child.pid)
+print(link("exe"), *[os.path.samestat(os.stat("exe", **more), os.stat("/bin/sleep")) for more in ({}, {"dir_fd": its})])
+child.kill()
+child.wait()`;
+    const native = await run(["/usr/bin/python3", "-c", script]);
+    assert.match(native.stdout, /^sleep sleep sleep\npython python sleep\n/, native.stderr);
+    assert.deepEqual(await run([...under, "/usr/bin/python3", "-c", script]), native);
+  });
+
   test("maps of the process name files as the application knows them", async () => {
     makeTree();
     const script = `

@@ -121,6 +121,17 @@ describe("starts", { skip: cannotRun }, () => {
     assert.equal((await run([engine, ...command])).status, 0);
   });
 
+  test("a process that has more memory than it may have starts another", async () => {
+    const script = `
+import os, resource
+if os.fork() == 0:
+    resource.setrlimit(resource.RLIMIT_AS, (8 << 20, 8 << 20))
+    os.execv("/bin/echo", ["echo", "started"])
+print(os.wait()[1])`;
+    const { stdout, stderr } = await run([engine, "/usr/bin/python3", "-c", script]);
+    assert.equal(stdout, "started\n0\n", stderr);
+  });
+
   test("what was ignored is still ignored, and told so", async () => {
     const script = "trap '' HUP USR1; exec \"$@\"";
     const python =
