@@ -8,6 +8,21 @@
 #include "text.h"
 
 #define F_GETFL 3
+#define FS_IOC_SETFLAGS 0x40086602
+#define FS_IOC_FSSETXATTR 0x401c5820
+
+/* chattr: of what is open to read, and of no path. */
+static long ioctl_at(const char *own, const struct record *r)
+{
+	long fd = SYS(__NR_openat, AT_FDCWD, own,
+		      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0), result;
+
+	if (fd < 0)
+		return fd;
+	result = SYS(__NR_ioctl, fd, r->rsi, r->rdx);
+	SYS(__NR_close, fd);
+	return result;
+}
 
 static long call_by_descriptor(struct record *r, long fd, unsigned int nr,
 			       call_fn *otherwise)
@@ -54,6 +69,8 @@ static long call_by_descriptor(struct record *r, long fd, unsigned int nr,
 		return SYS(__NR_lsetxattr, l.own, r->rsi, r->rdx, r->r10, r->r8);
 	case __NR_fremovexattr:
 		return SYS(__NR_lremovexattr, l.own, r->rsi);
+	case __NR_ioctl:
+		return ioctl_at(l.own, r);
 	default:
 		return SYS(__NR_utimensat, AT_FDCWD, l.own, r->rdx,
 			   AT_SYMLINK_NOFOLLOW);
@@ -76,12 +93,29 @@ static long call_utimensat(struct record *r)
 				  utimensat_by_path);
 }
 
+static struct before before_ioctl;
+
+static long ioctl_otherwise(struct record *r)
+{
+	return call_before(&before_ioctl, r);
+}
+
+static long call_ioctl(struct record *r)
+{
+	unsigned int what = (unsigned int)r->rsi;
+
+	if (what != FS_IOC_SETFLAGS && what != FS_IOC_FSSETXATTR)
+		return ioctl_otherwise(r);
+	return call_by_descriptor(r, (int)r->rdi, __NR_ioctl, ioctl_otherwise);
+}
+
 void layered_add(void)
 {
 	if (!files.on)
 		return;
 	utimensat_by_path = dispatch_get(__NR_utimensat);
 	dispatch_add(__NR_utimensat, call_utimensat);
+	dispatch_over(&before_ioctl, __NR_ioctl, call_ioctl);
 	dispatch_add(__NR_fchmod, call_plain);
 	dispatch_add(__NR_fchown, call_plain);
 	dispatch_add(__NR_fsetxattr, call_plain);

@@ -162,6 +162,23 @@ print(oct(os.stat("app/dir").st_mode), os.listdir(d), os.listdir("app/dir/moved"
     assert.equal(manifest(), was);
   });
 
+  test("flags of a file (chattr) are the copy's", async (t) => {
+    const flags = `
+import fcntl, os, struct, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+if len(sys.argv) > 2: fcntl.ioctl(fd, 0x40086602, struct.pack("l", 0x40 | struct.unpack("l", fcntl.ioctl(fd, 0x80086601, bytes(8)))[0]))
+print(struct.unpack("l", fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x80086601, bytes(8)))[0] & 0x40)`;
+    const python = ["/usr/bin/python3", "-c", flags];
+    writeFileSync(join(app, "tried"), "");
+    if ((await run([...python, join(app, "tried"), "set"])).stdout !== "64\n")
+      return t.skip("this file system keeps no flags");
+    const set = await run([...under, ...python, "app/file", "set"], { cwd: tree });
+    assert.equal(set.stdout, "64\n", set.stderr);
+    assert.equal((await run([...python, join(app, "file")])).stdout, "0\n");
+    assert.equal((await run([...under, ...python, "app/dir", "set"], { cwd: tree })).stdout, "64\n");
+    assert.equal((await run([...python, join(app, "dir")])).stdout, "0\n");
+  });
+
   test("a directory is read to its end while names go away, and by its offsets", async () => {
     mkdirSync(join(app, "many"));
     for (let i = 0; i < 1000; i++) writeFileSync(join(app, "many", `n${i}`), "");
