@@ -250,7 +250,7 @@ bool filters_trapped(struct thread *t, struct signal_frame *frame)
 	if (c->rip != (unsigned long)gate_pass_after)
 		return false;
 	if (t->filters && t->filters->strict)
-		SYS(__NR_kill, SYS(__NR_getpid), SIGKILL);
+		SYS(__NR_tgkill, SYS(__NR_getpid), SYS(__NR_gettid), SIGKILL);
 	/* All other registers are the program's still. */
 	c->rip = t->stub->ret;
 	patch_show_site(c);

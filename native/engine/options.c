@@ -89,6 +89,38 @@ static bool trap_option(struct options *o, const char *value)
 	return true;
 }
 
+/* Those whose value is kept as it stands. */
+static bool word_option(struct options *o, const char *name, const char *value)
+{
+	static const struct {
+		const char *name;
+		size_t at;
+		enum { PATH, WORD, ANY } form; /* "/...", not empty, or either */
+	} words[] = {
+		{ "--root", offsetof(struct options, root), PATH },
+		{ "--log", offsetof(struct options, log), PATH },
+		{ "--users", offsetof(struct options, users), PATH },
+		{ "--rules", offsetof(struct options, rules_page), PATH },
+		{ "--clock-page", offsetof(struct options, clock_page), PATH },
+		{ "--policy", offsetof(struct options, policy_file), WORD },
+		{ "--package", offsetof(struct options, package), WORD },
+		{ "--copies", offsetof(struct options, copies), WORD },
+		{ "--ids", offsetof(struct options, ids), ANY },
+		{ "--sites", offsetof(struct options, sites), ANY },
+		{ "--loopback", offsetof(struct options, loopback), ANY },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(name, words[i].name) != 0)
+			continue;
+		memcpy((char *)o + words[i].at, &value, sizeof(value));
+		if (words[i].form == PATH)
+			return *value == '/' && strlen(value) < ROOT_SIZE;
+		return words[i].form == ANY || *value != 0;
+	}
+	return false;
+}
+
 static bool with_value(struct options *o, const char *name, const char *value,
 		       int64_t now)
 {
@@ -105,65 +137,24 @@ static bool with_value(struct options *o, const char *name, const char *value,
 			return text_copy((char *)&o->policy + names[i].at,
 					 UTS_SIZE, value);
 	}
-	if (strcmp(name, "--clock-page") == 0) {
-		o->clock_page = value;
-		return *value == '/';
-	}
-	if (strcmp(name, "--rules") == 0) {
-		o->rules_page = value;
-		return *value == '/';
-	}
-	if (strncmp(name, "--clock-", 8) == 0) {
+	if (strncmp(name, "--clock-", 8) == 0 && strcmp(name, "--clock-page")) {
 		if (strcmp(name + 8, "offset") != 0 &&
 		    strcmp(name + 8, "at") != 0 &&
 		    strcmp(name + 8, "rate") != 0)
 			return false;
 		return clock_option(o, name, value, now);
 	}
-	if (strcmp(name, "--root") == 0) {
-		o->root = value;
-		return *value == '/' && strlen(value) < ROOT_SIZE;
-	}
-	if (strcmp(name, "--policy") == 0)
-		o->policy_file = value;
-	if (strcmp(name, "--package") == 0)
-		o->package = value;
-	if (strcmp(name, "--copies") == 0)
-		o->copies = value;
-	if (strcmp(name, "--log") == 0) {
-		o->log = value;
-		return *value == '/';
-	}
 	if (strcmp(name, "--allow-host") == 0)
 		return *value == '/';	/* looked up in the words */
-	if (strcmp(name, "--policy") == 0 || strcmp(name, "--package") == 0 ||
-	    strcmp(name, "--copies") == 0)
-		return *value != 0;
 	if (strcmp(name, "--trap") == 0)
 		return trap_option(o, value);
 	if (strcmp(name, "--resume") == 0)
 		return resume_option(o, value);
-	if (strcmp(name, "--users") == 0) {
-		o->users = value;
-		return *value == '/';
-	}
-	if (strcmp(name, "--ids") == 0) {
-		o->ids = value;
-		return true;
-	}
-	if (strcmp(name, "--sites") == 0) {
-		o->sites = value;
-		return true;
-	}
-	if (strcmp(name, "--loopback") == 0) {
-		o->loopback = value;
-		return true;
-	}
 	if (strcmp(name, "--filters") == 0)
 		return text_number(value, &o->filters) && o->filters >= 0;
 	if (strcmp(name, "--close") == 0)
 		return text_number(value, &o->close) && o->close >= 0;
-	return false;
+	return word_option(o, name, value);
 }
 
 static bool one_option(struct options *o, const char *word, int64_t now)

@@ -103,7 +103,7 @@ def show():
     print(time.gmtime().tm_year, raw(), subprocess.check_output(["date", "+%Y"]).decode().strip(), flush=True)
 show(); sys.stdin.readline(); show(); sys.stdin.readline(); show()
 `;
-    const at = (time: string, rate = 1n << 32n): Parameters<typeof changeClockPage>[1] => ({
+    const at = (time: string, rate = 1n << 32n): Parameters<typeof changeClockPage>[2] => ({
       kernel: BigInt(Date.now()) * 1_000_000n,
       app: BigInt(Date.parse(time)) * 1_000_000n,
       rate,
@@ -117,10 +117,10 @@ show(); sys.stdin.readline(); show(); sys.stdin.readline(); show()
         told += String((await once(child.stdout, "data", { signal: AbortSignal.timeout(30_000) }))[0]);
     };
     await lines(1);
-    changeClockPage(page, at("2037-05-01"));
+    changeClockPage(page, "test", at("2037-05-01"));
     child.stdin.write("\n");
     await lines(2);
-    changeClockPage(page, at("1999-05-01", 0n));
+    changeClockPage(page, "test", at("1999-05-01", 0n));
     child.stdin.end("\n");
     await lines(3);
     assert.equal(told, "2001 2001 2001\n2037 2037 2037\n1999 1999 1999\n");

@@ -17,10 +17,10 @@ export function giveClockPage(path: string, clock: RunningClock | undefined): vo
   else givePage(path, magic, (page) => placeOf(clock).copy(page, placesAt));
 }
 
-/** Under programs that run: the place that is not in force is filled, and then it is. E_INSTANCE_STATE where they have none. */
-export function changeClockPage(path: string, clock: RunningClock): void {
+/** Under programs of the instance `name` that run: the place that is not in force is filled, and then it is. E_INSTANCE_STATE where they have none. */
+export function changeClockPage(path: string, name: string, clock: RunningClock): void {
   const missing = {
-    message: "it runs with the clock of this host, which cannot change",
+    message: `${name} runs with the clock of this host, which cannot change meanwhile`,
     hint: "stop it first: the next start has the new clock",
   };
   changePage(path, missing, (next, fd) => {

@@ -26,7 +26,8 @@ function change(root: StateRoot, { paths, record }: Instance, clock: ClockElemen
   const own = clockRule(clock) === undefined ? null : clock;
   const next = { ...record, elements: { ...plain, ...record.elements, clock: own } };
   const running = runningClock(next.elements, BigInt(Date.now()) * 1_000_000n);
-  if (statusOf(paths, record.id).pid !== undefined) changeClockPage(paths.clock, running ?? unchanged);
+  if (statusOf(paths, record.id).pid !== undefined)
+    changeClockPage(paths.clock, record.name, running ?? unchanged);
   step("clock changed");
   writeRecord(paths, next);
   note(root, next, "update");

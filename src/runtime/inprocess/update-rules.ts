@@ -137,6 +137,11 @@ function withConnections(
   running: boolean,
 ): InstanceRecord {
   if (connect.length === 0 && connectRemove.length === 0) return record;
+  const old = record.network.redirections ?? [];
+  const gone = [...connectRemove, ...connect.map(({ from }) => from)];
+  for (const from of connectRemove)
+    if (!old.some((rule) => isSameEnd(rule, from)))
+      throw refused(from, "no rule is about it", "`tranship inspect` lists what is redirected");
   if (running && record.elements?.loopback === "fast") {
     throw new TranshipError(
       "E_INSTANCE_STATE",
@@ -146,11 +151,6 @@ function withConnections(
       },
     );
   }
-  const old = record.network.redirections ?? [];
-  const gone = [...connectRemove, ...connect.map(({ from }) => from)];
-  for (const from of connectRemove)
-    if (!old.some((rule) => isSameEnd(rule, from)))
-      throw refused(from, "no rule is about it", "`tranship inspect` lists what is redirected");
   const kept = old.filter((rule) => !gone.some((from) => isSameEnd(rule, from)));
   const added = connect.map((rule) => ({ ...rule, by: "command line" }) as const);
   return { ...record, network: { ...record.network, redirections: [...added, ...kept] } };
