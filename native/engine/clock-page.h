@@ -37,6 +37,23 @@ static inline struct clock_now clock_page_read(const struct clock_page *p)
 	return now;
 }
 
+/* clock_page_offset() - what is to be added at the usual rate; false at another. */
+static inline bool clock_page_offset(const struct clock_page *p, int64_t *s,
+				     int64_t *ns)
+{
+	uint64_t rate;
+	uint32_t which;
+
+	do {
+		which = __atomic_load_n(&p->which, __ATOMIC_ACQUIRE);
+		rate = p->now[which & 1].clock.rate;
+		*s = p->now[which & 1].offset_s;
+		*ns = p->now[which & 1].offset_ns;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	} while (which != __atomic_load_n(&p->which, __ATOMIC_RELAXED));
+	return rate == RATE_ONE;
+}
+
 /* clock_page_open() - maps the page of @file, to be read; NULL where it has
  * none. */
 const struct clock_page *clock_page_open(const char *file);

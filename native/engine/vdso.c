@@ -133,7 +133,8 @@ unsigned long vdso_start(unsigned long kernel)
 	data->getrandom = (void *)function("__vdso_getrandom");
 	if (data->clock_gettime)
 		at_hand.kernel_clock = data->clock_gettime;
-	data->clock_on = engine.policy.clock_on;
+	data->told = data->clock_gettime ? CLOCKS_KNOWN : 0;
+	data->changed = engine.policy.clock_on ? data->told & CLOCKS_WALL : 0;
 	data->page = engine.clock_page;
 	if (SYS(__NR_mprotect, at, size - PAGE, PROT_READ | PROT_EXEC) < 0 &&
 	    !map_written((unsigned long)at, size - PAGE)) {

@@ -10,6 +10,10 @@
 #include "at-hand.h"
 #include "clock-page.h"
 
+/* By number. */
+#define CLOCKS_KNOWN 0x8f3UL	/* real, monotonic, raw, coarse, boot, tai */
+#define CLOCKS_WALL 0x821UL	/* real, real coarse, tai */
+
 /* Shared by the engine and the vDSO's code, in a page of its own behind it. */
 struct vdso_data {
 	long (*clock_gettime)(long id, void *ts);	/* of the kernel's vDSO */
@@ -17,7 +21,8 @@ struct vdso_data {
 	long (*clock_getres)(long id, void *ts);
 	long (*getrandom)(void *to, uint64_t n, unsigned int flags, void *state,
 			  uint64_t size);
-	unsigned long clock_on;	/* the wall clock is the application's */
+	unsigned long told;	/* clocks that the kernel's vDSO tells */
+	unsigned long changed;	/* those that are the application's */
 	const struct clock_page *page;
 };
 

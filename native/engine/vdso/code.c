@@ -12,9 +12,6 @@
 
 extern struct vdso_data vdso_data __attribute__((visibility("hidden")));
 
-#define CLOCKS_KNOWN 0x8f3U	/* real, monotonic, raw, coarse, boot, tai */
-#define CLOCKS_WALL 0x821U	/* real, real coarse, tai */
-
 static long call2(long nr, long a, long b)
 {
 	long result;
@@ -25,44 +22,54 @@ static long call2(long nr, long a, long b)
 	return result;
 }
 
-static int in_set(long id, unsigned int set)
+static int in_set(long id, unsigned long set)
 {
-	return id >= 0 && id < 32 && (set >> id & 1);
+	return (unsigned long)id < 32 && (set >> id & 1);
 }
 
-static void to_app(struct __kernel_timespec *ts)
+/* Apart: what it needs of the stack and of registers the usual rate does not. */
+static __attribute__((noinline, cold)) long at_rate(struct __kernel_timespec *ts)
 {
 	struct clock_now now = clock_page_read(vdso_data.page);
 	int64_t s, ns;
 
-	if (now.clock.rate == RATE_ONE) {
-		s = now.offset_s + ts->tv_sec;
-		ns = now.offset_ns + ts->tv_nsec;
-		if (ns >= NS_PER_S) {
-			ns -= NS_PER_S;
-			s++;
-		}
-	} else {
-		clock_split(clock_to_app(&now.clock, clock_join(ts->tv_sec,
-							ts->tv_nsec)),
-			    &s, &ns);
+	clock_split(clock_to_app(&now.clock,
+				 clock_join(ts->tv_sec, ts->tv_nsec)),
+		    &s, &ns);
+	ts->tv_sec = s;
+	ts->tv_nsec = ns;
+	return 0;
+}
+
+static long to_app(struct __kernel_timespec *ts)
+{
+	int64_t s, ns;
+
+	if (!clock_page_offset(vdso_data.page, &s, &ns))
+		return at_rate(ts);
+	s += ts->tv_sec;
+	ns += ts->tv_nsec;
+	if (ns >= NS_PER_S) {
+		ns -= NS_PER_S;
+		s++;
 	}
 	ts->tv_sec = s;
 	ts->tv_nsec = ns;
+	return 0;
 }
 
 long __vdso_clock_gettime(long id, struct __kernel_timespec *ts)
 {
-	long result;
+	if (in_set(id, vdso_data.changed)) {
+		long result = vdso_data.clock_gettime(id, ts);
 
+		return result ? result : to_app(ts);
+	}
 	/* Of other clocks the kernel's vDSO would make a call, which is caught
 	 * there as well, but not as fast. */
-	if (!vdso_data.clock_gettime || !in_set(id, CLOCKS_KNOWN))
-		return call2(__NR_clock_gettime, id, (long)ts);
-	result = vdso_data.clock_gettime(id, ts);
-	if (result == 0 && vdso_data.clock_on && in_set(id, CLOCKS_WALL))
-		to_app(ts);
-	return result;
+	if (in_set(id, vdso_data.told))
+		return vdso_data.clock_gettime(id, ts);
+	return call2(__NR_clock_gettime, id, (long)ts);
 }
 
 struct zone {
