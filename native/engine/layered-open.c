@@ -93,7 +93,7 @@ long layered_open(struct record *r, struct changed *c, unsigned long flags)
 	long result = open_once(r, c, flags);
 
 	/* What the kernel says of a whiteout. */
-	for (int i = 0; i < TRIES && result == -ENXIO && layered_removed(c); i++)
+	for (int i = 0; i < TRIES && layered_removed(c, result); i++)
 		result = open_once(r, c, flags);
 	return result;
 }

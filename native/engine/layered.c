@@ -36,14 +36,21 @@ long layered_call_seen(struct record *r, struct changed *c,
 					      : -ENAMETOOLONG;
 }
 
-bool layered_removed(struct changed *c)
+/* By now something else may lie there, or nothing: a device alone says such a thing
+ * of itself. */
+bool layered_removed(struct changed *c, long result)
 {
 	struct file_status st;
 	struct layered l;
 
-	return layers_apply(c->f.rule) && layers_look(c->f.real, &st) == 0 &&
-	       (st.mode & S_IFMT) == S_IFCHR && st.rdev == 0 &&
-	       layers_find(&l, c->f.rule, c->f.location) == 0 &&
+	if ((result != -ENXIO && result != -EINVAL && result != -EPERM) ||
+	    !layers_apply(c->f.rule))
+		return false;
+	if (layers_look(c->f.real, &st) == 0 && (st.mode & S_IFMT) != S_IFREG &&
+	    !mode_is_directory(st.mode) &&
+	    ((st.mode & S_IFMT) != S_IFCHR || st.rdev != 0))
+		return false;
+	return layers_find(&l, c->f.rule, c->f.location) == 0 &&
 	       found_set_real(&c->f, l.real);
 }
 
@@ -209,7 +216,7 @@ long layered_change(struct record *r, enum use use, struct changed *c)
 	if (use == USE_CHANGE) {
 		long result = change(r, c);
 
-		for (int i = 0; i < TRIES && result < 0 && layered_removed(c); i++)
+		for (int i = 0; i < TRIES && layered_removed(c, result); i++)
 			result = change(r, c);
 		return result;
 	}

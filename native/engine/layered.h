@@ -16,10 +16,10 @@ long layered_ask_host(struct record *r, struct changed *c);
  * look-up said may be old, and another process has made or removed the name. */
 long layered_call_seen(struct record *r, struct changed *c,
 		       const struct layered *l);
-/* layered_removed() - whether another process has removed the name since it was
- * looked up: a whiteout lies where the call was made. Then the next is made where
- * nothing is, or what was made anew. */
-bool layered_removed(struct changed *c);
+/* layered_removed() - whether @result may be what the kernel says of a whiteout, as
+ * another process has removed the name since it was looked up. Then the next call is
+ * made where nothing is, or what was made anew. */
+bool layered_removed(struct changed *c, long result);
 /* layered_is_name() - there is no directory, though a slash says so. */
 bool layered_is_name(const struct changed *c, const struct layered *l);
 /* layered_may_write() - whether the caller may write to @l, so that copying it
