@@ -137,7 +137,8 @@ static bool with_value(struct options *o, const char *name, const char *value,
 			return text_copy((char *)&o->policy + names[i].at,
 					 UTS_SIZE, value);
 	}
-	if (strncmp(name, "--clock-", 8) == 0 && strcmp(name, "--clock-page")) {
+	if (strncmp(name, "--clock-", 8) == 0 &&
+	    strcmp(name, "--clock-page") != 0) {
 		if (strcmp(name + 8, "offset") != 0 &&
 		    strcmp(name + 8, "at") != 0 &&
 		    strcmp(name + 8, "rate") != 0)
